@@ -1,0 +1,40 @@
+"""Elman: recurrent language models on NumPy. Train, measure, score and generate, and see the gradients.
+
+The names below are loaded when first used, so that `import elman` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from elman.language_model import LanguageModel as LanguageModel
+    from elman.language_model import load as load
+    from elman.model.bptt import loss_and_gradients as loss_and_gradients
+    from elman.model.parameters import Gradients as Gradients
+    from elman.model.parameters import Parameters as Parameters
+
+_HOME = {
+    "Parameters": "elman.model.parameters",
+    "Gradients": "elman.model.parameters",
+    "loss_and_gradients": "elman.model.bptt",
+    "LanguageModel": "elman.language_model",
+    "load": "elman.language_model",
+    "ElmanError": "elman.errors",
+}
+
+__all__ = ["ElmanError", "Gradients", "LanguageModel", "Parameters", "__version__", "load", "loss_and_gradients"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'elman' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

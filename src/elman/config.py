@@ -1,0 +1,111 @@
+"""Settings as frozen dataclasses: every default stands here, once, and is saved beside the weights.
+
+`TextConfig` says how text becomes tokens, `ModelConfig` which network reads them, `TrainingConfig` how
+it learns. `None` in a field means "decided by the data or the level", and `resolve` decides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Self, get_args
+
+from elman.errors import ConfigError
+
+Level = Literal["byte", "char", "word", "bpe"]
+Activation = Literal["sigmoid", "tanh", "relu"]
+Precision = Literal["float32", "float64"]
+OptimizerName = Literal["adam", "sgd"]
+ScheduleName = Literal["cosine", "linear", "constant", "mikolov"]
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
+
+
+class _Config:
+    """What the three share: a dictionary with only known keys, and choices that are checked."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration from its dictionary.
+
+        Raises ConfigError for a key this version does not know, a missing key or a bad value.
+        """
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        for what, names in (("unknown", set(values) - known), ("missing", known - set(values))):
+            if names:
+                raise ConfigError(
+                    f"{cls.__name__} has the {what} setting {', '.join(sorted(names))}: "
+                    "it was written by another version of Elman; use that version"
+                )
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigError(f"{cls.__name__} holds a value of the wrong type: {error}") from error
+
+
+def _require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+
+
+def _require(condition: bool, name: str, value: object, expected: str) -> None:
+    if not condition:
+        raise ConfigError(f"{name} is {value!r}; it must be {expected}")
+
+
+@dataclass(frozen=True)
+class TextConfig(_Config):
+    """How text becomes tokens.
+
+    level       byte, char (Unicode code points), word (white space) or bpe (byte pairs, learnt here)
+    vocab_size  at most so many tokens, `<unk>` and `<eos>` counted; None: all (bpe: 8,192)
+    min_count   words or characters seen less often become `<unk>`
+    """
+
+    level: Level = "word"
+    vocab_size: int | None = None
+    min_count: int = 1
+
+    BPE_VOCAB_SIZE = 8192
+
+    def __post_init__(self) -> None:
+        _require_choice("level", self.level, LEVELS)
+        _require(self.vocab_size is None or self.vocab_size >= 2, "vocab-size", self.vocab_size, "at least 2")
+        _require(self.min_count >= 1, "min-count", self.min_count, "at least 1")
+        if self.level == "byte" and (self.vocab_size is not None or self.min_count != 1):
+            raise ConfigError("level byte always has its 256 tokens; leave out --vocab-size and --min-count")
+        if self.level == "bpe":
+            _require(
+                self.vocab_size is None or self.vocab_size > 256, "vocab-size", self.vocab_size,
+                "over 256 for level bpe, whose first 256 tokens are the bytes",
+            )
+
+
+@dataclass(frozen=True)
+class ModelConfig(_Config):
+    """The network: V tokens, d embedding units, Dh hidden units; U shared with E if `tie`."""
+
+    V: int
+    d: int
+    Dh: int
+    activation: Activation = "sigmoid"
+    tie: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("V", "d", "Dh"):
+            value = getattr(self, name)
+            _require(isinstance(value, int) and value >= 1, name, value, "a whole number, at least 1")
+        _require_choice("activation", self.activation, ACTIVATIONS)
+        if self.tie and self.d != self.Dh:
+            raise ConfigError(
+                f"tied output weights need d = Dh, given embed {self.d} and hidden {self.Dh}: "
+                "make them equal, or leave out --tie"
+            )

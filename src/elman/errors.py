@@ -1,0 +1,48 @@
+"""One family of errors: what was given, what was expected, and what to do.
+
+Every error that a user can cause is an `ElmanError`. Its text is one sentence, fit to be shown as it
+stands; the command line prints it and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+
+class ElmanError(Exception):
+    """The base of the family; `str(error)` is one sentence that names the cause and the way out.
+
+    `exit_code` is what the command line answers with: 2 where the call was wrong, 1 where the call was
+    right and the answer is no.
+    """
+
+    exit_code = 2
+
+
+class TextError(ElmanError):
+    """A text that cannot be read: missing, empty, not UTF-8, binary, too short."""
+
+
+class ConfigError(ElmanError):
+    """A setting, or a combination of settings, that is not valid."""
+
+
+class ShapeError(ElmanError, ValueError):
+    """An array whose shape, type or values do not fit."""
+
+    @classmethod
+    def of(cls, name: str, given: object, expected: object) -> ShapeError:
+        """The usual sentence: which array, the shape it has, the shape it must have."""
+        return cls(f"{name} has shape {given}, expected {expected}")
+
+
+class CheckpointError(ElmanError):
+    """A run folder that cannot be read or written as a whole."""
+
+
+class DivergedError(ElmanError):
+    """A training run that kept giving non-finite losses or gradients after every rescue."""
+
+    exit_code = 1
+
+
+class MissingExtraError(ElmanError, ImportError):
+    """An optional package that is needed here and is not installed."""
