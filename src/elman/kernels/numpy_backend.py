@@ -1,0 +1,185 @@
+"""The NumPy backend: the plain truth, and already at the matrix products' own speed.
+
+Matrix products go to the BLAS that NumPy brings, which uses every thread by itself. The elementwise
+passes of the softmax run over row blocks that stay in a core's cache, on a pool of as many threads
+(NumPy lets go of the interpreter lock inside a pass).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+LOGITS_BYTES = 32 * 2**20
+"""The most that a chunk of logits may take. Larger chunks mean fewer sums into dU; this is where it levels off."""
+BLOCK_BYTES = 512 * 2**10
+"""A row block of the elementwise passes: well inside a core's second-level cache."""
+
+
+def _sigmoid(z: Floats) -> None:
+    """σ(z) in place. exp(-z) may overflow to infinity, and 1/(1+∞) = 0 is then the right answer."""
+    np.negative(z, out=z)
+    with np.errstate(over="ignore"):
+        np.exp(z, out=z)
+    z += 1
+    np.reciprocal(z, out=z)
+
+
+def _tanh(z: Floats) -> None:
+    np.tanh(z, out=z)
+
+
+def _relu(z: Floats) -> None:
+    np.maximum(z, 0, out=z)
+
+
+ACTIVATE: dict[str, Callable[[Floats], None]] = {"sigmoid": _sigmoid, "tanh": _tanh, "relu": _relu}
+
+
+def activation_gradient(h: Floats, activation: str) -> Floats:
+    """f'(z), told from h = f(z) alone: h∘(1-h), 1-h∘h, or 1 where h > 0."""
+    if activation == "sigmoid":
+        return h * (1 - h)
+    if activation == "tanh":
+        return 1 - h * h
+    return (h > 0).astype(h.dtype)
+
+
+class NumpyBackend:
+    """The three hot operations on NumPy arrays, float32 or float64."""
+
+    name = "numpy"
+    xp = np
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._scratch: dict[tuple[str, np.dtype[Any]], Floats] = {}
+
+    def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str) -> Floats:
+        """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])."""
+        activate = ACTIVATE[activation]
+        T, B, Dh = u.shape
+        h = np.empty((T + 1, B, Dh), u.dtype)
+        h[0] = h_0
+        W_hT = np.ascontiguousarray(W_h.T)  # read T times: worth one copy
+        for t in range(T):
+            z = np.matmul(h[t], W_hT, out=h[t + 1])  # z = W_h h^(t-1) + W_e e + b_1
+            z += u[t]
+            activate(z)
+        return h
+
+    def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str) -> Floats:
+        """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t])."""
+        T = len(dh)
+        dz = activation_gradient(h[1:], activation)
+        gamma = np.empty_like(dh[0])
+        for t in range(T - 1, -1, -1):
+            if t == T - 1:
+                dz[t] *= dh[t]
+            else:
+                np.matmul(dz[t + 1], W_h, out=gamma)  # γ^(t) = δ2^(t+1) W_h
+                gamma += dh[t]
+                dz[t] *= gamma
+        return dz
+
+    def softmax_cross_entropy(
+        self, h: Floats, U: Floats, b_2: Floats, y: Integers, scale: float
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """J [N] and scale times dh [N,Dh], dU [V,Dh], db_2 [V]; the logits only ever stand a chunk at a time."""
+        N, Dh = h.shape
+        V = len(U)
+        J = np.empty(N, np.float64)
+        dh = np.empty_like(h)
+        dU = np.empty((V, Dh), U.dtype)
+        db_2 = np.zeros(V, U.dtype)
+        rows = max(1, LOGITS_BYTES // (V * U.itemsize))
+        chunks = -(-N // rows)
+        rows = -(-N // chunks)  # chunks of even size
+        partial = self._buffer("dU", (V, Dh), U.dtype) if chunks > 1 else dU
+        for k, start in enumerate(range(0, N, rows)):
+            part = slice(start, min(start + rows, N))
+            delta1 = self._buffer("logits", (part.stop - start, V), U.dtype)
+            np.matmul(h[part], U.T, out=delta1)  # θ = U h (b_2 is added in cache below)
+
+            def block(piece: slice, delta1: Floats = delta1, start: int = start) -> None:
+                target = y[start + piece.start : start + piece.stop]
+                J[start + piece.start : start + piece.stop] = _to_delta1(delta1[piece], b_2, target, scale)
+
+            self._over_rows(block, delta1)
+            np.matmul(delta1, U, out=dh[part])  # ∂J/∂h = δ1 U
+            np.matmul(delta1.T, h[part], out=dU if k == 0 else partial)  # ∂J/∂U = δ1^T h^T
+            if k > 0:
+                self._over_rows(lambda piece: np.add(dU[piece], partial[piece], out=dU[piece]), dU)
+            db_2 += np.ones(len(delta1), U.dtype) @ delta1  # ∂J/∂b_2 = δ1^T 1_B
+        return J, dh, dU, db_2
+
+    def cross_entropy(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> Floats:
+        """J [N], float64, in chunks of rows."""
+        N, V = len(h), len(U)
+        J = np.empty(N, np.float64)
+        rows = max(1, LOGITS_BYTES // (V * U.itemsize))
+        for start in range(0, N, rows):
+            theta = self._buffer("logits", (min(rows, N - start), V), U.dtype)
+            np.matmul(h[start : start + rows], U.T, out=theta)
+
+            def block(piece: slice, theta: Floats = theta, start: int = start) -> None:
+                target = y[start + piece.start : start + piece.stop]
+                J[start + piece.start : start + piece.stop] = _to_J(theta[piece], b_2, target)[0]
+
+            self._over_rows(block, theta)
+        return J
+
+    def _buffer(self, name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Floats:
+        """Scratch memory that is kept from call to call: fresh pages would cost as much as the pass itself."""
+        size = shape[0] * shape[1]
+        held = self._scratch.get((name, dtype))
+        if held is None or held.size < size:
+            held = self._scratch[name, dtype] = np.empty(size, dtype)
+        return held[:size].reshape(shape)
+
+    def _over_rows(self, work: Callable[[slice], object], array: Floats) -> None:
+        """work(rows) for blocks of rows that fit the cache, on all threads. Blocks do not depend on the threads."""
+        step = max(1, BLOCK_BYTES // (array.shape[1] * array.itemsize))
+        pieces = [slice(k, min(k + step, len(array))) for k in range(0, len(array), step)]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(threads())
+        if len(pieces) == 1 or threads() == 1:
+            for piece in pieces:
+                work(piece)
+        else:
+            list(self._pool.map(work, pieces))
+
+
+def _to_J(theta: Floats, b_2: Floats, y: Integers) -> tuple[Floats, Floats]:
+    """J and Σ exp(θ - max θ) of each row; θ becomes exp(θ - max θ), so that nothing overflows."""
+    each = np.arange(len(y))
+    theta += b_2
+    theta -= theta.max(axis=1, keepdims=True)
+    at_target = theta[each, y].astype(np.float64)
+    np.exp(theta, out=theta)
+    total = theta.sum(axis=1)
+    return np.log(total.astype(np.float64)) - at_target, total
+
+
+def _to_delta1(theta: Floats, b_2: Floats, y: Integers, scale: float) -> Floats:
+    """θ becomes δ1 = scale (ŷ - y) in place; returns J of each row."""
+    J, total = _to_J(theta, b_2, y)
+    theta *= (scale / total)[:, None].astype(theta.dtype)
+    theta[np.arange(len(y)), y] -= scale
+    return J
+
+
+def threads() -> int:
+    """How many threads the elementwise passes use: what the BLAS was told, else the processors this process may use."""
+    told = os.environ.get("OPENBLAS_NUM_THREADS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,102 @@
+"""The forward half: one equation a line, in the letters of docs/derivation.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import ShapeError
+from elman.kernels import Backend, backend
+from elman.model.parameters import Parameters
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+
+@dataclass
+class DropoutMasks:
+    """Inverted dropout, drawn outside: each entry is 0 or 1/(1-rate). on_e [T,B,d], on_h [T,B,Dh]."""
+
+    on_e: Floats
+    on_h: Floats
+
+    @classmethod
+    def draw(cls, p: Parameters, T: int, B: int, rate: float, generator: np.random.Generator) -> DropoutMasks:
+        """Masks for one window, from one generator: first those of e, then those of h."""
+        keep = np.float32(1 - rate)
+
+        def mask(width: int) -> Floats:
+            drawn = generator.random((T, B, width), np.float32) < keep
+            return np.multiply(drawn, 1 / keep, dtype=p.dtype)
+
+        return cls(mask(p.d), mask(p.Dh))
+
+
+@dataclass
+class Forward:
+    """What the backward half needs again. e [T,B,d], h [T+1,B,Dh] with h[0] = h_0, h_out [T,B,Dh] (dropped out)."""
+
+    e: Floats
+    h: Floats
+    h_out: Floats
+
+
+def hidden_states(
+    p: Parameters, x: Integers, h_0: Floats, masks: DropoutMasks | None = None, kernels: Backend | None = None
+) -> Forward:
+    """e, h and what the output layer sees of h, for x [T,B]."""
+    kernels = kernels or backend()
+    e = p.E[x]  # e = E x                                                   [T,B,d]
+    if masks:
+        e *= masks.on_e
+    u = e.reshape(-1, p.d) @ p.W_e.T  # W_e e: one product over T·B rows    [T·B,Dh]
+    u += p.b_1
+    h = kernels.recurrence(u.reshape(*x.shape, p.Dh), p.W_h, h_0, p.activation)  # h = σ(W_h h^(t-1) + u)
+    h_out = h[1:] * masks.on_h if masks else h[1:]
+    return Forward(e, h, h_out)
+
+
+def losses(
+    p: Parameters, x: Integers, y: Integers, h_0: Floats | None = None, kernels: Backend | None = None
+) -> tuple[Floats, Floats]:
+    """J [T,B], the cross-entropy of every token in nats (float64), and h_T [B,Dh].
+
+    x, y int [T,B]; h_0 [B,Dh] or None for zeros. Raises ShapeError for shapes, types or ids that do not fit.
+    """
+    kernels = kernels or backend()
+    h_0 = checked(p, x, y, h_0)
+    forward = hidden_states(p, x, h_0, kernels=kernels)
+    J = kernels.cross_entropy(forward.h_out.reshape(-1, p.Dh), p.U, p.b_2, y.reshape(-1))  # -ln ŷ_y
+    return J.reshape(y.shape), forward.h[-1]
+
+
+def log_probabilities(p: Parameters, h: Floats) -> Floats:
+    """ln ŷ = θ - ln Σ exp θ, with θ = U h + b_2: [..,V] for h [..,Dh]."""
+    theta = h @ p.U.T + p.b_2
+    theta -= theta.max(axis=-1, keepdims=True)
+    theta -= np.log(np.exp(theta).sum(axis=-1, keepdims=True))
+    result: Floats = theta
+    return result
+
+
+def checked(p: Parameters, x: Integers, y: Integers | None, h_0: Floats | None) -> Floats:
+    """h_0, zeros where None; raises ShapeError where x, y or h_0 do not fit the parameters."""
+    for name, ids in (("x", x), ("y", y)):
+        if ids is None:
+            continue
+        if ids.ndim != 2 or ids.size == 0 or ids.shape != x.shape:
+            raise ShapeError.of(name, ids.shape, "[T,B], the same for x and y, with T and B at least 1")
+        if not np.issubdtype(ids.dtype, np.integer):
+            raise ShapeError(f"{name} holds {ids.dtype}, expected whole numbers: token ids")
+        if int(ids.min()) < 0 or int(ids.max()) >= p.V:
+            wrong = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
+            raise ShapeError(f"{name} holds token id {wrong}, expected ids from 0 to {p.V - 1}")
+    B = x.shape[1]
+    if h_0 is None:
+        return p.initial_state(B)
+    if h_0.shape != (B, p.Dh):
+        raise ShapeError.of("h_0", h_0.shape, f"[B,Dh] = {(B, p.Dh)}")
+    return h_0.astype(p.dtype, copy=False)

@@ -1,0 +1,197 @@
+"""Parameters and Gradients by the letters of the notes, and how the weights begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.config import ACTIVATIONS, PRECISIONS, ModelConfig
+from elman.errors import ConfigError, ShapeError
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+NAMES = ("E", "W_e", "W_h", "b_1", "U", "b_2")
+
+
+@dataclass
+class Parameters:
+    """The six weights of the network, and which function σ stands for.
+
+    E [V,d] (the notes' E is its transpose: here a token is a row) · W_e [Dh,d] · W_h [Dh,Dh] · b_1 [Dh] ·
+    U [V,Dh] · b_2 [V]. With tied weights U *is* E, the same array.
+
+    Raises ShapeError where shapes or types disagree, ConfigError for an unknown activation.
+    """
+
+    E: Floats
+    W_e: Floats
+    W_h: Floats
+    b_1: Floats
+    U: Floats
+    b_2: Floats
+    activation: str = "sigmoid"
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise ConfigError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+        (V, d), Dh = self.E.shape, len(self.W_h)
+        expected = shapes(V, d, Dh)
+        for name, array in self.items():
+            if array.shape != expected[name]:
+                raise ShapeError.of(name, array.shape, f"{expected[name]} with V={V}, d={d}, Dh={Dh}")
+            if array.dtype != self.E.dtype:
+                raise ShapeError(f"{name} is {array.dtype}, expected {self.E.dtype} as E is")
+
+    @classmethod
+    def initialise(
+        cls,
+        V: int,
+        d: int,
+        Dh: int,
+        *,
+        activation: str = "sigmoid",
+        tie: bool = False,
+        seed: int | np.random.Generator = 0,
+        dtype: str = "float32",
+    ) -> Parameters:
+        """Weights to begin with: E and U uniform in ±0.1, biases 0, W_e Glorot-uniform, W_h orthogonal.
+
+        An orthogonal W_h keeps the length of a gradient on its way back; relu gets half the identity-like
+        gain it needs by the same rule. With sigmoid, σ' is at most 1/4, so W_h starts at gain 2: still safe
+        from explosion (σ_max < 4), and less quick to vanish.
+        """
+        ModelConfig(V=V, d=d, Dh=Dh, activation=activation, tie=tie)  # type: ignore[arg-type]  # checks them all
+        if dtype not in PRECISIONS:
+            raise ConfigError(f"dtype is {dtype!r}; choose one of {', '.join(PRECISIONS)}")
+        generator = np.random.default_rng(seed)
+        gain = 2.0 if activation == "sigmoid" else 1.0
+
+        def uniform(bound: float, *shape: int) -> Floats:
+            return generator.uniform(-bound, bound, shape).astype(dtype)
+
+        E = uniform(0.1, V, d)
+        W_e = uniform(gain * float(np.sqrt(6 / (d + Dh))), Dh, d)
+        Q, R = np.linalg.qr(generator.standard_normal((Dh, Dh)))
+        W_h = np.ascontiguousarray(gain * Q * np.sign(np.diag(R)), dtype)  # the signs make Q uniform over the group
+        U = E if tie else uniform(0.1, V, Dh)
+        return cls(E, W_e, W_h, np.zeros(Dh, dtype), U, np.zeros(V, dtype), activation)
+
+    @property
+    def V(self) -> int:
+        """Number of tokens."""
+        return self.E.shape[0]
+
+    @property
+    def d(self) -> int:
+        """Size of an embedding."""
+        return self.E.shape[1]
+
+    @property
+    def Dh(self) -> int:
+        """Number of hidden units."""
+        return self.W_h.shape[0]
+
+    @property
+    def tied(self) -> bool:
+        """Whether U is E."""
+        return self.U is self.E
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of every weight."""
+        return self.E.dtype
+
+    @property
+    def count(self) -> int:
+        """How many numbers are learnt, a shared one counted once."""
+        return sum(array.size for _, array in self.distinct())
+
+    def items(self) -> Iterator[tuple[str, Floats]]:
+        """The six, by name."""
+        for name in NAMES:
+            yield name, getattr(self, name)
+
+    def distinct(self) -> Iterator[tuple[str, Floats]]:
+        """Every array once: without E where it is tied to U."""
+        return ((name, array) for name, array in self.items() if not (name == "E" and self.tied))
+
+    @classmethod
+    def from_distinct(cls, arrays: Mapping[str, Floats], activation: str) -> Parameters:
+        """The inverse of `distinct`: where E is missing, it is U."""
+        return cls(**{name: arrays.get(name, arrays["U"]) for name in NAMES}, activation=activation)
+
+    def astype(self, dtype: str) -> Parameters:
+        """The same weights in another precision; itself where nothing changes."""
+        if self.dtype == np.dtype(dtype):
+            return self
+        return Parameters.from_distinct({name: a.astype(dtype) for name, a in self.distinct()}, self.activation)
+
+    def initial_state(self, B: int) -> Floats:
+        """h^(0) = 0, [B,Dh]."""
+        return np.zeros((B, self.Dh), self.dtype)
+
+
+@dataclass
+class Rows:
+    """A gradient that is zero but for some rows: `values[k]` belongs to row `index[k]`; no row stands twice.
+
+    index [n] rising · values [n,d] · shape (V, d), the whole's.
+    """
+
+    index: Integers
+    values: Floats
+    shape: tuple[int, int]
+
+    @classmethod
+    def summed(cls, tokens: Integers, values: Floats, V: int) -> Rows:
+        """Rows from one gradient a token, [N,d]: those of the same token are added up first."""
+        order = np.argsort(tokens, kind="stable")
+        index, first = np.unique(tokens[order], return_index=True)
+        return cls(index, np.add.reduceat(values[order], first, axis=0), (V, values.shape[1]))
+
+    def dense(self) -> Floats:
+        """The whole [V,d] array."""
+        whole = np.zeros(self.shape, self.values.dtype)
+        whole[self.index] = self.values
+        return whole
+
+
+@dataclass
+class Gradients:
+    """∂J/∂ each parameter, in the parameter's shape; and h_0 [B,Dh].
+
+    E is `Rows`. With tied weights E and U are one array: then U is the total and E is None.
+    """
+
+    E: Rows | None
+    W_e: Floats
+    W_h: Floats
+    b_1: Floats
+    U: Floats
+    b_2: Floats
+    h_0: Floats
+
+    def distinct(self) -> Iterator[tuple[str, Floats | Rows]]:
+        """The gradient of each of `Parameters.distinct`, in its order."""
+        for name in NAMES:
+            value = getattr(self, name)
+            if value is not None:
+                yield name, value
+
+    def norm(self) -> float:
+        """The Euclidean norm over all of them together; not finite where any entry is not."""
+        total = 0.0
+        for _, value in self.distinct():
+            flat = (value.values if isinstance(value, Rows) else value).reshape(-1)
+            total += float(np.dot(flat, flat))
+        return float(np.sqrt(total))
+
+
+def shapes(V: int, d: int, Dh: int) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter, by name."""
+    return {"E": (V, d), "W_e": (Dh, d), "W_h": (Dh, Dh), "b_1": (Dh,), "U": (V, Dh), "b_2": (V,)}

@@ -1,0 +1,133 @@
+"""The slow, obvious reference: the formulas of docs/derivation.md, feature-major, loops and all.
+
+Every array is as on the page: E [d,V], e [d,B], z and h [Dh,B], θ and ŷ [V,B], δ1 [B,V], δ2 and γ [B,Dh],
+b_1 [Dh,1], b_2 [V,1]. J is the *sum* over the batch. Any dtype: float64, or complex128, in which a step of
+1e-20 i in one entry gives that entry's derivative in the imaginary part of J, to machine precision.
+Nothing here is shared with the fast path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Model:
+    """The parameters as on the page, and the name of σ."""
+
+    E: Array  # [d,V]
+    W_e: Array  # [Dh,d]
+    W_h: Array  # [Dh,Dh]
+    b_1: Array  # [Dh,1]
+    U: Array  # [V,Dh]
+    b_2: Array  # [V,1]
+    activation: str = "sigmoid"
+
+
+@dataclass
+class Trace:
+    """Everything of a forward pass; lists run over t = 1..T, and h starts with h^(0)."""
+
+    x: list[Array]  # one-hot [V,B]
+    y: list[Array]  # one-hot [V,B]
+    e: list[Array]
+    z: list[Array]
+    h: list[Array]
+    y_hat: list[Array]
+    J: list[Any]  # scalars
+
+
+def sigma(z: Array, activation: str) -> Array:
+    """The activation; analytic, so that a complex step goes through it. relu turns at the real part."""
+    if activation == "sigmoid":
+        return np.asarray(1 / (1 + np.exp(-z)))
+    if activation == "tanh":
+        return np.asarray(np.tanh(z))
+    return np.where(z.real > 0, z, 0)
+
+
+def sigma_prime(h: Array, activation: str) -> Array:
+    """σ'(z), by h: h∘(1-h), not z∘(1-z)."""
+    if activation == "sigmoid":
+        return h * (1 - h)
+    if activation == "tanh":
+        return 1 - h * h
+    return (h.real > 0).astype(h.dtype)
+
+
+def softmax(theta: Array) -> Array:
+    """ŷ over the vocabulary axis, [V,B]."""
+    shifted = np.exp(theta - theta.real.max(axis=0))
+    return np.asarray(shifted / shifted.sum(axis=0))
+
+
+def one_hot(tokens: Array, V: int) -> Array:
+    """[V,B] from token ids [B]."""
+    return np.eye(V)[:, tokens]
+
+
+def forward(m: Model, x: Array, y: Array, h_0: Array) -> Trace:
+    """The forward equations for x, y int [T,B] and h_0 [Dh,B]."""
+    V = m.U.shape[0]
+    trace = Trace([], [], [], [], [h_0], [], [])
+    for t in range(len(x)):
+        x_t, y_t = one_hot(x[t], V), one_hot(y[t], V)
+        e = m.E @ x_t
+        z = m.W_h @ trace.h[-1] + m.W_e @ e + m.b_1
+        h = sigma(z, m.activation)
+        theta = m.U @ h + m.b_2
+        y_hat = softmax(theta)
+        J = -np.sum(y_t * np.log(y_hat))
+        for name, value in (("x", x_t), ("y", y_t), ("e", e), ("z", z), ("h", h), ("y_hat", y_hat), ("J", J)):
+            getattr(trace, name).append(value)
+    return trace
+
+
+def contributions(m: Model, trace: Trace, t: int) -> list[dict[str, Array]]:
+    """∂J^(t)/∂·|_(i) for i = 1..t, by name; t counts from 1. The i-th entry is the contribution of time step i.
+
+    W_h [Dh,Dh], W_e [Dh,d], b_1 [Dh,1], E [d,V]; and e [d,B], gamma [B,Dh] (∂J^(t)/∂h^(i)), delta2 [B,Dh]; U and
+    b_2 in the last alone, h_0 [Dh,B] in the first alone.
+    """
+    delta1 = (trace.y_hat[t - 1] - trace.y[t - 1]).T  # [B,V]
+    ones = np.ones((delta1.shape[0], 1))
+    gamma = delta1 @ m.U  # ∂J/∂h^(t) [B,Dh]
+    found: list[dict[str, Array]] = []
+    for i in range(t, 0, -1):
+        delta2 = gamma * sigma_prime(trace.h[i], m.activation).T  # [B,Dh]
+        de = m.W_e.T @ delta2.T  # [d,B]
+        terms = {
+            "W_h": delta2.T @ trace.h[i - 1].T,
+            "W_e": delta2.T @ trace.e[i - 1].T,
+            "b_1": delta2.T @ ones,
+            "e": de,
+            "E": de @ trace.x[i - 1].T,
+            "gamma": gamma,
+            "delta2": delta2,
+        }
+        if i == t:
+            terms["U"] = delta1.T @ trace.h[t].T
+            terms["b_2"] = delta1.T @ ones
+        if i == 1:
+            terms["h_0"] = m.W_h.T @ delta2.T
+        found.append(terms)
+        gamma = delta2 @ m.W_h  # γ^(i-1) = δ2^(i) W_h
+    return found[::-1]
+
+
+def gradients(m: Model, x: Array, y: Array, h_0: Array) -> tuple[Any, dict[str, Array]]:
+    """J = Σ_t J^(t), and its gradient by every parameter and h_0, as the plain double sum over t and i ≤ t."""
+    trace = forward(m, x, y, h_0)
+    total: dict[str, Array] = {}
+    for t in range(1, len(x) + 1):
+        for terms in contributions(m, trace, t):
+            for name in ("E", "W_e", "W_h", "b_1", "U", "b_2", "h_0"):
+                if name in terms:
+                    total[name] = total.get(name, 0) + terms[name]
+    return sum(trace.J), total
