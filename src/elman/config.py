@@ -109,3 +109,91 @@ class ModelConfig(_Config):
                 f"tied output weights need d = Dh, given embed {self.d} and hidden {self.Dh}: "
                 "make them equal, or leave out --tie"
             )
+
+
+@dataclass(frozen=True)
+class TrainingConfig(_Config):
+    """How the network learns.
+
+    B, T            parallel streams, and steps in a window of truncated backpropagation
+    lr              the learning rate at its height; None: by the optimizer
+    schedule        cosine or linear (down to lr_floor · lr), constant, or mikolov (see training/schedule.py)
+    warmup          steps over which lr rises from 0
+    clip            largest global norm of the gradient of the mean loss; 0: never clipped
+    dropout         share of e and of h that is zeroed in training
+    epochs          passes over the text; max_time, in seconds, may end it sooner
+    patience        validations in a row without gain that end the run; 0: none do
+    validate_every  steps between validations within an epoch; 0: only after each epoch
+    save_every      steps between checkpoints; they come after each epoch too
+    record_every    steps that make one line of metrics.jsonl
+    """
+
+    B: int = 20
+    T: int = 35
+    optimizer: OptimizerName = "adam"
+    lr: float = 0.003
+    schedule: ScheduleName = "cosine"
+    lr_floor: float = 0.02
+    warmup: int = 100
+    clip: float = 1.0
+    dropout: float = 0.0
+    epochs: int = 20
+    max_time: float | None = None
+    patience: int = 3
+    validate_every: int = 0
+    save_every: int = 250
+    record_every: int = 10
+    seed: int = 0
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        _require(self.B >= 1, "batch-size", self.B, "at least 1")
+        _require(self.T >= 1, "bptt", self.T, "at least 1")
+        _require_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _require_choice("schedule", self.schedule, SCHEDULES)
+        _require_choice("precision", self.precision, PRECISIONS)
+        _require(0 < self.lr < float("inf"), "lr", self.lr, "over 0 and finite")
+        _require(0 <= self.lr_floor <= 1, "lr-floor", self.lr_floor, "from 0 to 1")
+        _require(self.warmup >= 0, "warmup", self.warmup, "at least 0")
+        _require(self.clip >= 0, "clip", self.clip, "at least 0 (0: no clipping)")
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "from 0 to under 1")
+        _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        _require(self.max_time is None or self.max_time > 0, "max-time", self.max_time, "over 0 seconds")
+        _require(self.patience >= 0, "patience", self.patience, "at least 0 (0: never stop early)")
+        _require(self.validate_every >= 0, "validate-every", self.validate_every, "at least 0")
+        _require(self.save_every >= 1, "save-every", self.save_every, "at least 1")
+        _require(self.record_every >= 1, "record-every", self.record_every, "at least 1")
+        _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All three, as `config.json` holds them."""
+
+    text: TextConfig
+    model: ModelConfig
+    training: TrainingConfig
+    corpus: str = ""
+    """What it was trained on, for people to read."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The whole as plain JSON values."""
+        parts = {name: getattr(self, name).as_dict() for name in ("text", "model", "training")}
+        return parts | {"corpus": self.corpus}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
+        """The inverse of `as_dict`; raises ConfigError for anything else."""
+        try:
+            return cls(
+                TextConfig.from_dict(values["text"]),
+                ModelConfig.from_dict(values["model"]),
+                TrainingConfig.from_dict(values["training"]),
+                str(values["corpus"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"the configuration lacks {error}: it was not written by Elman") from error
+
+    def with_training(self, **changes: Any) -> RunConfig:
+        """The same with some settings of training changed."""
+        return replace(self, training=replace(self.training, **changes))
