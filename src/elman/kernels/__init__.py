@@ -1,6 +1,6 @@
-"""The three hot operations, one file a backend; every backend passes the same tests.
+"""The three hot operations and the update, one file a backend; every backend passes the same tests.
 
-A backend is an array namespace (`xp`) and four functions. The rest of Elman asks for one with
+A backend is an array namespace (`xp`) and these functions. The rest of Elman asks for one with
 `backend()` and leans on nothing else.
 """
 
@@ -40,6 +40,16 @@ class Backend(Protocol):
 
     def cross_entropy(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> Floats:
         """J [N] alone, in nats, in float64; the forward half of `softmax_cross_entropy`."""
+        ...
+
+    def sgd(self, w: Floats, g: Floats, rate: float) -> None:
+        """w ← w - rate g, in place."""
+        ...
+
+    def adam(
+        self, w: Floats, g: Floats, m: Floats, v: Floats, rate: float, beta: tuple[float, float], eps: float, scale: float
+    ) -> None:
+        """Adam's step in place on the gradient scale·g, with moments m and v; ε as in the corrected-rate form."""
         ...
 
 

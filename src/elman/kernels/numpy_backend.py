@@ -137,6 +137,39 @@ class NumpyBackend:
             self._over_rows(block, theta)
         return J
 
+    def sgd(self, w: Floats, g: Floats, rate: float) -> None:
+        """w ← w - rate g, in place; w and g of one shape."""
+        flat, gradient = w.reshape(-1, 1), g.reshape(-1, 1)
+
+        def block(piece: slice) -> None:
+            flat[piece] -= gradient[piece] * flat.dtype.type(rate)
+
+        self._over_rows(block, flat)
+
+    def adam(
+        self, w: Floats, g: Floats, m: Floats, v: Floats, rate: float, beta: tuple[float, float], eps: float, scale: float
+    ) -> None:
+        """Adam's step in place, on the gradient scale·g: m ← β1 m + (1-β1) g, v ← β2 v + (1-β2) g², w ← w - rate m/(√v+ε)."""
+        columns = [array.reshape(-1, 1) for array in (w, g, m, v)]
+        number = w.dtype.type
+
+        def block(piece: slice) -> None:
+            w_, g_, m_, v_ = (column[piece] for column in columns)
+            step = g_ * number((1 - beta[0]) * scale)
+            m_ *= number(beta[0])
+            m_ += step
+            np.multiply(g_, g_, out=step)
+            step *= number((1 - beta[1]) * scale * scale)
+            v_ *= number(beta[1])
+            v_ += step
+            np.sqrt(v_, out=step)
+            step += number(eps)
+            np.divide(m_, step, out=step)
+            step *= number(rate)
+            w_ -= step
+
+        self._over_rows(block, columns[0])
+
     def _buffer(self, name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Floats:
         """Scratch memory that is kept from call to call: fresh pages would cost as much as the pass itself."""
         size = shape[0] * shape[1]

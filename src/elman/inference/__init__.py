@@ -1,0 +1,1 @@
+"""Using a model: measure a text, score sentences, generate."""

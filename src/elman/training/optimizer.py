@@ -1,0 +1,92 @@
+"""SGD and Adam over `Parameters`, with the clipping factor folded into the step.
+
+The gradient of E comes as rows; only those rows of E and of its moments are touched ("lazy" Adam: the
+moments of a word that does not occur stand still).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.config import TrainingConfig
+from elman.kernels import Backend, backend
+from elman.model.parameters import Gradients, Parameters, Rows
+
+Arrays = dict[str, NDArray[Any]]
+
+BETA = (0.9, 0.999)
+EPS = 1e-8
+
+
+class Optimizer:
+    """What the trainer asks of an optimizer: a step, and its arrays for the checkpoint."""
+
+    def step(self, p: Parameters, gradients: Gradients, rate: float, scale: float) -> None:
+        """Moves the weights in place against scale times the gradients."""
+        raise NotImplementedError
+
+    def arrays(self) -> Arrays:
+        """What must be saved to go on exactly; the very arrays, not copies."""
+        return {}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Takes back what `arrays` gave."""
+
+
+class SGD(Optimizer):
+    """w ← w - rate · scale · ∂J/∂w."""
+
+    def __init__(self, kernels: Backend | None = None) -> None:
+        self.kernels = kernels or backend()
+
+    def step(self, p: Parameters, gradients: Gradients, rate: float, scale: float) -> None:
+        """Moves the weights in place."""
+        for name, gradient in gradients.distinct():
+            w = getattr(p, name)
+            if isinstance(gradient, Rows):
+                w[gradient.index] -= gradient.values * w.dtype.type(rate * scale)
+            else:
+                self.kernels.sgd(w, gradient, rate * scale)
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, Algorithm 1, in its "corrected rate" form of section 2)."""
+
+    def __init__(self, p: Parameters, kernels: Backend | None = None) -> None:
+        self.kernels = kernels or backend()
+        self.m = {name: self.kernels.xp.zeros_like(w) for name, w in p.distinct()}
+        self.v = {name: self.kernels.xp.zeros_like(w) for name, w in p.distinct()}
+        self.count = 0
+
+    def step(self, p: Parameters, gradients: Gradients, rate: float, scale: float) -> None:
+        """Moves the weights and the moments in place."""
+        self.count += 1
+        root = float(np.sqrt(1 - BETA[1] ** self.count))
+        rate, eps = rate * root / (1 - BETA[0] ** self.count), EPS * root
+        for name, gradient in gradients.distinct():
+            w, m, v = getattr(p, name), self.m[name], self.v[name]
+            if isinstance(gradient, Rows):
+                w_, m_, v_ = (array[gradient.index] for array in (w, m, v))
+                self.kernels.adam(w_, gradient.values, m_, v_, rate, BETA, eps, scale)
+                w[gradient.index], m[gradient.index], v[gradient.index] = w_, m_, v_
+            else:
+                self.kernels.adam(w, gradient, m, v, rate, BETA, eps, scale)
+
+    def arrays(self) -> Arrays:
+        """Both moments of every weight, and the number of steps taken."""
+        moments = {f"adam.{part}.{name}": a for part in "mv" for name, a in getattr(self, part).items()}
+        return moments | {"adam.count": np.array([self.count], np.int64)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Takes back what `arrays` gave."""
+        for part in "mv":
+            setattr(self, part, {name: arrays[f"adam.{part}.{name}"] for name in getattr(self, part)})
+        self.count = int(arrays["adam.count"][0])
+
+
+def make_optimizer(config: TrainingConfig, p: Parameters) -> Optimizer:
+    """The optimizer that the configuration names."""
+    return Adam(p) if config.optimizer == "adam" else SGD()
