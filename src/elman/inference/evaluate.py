@@ -131,6 +131,8 @@ def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str], kernels
 
     def ids() -> Iterator[Integers]:
         for part, oov in encode_stream(read(), tokenizer):
+            if not len(part):
+                continue
             unknown.append(oov)
             counted["tokens"] += len(part)
             counted["oov"] += int(oov.sum())

@@ -1,0 +1,110 @@
+"""Text drawn from a model, a token at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import ConfigError
+from elman.inference.score import State, begin, read
+from elman.model.network import log_probabilities
+from elman.model.parameters import Parameters
+from elman.text.tokenizer import Tokenizer
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn.
+
+    max_tokens   so many at most, the prompt not counted
+    temperature  divides the logits; 0 takes the likeliest
+    top_k        draw among the k likeliest; 0: among all
+    top_p        draw among the likeliest that together hold this share; 1: among all
+    stop         end before the first of these strings
+    unknown      whether `<unk>` may be drawn
+    """
+
+    max_tokens: int = 100
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    stop: Sequence[str] = ()
+    unknown: bool = False
+
+    def __post_init__(self) -> None:
+        for name, good, expected in (
+            ("max-tokens", self.max_tokens >= 0, "at least 0"),
+            ("temperature", 0 <= self.temperature < float("inf"), "at least 0 and finite"),
+            ("top-k", self.top_k >= 0, "at least 0 (0: no limit)"),
+            ("top-p", 0 < self.top_p <= 1, "over 0 and at most 1"),
+            ("stop", all(self.stop), "a text that is not empty"),
+        ):
+            if not good:
+                raise ConfigError(f"{name} is {getattr(self, name.replace('-', '_'))!r}; it must be {expected}")
+
+
+def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator) -> int:
+    """A token drawn from log_probs [V], after temperature, top-k and top-p in this order."""
+    if sampling.temperature == 0:
+        return int(log_probs.argmax())
+    scaled = log_probs / sampling.temperature
+    order = np.argsort(-scaled, kind="stable")
+    if sampling.top_k:
+        order = order[: sampling.top_k]
+    cumulative = np.cumsum(np.exp(scaled[order] - scaled[order[0]]))
+    if sampling.top_p < 1:
+        keep = int(np.searchsorted(cumulative, sampling.top_p * cumulative[-1])) + 1
+        cumulative = cumulative[:keep]
+    drawn = generator.random() * cumulative[-1]
+    return int(order[min(int(np.searchsorted(cumulative, drawn, side="right")), len(cumulative) - 1)])
+
+
+def generate(
+    p: Parameters, tokenizer: Tokenizer, prompt: str, sampling: Sampling, generator: np.random.Generator
+) -> Iterator[str]:
+    """Pieces of text as they are drawn, the prompt not among them.
+
+    The prompt begins a line; it may be of any length, and empty. With stop strings a piece is held back until
+    it can no longer be the beginning of one.
+    """
+    ids = tokenizer.encode(prompt)
+    state = read(p, begin(p, tokenizer), ids)
+    yield from _until(_draw(p, tokenizer, state, ids, sampling, generator), sampling.stop)
+
+
+def _draw(
+    p: Parameters, tokenizer: Tokenizer, state: State, prompt: Any, sampling: Sampling, generator: np.random.Generator
+) -> Iterator[str]:
+    decoder = tokenizer.decoder(after=prompt)
+    for k in range(sampling.max_tokens):
+        log_probs = log_probabilities(p, state.h[0]).astype(np.float64)
+        if tokenizer.unk is not None and not sampling.unknown:
+            log_probs[tokenizer.unk] = -np.inf
+        token = choose(log_probs, sampling, generator)
+        yield decoder.push(token)
+        if k + 1 < sampling.max_tokens:
+            state = read(p, state, [token])
+    yield decoder.flush()
+
+
+def _until(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
+    """The pieces up to the first stop string."""
+    held = ""
+    longest = max((len(text) for text in stop), default=0)
+    for piece in pieces:
+        held += piece
+        found = [held.find(text) for text in stop if text in held]
+        if found:
+            yield held[: min(found)]
+            return
+        possible = range(min(longest - 1, len(held)), 0, -1)  # lengths that the beginning of a stop string may have
+        unsure = next((n for n in possible if any(text.startswith(held[-n:]) for text in stop)), 0)
+        yield held[: len(held) - unsure]
+        held = held[len(held) - unsure :]
+    yield held

@@ -1,0 +1,115 @@
+"""LanguageModel: parameters and tokenizer together, with the manners of KenLM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from elman.checkpoint import RunFolder, load_model
+from elman.config import RunConfig
+from elman.errors import ConfigError
+from elman.inference import score as scoring
+from elman.inference.evaluate import Evaluation, evaluate
+from elman.inference.generate import Sampling, generate
+from elman.inference.score import SentenceScore, State, TokenScore
+from elman.model.network import log_probabilities
+from elman.model.parameters import Parameters
+from elman.text.tokenizer import Tokenizer
+
+
+class LanguageModel:
+    """A trained model. Log probabilities are log10 unless a base is given, as in KenLM and in ARPA files.
+
+    lm = elman.load("runs/first")
+    lm.score("the cat sat")              # log10 p, line begin and line end counted
+    [s.log_prob for s in lm.full_scores("the cat sat")]
+    "cat" in lm, lm.perplexity("the cat sat"), lm.generate("the cat")
+    """
+
+    def __init__(self, p: Parameters, tokenizer: Tokenizer, config: RunConfig | None = None) -> None:
+        self.p, self.tokenizer, self.config = p, tokenizer, config
+
+    def __contains__(self, token: str) -> bool:
+        return token in self.tokenizer
+
+    def __repr__(self) -> str:
+        p = self.p
+        return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh} {p.activation}>"
+
+    @cached_property
+    def _exact(self) -> Parameters:
+        """The weights in float64, in which scores are computed."""
+        return self.p.astype("float64")
+
+    def score(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> float:
+        """log p of the sentence. bos: it begins a line; eos: the line's end is counted."""
+        return next(self.scores([sentence], bos, eos)).total(_checked_base(base))
+
+    def scores(self, sentences: Iterable[str], bos: bool = True, eos: bool = True) -> Iterator[SentenceScore]:
+        """One `SentenceScore` (in nats) a sentence, in order, batched by length."""
+        return scoring.score_sentences(self._exact, self.tokenizer, sentences, bos=bos, eos=eos)
+
+    def full_scores(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> Iterator[TokenScore]:
+        """(log p, length, oov) of every token, as KenLM gives them; `length` counts the token and all it rests on."""
+        unit = math.log(_checked_base(base))
+        found = next(self.scores([sentence], bos, eos))
+        for k, (log_prob, oov) in enumerate(zip(found.log_probs, found.oov, strict=True)):
+            yield TokenScore(float(log_prob) / unit, k + 1 + bos, bool(oov))
+
+    def perplexity(self, text: str) -> float:
+        """exp(mean J) over every token of the text, OOVs included; `evaluate` tells more."""
+        return self.evaluate(text).perplexity_including_oov
+
+    def evaluate(self, text: str | Iterable[str]) -> Evaluation:
+        """Every figure of a text, whole or in pieces. Raises TextError where it is empty."""
+        return evaluate(self.p, self.tokenizer, [text] if isinstance(text, str) else text)
+
+    def begin(self, bos: bool = True) -> State:
+        """The state before a sentence, to step through with `step`."""
+        return scoring.begin(self._exact, self.tokenizer, bos)
+
+    def step(self, state: State, token: str, base: float = 10) -> tuple[float, State]:
+        """log p of one token (a word, a character; "\\n" is the line end) after the state, and the state after it.
+
+        Raises ConfigError where the text is not one token.
+        """
+        ids = self.tokenizer.encode(token)
+        if len(ids) != 1:
+            raise ConfigError(f"{token!r} is {len(ids)} tokens at level {self.tokenizer.level}; give one at a time")
+        log_prob = float(log_probabilities(self._exact, state.h[0])[ids[0]]) / math.log(_checked_base(base))
+        return log_prob, scoring.read(self._exact, state, ids)
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        max_tokens: int = 100,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        stop: Sequence[str] = (),
+        seed: int | None = None,
+    ) -> str:
+        """A continuation of the prompt (the prompt itself not among it); the same seed draws the same text."""
+        sampling = Sampling(max_tokens, temperature, top_k, top_p, stop)
+        return "".join(self.stream(prompt, sampling, np.random.default_rng(seed)))
+
+    def stream(self, prompt: str, sampling: Sampling, generator: np.random.Generator) -> Iterator[str]:
+        """The pieces of a continuation, as they are drawn."""
+        return generate(self.p, self.tokenizer, prompt, sampling, generator)
+
+
+def _checked_base(base: float) -> float:
+    if not (base > 0 and base != 1):
+        raise ConfigError(f"base is {base!r}; it must be over 0 and not 1")
+    return base
+
+
+def load(path: Path | str) -> LanguageModel:
+    """The model of a run folder. Raises CheckpointError where it is missing, damaged or of another version."""
+    config, tokenizer, p = load_model(RunFolder(path))
+    return LanguageModel(p, tokenizer, config)

@@ -1,0 +1,365 @@
+"""The trainer: a loop that yields what happened, survives bad steps, and can stop and go on anywhere.
+
+`Trainer.run` is a generator of records. It writes the run folder as it goes: metrics, the best weights after
+each validation, a checkpoint every `save_every` steps and after each validation. Everything that decides
+what comes next is in `Progress`, the optimizer, the carried h and the generator, and all of it is in the
+checkpoint: a run that was killed and resumed ends with the same bytes as one that was not. (The clock decides
+only where `max_time` is set: then the schedule follows the time that is over.)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.checkpoint import RunFolder, load_model, load_state, save_model, save_state
+from elman.config import RunConfig
+from elman.errors import CheckpointError, DivergedError
+from elman.inference.evaluate import mean_loss
+from elman.model.bptt import loss_and_gradients
+from elman.model.network import DropoutMasks
+from elman.model.parameters import Parameters
+from elman.text.batches import Streams
+from elman.training.optimizer import make_optimizer
+from elman.training.schedule import MikolovRule, learning_rate
+
+BAD_STEPS = 5
+"""Non-finite steps in a row after which the last checkpoint is taken back with half the learning rate."""
+RESCUES = 5
+"""How often that is done before the run is given up."""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """The mean over `record_every` steps. Clock readings stand apart: they alone differ from run to run."""
+
+    step: int
+    epoch: int
+    tokens: int
+    nats_per_token: float
+    gradient_norm: float
+    clipped: int
+    skipped: int
+    learning_rate: float
+    seconds: float
+    tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class ValidationRecord:
+    """After an epoch (or `validate_every` steps): the loss of the validation text and of training since."""
+
+    step: int
+    epoch: int
+    nats_per_token: float
+    train_nats_per_token: float
+    best: bool
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RescueRecord:
+    """The last checkpoint was taken back, and from here lr is `factor` times what it was to be."""
+
+    step: int
+    back_to: int
+    factor: float
+
+
+@dataclass(frozen=True)
+class StopRecord:
+    """Why the run ended: `epochs`, `max_time`, `patience`, `mikolov` or `asked`."""
+
+    step: int
+    epoch: int
+    reason: str
+    best_nats_per_token: float
+    clipped: int
+    skipped: int
+    seconds: float
+
+
+Record = StepRecord | ValidationRecord | RescueRecord | StopRecord
+
+
+@dataclass
+class Progress:
+    """Every number that decides how the run goes on."""
+
+    step: int = 0
+    epoch: int = 0  # whole passes behind
+    window: int = 0  # windows of this pass behind
+    tokens: int = 0
+    seconds: float = 0.0
+    best: float = math.inf
+    validations_without_gain: int = 0
+    factor: float = 1.0  # on lr, halved at each rescue
+    rescues: int = 0
+    bad_in_a_row: int = 0
+    skipped: int = 0
+    clipped: int = 0
+    # sums since the last record, and since the last validation
+    record_nats: float = 0.0
+    record_norm: float = 0.0
+    record_tokens: int = 0
+    record_steps: int = 0
+    record_clipped: int = 0
+    record_skipped: int = 0
+    since_nats: float = 0.0
+    since_tokens: int = 0
+    metrics_bytes: int = 0
+    ended: str = ""  # why, once the run is over for good
+
+
+class Trainer:
+    """One run. `stop()` asks it to end after the step in hand, with everything saved."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        config: RunConfig,
+        p: Parameters,
+        train: NDArray[Any],
+        valid: NDArray[Any],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.run_folder, self.config, self.p, self.valid = run, config, p, valid
+        self.settings = config.training
+        self.streams = Streams(train, self.settings.B, self.settings.T)
+        self.optimizer = make_optimizer(self.settings, p)
+        self.generator = np.random.Generator(np.random.PCG64(self.settings.seed))
+        self.mikolov = MikolovRule()
+        self.progress = Progress()
+        self.h = p.initial_state(self.settings.B)
+        self.stop_asked = False
+        self.validation_seconds: float | None = None
+        self.clock = clock
+        self._since = clock()
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all the epochs."""
+        return self.settings.epochs * len(self.streams)
+
+    @property
+    def share_done(self) -> float:
+        """How much of the run is over, 0 to 1: of its steps, or of its time if that is nearer its end."""
+        share = self.progress.step / self.total_steps
+        if self.settings.max_time is not None:
+            share = max(share, self.seconds() / self.settings.max_time)
+        return min(share, 1.0)
+
+    def seconds(self) -> float:
+        """Seconds this run has taken, those before a resume counted."""
+        return self.progress.seconds + self.clock() - self._since
+
+    def stop(self) -> None:
+        """Ends the run after the step in hand."""
+        self.stop_asked = True
+
+    def run(self) -> Iterator[Record]:
+        """Trains to the end, yielding records. Raises DivergedError when no rescue helps."""
+        self._since = self.clock()
+        if self.progress.step == 0:
+            self._save(self.run_folder.state)
+        reason = self.progress.ended or None
+        while reason is None:
+            yield from self._step()
+            reason = self._why_stop()
+            at_end = self.progress.window == len(self.streams)
+            every = self.settings.validate_every
+            if at_end or (every and self.progress.step % every == 0) or reason == "max_time":
+                record, ended = self._validate(at_end)
+                yield record
+                if at_end:
+                    self._next_epoch()
+                reason = reason or ended or ("epochs" if self.progress.epoch == self.settings.epochs else None)
+                if reason is None or reason == "asked":
+                    self._save(self.run_folder.state)
+            elif self.progress.step % self.settings.save_every == 0 and not self.progress.bad_in_a_row:
+                self._save(self.run_folder.state)
+        self.progress.ended = "" if reason in ("asked", "max_time") else reason
+        self._save(self.run_folder.stopped if reason in ("asked", "max_time") else self.run_folder.state)
+        if not self.run_folder.model.exists():
+            save_model(self.run_folder, self.p)
+        yield StopRecord(
+            self.progress.step, self.progress.epoch, reason, self.progress.best,
+            self.progress.clipped, self.progress.skipped, self.seconds(),
+        )  # fmt: skip
+
+    def _step(self) -> Iterator[Record]:
+        """One window: gradients, clipping, update; or, where they are not finite, nothing but a count."""
+        now, settings = self.progress, self.settings
+        x, y = self.streams.window(now.window)
+        masks = None
+        if settings.dropout:
+            masks = DropoutMasks.draw(self.p, *x.shape, settings.dropout, self.generator)
+        with np.errstate(all="ignore"):  # what overflows is seen in the norm
+            J, gradients, h = loss_and_gradients(self.p, x, y, self.h, masks=masks)
+            norm = gradients.norm()
+        rate = learning_rate(settings, now.step, self.share_done) * now.factor * self.mikolov.factor
+        now.step += 1
+        now.window += 1
+        if math.isfinite(J) and math.isfinite(norm):
+            clip = bool(settings.clip) and norm > settings.clip
+            self.optimizer.step(self.p, gradients, rate, settings.clip / norm if clip else 1.0)
+            self.h = h
+            now.bad_in_a_row = 0
+            now.tokens += x.size
+            now.clipped += clip
+            now.record_clipped += clip
+            now.record_nats += J * x.size
+            now.record_norm += norm
+            now.record_tokens += x.size
+            now.record_steps += 1
+            now.since_nats += J * x.size
+            now.since_tokens += x.size
+        else:
+            self.h = self.p.initial_state(settings.B)
+            now.bad_in_a_row += 1
+            now.skipped += 1
+            now.record_skipped += 1
+        if now.step % settings.record_every == 0:
+            yield self._record(rate)
+        if now.bad_in_a_row == BAD_STEPS:
+            yield self._rescue()
+
+    def _record(self, rate: float) -> StepRecord:
+        now = self.progress
+        seconds = self.seconds()
+        record = StepRecord(
+            step=now.step, epoch=now.epoch + 1, tokens=now.tokens,
+            nats_per_token=now.record_nats / now.record_tokens if now.record_tokens else math.nan,
+            gradient_norm=now.record_norm / now.record_steps if now.record_steps else math.nan,
+            clipped=now.record_clipped, skipped=now.record_skipped, learning_rate=rate,
+            seconds=round(seconds, 3), tokens_per_second=round(now.tokens / max(seconds, 1e-9), 1),
+        )  # fmt: skip
+        now.record_nats = now.record_norm = 0.0
+        now.record_tokens = now.record_steps = now.record_clipped = now.record_skipped = 0
+        self._write("step", record)
+        return record
+
+    def _rescue(self) -> RescueRecord:
+        """Takes the last checkpoint back with half the learning rate; gives up after RESCUES of them."""
+        at, rescues, skipped, factor = (
+            self.progress.step, self.progress.rescues + 1, self.progress.skipped, self.progress.factor / 2,
+        )  # fmt: skip
+        if rescues > RESCUES:
+            raise DivergedError(
+                f"training diverged: {BAD_STEPS} steps in a row gave no finite loss or gradient (the last was step "
+                f"{at}), also after {RESCUES} returns to a checkpoint with half the learning rate each; the last good "
+                f"weights stand in {self.run_folder.path}; train again with a smaller --lr or --clip"
+            )
+        seconds, metrics = self.seconds(), self.progress.metrics_bytes
+        self._load(self.run_folder.state)
+        self.progress.rescues, self.progress.factor, self.progress.skipped = rescues, factor, skipped
+        self.progress.seconds, self._since, self.progress.metrics_bytes = seconds, self.clock(), metrics
+        record = RescueRecord(at, self.progress.step, factor)
+        self._write("rescue", record)
+        self._save(self.run_folder.state)
+        return record
+
+    def _validate(self, at_end: bool) -> tuple[ValidationRecord, str | None]:
+        """Measures, keeps the weights if they are the best so far; and why the run should end now, if it should."""
+        began = self.clock()
+        now = self.progress
+        with np.errstate(all="ignore"):
+            nats = mean_loss(self.p, self.valid)
+        best = nats < now.best
+        if best:
+            now.best, now.validations_without_gain = nats, 0
+            save_model(self.run_folder, self.p)
+        else:
+            now.validations_without_gain += 1
+        rate = learning_rate(self.settings, now.step, self.share_done) * now.factor * self.mikolov.factor
+        ended = None
+        if self.settings.schedule == "mikolov":
+            if at_end and self.mikolov.after_epoch(nats):
+                ended = "mikolov"
+            elif at_end and not best and self.run_folder.model.exists():
+                self._take_back_best()
+        if self.settings.patience and now.validations_without_gain >= self.settings.patience:
+            ended = ended or "patience"
+        train = now.since_nats / now.since_tokens if now.since_tokens else math.nan
+        now.since_nats, now.since_tokens = 0.0, 0
+        record = ValidationRecord(now.step, now.epoch + 1, nats, train, best, rate, round(self.seconds(), 3))
+        self._write("validation", record)
+        self.validation_seconds = self.clock() - began
+        return record, ended
+
+    def _take_back_best(self) -> None:
+        """rnnlm goes on from the best weights after an epoch that made them worse."""
+        _, _, best = load_model(self.run_folder)
+        for (_, w), (_, b) in zip(self.p.distinct(), best.distinct(), strict=True):
+            w[...] = b
+
+    def _next_epoch(self) -> None:
+        self.progress.epoch += 1
+        self.progress.window = 0
+        self.h = self.p.initial_state(self.settings.B)
+
+    def _why_stop(self) -> str | None:
+        if self.stop_asked:
+            return "asked"
+        if self.settings.max_time is not None and self.seconds() + self._validation_time() >= self.settings.max_time:
+            return "max_time"
+        return None
+
+    def _validation_time(self) -> float:
+        """What a validation takes: as measured, or guessed as a third of training on as many tokens."""
+        if self.validation_seconds is not None:
+            return self.validation_seconds
+        return self.seconds() / max(self.progress.tokens, 1) * len(self.valid) / 3
+
+    def _write(self, kind: str, record: Record) -> None:
+        values = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(record).items()}
+        line = (json.dumps({"kind": kind, **values}) + "\n").encode()
+        try:
+            with self.run_folder.metrics.open("ab") as file:
+                file.write(line)
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot write {self.run_folder.metrics}: {error.strerror}; the last checkpoint stands, "
+                f"so make room and go on with --resume {self.run_folder.path}"
+            ) from error
+        self.progress.metrics_bytes += len(line)
+
+    def _save(self, path: Any) -> None:
+        """The checkpoint; the one of a stop is out of date as soon as another is written."""
+        self.progress.seconds, self._since = self.seconds(), self.clock()
+        counters = {
+            "progress": asdict(self.progress),
+            "mikolov": asdict(self.mikolov),
+            "generator": self.generator.bit_generator.state,
+        }
+        save_state(path, self.p, {"h": self.h, **self.optimizer.arrays()}, counters)
+        if path == self.run_folder.state:
+            self.run_folder.stopped.unlink(missing_ok=True)
+
+    def _load(self, path: Any) -> None:
+        p, arrays, counters = load_state(self.run_folder, path, self.config)
+        for (_, w), (_, saved) in zip(self.p.distinct(), p.distinct(), strict=True):
+            w[...] = saved
+        self.h = arrays.pop("h")
+        self.optimizer.restore(arrays)
+        self.progress = Progress(**counters["progress"])
+        self.mikolov = MikolovRule(**counters["mikolov"])
+        self.generator.bit_generator.state = counters["generator"]
+        self._since = self.clock()
+
+    def resume(self) -> None:
+        """Takes up the run where its folder left it; metrics written after that point are dropped."""
+        stopped = self.run_folder.stopped
+        self._load(stopped if stopped.exists() else self.run_folder.state)
+        metrics = self.run_folder.metrics
+        if metrics.exists() and metrics.stat().st_size > self.progress.metrics_bytes:
+            os.truncate(metrics, self.progress.metrics_bytes)
