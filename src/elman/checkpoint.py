@@ -66,6 +66,10 @@ class RunFolder:
         if strangers:
             raise CheckpointError(f"{self.path} exists and holds {strangers[0]}, no run: choose a new folder for --out")
 
+    def writing(self) -> contextlib.AbstractContextManager[None]:
+        """Turns an OSError while the run's files are written into a CheckpointError."""
+        return _file_errors(self.path)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the run for one process; raises CheckpointError while another trains it."""

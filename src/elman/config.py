@@ -166,6 +166,27 @@ class TrainingConfig(_Config):
         _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
 
 
+# What differs by level: measured, see docs/defaults.md.
+_SIZES: dict[Level, dict[str, Any]] = {
+    "byte": {"d": 64, "Dh": 512, "tie": False},
+    "char": {"d": 64, "Dh": 512, "tie": False},
+    "word": {"d": 128, "Dh": 128, "tie": True},
+    "bpe": {"d": 256, "Dh": 256, "tie": True},
+}
+_SETTINGS: dict[Level, dict[str, Any]] = {
+    "byte": {"B": 32, "T": 64, "dropout": 0.1},
+    "char": {"B": 32, "T": 64, "dropout": 0.1},
+    "word": {"B": 20, "T": 35, "dropout": 0.25},
+    "bpe": {"B": 20, "T": 35, "dropout": 0.1},
+}
+_SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
+
+
+def level_defaults(level: Level, optimizer: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The default sizes (fields of ModelConfig) and settings (of TrainingConfig) of a level and an optimizer."""
+    return dict(_SIZES[level]), _SETTINGS[level] | (_SGD if optimizer == "sgd" else {})
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """All three, as `config.json` holds them."""

@@ -49,9 +49,11 @@ class LanguageModel:
         """log p of the sentence. bos: it begins a line; eos: the line's end is counted."""
         return next(self.scores([sentence], bos, eos)).total(_checked_base(base))
 
-    def scores(self, sentences: Iterable[str], bos: bool = True, eos: bool = True) -> Iterator[SentenceScore]:
-        """One `SentenceScore` (in nats) a sentence, in order, batched by length."""
-        return scoring.score_sentences(self._exact, self.tokenizer, sentences, bos=bos, eos=eos)
+    def scores(
+        self, sentences: Iterable[str], bos: bool = True, eos: bool = True, group: int = scoring.GROUP
+    ) -> Iterator[SentenceScore]:
+        """One `SentenceScore` (in nats) a sentence, in order; `group` sentences are read and batched at a time."""
+        return scoring.score_sentences(self._exact, self.tokenizer, sentences, bos=bos, eos=eos, group=group)
 
     def full_scores(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> Iterator[TokenScore]:
         """(log p, length, oov) of every token, as KenLM gives them; `length` counts the token and all it rests on."""

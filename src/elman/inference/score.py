@@ -60,17 +60,23 @@ def prepare(tokenizer: Tokenizer, sentence: str, eos: bool = True) -> tuple[Inte
 
 
 def score_sentences(
-    p: Parameters, tokenizer: Tokenizer, sentences: Iterable[str], *, bos: bool = True, eos: bool = True
+    p: Parameters,
+    tokenizer: Tokenizer,
+    sentences: Iterable[str],
+    *,
+    bos: bool = True,
+    eos: bool = True,
+    group: int = GROUP,
 ) -> Iterator[SentenceScore]:
     """One score a sentence, in order, for any number of them.
 
     bos: the sentence begins a line (the network has seen a line end), else it has seen nothing;
-    eos: the line end after it is predicted too.
+    eos: the line end after it is predicted too; group: so many are read before the first is answered.
     """
     p = p.astype("float64")
     remaining = iter(sentences)
-    while group := list(itertools.islice(remaining, GROUP)):
-        distinct = list(dict.fromkeys(group))  # the same hypothesis is computed once
+    while read_now := list(itertools.islice(remaining, group)):
+        distinct = list(dict.fromkeys(read_now))  # the same hypothesis is computed once
         prepared = [prepare(tokenizer, sentence, eos) for sentence in distinct]
         found: dict[str, SentenceScore] = {}
         by_length = sorted(range(len(distinct)), key=lambda k: len(prepared[k][0]))
@@ -82,7 +88,7 @@ def score_sentences(
                 scores = _score_batch(p, tokenizer.eos, [prepared[k][0] for k in batch], bos)
                 for k, log_probs in zip(batch, scores, strict=True):
                     found[distinct[k]] = SentenceScore(log_probs, *prepared[k])
-        yield from (found[sentence] for sentence in group)
+        yield from (found[sentence] for sentence in read_now)
 
 
 def _score_batch(p: Parameters, eos: int, batch: Sequence[Integers], bos: bool) -> list[Floats]:

@@ -169,8 +169,6 @@ class Trainer:
     def run(self) -> Iterator[Record]:
         """Trains to the end, yielding records. Raises DivergedError when no rescue helps."""
         self._since = self.clock()
-        if self.progress.step == 0:
-            self._save(self.run_folder.state)
         reason = self.progress.ended or None
         while reason is None:
             yield from self._step()
@@ -356,10 +354,20 @@ class Trainer:
         self.generator.bit_generator.state = counters["generator"]
         self._since = self.clock()
 
-    def resume(self) -> None:
-        """Takes up the run where its folder left it; metrics written after that point are dropped."""
+    def save_first(self) -> None:
+        """The checkpoint of step 0, so that there is something to go back to from the start."""
+        self._save(self.run_folder.state)
+
+    def resume(self, extended: bool = False) -> None:
+        """Takes up the run where its folder left it; metrics written after that point are dropped.
+
+        extended: the settings allow more than before, so that a run that had ended may go on.
+        """
         stopped = self.run_folder.stopped
         self._load(stopped if stopped.exists() else self.run_folder.state)
         metrics = self.run_folder.metrics
         if metrics.exists() and metrics.stat().st_size > self.progress.metrics_bytes:
             os.truncate(metrics, self.progress.metrics_bytes)
+        if extended and self.progress.epoch < self.settings.epochs:
+            self.progress.ended = ""
+            self.progress.validations_without_gain = 0

@@ -1,0 +1,56 @@
+"""The command line: the only place for arguments, printing and exit codes. One file a command.
+
+Nothing heavy is imported before a command runs, so that `elman --version` and every `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from elman import __version__
+from elman.cli.evaluate import evaluate
+from elman.cli.generate import generate
+from elman.cli.info import info
+from elman.cli.score import score
+from elman.cli.train import train
+from elman.errors import ElmanError
+
+
+class _Group(click.Group):
+    """Shows errors of the family as their one sentence, and answers with their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ElmanError as error:
+            click.echo(f"elman: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("\nelman: stopped", err=True)
+            ctx.exit(130)
+        except MemoryError:
+            click.echo("elman: out of memory: take a smaller --batch-size, --bptt, --hidden or --vocab-size", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="elman %(version)s")
+def main() -> None:
+    """Elman: recurrent language models. Train, measure, score and generate.
+
+    \b
+    elman train book.txt --out runs/book        learn a model of a text
+    elman evaluate runs/book other.txt          how well it predicts another
+    elman score runs/book < sentences.txt       log probability of each line
+    elman generate runs/book "It was"           text in its manner
+    """
+    for stream in (sys.stdout, sys.stderr):  # a model's text is any Unicode, whatever the terminal's locale
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+for command in (train, evaluate, score, generate, info):
+    main.add_command(command)

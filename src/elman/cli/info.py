@@ -1,0 +1,87 @@
+"""elman info: what a run folder holds, or what this installation is."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import click
+
+from elman import __version__
+from elman.cli.options import as_json
+
+
+@click.command(epilog="Example:  elman info runs/book")
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@as_json
+def info(run: Path | None, as_json: bool) -> None:
+    """Say what the model in RUN is; without RUN, what this installation is."""
+    found = _installation() if run is None else _run(run)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    width = max(map(len, found)) + 2
+    for name, value in found.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else f"{value}"
+        click.echo(f"{name.replace('_', ' '):<{width}}{shown}")
+
+
+def _installation() -> dict[str, Any]:
+    import numpy as np
+
+    from elman.kernels import backend
+    from elman.kernels.numpy_backend import threads
+
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index,call-overload]
+    return {
+        "elman": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": f"{blas.get('name')} {blas.get('version')}",
+        "backend": backend().name,
+        "threads": threads(),
+    }
+
+
+def _run(run: Path) -> dict[str, Any]:
+    from elman.checkpoint import RunFolder
+    from elman.language_model import load
+
+    lm = load(run)
+    assert lm.config is not None  # a loaded model has one
+    last = _last_validations(RunFolder(run))
+    return {
+        "corpus": lm.config.corpus,
+        "text": lm.config.text.as_dict(),
+        "model": lm.config.model.as_dict(),
+        "parameters": lm.p.count,
+        "training": lm.config.training.as_dict(),
+        **last,
+    }
+
+
+def _last_validations(folder: Any) -> dict[str, Any]:
+    """Of metrics.jsonl: the best validation and the last step."""
+    import math
+
+    if not folder.metrics.exists():
+        return {}
+    best: dict[str, Any] = {}
+    with folder.metrics.open(encoding="utf-8") as lines:
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                break  # cut off in mid-line by a crash: what follows is not there
+            if record["kind"] == "validation" and record["best"]:
+                best = record
+    if not best:
+        return {}
+    return {
+        "validation_perplexity": round(math.exp(best["nats_per_token"]), 2),
+        "validation_bits_per_token": round(best["nats_per_token"] / math.log(2), 4),
+        "best_at_step": best["step"],
+        "best_after_seconds": best["seconds"],
+    }

@@ -1,0 +1,36 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def _set_threads(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
+    """The BLAS reads its number of threads when NumPy is first imported, which no command has done yet."""
+    if value is not None:
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(value)))
+
+
+def threads(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--threads: how many the matrix products and the elementwise passes use."""
+    return click.option(
+        "--threads", type=click.IntRange(1), callback=_set_threads, expose_value=False, metavar="N",
+        help="Threads to use.  [default: all processors]",
+    )(command)  # fmt: skip
+
+
+def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--json: for machines."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(command)
+
+
+def run_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """RUN, a run folder."""
+    return click.argument("run", type=click.Path(path_type=Path))(command)

@@ -1,0 +1,181 @@
+"""elman train: learn a model of a text, or go on with a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from elman.cli.options import as_json, threads
+from elman.config import ACTIVATIONS, LEVELS, OPTIMIZERS, PRECISIONS, SCHEDULES, TextConfig, level_defaults
+from elman.errors import ConfigError
+
+if TYPE_CHECKING:
+    from elman.training.trainer import StopRecord, Trainer
+
+TEXT_OPTIONS = {"level": "level", "vocab_size": "vocab_size", "min_count": "min_count"}
+MODEL_OPTIONS = {"embed": "d", "hidden": "Dh", "activation": "activation", "tie": "tie"}
+TRAINING_OPTIONS = {
+    "batch_size": "B", "bptt": "T", "optimizer": "optimizer", "lr": "lr", "schedule": "schedule",
+    "lr_floor": "lr_floor", "warmup": "warmup", "clip": "clip", "dropout": "dropout", "epochs": "epochs",
+    "max_time": "max_time", "patience": "patience", "validate_every": "validate_every", "save_every": "save_every",
+    "record_every": "record_every", "seed": "seed", "precision": "precision",
+}  # fmt: skip
+"""Options by their field; one that was not given is left to the defaults."""
+RESUME_OPTIONS = ("epochs", "max_time", "patience")
+
+
+def _by_level(field: str) -> str:
+    """The defaults that differ by level, for the help text."""
+    values: dict[Any, list[str]] = {}
+    for level in LEVELS:
+        sizes, settings = level_defaults(level, "adam")
+        values.setdefault((sizes | settings)[field], []).append(level)
+    shown = "; ".join(f"{'tied' if v is True else 'not' if v is False else v} for {', '.join(k)}" for v, k in values.items())
+    return f"  [default: {shown}]"
+
+
+@click.command(epilog="Example:  elman train book.txt --level word --max-time 120 --out runs/book")
+@click.argument("text", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: runs/<time>]")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run, exactly.")
+@click.option("--valid", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Validate on this text.")
+@click.option("--held-out", type=float, metavar="SHARE", help="Without --valid: hold out this last share of TEXT.  [default: 0.05, at most 2 MiB]")  # noqa: E501
+@click.option("--level", type=click.Choice(LEVELS), help="What a token is.  [default: word]")
+@click.option("--vocab-size", type=int, metavar="N", help="At most N tokens.  [default: all; bpe 8192]")
+@click.option("--min-count", type=int, metavar="N", help="Tokens seen less often become <unk>.  [default: 1]")
+@click.option("--embed", type=int, metavar="d", help="Embedding units." + _by_level("d"))
+@click.option("--hidden", type=int, metavar="Dh", help="Hidden units." + _by_level("Dh"))
+@click.option("--activation", type=click.Choice(ACTIVATIONS), help="σ of the recurrence.  [default: sigmoid]")
+@click.option("--tie/--no-tie", default=None, help="Use one matrix as E and U (embed = hidden)." + _by_level("tie"))
+@click.option("--dropout", type=float, metavar="P", help="Share of e and h dropped in training." + _by_level("dropout"))
+@click.option("--batch-size", type=int, metavar="B", help="Parallel streams." + _by_level("B"))
+@click.option("--bptt", type=int, metavar="T", help="Steps of truncated backpropagation." + _by_level("T"))
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[default: adam]")
+@click.option("--lr", type=float, help="Learning rate at its height.  [default: adam 0.003, sgd 5]")
+@click.option("--schedule", type=click.Choice(SCHEDULES), help="How lr falls.  [default: adam cosine, sgd mikolov]")
+@click.option("--lr-floor", type=float, help="Where cosine and linear end, as a share of lr.  [default: 0.02]")
+@click.option("--warmup", type=int, metavar="STEPS", help="Steps in which lr rises.  [default: adam 100, sgd 0]")
+@click.option("--clip", type=float, metavar="NORM", help="Largest norm of the gradient; 0: no limit.  [default: 1]")
+@click.option("--epochs", type=int, help="Passes over the text.  [default: 20]")
+@click.option("--max-time", type=float, metavar="SECONDS", help="End in time, the schedule fitted to it.")
+@click.option("--patience", type=int, metavar="N", help="End after N validations without gain; 0: never.  [default: 3]")
+@click.option("--validate-every", type=int, metavar="STEPS", help="Validate within epochs too.")
+@click.option("--save-every", type=int, metavar="STEPS", help="Steps between checkpoints.  [default: 250]")
+@click.option("--record-every", type=int, metavar="STEPS", help="Steps in a line of metrics.jsonl.  [default: 10]")
+@click.option("--seed", type=int, help="The same seed, threads and machine give the same bytes.  [default: 0]")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: float32]")
+@as_json
+@threads
+def train(
+    text: tuple[Path, ...],
+    out: Path | None,
+    resume: Path | None,
+    valid: tuple[Path, ...],
+    held_out: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Learn a language model of TEXT: UTF-8 files, folders of .txt files, or - for stdin.
+
+    Without TEXT, of the English of Python's own documentation. The vocabulary comes from the part that is learnt
+    from alone. Ctrl-C stops and saves; --resume goes on as if nothing had been.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    trainer = _resumed(resume, text, out, valid, held_out, given) if resume else None
+    if trainer is None:
+        out = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+        trainer = _started(out, text, valid, held_out, given)
+    stopped = _run(trainer)
+    if as_json:
+        click.echo(json.dumps(_summary(trainer, stopped), indent=2))
+    if stopped.reason == "asked":
+        raise click.exceptions.Exit(130)
+
+
+def _resumed(
+    resume: Path, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any]
+) -> Trainer:
+    from elman.checkpoint import RunFolder
+    from elman.training import run
+
+    others = ["TEXT"] if text else []
+    others += [f"--{name}" for name, value in (("out", out), ("valid", valid), ("held-out", held_out)) if value]
+    others += [f"--{name.replace('_', '-')}" for name in given if name not in RESUME_OPTIONS]
+    if others:
+        raise ConfigError(
+            f"--resume goes on with the run's own settings and contradicts {', '.join(others)}: leave that out "
+            f"(--epochs, --max-time and --patience may be changed)"
+        )
+    return run.resume(RunFolder(resume), {TRAINING_OPTIONS[name]: value for name, value in given.items()})
+
+
+def _started(out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any) -> Trainer:
+    from elman.checkpoint import RunFolder
+    from elman.cli import display
+    from elman.text.corpus import Corpus
+    from elman.training import run
+
+    if valid and held_out is not None:
+        raise ConfigError("--valid and --held-out contradict each other: leave one of them out")
+    folder = RunFolder(out)
+    folder.require_new()
+    text_config, model, training = (
+        {field: given[name] for name, field in table.items() if name in given}
+        for table in (TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS)
+    )
+    corpus = Corpus.from_paths(text) if text else Corpus.embedded()
+    sources = run.Sources(corpus, Corpus.from_paths(valid) if valid else None, held_out)
+    return run.start(folder, sources, TextConfig(**text_config), model, training, display.reading)
+
+
+def _run(trainer: Trainer) -> StopRecord:
+    """Trains with a display, under the run's lock; Ctrl-C and SIGTERM stop after the step in hand."""
+    from elman.cli.display import Display
+    from elman.training.trainer import StopRecord
+
+    with trainer.run_folder.locked(), _stopping(trainer), Display(trainer) as display:
+        for record in trainer.run():
+            display.show(record)
+            if isinstance(record, StopRecord):
+                return record
+    raise AssertionError("a run ends with a StopRecord")
+
+
+@contextlib.contextmanager
+def _stopping(trainer: Trainer) -> Iterator[None]:
+    def ask(number: int, frame: Any) -> None:
+        if trainer.stop_asked:
+            raise KeyboardInterrupt
+        trainer.stop()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _summary(trainer: Trainer, stopped: StopRecord) -> dict[str, Any]:
+    best = stopped.best_nats_per_token
+    finite = math.isfinite(best)
+    return {
+        "run": str(trainer.run_folder.path),
+        "validation_perplexity": math.exp(best) if finite else None,
+        "validation_bits_per_token": best / math.log(2) if finite else None,
+        "reason": stopped.reason,
+        "steps": stopped.step,
+        "epochs": stopped.epoch,
+        "tokens": trainer.progress.tokens,
+        "clipped_steps": stopped.clipped,
+        "skipped_steps": stopped.skipped,
+        "seconds": round(stopped.seconds, 3),
+    }

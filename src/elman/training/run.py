@@ -1,0 +1,136 @@
+"""From a text to a trainer: vocabulary, tokens, configuration and first weights, all in the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from elman.checkpoint import RunFolder, load_config, load_state, save_config
+from elman.config import ModelConfig, RunConfig, TextConfig, TrainingConfig, level_defaults
+from elman.errors import CheckpointError, ConfigError
+from elman.model.parameters import Parameters
+from elman.text.batches import open_tokens, write_tokens
+from elman.text.corpus import Corpus
+from elman.text.tokenizer import Tokenizer
+from elman.training.trainer import Trainer
+
+HELD_OUT_LIMIT = 2 * 2**20
+"""Unless a share is asked for, no more bytes than this are held out: validation should stay quick."""
+DEFAULT_HELD_OUT = 0.05
+
+
+class Watcher(Protocol):
+    """Is told how far the reading of the text is."""
+
+    def __call__(self, what: str, pieces: Iterable[str], size: int) -> Iterable[str]:
+        """The same pieces; `size` is about their number of bytes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The texts of a run. Without `valid` the last share of `train` is held out."""
+
+    train: Corpus
+    valid: Corpus | None = None
+    held_out: float | None = None
+
+    def training_pieces(self) -> tuple[Iterator[str], int]:
+        """The part to learn from, and its size in bytes."""
+        stop = self.train.size if self.valid else self._boundary()
+        return self.train.pieces(0, stop), stop
+
+    def validation_pieces(self) -> tuple[Iterator[str], int]:
+        """The part to validate on, and its size in bytes."""
+        if self.valid:
+            return self.valid.pieces(), self.valid.size
+        start = self._boundary()
+        return self.train.pieces(start), self.train.size - start
+
+    def describe(self) -> str:
+        """Which text is learnt from, and which validates: a sentence for people."""
+        if self.valid:
+            return f"{self.train.name}; validation: {self.valid.name}"
+        size = self.train.size - self._boundary()
+        return f"{self.train.name}; validation: its last {size:,} bytes ({size / self.train.size:.1%}), held out"
+
+    def _boundary(self) -> int:
+        limit = HELD_OUT_LIMIT if self.held_out is None else None
+        return self.train.held_out_start(self.held_out or DEFAULT_HELD_OUT, limit)
+
+
+def start(
+    folder: RunFolder,
+    sources: Sources,
+    text: TextConfig,
+    model: dict[str, Any],
+    training: dict[str, Any],
+    watch: Watcher = lambda what, pieces, size: pieces,
+) -> Trainer:
+    """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for; the rest is default.
+
+    Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
+    """
+    if sources.held_out is not None and not 0 < sources.held_out < 1:
+        raise ConfigError(f"held-out is {sources.held_out!r}; it must be over 0 and under 1")
+    settings, sizes = _settings(text, model, training)
+    folder.require_new()
+    with_bytes = sources.training_pieces()
+    tokenizer = Tokenizer.train(watch("vocabulary", *with_bytes), text)
+    config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
+    with folder.writing():
+        folder.training.mkdir(parents=True, exist_ok=True)
+        write_tokens(folder.train_tokens, watch("tokens", *sources.training_pieces()), tokenizer)
+        write_tokens(folder.valid_tokens, watch("validation", *sources.validation_pieces()), tokenizer)
+    p = Parameters.initialise(
+        tokenizer.V, config.model.d, config.model.Dh, activation=config.model.activation, tie=config.model.tie,
+        seed=np.random.default_rng([settings.seed, 1]), dtype=settings.precision,
+    )  # fmt: skip
+    trainer = _trainer(folder, config, p)
+    trainer.save_first()
+    save_config(folder, config, tokenizer.to_json())
+    return trainer
+
+
+def _settings(
+    text: TextConfig, model: dict[str, Any], training: dict[str, Any]
+) -> tuple[TrainingConfig, dict[str, Any]]:
+    """Defaults of the level under what was asked for."""
+    optimizer = training.get("optimizer", TrainingConfig.optimizer)
+    sizes, settings = level_defaults(text.level, optimizer)
+    if model.get("tie") and "d" in model and "Dh" not in model:
+        model = model | {"Dh": model["d"]}
+    if "Dh" in model and "d" not in model and model.get("tie", sizes["tie"]):
+        model = model | {"d": model["Dh"]}
+    if "tie" not in model and model.get("d", sizes["d"]) != model.get("Dh", sizes["Dh"]):
+        sizes = sizes | {"tie": False}  # tied by default only where that is possible
+    sizes = sizes | model
+    ModelConfig(V=2, **sizes)  # complains before anything is read
+    return replace(TrainingConfig(), **(settings | training)), sizes
+
+
+def resume(folder: RunFolder, changes: dict[str, Any]) -> Trainer:
+    """A trainer that goes on where the run stopped. `changes`: epochs, max_time or patience, where given.
+
+    Raises CheckpointError where the folder is no run, or damaged.
+    """
+    config, tokenizer_json = load_config(folder)
+    if changes:
+        config = config.with_training(**changes)
+    path = folder.stopped if folder.stopped.exists() else folder.state
+    p, _, _ = load_state(folder, path, config)
+    trainer = _trainer(folder, config, p)
+    trainer.resume(extended=bool(changes))
+    if changes:
+        save_config(folder, config, tokenizer_json)
+    return trainer
+
+
+def _trainer(folder: RunFolder, config: RunConfig, p: Parameters) -> Trainer:
+    for path in (folder.train_tokens, folder.valid_tokens):
+        if not path.exists():
+            raise CheckpointError(f"{path} is missing: the run was not copied whole, so it can be used but not resumed")
+    return Trainer(folder, config, p, open_tokens(folder.train_tokens), open_tokens(folder.valid_tokens))
