@@ -67,9 +67,9 @@ def softmax(theta: Array) -> Array:
     return np.asarray(shifted / shifted.sum(axis=0))
 
 
-def one_hot(tokens: Array, V: int) -> Array:
+def one_hot(tokens: Array, V: int, dtype: Any) -> Array:
     """[V,B] from token ids [B]."""
-    return np.eye(V)[:, tokens]
+    return np.eye(V, dtype=dtype)[:, tokens]
 
 
 def forward(m: Model, x: Array, y: Array, h_0: Array) -> Trace:
@@ -77,7 +77,7 @@ def forward(m: Model, x: Array, y: Array, h_0: Array) -> Trace:
     V = m.U.shape[0]
     trace = Trace([], [], [], [], [h_0], [], [])
     for t in range(len(x)):
-        x_t, y_t = one_hot(x[t], V), one_hot(y[t], V)
+        x_t, y_t = one_hot(x[t], V, m.U.dtype), one_hot(y[t], V, m.U.dtype)
         e = m.E @ x_t
         z = m.W_h @ trace.h[-1] + m.W_e @ e + m.b_1
         h = sigma(z, m.activation)
@@ -96,7 +96,7 @@ def contributions(m: Model, trace: Trace, t: int) -> list[dict[str, Array]]:
     b_2 in the last alone, h_0 [Dh,B] in the first alone.
     """
     delta1 = (trace.y_hat[t - 1] - trace.y[t - 1]).T  # [B,V]
-    ones = np.ones((delta1.shape[0], 1))
+    ones = np.ones((delta1.shape[0], 1), delta1.dtype)
     gamma = delta1 @ m.U  # ∂J/∂h^(t) [B,Dh]
     found: list[dict[str, Array]] = []
     for i in range(t, 0, -1):

@@ -1,0 +1,238 @@
+"""Gradients, proved: complex step → reference → fast path; random directions; identities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import as_reference, problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import elman
+from elman.config import ACTIVATIONS
+from elman.model import reference
+from elman.model.network import DropoutMasks, losses
+from elman.model.parameters import Rows
+
+WEIGHTS = ("E", "W_e", "W_h", "b_1", "U", "b_2")
+
+
+def relative(found: np.ndarray, true: np.ndarray) -> float:
+    """Largest error over the largest entry."""
+    return float(np.abs(found - true).max() / max(np.abs(true).max(), 1e-30))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("name", [*WEIGHTS, "h_0"])
+def test_reference_equals_complex_step(name: str, activation: str) -> None:
+    p, x, y, h_0 = problem(T=5, activation=activation)
+    model = as_reference(p)
+    _, gradients = reference.gradients(model, x, y, h_0.T)
+    weights = {key: getattr(model, key).astype(complex) for key in WEIGHTS} | {"h_0": h_0.T.astype(complex)}
+    found = np.empty(weights[name].shape)
+    for index in np.ndindex(found.shape):
+        moved = {key: value.copy() for key, value in weights.items()}
+        moved[name][index] += 1e-20j
+        h = moved.pop("h_0")
+        J = sum(reference.forward(reference.Model(**moved, activation=activation), x, y, h).J)
+        found[index] = J.imag / 1e-20
+    assert relative(gradients[name], found) <= 1e-12
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_contribution_equals_complex_step(activation: str) -> None:
+    """∂J^(t)/∂e^(i), one time step by one: e^(i) is moved alone, through a column of E that only it uses."""
+    p, _, y, h_0 = problem(V=13, B=1, T=4, activation=activation)
+    x = np.arange(4)[:, None]  # every step has a token of its own
+    model = as_reference(p)
+    trace = reference.forward(model, x, y, h_0.T)
+    for t in range(1, 5):
+        for i, terms in enumerate(reference.contributions(model, trace, t), 1):
+            found = np.empty((p.d, 1))
+            for k in range(p.d):
+                E = model.E.astype(complex)
+                E[k, x[i - 1, 0]] += 1e-20j
+                moved = reference.Model(E, model.W_e, model.W_h, model.b_1, model.U, model.b_2, activation)
+                found[k, 0] = reference.forward(moved, x, y, h_0.T).J[t - 1].imag / 1e-20
+            assert relative(terms["e"], found) <= 1e-12
+
+
+def compare(p: elman.Parameters, x: np.ndarray, y: np.ndarray, h_0: np.ndarray) -> dict[str, float]:
+    """Relative errors of the fast path against the reference in float64."""
+    J, gradients, h_T = elman.loss_and_gradients(p, x, y, h_0)
+    true_p = p.astype("float64")
+    model = as_reference(true_p)
+    true_J, true = reference.gradients(model, x, y, h_0.T.astype(np.float64))
+    N = x.size
+    trace = reference.forward(model, x, y, h_0.T.astype(np.float64))
+    errors = {"J": abs(J - true_J / N) / abs(true_J / N), "h_T": relative(h_T, trace.h[-1].T)}
+    for name in ("W_e", "W_h", "U"):
+        expected = true[name] / N
+        if name == "U" and p.tied:
+            expected = expected + true["E"].T / N
+        errors[name] = relative(getattr(gradients, name), expected)
+    for name in ("b_1", "b_2"):
+        errors[name] = relative(getattr(gradients, name), true[name][:, 0] / N)
+    errors["h_0"] = relative(gradients.h_0, true["h_0"].T / N)
+    if not p.tied:
+        errors["E"] = relative(gradients.E.dense(), true["E"].T / N)
+    return errors
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("tie", [False, True])
+def test_fast_path_equals_reference_in_float64(activation: str, tie: bool) -> None:
+    p, x, y, h_0 = problem(d=7 if tie else 5, activation=activation, tie=tie)
+    assert max(compare(p, x, y, h_0).values()) <= 1e-12
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    V=st.integers(2, 40), d=st.integers(1, 9), Dh=st.integers(1, 9), B=st.integers(1, 5), T=st.integers(1, 12),
+    activation=st.sampled_from(ACTIVATIONS), seed=st.integers(0, 999),
+)  # fmt: skip
+def test_fast_path_equals_reference_at_random_shapes(
+    V: int, d: int, Dh: int, B: int, T: int, activation: str, seed: int
+) -> None:
+    """T = 1, B = 1, V = 2 and repeated tokens are among them."""
+    p, x, y, h_0 = problem(V, d, Dh, B, T, activation=activation, seed=seed)
+    assert max(compare(p, x, y, h_0).values()) <= 1e-12
+
+
+def plain(p: elman.Parameters, x: np.ndarray, y: np.ndarray, h_0: np.ndarray) -> dict[str, np.ndarray]:
+    """The reference run in float32: the plain implementation whose error is the measure."""
+    weights = as_reference(p)
+    total = reference.gradients(weights, x, y, h_0.T.astype(p.dtype))[1]
+    return {name: np.asarray(value) / x.size for name, value in total.items()}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("shape", [(50, 16, 24, 8, 20), (300, 32, 32, 4, 35), (96, 8, 64, 16, 10)])
+def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str, shape: tuple[int, ...]) -> None:
+    """Both against float64; a weight's worst entry may err by chance, so the norm of the error is held."""
+    p, x, y, h_0 = problem(*shape, activation=activation, dtype="float32")
+    _, ours, _ = elman.loss_and_gradients(p, x, y, h_0)
+    theirs = plain(p, x, y, h_0)
+    _, true, _ = elman.loss_and_gradients(p.astype("float64"), x, y, h_0.astype(np.float64))
+    for name in ("W_e", "W_h", "b_1", "U", "b_2", "h_0", "E"):
+        exact = getattr(true, name)
+        mine, other = getattr(ours, name), theirs[name].T if name in ("E", "h_0") else theirs[name]
+        if isinstance(exact, Rows):
+            exact, mine = exact.dense(), mine.dense()
+        other = other.reshape(exact.shape)
+        floor = np.finfo(np.float32).eps * np.linalg.norm(exact)  # half a unit in each last place, or so
+        assert np.linalg.norm(mine - exact) <= 2 * np.linalg.norm(other - exact) + floor, name
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_directional_derivative_with_dropout(activation: str) -> None:
+    """Central differences along random directions, masks held: the gradient with dropout, which the reference lacks."""
+    p, x, y, h_0 = problem(activation=activation)
+    masks = DropoutMasks.draw(p, *x.shape, 0.4, np.random.default_rng(5))
+    _, gradients, _ = elman.loss_and_gradients(p, x, y, h_0, masks=masks)
+    generator = np.random.default_rng(6)
+    directions = {name: generator.normal(size=w.shape) for name, w in p.distinct()}
+    slope = sum(
+        float(((g.dense() if isinstance(g, Rows) else g) * directions[name]).sum()) for name, g in gradients.distinct()
+    )
+
+    def J(step: float) -> float:
+        moved = elman.Parameters.from_distinct({n: w + step * directions[n] for n, w in p.distinct()}, p.activation)
+        return elman.loss_and_gradients(moved, x, y, h_0, masks=masks)[0]
+
+    step = 1e-5
+    assert (J(step) - J(-step)) / (2 * step) == pytest.approx(slope, rel=1e-7)
+
+
+def test_dropout_keeps_the_mean_and_is_off_without_masks() -> None:
+    p, *_ = problem(dtype="float32")
+    masks = DropoutMasks.draw(p, 200, 50, 0.25, np.random.default_rng(0))
+    assert set(np.unique(masks.on_e)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert masks.on_h.mean() == pytest.approx(1, abs=0.02)
+
+
+def test_windows_with_carried_state_give_the_losses_of_one_long_window() -> None:
+    p, x, y, h_0 = problem(T=12)
+    whole, _ = losses(p, x, y, h_0)
+    first, h = losses(p, x[:5], y[:5], h_0)
+    second, _ = losses(p, x[5:], y[5:], h)
+    np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=1e-13)
+
+
+def test_truncation_at_T_is_the_full_gradient_and_shorter_windows_are_not() -> None:
+    p, x, y, h_0 = problem(T=12)
+    _, full, _ = elman.loss_and_gradients(p, x, y, h_0)
+    h, parts = h_0, []
+    for window in (slice(0, 6), slice(6, 12)):
+        _, g, h = elman.loss_and_gradients(p, x[window], y[window], h)
+        parts.append(g)
+    truncated = (parts[0].W_h + parts[1].W_h) / 2
+    assert relative((parts[0].U + parts[1].U) / 2, full.U) <= 1e-13  # the output layer has no past
+    assert relative(truncated, full.W_h) > 1e-6
+    # what is missing is exactly what flows over the cut: ∂J(second)/∂h^(6), sent back through the first window
+    model = as_reference(p)
+    trace = reference.forward(model, x, y, h_0.T)
+    over = sum(
+        terms["W_h"]
+        for t in range(7, 13)
+        for i, terms in enumerate(reference.contributions(model, trace, t), 1)
+        if i <= 6
+    )
+    assert relative(truncated + over / x.size, full.W_h) <= 1e-12
+
+
+def test_sigmoid_network_is_a_tanh_network() -> None:
+    """h = (1+g)/2 with g = tanh: W_h/4, W_e/2, b_1/2 + W_h 1/4; U/2, b_2 + U 1/2; and g_0 = 2h_0 - 1."""
+    p, x, y, h_0 = problem()
+    ones = np.ones(p.Dh)
+    tanh = elman.Parameters(
+        p.E, p.W_e / 2, p.W_h / 4, p.b_1 / 2 + p.W_h @ ones / 4, p.U / 2, p.b_2 + p.U @ ones / 2, "tanh"
+    )
+    J, gradients, h_T = elman.loss_and_gradients(p, x, y, h_0)
+    J_tanh, gradients_tanh, g_T = elman.loss_and_gradients(tanh, x, y, 2 * h_0 - 1)
+    assert J_tanh == pytest.approx(J, rel=1e-14)
+    np.testing.assert_allclose((1 + g_T) / 2, h_T, rtol=1e-13)
+    assert relative(gradients_tanh.E.dense(), gradients.E.dense()) <= 1e-12
+    assert relative(gradients_tanh.W_e / 2, gradients.W_e) <= 1e-12  # the chain rule through W_e/2
+
+
+def test_uniform_model_has_perplexity_V() -> None:
+    p, x, y, _ = problem()
+    p.U[:] = 0
+    p.b_2[:] = 3.5
+    J, _ = losses(p, x, y)
+    assert np.exp(J.mean()) == pytest.approx(p.V, rel=1e-14)
+
+
+def test_huge_logits_neither_overflow_nor_lose_the_gradient() -> None:
+    p, x, y, h_0 = problem(dtype="float32")
+    p.b_2[:] = 0
+    p.b_2[4] = 3e4
+    J, gradients, _ = elman.loss_and_gradients(p, x, y, h_0)
+    assert np.isfinite(J)
+    assert np.isfinite(gradients.norm())
+
+
+def test_rows_are_summed_before_a_norm() -> None:
+    rows = Rows.summed(np.array([3, 1, 3]), np.array([[1.0], [2.0], [4.0]]), 5)
+    assert rows.index.tolist() == [1, 3]
+    assert rows.values.tolist() == [[2.0], [5.0]]
+    assert rows.dense().ravel().tolist() == [0, 2, 0, 5, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"x": np.zeros((3, 2, 2), int)}, "x has shape"),
+        ({"y": np.zeros((4, 3), int)}, "y has shape"),
+        ({"x": np.full((11, 3), 13)}, "x holds token id 13, expected ids from 0 to 12"),
+        ({"y": np.full((11, 3), -1)}, "y holds token id -1"),
+        ({"x": np.zeros((11, 3))}, "x holds float64"),
+        ({"h_0": np.zeros((2, 7))}, r"h_0 has shape \(2, 7\), expected"),
+    ],
+)
+def test_what_does_not_fit_is_said(change: dict[str, np.ndarray], sentence: str) -> None:
+    p, x, y, h_0 = problem()
+    given = {"x": x, "y": y, "h_0": h_0} | change
+    with pytest.raises(elman.ElmanError, match=sentence):
+        elman.loss_and_gradients(p, **given)
