@@ -1,0 +1,111 @@
+"""Tokens on disk, and parallel streams of them.
+
+The tokens of a text stand in a .npy file, in the smallest unsigned type that holds V, and are memory-mapped:
+training touches a window at a time, whatever the size of the text. The first token is a line end, the x of the
+first real token, so that nothing goes unpredicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import CheckpointError, ConfigError, TextError
+from elman.text.tokenizer import Ids, Tokenizer
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """tokens: predicted ones; oov: how many of them were not in the vocabulary."""
+
+    tokens: int
+    oov: int
+
+
+def encode_stream(pieces: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[Ids, NDArray[np.bool_]]]:
+    """(ids, oov) of each piece. At word level every line has its end: one is added if the last line lacks it."""
+    last = "\n"
+    for piece in pieces:
+        if piece:
+            last = piece[-1]
+            yield tokenizer.encode_with_oov(piece)
+    if tokenizer.level == "word" and last != "\n":
+        yield np.array([tokenizer.eos]), np.array([False])
+
+
+def write_tokens(path: Path, pieces: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
+    """Streams a text's tokens to a .npy file. Raises TextError where fewer than two are to be predicted."""
+    dtype = np.min_scalar_type(tokenizer.V - 1)
+    count = unknown = 0
+    with path.open("wb") as file:
+        _write_header(file, dtype, 2**62)  # as long as it will ever be; the true one is written over it
+        start = file.tell()
+        file.write(np.array([tokenizer.eos], dtype).tobytes())
+        for ids, oov in encode_stream(pieces, tokenizer):
+            file.write(ids.astype(dtype).tobytes())
+            count += len(ids)
+            unknown += int(oov.sum())
+        file.seek(0)
+        _write_header(file, dtype, count + 1)
+        if file.tell() != start:  # a shorter number makes a shorter header: pad it as the format allows
+            raise CheckpointError(f"cannot write {path}: its header changed size")
+    if count < 2:
+        raise TextError(f"the text has {count} token{'s' * (count != 1)}, and at least 2 are needed: give a longer text")
+    return TokenCounts(count, unknown)
+
+
+def _write_header(file: Any, dtype: np.dtype[Any], length: int) -> None:
+    """Version 1.0 of the .npy format; the shape is padded with blanks, so that a later one fits in its place."""
+    content = f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': ({length},), }}"
+    padded = content.ljust(128 - 10 - 1) + "\n"
+    file.write(np.lib.format.magic(1, 0) + len(padded).to_bytes(2, "little") + padded.encode("ascii"))
+
+
+def open_tokens(path: Path) -> NDArray[np.unsignedinteger[Any]]:
+    """The tokens of a file, memory-mapped and read-only. Raises CheckpointError where it is damaged."""
+    try:
+        tokens = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}): train again from the text") from error
+    if tokens.ndim != 1 or tokens.dtype.kind != "u" or len(tokens) < 3:
+        raise CheckpointError(f"{path} holds no tokens: train again from the text")
+    return tokens  # type: ignore[no-any-return]
+
+
+class Streams:
+    """B streams side by side over N+1 tokens, cut into windows of T.
+
+    Each stream predicts L = ⌈N/B⌉ tokens and stream b starts at ⌊b (N-L)/(B-1)⌋, so that every token is predicted;
+    where B does not divide N, fewer than B of them twice in a pass. The last window may be shorter.
+    Raises TextError where the text is shorter than one window.
+    """
+
+    def __init__(self, tokens: NDArray[Any], B: int, T: int) -> None:
+        if B < 1 or T < 1:
+            raise ConfigError(f"batch size {B} and window {T} must both be at least 1")
+        N = len(tokens) - 1
+        if N < B * T:
+            raise TextError(
+                f"the text has {N:,} tokens, fewer than one window of {B} streams of {T}, {B * T:,}: "
+                "give a longer text, or a smaller --batch-size or --bptt"
+            )
+        self.tokens, self.B, self.T = tokens, B, T
+        self.predictions = N
+        self.length = -(-N // B)
+        self.starts = [b * (N - self.length) // (B - 1) if B > 1 else 0 for b in range(B)]
+
+    def __len__(self) -> int:
+        return -(-self.length // self.T)
+
+    def window(self, k: int) -> tuple[Ids, Ids]:
+        """x and y of the k-th window, int64 [T,B] each, in C order."""
+        begin, end = k * self.T, min((k + 1) * self.T, self.length)
+        both = np.empty((end - begin + 1, self.B), np.int64)
+        for b, start in enumerate(self.starts):
+            both[:, b] = self.tokens[start + begin : start + end + 1]
+        return both[:-1], both[1:]

@@ -1,0 +1,245 @@
+"""Where text comes from: files, folders, stdin, the embedded corpus; streamed, never whole in memory.
+
+A corpus is a row of sources of bytes. It is read in blocks of about 1 MiB, decoded strictly, and cut where no
+word is cut: so a 5 GB file costs a few MB, and what is not UTF-8 is named by its byte.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from elman.errors import TextError
+
+BLOCK = 2**20
+"""Bytes that are read at a time."""
+LONGEST_LINE = 16 * 2**20
+"""The longest line, in bytes, that `read_lines` takes."""
+
+
+class _Opener(Protocol):
+    def __call__(self) -> BinaryIO: ...
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Bytes that can be opened again and again; `skip` leaves out a byte order mark."""
+
+    name: str
+    size: int
+    open: _Opener
+    skip: int = 0
+    ends_line: bool = True
+
+
+class Corpus:
+    """Texts one after the other. `name` says which, `size` counts their bytes (a newline between two is added
+    where the first lacks it)."""
+
+    def __init__(self, name: str, sources: Sequence[_Source]) -> None:
+        self.name = name
+        self._sources = list(sources)
+        self.size = sum(source.size for source in sources) + sum(not s.ends_line for s in self._sources[:-1])
+        if self.size == 0:
+            raise TextError(f"{name} is empty: give a text with something in it")
+
+    @classmethod
+    def from_paths(cls, paths: Sequence[Path | str]) -> Corpus:
+        """Files, folders (all their .txt files, sorted) and "-" (stdin, kept in a temporary file).
+
+        Raises TextError for what is missing, empty or no text.
+        """
+        sources = []
+        for path in paths:
+            if str(path) == "-":
+                sources.append(_stdin())
+            elif Path(path).is_dir():
+                files = sorted(p for p in Path(path).rglob("*.txt") if p.is_file())
+                if not files:
+                    raise TextError(f"{path} is a folder without .txt files: give one with some, or name the files")
+                sources += [_file(p) for p in files]
+            else:
+                sources.append(_file(Path(path)))
+        names = [str(path) if str(path) != "-" else "stdin" for path in paths]
+        return cls(", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more", sources)
+
+    @classmethod
+    def embedded(cls) -> Corpus:
+        """The English of Python's own documentation, from the standard library's `pydoc_data.topics`."""
+        from pydoc_data.topics import topics
+
+        text = "\n".join(topics[name].strip("\n") for name in sorted(topics)) + "\n"
+        return cls._of_bytes("Python's own documentation (pydoc_data.topics)", text.encode())
+
+    @classmethod
+    def from_text(cls, text: str) -> Corpus:
+        """A text that is in memory already."""
+        return cls._of_bytes("a text", text.encode())
+
+    @classmethod
+    def _of_bytes(cls, name: str, data: bytes) -> Corpus:
+        return cls(name, [_Source(name, len(data), lambda: io.BytesIO(data), 0, data.endswith(b"\n"))])
+
+    def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
+        """The text of bytes start to stop, in pieces of about 1 MiB that end after a line, or at least a word.
+
+        Raises TextError, naming file and byte offset, for what is not UTF-8 or is binary.
+        """
+        stop = self.size if stop is None else stop
+        at = 0
+        for k, source in enumerate(self._sources):
+            newline = k + 1 < len(self._sources) and not source.ends_line
+            first, last = max(start - at, 0), min(stop - at, source.size)
+            if first < last:
+                yield from _decoded(source, first, last)
+            if newline and start <= at + source.size < stop:
+                yield "\n"
+            at += source.size + newline
+
+    def held_out_start(self, share: float, limit: int | None = None) -> int:
+        """The byte at which the held-out tail begins: `share` of the text, at most `limit` bytes, from a line's start.
+
+        Where the tail has no line end near, it begins after white space, or else at a character.
+        """
+        tail = int(self.size * share)
+        wanted = self.size - (min(tail, limit) if limit is not None else tail)
+        at = 0
+        for k, source in enumerate(self._sources):
+            newline = k + 1 < len(self._sources) and not source.ends_line
+            if wanted < at + source.size:
+                with source.open() as stream:
+                    stream.seek(source.skip + wanted - at)
+                    block = stream.read(min(BLOCK, source.size - (wanted - at)))
+                return wanted + _first_boundary(block)
+            at += source.size + newline
+        return self.size
+
+
+def _first_boundary(block: bytes) -> int:
+    """How far into the block a new line begins; or a new word; or a new character."""
+    for mark in (b"\n", b" ", b"\t"):
+        found = block.find(mark)
+        if 0 <= found < len(block) - 1:
+            return found + 1
+    return next((k for k, byte in enumerate(block[:4]) if byte & 0xC0 != 0x80), 0)
+
+
+def _file(path: Path) -> _Source:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            head = stream.read(4)
+            stream.seek(max(size - 1, 0))
+            ends_line = stream.read(1) == b"\n"
+    except FileNotFoundError:
+        raise TextError(f"{path} does not exist: give a text file, a folder of .txt files, or - for stdin") from None
+    except OSError as error:
+        raise TextError(f"cannot read {path}: {error.strerror}; give a text file that can be read") from error
+    for mark, name in ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
+        if head.startswith(mark):
+            raise TextError(f"{path} is {name}, expected UTF-8: convert it with iconv -f {name} -t UTF-8")
+    skip = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    if size == skip:
+        raise TextError(f"{path} is empty: give a text with something in it")
+    return _Source(str(path), size - skip, lambda: path.open("rb"), skip, ends_line)
+
+
+def _stdin() -> _Source:
+    """Stdin, copied to a temporary file that goes when it is closed: a text is read more than once."""
+    spooled = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the source)
+    while block := sys.stdin.buffer.read(BLOCK):
+        spooled.write(block)
+    size = spooled.tell()
+    if size == 0:
+        raise TextError("stdin is empty: pipe a text in, or give a file")
+    spooled.seek(size - 1)
+    ends_line = spooled.read(1) == b"\n"
+    return _Source("stdin", size, lambda: _Again(spooled), 0, ends_line)
+
+
+class _Again(io.RawIOBase):
+    """A view of an open file that can be closed without closing it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        file.seek(0)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+
+def _decoded(source: _Source, first: int, last: int) -> Iterator[str]:
+    """The text of bytes first to last of one source, in pieces."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    held = ""
+    with source.open() as stream:
+        stream.seek(source.skip + first)
+        at = first
+        while at < last:
+            block = stream.read(min(BLOCK, last - at))
+            if not block:
+                raise TextError(f"{source.name} became shorter while it was read: leave the file alone and try again")
+            held += _checked(block, at, at + len(block) == last, decoder, source)
+            at += len(block)
+            cut = max(held.rfind("\n"), held.rfind(" "), held.rfind("\t")) + 1
+            if cut == 0 and len(held) >= BLOCK:
+                cut = len(held)
+            if cut:
+                yield held[:cut]
+                held = held[cut:]
+    if held:
+        yield held
+
+
+def _checked(block: bytes, at: int, final: bool, decoder: codecs.IncrementalDecoder, source: _Source) -> str:
+    """The block decoded, or the sentence that says at which byte it is no text."""
+    zero = block.find(b"\0")
+    if zero >= 0:
+        raise TextError(
+            f"{source.name} is binary: it has a zero byte at offset {source.skip + at + zero}; give a UTF-8 text"
+        )
+    pending = bytes(decoder.getstate()[0])  # the bytes of a character that is not yet complete
+    try:
+        return decoder.decode(block, final)
+    except UnicodeDecodeError as error:
+        offset = source.skip + at - len(pending) + error.start
+        value = (pending + block)[error.start]
+        raise TextError(
+            f"{source.name} is not UTF-8: byte 0x{value:02X} at offset {offset} ({error.reason}); "
+            "convert it with iconv -t UTF-8"
+        ) from None
+
+
+def read_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iterator[str]:
+    """The lines of a stream, in order, without their ends (\\n or \\r\\n). Raises TextError naming line and byte."""
+    number, offset = 0, 0
+    while line := stream.readline(longest + 2):
+        number += 1
+        if len(line.rstrip(b"\r\n")) > longest:
+            raise TextError(
+                f"line {number} of {name} is longer than {longest / 2**20:g} MiB: give one sentence a line, "
+                "or measure a long text with elman evaluate"
+            )
+        zero = line.find(b"\0")
+        if zero >= 0:
+            raise TextError(f"{name} is binary: line {number} has a zero byte at offset {offset + zero}; give UTF-8 text")
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            raise TextError(
+                f"line {number} of {name} is not UTF-8: byte 0x{line[error.start]:02X} at offset {offset + error.start}; "
+                "convert it with iconv -t UTF-8"
+            ) from None
+        offset += len(line)
+        if number == 1:
+            text = text.removeprefix("\ufeff")
+        yield text.removesuffix("\n").removesuffix("\r")

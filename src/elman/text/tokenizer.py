@@ -1,0 +1,220 @@
+"""Text ↔ token ids, at four levels, each a Hugging Face tokenizer that one `tokenizer.json` holds whole.
+
+    byte   256 tokens, the id is the byte                     the line end is the byte 10
+    char   `<unk>`, then code points, the frequent first      the line end is "\\n"
+    word   `<unk>`, `<eos>`, then words, the frequent first   the line end is `<eos>`
+    bpe    byte pairs, learnt here                            the line end is always a token of its own
+
+At every level the line end is one token, `eos`; it stands for what comes before a text, too. The library is
+the definition; byte, char and word have a direct way to the same ids beside it, several times as fast (a test
+holds the two together for any Unicode).
+"""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import cast
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
+
+from elman.config import Level, TextConfig
+from elman.errors import TextError
+
+Ids = NDArray[np.int64]
+UNK, EOS = "<unk>", "<eos>"
+
+_PYTHON_BLANKS = re.compile("[\x1c-\x1f]")
+"""What `str.split` takes for white space and Unicode, and so the library, does not."""
+
+
+class Tokenizer:
+    """V tokens; `tokens[id]` is a token's text, `eos` the line end's id, `unk` that of `<unk>` or None."""
+
+    def __init__(self, hf: tokenizers.Tokenizer, level: Level) -> None:
+        self.hf, self.level = hf, level
+        vocabulary = hf.get_vocab()
+        self.V = len(vocabulary)
+        self._byte_of = {character: byte for byte, character in _byte_characters().items()}
+        names = [""] * self.V
+        for token, k in vocabulary.items():
+            names[k] = token
+        self._names = names
+        self.unk: int | None = vocabulary[UNK] if level in ("char", "word") else None
+        self.eos: int = vocabulary[{"word": EOS, "char": "\n"}.get(level, _byte_characters()[10])]
+        self._ids = vocabulary
+        if level == "char":
+            points = np.array([[ord(c), k] for c, k in vocabulary.items() if c != UNK], np.int64)
+            self._of_point = np.full(sys.maxunicode + 1, -1, np.int32)
+            self._of_point[points[:, 0]] = points[:, 1]
+
+    @property
+    def tokens(self) -> list[str]:
+        """The text of every token, by id; a byte that is no character by itself is shown as \\xNN."""
+        if self.level in ("char", "word"):
+            return self._names
+        return [self._bytes(name).decode(errors="backslashreplace") for name in self._names]
+
+    @classmethod
+    def train(cls, pieces: Iterable[str], config: TextConfig) -> Tokenizer:
+        """The vocabulary of these pieces of text, which must not cut a word. Raises TextError where there is none."""
+        if config.level == "byte":
+            vocabulary = {character: byte for byte, character in _byte_characters().items()}
+            hf = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+            hf.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+            hf.decoder = decoders.ByteLevel()
+        elif config.level == "bpe":
+            hf = _train_bpe(pieces, config.vocab_size or TextConfig.BPE_VOCAB_SIZE)
+        else:
+            hf = _train_counted(pieces, config)
+        return cls(hf, config.level)
+
+    @classmethod
+    def from_json(cls, text: str) -> Tokenizer:
+        """The tokenizer of a `tokenizer.json` that `to_json` made. Raises TextError for anything else."""
+        try:
+            content = json.loads(text)
+            hf = tokenizers.Tokenizer.from_str(text)
+            kind, pre = content["model"]["type"], content["pre_tokenizer"]["type"]
+            levels = {("BPE", "ByteLevel"): "byte", ("BPE", "Sequence"): "bpe"}
+            levels |= {("WordLevel", "Split"): "char", ("WordLevel", "WhitespaceSplit"): "word"}
+            return cls(hf, cast(Level, levels[kind, pre]))
+        except Exception as error:  # the library raises bare Exceptions
+            raise TextError(f"this tokenizer.json is none that Elman wrote ({error}): take it from a run folder") from error
+
+    def to_json(self) -> str:
+        """The whole tokenizer, in the library's format."""
+        return str(self.hf.to_str(pretty=True))
+
+    def __contains__(self, token: str) -> bool:
+        if self.level in ("byte", "bpe"):
+            return token in self.tokens
+        return token in self._ids
+
+    def encode(self, text: str) -> Ids:
+        """Token ids, int64 [n]; a "\\n" gives one line end, and none is added."""
+        return self.encode_with_oov(text)[0]
+
+    def encode_with_oov(self, text: str) -> tuple[Ids, NDArray[np.bool_]]:
+        """Token ids [n], and which of them stand for something that is not in the vocabulary.
+
+        A literal `<unk>` in the text is the token `<unk>`, and no OOV.
+        """
+        if self.level == "byte":
+            ids = np.frombuffer(text.encode(), np.uint8).astype(np.int64)
+        elif self.level == "char":
+            ids = self._of_point[np.frombuffer(text.encode("utf-32-le"), np.uint32)].astype(np.int64)
+            oov = ids < 0
+            ids[oov] = cast(int, self.unk)
+            return ids, oov
+        elif self.level == "word" and not _PYTHON_BLANKS.search(text):
+            return self._encode_words(text)
+        else:
+            encoding = self.hf.encode(text, add_special_tokens=False)
+            ids = np.array(encoding.ids, np.int64)
+            if self.level == "word":
+                words = self.hf.pre_tokenizer.pre_tokenize_str(self.hf.normalizer.normalize_str(text))
+                return ids, np.array([word not in self._ids for word, _ in words], bool)
+        return ids, np.zeros(len(ids), bool)
+
+    def _encode_words(self, text: str) -> tuple[Ids, NDArray[np.bool_]]:
+        find = self._ids.get
+        words = text.replace("\n", f" {EOS} ").split()
+        ids = np.fromiter((find(word, -1) for word in words), np.int64, len(words))
+        oov = ids < 0
+        ids[oov] = cast(int, self.unk)
+        return ids, oov
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of token ids; words are joined by one blank, and line ends are newlines."""
+        decoder = self.decoder()
+        return "".join([decoder.push(int(k)) for k in ids]) + decoder.flush()
+
+    def decoder(self, after: Sequence[int] | Ids = ()) -> Decoder:
+        """A decoder of what follows `after` (a prompt's ids)."""
+        return Decoder(self, len(after) > 0 and int(after[-1]) != self.eos)
+
+    def _bytes(self, token: str) -> bytes:
+        return bytes(self._byte_of[character] for character in token)
+
+
+class Decoder:
+    """Text of tokens that come one by one: what each push returns is certain, and all of it together is the text."""
+
+    def __init__(self, tokenizer: Tokenizer, in_line: bool) -> None:
+        self._tokenizer = tokenizer
+        self._in_line = in_line
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token: int) -> str:
+        """The text that this token makes certain; may be empty within a character of several bytes."""
+        tokenizer = self._tokenizer
+        name = tokenizer._names[token]
+        if tokenizer.level == "char":
+            return name
+        if tokenizer.level == "word":
+            if token == tokenizer.eos:
+                self._in_line = False
+                return "\n"
+            blank, self._in_line = " " * self._in_line, True
+            return blank + name
+        return self._utf8.decode(tokenizer._bytes(name))
+
+    def flush(self) -> str:
+        """What is left of a character that never became whole."""
+        return self._utf8.decode(b"", True)
+
+
+def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Tokenizer:
+    """Characters or words by falling count; of equal counts the smaller text first."""
+    counts: Counter[str] = Counter()
+    for piece in pieces:
+        if config.level == "char":
+            counts.update(piece)
+        elif _PYTHON_BLANKS.search(piece):
+            counts.update(word for word, _ in pre_tokenizers.WhitespaceSplit().pre_tokenize_str(piece))
+        else:
+            counts.update(piece.split())
+    if not counts:
+        raise TextError("the text to learn from has only white space: give a text with something in it")
+    first = [UNK, "\n"] if config.level == "char" else [UNK, EOS]
+    ranked = sorted((-n, token) for token, n in counts.items() if n >= config.min_count and token not in first)
+    room = len(ranked) if config.vocab_size is None else config.vocab_size - len(first)
+    vocabulary = {token: k for k, token in enumerate([*first, *(token for _, token in ranked[:room])])}
+    hf = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
+    if config.level == "char":
+        hf.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+        hf.decoder = decoders.Fuse()
+    else:
+        hf.normalizer = normalizers.Replace("\n", f" {EOS} ")
+        hf.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return hf
+
+
+def _train_bpe(pieces: Iterable[str], V: int) -> tokenizers.Tokenizer:
+    hf = tokenizers.Tokenizer(models.BPE())
+    hf.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    hf.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=V, initial_alphabet=alphabet, special_tokens=[], show_progress=False)
+    hf.train_from_iterator(pieces, trainer)
+    return hf
+
+
+@cache
+def _byte_characters() -> dict[int, str]:
+    """The library's printable character for each byte: itself where it is one, else the next of U+0100 and on."""
+    spare = itertools.count(256)
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    return {byte: chr(byte if byte in printable else next(spare)) for byte in range(256)}
