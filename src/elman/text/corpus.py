@@ -113,10 +113,11 @@ class Corpus:
         for k, source in enumerate(self._sources):
             newline = k + 1 < len(self._sources) and not source.ends_line
             if wanted < at + source.size:
+                begin = max(wanted - at - 1, 0)  # the byte before may end a line already
                 with source.open() as stream:
-                    stream.seek(source.skip + wanted - at)
-                    block = stream.read(min(BLOCK, source.size - (wanted - at)))
-                return wanted + _first_boundary(block)
+                    stream.seek(source.skip + begin)
+                    block = stream.read(min(BLOCK, source.size - begin))
+                return at + begin + _first_boundary(block)
             at += source.size + newline
         return self.size
 
@@ -127,7 +128,7 @@ def _first_boundary(block: bytes) -> int:
         found = block.find(mark)
         if 0 <= found < len(block) - 1:
             return found + 1
-    return next((k for k, byte in enumerate(block[:4]) if byte & 0xC0 != 0x80), 0)
+    return next((k for k in range(1, min(5, len(block))) if block[k] & 0xC0 != 0x80), len(block))
 
 
 def _file(path: Path) -> _Source:

@@ -1,0 +1,78 @@
+"""Trains one setting after another and prints what each reaches: how the defaults were chosen.
+
+    python benchmarks/search.py TRAIN VALID --level word --epochs 8 lr=0.003,0.006 Dh=128,192 scale=0.1
+
+Settings are fields of ModelConfig and TrainingConfig, plus `scale` (bound of E and U at the start) and `gain`
+(of W_h); every combination is run. Results go to stdout as JSON lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman.checkpoint import RunFolder
+from elman.config import TextConfig
+from elman.text.corpus import Corpus
+from elman.training import run
+from elman.training.trainer import StopRecord, ValidationRecord
+
+MODEL = ("d", "Dh", "activation", "tie")
+
+
+def value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("train")
+    parser.add_argument("valid")
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE[,VALUE…]")
+    parser.add_argument("--level", default="word")
+    options = parser.parse_args()
+    names = [s.split("=")[0] for s in options.settings]
+    choices = [[value(v) for v in s.split("=")[1].split(",")] for s in options.settings]
+    for combination in itertools.product(*choices):
+        setting = dict(zip(names, combination, strict=True))
+        print(json.dumps(setting | reached(options, dict(setting))), flush=True)
+
+
+def reached(options: argparse.Namespace, setting: dict[str, Any]) -> dict[str, Any]:
+    scale, gain = setting.pop("scale", None), setting.pop("gain", None)
+    model = {name: setting.pop(name) for name in MODEL if name in setting}
+    sources = run.Sources(Corpus.from_paths([options.train]), Corpus.from_paths([options.valid]))
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = run.start(RunFolder(Path(folder) / "run"), sources, TextConfig(options.level), model, setting)
+        if scale is not None:
+            trainer.p.E *= np.float32(scale / 0.1)
+            if not trainer.p.tied:
+                trainer.p.U *= np.float32(scale / 0.1)
+        if gain is not None:
+            trainer.p.W_h *= np.float32(gain / np.linalg.norm(trainer.p.W_h, 2))
+        curve, clipped, steps = [], 0, 1
+        for record in trainer.run():
+            if isinstance(record, ValidationRecord):
+                curve.append(round(math.exp(record.nats_per_token), 2))
+            if isinstance(record, StopRecord):
+                clipped, steps = record.clipped, record.step
+    return {
+        "best": min(curve), "bits": round(math.log2(min(curve)), 4), "epochs": len(curve), "last": curve[-3:],
+        "clipped": round(clipped / steps, 2), "seconds": round(time.perf_counter() - began, 1),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Four levels, one file format, and the direct ways held against the library."""
+
+from __future__ import annotations
+
+import pytest
+import tokenizers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.config import LEVELS, TextConfig
+from elman.errors import ConfigError, TextError
+from elman.text.tokenizer import Tokenizer
+
+SAMPLE = "the cat sat\non the mat\n\nthe ünï çödé 你好 🐈\n"
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text("ab \n\r\t\x1c\x85\u3000the你", max_size=40)
+
+
+def trained(level: str, text: str = SAMPLE, **options: int) -> Tokenizer:
+    if level == "bpe":
+        options.setdefault("vocab_size", 270)
+    return Tokenizer.train([text], TextConfig(level, **options))
+
+
+@pytest.fixture(scope="module")
+def all_levels() -> dict[str, Tokenizer]:
+    return {level: trained(level) for level in LEVELS}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=150, deadline=None)
+@given(text=TEXTS)
+def test_encoding_equals_the_library(all_levels: dict[str, Tokenizer], level: str, text: str) -> None:
+    tokenizer = all_levels[level]
+    library = tokenizers.Tokenizer.from_str(tokenizer.to_json())
+    ids, oov = tokenizer.encode_with_oov(text)
+    assert ids.tolist() == library.encode(text).ids
+    assert len(oov) == len(ids)
+    assert all(ids[oov] == tokenizer.unk)
+
+
+@pytest.mark.parametrize("level", ["byte", "bpe"])
+@settings(max_examples=100, deadline=None)
+@given(text=TEXTS)
+def test_bytes_and_pairs_give_any_text_back(all_levels: dict[str, Tokenizer], level: str, text: str) -> None:
+    tokenizer = all_levels[level]
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_char_and_word_give_their_own_text_back(all_levels: dict[str, Tokenizer]) -> None:
+    for level in ("char", "word"):
+        assert all_levels[level].decode(all_levels[level].encode(SAMPLE)) == SAMPLE
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=40, deadline=None)
+@given(ids=st.lists(st.integers(0, 10_000), max_size=30))
+def test_a_stream_of_pushes_is_the_whole(all_levels: dict[str, Tokenizer], level: str, ids: list[int]) -> None:
+    tokenizer = all_levels[level]
+    ids = [k % tokenizer.V for k in ids]
+    decoder = tokenizer.decoder()
+    assert "".join(decoder.push(k) for k in ids) + decoder.flush() == tokenizer.decode(ids)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_tokenizer_read_again_is_the_same(all_levels: dict[str, Tokenizer], level: str) -> None:
+    tokenizer = all_levels[level]
+    again = Tokenizer.from_json(tokenizer.to_json())
+    assert (again.level, again.V, again.eos, again.unk) == (level, tokenizer.V, tokenizer.eos, tokenizer.unk)
+    assert again.encode(SAMPLE).tolist() == tokenizer.encode(SAMPLE).tolist()
+    assert again.tokens == tokenizer.tokens
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_each_line_end_is_one_token(all_levels: dict[str, Tokenizer], level: str) -> None:
+    tokenizer = all_levels[level]
+    assert (tokenizer.encode(SAMPLE) == tokenizer.eos).sum() == SAMPLE.count("\n")
+    assert tokenizer.decode([tokenizer.eos]) == "\n"
+
+
+def test_words_stand_by_falling_count() -> None:
+    tokenizer = trained("word", "b a c\nb a\nb <unk>\n")
+    assert tokenizer.tokens == ["<unk>", "<eos>", "b", "a", "c"]
+    ids, oov = tokenizer.encode_with_oov("b zebra <unk>\n")
+    assert ids.tolist() == [2, 0, 0, 1]
+    assert oov.tolist() == [False, True, False, False]  # a literal <unk> is in the vocabulary
+    assert "a" in tokenizer
+    assert "zebra" not in tokenizer
+
+
+def test_vocabularies_are_cut_as_asked() -> None:
+    text = "a a a b b c\n"
+    assert trained("word", text, vocab_size=4).tokens == ["<unk>", "<eos>", "a", "b"]
+    assert trained("word", text, min_count=3).tokens == ["<unk>", "<eos>", "a"]
+    assert trained("char", text, vocab_size=4).tokens == ["<unk>", "\n", " ", "a"]
+    assert trained("bpe", text, vocab_size=258).V <= 258
+
+
+def test_byte_ids_are_the_bytes() -> None:
+    tokenizer = trained("byte")
+    assert tokenizer.V == 256
+    assert tokenizer.encode("é\n").tolist() == [0xC3, 0xA9, 10]
+
+
+def test_pieces_give_the_vocabulary_of_the_whole() -> None:
+    whole, pieces = trained("word"), Tokenizer.train(SAMPLE.splitlines(keepends=True), TextConfig("word"))
+    assert pieces.tokens == whole.tokens
+
+
+def test_a_word_after_a_prompt_begins_with_a_blank(all_levels: dict[str, Tokenizer]) -> None:
+    tokenizer = all_levels["word"]
+    cat = tokenizer.encode("cat")[0]
+    assert tokenizer.decoder(after=tokenizer.encode("the")).push(cat) == " cat"
+    assert tokenizer.decoder(after=tokenizer.encode("the\n")).push(cat) == "cat"
+    assert tokenizer.decoder().push(cat) == "cat"
+
+
+def test_what_is_no_tokenizer_is_refused() -> None:
+    for text in ("", "{}", "[1]", '{"model": {"type": "Unigram"}}'):
+        with pytest.raises(TextError, match="none that Elman wrote"):
+            Tokenizer.from_json(text)
+    with pytest.raises(TextError, match="only white space"):
+        trained("word", " \n \n")
+
+
+def test_options_that_no_level_has_are_refused() -> None:
+    with pytest.raises(ConfigError, match="level is 'syllable'; choose one of byte, char, word, bpe"):
+        TextConfig("syllable")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="256"):
+        TextConfig("byte", vocab_size=100)
+    with pytest.raises(ConfigError, match="over 256"):
+        TextConfig("bpe", vocab_size=100)
