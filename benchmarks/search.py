@@ -51,17 +51,23 @@ def main() -> None:
 
 def reached(options: argparse.Namespace, setting: dict[str, Any]) -> dict[str, Any]:
     scale, gain = setting.pop("scale", None), setting.pop("gain", None)
+    center, unigram = setting.pop("center", 0), setting.pop("unigram", 0)
     model = {name: setting.pop(name) for name in MODEL if name in setting}
     sources = run.Sources(Corpus.from_paths([options.train]), Corpus.from_paths([options.valid]))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         trainer = run.start(RunFolder(Path(folder) / "run"), sources, TextConfig(options.level), model, setting)
         if scale is not None:
-            trainer.p.E *= np.float32(scale / 0.1)
+            trainer.p.E *= np.float32(scale / 0.3)
             if not trainer.p.tied:
-                trainer.p.U *= np.float32(scale / 0.1)
+                trainer.p.U *= np.float32(scale / 0.3)
         if gain is not None:
             trainer.p.W_h *= np.float32(gain / np.linalg.norm(trainer.p.W_h, 2))
+        if setting.get("gain") is None and center:
+            trainer.p.b_1[:] = -trainer.p.W_h.sum(axis=1) / 2
+        if unigram:
+            counts = np.bincount(np.asarray(trainer.streams.tokens), minlength=trainer.p.V) + 1.0
+            trainer.p.b_2[:] = np.log(counts / counts.sum())
         curve, clipped, steps = [], 0, 1
         for record in trainer.run():
             if isinstance(record, ValidationRecord):

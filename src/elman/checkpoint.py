@@ -224,9 +224,10 @@ def _parameters(arrays: Arrays, activation: str, config: RunConfig, path: Path) 
 
 def _pack(arrays: Arrays, metadata: dict[str, str]) -> bytes:
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    metadata = {"format": f"elman {FORMAT}", **metadata}
+    metadata = {"format": str(FORMAT), **metadata}
     metadata["sha256"] = _checksum(contiguous, metadata)
-    return safetensors.numpy.save(contiguous, metadata)
+    # all of it under one key: the library writes several in an order that changes from process to process
+    return safetensors.numpy.save(contiguous, {"elman": json.dumps(metadata, sort_keys=True)})
 
 
 def _unpack(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -235,7 +236,7 @@ def _unpack(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         raise CheckpointError(f"{path} is missing: the run was not copied whole, or its files were deleted")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
+            metadata = json.loads(file.metadata()["elman"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except Exception as error:  # whatever a damaged file makes of the reader, the answer is one sentence
         raise _damaged(path) from error

@@ -59,7 +59,7 @@ class Parameters:
         seed: int | np.random.Generator = 0,
         dtype: str = "float32",
     ) -> Parameters:
-        """Weights to begin with: E and U uniform in ±0.1, biases 0, W_e Glorot-uniform, W_h orthogonal.
+        """Weights to begin with: E and U uniform in ±0.3, biases 0, W_e Glorot-uniform, W_h orthogonal.
 
         An orthogonal W_h keeps the length of a gradient on its way back; relu gets half the identity-like
         gain it needs by the same rule. With sigmoid, σ' is at most 1/4, so W_h starts at gain 2: still safe
@@ -74,11 +74,11 @@ class Parameters:
         def uniform(bound: float, *shape: int) -> Floats:
             return generator.uniform(-bound, bound, shape).astype(dtype)
 
-        E = uniform(0.1, V, d)
+        E = uniform(0.3, V, d)
         W_e = uniform(gain * float(np.sqrt(6 / (d + Dh))), Dh, d)
         Q, R = np.linalg.qr(generator.standard_normal((Dh, Dh)))
         W_h = np.ascontiguousarray(gain * Q * np.sign(np.diag(R)), dtype)  # the signs make Q uniform over the group
-        U = E if tie else uniform(0.1, V, Dh)
+        U = E if tie else uniform(0.3, V, Dh)
         return cls(E, W_e, W_h, np.zeros(Dh, dtype), U, np.zeros(V, dtype), activation)
 
     @property

@@ -169,7 +169,7 @@ class Trainer:
     def run(self) -> Iterator[Record]:
         """Trains to the end, yielding records. Raises DivergedError when no rescue helps."""
         self._since = self.clock()
-        reason = self.progress.ended or None
+        reason = self.progress.ended or self._all_epochs()
         while reason is None:
             yield from self._step()
             reason = self._why_stop()
@@ -180,7 +180,7 @@ class Trainer:
                 yield record
                 if at_end:
                     self._next_epoch()
-                reason = reason or ended or ("epochs" if self.progress.epoch == self.settings.epochs else None)
+                reason = reason or ended or self._all_epochs()
                 if reason is None or reason == "asked":
                     self._save(self.run_folder.state)
             elif self.progress.step % self.settings.save_every == 0 and not self.progress.bad_in_a_row:
@@ -304,6 +304,9 @@ class Trainer:
         self.progress.epoch += 1
         self.progress.window = 0
         self.h = self.p.initial_state(self.settings.B)
+
+    def _all_epochs(self) -> str | None:
+        return "epochs" if self.progress.epoch >= self.settings.epochs else None
 
     def _why_stop(self) -> str | None:
         if self.stop_asked:

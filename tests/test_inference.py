@@ -1,0 +1,183 @@
+"""Evaluating, scoring, generating: exact, independent of batches, and the same from every side."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import elman
+from elman.errors import ConfigError, ElmanError, TextError
+from elman.inference import evaluate as evaluation
+from elman.inference.generate import Sampling, _until, choose
+from elman.model import reference
+
+SENTENCES = ["the cat sat on the mat", "the dog", "", "the zebra ran", "the cat sat on the mat", "hen " * 50]
+
+
+def by_hand(lm: elman.LanguageModel, text: str) -> list[float]:
+    """ln p of each token by the reference, in float64, one token after the other."""
+    p = lm.p.astype("float64")
+    model = reference.Model(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation)
+    y = lm.tokenizer.encode(text)
+    x = np.concatenate([[lm.tokenizer.eos], y[:-1]])
+    trace = reference.forward(model, x[:, None], y[:, None], np.zeros((p.Dh, 1)))
+    return [-float(J) for J in trace.J]
+
+
+def test_scores_equal_the_reference(lm: elman.LanguageModel) -> None:
+    for sentence in SENTENCES:
+        expected = by_hand(lm, sentence + "\n")
+        assert lm.score(sentence, base=math.e) == pytest.approx(sum(expected), rel=1e-12)
+        assert lm.score(sentence) == pytest.approx(sum(expected) / math.log(10), rel=1e-12)
+        assert lm.score(sentence, eos=False, base=math.e) == pytest.approx(sum(expected[:-1]), rel=1e-12)
+
+
+def test_full_scores_as_kenlm_gives_them(lm: elman.LanguageModel) -> None:
+    found = list(lm.full_scores("the zebra ran"))
+    assert [round(s.log_prob, 9) for s in found] == [round(v / math.log(10), 9) for v in by_hand(lm, "the zebra ran\n")]
+    assert [s.oov for s in found] == [False, True, False, False]
+    assert [length for _, length, _ in found] == [2, 3, 4, 5]
+    assert sum(s.log_prob for s in lm.full_scores("the dog")) == pytest.approx(lm.score("the dog"))
+    assert "cat" in lm
+    assert "zebra" not in lm
+
+
+def test_stepping_through_gives_the_score(lm: elman.LanguageModel) -> None:
+    for bos in (True, False):
+        state, total = lm.begin(bos), 0.0
+        for token in ["the", "cat", "sat", "\n"]:
+            log_prob, state = lm.step(state, token)
+            total += log_prob
+        assert state.length == 4
+        assert total == pytest.approx(lm.score("the cat sat", bos=bos), rel=1e-12)
+    with pytest.raises(ConfigError, match="is 2 tokens"):
+        lm.step(state, "the cat")
+
+
+def test_batches_change_no_digit_and_keep_the_order(lm: elman.LanguageModel) -> None:
+    many = [" ".join(s.split()[: 1 + k % 7]) for k, s in enumerate(SENTENCES * 400)]
+    alone = {s: lm.score(s, base=math.e) for s in set(many)}
+    for sentence, found in zip(many, lm.scores(many), strict=True):
+        assert found.total() == pytest.approx(alone[sentence], rel=1e-12)
+    again = [found.total() for found in lm.scores(many)]
+    assert len({(s, total) for s, total in zip(many, again, strict=True)}) == len(alone)  # equal lines, equal scores
+
+
+def test_a_long_sentence_goes_through_in_windows(lm: elman.LanguageModel) -> None:
+    long = "the cat sat " * 1500
+    assert lm.score(long, base=math.e) == pytest.approx(sum(by_hand(lm, long + "\n")), rel=1e-10)
+
+
+def test_evaluation_equals_the_reference_and_every_denominator_is_right(lm: elman.LanguageModel) -> None:
+    text = "the zebra ran\n\nthe cat  sat on"
+    found = lm.evaluate(text)
+    log_probs = by_hand(lm, text + "\n")
+    assert (found.tokens, found.line_ends, found.oov, found.words) == (10, 3, 1, 10)
+    assert found.characters == len(text) + 1  # the last line's end is predicted, and so counted
+    assert found.nats == pytest.approx(-sum(log_probs), rel=1e-6)
+    known = sum(log_probs) - log_probs[1]
+    assert found.perplexity_excluding_oov == pytest.approx(math.exp(-known / 9), rel=1e-6)
+    assert lm.perplexity(text) == found.perplexity_including_oov
+    figures = found.as_dict()
+    assert figures["bits_per_character"] == pytest.approx(found.nats / math.log(2) / found.characters)
+
+
+def test_evaluation_does_not_depend_on_pieces_or_windows(
+    lm: elman.LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "the cat sat on the mat\nthe zebra fell\n" * 30
+    whole = lm.evaluate(text).as_dict()
+    pieces = lm.evaluate([text[:100], "", text[100:103], text[103:]] if text[99] == " " else text.splitlines(True))
+    monkeypatch.setattr(evaluation, "WINDOW", 7)
+    windows = lm.evaluate(text).as_dict()
+    for name, figure in whole.items():
+        assert pieces.as_dict()[name] == pytest.approx(figure, rel=1e-6), name
+        assert windows[name] == pytest.approx(figure, rel=1e-6), name
+
+
+def test_characters_have_words_too(char_run: Path) -> None:
+    found = elman.load(char_run).evaluate("the cat\nsat ☃")
+    assert (found.tokens, found.characters, found.bytes, found.words, found.oov) == (13, 13, 15, 5, 1)
+
+
+def test_nothing_cannot_be_measured(lm: elman.LanguageModel) -> None:
+    with pytest.raises(TextError, match="the text is empty"):
+        lm.evaluate("")
+
+
+def test_the_same_seed_draws_the_same_text(lm: elman.LanguageModel) -> None:
+    assert lm.generate("the", seed=3) == lm.generate("the", seed=3)
+    assert lm.generate("the", seed=3) != lm.generate("the", seed=4)
+    assert lm.generate("the", temperature=0) == lm.generate("the", top_k=1, seed=9) == lm.generate("the", top_p=1e-9)
+
+
+def test_generation_goes_on_from_its_prompt(lm: elman.LanguageModel) -> None:
+    greedy = lm.generate("the cat", max_tokens=6, temperature=0)
+    assert greedy[0] in " \n"
+    longer = lm.generate("the cat" + " sat on the mat and" * 300, max_tokens=3, temperature=0)
+    assert longer
+    assert lm.generate("the", max_tokens=0) == ""
+    state = lm.begin()
+    for word in ("the", "cat"):
+        _, state = lm.step(state, word)
+    likeliest = max((w for w in lm.tokenizer.tokens if w != "<unk>"), key=lambda w: lm.step(state, w)[0])
+    assert greedy.split()[0] == likeliest
+
+
+def test_unknown_is_never_drawn_unless_asked(lm: elman.LanguageModel) -> None:
+    lm.p.b_2[0] += 50
+    try:
+        assert "<unk>" not in lm.generate("the", seed=0)
+        drawn = "".join(lm.stream("the", Sampling(5, unknown=True), np.random.default_rng(0)))
+        assert "<unk>" in drawn
+    finally:
+        lm.p.b_2[0] -= 50
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    logits=st.lists(st.floats(-5, 5), min_size=2, max_size=12), k=st.integers(0, 5), share=st.floats(0.01, 1),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_top_k_and_top_p_draw_among_the_likeliest(logits: list[float], k: int, share: float, seed: int) -> None:
+    values = np.array(logits)
+    probabilities = np.exp(values) / np.exp(values).sum()
+    drawn = choose(np.log(probabilities), Sampling(top_k=k, top_p=share), np.random.default_rng(seed))
+    above = probabilities[probabilities > probabilities[drawn]]
+    if k:
+        assert len(above) < k
+    if not k:
+        assert above.sum() <= share + 1e-9
+
+
+def test_drawing_follows_the_probabilities() -> None:
+    probabilities = np.array([0.5, 0.3, 0.2])
+    generator = np.random.default_rng(0)
+    drawn = np.bincount([choose(np.log(probabilities), Sampling(), generator) for _ in range(20_000)]) / 20_000
+    np.testing.assert_allclose(drawn, probabilities, atol=0.015)  # 4 standard deviations
+
+
+@pytest.mark.parametrize(
+    ("pieces", "stop", "expected"),
+    [
+        (["ab", "cd", "ef"], ["de"], "abc"),
+        (["a", "b", "c"], ["x"], "abc"),
+        (["one\n", "two"], ["\n"], "one"),
+        (["aab", "aac"], ["aac", "zz"], "aab"),
+        (["aa", "aa"], ["aab"], "aaaa"),
+        (["x"], [], "x"),
+    ],
+)
+def test_stop_strings_across_pieces(pieces: list[str], stop: list[str], expected: str) -> None:
+    assert "".join(_until(iter(pieces), stop)) == expected
+
+
+@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_p": 0.0}, {"top_k": -1}, {"stop": ("",)}])
+def test_sampling_that_makes_no_sense_is_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ElmanError, match="it must be"):
+        Sampling(**bad)  # type: ignore[arg-type]

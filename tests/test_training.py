@@ -1,0 +1,312 @@
+"""Runs: repeatable, resumable at any moment, rescued, and ended for the right reason."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+
+import elman
+from elman.checkpoint import RunFolder, load_state
+from elman.config import TextConfig, TrainingConfig
+from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
+from elman.text.corpus import Corpus
+from elman.training import run
+from elman.training import trainer as trainer_module
+from elman.training.schedule import MikolovRule, learning_rate
+from elman.training.trainer import RescueRecord, StepRecord, StopRecord, Trainer, ValidationRecord
+
+SMALL: dict[str, Any] = {"epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5}
+
+
+def started(folder: Path, corpus: Path, **settings: Any) -> Trainer:
+    sources = run.Sources(Corpus.from_paths([corpus]))
+    return run.start(RunFolder(folder), sources, TextConfig("word"), {"d": 16, "Dh": 16}, SMALL | settings)
+
+
+def contents(folder: Path) -> tuple[bytes, bytes, list[dict[str, Any]]]:
+    """What must not differ between equal runs: model, state without its seconds, records without the clock's."""
+    found = RunFolder(folder)
+    config, _ = elman.checkpoint.load_config(found)
+    p, arrays, counters = load_state(found, found.state, config)
+    del counters["progress"]["seconds"], counters["progress"]["metrics_bytes"]  # the length of a clock reading varies
+    state = b"".join(a.tobytes() for _, a in sorted([*p.distinct(), *arrays.items()])) + json.dumps(counters).encode()
+    records = [json.loads(line) for line in found.metrics.read_text().splitlines()]
+    for record in records:
+        record.pop("seconds", None)
+        record.pop("tokens_per_second", None)
+    return found.model.read_bytes(), state, records
+
+
+def test_two_runs_give_the_same_bytes_and_another_seed_others(tmp_path: Path, corpus: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        list(started(tmp_path / name, corpus, seed=seed).run())
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert contents(tmp_path / "a")[0] != contents(tmp_path / "c")[0]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("at", [1, 50, 51, 100])
+def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, corpus: Path, optimizer: str, at: int) -> None:
+    settings = {"optimizer": optimizer, "schedule": "mikolov" if optimizer == "sgd" else "cosine", "record_every": 1}
+    list(started(tmp_path / "whole", corpus, **settings).run())
+    broken = started(tmp_path / "broken", corpus, **settings)
+    for record in broken.run():
+        if isinstance(record, StepRecord) and record.step == at:
+            broken.stop()
+    assert isinstance(record, StopRecord)
+    assert (record.reason, record.step) == ("asked", at)
+    *_, last = run.resume(RunFolder(tmp_path / "broken"), {}).run()
+    assert last.reason != "asked"
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+def test_kill_at_random_moments_and_resume_to_the_same_bytes(tmp_path: Path, corpus: Path) -> None:
+    """kill -9, at least 20 times, in one long chain of resumes; in the end the bytes are those of a quiet run."""
+    settings = ["--epochs", 60, "--hidden", 24, "--batch-size", 4, "--bptt", 8, "--save-every", 5, "--patience", 0]
+    train = [sys.executable, "-m", "elman", "train"]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+
+    def go(*arguments: object, kill_after: float | None = None) -> int:
+        command = [*train, *map(str, arguments)]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+            if kill_after is not None:
+                folder = RunFolder(tmp_path / "killed")
+                while not folder.metrics.exists() and process.poll() is None:  # set-up is killed in a test of its own
+                    time.sleep(0.005)
+                time.sleep(kill_after)
+                process.kill()
+            errors = process.communicate(timeout=120)[1]
+        assert process.returncode in (0, -signal.SIGKILL), errors.decode()
+        return process.returncode
+
+    assert go(corpus, "--out", tmp_path / "whole", *settings) == 0
+    chance = random.Random(0)
+    assert go(corpus, "--out", tmp_path / "killed", *settings, kill_after=0.0) == -signal.SIGKILL
+    killed, seconds = 1, 0.4
+    while True:
+        # enough to pass the start of Python and NumPy mostly, little enough that the run lasts for 20 kills
+        folder = RunFolder(tmp_path / "killed")
+        step_before = load_state(folder, folder.state, elman.checkpoint.load_config(folder)[0])[2]["progress"]["step"]
+        command = [*train, "--resume", str(tmp_path / "killed")]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+            try:
+                process.wait(timeout=seconds * chance.uniform(0.5, 1.5) if killed < 22 else 120)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        if process.returncode == 0:
+            break
+        killed += 1
+        step_now = load_state(folder, folder.state, elman.checkpoint.load_config(folder)[0])[2]["progress"]["step"]
+        seconds *= 1.25 if step_now == step_before else 1 if step_now - step_before < 150 else 0.85
+    assert killed >= 20
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_kill_during_set_up_leaves_nothing_in_the_way(tmp_path: Path, corpus: Path, command: Run) -> None:
+    out = tmp_path / "run"
+    arguments = [sys.executable, "-m", "elman", "train", str(corpus), "--out", str(out), "--epochs", "1"]
+    for seconds in (0.05, 0.2, 0.25, 0.3, 0.35):
+        with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as process:
+            time.sleep(seconds)
+            process.kill()
+        if RunFolder(out).config.exists():
+            assert command("train", "--resume", out).returncode == 0
+            return
+    assert command("train", corpus, "--out", out, "--epochs", 1, "--batch-size", 4, "--bptt", 8).returncode == 0
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, corpus: Path, command: Run) -> None:
+    out = tmp_path / "run"
+    settings = ["--epochs", "5000", "--batch-size", "4", "--bptt", "8", "--patience", "0"]
+    arguments = [sys.executable, "-m", "elman", "train", str(corpus), "--out", str(out), *settings]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        while not RunFolder(out).metrics.exists():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130
+    assert f"elman train --resume {out}" in said
+    assert "Traceback" not in said
+    assert RunFolder(out).model.exists()
+    done = command("train", "--resume", out, "--epochs", 1)
+    assert done.returncode == 0
+    assert "resumed" in done.stderr
+
+
+def test_a_finished_run_stays_as_it_is_and_more_epochs_extend_it(tmp_path: Path, corpus: Path) -> None:
+    list(started(tmp_path / "run", corpus).run())
+    before = contents(tmp_path / "run")
+    (record,) = run.resume(RunFolder(tmp_path / "run"), {}).run()
+    assert isinstance(record, StopRecord)
+    assert contents(tmp_path / "run") == before
+    *_, last = run.resume(RunFolder(tmp_path / "run"), {"epochs": 4}).run()
+    assert last.epoch == 4
+
+
+GOLDEN = [4.2, 4.0]
+
+
+def test_golden_run(tmp_path: Path, corpus: Path) -> None:
+    """Recorded losses of a short float64 run: whatever changes them changes the mathematics or the data."""
+    trainer = started(tmp_path / "run", corpus, precision="float64", record_every=20, dropout=0.1, epochs=2)
+    found = [r.nats_per_token for r in trainer.run() if isinstance(r, StepRecord | ValidationRecord)]
+    np.testing.assert_allclose(found, GOLDEN, rtol=1e-9)
+
+
+class Poison:
+    """loss_and_gradients that gives NaN at the calls told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, bad: Any) -> None:
+        self.calls, self.bad, self.true = 0, bad, trainer_module.loss_and_gradients
+        monkeypatch.setattr(trainer_module, "loss_and_gradients", self)
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        self.calls += 1
+        J, gradients, h = self.true(*arguments, **more)
+        if self.bad(self.calls):
+            gradients.W_h[0, 0] = math.nan
+            h = h * math.nan
+        return J, gradients, h
+
+
+def test_a_bad_step_is_skipped_counted_and_harmless(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Poison(monkeypatch, lambda call: call in (10, 30, 31))
+    *records, stop = started(tmp_path / "run", corpus).run()
+    assert stop.skipped == 3
+    assert sum(r.skipped for r in records if isinstance(r, StepRecord)) == 3
+    assert not any(isinstance(r, RescueRecord) for r in records)
+    assert math.isfinite(stop.best_nats_per_token)
+    assert np.isfinite(elman.load(tmp_path / "run").p.W_h).all()
+
+
+def test_bad_steps_in_a_row_take_the_checkpoint_back_with_half_the_rate(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Poison(monkeypatch, lambda call: 20 <= call < 25)
+    records = list(started(tmp_path / "run", corpus).run())
+    (rescue,) = [r for r in records if isinstance(r, RescueRecord)]
+    assert (rescue.step, rescue.back_to, rescue.factor) == (24, 14, 0.5)  # checkpoints stand at 7, 14, 21 (bad)
+    assert records[-1].reason == "epochs"
+
+
+def test_a_run_that_cannot_be_rescued_says_why_and_leaves_a_checkpoint(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Poison(monkeypatch, lambda call: call > 40)
+    with pytest.raises(DivergedError, match=r"after 5 returns .* smaller --lr or --clip"):
+        list(started(tmp_path / "run", corpus).run())
+    assert DivergedError.exit_code == 1
+    monkeypatch.undo()
+    resumed = run.resume(RunFolder(tmp_path / "run"), {})
+    assert np.isfinite(resumed.p.W_h).all()
+
+
+def test_an_absurd_learning_rate_ends_in_words_not_in_nan(tmp_path: Path, corpus: Path) -> None:
+    trainer = started(
+        tmp_path / "run", corpus, optimizer="sgd", lr=1e30, clip=0.0, schedule="constant", warmup=0, dropout=0.0
+    )
+    try:
+        *_, stop = trainer.run()
+        assert stop.skipped or math.isfinite(stop.best_nats_per_token)
+    except DivergedError as error:
+        assert "smaller --lr" in str(error)  # noqa: PT017 (either way of ending is right)
+
+
+def test_clipping_is_counted(tmp_path: Path, corpus: Path) -> None:
+    *records, stop = started(tmp_path / "run", corpus, clip=1e-3).run()
+    assert stop.clipped == stop.step
+    assert sum(r.clipped for r in records if isinstance(r, StepRecord)) == sum(
+        5 for r in records if isinstance(r, StepRecord)
+    )
+
+
+def test_early_stopping_keeps_the_best(tmp_path: Path, corpus: Path) -> None:
+    *records, stop = started(tmp_path / "run", corpus, epochs=200, lr=0.05, schedule="constant", patience=2).run()
+    validations = [r.nats_per_token for r in records if isinstance(r, ValidationRecord)]
+    assert stop.reason == "patience"
+    assert stop.best_nats_per_token == min(validations) == validations[-3]
+    lm = elman.load(tmp_path / "run")
+    tokens = np.load(RunFolder(tmp_path / "run").valid_tokens)
+    assert elman.inference.evaluate.mean_loss(lm.p, tokens) == stop.best_nats_per_token
+
+
+def test_max_time_ends_the_run_and_bends_the_schedule(tmp_path: Path, corpus: Path) -> None:
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 0.1
+        return now
+
+    trainer = started(tmp_path / "run", corpus, epochs=10_000, max_time=60.0, patience=0, record_every=1, warmup=0)
+    trainer.clock, trainer._since = clock, 0.0
+    *records, stop = trainer.run()
+    rates = [r.learning_rate for r in records if isinstance(r, StepRecord)]
+    assert stop.reason == "max_time"
+    assert stop.seconds <= 62
+    assert rates[-1] < 0.1 * rates[0]
+
+
+def test_mikolovs_rule() -> None:
+    rule = MikolovRule()
+    assert [rule.after_epoch(nats) for nats in (6.0, 5.5, 5.4)] == [False] * 3
+    assert rule.factor == 1
+    assert not rule.after_epoch(5.39)  # a gain of under 0.3 %: halve from now on
+    assert rule.factor == 0.5
+    assert not rule.after_epoch(5.2)  # a good gain: still halved
+    assert rule.factor == 0.25
+    assert rule.after_epoch(5.2)  # the second miss ends it
+
+
+def test_schedules() -> None:
+    for schedule, middle in (("cosine", 0.51), ("linear", 0.51), ("constant", 1.0), ("mikolov", 1.0)):
+        config = TrainingConfig(lr=1.0, schedule=schedule, lr_floor=0.02, warmup=9)  # type: ignore[arg-type]
+        assert learning_rate(config, 0, 0.0) == pytest.approx(0.1)
+        assert learning_rate(config, 100, 0.5) == pytest.approx(middle)
+        assert learning_rate(config, 100, 1.0) == pytest.approx(1.0 if middle == 1 else 0.02)
+
+
+def test_only_one_process_trains_a_run(tmp_path: Path, corpus: Path) -> None:
+    folder = started(tmp_path / "run", corpus).run_folder
+    with folder.locked(), pytest.raises(CheckpointError, match="another process"), folder.locked():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"B": 0}, "batch-size is 0; it must be at least 1"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"B": 1000}, "fewer than one window of 1000 streams"),
+        ({"precision": "float16"}, "precision is 'float16'; choose one of float32, float64"),
+    ],
+)
+def test_settings_that_do_not_fit_are_said(
+    tmp_path: Path, corpus: Path, settings: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ElmanError, match=sentence):
+        started(tmp_path / "run", corpus, **settings)
+
+
+def test_tied_weights_need_equal_sizes(tmp_path: Path, corpus: Path) -> None:
+    with pytest.raises(ConfigError, match="tied output weights need d = Dh, given embed 8 and hidden 16"):
+        run.start(
+            RunFolder(tmp_path / "r"), run.Sources(Corpus.from_paths([corpus])), TextConfig(),
+            {"d": 8, "Dh": 16, "tie": True}, SMALL,
+        )  # fmt: skip
