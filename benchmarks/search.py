@@ -23,7 +23,7 @@ from elman.checkpoint import RunFolder
 from elman.config import TextConfig
 from elman.text.corpus import Corpus
 from elman.training import run
-from elman.training.trainer import StopRecord, ValidationRecord
+from elman.training.records import StopRecord, ValidationRecord
 
 MODEL = ("d", "Dh", "activation", "tie")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def test_every_token_is_predicted_and_fewer_than_B_twice(N: int, B: int, T: int)
         assert (y == x + 1).all()
         assert x.shape[1] == B
         assert 1 <= len(x) <= T
-    for (_, before), (x, _) in zip(windows, windows[1:], strict=False):
+    for (_, before), (x, _) in itertools.pairwise(windows):
         assert (x[0] == before[-1]).all()  # the state that is carried belongs to the token before
 
 

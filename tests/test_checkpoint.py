@@ -84,7 +84,7 @@ def test_a_mutated_file_is_refused_or_loads_the_same_values(copy: Path, name: st
 
 def test_files_of_two_runs_do_not_mix(copy: Path, char_run: Path) -> None:
     shutil.copy(char_run / "model.safetensors", copy)
-    with pytest.raises(CheckpointError, match="does not fit config.json"):
+    with pytest.raises(CheckpointError, match=r"does not fit config\.json"):
         elman.load(copy)
 
 

@@ -114,5 +114,3 @@ def test_lines_come_in_order_without_their_ends() -> None:
 def test_bad_lines_are_named(data: bytes, sentence: str) -> None:
     with pytest.raises(TextError, match=sentence):
         list(read_lines(io.BytesIO(data), "x", longest=100))
-
-

@@ -12,7 +12,9 @@ from elman.errors import ConfigError, TextError
 from elman.text.tokenizer import Tokenizer
 
 SAMPLE = "the cat sat\non the mat\n\nthe ünï çödé 你好 🐈\n"
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text("ab \n\r\t\x1c\x85\u3000the你", max_size=40)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text(
+    "ab \n\r\t\x1c\x85\u3000the你", max_size=40
+)
 
 
 def trained(level: str, text: str = SAMPLE, **options: int) -> Tokenizer:

@@ -24,8 +24,9 @@ from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
 from elman.text.corpus import Corpus
 from elman.training import run
 from elman.training import trainer as trainer_module
+from elman.training.records import RescueRecord, StepRecord, StopRecord, ValidationRecord
 from elman.training.schedule import MikolovRule, learning_rate
-from elman.training.trainer import RescueRecord, StepRecord, StopRecord, Trainer, ValidationRecord
+from elman.training.trainer import Trainer
 
 SMALL: dict[str, Any] = {"epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5}
 
@@ -224,7 +225,7 @@ def test_an_absurd_learning_rate_ends_in_words_not_in_nan(tmp_path: Path, corpus
         *_, stop = trainer.run()
         assert stop.skipped or math.isfinite(stop.best_nats_per_token)
     except DivergedError as error:
-        assert "smaller --lr" in str(error)  # noqa: PT017 (either way of ending is right)
+        assert "smaller --lr" in str(error)  # either way of ending is right
 
 
 def test_clipping_is_counted(tmp_path: Path, corpus: Path) -> None:

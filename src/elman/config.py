@@ -84,7 +84,9 @@ class TextConfig(_Config):
             raise ConfigError("level byte always has its 256 tokens; leave out --vocab-size and --min-count")
         if self.level == "bpe":
             _require(
-                self.vocab_size is None or self.vocab_size > 256, "vocab-size", self.vocab_size,
+                self.vocab_size is None or self.vocab_size > 256,
+                "vocab-size",
+                self.vocab_size,
                 "over 256 for level bpe, whose first 256 tokens are the bytes",
             )
 

@@ -11,7 +11,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from elman.training.trainer import Record, RescueRecord, StepRecord, StopRecord, Trainer, ValidationRecord
+from elman.training.records import Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
+from elman.training.trainer import Trainer
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
@@ -68,9 +69,14 @@ class Display:
         tied = ", tied" if model.tie else ""
         limit = f" or {clock(settings.max_time)}" if settings.max_time else ""
         self.say(f"corpus   {trainer.config.corpus}")
-        self.say(f"tokens   {trainer.streams.predictions:,} at level {trainer.config.text.level}, {model.V:,} different")
+        self.say(
+            f"tokens   {trainer.streams.predictions:,} at level {trainer.config.text.level}, {model.V:,} different"
+        )
         self.say(f"model    d={model.d} Dh={model.Dh} {model.activation}{tied}: {trainer.p.count:,} parameters")
-        self.say(f"run      {trainer.run_folder.path}: {settings.epochs} epochs{limit}, {settings.optimizer}, lr {settings.lr:g}")
+        self.say(
+            f"run      {trainer.run_folder.path}: "
+            f"{settings.epochs} epochs{limit}, {settings.optimizer}, lr {settings.lr:g}"
+        )
         if trainer.progress.step:
             self.say(f"resumed  at step {trainer.progress.step:,}")
         if self.live:
@@ -78,7 +84,9 @@ class Display:
         self.last_plain = time.monotonic()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.live:
             self.live.stop()
 

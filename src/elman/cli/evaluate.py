@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from elman.inference.evaluate import Evaluation
 
 
-@click.command(epilog='Example:  elman evaluate runs/book other.txt --json')
+@click.command(epilog="Example:  elman evaluate runs/book other.txt --json")
 @run_argument
 @click.argument("text", nargs=-1, required=True, type=click.Path(path_type=Path))
 @as_json

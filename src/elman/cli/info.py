@@ -34,7 +34,7 @@ def _installation() -> dict[str, Any]:
     from elman.kernels import backend
     from elman.kernels.numpy_backend import threads
 
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index,call-overload]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "elman": __version__,
         "python": platform.python_version(),

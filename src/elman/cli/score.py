@@ -77,7 +77,7 @@ def score(
 
 def _opened(text: Path | None) -> Any:
     if text is None:
-        return click.get_binary_stream("stdin")
+        return sys.stdin.buffer
     try:
         return text.open("rb")
     except OSError as error:

@@ -18,7 +18,8 @@ from elman.config import ACTIVATIONS, LEVELS, OPTIMIZERS, PRECISIONS, SCHEDULES,
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
-    from elman.training.trainer import StopRecord, Trainer
+    from elman.training.records import StopRecord
+    from elman.training.trainer import Trainer
 
 TEXT_OPTIONS = {"level": "level", "vocab_size": "vocab_size", "min_count": "min_count"}
 MODEL_OPTIONS = {"embed": "d", "hidden": "Dh", "activation": "activation", "tie": "tie"}
@@ -38,16 +39,25 @@ def _by_level(field: str) -> str:
     for level in LEVELS:
         sizes, settings = level_defaults(level, "adam")
         values.setdefault((sizes | settings)[field], []).append(level)
-    shown = "; ".join(f"{'tied' if v is True else 'not' if v is False else v} for {', '.join(k)}" for v, k in values.items())
+    shown = "; ".join(
+        f"{'tied' if v is True else 'not' if v is False else v} for {', '.join(k)}" for v, k in values.items()
+    )
     return f"  [default: {shown}]"
 
 
 @click.command(epilog="Example:  elman train book.txt --level word --max-time 120 --out runs/book")
 @click.argument("text", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: runs/<time>]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: runs/<time>]"
+)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run, exactly.")
 @click.option("--valid", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Validate on this text.")
-@click.option("--held-out", type=float, metavar="SHARE", help="Without --valid: hold out this last share of TEXT.  [default: 0.05, at most 2 MiB]")  # noqa: E501
+@click.option(
+    "--held-out",
+    type=float,
+    metavar="SHARE",
+    help="Without --valid: hold out this last share of TEXT.  [default: 0.05, at most 2 MiB]",
+)
 @click.option("--level", type=click.Choice(LEVELS), help="What a token is.  [default: word]")
 @click.option("--vocab-size", type=int, metavar="N", help="At most N tokens.  [default: all; bpe 8192]")
 @click.option("--min-count", type=int, metavar="N", help="Tokens seen less often become <unk>.  [default: 1]")
@@ -139,7 +149,7 @@ def _started(out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_ou
 def _run(trainer: Trainer) -> StopRecord:
     """Trains with a display, under the run's lock; Ctrl-C and SIGTERM stop after the step in hand."""
     from elman.cli.display import Display
-    from elman.training.trainer import StopRecord
+    from elman.training.records import StopRecord
 
     with trainer.run_folder.locked(), _stopping(trainer), Display(trainer) as display:
         for record in trainer.run():

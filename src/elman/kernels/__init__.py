@@ -20,9 +20,15 @@ Integers = NDArray[np.integer[Any]]
 class Backend(Protocol):
     """What a backend answers. Shapes in the letters of the notes; arrays are C-ordered and time-major."""
 
-    name: str
-    xp: Any
-    """The array namespace: `numpy` or one that speaks like it."""
+    @property
+    def name(self) -> str:
+        """What `elman info` shows."""
+        ...
+
+    @property
+    def xp(self) -> Any:
+        """The array namespace: `numpy`, or one that speaks like it."""
+        ...
 
     def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str) -> Floats:
         """h [T+1,B,Dh] from u = W_e e + b_1 [T,B,Dh]; h[0] = h_0 and h[t+1] = f(W_h h[t] + u[t])."""
@@ -47,7 +53,15 @@ class Backend(Protocol):
         ...
 
     def adam(
-        self, w: Floats, g: Floats, m: Floats, v: Floats, rate: float, beta: tuple[float, float], eps: float, scale: float
+        self,
+        w: Floats,
+        g: Floats,
+        m: Floats,
+        v: Floats,
+        rate: float,
+        beta: tuple[float, float],
+        eps: float,
+        scale: float,
     ) -> None:
         """Adam's step in place on the gradient scale·g, with moments m and v; ε as in the corrected-rate form."""
         ...

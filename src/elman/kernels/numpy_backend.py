@@ -147,9 +147,20 @@ class NumpyBackend:
         self._over_rows(block, flat)
 
     def adam(
-        self, w: Floats, g: Floats, m: Floats, v: Floats, rate: float, beta: tuple[float, float], eps: float, scale: float
+        self,
+        w: Floats,
+        g: Floats,
+        m: Floats,
+        v: Floats,
+        rate: float,
+        beta: tuple[float, float],
+        eps: float,
+        scale: float,
     ) -> None:
-        """Adam's step in place, on the gradient scale·g: m ← β1 m + (1-β1) g, v ← β2 v + (1-β2) g², w ← w - rate m/(√v+ε)."""
+        """Adam's step in place on the gradient scale·g, called g here.
+
+        m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε)
+        """
         columns = [array.reshape(-1, 1) for array in (w, g, m, v)]
         number = w.dtype.type
 

@@ -84,17 +84,17 @@ class Parameters:
     @property
     def V(self) -> int:
         """Number of tokens."""
-        return self.E.shape[0]
+        return int(self.E.shape[0])
 
     @property
     def d(self) -> int:
         """Size of an embedding."""
-        return self.E.shape[1]
+        return int(self.E.shape[1])
 
     @property
     def Dh(self) -> int:
         """Number of hidden units."""
-        return self.W_h.shape[0]
+        return int(self.W_h.shape[0])
 
     @property
     def tied(self) -> bool:

@@ -49,7 +49,7 @@ def sigma(z: Array, activation: str) -> Array:
         return np.asarray(1 / (1 + np.exp(-z)))
     if activation == "tanh":
         return np.asarray(np.tanh(z))
-    return np.where(z.real > 0, z, 0)
+    return np.asarray(np.where(z.real > 0, z, 0))
 
 
 def sigma_prime(h: Array, activation: str) -> Array:
@@ -58,7 +58,7 @@ def sigma_prime(h: Array, activation: str) -> Array:
         return h * (1 - h)
     if activation == "tanh":
         return 1 - h * h
-    return (h.real > 0).astype(h.dtype)
+    return np.asarray(h.real > 0, h.dtype)
 
 
 def softmax(theta: Array) -> Array:
@@ -69,7 +69,7 @@ def softmax(theta: Array) -> Array:
 
 def one_hot(tokens: Array, V: int, dtype: Any) -> Array:
     """[V,B] from token ids [B]."""
-    return np.eye(V, dtype=dtype)[:, tokens]
+    return np.asarray(np.eye(V, dtype=dtype)[:, tokens])
 
 
 def forward(m: Model, x: Array, y: Array, h_0: Array) -> Trace:

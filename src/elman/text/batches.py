@@ -55,7 +55,9 @@ def write_tokens(path: Path, pieces: Iterable[str], tokenizer: Tokenizer) -> Tok
         if file.tell() != start:  # a shorter number makes a shorter header: pad it as the format allows
             raise CheckpointError(f"cannot write {path}: its header changed size")
     if count < 2:
-        raise TextError(f"the text has {count} token{'s' * (count != 1)}, and at least 2 are needed: give a longer text")
+        raise TextError(
+            f"the text has {count} token{'s' * (count != 1)}, and at least 2 are needed: give a longer text"
+        )
     return TokenCounts(count, unknown)
 
 

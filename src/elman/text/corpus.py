@@ -11,7 +11,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -131,7 +131,8 @@ def _first_boundary(block: bytes) -> int:
     return next((k for k in range(1, min(5, len(block))) if block[k] & 0xC0 != 0x80), len(block))
 
 
-def _file(path: Path) -> _Source:
+def _file(path: Path, name: str | None = None) -> _Source:
+    name = name or str(path)
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
@@ -139,43 +140,26 @@ def _file(path: Path) -> _Source:
             stream.seek(max(size - 1, 0))
             ends_line = stream.read(1) == b"\n"
     except FileNotFoundError:
-        raise TextError(f"{path} does not exist: give a text file, a folder of .txt files, or - for stdin") from None
+        raise TextError(f"{name} does not exist: give a text file, a folder of .txt files, or - for stdin") from None
     except OSError as error:
-        raise TextError(f"cannot read {path}: {error.strerror}; give a text file that can be read") from error
-    for mark, name in ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
+        raise TextError(f"cannot read {name}: {error.strerror}; give a text file that can be read") from error
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
         if head.startswith(mark):
-            raise TextError(f"{path} is {name}, expected UTF-8: convert it with iconv -f {name} -t UTF-8")
+            raise TextError(f"{name} is {encoding}, expected UTF-8: convert it with iconv -f {encoding} -t UTF-8")
     skip = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     if size == skip:
-        raise TextError(f"{path} is empty: give a text with something in it")
-    return _Source(str(path), size - skip, lambda: path.open("rb"), skip, ends_line)
+        raise TextError(f"{name} is empty: give a text with something in it")
+    return _Source(name, size - skip, lambda: path.open("rb"), skip, ends_line)
 
 
 def _stdin() -> _Source:
-    """Stdin, copied to a temporary file that goes when it is closed: a text is read more than once."""
-    spooled = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the source)
+    """Stdin, copied to a temporary file that goes with the corpus: a text is read more than once."""
+    spooled = tempfile.NamedTemporaryFile(prefix="elman-")  # noqa: SIM115 (it lives as long as the source)
     while block := sys.stdin.buffer.read(BLOCK):
         spooled.write(block)
-    size = spooled.tell()
-    if size == 0:
-        raise TextError("stdin is empty: pipe a text in, or give a file")
-    spooled.seek(size - 1)
-    ends_line = spooled.read(1) == b"\n"
-    return _Source("stdin", size, lambda: _Again(spooled), 0, ends_line)
-
-
-class _Again(io.RawIOBase):
-    """A view of an open file that can be closed without closing it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        file.seek(0)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
+    spooled.flush()
+    source = _file(Path(spooled.name), "stdin")
+    return replace(source, open=lambda: open(spooled.name, "rb"))  # noqa: PTH123 (keeps `spooled` alive)
 
 
 def _decoded(source: _Source, first: int, last: int) -> Iterator[str]:
@@ -232,13 +216,15 @@ def read_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iter
             )
         zero = line.find(b"\0")
         if zero >= 0:
-            raise TextError(f"{name} is binary: line {number} has a zero byte at offset {offset + zero}; give UTF-8 text")
+            raise TextError(
+                f"{name} is binary: line {number} has a zero byte at offset {offset + zero}; give UTF-8 text"
+            )
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
             raise TextError(
-                f"line {number} of {name} is not UTF-8: byte 0x{line[error.start]:02X} at offset {offset + error.start}; "
-                "convert it with iconv -t UTF-8"
+                f"line {number} of {name} is not UTF-8: byte 0x{line[error.start]:02X} at offset "
+                f"{offset + error.start}; convert it with iconv -t UTF-8"
             ) from None
         offset += len(line)
         if number == 1:

@@ -89,7 +89,9 @@ class Tokenizer:
             levels |= {("WordLevel", "Split"): "char", ("WordLevel", "WhitespaceSplit"): "word"}
             return cls(hf, cast(Level, levels[kind, pre]))
         except Exception as error:  # the library raises bare Exceptions
-            raise TextError(f"this tokenizer.json is none that Elman wrote ({error}): take it from a run folder") from error
+            raise TextError(
+                f"this tokenizer.json is none that Elman wrote ({error}): take it from a run folder"
+            ) from error
 
     def to_json(self) -> str:
         """The whole tokenizer, in the library's format."""

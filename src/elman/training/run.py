@@ -70,7 +70,9 @@ def start(
     training: dict[str, Any],
     watch: Watcher = lambda what, pieces, size: pieces,
 ) -> Trainer:
-    """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for; the rest is default.
+    """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for.
+
+    What was not asked for is default, and what depends on the level by `level_defaults`.
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
     """

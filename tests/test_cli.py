@@ -1,0 +1,223 @@
+"""The command line as a user meets it: every command, every wrong call, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+import elman
+
+COMMANDS = ("train", "evaluate", "score", "generate", "info")
+
+
+def fails(done: subprocess.CompletedProcess[str], sentence: str, code: int = 2) -> None:
+    """One sentence on stderr, the exit code, no traceback."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert sentence in done.stderr, done.stderr
+    if done.stderr.startswith("elman: "):
+        assert done.stderr.count("\n") == 1
+
+
+def test_version_and_help(command: Run) -> None:
+    assert command("--version").stdout == f"elman {elman.__version__}\n"
+    overview = command("--help").stdout
+    for name in COMMANDS:
+        assert name in overview
+        help_text = command(name, "--help").stdout
+        assert f"Example:  {'echo' if name == 'score' else 'elman'}" in help_text
+        assert "--json" in help_text
+
+
+def test_version_imports_nothing_heavy(command: Run) -> None:
+    code = (
+        "import sys, elman.cli; print([m for m in ('numpy', 'tokenizers', 'rich', 'safetensors') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_train_says_what_it_does(tmp_path: Path, corpus: Path, command: Run) -> None:
+    done = command(
+        "train", corpus, "--out", tmp_path / "r", "--epochs", 2, "--hidden", 16, "--batch-size", 4, "--bptt", 8,
+        "--json",
+    )  # fmt: skip
+    assert done.returncode == 0
+    summary = json.loads(done.stdout)
+    assert summary["epochs"] == 2
+    assert summary["reason"] == "epochs"
+    assert "held out" in done.stderr
+    assert re.search(r"epoch +2 +step .* train perplexity [\d.]+ +valid perplexity [\d.]+", done.stderr)
+    assert f"elman generate {tmp_path / 'r'}" in done.stderr
+    assert "\x1b" not in done.stderr  # plain lines, no terminal
+    records = [json.loads(line) for line in (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()]
+    assert {"step", "validation"} == {record["kind"] for record in records}
+    best = min(r["nats_per_token"] for r in records if r["kind"] == "validation")
+    assert summary["validation_perplexity"] == pytest.approx(math.exp(best))
+
+
+@pytest.mark.parametrize("level", ["byte", "char", "word", "bpe"])
+def test_every_level_from_stdin_to_text(tmp_path: Path, corpus: Path, command: Run, level: str) -> None:
+    out = tmp_path / level
+    options = ["--vocab-size", "300"] if level == "bpe" else []
+    done = command(
+        "train", "-", "--out", out, "--level", level, "--epochs", 1, "--hidden", 16, "--embed", 16, "--batch-size", 2,
+        "--bptt", 8, *options, stdin=corpus.read_text(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(command("evaluate", out, corpus, "--json").stdout)
+    assert found["characters"] == len(corpus.read_text())
+    assert found["line_ends"] == 120
+    assert 0 < found["bits_per_character"] < 8
+    assert command("generate", out, "the cat", "--seed", 1, "--max-tokens", 5).stdout.startswith("the cat")
+    assert command("score", out, stdin="the cat\n").stdout.startswith("log10=-")
+
+
+def test_folders_and_several_files_and_their_own_validation(tmp_path: Path, corpus: Path, command: Run) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text(corpus.read_text())
+    done = command(
+        "train",
+        tmp_path / "texts",
+        corpus,
+        "--valid",
+        corpus,
+        "--out",
+        tmp_path / "r",
+        "--epochs",
+        1,
+        "--batch-size",
+        4,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"validation: {corpus}" in done.stderr
+
+
+def test_evaluate_table(word_run: Path, corpus: Path, command: Run) -> None:
+    shown = command("evaluate", word_run, corpus).stdout
+    for name in ("perplexity including OOV", "excluding OOV", "per word", "bits per character", "bits per byte"):
+        assert name in shown
+
+
+def test_score_a_line_out_for_a_line_in(word_run: Path, command: Run) -> None:
+    lines = ["the cat sat", "", "the zebra", "the cat sat"]
+    out = command("score", word_run, stdin="\n".join(lines) + "\n").stdout.splitlines()
+    assert len(out) == 4
+    assert out[0] == out[3]
+    assert "tokens=3 oov=1" in out[2]
+    assert out[1].endswith("tokens=1 oov=0")
+    natural = command("score", word_run, "--base", "e", stdin="the cat sat\n").stdout
+    value = float(natural.split()[0].removeprefix("ln="))
+    assert value == pytest.approx(float(out[0].split()[0].removeprefix("log10=")) * math.log(10), abs=1e-5)
+
+
+def test_score_per_token_and_json(word_run: Path, command: Run) -> None:
+    (line,) = command("score", word_run, "--per-token", stdin="the zebra\n").stdout.splitlines()
+    total, *tokens = line.split("\t")
+    assert [t.split()[0] for t in tokens] == ["the", "zebra", "<eos>"]
+    assert sum(float(t.split()[1]) for t in tokens) == pytest.approx(float(total.split()[0][6:]), abs=1e-5)
+    found = json.loads(command("score", word_run, "--per-token", "--json", stdin="the zebra\n").stdout)
+    assert found["base"] == "log10"
+    assert [t["oov"] for t in found["per_token"]] == [False, True, False]
+    assert command("score", word_run, "--json", "--line-buffered", stdin="a\nb\n").stdout.count("\n") == 2
+
+
+NBEST = "1 the cat sat on the mat\n1 the mat the on sat cat\n2 zebra\n1 the cat sat on the mat\n2 the dog ran\n"
+
+
+def test_nbest(word_run: Path, command: Run) -> None:
+    best = command("score", word_run, "--nbest", "best", "--oov-penalty", -50, stdin=NBEST).stdout
+    assert best == "1 the cat sat on the mat\n2 the dog ran\n"
+    everything = command("score", word_run, "--nbest", "all", stdin=NBEST).stdout.splitlines()
+    assert [line.split()[0] for line in everything] == ["1", "1", "2", "1", "2"]
+    assert everything[0] == everything[3]
+    alone = command("score", word_run, stdin="the dog ran\n").stdout
+    assert everything[4].split()[1] == alone.split()[0].removeprefix("log10=")
+    penalty = json.loads(
+        command("score", word_run, "--oov-penalty", -5, "--json", "--per-token", stdin="zebra\n").stdout
+    )
+    assert penalty["per_token"][0]["log_probability"] == pytest.approx(-5)
+    fails(command("score", word_run, "--nbest", "all", stdin="1 a\n\n"), "line 2 of the n-best list is empty")
+
+
+def test_generate(word_run: Path, command: Run) -> None:
+    arguments = ("generate", word_run, "the", "--max-tokens", 8, "--seed", 5)
+    assert command(*arguments).stdout == command(*arguments).stdout
+    three = command(*arguments, "--count", 3, "--json").stdout.splitlines()
+    assert len({json.loads(line)["text"] for line in three}) == 3
+    done = command("generate", word_run, "the zebra", "--max-tokens", 2)
+    assert "1 of the prompt's 2 tokens are not in the vocabulary" in done.stderr
+
+
+def test_info(word_run: Path, command: Run) -> None:
+    found = json.loads(command("info", word_run, "--json").stdout)
+    assert found["model"]["Dh"] == 16
+    assert found["validation_perplexity"] > 1
+    assert json.loads(command("info", "--json").stdout)["backend"] == "numpy"
+    assert "validation perplexity" in command("info", word_run).stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "level", "sentence"),
+    [
+        (b"", "word", "is empty: give a text with something in it"),
+        (b"good \xff\n", "word", "is not UTF-8: byte 0xFF at offset 5"),
+        (b"\x7fELF\0\0", "word", "is binary: it has a zero byte at offset 4"),
+        (b"o", "char", "the text has 1 token, and at least 2 are needed"),
+        (b"a few words only\n", "word", "the text has 5 tokens, fewer than one window"),
+        (b" \n \n", "word", "only white space"),
+    ],
+)
+def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, level: str, sentence: str) -> None:
+    text, out = tmp_path / "t.txt", tmp_path / "r"
+    text.write_bytes(content)
+    fails(command("train", text, "--valid", text, "--out", out, "--level", level), sentence)
+    assert not (out / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "nowhere.txt"], "nowhere.txt does not exist"),
+        (["train", "{corpus}", "--activation", "gelu"], "'gelu' is not one of 'sigmoid', 'tanh', 'relu'"),
+        (["train", "{corpus}", "--level", "byte", "--vocab-size", "9"], "leave out --vocab-size"),
+        (["train", "{corpus}", "--valid", "{corpus}", "--held-out", "0.1"], "contradict each other"),
+        (["train", "{corpus}", "--held-out", "2"], "held-out is 2.0; it must be over 0 and under 1"),
+        (["train", "{corpus}", "--tie", "--embed", "8", "--hidden", "16"], "tied output weights need d = Dh"),
+        (["train", "{corpus}", "--dropout", "1"], "dropout is 1.0; it must be from 0 to under 1"),
+        (["train", "{corpus}", "--max-time", "-3"], "max-time is -3.0; it must be over 0"),
+        (["train", "--resume", "{run}", "--lr", "1"], "contradicts --lr"),
+        (["train", "{corpus}", "--resume", "{run}"], "contradicts TEXT"),
+        (["train", "--resume", "nowhere"], "there is no run at nowhere"),
+        (["evaluate", "nowhere", "{corpus}"], "there is no run at nowhere"),
+        (["evaluate", "{run}", "nowhere.txt"], "nowhere.txt does not exist"),
+        (["evaluate", "{run}"], "Missing argument"),
+        (["score", "{run}", "nowhere.txt"], "cannot read nowhere.txt"),
+        (["score", "{run}", "--base", "3"], "'3' is not one of"),
+        (["score", "{run}", "--per-token", "--nbest", "all"], "contradict each other"),
+        (["generate", "{run}", "the", "--temperature", "-1"], "temperature is -1.0; it must be at least 0"),
+        (["generate", "{run}", "the", "--top-p", "0"], "top-p is 0.0"),
+        (["dance"], "No such command 'dance'"),
+    ],
+)
+def test_wrong_calls(
+    command: Run, corpus: Path, word_run: Path, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    filled = [a.format(corpus=corpus, run=word_run) for a in arguments]
+    fails(command(*filled, cwd=tmp_path), sentence)
+    assert not list(tmp_path.glob("runs/*/config.json"))
+
+
+def test_a_line_of_100_MB(tmp_path: Path, word_run: Path, command: Run) -> None:
+    path = tmp_path / "long.txt"
+    with path.open("wb") as file:
+        for _ in range(100):
+            file.write(b"the cat sat on " * 69905)
+    fails(command("score", word_run, path), "line 1 of")

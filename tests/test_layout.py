@@ -1,0 +1,90 @@
+"""The house rules that a machine can hold: who may import whom, sizes of files, what is not pulled in."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "elman"
+
+EVERYBODY = {"errors", "config"}
+MAY_IMPORT = {
+    "errors": set(),
+    "config": set(),
+    "text": set(),
+    "kernels": set(),
+    "model": {"kernels"},
+    "checkpoint": {"model", "text"},
+    "training": {"text", "model", "checkpoint", "kernels", "inference.evaluate"},
+    "inference": {"text", "model", "checkpoint", "kernels"},
+    "language_model": {"text", "model", "checkpoint", "inference"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The rooms of elman that a file imports: `elman.text.corpus` → text, text.corpus."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "elman":
+            modules = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {module.removeprefix("elman").strip(".") for module in modules}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix("elman.") for alias in node.names if alias.name.startswith("elman.")}
+    return {name for name in found if name}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_who_may_import_whom(room: str) -> None:
+    files = (SOURCE / room).rglob("*.py") if (SOURCE / room).is_dir() else [SOURCE / f"{room}.py"]
+    rooms = {p.stem if p.is_file() else p.name for p in SOURCE.iterdir()}
+    allowed = MAY_IMPORT[room] | EVERYBODY | {room}
+    for path in files:
+        for name in imports(path):
+            if name.split(".")[0] not in rooms:
+                continue  # a name of elman/__init__.py
+            assert any(name == a or name.startswith(f"{a}.") or a.startswith(f"{name}.") for a in allowed), (
+                f"{path.relative_to(ROOT)} imports elman.{name}"
+            )
+
+
+def test_every_room_is_under_a_rule() -> None:
+    rooms = {p.stem for p in SOURCE.iterdir() if p.suffix == ".py" or (p.is_dir() and (p / "__init__.py").exists())}
+    assert rooms - set(MAY_IMPORT) == {"__init__", "__main__", "cli"}  # those may import all
+
+
+def test_nobody_imports_the_command_line() -> None:
+    for path in SOURCE.rglob("*.py"):
+        if "cli" not in path.parts and path.name != "__main__.py":
+            assert not any(name.split(".")[0] == "cli" for name in imports(path)), path
+
+
+def test_no_framework_no_pickle_no_eval_and_no_printing_but_in_the_command_line() -> None:
+    for path in SOURCE.rglob("*.py"):
+        text = path.read_text()
+        assert not re.search(r"\b(import|from) (torch|jax|tensorflow|pickle)\b", text), path
+        assert not re.search(r"(?<![.\w])(eval|exec)\(", text), path
+        if "cli" not in path.parts:
+            assert not re.search(r"(?<![.\w])print\(", text), path
+
+
+def test_files_fit_in_a_head() -> None:
+    for path in [*SOURCE.rglob("*.py"), *(ROOT / "tests").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
+        assert len(path.read_text().splitlines()) <= 350, path
+
+
+def test_importing_elman_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, elman; print([m for m in ('numpy', 'torch', 'tokenizers', 'click', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_reference_stands_alone() -> None:
+    assert imports(SOURCE / "model" / "reference.py") == set()
