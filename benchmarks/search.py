@@ -63,7 +63,7 @@ def reached(options: argparse.Namespace, setting: dict[str, Any]) -> dict[str, A
                 trainer.p.U *= np.float32(scale / 0.3)
         if gain is not None:
             trainer.p.W_h *= np.float32(gain / np.linalg.norm(trainer.p.W_h, 2))
-        if setting.get("gain") is None and center:
+        if center:
             trainer.p.b_1[:] = -trainer.p.W_h.sum(axis=1) / 2
         if unigram:
             counts = np.bincount(np.asarray(trainer.streams.tokens), minlength=trainer.p.V) + 1.0

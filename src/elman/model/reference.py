@@ -55,9 +55,9 @@ def sigma(z: Array, activation: str) -> Array:
 def sigma_prime(h: Array, activation: str) -> Array:
     """σ'(z), by h: h∘(1-h), not z∘(1-z)."""
     if activation == "sigmoid":
-        return h * (1 - h)
+        return np.asarray(h * (1 - h))
     if activation == "tanh":
-        return 1 - h * h
+        return np.asarray(1 - h * h)
     return np.asarray(h.real > 0, h.dtype)
 
 
