@@ -130,18 +130,18 @@ class TrainingConfig(_Config):
     record_every    steps that make one line of metrics.jsonl
     """
 
-    B: int = 20
-    T: int = 35
+    B: int = 40
+    T: int = 20
     optimizer: OptimizerName = "adam"
-    lr: float = 0.003
+    lr: float = 0.01
     schedule: ScheduleName = "cosine"
     lr_floor: float = 0.02
     warmup: int = 100
     clip: float = 1.0
     dropout: float = 0.0
-    epochs: int = 20
+    epochs: int = 12
     max_time: float | None = None
-    patience: int = 3
+    patience: int = 5
     validate_every: int = 0
     save_every: int = 250
     record_every: int = 10
@@ -170,16 +170,16 @@ class TrainingConfig(_Config):
 
 # What differs by level: measured, see docs/defaults.md.
 _SIZES: dict[Level, dict[str, Any]] = {
-    "byte": {"d": 64, "Dh": 512, "tie": False},
-    "char": {"d": 64, "Dh": 512, "tie": False},
-    "word": {"d": 128, "Dh": 128, "tie": True},
-    "bpe": {"d": 256, "Dh": 256, "tie": True},
+    "byte": {"d": 128, "Dh": 512, "tie": False},
+    "char": {"d": 128, "Dh": 512, "tie": False},
+    "word": {"d": 200, "Dh": 200, "tie": True},
+    "bpe": {"d": 200, "Dh": 200, "tie": True},
 }
 _SETTINGS: dict[Level, dict[str, Any]] = {
-    "byte": {"B": 32, "T": 64, "dropout": 0.1},
-    "char": {"B": 32, "T": 64, "dropout": 0.1},
-    "word": {"B": 20, "T": 35, "dropout": 0.25},
-    "bpe": {"B": 20, "T": 35, "dropout": 0.1},
+    "byte": {"B": 32, "T": 32, "dropout": 0.0},
+    "char": {"B": 32, "T": 32, "dropout": 0.0},
+    "word": {"B": 40, "T": 20, "dropout": 0.3},
+    "bpe": {"B": 40, "T": 20, "dropout": 0.3},
 }
 _SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
 

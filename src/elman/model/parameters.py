@@ -61,9 +61,8 @@ class Parameters:
     ) -> Parameters:
         """Weights to begin with: E and U uniform in ±0.3, biases 0, W_e Glorot-uniform, W_h orthogonal.
 
-        An orthogonal W_h keeps the length of a gradient on its way back; relu gets half the identity-like
-        gain it needs by the same rule. With sigmoid, σ' is at most 1/4, so W_h starts at gain 2: still safe
-        from explosion (σ_max < 4), and less quick to vanish.
+        An orthogonal W_h keeps the length of a gradient on its way back. With sigmoid, σ' is at most 1/4, so W_h and
+        W_e begin at twice their size: still safe from explosion (σ_max < 4), and less quick to vanish.
         """
         ModelConfig(V=V, d=d, Dh=Dh, activation=activation, tie=tie)  # type: ignore[arg-type]  # checks them all
         if dtype not in PRECISIONS:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
+import stat
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +24,9 @@ BLOCK = 2**20
 """Bytes that are read at a time."""
 LONGEST_LINE = 16 * 2**20
 """The longest line, in bytes, that `read_lines` takes."""
+_BLANKS = "\t\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""Unicode's white space but for the newline: where no newline is near, a text may be cut after one of these."""
+_BLANK_BYTES = re.compile(b"|".join(blank.encode() for blank in _BLANKS))
 
 
 class _Opener(Protocol):
@@ -55,11 +61,13 @@ class Corpus:
 
         Raises TextError for what is missing, empty or no text.
         """
+        if not paths:
+            raise TextError("no text was named: give a text file, a folder of .txt files, or - for stdin")
         sources = []
         for path in paths:
             if str(path) == "-":
                 sources.append(_stdin())
-            elif Path(path).is_dir():
+            elif _is_folder(Path(path)):
                 files = sorted(p for p in Path(path).rglob("*.txt") if p.is_file())
                 if not files:
                     raise TextError(f"{path} is a folder without .txt files: give one with some, or name the files")
@@ -87,7 +95,9 @@ class Corpus:
         return cls(name, [_Source(name, len(data), lambda: io.BytesIO(data), 0, data.endswith(b"\n"))])
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
-        """The text of bytes start to stop, in pieces of about 1 MiB that end after a line, or at least a word.
+        """The text of bytes start to stop, in pieces of about 1 MiB that end after a line.
+
+        Where 1 MiB has no line end, a piece ends after white space, and where it has none either, at a character.
 
         Raises TextError, naming file and byte offset, for what is not UTF-8 or is binary.
         """
@@ -112,37 +122,65 @@ class Corpus:
         at = 0
         for k, source in enumerate(self._sources):
             newline = k + 1 < len(self._sources) and not source.ends_line
+            if wanted <= at:  # a text begins with a line
+                return at
             if wanted < at + source.size:
-                begin = max(wanted - at - 1, 0)  # the byte before may end a line already
-                with source.open() as stream:
+                begin = wanted - at - 1  # the byte before may end a line already
+                with _opened(source) as stream:
                     stream.seek(source.skip + begin)
                     block = stream.read(min(BLOCK, source.size - begin))
-                return at + begin + _first_boundary(block)
+                if newline and begin + len(block) == source.size:
+                    block += b"\n"
+                last = k + 1 == len(self._sources) and begin + len(block) == source.size
+                return at + begin + _first_boundary(block, last)
             at += source.size + newline
         return self.size
 
 
-def _first_boundary(block: bytes) -> int:
-    """How far into the block a new line begins; or a new word; or a new character."""
-    for mark in (b"\n", b" ", b"\t"):
-        found = block.find(mark)
-        if 0 <= found < len(block) - 1:
-            return found + 1
+def _first_boundary(block: bytes, last: bool) -> int:
+    """How far into the block a new line begins; or a new word; or a new character.
+
+    `last`: nothing follows the block, so that what ends it begins nothing.
+    """
+    end = len(block) - last
+    found = block.find(b"\n", 0, end) + 1
+    if not found and (blank := _BLANK_BYTES.search(block, 0, end)):
+        found = blank.end()
+    if 0 < found < len(block) + (not last):
+        return found
     return next((k for k in range(1, min(5, len(block))) if block[k] & 0xC0 != 0x80), len(block))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # _file says what is the matter
+        return False
+
+
+def _opened(source: _Source) -> BinaryIO:
+    try:
+        return source.open()
+    except OSError as error:
+        raise TextError(f"cannot read {source.name} again: {error.strerror}; leave the file where it is") from error
 
 
 def _file(path: Path, name: str | None = None) -> _Source:
     name = name or str(path)
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe can be read only once, and has no size
+            raise TextError(f"{name} is no plain file: give a text file, or - and the text on stdin")
+        size = status.st_size
         with path.open("rb") as stream:
             head = stream.read(4)
             stream.seek(max(size - 1, 0))
             ends_line = stream.read(1) == b"\n"
     except FileNotFoundError:
         raise TextError(f"{name} does not exist: give a text file, a folder of .txt files, or - for stdin") from None
-    except OSError as error:
-        raise TextError(f"cannot read {name}: {error.strerror}; give a text file that can be read") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise TextError(f"cannot read {name}: {reason}; give a text file that can be read") from error
     for mark, encoding in ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
         if head.startswith(mark):
             raise TextError(f"{name} is {encoding}, expected UTF-8: convert it with iconv -f {encoding} -t UTF-8")
@@ -159,14 +197,16 @@ def _stdin() -> _Source:
         spooled.write(block)
     spooled.flush()
     source = _file(Path(spooled.name), "stdin")
-    return replace(source, open=lambda: open(spooled.name, "rb"))  # noqa: PTH123 (keeps `spooled` alive)
+    source = replace(source, open=lambda: open(spooled.name, "rb"))  # noqa: PTH123 (keeps `spooled` alive)
+    weakref.finalize(source, spooled.close)
+    return source
 
 
 def _decoded(source: _Source, first: int, last: int) -> Iterator[str]:
     """The text of bytes first to last of one source, in pieces."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     held = ""
-    with source.open() as stream:
+    with _opened(source) as stream:
         stream.seek(source.skip + first)
         at = first
         while at < last:
@@ -175,9 +215,9 @@ def _decoded(source: _Source, first: int, last: int) -> Iterator[str]:
                 raise TextError(f"{source.name} became shorter while it was read: leave the file alone and try again")
             held += _checked(block, at, at + len(block) == last, decoder, source)
             at += len(block)
-            cut = max(held.rfind("\n"), held.rfind(" "), held.rfind("\t")) + 1
+            cut = held.rfind("\n") + 1
             if cut == 0 and len(held) >= BLOCK:
-                cut = len(held)
+                cut = max(held.rfind(blank) for blank in _BLANKS) + 1 or len(held)
             if cut:
                 yield held[:cut]
                 held = held[cut:]
@@ -209,7 +249,7 @@ def read_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iter
     number, offset = 0, 0
     while line := stream.readline(longest + 2):
         number += 1
-        if len(line.rstrip(b"\r\n")) > longest:
+        if len(line.removesuffix(b"\n").removesuffix(b"\r")) > longest:
             raise TextError(
                 f"line {number} of {name} is longer than {longest / 2**20:g} MiB: give one sentence a line, "
                 "or measure a long text with elman evaluate"
@@ -229,4 +269,4 @@ def read_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iter
         offset += len(line)
         if number == 1:
             text = text.removeprefix("\ufeff")
-        yield text.removesuffix("\n").removesuffix("\r")
+        yield text.removesuffix("\r\n").removesuffix("\n")

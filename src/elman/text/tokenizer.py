@@ -19,7 +19,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import cast
 
 import numpy as np
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
 from elman.config import Level, TextConfig
-from elman.errors import TextError
+from elman.errors import ConfigError, TextError
 
 Ids = NDArray[np.int64]
 UNK, EOS = "<unk>", "<eos>"
@@ -44,7 +44,7 @@ class Tokenizer:
         self.hf, self.level = hf, level
         vocabulary = hf.get_vocab()
         self.V = len(vocabulary)
-        self._byte_of = {character: byte for byte, character in _byte_characters().items()}
+        self._byte_of = _byte_vocabulary()
         names = [""] * self.V
         for token, k in vocabulary.items():
             names[k] = token
@@ -57,7 +57,7 @@ class Tokenizer:
             self._of_point = np.full(sys.maxunicode + 1, -1, np.int32)
             self._of_point[points[:, 0]] = points[:, 1]
 
-    @property
+    @cached_property
     def tokens(self) -> list[str]:
         """The text of every token, by id; a byte that is no character by itself is shown as \\xNN."""
         if self.level in ("char", "word"):
@@ -68,11 +68,10 @@ class Tokenizer:
     def train(cls, pieces: Iterable[str], config: TextConfig) -> Tokenizer:
         """The vocabulary of these pieces of text, which must not cut a word. Raises TextError where there is none."""
         if config.level == "byte":
-            vocabulary = {character: byte for byte, character in _byte_characters().items()}
-            hf = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-            hf.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-            hf.decoder = decoders.ByteLevel()
+            hf = _assembled("byte", _byte_vocabulary())
         elif config.level == "bpe":
+            if config.min_count != 1:
+                raise ConfigError("level bpe has no unknown tokens: leave out --min-count, or choose --vocab-size")
             hf = _train_bpe(pieces, config.vocab_size or TextConfig.BPE_VOCAB_SIZE)
         else:
             hf = _train_counted(pieces, config)
@@ -87,7 +86,9 @@ class Tokenizer:
             kind, pre = content["model"]["type"], content["pre_tokenizer"]["type"]
             levels = {("BPE", "ByteLevel"): "byte", ("BPE", "Sequence"): "bpe"}
             levels |= {("WordLevel", "Split"): "char", ("WordLevel", "WhitespaceSplit"): "word"}
-            return cls(hf, cast(Level, levels[kind, pre]))
+            level = cast(Level, levels[kind, pre])
+            _require_ours(hf, level)
+            return cls(hf, level)
         except Exception as error:  # the library raises bare Exceptions
             raise TextError(
                 f"this tokenizer.json is none that Elman wrote ({error}): take it from a run folder"
@@ -98,9 +99,13 @@ class Tokenizer:
         return str(self.hf.to_str(pretty=True))
 
     def __contains__(self, token: str) -> bool:
-        if self.level in ("byte", "bpe"):
-            return token in self.tokens
-        return token in self._ids
+        return self._name(token) in self._ids
+
+    def id_of(self, token: str) -> int:
+        """The id of the token with this text. Raises TextError where no single token has it."""
+        if token not in self:
+            raise TextError(f"{token!r} is no token of this vocabulary of {self.V:,}: encode it as text")
+        return self._ids[self._name(token)]
 
     def encode(self, text: str) -> Ids:
         """Token ids, int64 [n]; a "\\n" gives one line end, and none is added."""
@@ -144,6 +149,12 @@ class Tokenizer:
     def decoder(self, after: Sequence[int] | Ids = ()) -> Decoder:
         """A decoder of what follows `after` (a prompt's ids)."""
         return Decoder(self, len(after) > 0 and int(after[-1]) != self.eos)
+
+    def _name(self, token: str) -> str:
+        """The library's name of a token's text."""
+        if self.level in ("char", "word"):
+            return token
+        return "".join(_byte_characters()[byte] for byte in token.encode(errors="surrogatepass"))
 
     def _bytes(self, token: str) -> bytes:
         return bytes(self._byte_of[character] for character in token)
@@ -192,8 +203,32 @@ def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Toke
     ranked = sorted((-n, token) for token, n in counts.items() if n >= config.min_count and token not in first)
     room = len(ranked) if config.vocab_size is None else config.vocab_size - len(first)
     vocabulary = {token: k for k, token in enumerate([*first, *(token for _, token in ranked[:room])])}
-    hf = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
-    if config.level == "char":
+    return _assembled(config.level, vocabulary)
+
+
+def _train_bpe(pieces: Iterable[str], V: int) -> tokenizers.Tokenizer:
+    hf = _assembled("bpe", {})
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=V, initial_alphabet=alphabet, special_tokens=[], show_progress=False)
+    hf.train_from_iterator(pieces, trainer)
+    return hf
+
+
+def _assembled(level: Level, vocabulary: dict[str, int], merges: Iterable[Sequence[str]] = ()) -> tokenizers.Tokenizer:
+    """The library's tokenizer of a level: what Elman writes, and all that it reads."""
+    if level in ("char", "word"):
+        hf = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
+    else:
+        pairs = [(first, second) for first, second in merges]
+        hf = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
+        hf.decoder = decoders.ByteLevel()
+    if level == "byte":
+        hf.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    elif level == "bpe":
+        hf.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+    elif level == "char":
         hf.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
         hf.decoder = decoders.Fuse()
     else:
@@ -202,16 +237,25 @@ def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Toke
     return hf
 
 
-def _train_bpe(pieces: Iterable[str], V: int) -> tokenizers.Tokenizer:
-    hf = tokenizers.Tokenizer(models.BPE())
-    hf.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    hf.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=V, initial_alphabet=alphabet, special_tokens=[], show_progress=False)
-    hf.train_from_iterator(pieces, trainer)
-    return hf
+def _require_ours(hf: tokenizers.Tokenizer, level: Level) -> None:
+    """Raises ValueError for a tokenizer that only looks like ours: the direct ways would give other ids than it."""
+    vocabulary = hf.get_vocab()
+    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        raise ValueError("its ids have gaps")
+    if level in ("char", "word"):
+        expected = _assembled(level, vocabulary)
+    elif level == "byte":
+        expected = _assembled(level, _byte_vocabulary())
+    else:
+        if not _byte_vocabulary().keys() <= vocabulary.keys():
+            raise ValueError("it lacks some of the 256 bytes")
+        expected = _assembled(level, vocabulary, json.loads(hf.to_str())["model"]["merges"])
+    if hf.to_str() != expected.to_str():
+        raise ValueError(f"it encodes otherwise than level {level}")
+
+
+def _byte_vocabulary() -> dict[str, int]:
+    return {character: byte for byte, character in _byte_characters().items()}
 
 
 @cache

@@ -1,0 +1,76 @@
+"""The README is true: its commands and code run, its map names what is there, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import TEXT, Run
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, command: Run) -> Path:
+    """A folder in which the README's first block was run, its 20 seconds made 3."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "conversations.txt").write_text(TEXT.upper())
+    (folder / "other.txt").write_text("THE CAT SAT\n")
+    (block,) = blocks(README, "console")
+    for line in block.splitlines():
+        piped, _, call = line.removeprefix("$ ").rpartition(" | ")
+        words = shlex.split(call.replace("--max-time 20", "--max-time 3"))
+        assert words[0] == "elman"
+        stdin = " ".join(shlex.split(piped)[1:]) + "\n" if piped else None
+        done = command(*words[1:], stdin=stdin, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_python_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    names: dict[str, object] = {}
+    python = blocks(README, "python")
+    assert len(python) == 2
+    for block in python:
+        exec(block, names)
+    assert names["log_prob"] < 0
+
+
+def test_the_two_commands_are_in_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for line in "".join(blocks(README, "sh")).splitlines():
+        target = line.split()[1]
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_every_path_of_the_map_is_there_and_every_room_is_on_the_map() -> None:
+    paths = re.findall(r"^\| `([^`]+)` \|", README, re.MULTILINE)
+    assert len(paths) > 8
+    for path in paths:
+        assert (ROOT / path).exists(), path
+    for room in (ROOT / "src" / "elman").iterdir():
+        if room.is_dir() and (room / "__init__.py").exists():
+            assert f"src/elman/{room.name}/" in paths
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), target
+
+
+def test_every_option_of_the_guide_exists(command: Run) -> None:
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    known = "".join(command(name, "--help").stdout for name in ("train", "evaluate", "score", "generate", "info"))
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", guide)):
+        assert option in known, option
