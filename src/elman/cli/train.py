@@ -56,7 +56,7 @@ def _by_level(field: str) -> str:
     "--held-out",
     type=float,
     metavar="SHARE",
-    help="Without --valid: hold out this last share of TEXT.  [default: 0.05, at most 2 MiB]",
+    help="Without --valid: hold out this last share of TEXT.  [default: 0.05, at most 512 KiB]",
 )
 @click.option("--level", type=click.Choice(LEVELS), help="What a token is.  [default: word]")
 @click.option("--vocab-size", type=int, metavar="N", help="At most N tokens.  [default: all; bpe 8192]")

@@ -17,7 +17,7 @@ from elman.text.corpus import Corpus
 from elman.text.tokenizer import Tokenizer
 from elman.training.trainer import Trainer
 
-HELD_OUT_LIMIT = 2 * 2**20
+HELD_OUT_LIMIT = 512 * 2**10
 """Unless a share is asked for, no more bytes than this are held out: validation should stay quick."""
 DEFAULT_HELD_OUT = 0.05
 

@@ -229,7 +229,8 @@ class Trainer:
     def _why_stop(self) -> str | None:
         if self.stop_asked:
             return "asked"
-        if self.settings.max_time is not None and self.seconds() + self._validation_time() >= self.settings.max_time:
+        limit = self.settings.max_time
+        if limit is not None and self.seconds() + min(self._validation_time(), limit / 2) >= limit:
             return "max_time"
         return None
 
