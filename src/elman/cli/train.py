@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.options import as_json, threads
-from elman.config import ACTIVATIONS, LEVELS, OPTIMIZERS, PRECISIONS, SCHEDULES, TextConfig, level_defaults
+from elman.config import (
+    ACTIVATIONS,
+    LEVELS,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    TextConfig,
+    TrainingConfig,
+    level_defaults,
+)
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,6 +40,13 @@ TRAINING_OPTIONS = {
 }  # fmt: skip
 """Options by their field; one that was not given is left to the defaults."""
 RESUME_OPTIONS = ("epochs", "max_time", "patience")
+
+
+def _default(field: str) -> str:
+    """The default of a setting, for the help text; both where Adam's and SGD's differ."""
+    adam, sgd = (vars(TrainingConfig) | level_defaults("word", name)[1] for name in OPTIMIZERS)
+    both = f"adam {adam[field]}, sgd {sgd[field]}" if adam[field] != sgd[field] else f"{adam[field]}"
+    return f"  [default: {both}]"
 
 
 def _by_level(field: str) -> str:
@@ -68,20 +84,26 @@ def _by_level(field: str) -> str:
 @click.option("--dropout", type=float, metavar="P", help="Share of e and h dropped in training." + _by_level("dropout"))
 @click.option("--batch-size", type=int, metavar="B", help="Parallel streams." + _by_level("B"))
 @click.option("--bptt", type=int, metavar="T", help="Steps of truncated backpropagation." + _by_level("T"))
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[default: adam]")
-@click.option("--lr", type=float, help="Learning rate at its height.  [default: adam 0.01, sgd 5]")
-@click.option("--schedule", type=click.Choice(SCHEDULES), help="How lr falls.  [default: adam cosine, sgd mikolov]")
-@click.option("--lr-floor", type=float, help="Where cosine and linear end, as a share of lr.  [default: 0.02]")
-@click.option("--warmup", type=int, metavar="STEPS", help="Steps in which lr rises.  [default: adam 100, sgd 0]")
-@click.option("--clip", type=float, metavar="NORM", help="Largest norm of the gradient; 0: no limit.  [default: 1]")
-@click.option("--epochs", type=int, help="Passes over the text.  [default: 12]")
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="Who takes the steps." + _default("optimizer"))
+@click.option("--lr", type=float, help="Learning rate at its height." + _default("lr"))
+@click.option("--schedule", type=click.Choice(SCHEDULES), help="How lr falls." + _default("schedule"))
+@click.option("--lr-floor", type=float, help="Where cosine and linear end, as a share of lr." + _default("lr_floor"))
+@click.option("--warmup", type=int, metavar="STEPS", help="Steps in which lr rises." + _default("warmup"))
+@click.option(
+    "--clip", type=float, metavar="NORM", help="Largest norm of the gradient; 0: no limit." + _default("clip")
+)
+@click.option("--epochs", type=int, help="Passes over the text." + _default("epochs"))
 @click.option("--max-time", type=float, metavar="SECONDS", help="End in time, the schedule fitted to it.")
-@click.option("--patience", type=int, metavar="N", help="End after N validations without gain; 0: never.  [default: 5]")
+@click.option(
+    "--patience", type=int, metavar="N", help="End after N validations without gain; 0: never." + _default("patience")
+)
 @click.option("--validate-every", type=int, metavar="STEPS", help="Validate within epochs too.")
-@click.option("--save-every", type=int, metavar="STEPS", help="Steps between checkpoints.  [default: 250]")
-@click.option("--record-every", type=int, metavar="STEPS", help="Steps in a line of metrics.jsonl.  [default: 10]")
-@click.option("--seed", type=int, help="The same seed, threads and machine give the same bytes.  [default: 0]")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: float32]")
+@click.option("--save-every", type=int, metavar="STEPS", help="Steps between checkpoints." + _default("save_every"))
+@click.option(
+    "--record-every", type=int, metavar="STEPS", help="Steps in a line of metrics.jsonl." + _default("record_every")
+)
+@click.option("--seed", type=int, help="The same seed, threads and machine give the same bytes." + _default("seed"))
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Of the weights and products." + _default("precision"))
 @as_json
 @threads
 def train(

@@ -197,7 +197,7 @@ def _stdin() -> _Source:
         spooled.write(block)
     spooled.flush()
     source = _file(Path(spooled.name), "stdin")
-    source = replace(source, open=lambda: open(spooled.name, "rb"))  # noqa: PTH123 (keeps `spooled` alive)
+    source = replace(source, open=lambda: open(spooled.name, "rb"))  # noqa: PTH123, SIM115 (keeps `spooled` alive)
     weakref.finalize(source, spooled.close)
     return source
 
