@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 
-LOGITS_BYTES = 32 * 2**20
+LOGITS_BYTES = 64 * 2**20
 """The most that a chunk of logits may take. Larger chunks mean fewer sums into dU; this is where it levels off."""
-BLOCK_BYTES = 512 * 2**10
+BLOCK_BYTES = 2**20
 """A row block of the elementwise passes: well inside a core's second-level cache."""
 
 
