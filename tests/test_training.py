@@ -19,7 +19,7 @@ from conftest import Run
 
 import elman
 from elman.checkpoint import RunFolder, load_state
-from elman.config import TextConfig, TrainingConfig
+from elman.config import LARGE_TEXT, TextConfig, TrainingConfig, level_defaults
 from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
 from elman.text.corpus import Corpus
 from elman.training import run
@@ -303,3 +303,12 @@ def test_tied_weights_need_equal_sizes(tmp_path: Path, corpus: Path) -> None:
             RunFolder(tmp_path / "r"), run.Sources(Corpus.from_paths([corpus])), TextConfig(),
             {"d": 8, "Dh": 16, "tie": True}, SMALL,
         )  # fmt: skip
+
+
+def test_a_large_text_gets_other_defaults_and_what_was_asked_for_stays() -> None:
+    small, large = (level_defaults("word", "adam", size)[1] for size in (LARGE_TEXT - 1, LARGE_TEXT))
+    assert small["B"] > large["B"]
+    assert small["dropout"] > large["dropout"]
+    assert level_defaults("char", "adam", LARGE_TEXT) == level_defaults("char", "adam")
+    settings, _ = run._settings(TextConfig("word"), {}, {"dropout": 0.2}, LARGE_TEXT)
+    assert (settings.dropout, settings.B) == (0.2, large["B"])

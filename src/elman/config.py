@@ -181,12 +181,19 @@ _SETTINGS: dict[Level, dict[str, Any]] = {
     "word": {"B": 40, "T": 20, "dropout": 0.3},
     "bpe": {"B": 40, "T": 20, "dropout": 0.3},
 }
+LARGE_TEXT = 4 * 2**20
+"""Bytes from which a text counts as large: it does not overfit within a few passes, and wants more steps in each."""
+_LARGE: dict[str, Any] = {"B": 20, "dropout": 0.0}
 _SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
 
 
-def level_defaults(level: Level, optimizer: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The default sizes (fields of ModelConfig) and settings (of TrainingConfig) of a level and an optimizer."""
-    return dict(_SIZES[level]), _SETTINGS[level] | (_SGD if optimizer == "sgd" else {})
+def level_defaults(level: Level, optimizer: str, size: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The default sizes (fields of ModelConfig) and settings (of TrainingConfig).
+
+    They depend on the level, the optimizer, and at levels word and bpe on the size of the text in bytes.
+    """
+    large = _LARGE if size >= LARGE_TEXT and level in ("word", "bpe") else {}
+    return dict(_SIZES[level]), _SETTINGS[level] | large | (_SGD if optimizer == "sgd" else {})
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import click
 from elman.cli.options import as_json, threads
 from elman.config import (
     ACTIVATIONS,
+    LARGE_TEXT,
     LEVELS,
     OPTIMIZERS,
     PRECISIONS,
@@ -55,10 +56,12 @@ def _by_level(field: str) -> str:
     for level in LEVELS:
         sizes, settings = level_defaults(level, "adam")
         values.setdefault((sizes | settings)[field], []).append(level)
-    shown = "; ".join(
-        f"{'tied' if v is True else 'not' if v is False else v} for {', '.join(k)}" for v, k in values.items()
-    )
-    return f"  [default: {shown}]"
+    said = {True: "tied", False: "not"}
+    shown = [f"{said.get(v, v) if isinstance(v, bool) else v} for {', '.join(levels)}" for v, levels in values.items()]
+    small, large = (level_defaults("word", "adam", size)[1].get(field) for size in (0, LARGE_TEXT))
+    if small != large:
+        shown.append(f"{large} for word, bpe from {LARGE_TEXT // 2**20} MiB of text on")
+    return f"  [default: {'; '.join(shown)}]"
 
 
 @click.command(epilog="Example:  elman train book.txt --level word --max-time 120 --out runs/book")

@@ -78,7 +78,7 @@ def start(
     """
     if sources.held_out is not None and not 0 < sources.held_out < 1:
         raise ConfigError(f"held-out is {sources.held_out!r}; it must be over 0 and under 1")
-    settings, sizes = _settings(text, model, training)
+    settings, sizes = _settings(text, model, training, sources.train.size)
     folder.require_new()
     with_bytes = sources.training_pieces()
     tokenizer = Tokenizer.train(watch("vocabulary", *with_bytes), text)
@@ -98,11 +98,11 @@ def start(
 
 
 def _settings(
-    text: TextConfig, model: dict[str, Any], training: dict[str, Any]
+    text: TextConfig, model: dict[str, Any], training: dict[str, Any], size: int
 ) -> tuple[TrainingConfig, dict[str, Any]]:
-    """Defaults of the level under what was asked for."""
+    """Defaults of the level, and of the text's size in bytes, under what was asked for."""
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
-    sizes, settings = level_defaults(text.level, optimizer)
+    sizes, settings = level_defaults(text.level, optimizer, size)
     if model.get("tie") and "d" in model and "Dh" not in model:
         model = model | {"Dh": model["d"]}
     if "Dh" in model and "d" not in model and model.get("tie", sizes["tie"]):
