@@ -1,0 +1,95 @@
+// What one instruction set offers: a table of functions. Arrays are float32 in C order, in the letters of the notes.
+#pragma once
+
+#include <cstdint>
+
+#include "pool.h"
+
+namespace elman {
+
+enum class Precision : int { float32 = 0, bfloat16 = 1 };
+
+// out [M,N] = A B. A is a [M,K], or its transpose where a_transposed (a [K,M]); B is b [K,N], or [N,K] transposed.
+struct Product {
+  const float *a, *b;
+  float* out;
+  long M, N, K;
+  bool a_transposed, b_transposed;
+  const float* bias;  // [N], added to every row; or null
+};
+
+struct Recurrence {
+  const float *u, *W_h, *h_0;  // u [T,B,Dh]
+  float* h;                    // [T+1,B,Dh]
+  long T, B, Dh;
+  int activation;
+  bool by_units;  // split by hidden units, with a barrier a step, rather than by sequences
+};
+
+struct RecurrenceGradient {
+  const float *dh, *h, *W_h;  // dh [T,B,Dh], h [T+1,B,Dh]
+  float* dz;                  // [T,B,Dh]
+  long T, B, Dh;
+  int activation;
+  bool by_units;
+};
+
+struct Softmax {
+  const float *h, *U, *b_2;  // h [N,Dh], U [V,Dh], b_2 [V]
+  const int64_t* y;          // [N]
+  double* J;                 // [N]
+  float *dh, *dU, *db_2;     // null: J alone
+  long N, V, Dh;
+  double scale;
+  double skip_below;     // blocks whose every gradient entry is smaller (before scale) are left out; 0: none
+  long skipped, blocks;  // how many were, of how many
+};
+
+struct Step {  // one parameter; Adam where m is not null
+  float* w;
+  const float* g;
+  float *m, *v;
+  const int64_t* rows;  // g [n,width] holds rows[k] of w; null: g is as long as w and width is its length
+  long n, width;
+  float rate, scale, beta_1, beta_2, eps;
+};
+
+struct Decoder {  // what generation reads each token
+  const float *inputs;         // [V,Dh]: W_e e + b_1 of every token
+  const float *W_h, *U, *b_2;  // W_h and U packed
+  long V, Dh;
+  int activation;
+};
+
+struct Draw {
+  float* h;               // [Dh], the state before; after it, the state that has read all but the last token drawn
+  const double* uniform;  // [n] in [0,1)
+  int64_t* tokens;        // [n]
+  long n;
+  double temperature, top_p;
+  long top_k;
+  int64_t banned;  // never drawn; -1: none
+};
+
+struct Table {
+  const char* name;
+  bool paired16;  // whether there is an instruction for bfloat16 products
+  void (*product)(Pool&, const Product&, Precision);
+  void (*recurrence)(Pool&, const Recurrence&, Precision);
+  void (*recurrence_gradient)(Pool&, const RecurrenceGradient&, Precision);
+  void (*softmax)(Pool&, Softmax&, Precision);
+  double (*sum_of_squares)(Pool&, const float*, long);
+  void (*step)(Pool&, const Step&);
+  void (*sum_rows)(Pool&, const float* values, const int64_t* order, const int64_t* start, long rows, long width, float* out);
+  long (*packed_size)(long K, long N);
+  void (*pack_transposed)(const float* W, long K, long N, float* out);
+  void (*draw)(Pool&, const Decoder&, const Draw&);
+  void (*map)(int what, const float* x, float* y, long n);  // exp, sigmoid, tanh of n floats, for the tests
+};
+
+// Whether bfloat16 products take the processor's own instruction where there is one; else the rounded operands go
+// through float32 multiply-adds.
+void set_paired16(bool yes);
+bool get_paired16();
+
+}  // namespace elman

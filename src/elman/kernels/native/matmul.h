@@ -1,0 +1,217 @@
+// A product of two whole matrices on all threads, and the two kernels of the recurrence.
+#pragma once
+
+#include <functional>
+
+#include "kernels.h"
+#include "product.h"
+
+namespace elman::ELMAN_ISA {
+
+constexpr long kDeep = 256;  // lanes of k in one pass: a panel of B stays in the first-level cache
+
+// Rows of the result over the threads; B is packed once, by all of them.
+template <class P>
+static void product_by_rows(Pool& pool, const Product& q) {
+  const long KL = lanes<P>(q.K), panels = divide_up(q.N, kPanel), stride = row_stride<P>(q.K);
+  float* packed = pool.scratch(-1, 0, static_cast<size_t>(packed_size<P>(q.K, q.N)));
+  for (int t = 0; t < pool.size(); ++t) pool.scratch(t, 0, static_cast<size_t>(kMaxRows * (q.a_transposed ? KL : stride) + 2 * W));
+  pool.run([&](int thread) {
+    const Range mine = share(panels, thread, pool.size());
+    if (q.b_transposed) pack_b_transposed<P>(q.b, q.K, q.K, q.N, packed, mine.begin, mine.end);
+    else pack_b<P>(q.b, q.N, q.K, q.N, packed, mine.begin, mine.end);
+    pool.barrier();
+    float* left = pool.scratch(thread, 0, 0);
+    const Range rows = share(q.M, thread, pool.size());
+    over_row_blocks(rows.begin, rows.end, [&](long from, int m) {
+      const auto add = [&](bool more) {
+        return [&, more](long n0, int columns, const float* tile, int ld) {
+          for (int i = 0; i < m; ++i) {
+            float* out = q.out + (from + i) * q.N + n0;
+            over_vectors(columns, [&](int j, int n) {
+              V c = load_n(tile + i * ld + j, n);
+              if (more) c += load_n(out + j, n);
+              else if (q.bias) c += load_n(q.bias + n0 + j, n);
+              store_n(out + j, c, n);
+            });
+          }
+        };
+      };
+      if (q.a_transposed) pack_columns<P>(q.a + from, q.M, q.K, m, left);
+      else pack_rows<P>(q.a + from * q.K, q.K, m, q.K, left, stride);
+      for (long k0 = 0; k0 < KL; k0 += kDeep) {
+        const long deep = min(KL - k0, kDeep);
+        if (q.a_transposed) row_block<P, false>(m, deep, left + k0 * m, m, packed, KL, k0, q.N, 0, panels, add(k0 > 0));
+        else row_block<P, true>(m, deep, left + k0, stride, packed, KL, k0, q.N, 0, panels, add(k0 > 0));
+      }
+    });
+  });
+}
+
+// For A^T B over many rows (k) of both: each thread takes a part of k, and the parts are added in a fixed order.
+template <class P>
+static void product_by_depth(Pool& pool, const Product& q) {
+  const int threads = pool.size();
+  const long panels = divide_up(q.N, kPanel), step = kDeep * P::pair;
+  const size_t size = static_cast<size_t>(q.M * q.N);
+  for (int t = 0; t < threads; ++t) {
+    pool.scratch(t, 0, static_cast<size_t>(kDeep * (q.M + 2 * W)));
+    pool.scratch(t, 1, static_cast<size_t>(packed_size<P>(step, q.N)));
+    pool.scratch(t, 2, t ? size : 0);
+  }
+  pool.run([&](int thread) {
+    float *left = pool.scratch(thread, 0, 0), *right = pool.scratch(thread, 1, 0);
+    float* sum = thread ? pool.scratch(thread, 2, 0) : q.out;
+    const Range mine = share(divide_up(q.K, P::pair), thread, threads);
+    const long end = min(mine.end * P::pair, q.K);
+    if (mine.begin * P::pair >= end) std::memset(sum, 0, size * sizeof(float));
+    bool more = false;
+    for (long k = mine.begin * P::pair; k < end; k += step, more = true) {
+      const long deep = min(end - k, step), KL = lanes<P>(deep);
+      pack_b<P>(q.b + k * q.N, q.N, deep, q.N, right, 0, panels);
+      float* to = left;
+      over_row_blocks(0, q.M, [&](long from, int m) {
+        pack_columns<P>(q.a + k * q.M + from, q.M, deep, m, to);
+        to += m * KL;
+      });
+      for (long p = 0; p < panels; ++p) {
+        to = left;
+        over_row_blocks(0, q.M, [&](long from, int m) {
+          row_block<P, false>(m, KL, to, m, right, KL, 0, q.N, p, p + 1, [&](long n0, int columns, const float* tile, int ld) {
+            for (int i = 0; i < m; ++i) {
+              float* out = sum + (from + i) * q.N + n0;
+              over_vectors(columns, [&](int j, int n) {
+                const V c = load_n(tile + i * ld + j, n);
+                store_n(out + j, more ? load_n(out + j, n) + c : c, n);
+              });
+            }
+          });
+          to += m * KL;
+        });
+      }
+    }
+    pool.barrier();
+    const Range part = share(static_cast<long>(size), thread, threads);
+    for (int t = 1; t < threads; ++t) {
+      const float* other = pool.scratch(t, 2, 0);
+      for (long i = part.begin; i < part.end; i += W) {
+        const int n = static_cast<int>(min(part.end - i, W));
+        store_n(q.out + i, load_n(q.out + i, n) + load_n(other + i, n), n);
+      }
+    }
+  });
+}
+
+template <class P>
+static void product_in(Pool& pool, const Product& q) {
+  if (q.a_transposed && !q.b_transposed && !q.bias && q.K >= 64 * pool.size()) product_by_depth<P>(pool, q);
+  else product_by_rows<P>(pool, q);
+}
+
+// One row of h or dz in lanes, as the next step's left operand.
+template <class P>
+static inline void store_lanes(float* row, long n0, V v, int n) {
+  if constexpr (P::pair == 1) {
+    if constexpr (std::is_same_v<P, Float32>) store_n(row + n0, v, n);
+    else store_n(row + n0, to_bf16(v), n);
+  }
+#if defined(__AVX512BF16__)
+  else {
+    const __m256bh half = _mm512_cvtneps_pbh((__m512)v);
+    std::memcpy(reinterpret_cast<uint16_t*>(row) + n0, &half, static_cast<size_t>(n) * 2);
+  }
+#endif
+}
+
+// The loop over time that both directions share. Thread t owns rows of the batch for the whole sequence, or, by
+// units, a part of the columns with a barrier a step. `left(k)` buffers k = 0, 1 take turns as left operand.
+//
+//   first(row, lanes)                              fills a row of the first left operand
+//   finish(s, row, column, columns, sum, lanes)    takes the product of step s, and fills the next left operand
+template <class P, class First, class Finish>
+static void over_time(Pool& pool, long T, long B, long Dh, bool by_units, const float* weights, bool transposed, First&& first,
+                      Finish&& finish) {
+  const long KL = lanes<P>(Dh), panels = divide_up(Dh, kPanel), stride = row_stride<P>(Dh);
+  const int threads = pool.size();
+  float* packed = pool.scratch(-1, 0, static_cast<size_t>(packed_size<P>(Dh, Dh)));
+  float* both = pool.scratch(-1, 1, static_cast<size_t>(2 * B * stride));
+  pool.run([&](int thread) {
+    const Range columns = share(panels, thread, threads), all_panels{0, panels};
+    if (transposed) pack_b_transposed<P>(weights, Dh, Dh, Dh, packed, columns.begin, columns.end);
+    else pack_b<P>(weights, Dh, Dh, Dh, packed, columns.begin, columns.end);
+    const Range rows = by_units ? Range{0, B} : share(B, thread, threads);
+    const Range own = share(B, thread, threads), mine = by_units ? columns : all_panels;
+    for (long b = own.begin; b < own.end; ++b) {
+      std::memset(both + b * stride, 0, static_cast<size_t>(stride) * 4);
+      std::memset(both + (B + b) * stride, 0, static_cast<size_t>(stride) * 4);
+      first(b, both + b * stride);
+    }
+    pool.barrier();
+    for (long s = 0; s < T; ++s) {
+      const float* left = both + (s & 1) * B * stride;
+      float* next = both + (~s & 1) * B * stride;
+      over_row_blocks(rows.begin, rows.end, [&](long from, int m) {
+        row_block<P, true>(m, KL, left + from * stride, stride, packed, KL, 0, Dh, mine.begin, mine.end,
+                           [&](long n0, int count, const float* tile, int ld) {
+                             for (int i = 0; i < m; ++i)
+                               finish(s, from + i, n0, count, tile + i * ld, next + (from + i) * stride);
+                           });
+      });
+      if (by_units) pool.barrier();
+    }
+  });
+}
+
+template <class P>
+static void recurrence_in(Pool& pool, const Recurrence& q) {
+  const long row = q.Dh, step = q.B * q.Dh;
+  const auto run = [&](auto which) {
+    constexpr int activation = decltype(which)::value;
+    over_time<P>(
+        pool, q.T, q.B, q.Dh, q.by_units, q.W_h, true,
+        [&](long b, float* left) {
+          std::memcpy(q.h + b * row, q.h_0 + b * row, static_cast<size_t>(row) * 4);
+          for (long n = 0; n < row; n += W) {
+            const int count = static_cast<int>(min(row - n, W));
+            store_lanes<P>(left, n, load_n(q.h_0 + b * row + n, count), count);
+          }
+        },
+        [&](long t, long b, long n0, int columns, const float* sum, float* left) {
+          const long at = t * step + b * row + n0;
+          over_vectors(columns, [&](int j, int n) {
+            const V h = activate(load_n(sum + j, n) + load_n(q.u + at + j, n), activation);  // h = f(W_h h + u)
+            store_n(q.h + at + step + j, h, n);
+            store_lanes<P>(left, n0 + j, h, n);
+          });
+        });
+  };
+  if (q.activation == kSigmoid) run(std::integral_constant<int, kSigmoid>{});
+  else if (q.activation == kTanh) run(std::integral_constant<int, kTanh>{});
+  else run(std::integral_constant<int, kRelu>{});
+}
+
+template <class P>
+static void recurrence_gradient_in(Pool& pool, const RecurrenceGradient& q) {
+  const long row = q.Dh, step = q.B * q.Dh, last = (q.T - 1) * step;
+  const auto finish = [&](long at, long n, int count, V gamma, float* left) {
+    const V dz = gamma * activation_gradient(load_n(q.h + step + at + n, count), q.activation);  // δ2 = γ ∘ f'(z)
+    store_n(q.dz + at + n, dz, count);
+    store_lanes<P>(left, n, dz, count);
+  };
+  over_time<P>(
+      pool, q.T - 1, q.B, q.Dh, q.by_units, q.W_h, false,
+      [&](long b, float* left) {
+        for (long n = 0; n < row; n += W) {
+          const int count = static_cast<int>(min(row - n, W));
+          finish(last + b * row, n, count, load_n(q.dh + last + b * row + n, count), left);
+        }
+      },
+      [&](long s, long b, long n0, int columns, const float* sum, float* left) {
+        const long at = last - (s + 1) * step + b * row;
+        over_vectors(columns, [&](int j, int n) {  // γ = δ2^(t+1) W_h + dh
+          finish(at, n0 + j, n, load_n(sum + j, n) + load_n(q.dh + at + n0 + j, n), left);
+        });
+      });
+}
+
+}  // namespace elman::ELMAN_ISA

@@ -1,0 +1,216 @@
+// The Python module elman.kernels._native. It checks shapes once more, lets go of the interpreter lock and calls
+// the kernels; the friendly checks and the choice of types are in native_backend.py.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <stdexcept>
+
+#include "dispatch.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace elman {
+namespace {
+
+template <int axes>
+using Floats = nb::ndarray<float, nb::ndim<axes>, nb::c_contig, nb::device::cpu>;
+template <int axes>
+using Read = nb::ndarray<const float, nb::ndim<axes>, nb::c_contig, nb::device::cpu>;
+using Flat = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
+using ReadFlat = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
+using Ids = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void require(bool condition, const char* what) {
+  if (!condition) throw std::invalid_argument(what);
+}
+
+template <class A>
+long length(const A& array, size_t axis) {
+  return static_cast<long>(array.shape(axis));
+}
+
+Precision precision(bool bf16) { return bf16 ? Precision::bfloat16 : Precision::float32; }
+
+// By units where the packed W_h would not stay in the core's own cache, or where a thread had only few sequences.
+bool by_units(long B, long Dh, int threads, bool bf16) {
+  if (threads == 1) return false;
+  const long bytes = Dh * Dh * (bf16 && get_paired16() ? 2 : 4);
+  return bytes > second_level_cache() * 6 / 10 || (B < 4 * threads && Dh >= 256);
+}
+
+void product(Read<2> a, Read<2> b, Floats<2> out, bool a_transposed, bool b_transposed, nb::object bias, bool bf16) {
+  const long M = length(a, a_transposed ? 1 : 0), K = length(a, a_transposed ? 0 : 1);
+  const long N = length(b, b_transposed ? 0 : 1);
+  require(length(b, b_transposed ? 1 : 0) == K && length(out, 0) == M && length(out, 1) == N, "product: shapes differ");
+  const float* added = nullptr;
+  if (!bias.is_none()) {
+    const auto row = nb::cast<Read<1>>(bias);
+    require(length(row, 0) == N, "product: bias");
+    added = row.data();
+  }
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  current().product(*pool, {a.data(), b.data(), out.data(), M, N, K, a_transposed, b_transposed, added}, precision(bf16));
+}
+
+void recurrence(Read<3> u, Read<2> W_h, Read<2> h_0, Floats<3> h, int activation, bool bf16) {
+  const long T = length(u, 0), B = length(u, 1), Dh = length(u, 2);
+  require(length(W_h, 0) == Dh && length(W_h, 1) == Dh && length(h_0, 0) == B && length(h_0, 1) == Dh, "recurrence: shapes");
+  require(length(h, 0) == T + 1 && length(h, 1) == B && length(h, 2) == Dh, "recurrence: h");
+  require(activation >= 0 && activation <= 2, "recurrence: activation");
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  current().recurrence(*pool, {u.data(), W_h.data(), h_0.data(), h.data(), T, B, Dh, activation, by_units(B, Dh, (*pool).size(), bf16)},
+                       precision(bf16));
+}
+
+void recurrence_gradient(Read<3> dh, Read<3> h, Read<2> W_h, Floats<3> dz, int activation, bool bf16) {
+  const long T = length(dh, 0), B = length(dh, 1), Dh = length(dh, 2);
+  require(T >= 1 && length(h, 0) == T + 1 && length(h, 1) == B && length(h, 2) == Dh, "recurrence_gradient: h");
+  require(length(W_h, 0) == Dh && length(W_h, 1) == Dh, "recurrence_gradient: W_h");
+  require(length(dz, 0) == T && length(dz, 1) == B && length(dz, 2) == Dh, "recurrence_gradient: dz");
+  require(activation >= 0 && activation <= 2, "recurrence_gradient: activation");
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  current().recurrence_gradient(
+      *pool, {dh.data(), h.data(), W_h.data(), dz.data(), T, B, Dh, activation, by_units(B, Dh, (*pool).size(), bf16)},
+      precision(bf16));
+}
+
+void require_ids(const Ids& ids, long below) {
+  for (long i = 0; i < length(ids, 0); ++i)
+    require(ids.data()[i] >= 0 && ids.data()[i] < below, "an id is out of range");
+}
+
+// Returns how many blocks of the gradient were left out, and of how many.
+std::pair<long, long> softmax(Read<2> h, Read<2> U, Read<1> b_2, Ids y, nb::ndarray<double, nb::ndim<1>, nb::c_contig> J,
+                              nb::object dh, nb::object dU, nb::object db_2, double scale, double skip_below, bool bf16) {
+  const long N = length(h, 0), Dh = length(h, 1), V = length(U, 0);
+  require(N >= 1 && V >= 1 && length(U, 1) == Dh && length(b_2, 0) == V && length(y, 0) == N && length(J, 0) == N,
+          "softmax: shapes");
+  require_ids(y, V);
+  Softmax call{h.data(), U.data(), b_2.data(), y.data(), J.data(), nullptr, nullptr, nullptr, N, V, Dh, scale, skip_below, 0, 0};
+  if (!dU.is_none()) {
+    const auto dh_ = nb::cast<Floats<2>>(dh), dU_ = nb::cast<Floats<2>>(dU);
+    const auto db_2_ = nb::cast<Floats<1>>(db_2);
+    require(length(dh_, 0) == N && length(dh_, 1) == Dh && length(dU_, 0) == V && length(dU_, 1) == Dh && length(db_2_, 0) == V,
+            "softmax: gradients");
+    call.dh = dh_.data(), call.dU = dU_.data(), call.db_2 = db_2_.data();
+  }
+  {
+    nb::gil_scoped_release release;
+    const PoolLease pool;
+    current().softmax(*pool, call, precision(bf16));
+  }
+  return {call.skipped, call.blocks};
+}
+
+double sum_of_squares(ReadFlat x) {
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  return current().sum_of_squares(*pool, x.data(), static_cast<long>(x.size()));
+}
+
+void step(Flat w, ReadFlat g, nb::object m, nb::object v, nb::object rows, float rate, float scale, float beta_1,
+          float beta_2, float eps) {
+  Step call{w.data(), g.data(), nullptr, nullptr, nullptr, 1, static_cast<long>(w.size()), rate, scale, beta_1, beta_2, eps};
+  if (!m.is_none()) {
+    const auto m_ = nb::cast<Flat>(m), v_ = nb::cast<Flat>(v);
+    require(m_.size() == w.size() && v_.size() == w.size(), "step: moments");
+    call.m = m_.data(), call.v = v_.data();
+  }
+  if (rows.is_none()) {
+    require(g.size() == w.size(), "step: gradient");
+  } else {
+    const auto ids = nb::cast<Ids>(rows);
+    require(w.ndim() == 2 && g.ndim() == 2 && g.shape(0) == ids.shape(0) && g.shape(1) == w.shape(1), "step: rows");
+    require_ids(ids, length(w, 0));
+    call.rows = ids.data(), call.n = length(ids, 0), call.width = length(w, 1);
+  }
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  current().step(*pool, call);
+}
+
+void sum_rows(Read<2> values, Ids order, Ids start, Floats<2> out) {
+  const long rows = length(out, 0), width = length(out, 1);
+  require(length(values, 1) == width && length(start, 0) == rows + 1 && length(order, 0) == length(values, 0), "sum_rows");
+  require_ids(order, length(values, 0));
+  require_ids(start, length(values, 0) + 1);
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  current().sum_rows(*pool, values.data(), order.data(), start.data(), rows, width, out.data());
+}
+
+// Holds what generation reads, packed for the instruction set in use when it was made.
+class Generator {
+ public:
+  Generator(Read<2> inputs, Read<2> W_h, Read<2> U, Read<1> b_2, int activation)
+      : table_(current()), V_(length(U, 0)), Dh_(length(U, 1)), activation_(activation) {
+    require(length(inputs, 0) == V_ && length(inputs, 1) == Dh_ && length(W_h, 0) == Dh_ && length(W_h, 1) == Dh_ &&
+                length(b_2, 0) == V_ && V_ >= 1 && Dh_ >= 1,
+            "Generator: shapes");
+    require(activation >= 0 && activation <= 2, "Generator: activation");
+    inputs_.assign(inputs.data(), inputs.data() + inputs.size());
+    b_2_.assign(b_2.data(), b_2.data() + b_2.size());
+    W_h_.resize(static_cast<size_t>(table_.packed_size(Dh_, Dh_)));
+    U_.resize(static_cast<size_t>(table_.packed_size(Dh_, V_)));
+    table_.pack_transposed(W_h.data(), Dh_, Dh_, W_h_.data());
+    table_.pack_transposed(U.data(), Dh_, V_, U_.data());
+  }
+
+  void draw(Floats<1> h, nb::ndarray<const double, nb::ndim<1>, nb::c_contig> uniform,
+            nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig> tokens, double temperature, long top_k, double top_p, long banned) {
+    require(length(h, 0) == Dh_ && length(uniform, 0) == length(tokens, 0), "draw: shapes");
+    const Decoder model{inputs_.data(), W_h_.data(), U_.data(), b_2_.data(), V_, Dh_, activation_};
+    const Draw call{h.data(), uniform.data(), tokens.data(), length(tokens, 0), temperature, top_p, top_k, banned};
+    nb::gil_scoped_release release;
+    const PoolLease pool;
+    table_.draw(*pool, model, call);
+  }
+
+ private:
+  const Table& table_;
+  const long V_, Dh_;
+  const int activation_;
+  std::vector<float> inputs_, W_h_, U_, b_2_;
+};
+
+void map(int what, ReadFlat x, Flat y) {
+  require(x.size() == y.size() && what >= 0 && what <= 2, "map");
+  current().map(what, x.data(), y.data(), static_cast<long>(x.size()));
+}
+
+}  // namespace
+}  // namespace elman
+
+NB_MODULE(_native, m) {
+  using namespace elman;
+  m.def("available", &available);
+  m.def("current", [] { return std::string(current().name); });
+  m.def("choose", &choose, "name"_a);
+  m.def("has_paired16", [] { return current().paired16; });
+  m.def("get_paired16", &get_paired16);
+  m.def("set_paired16", &set_paired16, "yes"_a);
+  m.def("get_threads", &get_threads);
+  m.def("set_threads", &set_threads, "threads"_a);
+  m.def("product", &product, "a"_a, "b"_a, "out"_a, "a_transposed"_a, "b_transposed"_a, "bias"_a.none(), "bf16"_a);
+  m.def("recurrence", &recurrence);
+  m.def("recurrence_gradient", &recurrence_gradient);
+  m.def("softmax", [](Read<2> h, Read<2> U, Read<1> b_2, Ids y, nb::ndarray<double, nb::ndim<1>, nb::c_contig> J, nb::object dh,
+                      nb::object dU, nb::object db_2, double scale, double skip_below, bool bf16) {
+    const auto [skipped, blocks] = softmax(h, U, b_2, y, J, dh, dU, db_2, scale, skip_below, bf16);
+    return nb::make_tuple(skipped, blocks);
+  }, "h"_a, "U"_a, "b_2"_a, "y"_a, "J"_a, "dh"_a.none(), "dU"_a.none(), "db_2"_a.none(), "scale"_a, "skip_below"_a, "bf16"_a);
+  m.def("sum_of_squares", &sum_of_squares);
+  m.def("step", &step, "w"_a, "g"_a, "m"_a.none(), "v"_a.none(), "rows"_a.none(), "rate"_a, "scale"_a, "beta_1"_a,
+        "beta_2"_a, "eps"_a);
+  m.def("sum_rows", &sum_rows);
+  m.def("map", &map);
+  nb::class_<Generator>(m, "Generator")
+      .def(nb::init<Read<2>, Read<2>, Read<2>, Read<1>, int>())
+      .def("draw", &Generator::draw);
+}

@@ -1,0 +1,249 @@
+// Matrix products of ours: packing, a block kept in registers, and the loops around it.
+//
+// C = A B is made in blocks of up to kMaxRows rows and kPanel columns. B is packed into panels, [k][kPanel], so
+// that the inner loop reads it in order; A is read an element at a time and broadcast, either along its rows
+// (A(m,k) = a[m·stride + k]) or along its columns (A(m,k) = a[k·stride + m]).
+//
+// A `Precision` says what one 32-bit lane of a packed operand holds:
+//   Float32      one float
+//   Rounded16    one float, rounded to bfloat16 beforehand: bfloat16 products on any machine
+//   Paired16     two bfloat16 of neighbouring k, for the instruction that multiplies and adds pairs
+// Sums are float32 in all three, and the product of two bfloat16 is exact in float32.
+#pragma once
+
+#include "vector.h"
+
+namespace elman::ELMAN_ISA {
+
+struct Float32 {
+  static constexpr int pair = 1;
+  static inline V multiply_add(V c, V a, V b) { return a * b + c; }
+  static inline V along(const float* p, int n) { return load_n(p, n); }          // lanes of neighbouring floats
+  static inline V across(const float* p, const float*, int n) { return load_n(p, n); }  // lanes of two rows
+};
+
+struct Rounded16 {
+  static constexpr int pair = 1;
+  static inline V multiply_add(V c, V a, V b) { return a * b + c; }
+  static inline V along(const float* p, int n) { return to_bf16(load_n(p, n)); }
+  static inline V across(const float* p, const float*, int n) { return to_bf16(load_n(p, n)); }
+};
+
+#if defined(__AVX512BF16__)
+struct Paired16 {
+  static constexpr int pair = 2;
+  static inline V multiply_add(V c, V a, V b) {
+    return (V)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
+  }
+  static inline V along(const float* p, int n) {
+    const V low = load_n(p, n < W ? n : W);
+    const V high = n > W ? load_n(p + W, n - W) : V{};
+    return (V)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+  }
+  static inline V across(const float* p, const float* q, int n) {
+    const VI low = (VI)to_bf16(load_n(p, n)), high = q ? (VI)to_bf16(load_n(q, n)) : VI{};
+    return (V)(((low >> 16) & 0xffff) | high);
+  }
+};
+#endif
+
+static inline long min(long a, long b) { return a < b ? a : b; }
+static inline long divide_up(long a, long b) { return (a + b - 1) / b; }
+static inline long round_up(long a, long b) { return divide_up(a, b) * b; }
+
+// Lanes along k, and the floats that a packed B of N columns takes.
+template <class P>
+static inline long lanes(long K) {
+  return divide_up(K, P::pair);
+}
+template <class P>
+static inline long packed_size(long K, long N) {
+  return lanes<P>(K) * round_up(N, W);
+}
+
+// A row length for operands that are read along their rows: no multiple of 64 floats, or the rows of a block
+// would meet in the same few sets of the first-level cache.
+template <class P>
+static inline long row_stride(long K) {
+  const long stride = round_up(lanes<P>(K), W);
+  return stride % 64 == 0 ? stride + W : stride;
+}
+
+// Vectors of panel p of N columns: 2, or 1 for a narrow last one.
+static inline int panel_vectors(long N, long p) { return N - p * kPanel > W ? 2 : 1; }
+
+// Rows of A in lanes: dst[m][row_stride] from src[m][K].
+template <class P>
+static inline void pack_rows(const float* src, long ld, long M, long K, float* dst, long stride) {
+  for (long m = 0; m < M; ++m)
+    for (long k = 0; k < K; k += W * P::pair)
+      store(dst + m * stride + k / P::pair, P::along(src + m * ld + k, static_cast<int>(min(K - k, W * P::pair))));
+}
+
+// A block of A read along its columns: dst[k][M] from src[k][m], M at most kMaxRows (written W wide: leave room).
+template <class P>
+static inline void pack_columns(const float* src, long ld, long K, int M, float* dst) {
+  for (long k = 0; k < K; k += P::pair, dst += M)
+    store(dst, P::across(src + k * ld, k + 1 < K ? src + (k + 1) * ld : nullptr, M));
+}
+
+// Panels [first, last) of B from src[k][n]; columns past N are zero.
+template <class P>
+static inline void pack_b(const float* src, long ld, long K, long N, float* dst, long first, long last) {
+  const long KL = lanes<P>(K);
+  for (long p = first; p < last; ++p) {
+    const long n0 = p * kPanel;
+    const int vectors = panel_vectors(N, p);
+    float* to = dst + n0 * KL;
+    for (long k = 0; k < K; k += P::pair)
+      for (int v = 0; v < vectors; ++v, to += W) {
+        const long n = n0 + v * W;
+        const float* from = src + k * ld + n;
+        store(to, P::across(from, k + 1 < K ? from + ld : nullptr, static_cast<int>(min(N - n, W))));
+      }
+  }
+}
+
+// Panels [first, last) of B from src[n][k], its transpose.
+template <class P>
+static inline void pack_b_transposed(const float* src, long ld, long K, long N, float* dst, long first, long last) {
+  const long KL = lanes<P>(K);
+  for (long p = first; p < last; ++p) {
+    const int vectors = panel_vectors(N, p);
+    float* to = dst + p * kPanel * KL;
+    for (int v = 0; v < vectors; ++v) {
+      const long n0 = p * kPanel + v * W;
+      for (long k = 0; k < K; k += W * P::pair) {
+        V square[W];
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i)
+          square[i] = n0 + i < N ? P::along(src + (n0 + i) * ld + k, static_cast<int>(min(K - k, W * P::pair))) : V{};
+        transpose<1>(square);
+        const long deep = min(KL - k / P::pair, W);
+        for (long i = 0; i < deep; ++i) store(to + (k / P::pair + i) * vectors * W + v * W, square[i]);
+      }
+    }
+  }
+}
+
+// One block: out[rows][vectors·W] = A B over KL lanes. The rows' accumulators stay in registers.
+template <class P, int rows, int vectors, bool along_rows>
+static void block(long KL, const float* a, long stride, const float* b, float* out) {
+  V c[rows][vectors] = {};
+  const float* base[(rows + 2) / 3];
+#pragma GCC unroll 8
+  for (int i = 0; i < (rows + 2) / 3; ++i) base[i] = a + i * 3 * stride;
+#pragma GCC unroll 2
+  for (long k = 0; k < KL; ++k) {
+    V right[vectors];
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; ++j) {
+      right[j] = load(b + j * W);
+      __builtin_prefetch(b + j * W + 16 * vectors * W);
+    }
+    b += vectors * W;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+      V left = all(along_rows ? base[i / 3][(i % 3) * stride + k] : a[k * stride + i]);
+#if defined(__AVX512F__)
+      asm("" : "+v"(left));  // one broadcast for both products, not one folded into each
+#endif
+#pragma GCC unroll 2
+      for (int j = 0; j < vectors; ++j) c[i][j] = P::multiply_add(c[i][j], left, right[j]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; ++j) store(out + (i * vectors + j) * W, c[i][j]);
+}
+
+// The same for 1 to 3 rows and several whole panels at once, so that there are enough sums to hide the latency.
+template <class P, int rows, int panels, bool along_rows>
+static void wide_block(long KL, const float* a, long stride, const float* b, long panel, float* out) {
+  V c[rows][2 * panels] = {};
+  for (long k = 0; k < KL; ++k) {
+#pragma GCC unroll 4
+    for (int p = 0; p < panels; ++p) {
+      const V right0 = load(b + p * panel + k * kPanel), right1 = load(b + p * panel + k * kPanel + W);
+#pragma GCC unroll 4
+      for (int i = 0; i < rows; ++i) {
+        const V left = all(along_rows ? a[i * stride + k] : a[k * stride + i]);
+        c[i][2 * p] = P::multiply_add(c[i][2 * p], left, right0);
+        c[i][2 * p + 1] = P::multiply_add(c[i][2 * p + 1], left, right1);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < 2 * panels; ++j) store(out + (i * 2 * panels + j) * W, c[i][j]);
+}
+
+using Block = void (*)(long, const float*, long, const float*, float*);
+
+template <class P, int vectors, bool along_rows, int... rows>
+static constexpr Block block_of(int m, std::integer_sequence<int, rows...>) {
+  constexpr Block table[] = {block<P, rows + 1, vectors, along_rows>...};
+  return table[m - 1];
+}
+
+constexpr int kTileFloats = (kMaxRows > 4 ? kMaxRows : 4) * kPanel * 2;
+
+// Panels [first, last) of m rows, m at most kMaxRows: each piece of the result goes to
+// finish(column, columns, tile, ld), with the tile in the first-level cache.
+// `panels` is packed B over `packed_KL` lanes, of which the product takes KL from lane k0 on.
+template <class P, bool along_rows, class Finish>
+static inline void row_block(int m, long KL, const float* a, long stride, const float* panels, long packed_KL, long k0,
+                             long N, long first, long last, Finish&& finish) {
+  alignas(64) float tile[kTileFloats];
+  constexpr auto counts = std::make_integer_sequence<int, kMaxRows>{};
+  const long whole = N / kPanel < last ? N / kPanel : last;  // panels of full width
+  long p = first;
+  if (m <= 3) {
+    constexpr int kGroup[] = {4, 2, 2};
+    const int group = kGroup[m - 1];
+    for (; p + group <= whole; p += group) {
+      const float* b = panels + p * kPanel * packed_KL + k0 * kPanel;
+      const long panel = kPanel * packed_KL;
+      if (m == 1) wide_block<P, 1, 4, along_rows>(KL, a, stride, b, panel, tile);
+      if (m == 2) wide_block<P, 2, 2, along_rows>(KL, a, stride, b, panel, tile);
+      if (m == 3) wide_block<P, 3, 2, along_rows>(KL, a, stride, b, panel, tile);
+      finish(p * kPanel, static_cast<int>(group * kPanel), tile, group * kPanel);
+    }
+  }
+  const Block full = block_of<P, 2, along_rows>(m, counts);
+  for (; p < last; ++p) {
+    const int vectors = panel_vectors(N, p);
+    const float* b = panels + p * kPanel * packed_KL + k0 * vectors * W;
+    if (vectors == 2) full(KL, a, stride, b, tile);
+    else block_of<P, 1, along_rows>(m, counts)(KL, a, stride, b, tile);
+    finish(p * kPanel, static_cast<int>(min(N - p * kPanel, kPanel)), tile, vectors * W);
+  }
+}
+
+// [0, total) in even pieces of at most kMaxRows rows.
+template <class Work>
+static inline void over_row_blocks(long begin, long end, Work&& work) {
+  const long blocks = divide_up(end - begin, kMaxRows);
+  for (long i = 0; i < blocks; ++i) {
+    const long from = begin + (end - begin) * i / blocks, to = begin + (end - begin) * (i + 1) / blocks;
+    work(from, static_cast<int>(to - from));
+  }
+}
+
+// The part of [0, total) that belongs to a thread.
+struct Range {
+  long begin, end;
+};
+static inline Range share(long total, int thread, int threads) {
+  return {total * thread / threads, total * (thread + 1) / threads};
+}
+
+// row[j] of n columns: the whole vectors and the rest.
+template <class Work>
+static inline void over_vectors(int n, Work&& work) {
+  for (int j = 0; j < n; j += W) work(j, n - j < W ? n - j : W);
+}
+
+}  // namespace elman::ELMAN_ISA

@@ -1,0 +1,302 @@
+// The softmax with its loss and gradient, in tiles of kWords words.
+//
+// First half, tile by tile: θ = h U^T + b_2 of a block of tokens stands in the first-level cache; its largest entry
+// and Σ exp(θ - largest) are kept, and exp(θ - largest) goes to `p` ([tile][token][kWords]), the only array that
+// grows with V; a chunk of tokens is chosen so that it stays within kBytes. When all tiles are through, every
+// token's Z is known. Second half: a tile of p becomes δ1 = ŷ - y in place, and while it is in the cache it is
+// multiplied into dh = δ1 U and dU = δ1^T h.
+//
+// With many tiles each thread owns tiles (and a dh of its own, added up at the end); with few, tokens (and a dU).
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "matmul.h"
+
+namespace elman::ELMAN_ISA {
+
+constexpr long kWords = 8 * kPanel < 256 ? 8 * kPanel : 256;
+constexpr size_t kBytes = size_t{96} << 20;
+constexpr long kTokens = kDeep;  // tokens of the second half that go together: h and δ1 of them stay in the cache
+
+template <class P>
+class SoftmaxCall {
+ public:
+  SoftmaxCall(Pool& pool, Softmax& q)
+      : pool_(pool), q_(q), threads_(pool.size()), tiles_(divide_up(q.V, kWords)), gradient_(q.dU != nullptr),
+        by_words_(tiles_ >= 2 * threads_), stride_(row_stride<P>(q.Dh)) {
+    const long whole = static_cast<long>(kBytes / (4 * kWords)) / tiles_;
+    const long chunks = divide_up(q.N, whole < 1 ? 1 : whole);
+    chunk_ = divide_up(q.N, gradient_ ? chunks : 1);
+    chunk_ = round_up(chunk_, P::pair);
+  }
+
+  void run() {
+    const long N = q_.N, Dh = q_.Dh;
+    const auto size = [](long floats) { return static_cast<size_t>(floats); };
+    rows_ = pool_.scratch(-1, 0, size(N * stride_));
+    largest_ = pool_.scratch(-1, 1, size(tiles_ * N));
+    sum_ = pool_.scratch(-1, 2, size(tiles_ * N));
+    at_target_ = pool_.scratch(-1, 3, size(N));
+    if (gradient_) {
+      p_ = pool_.scratch(-1, 4, size(tiles_ * chunk_ * kWords));
+      const long words = by_words_ ? 0 : q_.V;
+      for (int t = 0; t < threads_; ++t) {
+        pool_.scratch(t, 3, size(packed_size<P>(kTokens, Dh)));  // h of a run of tokens
+        pool_.scratch(t, 4, size(t ? (by_words_ ? N * Dh : words * (Dh + 1)) : 0));
+        pool_.scratch(t, 5, size(2 * kTokens * (kWords + W) / P::pair + 2 * W));  // δ1 in pairs
+      }
+    }
+    for (int t = 0; t < threads_; ++t) {
+      const long forward = packed_size<P>(Dh, kWords), backward = packed_size<P>(kWords, Dh);
+      pool_.scratch(t, 0, size(forward > backward ? forward : backward));
+      pool_.scratch(t, 1, size(kMaxRows * kWords + kWords));
+    }
+    skipped_.assign(size(threads_), 0);
+    pool_.run([&](int thread) { work(thread); });
+    q_.blocks = gradient_ ? tiles_ * divide_up(N, kTokens) : 0;
+    q_.skipped = 0;
+    for (const Skipped& each : skipped_) q_.skipped += each.count;
+  }
+
+ private:
+  Pool& pool_;
+  Softmax& q_;
+  const int threads_;
+  const long tiles_;
+  const bool gradient_, by_words_;
+  const long stride_;
+  long chunk_;
+  float *rows_ = nullptr, *largest_ = nullptr, *sum_ = nullptr, *at_target_ = nullptr, *p_ = nullptr;
+  struct alignas(64) Skipped {
+    long count;
+    Skipped(long n = 0) : count(n) {}
+  };
+  std::vector<Skipped> skipped_;
+
+  long words_of(long tile) const { return min(kWords, q_.V - tile * kWords); }
+  float* p_of(long tile, long token) const { return p_ + (tile * chunk_ + token) * kWords; }  // token: in the chunk
+
+  void work(int thread) {
+    const Range own = share(q_.N, thread, threads_);
+    pack_rows<P>(q_.h + own.begin * q_.Dh, q_.Dh, own.end - own.begin, q_.Dh, rows_ + own.begin * stride_, stride_);
+    pool_.barrier();
+    const Range tiles = by_words_ ? share(tiles_, thread, threads_) : Range{0, tiles_};
+    if (!gradient_) {
+      const Range tokens = by_words_ ? Range{0, q_.N} : own;
+      for (long tile = tiles.begin; tile < tiles.end; ++tile) forward(thread, tile, tokens, 0);
+      pool_.barrier();
+      for (long n = own.begin; n < own.end; ++n) loss(n);
+      return;
+    }
+    float* dU = by_words_ || thread == 0 ? q_.dU : pool_.scratch(thread, 4, 0);
+    float* db_2 = by_words_ || thread == 0 ? q_.db_2 : dU + q_.V * q_.Dh;
+    float* dh = by_words_ && thread ? pool_.scratch(thread, 4, 0) : q_.dh;
+    bool more = false;
+    for (long chunk = 0; chunk < q_.N; chunk += chunk_) {
+      const Range all{chunk, min(chunk + chunk_, q_.N)};
+      const Range part = share(divide_up(all.end - all.begin, P::pair), thread, threads_);
+      const Range mine{all.begin + part.begin * P::pair, min(all.begin + part.end * P::pair, all.end)};
+      const Range tokens = by_words_ ? all : mine;
+      for (long tile = tiles.begin; tile < tiles.end; ++tile) forward(thread, tile, tokens, chunk);
+      if (by_words_) pool_.barrier();
+      for (long n = mine.begin; n < mine.end; ++n) factors(n, loss(n));
+      if (by_words_) pool_.barrier();
+      for (long tile = tiles.begin; tile < tiles.end; ++tile)
+        backward(thread, tile, tokens, chunk, dh, dU, db_2, more, tile == tiles.begin);
+      if (tiles.begin == tiles.end)
+        std::memset(dh + tokens.begin * q_.Dh, 0, static_cast<size_t>((tokens.end - tokens.begin) * q_.Dh) * 4);
+      if (tokens.begin < tokens.end) more = true;
+      if (by_words_) pool_.barrier();  // p is about to be written again
+    }
+    if (!more) std::memset(dU, 0, static_cast<size_t>(q_.V * q_.Dh) * 4), std::memset(db_2, 0, static_cast<size_t>(q_.V) * 4);
+    pool_.barrier();
+    if (by_words_) gather(thread, q_.dh, q_.N * q_.Dh, 0);
+    else gather(thread, q_.dU, q_.V * q_.Dh, 0), gather(thread, q_.db_2, q_.V, q_.V * q_.Dh);
+  }
+
+  // out += the other threads' parts, in their order.
+  void gather(int thread, float* out, long size, long offset) {
+    const Range mine = share(divide_up(size, W), thread, threads_);
+    for (int t = 1; t < threads_; ++t) {
+      const float* other = pool_.scratch(t, 4, 0) + offset;
+      for (long i = mine.begin * W; i < min(mine.end * W, size); i += W) {
+        const int n = static_cast<int>(min(size - i, W));
+        store_n(out + i, load_n(out + i, n) + load_n(other + i, n), n);
+      }
+    }
+  }
+
+  // θ of a tile, its largest entry and Σ exp a token; exp(θ - largest) to p where the gradient is wanted.
+  void forward(int thread, long tile, Range tokens, long chunk) {
+    const long words = words_of(tile), first = tile * kWords, panels = divide_up(words, kPanel), KL = lanes<P>(q_.Dh);
+    float *packed = pool_.scratch(thread, 0, 0), *block = pool_.scratch(thread, 1, 0), *bias = block + kMaxRows * kWords;
+    pack_b_transposed<P>(q_.U + first * q_.Dh, q_.Dh, q_.Dh, words, packed, 0, panels);
+    const long padded = round_up(words, W);
+    for (long j = 0; j < padded; ++j) bias[j] = j < words ? q_.b_2[first + j] : -std::numeric_limits<float>::infinity();
+    over_row_blocks(tokens.begin, tokens.end, [&](long from, int m) {
+      float* theta = gradient_ ? p_of(tile, from - chunk) : block;
+      for (long k0 = 0; k0 < KL; k0 += 2 * kDeep) {
+        const bool last = k0 + 2 * kDeep >= KL;
+        row_block<P, true>(m, min(KL - k0, 2 * kDeep), rows_ + from * stride_ + k0, stride_, packed, KL, k0, words, 0,
+                           panels, [&](long n0, int columns, const float* tile_sum, int ld) {
+                             for (int i = 0; i < m; ++i)
+                               for (int j = 0; j < columns; j += W) {
+                                 V c = load(tile_sum + i * ld + j);
+                                 if (k0) c += load(theta + i * kWords + n0 + j);
+                                 if (last) c += load(bias + n0 + j);
+                                 store(theta + i * kWords + n0 + j, c);
+                               }
+                           });
+      }
+      for (int i = 0; i < m; ++i) {
+        float* row = theta + i * kWords;
+        const long n = from + i, target = q_.y[n] - first;
+        if (target >= 0 && target < words) at_target_[n] = row[target];
+        V most = load(row);
+        for (long j = W; j < padded; j += W) most = max(most, load(row + j));
+        const float largest = max_of(most);
+        V total{};
+        for (long j = 0; j < padded; j += W) {
+          const V e = exp(load(row + j) - largest);
+          if (gradient_) store(row + j, e);
+          total += e;
+        }
+        largest_[tile * q_.N + n] = largest;
+        sum_[tile * q_.N + n] = sum_of(total);
+      }
+    });
+  }
+
+  struct Normal {
+    double largest, total;
+  };
+
+  // J of token n, from what the tiles kept.
+  Normal loss(long n) {
+    float largest = largest_[n];
+    for (long tile = 1; tile < tiles_; ++tile) {
+      const float other = largest_[tile * q_.N + n];
+      largest = other > largest ? other : largest;
+    }
+    double total = 0;
+    for (long tile = 0; tile < tiles_; ++tile) {
+      const long at = tile * q_.N + n;
+      total += sum_[at] * std::exp(static_cast<double>(largest_[at]) - largest);
+    }
+    q_.J[n] = std::log(total) + largest - at_target_[n];
+    return {largest, total};
+  }
+
+  // What each tile's exp(θ - largest) of token n has to be multiplied with to be ŷ; in the place of `largest`.
+  void factors(long n, Normal z) {
+    for (long tile = 0; tile < tiles_; ++tile) {
+      const long at = tile * q_.N + n;
+      largest_[at] = static_cast<float>(std::exp(largest_[at] - z.largest) / z.total);
+    }
+  }
+
+  // δ1 of a tile, and its part of dh, dU and db_2. `more`: dU holds the part of earlier chunks; `fresh`: dh holds none.
+  void backward(int thread, long tile, Range tokens, long chunk, float* dh, float* dU, float* db_2, bool more, bool fresh) {
+    const long Dh = q_.Dh, words = words_of(tile), first = tile * kWords, padded = round_up(words, W);
+    const long panels = divide_up(Dh, kPanel);
+    float *U = pool_.scratch(thread, 0, 0), *h = pool_.scratch(thread, 3, 0);
+    pack_b<P>(q_.U + first * Dh, Dh, words, Dh, U, 0, panels);
+    if (!more) std::memset(db_2 + first, 0, static_cast<size_t>(words) * 4);
+    for (long from = tokens.begin; from < tokens.end; from += kTokens) {
+      const long count = min(kTokens, tokens.end - from);
+      if (negligible(tile, from, count)) {
+        ++skipped_[static_cast<size_t>(thread)].count;
+        if (fresh) std::memset(dh + from * Dh, 0, static_cast<size_t>(count * Dh) * 4);
+        continue;
+      }
+      const float* by_token;  // δ1 with a token's words in a row, and with a word's tokens: lanes for both products
+      const float* by_word;
+      long token_stride, word_stride;
+      if constexpr (P::pair == 1) {
+        for (long t = 0; t < count; ++t) scale_row(p_of(tile, from - chunk + t), tile, from + t, words, padded, db_2 + first);
+        by_token = by_word = p_of(tile, from - chunk);
+        token_stride = word_stride = kWords;
+      } else {
+        float* one = pool_.scratch(thread, 5, 0);
+        float* two = one + kTokens * (kWords / 2 + W);
+        by_token = one, by_word = two;
+        token_stride = kWords / 2 + W, word_stride = kWords;
+        pair_rows(thread, tile, from, count, chunk, words, padded, one, two, db_2 + first);
+      }
+      over_row_blocks(0, count, [&](long t, int m) {  // dh = δ1 U
+        row_block<P, true>(m, lanes<P>(words), by_token + t * token_stride, token_stride, U, lanes<P>(words), 0, Dh, 0, panels,
+                           [&](long n0, int columns, const float* sum, int ld) {
+                             for (int i = 0; i < m; ++i)
+                               accumulate(dh + (from + t + i) * Dh + n0, sum + i * ld, columns, !fresh);
+                           });
+      });
+      pack_b<P>(q_.h + from * Dh, Dh, count, Dh, h, 0, panels);
+      for (long p = 0; p < panels; ++p)  // dU = δ1^T h
+        over_row_blocks(0, words, [&](long w, int m) {
+          row_block<P, false>(m, lanes<P>(count), by_word + w, word_stride, h, lanes<P>(count), 0, Dh, p, p + 1,
+                              [&](long n0, int columns, const float* sum, int ld) {
+                                for (int i = 0; i < m; ++i)
+                                  accumulate(dU + (first + w + i) * Dh + n0, sum + i * ld, columns, more);
+                              });
+        });
+      more = true;
+    }
+    if (!more) std::memset(dU + first * Dh, 0, static_cast<size_t>(words * Dh) * 4);  // every block was left out
+  }
+
+  static void accumulate(float* out, const float* sum, int columns, bool add) {
+    over_vectors(columns, [&](int j, int n) {
+      const V c = load_n(sum + j, n);
+      store_n(out + j, add ? load_n(out + j, n) + c : c, n);
+    });
+  }
+
+  // Whether no entry of δ1 in this tile and these tokens reaches the threshold.
+  bool negligible(long tile, long from, long count) const {
+    if (q_.skip_below <= 0) return false;
+    for (long t = from; t < from + count; ++t) {
+      const long target = q_.y[t] - tile * kWords;
+      if (!(largest_[tile * q_.N + t] < q_.skip_below) || (target >= 0 && target < kWords)) return false;
+    }
+    return true;
+  }
+
+  // One token's exp(θ - largest) becomes scale (ŷ - y) in place, rounded where the products want it; db_2 takes its part.
+  void scale_row(float* row, long tile, long n, long words, long padded, float* db_2) const {
+    const float factor = static_cast<float>(largest_[tile * q_.N + n] * q_.scale);
+    for (long j = 0; j < padded; j += W) store(row + j, load(row + j) * factor);
+    const long target = q_.y[n] - tile * kWords;
+    if (target >= 0 && target < words) row[target] -= static_cast<float>(q_.scale);
+    for (long j = 0; j < words; j += W) {
+      const int n_ = static_cast<int>(min(words - j, W));
+      const V d = load(row + j);
+      store_n(db_2 + j, load_n(db_2 + j, n_) + d, n_);
+      if constexpr (std::is_same_v<P, Rounded16>) store(row + j, to_bf16(d));
+    }
+  }
+
+  // The same for all tokens of a run, into both layouts of pairs.
+  void pair_rows([[maybe_unused]] int thread, [[maybe_unused]] long tile, [[maybe_unused]] long from,
+                 [[maybe_unused]] long count, [[maybe_unused]] long chunk, [[maybe_unused]] long words,
+                 [[maybe_unused]] long padded, [[maybe_unused]] float* by_token, [[maybe_unused]] float* by_word,
+                 [[maybe_unused]] float* db_2) const {
+    if constexpr (P::pair == 2) {
+      const long full = round_up(words, 2 * W), token_stride = kWords / 2 + W;
+      for (long t = 0; t < count; ++t) {
+        float* row = p_of(tile, from - chunk + t);
+        scale_row(row, tile, from + t, words, padded, db_2);
+        for (long j = 0; j < full; j += 2 * W)
+          store(by_token + t * token_stride + j / 2, P::along(row + j, static_cast<int>(min(words - j, 2 * W))));
+        if (t % 2 == 1 || t + 1 == count) {
+          const float* upper = t % 2 ? row : nullptr;
+          const float* lower = t % 2 ? row - kWords : row;
+          for (long j = 0; j < padded; j += W) store(by_word + t / 2 * kWords + j, P::across(lower + j, upper ? upper + j : nullptr, W));
+        }
+      }
+    }
+  }
+};
+
+}  // namespace elman::ELMAN_ISA
