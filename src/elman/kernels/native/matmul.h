@@ -52,10 +52,10 @@ static void product_by_rows(Pool& pool, const Product& q) {
 template <class P>
 static void product_by_depth(Pool& pool, const Product& q) {
   const int threads = pool.size();
-  const long panels = divide_up(q.N, kPanel), step = kDeep * P::pair;
+  const long panels = divide_up(q.N, kPanel), step = 2 * kDeep * P::pair;
   const size_t size = static_cast<size_t>(q.M * q.N);
   for (int t = 0; t < threads; ++t) {
-    pool.scratch(t, 0, static_cast<size_t>(kDeep * (q.M + 2 * W)));
+    pool.scratch(t, 0, static_cast<size_t>(2 * kDeep * q.M));
     pool.scratch(t, 1, static_cast<size_t>(packed_size<P>(step, q.N)));
     pool.scratch(t, 2, t ? size : 0);
   }
@@ -69,13 +69,9 @@ static void product_by_depth(Pool& pool, const Product& q) {
     for (long k = mine.begin * P::pair; k < end; k += step, more = true) {
       const long deep = min(end - k, step), KL = lanes<P>(deep);
       pack_b<P>(q.b + k * q.N, q.N, deep, q.N, right, 0, panels);
-      float* to = left;
-      over_row_blocks(0, q.M, [&](long from, int m) {
-        pack_columns<P>(q.a + k * q.M + from, q.M, deep, m, to);
-        to += m * KL;
-      });
+      pack_columns<P>(q.a + k * q.M, q.M, deep, q.M, left);
       for (long p = 0; p < panels; ++p) {
-        to = left;
+        const float* to = left;
         over_row_blocks(0, q.M, [&](long from, int m) {
           row_block<P, false>(m, KL, to, m, right, KL, 0, q.N, p, p + 1, [&](long n0, int columns, const float* tile, int ld) {
             for (int i = 0; i < m; ++i) {
@@ -85,7 +81,7 @@ static void product_by_depth(Pool& pool, const Product& q) {
                 store_n(out + j, more ? load_n(out + j, n) + c : c, n);
               });
             }
-          });
+          }, [&](long n0) { fetch(sum + from * q.N + n0, q.N, m); });
           to += m * KL;
         });
       }

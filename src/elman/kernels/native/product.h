@@ -80,27 +80,52 @@ static inline void pack_rows(const float* src, long ld, long M, long K, float* d
       store(dst + m * stride + k / P::pair, P::along(src + m * ld + k, static_cast<int>(min(K - k, W * P::pair))));
 }
 
-// A block of A read along its columns: dst[k][M] from src[k][m], M at most kMaxRows (written W wide: leave room).
+// [0, total) in even pieces of at most kMaxRows rows: work(from, rows).
+template <class Work>
+static inline void over_row_blocks(long begin, long end, Work&& work) {
+  const long blocks = divide_up(end - begin, kMaxRows);
+  for (long i = 0; i < blocks; ++i) {
+    const long from = begin + (end - begin) * i / blocks, to = begin + (end - begin) * (i + 1) / blocks;
+    work(from, static_cast<int>(to - from));
+  }
+}
+
+// Row blocks of A read along its columns, one after another: each dst[k][rows] from src[k][m].
 template <class P>
-static inline void pack_columns(const float* src, long ld, long K, int M, float* dst) {
-  for (long k = 0; k < K; k += P::pair, dst += M)
-    store(dst, P::across(src + k * ld, k + 1 < K ? src + (k + 1) * ld : nullptr, M));
+static inline void pack_columns(const float* src, long ld, long K, long M, float* dst) {
+  constexpr long kRun = 8;
+  const long KL = lanes<P>(K);
+  for (long k0 = 0; k0 < KL; k0 += kRun)
+    over_row_blocks(0, M, [&](long from, int m) {
+      float* to = dst + from * KL + k0 * m;
+      for (long k = k0; k < min(k0 + kRun, KL); ++k, to += m) {
+        const float *row = src + k * P::pair * ld + from, *next = k * P::pair + 1 < K ? row + ld : nullptr;
+        for (int i = 0; i < m; i += W) {
+          const int n = m - i < W ? m - i : W;
+          store_n(to + i, P::across(row + i, next ? next + i : nullptr, n), n);
+        }
+      }
+    });
 }
 
 // Panels [first, last) of B from src[k][n]; columns past N are zero.
 template <class P>
 static inline void pack_b(const float* src, long ld, long K, long N, float* dst, long first, long last) {
-  const long KL = lanes<P>(K);
-  for (long p = first; p < last; ++p) {
-    const long n0 = p * kPanel;
-    const int vectors = panel_vectors(N, p);
-    float* to = dst + n0 * KL;
-    for (long k = 0; k < K; k += P::pair)
-      for (int v = 0; v < vectors; ++v, to += W) {
-        const long n = n0 + v * W;
-        const float* from = src + k * ld + n;
-        store(to, P::across(from, k + 1 < K ? from + ld : nullptr, static_cast<int>(min(N - n, W))));
-      }
+  const long KL = lanes<P>(K), whole = min(last, N / kPanel);
+  for (long k = 0; k < KL; ++k) {
+    const float *row = src + k * P::pair * ld, *next = k * P::pair + 1 < K ? row + ld : nullptr;
+    const auto lane = [&](long n, int count) { return P::across(row + n, next ? next + n : nullptr, count); };
+    for (long p = first; p < whole; ++p) {
+      float* to = dst + p * kPanel * KL + k * kPanel;
+      store(to, lane(p * kPanel, W));
+      store(to + W, lane(p * kPanel + W, W));
+    }
+    if (whole < last) {
+      const long n0 = whole * kPanel;
+      const int vectors = panel_vectors(N, whole);
+      for (int v = 0; v < vectors; ++v)
+        store(dst + n0 * KL + (k * vectors + v) * W, lane(n0 + v * W, static_cast<int>(min(N - n0 - v * W, W))));
+    }
   }
 }
 
@@ -190,12 +215,21 @@ static constexpr Block block_of(int m, std::integer_sequence<int, rows...>) {
 
 constexpr int kTileFloats = (kMaxRows > 4 ? kMaxRows : 4) * kPanel * 2;
 
+// Asks for the rows of a result that a block will be added to, so that they are there when it is done.
+static inline void fetch(const float* out, long ld, int m) {
+  for (int i = 0; i < m; ++i)
+    for (int j = 0; j < kPanel; j += 16) __builtin_prefetch(out + i * ld + j, 1);
+}
+
 // Panels [first, last) of m rows, m at most kMaxRows: each piece of the result goes to
-// finish(column, columns, tile, ld), with the tile in the first-level cache.
+// finish(column, columns, tile, ld), with the tile in the first-level cache, after before(column).
 // `panels` is packed B over `packed_KL` lanes, of which the product takes KL from lane k0 on.
-template <class P, bool along_rows, class Finish>
+struct Nothing {
+  void operator()(long) const {}
+};
+template <class P, bool along_rows, class Finish, class Before = Nothing>
 static inline void row_block(int m, long KL, const float* a, long stride, const float* panels, long packed_KL, long k0,
-                             long N, long first, long last, Finish&& finish) {
+                             long N, long first, long last, Finish&& finish, Before&& before = {}) {
   alignas(64) float tile[kTileFloats];
   constexpr auto counts = std::make_integer_sequence<int, kMaxRows>{};
   const long whole = N / kPanel < last ? N / kPanel : last;  // panels of full width
@@ -216,19 +250,10 @@ static inline void row_block(int m, long KL, const float* a, long stride, const 
   for (; p < last; ++p) {
     const int vectors = panel_vectors(N, p);
     const float* b = panels + p * kPanel * packed_KL + k0 * vectors * W;
+    before(p * kPanel);
     if (vectors == 2) full(KL, a, stride, b, tile);
     else block_of<P, 1, along_rows>(m, counts)(KL, a, stride, b, tile);
     finish(p * kPanel, static_cast<int>(min(N - p * kPanel, kPanel)), tile, vectors * W);
-  }
-}
-
-// [0, total) in even pieces of at most kMaxRows rows.
-template <class Work>
-static inline void over_row_blocks(long begin, long end, Work&& work) {
-  const long blocks = divide_up(end - begin, kMaxRows);
-  for (long i = 0; i < blocks; ++i) {
-    const long from = begin + (end - begin) * i / blocks, to = begin + (end - begin) * (i + 1) / blocks;
-    work(from, static_cast<int>(to - from));
   }
 }
 

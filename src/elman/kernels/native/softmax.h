@@ -18,14 +18,13 @@ namespace elman::ELMAN_ISA {
 
 constexpr long kWords = 8 * kPanel < 256 ? 8 * kPanel : 256;
 constexpr size_t kBytes = size_t{96} << 20;
-constexpr long kTokens = kDeep;  // tokens of the second half that go together: h and δ1 of them stay in the cache
 
 template <class P>
 class SoftmaxCall {
  public:
   SoftmaxCall(Pool& pool, Softmax& q)
       : pool_(pool), q_(q), threads_(pool.size()), tiles_(divide_up(q.V, kWords)), gradient_(q.dU != nullptr),
-        by_words_(tiles_ >= 2 * threads_), stride_(row_stride<P>(q.Dh)) {
+        by_words_(tiles_ >= 2 * threads_), run_(q.Dh <= 256 ? 2 * kDeep : kDeep), stride_(row_stride<P>(q.Dh)) {
     const long whole = static_cast<long>(kBytes / (4 * kWords)) / tiles_;
     const long chunks = divide_up(q.N, whole < 1 ? 1 : whole);
     chunk_ = divide_up(q.N, gradient_ ? chunks : 1);
@@ -43,9 +42,9 @@ class SoftmaxCall {
       p_ = pool_.scratch(-1, 4, size(tiles_ * chunk_ * kWords));
       const long words = by_words_ ? 0 : q_.V;
       for (int t = 0; t < threads_; ++t) {
-        pool_.scratch(t, 3, size(packed_size<P>(kTokens, Dh)));  // h of a run of tokens
+        pool_.scratch(t, 3, size(packed_size<P>(run_, Dh)));  // h of a run of tokens
         pool_.scratch(t, 4, size(t ? (by_words_ ? N * Dh : words * (Dh + 1)) : 0));
-        pool_.scratch(t, 5, size(2 * kTokens * (kWords + W) / P::pair + 2 * W));  // δ1 in pairs
+        pool_.scratch(t, 5, size(run_ * (kWords + 2 * W) + 2 * W));  // δ1 of a run of tokens
       }
     }
     for (int t = 0; t < threads_; ++t) {
@@ -55,7 +54,7 @@ class SoftmaxCall {
     }
     skipped_.assign(size(threads_), 0);
     pool_.run([&](int thread) { work(thread); });
-    q_.blocks = gradient_ ? tiles_ * divide_up(N, kTokens) : 0;
+    q_.blocks = gradient_ ? tiles_ * divide_up(N, run_) : 0;
     q_.skipped = 0;
     for (const Skipped& each : skipped_) q_.skipped += each.count;
   }
@@ -66,6 +65,7 @@ class SoftmaxCall {
   const int threads_;
   const long tiles_;
   const bool gradient_, by_words_;
+  const long run_;  // tokens of the second half that go together: h and δ1 of them stay in the core's own cache
   const long stride_;
   long chunk_;
   float *rows_ = nullptr, *largest_ = nullptr, *sum_ = nullptr, *at_target_ = nullptr, *p_ = nullptr;
@@ -136,7 +136,7 @@ class SoftmaxCall {
     const long padded = round_up(words, W);
     for (long j = 0; j < padded; ++j) bias[j] = j < words ? q_.b_2[first + j] : -std::numeric_limits<float>::infinity();
     over_row_blocks(tokens.begin, tokens.end, [&](long from, int m) {
-      float* theta = gradient_ ? p_of(tile, from - chunk) : block;
+      float* theta = block;
       for (long k0 = 0; k0 < KL; k0 += 2 * kDeep) {
         const bool last = k0 + 2 * kDeep >= KL;
         row_block<P, true>(m, min(KL - k0, 2 * kDeep), rows_ + from * stride_ + k0, stride_, packed, KL, k0, words, 0,
@@ -160,7 +160,7 @@ class SoftmaxCall {
         V total{};
         for (long j = 0; j < padded; j += W) {
           const V e = exp(load(row + j) - largest);
-          if (gradient_) store(row + j, e);
+          if (gradient_) store(p_of(tile, n - chunk) + j, e);
           total += e;
         }
         largest_[tile * q_.N + n] = largest;
@@ -204,8 +204,8 @@ class SoftmaxCall {
     float *U = pool_.scratch(thread, 0, 0), *h = pool_.scratch(thread, 3, 0);
     pack_b<P>(q_.U + first * Dh, Dh, words, Dh, U, 0, panels);
     if (!more) std::memset(db_2 + first, 0, static_cast<size_t>(words) * 4);
-    for (long from = tokens.begin; from < tokens.end; from += kTokens) {
-      const long count = min(kTokens, tokens.end - from);
+    for (long from = tokens.begin; from < tokens.end; from += run_) {
+      const long count = min(run_, tokens.end - from);
       if (negligible(tile, from, count)) {
         ++skipped_[static_cast<size_t>(thread)].count;
         if (fresh) std::memset(dh + from * Dh, 0, static_cast<size_t>(count * Dh) * 4);
@@ -215,12 +215,14 @@ class SoftmaxCall {
       const float* by_word;
       long token_stride, word_stride;
       if constexpr (P::pair == 1) {
-        for (long t = 0; t < count; ++t) scale_row(p_of(tile, from - chunk + t), tile, from + t, words, padded, db_2 + first);
-        by_token = by_word = p_of(tile, from - chunk);
-        token_stride = word_stride = kWords;
+        float* delta1 = pool_.scratch(thread, 5, 0);
+        token_stride = word_stride = kWords + W;
+        for (long t = 0; t < count; ++t)
+          scale_row(p_of(tile, from - chunk + t), delta1 + t * token_stride, tile, from + t, words, padded, db_2 + first);
+        by_token = by_word = delta1;
       } else {
         float* one = pool_.scratch(thread, 5, 0);
-        float* two = one + kTokens * (kWords / 2 + W);
+        float* two = one + run_ * (kWords / 2 + W);
         by_token = one, by_word = two;
         token_stride = kWords / 2 + W, word_stride = kWords;
         pair_rows(thread, tile, from, count, chunk, words, padded, one, two, db_2 + first);
@@ -230,7 +232,8 @@ class SoftmaxCall {
                            [&](long n0, int columns, const float* sum, int ld) {
                              for (int i = 0; i < m; ++i)
                                accumulate(dh + (from + t + i) * Dh + n0, sum + i * ld, columns, !fresh);
-                           });
+                           },
+                           [&](long n0) { fetch(dh + (from + t) * Dh + n0, Dh, m); });
       });
       pack_b<P>(q_.h + from * Dh, Dh, count, Dh, h, 0, panels);
       for (long p = 0; p < panels; ++p)  // dU = δ1^T h
@@ -239,7 +242,8 @@ class SoftmaxCall {
                               [&](long n0, int columns, const float* sum, int ld) {
                                 for (int i = 0; i < m; ++i)
                                   accumulate(dU + (first + w + i) * Dh + n0, sum + i * ld, columns, more);
-                              });
+                              },
+                              [&](long n0) { fetch(dU + (first + w) * Dh + n0, Dh, m); });
         });
       more = true;
     }
@@ -264,9 +268,9 @@ class SoftmaxCall {
   }
 
   // One token's exp(θ - largest) becomes scale (ŷ - y) in place, rounded where the products want it; db_2 takes its part.
-  void scale_row(float* row, long tile, long n, long words, long padded, float* db_2) const {
+  void scale_row(const float* p, float* row, long tile, long n, long words, long padded, float* db_2) const {
     const float factor = static_cast<float>(largest_[tile * q_.N + n] * q_.scale);
-    for (long j = 0; j < padded; j += W) store(row + j, load(row + j) * factor);
+    for (long j = 0; j < padded; j += W) store(row + j, load(p + j) * factor);
     const long target = q_.y[n] - tile * kWords;
     if (target >= 0 && target < words) row[target] -= static_cast<float>(q_.scale);
     for (long j = 0; j < words; j += W) {
@@ -286,7 +290,7 @@ class SoftmaxCall {
       const long full = round_up(words, 2 * W), token_stride = kWords / 2 + W;
       for (long t = 0; t < count; ++t) {
         float* row = p_of(tile, from - chunk + t);
-        scale_row(row, tile, from + t, words, padded, db_2);
+        scale_row(row, row, tile, from + t, words, padded, db_2);
         for (long j = 0; j < full; j += 2 * W)
           store(by_token + t * token_stride + j / 2, P::along(row + j, static_cast<int>(min(words - j, 2 * W))));
         if (t % 2 == 1 || t + 1 == count) {

@@ -34,7 +34,15 @@ typedef float VLoose __attribute__((vector_size(W * 4), aligned(4), may_alias));
 
 static inline V load(const float* p) { return *reinterpret_cast<const VLoose*>(p); }
 static inline void store(float* p, V v) { *reinterpret_cast<VLoose*>(p) = v; }
-static inline V all(float x) { return V{} + x; }
+static inline V all(float x) {
+#if defined(__AVX512F__)
+  return (V)_mm512_set1_ps(x);
+#elif defined(__AVX2__)
+  return (V)_mm256_set1_ps(x);
+#else
+  return V{x, x, x, x};
+#endif
+}
 static inline V select(VI mask, V yes, V no) { return mask ? yes : no; }
 static inline V max(V a, V b) { return a > b ? a : b; }
 
