@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import elman
 from elman.config import ACTIVATIONS
+from elman.kernels import backend
 from elman.model import reference
 from elman.model.network import DropoutMasks, losses
 from elman.model.parameters import Rows
@@ -214,10 +215,13 @@ def test_huge_logits_neither_overflow_nor_lose_the_gradient() -> None:
 
 
 def test_rows_are_summed_before_a_norm() -> None:
-    rows = Rows.summed(np.array([3, 1, 3]), np.array([[1.0], [2.0], [4.0]]), 5)
-    assert rows.index.tolist() == [1, 3]
-    assert rows.values.tolist() == [[2.0], [5.0]]
-    assert rows.dense().ravel().tolist() == [0, 2, 0, 5, 0]
+    values, tokens = np.array([[1.0], [2.0], [4.0]]), np.array([3, 1, 3])
+    for dtype in ("float32", "float64"):
+        index, sums = backend().sum_rows(values.astype(dtype), tokens, 5)
+        rows = Rows(index, sums, (5, 1))
+        assert rows.index.tolist() == [1, 3]
+        assert rows.values.tolist() == [[2.0], [5.0]]
+        assert rows.dense().ravel().tolist() == [0, 2, 0, 5, 0]
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,15 @@ from elman.errors import ConfigError
 
 Level = Literal["byte", "char", "word", "bpe"]
 Activation = Literal["sigmoid", "tanh", "relu"]
-Precision = Literal["float32", "float64"]
+Precision = Literal["float32", "float64", "bf16"]
 OptimizerName = Literal["adam", "sgd"]
 ScheduleName = Literal["cosine", "linear", "constant", "mikolov"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+DTYPES: tuple[str, ...] = ("float32", "float64")
+"""What weights may be; with precision bf16 they are float32."""
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 
@@ -128,6 +130,8 @@ class TrainingConfig(_Config):
     validate_every  steps between validations within an epoch; 0: only after each epoch
     save_every      steps between checkpoints; they come after each epoch too
     record_every    steps that make one line of metrics.jsonl
+    precision       of weights and products; bf16: bfloat16 products, float32 sums, weights and updates
+    skip_below      blocks of the softmax gradient with no entry ŷ - y this large are left out; 0: none is
     """
 
     B: int = 40
@@ -147,6 +151,12 @@ class TrainingConfig(_Config):
     record_every: int = 10
     seed: int = 0
     precision: Precision = "float32"
+    skip_below: float = 0.0
+
+    @property
+    def dtype(self) -> str:
+        """What the weights are."""
+        return "float64" if self.precision == "float64" else "float32"
 
     def __post_init__(self) -> None:
         _require(self.B >= 1, "batch-size", self.B, "at least 1")
@@ -165,6 +175,7 @@ class TrainingConfig(_Config):
         _require(self.validate_every >= 0, "validate-every", self.validate_every, "at least 0")
         _require(self.save_every >= 1, "save-every", self.save_every, "at least 1")
         _require(self.record_every >= 1, "record-every", self.record_every, "at least 1")
+        _require(0 <= self.skip_below < 1, "skip-below", self.skip_below, "from 0 (leave nothing out) to under 1")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
 
 

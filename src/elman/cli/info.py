@@ -31,8 +31,7 @@ def info(run: Path | None, as_json: bool) -> None:
 def _installation() -> dict[str, Any]:
     import numpy as np
 
-    from elman.kernels import backend
-    from elman.kernels.numpy_backend import threads
+    from elman.kernels import backend, native_built, threads
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
@@ -40,7 +39,7 @@ def _installation() -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": f"{blas.get('name')} {blas.get('version')}",
-        "backend": backend().name,
+        "backend": backend().name + ("" if native_built() else "; the native kernels were not built: no C++ compiler"),
         "threads": threads(),
     }
 

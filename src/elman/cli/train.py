@@ -38,6 +38,7 @@ TRAINING_OPTIONS = {
     "lr_floor": "lr_floor", "warmup": "warmup", "clip": "clip", "dropout": "dropout", "epochs": "epochs",
     "max_time": "max_time", "patience": "patience", "validate_every": "validate_every", "save_every": "save_every",
     "record_every": "record_every", "seed": "seed", "precision": "precision",
+    "skip_below": "skip_below",
 }  # fmt: skip
 """Options by their field; one that was not given is left to the defaults."""
 RESUME_OPTIONS = ("epochs", "max_time", "patience")
@@ -106,7 +107,17 @@ def _by_level(field: str) -> str:
     "--record-every", type=int, metavar="STEPS", help="Steps in a line of metrics.jsonl." + _default("record_every")
 )
 @click.option("--seed", type=int, help="The same seed, threads and machine give the same bytes." + _default("seed"))
-@click.option("--precision", type=click.Choice(PRECISIONS), help="Of the weights and products." + _default("precision"))
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="Of the weights and products; bf16: products alone." + _default("precision"),
+)
+@click.option(
+    "--skip-below",
+    type=float,
+    metavar="X",
+    help="Leave out blocks of the softmax gradient whose every entry is under X.  [default: none]",
+)
 @as_json
 @threads
 def train(

@@ -6,12 +6,20 @@ A backend is an array namespace (`xp`) and these functions. The rest of Elman as
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import os
+from functools import cache
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.kernels.numpy_backend import NumpyBackend
+from elman.errors import ConfigError
+from elman.kernels.numpy_backend import NumpyBackend, threads
+
+__all__ = ["Backend", "backend", "native_built", "threads"]
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -48,8 +56,26 @@ class Backend(Protocol):
         """J [N] alone, in nats, in float64; the forward half of `softmax_cross_entropy`."""
         ...
 
-    def sgd(self, w: Floats, g: Floats, rate: float) -> None:
-        """w ← w - rate g, in place."""
+    def product(
+        self, a: Floats, b: Floats, a_transposed: bool = False, b_transposed: bool = False, bias: Floats | None = None
+    ) -> Floats:
+        """a b [M,N], either one read transposed where asked, plus the bias [N] on every row."""
+        ...
+
+    def sum_of_squares(self, x: Floats) -> float:
+        """Σ x² over all of x."""
+        ...
+
+    def sum_columns(self, x: Floats) -> Floats:
+        """Σ over the rows of x [N,n]: [n]."""
+        ...
+
+    def sum_rows(self, values: Floats, tokens: Integers, V: int) -> tuple[Integers, Floats]:
+        """The tokens that occur, rising, and the sum of each one's rows of values [N,d]."""
+        ...
+
+    def sgd(self, w: Floats, g: Floats, rate: float, rows: Integers | None = None) -> None:
+        """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice."""
         ...
 
     def adam(
@@ -62,14 +88,60 @@ class Backend(Protocol):
         beta: tuple[float, float],
         eps: float,
         scale: float,
+        rows: Integers | None = None,
     ) -> None:
         """Adam's step in place on the gradient scale·g, with moments m and v; ε as in the corrected-rate form."""
+        ...
+
+    def sampler(self, inputs: Floats, W_h: Floats, U: Floats, b_2: Floats, activation: str) -> Any:
+        """What draws tokens natively (native_backend.Sampler), or None where this backend has nothing of the kind."""
         ...
 
 
 _NUMPY = NumpyBackend()
 
 
-def backend() -> Backend:
-    """The backend in use."""
+@cache
+def _native_module() -> ModuleType | None:
+    """The native backend's module, set up as the environment says; None where it was not built or not wanted."""
+    wanted = os.environ.get("ELMAN_BACKEND", "")
+    if wanted not in ("", "native", "numpy"):
+        raise ConfigError(f"ELMAN_BACKEND is {wanted!r}; choose native or numpy, or leave it unset")
+    if wanted == "numpy":
+        return None
+    try:
+        module = importlib.import_module("elman.kernels.native_backend")
+    except ImportError as error:
+        if wanted == "native":
+            raise ConfigError(
+                f"ELMAN_BACKEND is native, but the native kernels are not to be had ({error}): "
+                "install Elman where there is a C++ compiler, or leave ELMAN_BACKEND unset"
+            ) from error
+        return None
+    module.use_threads(threads())
+    if name := os.environ.get("ELMAN_ISA"):
+        module.use_instruction_set(name)
+    return module
+
+
+def native_built() -> bool:
+    """Whether this installation has the native kernels, wanted or not."""
+    return importlib.util.find_spec("elman.kernels._native") is not None
+
+
+@cache
+def backend(precision: str = "float32", skip_below: float = 0.0) -> Backend:
+    """The backend in use: the native one where it was built, else NumPy's.
+
+    precision: bf16 asks for bfloat16 products; skip_below: see NativeBackend. Raises ConfigError where only the
+    native backend could do what is asked, and there is none. ELMAN_BACKEND (native, numpy), ELMAN_ISA and
+    ELMAN_THREADS in the environment choose among what there is; they are read once.
+    """
+    native = _native_module()
+    if native is not None:
+        made: Backend = native.NativeBackend(precision == "bf16", skip_below)
+        return made
+    for asked, what in ((precision == "bf16", "precision bf16"), (skip_below > 0, "skip-below")):
+        if asked:
+            raise ConfigError(f"{what} needs the native kernels, which are not in use; `elman info` says why")
     return _NUMPY

@@ -137,8 +137,39 @@ class NumpyBackend:
             self._over_rows(block, theta)
         return J
 
-    def sgd(self, w: Floats, g: Floats, rate: float) -> None:
-        """w ← w - rate g, in place; w and g of one shape."""
+    def product(
+        self, a: Floats, b: Floats, a_transposed: bool = False, b_transposed: bool = False, bias: Floats | None = None
+    ) -> Floats:
+        """a b [M,N], either one read transposed where asked, plus the bias [N] on every row."""
+        out: Floats = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
+        if bias is not None:
+            out += bias
+        return out
+
+    def sum_of_squares(self, x: Floats) -> float:
+        """Σ x² over all of x."""
+        flat = x.reshape(-1)
+        return float(np.dot(flat, flat))
+
+    def sum_columns(self, x: Floats) -> Floats:
+        """Σ over the rows of x [N,n]: [n]."""
+        total: Floats = x.sum(axis=0)
+        return total
+
+    def sum_rows(self, values: Floats, tokens: Integers, V: int) -> tuple[Integers, Floats]:
+        """The tokens that occur, rising, and the sum of each one's rows of values [N,d]."""
+        order = np.argsort(tokens, kind="stable")
+        index, first = np.unique(tokens[order], return_index=True)
+        return index, np.add.reduceat(values[order], first, axis=0)
+
+    def sampler(self, inputs: Floats, W_h: Floats, U: Floats, b_2: Floats, activation: str) -> None:
+        """None: nothing of its own, tokens are drawn one by one by the caller."""
+
+    def sgd(self, w: Floats, g: Floats, rate: float, rows: Integers | None = None) -> None:
+        """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice."""
+        if rows is not None:
+            w[rows] -= g * w.dtype.type(rate)
+            return
         flat, gradient = w.reshape(-1, 1), g.reshape(-1, 1)
 
         def block(piece: slice) -> None:
@@ -156,11 +187,17 @@ class NumpyBackend:
         beta: tuple[float, float],
         eps: float,
         scale: float,
+        rows: Integers | None = None,
     ) -> None:
-        """Adam's step in place on the gradient scale·g, called g here.
+        """Adam's step in place on the gradient scale·g, called g here; of w, m and v the rows alone, where given.
 
         m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε)
         """
+        if rows is not None:
+            parts = [array[rows] for array in (w, m, v)]
+            self.adam(parts[0], g, parts[1], parts[2], rate, beta, eps, scale)
+            w[rows], m[rows], v[rows] = parts
+            return
         columns = [array.reshape(-1, 1) for array in (w, g, m, v)]
         number = w.dtype.type
 
@@ -222,8 +259,9 @@ def _to_delta1(theta: Floats, b_2: Floats, y: Integers, scale: float) -> Floats:
 
 
 def threads() -> int:
-    """How many threads the elementwise passes use: what the BLAS was told, else the processors this process may use."""
-    told = os.environ.get("OPENBLAS_NUM_THREADS", "")
-    if told.isdigit() and int(told) > 0:
-        return int(told)
+    """How many threads to use: what ELMAN_THREADS or the BLAS was told, else the processors this process may use."""
+    for name in ("ELMAN_THREADS", "OPENBLAS_NUM_THREADS"):
+        told = os.environ.get(name, "")
+        if told.isdigit() and int(told) > 0:
+            return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

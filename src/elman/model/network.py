@@ -49,11 +49,10 @@ def hidden_states(
 ) -> Forward:
     """e, h and what the output layer sees of h, for x [T,B]."""
     kernels = kernels or backend()
-    e = p.E[x]  # e = E x                                                   [T,B,d]
+    e = p.E.take(x, axis=0)  # e = E x                                      [T,B,d]
     if masks:
         e *= masks.on_e
-    u = e.reshape(-1, p.d) @ p.W_e.T  # W_e e: one product over T·B rows    [T·B,Dh]
-    u += p.b_1
+    u = kernels.product(e.reshape(-1, p.d), p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1     [T·B,Dh]
     h = kernels.recurrence(u.reshape(*x.shape, p.Dh), p.W_h, h_0, p.activation)  # h = σ(W_h h^(t-1) + u)
     h_out = h[1:] * masks.on_h if masks else h[1:]
     return Forward(e, h, h_out)

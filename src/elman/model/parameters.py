@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.config import ACTIVATIONS, PRECISIONS, ModelConfig
+from elman.config import ACTIVATIONS, DTYPES, ModelConfig
 from elman.errors import ConfigError, ShapeError
+from elman.kernels import Backend, backend
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -65,8 +66,8 @@ class Parameters:
         W_e begin at twice their size: still safe from explosion (σ_max < 4), and less quick to vanish.
         """
         ModelConfig(V=V, d=d, Dh=Dh, activation=activation, tie=tie)  # type: ignore[arg-type]  # checks them all
-        if dtype not in PRECISIONS:
-            raise ConfigError(f"dtype is {dtype!r}; choose one of {', '.join(PRECISIONS)}")
+        if dtype not in DTYPES:
+            raise ConfigError(f"dtype is {dtype!r}; choose one of {', '.join(DTYPES)}")
         generator = np.random.default_rng(seed)
         gain = 2.0 if activation == "sigmoid" else 1.0
 
@@ -146,13 +147,6 @@ class Rows:
     values: Floats
     shape: tuple[int, int]
 
-    @classmethod
-    def summed(cls, tokens: Integers, values: Floats, V: int) -> Rows:
-        """Rows from one gradient a token, [N,d]: those of the same token are added up first."""
-        order = np.argsort(tokens, kind="stable")
-        index, first = np.unique(tokens[order], return_index=True)
-        return cls(index, np.add.reduceat(values[order], first, axis=0), (V, values.shape[1]))
-
     def dense(self) -> Floats:
         """The whole [V,d] array."""
         whole = np.zeros(self.shape, self.values.dtype)
@@ -182,13 +176,11 @@ class Gradients:
             if value is not None:
                 yield name, value
 
-    def norm(self) -> float:
+    def norm(self, kernels: Backend | None = None) -> float:
         """The Euclidean norm over all of them together; not finite where any entry is not."""
-        total = 0.0
-        for _, value in self.distinct():
-            flat = (value.values if isinstance(value, Rows) else value).reshape(-1)
-            total += float(np.dot(flat, flat))
-        return float(np.sqrt(total))
+        kernels = kernels or backend()
+        arrays = (value.values if isinstance(value, Rows) else value for _, value in self.distinct())
+        return float(np.sqrt(sum(map(kernels.sum_of_squares, arrays))))
 
 
 def shapes(V: int, d: int, Dh: int) -> dict[str, tuple[int, ...]]:

@@ -47,7 +47,7 @@ class SGD(Optimizer):
         for name, gradient in gradients.distinct():
             w = getattr(p, name)
             if isinstance(gradient, Rows):
-                w[gradient.index] -= gradient.values * w.dtype.type(rate * scale)
+                self.kernels.sgd(w, gradient.values, rate * scale, gradient.index)
             else:
                 self.kernels.sgd(w, gradient, rate * scale)
 
@@ -69,9 +69,7 @@ class Adam(Optimizer):
         for name, gradient in gradients.distinct():
             w, m, v = getattr(p, name), self.m[name], self.v[name]
             if isinstance(gradient, Rows):
-                w_, m_, v_ = (array[gradient.index] for array in (w, m, v))
-                self.kernels.adam(w_, gradient.values, m_, v_, rate, BETA, eps, scale)
-                w[gradient.index], m[gradient.index], v[gradient.index] = w_, m_, v_
+                self.kernels.adam(w, gradient.values, m, v, rate, BETA, eps, scale, gradient.index)
             else:
                 self.kernels.adam(w, gradient, m, v, rate, BETA, eps, scale)
 
@@ -87,6 +85,6 @@ class Adam(Optimizer):
         self.count = int(arrays["adam.count"][0])
 
 
-def make_optimizer(config: TrainingConfig, p: Parameters) -> Optimizer:
+def make_optimizer(config: TrainingConfig, p: Parameters, kernels: Backend | None = None) -> Optimizer:
     """The optimizer that the configuration names."""
-    return Adam(p) if config.optimizer == "adam" else SGD()
+    return Adam(p, kernels) if config.optimizer == "adam" else SGD(kernels)

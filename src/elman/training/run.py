@@ -89,7 +89,7 @@ def start(
         write_tokens(folder.valid_tokens, watch("validation", *sources.validation_pieces()), tokenizer)
     p = Parameters.initialise(
         tokenizer.V, config.model.d, config.model.Dh, activation=config.model.activation, tie=config.model.tie,
-        seed=np.random.default_rng([settings.seed, 1]), dtype=settings.precision,
+        seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
     )  # fmt: skip
     trainer = _trainer(folder, config, p)
     trainer.save_first()

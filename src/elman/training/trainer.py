@@ -24,6 +24,7 @@ from elman.checkpoint import RunFolder, load_model, load_state, save_model, save
 from elman.config import RunConfig
 from elman.errors import CheckpointError, DivergedError
 from elman.inference.evaluate import mean_loss
+from elman.kernels import backend
 from elman.model.bptt import loss_and_gradients
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
@@ -53,7 +54,8 @@ class Trainer:
         self.run_folder, self.config, self.p, self.valid = run, config, p, valid
         self.settings = config.training
         self.streams = Streams(train, self.settings.B, self.settings.T)
-        self.optimizer = make_optimizer(self.settings, p)
+        self.kernels = backend(self.settings.precision, self.settings.skip_below)
+        self.optimizer = make_optimizer(self.settings, p, self.kernels)
         self.generator = np.random.Generator(np.random.PCG64(self.settings.seed))
         self.mikolov = MikolovRule()
         self.progress = Progress()
@@ -120,8 +122,8 @@ class Trainer:
         if settings.dropout:
             masks = DropoutMasks.draw(self.p, len(x), settings.B, settings.dropout, self.generator)
         with np.errstate(all="ignore"):  # what overflows is seen in the norm
-            J, gradients, h = loss_and_gradients(self.p, x, y, self.h, masks=masks)
-            norm = gradients.norm()
+            J, gradients, h = loss_and_gradients(self.p, x, y, self.h, masks=masks, kernels=self.kernels)
+            norm = gradients.norm(self.kernels)
         rate = learning_rate(settings, now.step, self.share_done) * now.factor * self.mikolov.factor
         now.step += 1
         now.window += 1

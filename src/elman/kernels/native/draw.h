@@ -59,7 +59,7 @@ static inline long choose(const float* theta, const Decoder& model, const Draw& 
   return candidates.back().token;
 }
 
-// h -> θ -> token -> h, n times; the last token drawn is not read.
+// token -> h -> θ -> token, n times.
 static void draw(Pool& pool, const Decoder& model, const Draw& q) {
   const long Dh = model.Dh, V_ = model.V;
   const long hidden = divide_up(Dh, kPanel), words = divide_up(V_, kPanel);
@@ -71,18 +71,9 @@ static void draw(Pool& pool, const Decoder& model, const Draw& q) {
   const auto work = [&](int thread, int threads, auto barrier) {
     const Range units = share(hidden, thread, threads), outputs = share(words, thread, threads);
     float *h = q.h, *next = both;
-    for (long k = 0; k < q.n; ++k) {
-      row_block<Float32, true>(1, Dh, h, Dh, model.U, Dh, 0, V_, outputs.begin, outputs.end,
-                               [&](long n0, int columns, const float* sum, int) {
-                                 over_vectors(columns, [&](int j, int n) {
-                                   store_n(theta + n0 + j, load_n(sum + j, n) + load_n(model.b_2 + n0 + j, n), n);
-                                 });
-                               });
-      barrier();
-      if (thread == 0) q.tokens[k] = choose(theta, model, q, q.uniform[k], candidates);
-      if (k + 1 == q.n) break;
-      barrier();
-      const float* u = model.inputs + q.tokens[k] * Dh;
+    int64_t token = q.token;
+    for (long k = 0; k < q.n; ++k, token = q.tokens[k - 1]) {
+      const float* u = model.inputs + token * Dh;
       row_block<Float32, true>(1, Dh, h, Dh, model.W_h, Dh, 0, Dh, units.begin, units.end,
                                [&](long n0, int columns, const float* sum, int) {
                                  over_vectors(columns, [&](int j, int n) {
@@ -93,8 +84,16 @@ static void draw(Pool& pool, const Decoder& model, const Draw& q) {
       barrier();
       h = next;
       next = both + (h == both ? round_up(Dh, kPanel) : 0);
+      row_block<Float32, true>(1, Dh, h, Dh, model.U, Dh, 0, V_, outputs.begin, outputs.end,
+                               [&](long n0, int columns, const float* sum, int) {
+                                 over_vectors(columns, [&](int j, int n) {
+                                   store_n(theta + n0 + j, load_n(sum + j, n) + load_n(model.b_2 + n0 + j, n), n);
+                                 });
+                               });
+      barrier();
+      if (thread == 0) q.tokens[k] = choose(theta, model, q, q.uniform[k], candidates);
+      barrier();
     }
-    barrier();
     if (thread == 0 && h != q.h) std::memcpy(q.h, h, static_cast<size_t>(Dh) * 4);
   };
   if (alone) work(0, 1, [] {});

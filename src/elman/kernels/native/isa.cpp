@@ -50,7 +50,7 @@ const Table table = {
 #else
     false,
 #endif
-    product, recurrence, recurrence_gradient, softmax, sum_of_squares, step, sum_rows, packed, pack, draw, map,
+    product, recurrence, recurrence_gradient, softmax, sum_of_squares, step, sum_rows, sum_columns, packed, pack, draw, map,
 };
 
 }  // namespace elman::ELMAN_ISA

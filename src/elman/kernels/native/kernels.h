@@ -62,7 +62,8 @@ struct Decoder {  // what generation reads each token
 };
 
 struct Draw {
-  float* h;               // [Dh], the state before; after it, the state that has read all but the last token drawn
+  float* h;               // [Dh]: has read all before `token`; afterwards, all but the last token drawn
+  int64_t token;          // the one to be read first
   const double* uniform;  // [n] in [0,1)
   int64_t* tokens;        // [n]
   long n;
@@ -81,6 +82,7 @@ struct Table {
   double (*sum_of_squares)(Pool&, const float*, long);
   void (*step)(Pool&, const Step&);
   void (*sum_rows)(Pool&, const float* values, const int64_t* order, const int64_t* start, long rows, long width, float* out);
+  void (*sum_columns)(Pool&, const float* x, long rows, long width, float* out);
   long (*packed_size)(long K, long N);
   void (*pack_transposed)(const float* W, long K, long N, float* out);
   void (*draw)(Pool&, const Decoder&, const Draw&);

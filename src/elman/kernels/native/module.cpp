@@ -145,6 +145,34 @@ void sum_rows(Read<2> values, Ids order, Ids start, Floats<2> out) {
   current().sum_rows(*pool, values.data(), order.data(), start.data(), rows, width, out.data());
 }
 
+void sum_columns(Read<2> x, Floats<1> out) {
+  require(length(x, 1) == length(out, 0), "sum_columns");
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  current().sum_columns(*pool, x.data(), length(x, 0), length(x, 1), out.data());
+}
+
+// The ids that occur, rising, in index; positions of the k-th in order[start[k] .. start[k+1]), rising. Their count.
+using Written = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+long group(Ids ids, long V, Written order, Written start, Written index) {
+  const long N = length(ids, 0);
+  require(length(order, 0) == N && length(start, 0) == N + 1 && length(index, 0) == N && V >= 1, "group");
+  require_ids(ids, V);
+  std::vector<int64_t> next(static_cast<size_t>(V) + 1);
+  for (long i = 0; i < N; ++i) ++next[static_cast<size_t>(ids.data()[i]) + 1];
+  long found = 0;
+  for (size_t id = 0; id < static_cast<size_t>(V); ++id) {
+    if (next[id + 1]) {
+      index.data()[found] = static_cast<int64_t>(id);
+      start.data()[found++] = next[id];
+    }
+    next[id + 1] += next[id];
+  }
+  start.data()[found] = N;
+  for (long i = 0; i < N; ++i) order.data()[next[static_cast<size_t>(ids.data()[i])]++] = i;
+  return found;
+}
+
 // Holds what generation reads, packed for the instruction set in use when it was made.
 class Generator {
  public:
@@ -162,11 +190,12 @@ class Generator {
     table_.pack_transposed(U.data(), Dh_, V_, U_.data());
   }
 
-  void draw(Floats<1> h, nb::ndarray<const double, nb::ndim<1>, nb::c_contig> uniform,
+  void draw(Floats<1> h, int64_t token, nb::ndarray<const double, nb::ndim<1>, nb::c_contig> uniform,
             nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig> tokens, double temperature, long top_k, double top_p, long banned) {
+    require(token >= 0 && token < V_, "draw: the token is out of range");
     require(length(h, 0) == Dh_ && length(uniform, 0) == length(tokens, 0), "draw: shapes");
     const Decoder model{inputs_.data(), W_h_.data(), U_.data(), b_2_.data(), V_, Dh_, activation_};
-    const Draw call{h.data(), uniform.data(), tokens.data(), length(tokens, 0), temperature, top_p, top_k, banned};
+    const Draw call{h.data(), token, uniform.data(), tokens.data(), length(tokens, 0), temperature, top_p, top_k, banned};
     nb::gil_scoped_release release;
     const PoolLease pool;
     table_.draw(*pool, model, call);
@@ -209,6 +238,8 @@ NB_MODULE(_native, m) {
   m.def("step", &step, "w"_a, "g"_a, "m"_a.none(), "v"_a.none(), "rows"_a.none(), "rate"_a, "scale"_a, "beta_1"_a,
         "beta_2"_a, "eps"_a);
   m.def("sum_rows", &sum_rows);
+  m.def("sum_columns", &sum_columns);
+  m.def("group", &group);
   m.def("map", &map);
   nb::class_<Generator>(m, "Generator")
       .def(nb::init<Read<2>, Read<2>, Read<2>, Read<1>, int>())

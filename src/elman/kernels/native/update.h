@@ -85,4 +85,21 @@ static void sum_rows(Pool& pool, const float* values, const int64_t* order, cons
   });
 }
 
+// out[j] = Σ over the rows of x[row][j]; each column belongs to one thread.
+static void sum_columns(Pool& pool, const float* x, long rows, long width, float* out) {
+  pool.run([&](int thread) {
+    const Range mine = share(divide_up(width, W), thread, pool.size());
+    const long begin = mine.begin * W, end = min(mine.end * W, width);
+    for (long j = begin; j < end; ++j) out[j] = 0;
+    constexpr long kRun = 8;  // rows at a time: fewer passes over `out`
+    for (long r = 0; r < rows; r += kRun)
+      for (long j = begin; j < end; j += W) {
+        const int n = static_cast<int>(min(end - j, W));
+        V sum{};
+        for (long i = r; i < min(r + kRun, rows); ++i) sum += load_n(x + i * width + j, n);
+        store_n(out + j, load_n(out + j, n) + sum, n);
+      }
+  });
+}
+
 }  // namespace elman::ELMAN_ISA

@@ -1,0 +1,279 @@
+"""The native backend: kernels in C++, for float32 and bfloat16 products, on a pool of threads of their own.
+
+What is not float32 goes to the NumPy backend. An output that nobody holds any more is written again rather than
+allocated: fresh pages would cost a large gradient about a tenth of its time.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import ConfigError, ShapeError
+from elman.kernels import _native
+from elman.kernels.numpy_backend import NumpyBackend
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+ACTIVATIONS = {"sigmoid": 0, "tanh": 1, "relu": 2}
+KEPT_BYTES = 2**20
+"""Outputs from this size on are kept for the next call."""
+_UNHELD = 3
+"""References to an array that nobody outside holds: the list's, the loop's, and the call's own."""
+
+
+def instruction_sets() -> list[str]:
+    """Those that this processor has, the best first."""
+    return list(_native.available())
+
+
+def use_instruction_set(name: str) -> None:
+    """Takes this one from now on. Raises ConfigError where the processor does not have it."""
+    if not _native.choose(name):
+        raise ConfigError(
+            f"instruction set {name!r} is not to be had here; choose one of {', '.join(instruction_sets())}"
+        )
+
+
+def use_threads(count: int) -> None:
+    """Takes so many threads from now on."""
+    if not 1 <= count <= 1024:
+        raise ConfigError(f"threads is {count}; it must be from 1 to 1024")
+    _native.set_threads(count)
+
+
+class NativeBackend:
+    """The hot operations in C++, on float32 arrays.
+
+    bf16: operands of products are rounded to bfloat16 (sums, softmax, weights and updates stay float32).
+    skip_below: blocks of the softmax gradient whose every entry ŷ is below it are left out; 0: none is.
+    """
+
+    xp = np
+
+    def __init__(self, bf16: bool = False, skip_below: float = 0.0) -> None:
+        self.bf16, self.skip_below = bf16, skip_below
+        self.skipped = self.blocks = 0  # of the softmax gradient, since the start
+        self._numpy = NumpyBackend()
+        self._outputs: dict[tuple[int, ...], list[Floats]] = {}
+
+    @property
+    def name(self) -> str:
+        """What `elman info` shows."""
+        return f"native ({_native.current()})"
+
+    @property
+    def threads(self) -> int:
+        """How many the kernels run on."""
+        return int(_native.get_threads())
+
+    def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str) -> Floats:
+        """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t]). Raises ShapeError."""
+        if u.dtype != np.float32:
+            return self._numpy.recurrence(u, W_h, h_0, activation)
+        T, B, Dh = _axes("u", u, "[T,B,Dh]")
+        h = self._output(T + 1, B, Dh)
+        weights, begin = _float32("W_h", W_h, (Dh, Dh)), _float32("h_0", h_0, (B, Dh))
+        _native.recurrence(_float32("u", u, u.shape), weights, begin, h, _activation(activation), self.bf16)
+        return h
+
+    def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str) -> Floats:
+        """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]). Raises ShapeError."""
+        if dh.dtype != np.float32:
+            return self._numpy.recurrence_gradient(dh, h, W_h, activation)
+        T, B, Dh = _axes("dh", dh, "[T,B,Dh]")
+        dz = self._output(T, B, Dh)
+        states, weights = _float32("h", h, (T + 1, B, Dh)), _float32("W_h", W_h, (Dh, Dh))
+        _native.recurrence_gradient(
+            _float32("dh", dh, dh.shape), states, weights, dz, _activation(activation), self.bf16
+        )
+        return dz
+
+    def softmax_cross_entropy(
+        self, h: Floats, U: Floats, b_2: Floats, y: Integers, scale: float
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """J [N] (float64) and scale times dh [N,Dh], dU [V,Dh], db_2 [V]. Raises ShapeError, for wrong ids too."""
+        if h.dtype != np.float32:
+            return self._numpy.softmax_cross_entropy(h, U, b_2, y, scale)
+        h, U, b_2, y = _softmax_operands(h, U, b_2, y)
+        J = np.empty(len(h), np.float64)
+        dh, dU, db_2 = self._output(*h.shape), self._output(*U.shape), np.empty_like(b_2)
+        skipped, blocks = _native.softmax(h, U, b_2, y, J, dh, dU, db_2, scale, self.skip_below, self.bf16)
+        self.skipped += skipped
+        self.blocks += blocks
+        return J, dh, dU, db_2
+
+    def cross_entropy(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> Floats:
+        """J [N] alone, float64. Raises ShapeError, for ids out of range too."""
+        if h.dtype != np.float32:
+            return self._numpy.cross_entropy(h, U, b_2, y)
+        h, U, b_2, y = _softmax_operands(h, U, b_2, y)
+        J = np.empty(len(h), np.float64)
+        _native.softmax(h, U, b_2, y, J, None, None, None, 1.0, 0.0, self.bf16)
+        return J
+
+    def product(
+        self, a: Floats, b: Floats, a_transposed: bool = False, b_transposed: bool = False, bias: Floats | None = None
+    ) -> Floats:
+        """a b [M,N], either one read transposed where asked, plus the bias [N] on every row. Raises ShapeError."""
+        if a.dtype != np.float32:
+            return self._numpy.product(a, b, a_transposed, b_transposed, bias)
+        K, M = _axes("a", a, "a matrix") if a_transposed else _axes("a", a, "a matrix")[::-1]
+        N = b.shape[0 if b_transposed else -1]
+        out = self._output(M, N)
+        right = _float32("b", b, (N, K) if b_transposed else (K, N))
+        added = None if bias is None else _float32("bias", bias, (N,))
+        _native.product(_float32("a", a, a.shape), right, out, a_transposed, b_transposed, added, self.bf16)
+        return out
+
+    def sum_of_squares(self, x: Floats) -> float:
+        """Σ x², in float64 over runs of 4096 numbers."""
+        if x.dtype != np.float32:
+            return self._numpy.sum_of_squares(x)
+        return float(_native.sum_of_squares(_float32("x", x, x.shape)))
+
+    def sum_columns(self, x: Floats) -> Floats:
+        """Σ over the rows of x [N,n]: [n]."""
+        if x.dtype != np.float32:
+            return self._numpy.sum_columns(x)
+        N, n = _axes("x", x, "[N,n]")
+        out = np.empty(n, np.float32)
+        _native.sum_columns(_float32("x", x, (N, n)), out)
+        return out
+
+    def sum_rows(self, values: Floats, tokens: Integers, V: int) -> tuple[Integers, Floats]:
+        """The tokens that occur, rising, and the sum of each one's rows of values [N,d]. Raises ShapeError."""
+        if values.dtype != np.float32:
+            return self._numpy.sum_rows(values, tokens, V)
+        N, d = _axes("values", values, "[N,d]")
+        ids = _ids("tokens", tokens, N, V)
+        order, start, index = np.empty(N, np.int64), np.empty(N + 1, np.int64), np.empty(N, np.int64)
+        n = _native.group(ids, V, order, start, index)
+        out = np.empty((n, d), np.float32)
+        _native.sum_rows(_float32("values", values, (N, d)), order, start[: n + 1], out)
+        return index[:n], out
+
+    def sgd(self, w: Floats, g: Floats, rate: float, rows: Integers | None = None) -> None:
+        """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice."""
+        if not _steppable(w):
+            return self._numpy.sgd(w, g, rate, rows)
+        _native.step(w, _gradient(w, g, rows), None, None, _rows(w, rows), rate, 1.0, 0.0, 0.0, 0.0)
+        return None
+
+    def adam(
+        self,
+        w: Floats,
+        g: Floats,
+        m: Floats,
+        v: Floats,
+        rate: float,
+        beta: tuple[float, float],
+        eps: float,
+        scale: float,
+        rows: Integers | None = None,
+    ) -> None:
+        """Adam's step in place on the gradient scale·g; of w, m and v the rows alone, where they are given."""
+        if not (_steppable(w) and _steppable(m) and _steppable(v)):
+            return self._numpy.adam(w, g, m, v, rate, beta, eps, scale, rows)
+        _native.step(w, _gradient(w, g, rows), m, v, _rows(w, rows), rate, scale, *beta, eps)
+        return None
+
+    def sampler(self, inputs: Floats, W_h: Floats, U: Floats, b_2: Floats, activation: str) -> Sampler | None:
+        """What draws tokens from a model, inputs [V,Dh] being W_e e + b_1 of every token; None for float64."""
+        if W_h.dtype != np.float32:
+            return None
+        V, Dh = _axes("U", U, "[V,Dh]")
+        return Sampler(
+            _native.Generator(
+                _float32("inputs", inputs, (V, Dh)), _float32("W_h", W_h, (Dh, Dh)), _float32("U", U, (V, Dh)),
+                _float32("b_2", b_2, (V,)), _activation(activation),
+            )
+        )  # fmt: skip
+
+    def _output(self, *shape: int) -> Floats:
+        """An array to write a result to: one that was given out before and is held by nobody, or a new one."""
+        if 4 * int(np.prod(shape)) < KEPT_BYTES:
+            return np.empty(shape, np.float32)
+        kept = self._outputs.setdefault(shape, [])
+        for array in kept:
+            if sys.getrefcount(array) == _UNHELD:
+                return array
+        if len(self._outputs) > 16:  # sizes change: forget those of before
+            self._outputs = {shape: kept}
+        kept[:] = [*kept[-3:], np.empty(shape, np.float32)]
+        return kept[-1]
+
+
+class Sampler:
+    """Draws tokens; the weights are held packed, so that each token reads them once from end to end."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
+    def draw(
+        self, h: Floats, token: int, uniform: Floats, temperature: float, top_k: int, top_p: float, banned: int
+    ) -> Integers:
+        """As many tokens as `uniform` [n] has numbers; h [Dh] has read all before `token` and then all but the last."""
+        tokens = np.empty(len(uniform), np.int64)
+        self._native.draw(h, token, uniform, tokens, temperature, top_k, top_p, banned)
+        return tokens
+
+
+def _axes(name: str, array: Floats, expected: str) -> tuple[int, ...]:
+    """The shape, where it has as many axes as `expected` says and none is empty."""
+    axes = expected.count(",") + 1 if expected.startswith("[") else 2
+    if array.ndim != axes or not array.size:
+        raise ShapeError.of(name, array.shape, f"{expected}, none of them 0")
+    return array.shape
+
+
+def _float32(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
+    """The array in C order; raises ShapeError where its shape is another or its numbers are not float32."""
+    if array.shape != shape:
+        raise ShapeError.of(name, array.shape, f"{shape}")
+    if array.dtype != np.float32:
+        raise ShapeError(f"{name} is {array.dtype}, expected float32 as the other operands are")
+    return np.ascontiguousarray(array)
+
+
+def _ids(name: str, ids: Integers, N: int, V: int) -> Integers:
+    if ids.shape != (N,):
+        raise ShapeError.of(name, ids.shape, f"[N] = {(N,)}")
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise ShapeError(f"{name} holds {ids.dtype}, expected whole numbers: token ids")
+    if int(ids.min()) < 0 or int(ids.max()) >= V:
+        wrong = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
+        raise ShapeError(f"{name} holds token id {wrong}, expected ids from 0 to {V - 1}")
+    return np.ascontiguousarray(ids, np.int64)
+
+
+def _softmax_operands(h: Floats, U: Floats, b_2: Floats, y: Integers) -> tuple[Floats, Floats, Floats, Integers]:
+    N, Dh = _axes("h", h, "[N,Dh]")
+    V = len(U)
+    if not V:
+        raise ShapeError.of("U", U.shape, "[V,Dh], none of them 0")
+    return _float32("h", h, (N, Dh)), _float32("U", U, (V, Dh)), _float32("b_2", b_2, (V,)), _ids("y", y, N, V)
+
+
+def _activation(name: str) -> int:
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"activation is {name!r}; choose one of {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]
+
+
+def _steppable(w: Floats) -> bool:
+    """Whether an array can be stepped where it lies."""
+    return w.dtype == np.float32 and w.flags.c_contiguous
+
+
+def _gradient(w: Floats, g: Floats, rows: Integers | None) -> Floats:
+    expected = w.shape if rows is None else (len(rows), *w.shape[1:])
+    return _float32("g", g, expected)
+
+
+def _rows(w: Floats, rows: Integers | None) -> Integers | None:
+    return None if rows is None else _ids("rows", rows, len(rows), len(w))
