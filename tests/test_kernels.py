@@ -7,12 +7,17 @@ walk √n ε. Everything here is compared with TOLERANCE of the largest entry, a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import elman
 from elman.errors import ConfigError, ShapeError
+from elman.inference.generate import Sampling, choose
+from elman.inference.score import State, read
 from elman.kernels.numpy_backend import NumpyBackend
+from elman.model.network import log_probabilities
 
 native = pytest.importorskip("elman.kernels.native_backend", reason="the native kernels were not built")
 _native = native._native
@@ -206,3 +211,26 @@ def test_an_output_in_use_is_not_written_again() -> None:
     assert (view == 600).all()
     assert (second == 1200).all()
     assert (third == 1800).all()
+
+
+@pytest.mark.parametrize(("V", "Dh"), [(5, 3), (96, 512), (3000, 40)])
+@pytest.mark.parametrize("limits", [(0, 1.0), (7, 1.0), (0, 0.8), (20, 0.9)], ids=str)
+def test_tokens_are_drawn_as_one_by_one(mode: bool, threads: int, V: int, Dh: int, limits: tuple[int, float]) -> None:
+    """The kernel and the plain loop take the same tokens from the same uniform numbers."""
+    p = elman.Parameters.initialise(V, 6, Dh, seed=V)
+    p.U *= 4
+    exact = p.astype("float64")
+    kernels, generator = native.NativeBackend(), np.random.default_rng(5)
+    inputs = kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)
+    sampler = kernels.sampler(inputs, p.W_h, p.U, p.b_2, p.activation)
+    h, uniform = np.zeros(Dh, np.float32), generator.random(40)
+    drawn = sampler.draw(h, 1, uniform, 0.7, *limits, 2)
+    state, last = State(exact.initial_state(1)), 1
+    sampling = Sampling(temperature=0.7, top_k=limits[0], top_p=limits[1])
+    for token, number in zip(drawn, uniform, strict=True):
+        state = read(exact, state, [last])
+        log_probs = log_probabilities(exact, state.h[0])
+        log_probs[2] = -np.inf
+        last = choose(log_probs, sampling, SimpleNamespace(random=lambda number=number: number))
+        assert token == last
+    assert error(h, state.h[0]) < TOLERANCE

@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ConfigError
-from elman.inference.score import State, begin, read
+from elman.inference.score import State, read
+from elman.kernels import backend
 from elman.model.network import log_probabilities
 from elman.model.parameters import Parameters
 from elman.text.tokenizer import Tokenizer
 
 Floats = NDArray[np.floating[Any]]
+
+
+BLOCK = 32
+"""At most so many tokens are drawn in one call of a native kernel."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,10 @@ def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator
     if sampling.temperature == 0:
         return int(log_probs.argmax())
     scaled = log_probs / sampling.temperature
+    if not sampling.top_k and sampling.top_p >= 1:
+        cumulative = np.cumsum(np.exp(scaled - scaled.max()))
+        drawn = generator.random() * cumulative[-1]
+        return min(int(np.searchsorted(cumulative, drawn, side="right")), len(cumulative) - 1)
     order = np.argsort(-scaled, kind="stable")
     if sampling.top_k:
         order = order[: sampling.top_k]
@@ -74,22 +83,48 @@ def generate(
     it can no longer be the beginning of one.
     """
     ids = tokenizer.encode(prompt)
-    state = read(p, begin(p, tokenizer), ids)
-    yield from _until(_draw(p, tokenizer, state, ids, sampling, generator), sampling.stop)
+    first = State(p.initial_state(1))
+    *before, last = [tokenizer.eos, *(int(token) for token in ids)]
+    state = read(p, first, before)
+    kernels = backend()
+    inputs = kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of every token
+    sampler = kernels.sampler(inputs, p.W_h, p.U, p.b_2, p.activation)
+    if sampler is None:
+        tokens = _one_by_one(p, tokenizer, state, last, sampling, generator)
+    else:
+        tokens = _in_blocks(sampler, tokenizer, state, last, sampling, generator)
+    yield from _until(_decoded(tokens, tokenizer, ids), sampling.stop)
 
 
-def _draw(
-    p: Parameters, tokenizer: Tokenizer, state: State, prompt: Any, sampling: Sampling, generator: np.random.Generator
-) -> Iterator[str]:
-    decoder = tokenizer.decoder(after=prompt)
-    for k in range(sampling.max_tokens):
+def _one_by_one(
+    p: Parameters, tokenizer: Tokenizer, state: State, last: int, sampling: Sampling, generator: np.random.Generator
+) -> Iterator[int]:
+    for _ in range(sampling.max_tokens):
+        state = read(p, state, [last])
         log_probs = log_probabilities(p, state.h[0]).astype(np.float64)
         if tokenizer.unk is not None and not sampling.unknown:
             log_probs[tokenizer.unk] = -np.inf
-        token = choose(log_probs, sampling, generator)
+        last = choose(log_probs, sampling, generator)
+        yield last
+
+
+def _in_blocks(
+    sampler: Any, tokenizer: Tokenizer, state: State, last: int, sampling: Sampling, generator: np.random.Generator
+) -> Iterator[int]:
+    """The first tokens come at once, later ones by the dozen: the text still flows, and Python costs little."""
+    banned = -1 if tokenizer.unk is None or sampling.unknown else tokenizer.unk
+    h, drawn, block = state.h[0].copy(), 0, 1
+    while drawn < sampling.max_tokens:
+        uniform = generator.random(min(block, sampling.max_tokens - drawn))
+        tokens = sampler.draw(h, last, uniform, sampling.temperature, sampling.top_k, sampling.top_p, banned)
+        yield from tokens.tolist()
+        drawn, last, block = drawn + len(tokens), int(tokens[-1]), min(2 * block, BLOCK)
+
+
+def _decoded(tokens: Iterator[int], tokenizer: Tokenizer, prompt: Any) -> Iterator[str]:
+    decoder = tokenizer.decoder(after=prompt)
+    for token in tokens:
         yield decoder.push(token)
-        if k + 1 < sampling.max_tokens:
-            state = read(p, state, [token])
     yield decoder.flush()
 
 
