@@ -5,7 +5,8 @@
 The step is: forward, backward, clipping of the global norm, SGD. PyTorch's side is nn.Embedding, nn.RNN(tanh),
 nn.Linear and cross_entropy in float32. Before anything is timed both sides must agree: our network is a sigmoid
 one, theirs the tanh network that equals it (h = (1+g)/2), and losses and gradients are compared. Then the sides
-run in turn; medians, one JSON line at the end. The roofline is the rate of the same run's largest matrix product.
+run in turn; medians, one JSON line at the end. The roofline is the best rate that torch or NumPy's OpenBLAS
+reached in the same run, on a square product of 2048 or on the shape's own largest one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 SHAPES = {
@@ -27,6 +29,7 @@ SHAPES = {
 }
 TOLERANCE = 2e-4  # of the largest entry: two float32 computations of the same gradient, rounded in different orders
 CLIP, RATE = 1.0, 0.1
+TURN = 0.15
 
 
 def arguments() -> argparse.Namespace:
@@ -39,7 +42,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    os.environ["OPENBLAS_NUM_THREADS"] = str(options.threads)
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["ELMAN_THREADS"] = str(options.threads)
     try:
         import torch
     except ImportError:
@@ -61,16 +64,18 @@ def main() -> int:
 
 def measure(shape: tuple[int, int, int, int, int], repeats: int) -> dict[str, float]:
     V, d, Dh, B, T = shape
-    ours, theirs, largest = sides(*shape)
-    times: dict[str, list[float]] = {"elman": [], "torch": [], "ratio": [], "product": []}
+    ours, theirs = sides(*shape)
+    products = roofline(*shape)
+    times: dict[str, list[float]] = {name: [] for name in ("elman", "torch", "ratio", *products)}
     for k in range(repeats + 2):
-        elapsed = {"elman": timed(ours), "torch": timed(theirs), "product": timed(largest)}
+        elapsed = {"elman": timed(ours), "torch": timed(theirs)}
+        elapsed |= {name: timed(product) for name, (product, _) in products.items()}
         if k >= 2:  # the first two warm up
             for side, seconds in elapsed.items():
                 times[side].append(seconds)
             times["ratio"].append(elapsed["torch"] / elapsed["elman"])
     median = {side: statistics.median(values) for side, values in times.items()}
-    rate = 2 * B * T * max(Dh * V, 4 * Dh * Dh) / median["product"]
+    rate = max(work / median[name] for name, (_, work) in products.items())
     flops = 6 * (d * Dh + Dh * Dh + Dh * V) * T * B
     return {
         "elman_tokens_per_second": T * B / median["elman"],
@@ -84,13 +89,21 @@ def measure(shape: tuple[int, int, int, int, int], repeats: int) -> dict[str, fl
 
 
 def timed(step: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    """Seconds of one step: the median over about TURN seconds of them.
+
+    A step goes before that is not timed: the other side's threads still spin for some milliseconds after its turn.
+    """
     step()
-    return time.perf_counter() - began
+    found: list[float] = []
+    while sum(found) < TURN:
+        began = time.perf_counter()
+        step()
+        found.append(time.perf_counter() - began)
+    return statistics.median(found)
 
 
-def sides(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Callable[[], Any], Callable[[], Any], Callable[[], Any]]:
-    """Our step, theirs, and the largest product; after both were seen to compute the same."""
+def sides(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Our step and theirs, after both were seen to compute the same."""
     import numpy as np
     import torch
 
@@ -154,10 +167,22 @@ def sides(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Callable[[], Any], C
     if not abs(J - J_) <= 1e-5 * abs(J):
         sys.exit(f"the sides disagree on J: {J} and {J_}; nothing was timed")
 
-    rows, columns = max((V, Dh), (4 * Dh, Dh))
-    a, b = np.ones((T * B, columns), np.float32), np.ones((rows, columns), np.float32)
-    out = np.empty((T * B, rows), np.float32)
-    return ours, theirs, lambda: np.matmul(a, b.T, out=out)
+    return ours, theirs
+
+
+def roofline(V: int, d: int, Dh: int, B: int, T: int) -> dict[str, tuple[Callable[[], Any], float]]:
+    """What to time for the roofline, and its floating-point operations."""
+    import numpy as np
+    import torch
+
+    found: dict[str, tuple[Callable[[], Any], float]] = {}
+    for name, (m, n, k) in {"square": (2048, 2048, 2048), "same shape": (B * T, max(V, 4 * Dh), Dh)}.items():
+        a, b, out = (np.ones(size, np.float32) for size in ((m, k), (n, k), (m, n)))
+        ta, tb, tout = map(torch.from_numpy, (a, b, out))
+        work = 2.0 * m * n * k
+        found[f"OpenBLAS, {name}"] = (partial(np.matmul, a, b.T, out=out), work)
+        found[f"torch, {name}"] = (partial(torch.mm, ta, tb.T, out=tout), work)
+    return found
 
 
 if __name__ == "__main__":
