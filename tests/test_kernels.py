@@ -19,7 +19,9 @@ from elman.inference.score import State, read
 from elman.kernels.numpy_backend import NumpyBackend
 from elman.model.network import log_probabilities
 
-native = pytest.importorskip("elman.kernels.native_backend", reason="the native kernels were not built")
+native = pytest.importorskip(
+    "elman.kernels.native_backend", reason="the native kernels were not built", exc_type=ImportError
+)
 _native = native._native
 
 TOLERANCE = float(np.sqrt(5000) * np.finfo(np.float32).eps / 2)
