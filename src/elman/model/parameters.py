@@ -17,6 +17,7 @@ Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 
 NAMES = ("E", "W_e", "W_h", "b_1", "U", "b_2")
+BLOCK_NUMBERS = 2**20
 
 
 @dataclass
@@ -71,8 +72,13 @@ class Parameters:
         generator = np.random.default_rng(seed)
         gain = 2.0 if activation == "sigmoid" else 1.0
 
-        def uniform(bound: float, *shape: int) -> Floats:
-            return generator.uniform(-bound, bound, shape).astype(dtype)
+        def uniform(bound: float, rows: int, width: int) -> Floats:
+            drawn = np.empty((rows, width), dtype)
+            step = max(1, BLOCK_NUMBERS // width)  # drawn in float64, so a block at a time; the numbers are the same
+            for k in range(0, rows, step):
+                block = drawn[k : k + step]
+                block[...] = generator.uniform(-bound, bound, block.shape)
+            return drawn
 
         E = uniform(0.3, V, d)
         W_e = uniform(gain * float(np.sqrt(6 / (d + Dh))), Dh, d)
