@@ -41,8 +41,14 @@ struct Paired16 {
     return (V)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
   }
   static inline V across(const float* p, const float* q, int n) {
-    const VI low = (VI)to_bf16(load_n(p, n)), high = q ? (VI)to_bf16(load_n(q, n)) : VI{};
-    return (V)(((low >> 16) & 0xffff) | high);
+    const V first = load_n(p, n), second = q ? load_n(q, n) : V{};
+    return interleaved((V)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
+  }
+  // Two vectors of bfloat16, one after the other, become pairs of one number of each.
+  static inline V interleaved(V halves) {
+    alignas(64) static constexpr uint16_t kOrder[2 * W] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
+                                                           8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    return (V)_mm512_permutexvar_epi16(_mm512_load_si512(kOrder), (__m512i)halves);
   }
 };
 #endif

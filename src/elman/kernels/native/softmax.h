@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "matmul.h"
 
@@ -19,13 +20,37 @@ namespace elman::ELMAN_ISA {
 constexpr long kWords = 8 * kPanel < 256 ? 8 * kPanel : 256;
 constexpr size_t kBytes = size_t{96} << 20;
 
+#if defined(__AVX512BF16__)
+struct Stored16 {  // bfloat16 in memory, floats in registers
+  static V load(const uint16_t* p) {
+    return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16);
+  }
+  static void store(uint16_t* p, V v) {
+    const __m256bh half = _mm512_cvtneps_pbh((__m512)v);
+    std::memcpy(p, &half, sizeof half);
+  }
+  static float number(uint16_t bits) {
+    const uint32_t wide = static_cast<uint32_t>(bits) << 16;
+    float x;
+    std::memcpy(&x, &wide, 4);
+    return x;
+  }
+  static uint16_t rounded(float x) {
+    const V v = to_bf16(all(x));
+    uint32_t bits;
+    std::memcpy(&bits, &v, 4);
+    return static_cast<uint16_t>(bits >> 16);
+  }
+};
+#endif
+
 template <class P>
 class SoftmaxCall {
  public:
   SoftmaxCall(Pool& pool, Softmax& q)
       : pool_(pool), q_(q), threads_(pool.size()), tiles_(divide_up(q.V, kWords)), gradient_(q.dU != nullptr),
         by_words_(tiles_ >= 2 * threads_), run_(q.Dh <= 256 ? 2 * kDeep : kDeep), stride_(row_stride<P>(q.Dh)) {
-    const long whole = static_cast<long>(kBytes / (4 * kWords)) / tiles_;
+    const long whole = static_cast<long>(kBytes / (sizeof(Stored) * kWords)) / tiles_;
     const long chunks = divide_up(q.N, whole < 1 ? 1 : whole);
     chunk_ = divide_up(q.N, gradient_ ? chunks : 1);
     chunk_ = round_up(chunk_, P::pair);
@@ -39,7 +64,7 @@ class SoftmaxCall {
     sum_ = pool_.scratch(-1, 2, size(tiles_ * N));
     at_target_ = pool_.scratch(-1, 3, size(N));
     if (gradient_) {
-      p_ = pool_.scratch(-1, 4, size(tiles_ * chunk_ * kWords));
+      p_ = reinterpret_cast<Stored*>(pool_.scratch(-1, 4, size(tiles_ * chunk_ * kWords / P::pair)));
       const long words = by_words_ ? 0 : q_.V;
       for (int t = 0; t < threads_; ++t) {
         pool_.scratch(t, 3, size(packed_size<P>(run_, Dh)));  // h of a run of tokens
@@ -68,7 +93,9 @@ class SoftmaxCall {
   const long run_;  // tokens of the second half that go together: h and δ1 of them stay in the core's own cache
   const long stride_;
   long chunk_;
-  float *rows_ = nullptr, *largest_ = nullptr, *sum_ = nullptr, *at_target_ = nullptr, *p_ = nullptr;
+  using Stored = std::conditional_t<P::pair == 1, float, uint16_t>;  // exp(θ - largest) takes half the memory in bf16
+  float *rows_ = nullptr, *largest_ = nullptr, *sum_ = nullptr, *at_target_ = nullptr;
+  Stored* p_ = nullptr;
   struct alignas(64) Skipped {
     long count;
     Skipped(long n = 0) : count(n) {}
@@ -76,7 +103,7 @@ class SoftmaxCall {
   std::vector<Skipped> skipped_;
 
   long words_of(long tile) const { return min(kWords, q_.V - tile * kWords); }
-  float* p_of(long tile, long token) const { return p_ + (tile * chunk_ + token) * kWords; }  // token: in the chunk
+  Stored* p_of(long tile, long token) const { return p_ + (tile * chunk_ + token) * kWords; }  // token: in the chunk
 
   void work(int thread) {
     const Range own = share(q_.N, thread, threads_);
@@ -160,14 +187,20 @@ class SoftmaxCall {
         V total{};
         for (long j = 0; j < padded; j += W) {
           const V e = exp(load(row + j) - largest);
-          if (gradient_) store(p_of(tile, n - chunk) + j, e);
+          if (gradient_) keep(p_of(tile, n - chunk) + j, e);
           total += e;
         }
+        if (P::pair == 2 && gradient_ && padded % (2 * W)) keep(p_of(tile, n - chunk) + padded, V{});
         largest_[tile * q_.N + n] = largest;
         sum_[tile * q_.N + n] = sum_of(total);
       }
     });
   }
+
+  static void keep(float* p, V e) { store(p, e); }
+#if defined(__AVX512BF16__)
+  static void keep(uint16_t* p, V e) { Stored16::store(p, e); }
+#endif
 
   struct Normal {
     double largest, total;
@@ -220,13 +253,16 @@ class SoftmaxCall {
         for (long t = 0; t < count; ++t)
           scale_row(p_of(tile, from - chunk + t), delta1 + t * token_stride, tile, from + t, words, padded, db_2 + first);
         by_token = by_word = delta1;
-      } else {
+      }
+#if defined(__AVX512BF16__)
+      else {
         float* one = pool_.scratch(thread, 5, 0);
         float* two = one + run_ * (kWords / 2 + W);
         by_token = one, by_word = two;
         token_stride = kWords / 2 + W, word_stride = kWords;
-        pair_rows(thread, tile, from, count, chunk, words, padded, one, two, db_2 + first);
+        pair_rows(tile, from, count, chunk, words, one, two, db_2 + first);
       }
+#endif
       over_row_blocks(0, count, [&](long t, int m) {  // dh = δ1 U
         row_block<P, true>(m, lanes<P>(words), by_token + t * token_stride, token_stride, U, lanes<P>(words), 0, Dh, 0, panels,
                            [&](long n0, int columns, const float* sum, int ld) {
@@ -267,9 +303,12 @@ class SoftmaxCall {
     return true;
   }
 
+  // What makes scale ŷ of exp(θ - largest).
+  float factor_of(long tile, long n) const { return static_cast<float>(largest_[tile * q_.N + n] * q_.scale); }
+
   // One token's exp(θ - largest) becomes scale (ŷ - y) in place, rounded where the products want it; db_2 takes its part.
-  void scale_row(const float* p, float* row, long tile, long n, long words, long padded, float* db_2) const {
-    const float factor = static_cast<float>(largest_[tile * q_.N + n] * q_.scale);
+  void scale_row(const Stored* p, float* row, long tile, long n, long words, long padded, float* db_2) const {
+    const float factor = factor_of(tile, n);
     for (long j = 0; j < padded; j += W) store(row + j, load(p + j) * factor);
     const long target = q_.y[n] - tile * kWords;
     if (target >= 0 && target < words) row[target] -= static_cast<float>(q_.scale);
@@ -281,26 +320,41 @@ class SoftmaxCall {
     }
   }
 
-  // The same for all tokens of a run, into both layouts of pairs.
-  void pair_rows([[maybe_unused]] int thread, [[maybe_unused]] long tile, [[maybe_unused]] long from,
-                 [[maybe_unused]] long count, [[maybe_unused]] long chunk, [[maybe_unused]] long words,
-                 [[maybe_unused]] long padded, [[maybe_unused]] float* by_token, [[maybe_unused]] float* by_word,
-                 [[maybe_unused]] float* db_2) const {
-    if constexpr (P::pair == 2) {
-      const long full = round_up(words, 2 * W), token_stride = kWords / 2 + W;
-      for (long t = 0; t < count; ++t) {
-        float* row = p_of(tile, from - chunk + t);
-        scale_row(row, row, tile, from + t, words, padded, db_2);
-        for (long j = 0; j < full; j += 2 * W)
-          store(by_token + t * token_stride + j / 2, P::along(row + j, static_cast<int>(min(words - j, 2 * W))));
-        if (t % 2 == 1 || t + 1 == count) {
-          const float* upper = t % 2 ? row : nullptr;
-          const float* lower = t % 2 ? row - kWords : row;
-          for (long j = 0; j < padded; j += W) store(by_word + t / 2 * kWords + j, P::across(lower + j, upper ? upper + j : nullptr, W));
-        }
+#if defined(__AVX512BF16__)
+  // The same for all tokens of a run, two at a time, into both layouts of pairs: with a token's words in a row, and with
+  // the two tokens of a word side by side.
+  void pair_rows(long tile, long from, long count, long chunk, long words, float* by_token, float* by_word, float* db_2) const {
+    constexpr long kStride = kWords / 2 + W;
+    const long full = round_up(words, 2 * W);
+    alignas(64) float sums[kWords] = {};
+    for (long t = 0; t < count; t += 2) {
+      const bool both = t + 1 < count;
+      const Stored *first = p_of(tile, from - chunk + t), *second = both ? first + kWords : first;
+      const float factor[2] = {factor_of(tile, from + t), both ? factor_of(tile, from + t + 1) : 0.0f};
+      float *out = by_token + t * kStride, *pairs = by_word + t / 2 * kWords;
+      for (long j = 0; j < full; j += 2 * W) {
+        const V a = Stored16::load(first + j) * factor[0], a_ = Stored16::load(first + j + W) * factor[0];
+        const V b = Stored16::load(second + j) * factor[1], b_ = Stored16::load(second + j + W) * factor[1];
+        store(sums + j, load(sums + j) + (a + b));
+        store(sums + j + W, load(sums + j + W) + (a_ + b_));
+        store(out + j / 2, (V)_mm512_cvtne2ps_pbh((__m512)a_, (__m512)a));
+        store(out + kStride + j / 2, (V)_mm512_cvtne2ps_pbh((__m512)b_, (__m512)b));
+        store(pairs + j, P::interleaved((V)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a)));
+        store(pairs + j + W, P::interleaved((V)_mm512_cvtne2ps_pbh((__m512)b_, (__m512)a_)));
+      }
+      for (int i = 0; i <= both; ++i) {  // ŷ - y where y is 1
+        const long w = q_.y[from + t + i] - tile * kWords;
+        if (w < 0 || w >= words) continue;
+        const float y_hat = Stored16::number(first[i * kWords + w]) * factor[i];
+        const uint16_t delta1 = Stored16::rounded(y_hat - static_cast<float>(q_.scale));
+        std::memcpy(reinterpret_cast<uint16_t*>(out + i * kStride) + w, &delta1, 2);
+        std::memcpy(reinterpret_cast<uint16_t*>(pairs + w) + i, &delta1, 2);
+        sums[w] -= static_cast<float>(q_.scale);
       }
     }
+    for (long j = 0; j < words; ++j) db_2[j] += sums[j];
   }
+#endif
 };
 
 }  // namespace elman::ELMAN_ISA
