@@ -83,40 +83,50 @@ def generate(
     it can no longer be the beginning of one.
     """
     ids = tokenizer.encode(prompt)
-    first = State(p.initial_state(1))
-    *before, last = [tokenizer.eos, *(int(token) for token in ids)]
-    state = read(p, first, before)
+    banned = None if sampling.unknown else tokenizer.unk
+    tokens = generate_tokens(p, [tokenizer.eos, *(int(token) for token in ids)], sampling, generator, banned)
+    yield from _until(_decoded(tokens, tokenizer, ids), sampling.stop)
+
+
+def generate_tokens(
+    p: Parameters,
+    before: Sequence[int],
+    sampling: Sampling,
+    generator: np.random.Generator,
+    banned: int | None = None,
+) -> Iterator[int]:
+    """Token ids as they are drawn, after those of `before` (at least one); `banned` is never drawn."""
+    *read_first, last = before
+    state = read(p, State(p.initial_state(1)), read_first)
     kernels = backend()
     inputs = kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of every token
     sampler = kernels.sampler(inputs, p.W_h, p.U, p.b_2, p.activation)
     if sampler is None:
-        tokens = _one_by_one(p, tokenizer, state, last, sampling, generator)
-    else:
-        tokens = _in_blocks(sampler, tokenizer, state, last, sampling, generator)
-    yield from _until(_decoded(tokens, tokenizer, ids), sampling.stop)
+        return _one_by_one(p, state, last, sampling, generator, banned)
+    return _in_blocks(sampler, state, last, sampling, generator, banned)
 
 
 def _one_by_one(
-    p: Parameters, tokenizer: Tokenizer, state: State, last: int, sampling: Sampling, generator: np.random.Generator
+    p: Parameters, state: State, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
 ) -> Iterator[int]:
     for _ in range(sampling.max_tokens):
         state = read(p, state, [last])
         log_probs = log_probabilities(p, state.h[0]).astype(np.float64)
-        if tokenizer.unk is not None and not sampling.unknown:
-            log_probs[tokenizer.unk] = -np.inf
+        if banned is not None:
+            log_probs[banned] = -np.inf
         last = choose(log_probs, sampling, generator)
         yield last
 
 
 def _in_blocks(
-    sampler: Any, tokenizer: Tokenizer, state: State, last: int, sampling: Sampling, generator: np.random.Generator
+    sampler: Any, state: State, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
 ) -> Iterator[int]:
     """The first tokens come at once, later ones by the dozen: the text still flows, and Python costs little."""
-    banned = -1 if tokenizer.unk is None or sampling.unknown else tokenizer.unk
     h, drawn, block = state.h[0].copy(), 0, 1
     while drawn < sampling.max_tokens:
         uniform = generator.random(min(block, sampling.max_tokens - drawn))
-        tokens = sampler.draw(h, last, uniform, sampling.temperature, sampling.top_k, sampling.top_p, banned)
+        limits = (sampling.temperature, sampling.top_k, sampling.top_p, -1 if banned is None else banned)
+        tokens = sampler.draw(h, last, uniform, *limits)
         yield from tokens.tolist()
         drawn, last, block = drawn + len(tokens), int(tokens[-1]), min(2 * block, BLOCK)
 
