@@ -1,12 +1,13 @@
-"""A whole training step against PyTorch's eager nn.RNN, on this machine, in one run.
+"""A whole training step against PyTorch and JAX, and against what the machine can do, in one run.
 
-    python benchmarks/training_step.py [--shapes word-small,word-large] [--repeats 9] [--threads 2]
+    python benchmarks/training_step.py [--shapes word-small,word-large] [--repeats 7] [--threads 2] [--sides elman]
 
-The step is: forward, backward, clipping of the global norm, SGD. PyTorch's side is nn.Embedding, nn.RNN(tanh),
-nn.Linear and cross_entropy in float32. Before anything is timed both sides must agree: our network is a sigmoid
-one, theirs the tanh network that equals it (h = (1+g)/2), and losses and gradients are compared. Then the sides
-run in turn; medians, one JSON line at the end. The roofline is the best rate that torch or NumPy's OpenBLAS
-reached in the same run, on a square product of 2048 or on the shape's own largest one.
+The step is forward, backward, clipping of the global norm and SGD. Every side is a process of its own (sides.py). The
+gate comes first: each side's loss and gradients are held against ours in float64 on NumPy; no side is timed that is
+off. Then the sides take turns; a side's figure is the median of its turns, a turn's the median of its steps. The
+roofline is the best rate that OpenBLAS or torch reached in the same run, on a square product of 2048 or on the shape's
+own largest one, for float32 and bfloat16 each. A side whose package is not installed is named as not measured. The
+last line is JSON.
 """
 
 from __future__ import annotations
@@ -16,173 +17,142 @@ import json
 import os
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-SHAPES = {
-    "word-small": (10000, 200, 200, 20, 35),
-    "word-large": (33278, 512, 512, 32, 35),
-    "char-large": (96, 128, 512, 64, 100),
-    "char-small": (96, 64, 128, 32, 64),
-}
-TOLERANCE = 2e-4  # of the largest entry: two float32 computations of the same gradient, rounded in different orders
-CLIP, RATE = 1.0, 0.1
-TURN = 0.15
+from processes import Side, in_turn, serve
+from sides import SHAPES, SIDES, named, prepare, problem
+
+TOLERANCE = 2e-4
+"""float32: of the largest entry. Two float32 sums of the same gradient, in different orders."""
+TOLERANCE_BF16 = 0.05
+"""bf16: ‖g - g64‖ of ‖g64‖ for every array; ours may besides be off at most twice as far as PyTorch's autocast."""
+TURN = 0.4
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--sides", default="", help="only sides whose names begin with one of these, and rooflines")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> int:
     options = arguments()
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["ELMAN_THREADS"] = str(options.threads)
-    try:
-        import torch
-    except ImportError:
-        print("PyTorch is not installed, so there is nothing to compare with: pip install 'elman[benchmark]'")
-        return 2
-    torch.set_num_threads(options.threads)
-    results = {}
-    print(f"{'shape':<12}{'elman tokens/s':>16}{'torch tokens/s':>16}{'ratio':>8}{'of roofline':>13}")
-    for name in options.shapes.split(","):
-        found = measure(SHAPES[name], options.repeats)
-        results[name] = found
-        print(
-            f"{name:<12}{found['elman_tokens_per_second']:>16,.0f}{found['torch_tokens_per_second']:>16,.0f}"
-            f"{found['ratio']:>8.2f}{found['share_of_roofline']:>13.0%}"
-        )
-    print(json.dumps({"threads": options.threads, "torch": torch.__version__, "shapes": results}))
+    if options.side:
+        serve(partial(prepare, options.side))
+        return 0
+    wanted = tuple(options.sides.split(","))
+    names = [name for name in SIDES if name.startswith((*wanted, "roofline"))]
+    results = {name: measured(SHAPES[name], names, options) for name in options.shapes.split(",")}
+    show(results)
+    packages = {name: _version(name) for name in ("elman", "numpy", "torch", "jax")}
+    print(json.dumps({"threads": options.threads, "packages": packages, "shapes": results}))
     return 0
 
 
-def measure(shape: tuple[int, int, int, int, int], repeats: int) -> dict[str, float]:
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def measured(shape: tuple[int, int, int, int, int], names: list[str], options: argparse.Namespace) -> dict[str, Any]:
+    """The figures of one shape: tokens per second by side, and the rooflines in operations per second."""
     V, d, Dh, B, T = shape
-    ours, theirs = sides(*shape)
-    products = roofline(*shape)
-    times: dict[str, list[float]] = {name: [] for name in ("elman", "torch", "ratio", *products)}
-    for k in range(repeats + 2):
-        elapsed = {"elman": timed(ours), "torch": timed(theirs)}
-        elapsed |= {name: timed(product) for name, (product, _) in products.items()}
-        if k >= 2:  # the first two warm up
-            for side, seconds in elapsed.items():
-                times[side].append(seconds)
-            times["ratio"].append(elapsed["torch"] / elapsed["elman"])
-    median = {side: statistics.median(values) for side, values in times.items()}
-    rate = max(work / median[name] for name, (_, work) in products.items())
-    flops = 6 * (d * Dh + Dh * Dh + Dh * V) * T * B
-    return {
-        "elman_tokens_per_second": T * B / median["elman"],
-        "torch_tokens_per_second": T * B / median["torch"],
-        "ratio": median["ratio"],
-        "ratio_min": min(times["ratio"]),
-        "ratio_max": max(times["ratio"]),
-        "gflops_roofline": rate / 1e9,
-        "share_of_roofline": flops / median["elman"] / rate,
-    }
-
-
-def timed(step: Callable[[], object]) -> float:
-    """Seconds of one step: the median over about TURN seconds of them.
-
-    A step goes before that is not timed: the other side's threads still spin for some milliseconds after its turn.
-    """
-    step()
-    found: list[float] = []
-    while sum(found) < TURN:
-        began = time.perf_counter()
-        step()
-        found.append(time.perf_counter() - began)
-    return statistics.median(found)
-
-
-def sides(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """Our step and theirs, after both were seen to compute the same."""
-    import numpy as np
-    import torch
-
-    import elman
-    from elman.training.optimizer import SGD
-
-    p = elman.Parameters.initialise(V, d, Dh, seed=1)
-    generator = np.random.default_rng(2)
-    x, y = generator.integers(0, V, (2, T, B))
-
-    embedding, rnn, linear = torch.nn.Embedding(V, d), torch.nn.RNN(d, Dh), torch.nn.Linear(Dh, V)
-    weights = [*embedding.parameters(), *rnn.parameters(), *linear.parameters()]
-    with torch.no_grad():  # the tanh network that equals our sigmoid one
-        values = {
-            "weight_ih_l0": p.W_e / 2, "weight_hh_l0": p.W_h / 4,
-            "bias_ih_l0": p.b_1 / 2 + p.W_h.sum(axis=1) / 4, "bias_hh_l0": np.zeros(Dh, np.float32),
+    sides = [Side(__file__, name, SIDES[name][0], options.threads) for name in names]
+    missing = [side.name for side in sides if side.missing]
+    sides = [side for side in sides if not side.missing]
+    exact = _exact(shape)
+    errors: dict[str, float] = {}
+    work: dict[str, dict[str, Any]] = {}
+    for side in sides:
+        answer = side.prepare(shape)
+        if side.name.startswith("roofline"):
+            work[side.name] = answer
+        else:
+            errors[side.name] = _gate(side.name, answer, exact)
+    _gate_bf16(errors)
+    turns = in_turn(sides, options.repeats, TURN)
+    for side in sides:
+        side.close()
+    rates = {"float32": 0.0, "bf16": 0.0}
+    for name, products in work.items():
+        for kind, count in products.items():
+            precision = kind.split(",")[0]
+            rates[precision] = max(rates[precision], float(count) / statistics.median(turns[name][kind]))
+    operations = 6 * (d * Dh + Dh * Dh + Dh * V)
+    found = {}
+    for name in errors:
+        rate = T * B / statistics.median(turns[name]["step"])
+        found[name] = {
+            "tokens_per_second": rate, "gflops": rate * operations / 1e9, "error": errors[name],
+            "turns": [round(T * B / s, 1) for s in turns[name]["step"]],
         }  # fmt: skip
-        for name, value in values.items():
-            getattr(rnn, name).copy_(torch.from_numpy(value))
-        embedding.weight.copy_(torch.from_numpy(p.E))
-        linear.weight.copy_(torch.from_numpy(p.U / 2))
-        linear.bias.copy_(torch.from_numpy(p.b_2 + p.U.sum(axis=1) / 2))
-    x_, y_ = torch.from_numpy(x), torch.from_numpy(y).reshape(-1)
-    h_0 = torch.full((1, B, Dh), -1.0)  # g = 2h - 1 of h = 0
-
-    def backward() -> Any:
-        for w in weights:
-            w.grad = None
-        g, _ = rnn(embedding(x_), h_0)
-        J = torch.nn.functional.cross_entropy(linear(g).reshape(-1, V), y_)
-        J.backward()
-        return J.detach()
-
-    def theirs() -> None:
-        backward()
-        torch.nn.utils.clip_grad_norm_(weights, CLIP)
-        with torch.no_grad():
-            for w in weights:
-                w.sub_(w.grad, alpha=RATE)
-
-    optimizer = SGD()
-
-    def ours() -> None:
-        _, gradients, _ = elman.loss_and_gradients(p, x, y)
-        norm = gradients.norm()
-        optimizer.step(p, gradients, RATE, CLIP / norm if norm > CLIP else 1.0)
-
-    J, gradients, _ = elman.loss_and_gradients(p, x, y)
-    J_ = float(backward())
-    assert gradients.E is not None
-    pairs = {
-        "E": (gradients.E.dense(), embedding.weight.grad),
-        "W_e": (gradients.W_e, rnn.weight_ih_l0.grad / 2),
-        "b_1": (gradients.b_1, rnn.bias_ih_l0.grad / 2),
-        "b_2": (gradients.b_2, linear.bias.grad),
-    }
-    for name, (mine, other) in pairs.items():
-        error = float(np.abs(mine - other.numpy()).max() / np.abs(mine).max())
-        if not error <= TOLERANCE:
-            sys.exit(f"the sides disagree on ∂J/∂{name}: {error:.1e} of its largest entry; nothing was timed")
-    if not abs(J - J_) <= 1e-5 * abs(J):
-        sys.exit(f"the sides disagree on J: {J} and {J_}; nothing was timed")
-
-    return ours, theirs
+    return {"sides": found, "roofline_gflops": {k: v / 1e9 for k, v in rates.items()}, "not_measured": missing}
 
 
-def roofline(V: int, d: int, Dh: int, B: int, T: int) -> dict[str, tuple[Callable[[], Any], float]]:
-    """What to time for the roofline, and its floating-point operations."""
+def _exact(shape: tuple[int, int, int, int, int]) -> dict[str, Any]:
+    import elman
+
+    p, x, y = problem(*shape)
+    return named(*elman.loss_and_gradients(p.astype("float64"), x, y)[:2])
+
+
+def _gate(name: str, found: dict[str, Any], exact: dict[str, Any]) -> float:
+    """The side's largest error over the arrays; ends the benchmark where it is too large."""
     import numpy as np
-    import torch
 
-    found: dict[str, tuple[Callable[[], Any], float]] = {}
-    for name, (m, n, k) in {"square": (2048, 2048, 2048), "same shape": (B * T, max(V, 4 * Dh), Dh)}.items():
-        a, b, out = (np.ones(size, np.float32) for size in ((m, k), (n, k), (m, n)))
-        ta, tb, tout = map(torch.from_numpy, (a, b, out))
-        work = 2.0 * m * n * k
-        found[f"OpenBLAS, {name}"] = (partial(np.matmul, a, b.T, out=out), work)
-        found[f"torch, {name}"] = (partial(torch.mm, ta, tb.T, out=tout), work)
-    return found
+    bf16 = "bf16" in name
+    worst = 0.0
+    for array, expected in exact.items():
+        difference = np.asarray(found[array], np.float64) - expected
+        error = float(
+            np.linalg.norm(difference) / np.linalg.norm(expected)
+            if bf16
+            else np.abs(difference).max() / np.abs(expected).max()
+        )
+        if not error <= (TOLERANCE_BF16 if bf16 else TOLERANCE):
+            sys.exit(f"{name} is off by {error:.1e} in ∂J/∂{array}: no side of this shape is timed")
+        worst = max(worst, error)
+    return worst
+
+
+def _gate_bf16(errors: dict[str, float]) -> None:
+    ours, theirs = errors.get("elman bf16"), errors.get("torch nn.RNN bf16")
+    if ours is not None and theirs is not None and ours > 2 * theirs:
+        sys.exit(f"elman bf16 is off by {ours:.1e}, PyTorch's autocast by {theirs:.1e}: no side of this shape is timed")
+
+
+def show(results: dict[str, dict[str, Any]]) -> None:
+    """The tables: every side of every shape, and our ratios."""
+    for shape, found in results.items():
+        roofs = found["roofline_gflops"]
+        print(f"\n{shape} {SHAPES[shape]}: roofline {roofs['float32']:.0f} GFLOP/s float32, {roofs['bf16']:.0f} bf16")
+        for name, side in sorted(found["sides"].items(), key=lambda item: -item[1]["tokens_per_second"]):
+            roof = roofs["bf16" if "bf16" in name else "float32"]
+            share = f"{side['gflops'] / roof:.0%} of the roofline" if roof else ""
+            turns = f"{min(side['turns']):,.0f} to {max(side['turns']):,.0f}"
+            print(
+                f"  {name:<36}{side['tokens_per_second']:>11,.0f} tokens/s  {share:<20} turns {turns:<22}"
+                f" error {side['error']:.0e}"
+            )
+        for name in found["not_measured"]:
+            print(f"  {name:<36}not measured: its package is not installed")
+        peers = {k: v["tokens_per_second"] for k, v in found["sides"].items() if not k.startswith("elman")}
+        for name, pool in (
+            ("float32", {k: v for k, v in peers.items() if "bf16" not in k}),
+            ("bf16", peers),
+        ):
+            mine = found["sides"].get(f"elman {name}")
+            if mine and pool:
+                best = max(pool, key=lambda k: pool[k])
+                print(f"  elman {name}: {mine['tokens_per_second'] / pool[best]:.2f} times the best peer, {best}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from elman import __version__
+from elman.cli.bench import bench
 from elman.cli.evaluate import evaluate
 from elman.cli.generate import generate
 from elman.cli.info import info
@@ -52,5 +53,5 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-for command in (train, evaluate, score, generate, info):
+for command in (train, evaluate, score, generate, bench, info):
     main.add_command(command)

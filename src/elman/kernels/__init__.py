@@ -129,6 +129,11 @@ def native_built() -> bool:
     return importlib.util.find_spec("elman.kernels._native") is not None
 
 
+def native_in_use() -> bool:
+    """Whether float32 runs on the native kernels."""
+    return _native_module() is not None
+
+
 @cache
 def backend(precision: str = "float32", skip_below: float = 0.0) -> Backend:
     """The backend in use: the native one where it was built, else NumPy's.

@@ -1,0 +1,191 @@
+"""The sides of the training benchmark: the same step by Elman, PyTorch and JAX, and the products of the roofline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from processes import Prepared, Steps
+
+from elman.cli.bench import CLIP, RATE, SHAPES, problem, training_step
+
+__all__ = ["SHAPES", "SIDES", "named", "prepare", "problem"]
+
+SIDES: dict[str, tuple[str, dict[str, Any]]] = {
+    "elman float32": ("elman", {"precision": "float32"}),
+    "elman bf16": ("elman", {"precision": "bf16"}),
+    "torch nn.RNN": ("torch", {}),
+    "torch nn.RNN, linear_cross_entropy": ("torch", {"chunked": True}),
+    "torch.compile nn.RNN": ("torch", {"compiled": True}),
+    "torch.compile loop": ("torch", {"compiled": True, "loop": True}),
+    "torch nn.RNN bf16": ("torch", {"autocast": True}),
+    "torch.compile loop bf16": ("torch", {"compiled": True, "loop": True, "autocast": True}),
+    "JAX scan": ("jax", {}),
+    "roofline OpenBLAS": ("numpy", {}),
+    "roofline torch": ("torch", {}),
+}
+"""Which package a side needs, and how it is used. A name tells the precision: float32 where it does not say bf16."""
+
+Problem = tuple[Any, Any, Any]  # elman.Parameters, x and y [T,B]
+
+
+def prepare(name: str, shape: tuple[int, int, int, int, int]) -> Prepared:
+    """In the side's own process: its steps, and J with all gradients (of a roofline, each product's operations)."""
+    package, options = SIDES[name]
+    if name.startswith("roofline"):
+        return products(package, *shape)
+    makers: dict[str, Callable[..., Prepared]] = {"elman": elman_side, "torch": torch_side, "jax": jax_side}
+    return makers[package](problem(*shape), **options)
+
+
+def elman_side(given: Problem, precision: str) -> Prepared:
+    """A step of ours."""
+    import elman
+    from elman.kernels import backend
+
+    p, x, y = given
+    kernels = backend(precision)
+    gradients = named(*elman.loss_and_gradients(p, x, y, kernels=kernels)[:2])
+    return {"step": training_step(p, x, y, kernels)}, gradients
+
+
+def named(J: float, gradients: Any) -> dict[str, Any]:
+    """J and the gradients in an archive's form; dense, and copied."""
+    import numpy as np
+
+    found = {name: np.array(getattr(gradients, name)) for name in ("W_e", "W_h", "b_1", "U", "b_2")}
+    return found | {"J": np.float64(J), "E": gradients.E.dense()}
+
+
+def torch_side(
+    given: Problem, compiled: bool = False, loop: bool = False, autocast: bool = False, chunked: bool = False
+) -> Prepared:
+    """A step of PyTorch's, on the tanh network that equals our sigmoid one: h = (1+g)/2."""
+    import numpy as np
+    import torch
+
+    p, x, y = given
+    V, Dh, B = p.V, p.Dh, x.shape[1]
+    embedding, rnn, linear = torch.nn.Embedding(V, p.d), torch.nn.RNN(p.d, Dh), torch.nn.Linear(Dh, V)
+    weights = [*embedding.parameters(), *rnn.parameters(), *linear.parameters()]
+    with torch.no_grad():
+        values = {
+            "weight_ih_l0": p.W_e / 2, "weight_hh_l0": p.W_h / 4,
+            "bias_ih_l0": p.b_1 / 2 + p.W_h.sum(axis=1) / 4, "bias_hh_l0": np.zeros(Dh, np.float32),
+        }  # fmt: skip
+        for name, value in values.items():
+            getattr(rnn, name).copy_(torch.from_numpy(value))
+        embedding.weight.copy_(torch.from_numpy(p.E))
+        linear.weight.copy_(torch.from_numpy(p.U / 2))
+        linear.bias.copy_(torch.from_numpy(p.b_2 + p.U.sum(axis=1) / 2))
+    x_, y_ = torch.from_numpy(x), torch.from_numpy(y).reshape(-1)
+    g_0 = torch.full((1, B, Dh), -1.0)  # g = 2h - 1 of h = 0
+
+    def states(e: Any) -> Any:
+        if not loop:
+            return rnn(e, g_0)[0]
+        u = torch.nn.functional.linear(e, rnn.weight_ih_l0, rnn.bias_ih_l0 + rnn.bias_hh_l0)
+        g, found = g_0[0], []
+        for u_t in u:
+            g = torch.tanh(u_t + torch.nn.functional.linear(g, rnn.weight_hh_l0))
+            found.append(g)
+        return torch.stack(found)
+
+    def loss() -> Any:
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            g = states(embedding(x_)).reshape(-1, Dh)
+            if chunked:
+                chunks = torch.nn.LinearCrossEntropyOptions()
+                return torch.nn.functional.linear_cross_entropy(
+                    g, linear.weight, y_, linear_bias=linear.bias, options=chunks
+                )
+            return torch.nn.functional.cross_entropy(linear(g), y_)
+
+    run = torch.compile(loss) if compiled else loss
+    optimizer = torch.optim.SGD(weights, RATE)
+
+    def backward() -> Any:
+        optimizer.zero_grad(set_to_none=True)
+        J = run()
+        J.backward()
+        return J.detach()
+
+    def step() -> None:
+        backward()
+        torch.nn.utils.clip_grad_norm_(weights, CLIP)
+        optimizer.step()
+
+    J = float(backward())
+    db, dc = rnn.bias_ih_l0.grad.numpy(), linear.bias.grad.numpy()  # by the chain rule back to our letters
+    gradients = {
+        "J": np.float64(J), "E": embedding.weight.grad.numpy().copy(), "W_e": rnn.weight_ih_l0.grad.numpy() / 2,
+        "W_h": rnn.weight_hh_l0.grad.numpy() / 4 + db[:, None] / 4, "b_1": db / 2,
+        "U": linear.weight.grad.numpy() / 2 + dc[:, None] / 2, "b_2": dc.copy(),
+    }  # fmt: skip
+    return {"step": step}, gradients
+
+
+def jax_side(given: Problem) -> Prepared:
+    """A step of JAX's: jit over the whole of it, with lax.scan over time."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    p, x, y = given
+    weights = {name: jnp.asarray(array) for name, array in p.items()}
+    x_, y_ = jnp.asarray(x), jnp.asarray(y)
+    h_0 = jnp.zeros((x.shape[1], p.Dh), jnp.float32)
+
+    def loss(w: Any) -> Any:
+        u = w["E"][x_] @ w["W_e"].T + w["b_1"]
+
+        def one(h: Any, u_t: Any) -> tuple[Any, Any]:
+            h = jax.nn.sigmoid(u_t + h @ w["W_h"].T)
+            return h, h
+
+        _, h = jax.lax.scan(one, h_0, u)
+        log_p = jax.nn.log_softmax(h @ w["U"].T + w["b_2"])
+        return -jnp.take_along_axis(log_p, y_[..., None], axis=-1).mean()
+
+    gradient = jax.value_and_grad(loss)
+
+    def update(w: Any) -> tuple[Any, Any]:
+        J, g = gradient(w)
+        norm = jnp.sqrt(sum(jnp.sum(a * a) for a in jax.tree.leaves(g)))
+        scale = RATE * jnp.minimum(1.0, CLIP / norm)
+        return J, jax.tree.map(lambda a, b: a - scale * b, w, g)
+
+    J, g = jax.jit(gradient)(weights)
+    gradients = {name: np.asarray(a) for name, a in g.items()} | {"J": np.float64(J)}
+    run = jax.jit(update, donate_argnums=0)
+    held = [weights]
+
+    def step() -> None:
+        _, held[0] = run(held[0])
+        held[0]["U"].block_until_ready()
+
+    return {"step": step}, gradients
+
+
+def products(package: str, V: int, d: int, Dh: int, B: int, T: int) -> Prepared:
+    """What to time for the roofline, and its floating-point operations."""
+    import numpy as np
+
+    steps: Steps = {}
+    work: dict[str, Any] = {}
+    for name, (m, n, k) in {"square": (2048, 2048, 2048), "same shape": (B * T, max(V, 4 * Dh), Dh)}.items():
+        a, b, out = (np.ones(size, np.float32) for size in ((m, k), (n, k), (m, n)))
+        kinds: dict[str, Callable[[], object]] = {}
+        if package == "numpy":
+            kinds["float32"] = partial(np.matmul, a, b.T, out=out)
+        else:
+            import torch
+
+            for kind, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
+                ta, tb, tout = (torch.from_numpy(array).to(dtype) for array in (a, b, out))
+                kinds[kind] = partial(torch.mm, ta, tb.T, out=tout)
+        for kind, product in kinds.items():
+            steps[f"{kind}, {name}"] = product
+            work[f"{kind}, {name}"] = 2.0 * m * n * k
+    return steps, work

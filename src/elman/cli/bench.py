@@ -1,0 +1,170 @@
+"""elman bench: how fast training runs on this machine, beside what its matrix products reach."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from elman.cli.options import as_json, threads
+from elman.errors import DivergedError
+
+if TYPE_CHECKING:
+    from elman.kernels import Backend
+    from elman.model.parameters import Parameters
+
+Shape = tuple[int, int, int, int, int]
+SHAPES: dict[str, Shape] = {
+    "word-small": (10000, 200, 200, 20, 35),
+    "word-large": (33278, 512, 512, 32, 35),
+    "char-large": (96, 128, 512, 64, 100),
+    "char-small": (96, 64, 128, 32, 64),
+}
+"""V, d, Dh, B, T."""
+TOLERANCE = {"float32": 2e-4, "bf16": 0.05}
+"""Of the largest entry of each gradient, against float64."""
+CLIP, RATE = 1.0, 0.1
+SQUARE = 2048
+
+
+@click.command(epilog="Example:  elman bench --shapes char-small,char-large")
+@click.option("--shapes", default=",".join(SHAPES), show_default=True, help="Which of the four, with commas.")
+@click.option(
+    "--seconds", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="For each figure."
+)
+@as_json
+@threads
+def bench(shapes: str, seconds: float, as_json: bool) -> None:
+    """Time whole training steps (forward, backward, clipping, SGD) at four shapes.
+
+    Each is first checked against float64, then timed in turn with matrix products: one of 2048 numbers square, and
+    the shape's own largest. The best of them, by NumPy's BLAS or by our kernels, is the roofline of its precision;
+    the share says how much of it a whole step reaches.
+    """
+    from elman.errors import ConfigError
+    from elman.kernels import backend, threads
+
+    chosen = shapes.split(",")
+    if unknown := [name for name in chosen if name not in SHAPES]:
+        raise ConfigError(f"shape {unknown[0]!r} is not known; choose among {', '.join(SHAPES)}")
+    found: dict[str, Any] = {"backend": backend().name, "threads": threads(), "shapes": {}}
+    if not as_json:
+        click.echo(f"{found['backend']}, {found['threads']} threads")
+        click.echo(f"{'shape':<12}{'precision':<11}{'tokens/s':>12}{'GFLOP/s':>10}{'roofline':>10}{'share':>8}")
+    for name in chosen:
+        found["shapes"][name] = measured = measure(SHAPES[name], seconds)
+        for precision, figures in () if as_json else measured.items():
+            click.echo(
+                f"{name:<12}{precision:<11}{figures['tokens_per_second']:>12,.0f}{figures['gflops']:>10.0f}"
+                f"{figures['roofline_gflops']:>10.0f}{figures['share_of_roofline']:>8.0%}"
+            )
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+
+
+def problem(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Parameters, Any, Any]:
+    """Parameters, x and y [T,B], the same at every call."""
+    import numpy as np
+
+    from elman.model.parameters import Parameters
+
+    x, y = np.random.default_rng(2).integers(0, V, (2, T, B))
+    return Parameters.initialise(V, d, Dh, seed=1), x, y
+
+
+def training_step(p: Parameters, x: Any, y: Any, kernels: Backend) -> Callable[[], None]:
+    """What a step is: loss and gradients, their norm, and SGD with the clipped gradient."""
+    from elman.model.bptt import loss_and_gradients
+    from elman.training.optimizer import SGD
+
+    optimizer = SGD(kernels)
+
+    def step() -> None:
+        _, gradients, _ = loss_and_gradients(p, x, y, kernels=kernels)
+        norm = gradients.norm(kernels)
+        optimizer.step(p, gradients, RATE, CLIP / norm if norm > CLIP else 1.0)
+
+    return step
+
+
+def measure(shape: Shape, seconds: float) -> dict[str, dict[str, float]]:
+    """The figures of one shape, by precision: those that the backend in use has."""
+    from elman.kernels import backend, native_in_use
+
+    V, d, Dh, B, T = shape
+    precisions = ["float32", "bf16"] if native_in_use() else ["float32"]
+    steps: dict[str, Callable[[], object]] = {}
+    for precision in precisions:
+        kernels = backend(precision)
+        given = problem(*shape)
+        _check(*given, kernels, precision)
+        steps[precision] = training_step(*given, kernels)
+    products = _products(shape, precisions)
+    times = _in_turn(steps | {name: product for name, (_, product, _) in products.items()}, seconds)
+    found = {}
+    for precision in precisions:
+        roof = max(work / times[name] for name, (kind, _, work) in products.items() if kind == precision)
+        rate = 6 * (d * Dh + Dh * Dh + Dh * V) * T * B / times[precision]
+        found[precision] = {
+            "tokens_per_second": T * B / times[precision],
+            "gflops": rate / 1e9,
+            "roofline_gflops": roof / 1e9,
+            "share_of_roofline": rate / roof,
+        }
+    return found
+
+
+def _check(p: Parameters, x: Any, y: Any, kernels: Backend, precision: str) -> None:
+    import numpy as np
+
+    from elman.model.bptt import loss_and_gradients
+
+    _, mine, _ = loss_and_gradients(p, x, y, kernels=kernels)
+    _, exact, _ = loss_and_gradients(p.astype("float64"), x, y)
+    for name in ("W_e", "W_h", "b_1", "U", "b_2"):
+        a, b = getattr(mine, name), getattr(exact, name)
+        error = float(np.abs(a - b).max() / np.abs(b).max())
+        if not error <= TOLERANCE[precision]:
+            raise DivergedError(f"{precision}: ∂J/∂{name} is off by {error:.1e}, so nothing was timed: report this")
+
+
+def _products(shape: Shape, precisions: list[str]) -> dict[str, tuple[str, Callable[[], object], float]]:
+    """Precision, call and operations of each product that may be the roofline."""
+    import numpy as np
+
+    from elman.kernels import backend
+
+    V, _, Dh, B, T = shape
+    found: dict[str, tuple[str, Callable[[], object], float]] = {}
+
+    def with_kernels(precision: str, a: Any, b: Any) -> Callable[[], object]:
+        return partial(backend(precision).product, a, b, b_transposed=True)
+
+    for size, (m, n, k) in {"square": (SQUARE,) * 3, "same shape": (B * T, max(V, 4 * Dh), Dh)}.items():
+        a, b, out = (np.ones(s, np.float32) for s in ((m, k), (n, k), (m, n)))
+        work = 2.0 * m * n * k
+        found[f"NumPy, {size}"] = ("float32", partial(np.matmul, a, b.T, out=out), work)
+        for precision in precisions:
+            found[f"{precision}, {size}"] = (precision, with_kernels(precision, a, b), work)
+    return found
+
+
+def _in_turn(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
+    """Median seconds of each call; they take turns, a quarter of the time each turn, after one uncounted call."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(4):
+        for name, call in calls.items():
+            call()
+            until = time.perf_counter() + seconds / 4
+            while True:
+                began = time.perf_counter()
+                call()
+                times[name].append(time.perf_counter() - began)
+                if time.perf_counter() >= until:
+                    break
+    return {name: statistics.median(found) for name, found in times.items()}
