@@ -86,7 +86,8 @@ float* Pool::scratch(int owner, int slot, size_t floats) {
 
 void Pool::start() {
   threads_.reserve(static_cast<size_t>(size_ - 1));
-  for (int thread = 1; thread < size_; ++thread) threads_.emplace_back([this, thread] { worker(thread); });
+  for (int thread = 1 + static_cast<int>(threads_.size()); thread < size_; ++thread)
+    threads_.emplace_back([this, thread] { worker(thread); });
 }
 
 Pool::~Pool() {
@@ -122,7 +123,7 @@ void Pool::run(const std::function<void(int)>& work) {
     work(0);
     return;
   }
-  if (threads_.empty()) start();
+  if (threads_.size() + 1 < static_cast<size_t>(size_)) start();  // some may be there: an earlier start may have failed
   work_ = &work;
   running_.store(size_ - 1, std::memory_order_relaxed);
   {
