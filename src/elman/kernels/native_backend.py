@@ -22,8 +22,8 @@ Integers = NDArray[np.integer[Any]]
 ACTIVATIONS = {"sigmoid": 0, "tanh": 1, "relu": 2}
 KEPT_BYTES = 2**20
 """Outputs from this size on are kept for the next call."""
-_UNHELD = 3
-"""References to an array that nobody outside holds: the list's, the loop's, and the call's own."""
+_UNHELD = next(sys.getrefcount(array) for array in [np.empty(0)])
+"""References to an array that nobody outside holds: the list's, the loop's, and, before Python 3.14, the call's own."""
 
 
 def instruction_sets() -> list[str]:
@@ -204,8 +204,9 @@ class NativeBackend:
                 return array
         if len(self._outputs) > 16:  # sizes change: forget those of before
             self._outputs = {shape: kept}
-        kept[:] = [*kept[-3:], np.empty(shape, np.float32)]
-        return kept[-1]
+        made = np.empty(shape, np.float32)
+        kept[:] = [*kept[-3:], made]
+        return made  # not kept[-1], which may be another thread's by now
 
 
 class Sampler:
