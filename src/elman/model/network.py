@@ -18,19 +18,24 @@ Integers = NDArray[np.integer[Any]]
 
 @dataclass
 class DropoutMasks:
-    """Inverted dropout, drawn outside: each entry is 0 or 1/(1-rate). on_e [T,B,d], on_h [T,B,Dh]."""
+    """Inverted dropout, drawn outside: each entry is 0 or 1/keep. on_e [T,B,d], on_h [T,B,Dh]."""
 
     on_e: Floats
     on_h: Floats
 
     @classmethod
     def draw(cls, p: Parameters, T: int, B: int, rate: float, generator: np.random.Generator) -> DropoutMasks:
-        """Masks for one window, from one generator: first those of e, then those of h."""
-        keep = np.float32(1 - rate)
+        """Masks for one window, from one generator: first those of e, then those of h.
+
+        Four entries a drawn number, 16 bits each, so `rate` is met to 1/65536.
+        """
+        kept = max(1, round((1 - rate) * 2**16))
+        scale = p.dtype.type(2**16 / kept)
 
         def mask(width: int) -> Floats:
-            drawn = generator.random((T, B, width), np.float32) < keep
-            return np.multiply(drawn, 1 / keep, dtype=p.dtype)
+            size = T * B * width
+            drawn = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
+            return np.multiply(drawn < kept, scale).reshape(T, B, width)
 
         return cls(mask(p.d), mask(p.Dh))
 
