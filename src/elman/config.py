@@ -179,7 +179,7 @@ class TrainingConfig(_Config):
         _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
 
 
-# What differs by level: measured, see docs/defaults.md.
+# What differs by level, and how it was found: docs/measured.md.
 _SIZES: dict[Level, dict[str, Any]] = {
     "byte": {"d": 128, "Dh": 512, "tie": False},
     "char": {"d": 128, "Dh": 512, "tie": False},
@@ -196,15 +196,40 @@ LARGE_TEXT = 4 * 2**20
 """Bytes from which a text counts as large: it does not overfit within a few passes, and wants more steps in each."""
 _LARGE: dict[str, Any] = {"B": 20, "dropout": 0.0}
 _SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
+_IN_A_HURRY: tuple[tuple[float, dict[str, Any], dict[str, Any]], ...] = (
+    (1.5, {"d": 96, "Dh": 96, "tie": False}, {"B": 20, "T": 10, "dropout": 0.0, "warmup": 20}),
+    (4.0, {"d": 128, "Dh": 128}, {"B": 20, "dropout": 0.2}),
+)
+"""Levels word and bpe, where `max_time` allows fewer passes at the default sizes: smaller and quicker to learn."""
 
 
-def level_defaults(level: Level, optimizer: str, size: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+def passes_in(seconds: float, level: Level, V: int, tokens: int) -> float:
+    """Passes over a text that so many seconds allow at the level's default sizes, at 10^11 operations a second.
+
+    That is about two cores' work; a rule of thumb that chooses sizes, so that one text and time give one model.
+    """
+    d, Dh = int(_SIZES[level]["d"]), int(_SIZES[level]["Dh"])
+    return seconds * 1e11 / (6 * (d * Dh + Dh * Dh + Dh * V) * tokens)
+
+
+def level_defaults(
+    level: Level, optimizer: str, size: int = 0, passes: float = float("inf")
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The default sizes (fields of ModelConfig) and settings (of TrainingConfig).
 
-    They depend on the level, the optimizer, and at levels word and bpe on the size of the text in bytes.
+    They depend on the level, the optimizer, and at levels word and bpe on the size of the text in bytes and on how
+    many passes the time allows.
     """
-    large = _LARGE if size >= LARGE_TEXT and level in ("word", "bpe") else {}
-    return dict(_SIZES[level]), _SETTINGS[level] | large | (_SGD if optimizer == "sgd" else {})
+    sizes, settings = dict(_SIZES[level]), dict(_SETTINGS[level])
+    if level in ("word", "bpe"):
+        for fewer, hurried_sizes, hurried_settings in _IN_A_HURRY:
+            if passes < fewer:
+                sizes |= hurried_sizes
+                settings |= hurried_settings
+                break
+        if size >= LARGE_TEXT:
+            settings |= _LARGE
+    return sizes, settings | (_SGD if optimizer == "sgd" else {})
 
 
 @dataclass(frozen=True)

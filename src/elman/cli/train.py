@@ -62,6 +62,12 @@ def _by_level(field: str) -> str:
     small, large = (level_defaults("word", "adam", size)[1].get(field) for size in (0, LARGE_TEXT))
     if small != large:
         shown.append(f"{large} for word, bpe from {LARGE_TEXT // 2**20} MiB of text on")
+    hurried = [level_defaults("word", "adam", 0, passes) for passes in (0, 2)]
+    fewer = [said.get(v, v) if isinstance(v, bool) else v for v in ((a | b)[field] for a, b in hurried)]
+    usual = (level_defaults("word", "adam")[0] | level_defaults("word", "adam")[1])[field]
+    if any(value not in (usual, said.get(usual)) for value in fewer):
+        either = " or ".join(f"{value}" for value in dict.fromkeys(fewer))
+        shown.append(f"{either} for word, bpe where --max-time allows few passes")
     return f"  [default: {'; '.join(shown)}]"
 
 

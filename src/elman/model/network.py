@@ -35,7 +35,8 @@ class DropoutMasks:
         def mask(width: int) -> Floats:
             size = T * B * width
             drawn = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
-            return np.multiply(drawn < kept, scale).reshape(T, B, width)
+            entries: Floats = np.multiply(drawn < kept, scale, dtype=p.dtype)
+            return entries.reshape(T, B, width)
 
         return cls(mask(p.d), mask(p.Dh))
 

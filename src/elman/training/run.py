@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from elman.checkpoint import RunFolder, load_config, load_state, save_config
-from elman.config import ModelConfig, RunConfig, TextConfig, TrainingConfig, level_defaults
+from elman.config import ModelConfig, RunConfig, TextConfig, TrainingConfig, level_defaults, passes_in
 from elman.errors import CheckpointError, ConfigError
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
@@ -82,11 +82,14 @@ def start(
     folder.require_new()
     with_bytes = sources.training_pieces()
     tokenizer = Tokenizer.train(watch("vocabulary", *with_bytes), text)
-    config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
-        write_tokens(folder.train_tokens, watch("tokens", *sources.training_pieces()), tokenizer)
+        count = write_tokens(folder.train_tokens, watch("tokens", *sources.training_pieces()), tokenizer)
         write_tokens(folder.valid_tokens, watch("validation", *sources.validation_pieces()), tokenizer)
+    if settings.max_time is not None:
+        passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens)
+        settings, sizes = _settings(text, model, training, sources.train.size, passes)
+    config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
     p = Parameters.initialise(
         tokenizer.V, config.model.d, config.model.Dh, activation=config.model.activation, tie=config.model.tie,
         seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
@@ -98,14 +101,15 @@ def start(
 
 
 def _settings(
-    text: TextConfig, model: dict[str, Any], training: dict[str, Any], size: int
+    text: TextConfig, model: dict[str, Any], training: dict[str, Any], size: int, passes: float = float("inf")
 ) -> tuple[TrainingConfig, dict[str, Any]]:
-    """Defaults of the level, and of the text's size in bytes, under what was asked for."""
+    """Defaults of the level, the text's size in bytes and the passes there is time for, under what was asked for."""
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
-    sizes, settings = level_defaults(text.level, optimizer, size)
+    sizes, settings = level_defaults(text.level, optimizer, size, passes)
     if model.get("tie") and "d" in model and "Dh" not in model:
         model = model | {"Dh": model["d"]}
-    if "Dh" in model and "d" not in model and model.get("tie", sizes["tie"]):
+    square = model.get("tie", sizes["tie"]) or sizes["d"] == sizes["Dh"]
+    if "Dh" in model and "d" not in model and square:
         model = model | {"d": model["Dh"]}
     if "tie" not in model and model.get("d", sizes["d"]) != model.get("Dh", sizes["Dh"]):
         sizes = sizes | {"tie": False}  # tied by default only where that is possible
