@@ -157,10 +157,17 @@ static inline void pack_b_transposed(const float* src, long ld, long K, long N, 
   }
 }
 
-// One block: out[rows][vectors·W] = A B over KL lanes. The rows' accumulators stay in registers.
+// One block: out[rows][vectors·W], rows ld apart, = A B over KL lanes, added to what stands there where `more`. The rows'
+// accumulators stay in registers.
 template <class P, int rows, int vectors, bool along_rows>
-static void block(long KL, const float* a, long stride, const float* b, float* out) {
+static void block(long KL, const float* a, long stride, const float* b, float* out, long ld, bool more) {
   V c[rows][vectors] = {};
+  if (more) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 2
+      for (int j = 0; j < vectors; ++j) c[i][j] = load(out + i * ld + j * W);
+  }
   const float* base[(rows + 2) / 3];
 #pragma GCC unroll 8
   for (int i = 0; i < (rows + 2) / 3; ++i) base[i] = a + i * 3 * stride;
@@ -186,13 +193,16 @@ static void block(long KL, const float* a, long stride, const float* b, float* o
 #pragma GCC unroll 16
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 2
-    for (int j = 0; j < vectors; ++j) store(out + (i * vectors + j) * W, c[i][j]);
+    for (int j = 0; j < vectors; ++j) store(out + i * ld + j * W, c[i][j]);
 }
 
 // The same for 1 to 3 rows and several whole panels at once, so that there are enough sums to hide the latency.
 template <class P, int rows, int panels, bool along_rows>
-static void wide_block(long KL, const float* a, long stride, const float* b, long panel, float* out) {
+static void wide_block(long KL, const float* a, long stride, const float* b, long panel, float* out, long ld, bool more) {
   V c[rows][2 * panels] = {};
+  if (more)
+    for (int i = 0; i < rows; ++i)
+      for (int j = 0; j < 2 * panels; ++j) c[i][j] = load(out + i * ld + j * W);
   for (long k = 0; k < KL; ++k) {
 #pragma GCC unroll 4
     for (int p = 0; p < panels; ++p) {
@@ -208,10 +218,10 @@ static void wide_block(long KL, const float* a, long stride, const float* b, lon
 #pragma GCC unroll 4
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
-    for (int j = 0; j < 2 * panels; ++j) store(out + (i * 2 * panels + j) * W, c[i][j]);
+    for (int j = 0; j < 2 * panels; ++j) store(out + i * ld + j * W, c[i][j]);
 }
 
-using Block = void (*)(long, const float*, long, const float*, float*);
+using Block = void (*)(long, const float*, long, const float*, float*, long, bool);
 
 template <class P, int vectors, bool along_rows, int... rows>
 static constexpr Block block_of(int m, std::integer_sequence<int, rows...>) {
@@ -221,22 +231,17 @@ static constexpr Block block_of(int m, std::integer_sequence<int, rows...>) {
 
 constexpr int kTileFloats = (kMaxRows > 4 ? kMaxRows : 4) * kPanel * 2;
 
-// Asks for the rows of a result that a block will be added to, so that they are there when it is done.
-static inline void fetch(const float* out, long ld, int m) {
-  for (int i = 0; i < m; ++i)
-    for (int j = 0; j < kPanel; j += 16) __builtin_prefetch(out + i * ld + j, 1);
-}
-
-// Panels [first, last) of m rows, m at most kMaxRows: each piece of the result goes to
-// finish(column, columns, tile, ld), with the tile in the first-level cache, after before(column).
-// `panels` is packed B over `packed_KL` lanes, of which the product takes KL from lane k0 on.
-struct Nothing {
-  void operator()(long) const {}
+// Panels [first, last) of m rows, m at most kMaxRows. `panels` is packed B over `packed_KL` lanes, of which the product
+// takes KL from lane k0 on. place(column) says where a piece goes: `out`, rows `ld` apart, and whether it is added to what
+// stands there; done(column, columns, piece) is called when it is made.
+struct Piece {
+  float* out;
+  long ld;
+  bool more;
 };
-template <class P, bool along_rows, class Finish, class Before = Nothing>
-static inline void row_block(int m, long KL, const float* a, long stride, const float* panels, long packed_KL, long k0,
-                             long N, long first, long last, Finish&& finish, Before&& before = {}) {
-  alignas(64) float tile[kTileFloats];
+template <class P, bool along_rows, class Place, class Done>
+static inline void over_panels(int m, long KL, const float* a, long stride, const float* panels, long packed_KL, long k0,
+                               long N, long first, long last, Place&& place, Done&& done) {
   constexpr auto counts = std::make_integer_sequence<int, kMaxRows>{};
   const long whole = N / kPanel < last ? N / kPanel : last;  // panels of full width
   long p = first;
@@ -246,21 +251,41 @@ static inline void row_block(int m, long KL, const float* a, long stride, const 
     for (; p + group <= whole; p += group) {
       const float* b = panels + p * kPanel * packed_KL + k0 * kPanel;
       const long panel = kPanel * packed_KL;
-      if (m == 1) wide_block<P, 1, 4, along_rows>(KL, a, stride, b, panel, tile);
-      if (m == 2) wide_block<P, 2, 2, along_rows>(KL, a, stride, b, panel, tile);
-      if (m == 3) wide_block<P, 3, 2, along_rows>(KL, a, stride, b, panel, tile);
-      finish(p * kPanel, static_cast<int>(group * kPanel), tile, group * kPanel);
+      const Piece piece = place(p * kPanel, group * kPanel);
+      if (m == 1) wide_block<P, 1, 4, along_rows>(KL, a, stride, b, panel, piece.out, piece.ld, piece.more);
+      if (m == 2) wide_block<P, 2, 2, along_rows>(KL, a, stride, b, panel, piece.out, piece.ld, piece.more);
+      if (m == 3) wide_block<P, 3, 2, along_rows>(KL, a, stride, b, panel, piece.out, piece.ld, piece.more);
+      done(p * kPanel, static_cast<int>(group * kPanel), piece);
     }
   }
   const Block full = block_of<P, 2, along_rows>(m, counts);
   for (; p < last; ++p) {
     const int vectors = panel_vectors(N, p);
     const float* b = panels + p * kPanel * packed_KL + k0 * vectors * W;
-    before(p * kPanel);
-    if (vectors == 2) full(KL, a, stride, b, tile);
-    else block_of<P, 1, along_rows>(m, counts)(KL, a, stride, b, tile);
-    finish(p * kPanel, static_cast<int>(min(N - p * kPanel, kPanel)), tile, vectors * W);
+    const Piece piece = place(p * kPanel, vectors * W);
+    if (vectors == 2) full(KL, a, stride, b, piece.out, piece.ld, piece.more);
+    else block_of<P, 1, along_rows>(m, counts)(KL, a, stride, b, piece.out, piece.ld, piece.more);
+    done(p * kPanel, static_cast<int>(min(N - p * kPanel, kPanel)), piece);
   }
+}
+
+// Into rows of memory of the caller's, `ld` apart and a whole number of vectors long.
+template <class P, bool along_rows>
+static inline void rows_into(float* out, long ld, bool more, int m, long KL, const float* a, long stride, const float* panels,
+                             long packed_KL, long k0, long N, long first, long last) {
+  over_panels<P, along_rows>(
+      m, KL, a, stride, panels, packed_KL, k0, N, first, last, [&](long n0, long) { return Piece{out + n0, ld, more}; },
+      [](long, int, const Piece&) {});
+}
+
+// A piece at a time in the first-level cache: each goes to finish(column, columns, tile, ld).
+template <class P, bool along_rows, class Finish>
+static inline void row_block(int m, long KL, const float* a, long stride, const float* panels, long packed_KL, long k0,
+                             long N, long first, long last, Finish&& finish) {
+  alignas(64) float tile[kTileFloats];
+  over_panels<P, along_rows>(
+      m, KL, a, stride, panels, packed_KL, k0, N, first, last, [&](long, long columns) { return Piece{tile, columns, false}; },
+      [&](long n0, int columns, const Piece& piece) { finish(n0, columns, tile, static_cast<int>(piece.ld)); });
 }
 
 // The part of [0, total) that belongs to a thread.
@@ -271,10 +296,16 @@ static inline Range share(long total, int thread, int threads) {
   return {total * thread / threads, total * (thread + 1) / threads};
 }
 
-// row[j] of n columns: the whole vectors and the rest.
+// The columns of a range, which begins at a whole vector: the whole vectors and the rest.
 template <class Work>
-static inline void over_vectors(int n, Work&& work) {
-  for (int j = 0; j < n; j += W) work(j, n - j < W ? n - j : W);
+static inline void over_vectors(Range columns, Work&& work) {
+  const long whole = columns.begin + (columns.end - columns.begin) / W * W;
+  for (long j = columns.begin; j < whole; j += W) work(j, W);
+  if (whole < columns.end) work(whole, static_cast<int>(columns.end - whole));
+}
+template <class Work>
+static inline void over_vectors(long n, Work&& work) {
+  over_vectors(Range{0, n}, work);
 }
 
 }  // namespace elman::ELMAN_ISA

@@ -6,7 +6,8 @@
 // token's Z is known. Second half: a tile of p becomes δ1 = ŷ - y in place, and while it is in the cache it is
 // multiplied into dh = δ1 U and dU = δ1^T h.
 //
-// With many tiles each thread owns tiles (and a dh of its own, added up at the end); with few, tokens (and a dU).
+// With many tiles each thread owns tiles (and a dh of its own, added up at the end); with few, tokens (and a dU), and then
+// both halves of a run of tokens go through while its h is in the core's own cache.
 #pragma once
 
 #include <cmath>
@@ -51,9 +52,8 @@ class SoftmaxCall {
       : pool_(pool), q_(q), threads_(pool.size()), tiles_(divide_up(q.V, kWords)), gradient_(q.dU != nullptr),
         by_words_(tiles_ >= 2 * threads_), run_(q.Dh <= 256 ? 2 * kDeep : kDeep), stride_(row_stride<P>(q.Dh)) {
     const long whole = static_cast<long>(kBytes / (sizeof(Stored) * kWords)) / tiles_;
-    const long chunks = divide_up(q.N, whole < 1 ? 1 : whole);
-    chunk_ = divide_up(q.N, gradient_ ? chunks : 1);
-    chunk_ = round_up(chunk_, P::pair);
+    const long most = by_words_ ? (whole < 1 ? 1 : whole) : threads_ * run_;
+    chunk_ = round_up(gradient_ ? divide_up(q.N, divide_up(q.N, most)) : q.N, P::pair);
   }
 
   void run() {
@@ -67,6 +67,7 @@ class SoftmaxCall {
       p_ = reinterpret_cast<Stored*>(pool_.scratch(-1, 4, size(tiles_ * chunk_ * kWords / P::pair)));
       const long words = by_words_ ? 0 : q_.V;
       for (int t = 0; t < threads_; ++t) {
+        pool_.scratch(t, 2, size(kMaxRows * row_stride<Float32>(Dh)));
         pool_.scratch(t, 3, size(packed_size<P>(run_, Dh)));  // h of a run of tokens
         pool_.scratch(t, 4, size(t ? (by_words_ ? N * Dh : words * (Dh + 1)) : 0));
         pool_.scratch(t, 5, size(run_ * (kWords + 2 * W) + 2 * W));  // δ1 of a run of tokens
@@ -107,7 +108,7 @@ class SoftmaxCall {
 
   void work(int thread) {
     const Range own = share(q_.N, thread, threads_);
-    pack_rows<P>(q_.h + own.begin * q_.Dh, q_.Dh, own.end - own.begin, q_.Dh, rows_ + own.begin * stride_, stride_);
+    if (by_words_ || !gradient_) pack(own);
     pool_.barrier();
     const Range tiles = by_words_ ? share(tiles_, thread, threads_) : Range{0, tiles_};
     if (!gradient_) {
@@ -126,6 +127,7 @@ class SoftmaxCall {
       const Range part = share(divide_up(all.end - all.begin, P::pair), thread, threads_);
       const Range mine{all.begin + part.begin * P::pair, min(all.begin + part.end * P::pair, all.end)};
       const Range tokens = by_words_ ? all : mine;
+      if (!by_words_) pack(mine);
       for (long tile = tiles.begin; tile < tiles.end; ++tile) forward(thread, tile, tokens, chunk);
       if (by_words_) pool_.barrier();
       for (long n = mine.begin; n < mine.end; ++n) factors(n, loss(n));
@@ -141,6 +143,11 @@ class SoftmaxCall {
     pool_.barrier();
     if (by_words_) gather(thread, q_.dh, q_.N * q_.Dh, 0);
     else gather(thread, q_.dU, q_.V * q_.Dh, 0), gather(thread, q_.db_2, q_.V, q_.V * q_.Dh);
+  }
+
+  // h of some tokens in lanes.
+  void pack(Range tokens) {
+    pack_rows<P>(q_.h + tokens.begin * q_.Dh, q_.Dh, tokens.end - tokens.begin, q_.Dh, rows_ + tokens.begin * stride_, stride_);
   }
 
   // out += the other threads' parts, in their order.
@@ -164,25 +171,19 @@ class SoftmaxCall {
     for (long j = 0; j < padded; ++j) bias[j] = j < words ? q_.b_2[first + j] : -std::numeric_limits<float>::infinity();
     over_row_blocks(tokens.begin, tokens.end, [&](long from, int m) {
       float* theta = block;
-      for (long k0 = 0; k0 < KL; k0 += 2 * kDeep) {
-        const bool last = k0 + 2 * kDeep >= KL;
-        row_block<P, true>(m, min(KL - k0, 2 * kDeep), rows_ + from * stride_ + k0, stride_, packed, KL, k0, words, 0,
-                           panels, [&](long n0, int columns, const float* tile_sum, int ld) {
-                             for (int i = 0; i < m; ++i)
-                               for (int j = 0; j < columns; j += W) {
-                                 V c = load(tile_sum + i * ld + j);
-                                 if (k0) c += load(theta + i * kWords + n0 + j);
-                                 if (last) c += load(bias + n0 + j);
-                                 store(theta + i * kWords + n0 + j, c);
-                               }
-                           });
-      }
+      for (long k0 = 0; k0 < KL; k0 += 2 * kDeep)
+        rows_into<P, true>(theta, kWords, k0 > 0, m, min(KL - k0, 2 * kDeep), rows_ + from * stride_ + k0, stride_, packed, KL,
+                           k0, words, 0, panels);
       for (int i = 0; i < m; ++i) {
         float* row = theta + i * kWords;
         const long n = from + i, target = q_.y[n] - first;
+        V most = all(-std::numeric_limits<float>::infinity());
+        for (long j = 0; j < padded; j += W) {
+          const V t = load(row + j) + load(bias + j);
+          store(row + j, t);
+          most = max(most, t);
+        }
         if (target >= 0 && target < words) at_target_[n] = row[target];
-        V most = load(row);
-        for (long j = W; j < padded; j += W) most = max(most, load(row + j));
         const float largest = max_of(most);
         V total{};
         for (long j = 0; j < padded; j += W) {
@@ -233,8 +234,8 @@ class SoftmaxCall {
   // δ1 of a tile, and its part of dh, dU and db_2. `more`: dU holds the part of earlier chunks; `fresh`: dh holds none.
   void backward(int thread, long tile, Range tokens, long chunk, float* dh, float* dU, float* db_2, bool more, bool fresh) {
     const long Dh = q_.Dh, words = words_of(tile), first = tile * kWords, padded = round_up(words, W);
-    const long panels = divide_up(Dh, kPanel);
-    float *U = pool_.scratch(thread, 0, 0), *h = pool_.scratch(thread, 3, 0);
+    const long panels = divide_up(Dh, kPanel), ld = row_stride<Float32>(Dh);
+    float *U = pool_.scratch(thread, 0, 0), *h = pool_.scratch(thread, 3, 0), *sums = pool_.scratch(thread, 2, 0);
     pack_b<P>(q_.U + first * Dh, Dh, words, Dh, U, 0, panels);
     if (!more) std::memset(db_2 + first, 0, static_cast<size_t>(words) * 4);
     for (long from = tokens.begin; from < tokens.end; from += run_) {
@@ -264,33 +265,18 @@ class SoftmaxCall {
       }
 #endif
       over_row_blocks(0, count, [&](long t, int m) {  // dh = δ1 U
-        row_block<P, true>(m, lanes<P>(words), by_token + t * token_stride, token_stride, U, lanes<P>(words), 0, Dh, 0, panels,
-                           [&](long n0, int columns, const float* sum, int ld) {
-                             for (int i = 0; i < m; ++i)
-                               accumulate(dh + (from + t + i) * Dh + n0, sum + i * ld, columns, !fresh);
-                           },
-                           [&](long n0) { fetch(dh + (from + t) * Dh + n0, Dh, m); });
+        rows_into<P, true>(sums, ld, false, m, lanes<P>(words), by_token + t * token_stride, token_stride, U, lanes<P>(words), 0,
+                           Dh, 0, panels);
+        write_rows(dh + (from + t) * Dh, sums, ld, m, Dh, !fresh);
       });
       pack_b<P>(q_.h + from * Dh, Dh, count, Dh, h, 0, panels);
-      for (long p = 0; p < panels; ++p)  // dU = δ1^T h
-        over_row_blocks(0, words, [&](long w, int m) {
-          row_block<P, false>(m, lanes<P>(count), by_word + w, word_stride, h, lanes<P>(count), 0, Dh, p, p + 1,
-                              [&](long n0, int columns, const float* sum, int ld) {
-                                for (int i = 0; i < m; ++i)
-                                  accumulate(dU + (first + w + i) * Dh + n0, sum + i * ld, columns, more);
-                              },
-                              [&](long n0) { fetch(dU + (first + w) * Dh + n0, Dh, m); });
-        });
+      over_row_blocks(0, words, [&](long w, int m) {  // dU = δ1^T h
+        rows_into<P, false>(sums, ld, false, m, lanes<P>(count), by_word + w, word_stride, h, lanes<P>(count), 0, Dh, 0, panels);
+        write_rows(dU + (first + w) * Dh, sums, ld, m, Dh, more);
+      });
       more = true;
     }
     if (!more) std::memset(dU + first * Dh, 0, static_cast<size_t>(words * Dh) * 4);  // every block was left out
-  }
-
-  static void accumulate(float* out, const float* sum, int columns, bool add) {
-    over_vectors(columns, [&](int j, int n) {
-      const V c = load_n(sum + j, n);
-      store_n(out + j, add ? load_n(out + j, n) + c : c, n);
-    });
   }
 
   // Whether no entry of δ1 in this tile and these tokens reaches the threshold.
