@@ -1,7 +1,6 @@
 #include "pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -16,8 +15,8 @@ namespace elman {
 
 namespace {
 
-constexpr int kSpinsBeforeSleep = 20000;  // about 100 µs to 1 ms: longer than the Python between two kernels
-constexpr int kSpinsBeforeYield = 4000;   // in case there are fewer free processors than threads
+constexpr int kSpinsForJob = 20000;   // about 100 µs to 1 ms: longer than the Python between two kernels
+constexpr int kSpinsForOthers = 4000;  // then sleep: one of them may be waiting for this processor
 constexpr size_t kHugePage = size_t{2} << 20;
 
 inline void relax() {
@@ -91,30 +90,38 @@ void Pool::start() {
 }
 
 Pool::~Pool() {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    ending_ = true;
-    job_.fetch_add(1, std::memory_order_release);
-  }
-  wake_.notify_all();
+  ending_.store(true);
+  job_.fetch_add(1);
+  wake();
   for (auto& thread : threads_) thread.join();
 }
 
+// Spins, then sleeps. What `done` reads and what is written before `wake` are sequentially consistent, as is the number of
+// sleepers: either the sleeper sees the change, or the waker sees the sleeper.
+template <class Done>
+void Pool::wait(int spins, Done&& done) {
+  for (; spins > 0; --spins) {
+    if (done()) return;
+    relax();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  sleepers_.fetch_add(1);
+  changed_.wait(lock, done);
+  sleepers_.fetch_sub(1);
+}
+
+void Pool::wake() {
+  if (sleepers_.load() == 0) return;
+  { std::lock_guard<std::mutex> lock(mutex_); }  // whoever is about to sleep does so before
+  changed_.notify_all();
+}
+
 void Pool::worker(int thread) {
-  uint64_t seen = 0;
-  for (;;) {
-    for (int spins = 0; job_.load(std::memory_order_acquire) == seen; ++spins) {
-      if (spins < kSpinsBeforeSleep) {
-        relax();
-        continue;
-      }
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return job_.load(std::memory_order_acquire) != seen; });
-    }
-    seen = job_.load(std::memory_order_acquire);
-    if (ending_) return;
+  for (uint64_t seen = 0;; ++seen) {
+    wait(kSpinsForJob, [&] { return job_.load() != seen; });
+    if (ending_.load()) return;
     (*work_)(thread);
-    running_.fetch_sub(1, std::memory_order_release);
+    if (running_.fetch_sub(1) == 1) wake();
   }
 }
 
@@ -125,31 +132,23 @@ void Pool::run(const std::function<void(int)>& work) {
   }
   if (threads_.size() + 1 < static_cast<size_t>(size_)) start();  // some may be there: an earlier start may have failed
   work_ = &work;
-  running_.store(size_ - 1, std::memory_order_relaxed);
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    job_.fetch_add(1, std::memory_order_release);
-  }
-  wake_.notify_all();
+  running_.store(size_ - 1);
+  job_.fetch_add(1);
+  wake();
   work(0);
-  for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
-    if (spins < kSpinsBeforeYield) relax();
-    else sched_yield();
-  }
+  wait(kSpinsForOthers, [&] { return running_.load() == 0; });
 }
 
 void Pool::barrier() {
   if (size_ == 1) return;
-  const uint64_t before = passed_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
-    arrived_.store(0, std::memory_order_relaxed);
-    passed_.fetch_add(1, std::memory_order_release);
+  const uint64_t before = passed_.load();
+  if (arrived_.fetch_add(1) == size_ - 1) {
+    arrived_.store(0);
+    passed_.fetch_add(1);
+    wake();
     return;
   }
-  for (int spins = 0; passed_.load(std::memory_order_acquire) == before; ++spins) {
-    if (spins < kSpinsBeforeYield) relax();
-    else sched_yield();
-  }
+  wait(kSpinsForOthers, [&] { return passed_.load() != before; });
 }
 
 PoolLease::PoolLease() : lock_(process()->mutex) {

@@ -1,5 +1,5 @@
 // A persistent pool of threads. Work is split by thread number, never by who comes first, so that results do
-// not change from run to run. Workers spin for a moment between two jobs, then sleep.
+// not change from run to run. Who waits spins for a moment, then sleeps.
 #pragma once
 
 #include <atomic>
@@ -46,6 +46,9 @@ class Pool {
 
   void start();
   void worker(int thread);
+  template <class Done>
+  void wait(int spins, Done&& done);
+  void wake();
 
   const int size_;
   std::vector<std::thread> threads_;
@@ -54,9 +57,10 @@ class Pool {
   alignas(64) std::atomic<int> running_{0};       // workers that are not done with the job
   alignas(64) std::atomic<int> arrived_{0};       // at the barrier
   alignas(64) std::atomic<uint64_t> passed_{0};   // barriers passed
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> ending_{false};
   std::mutex mutex_;
-  std::condition_variable wake_;
-  bool ending_ = false;
+  std::condition_variable changed_;
   std::vector<Slots> buffers_;
   Slots shared_;
 };
