@@ -51,7 +51,7 @@ def job(kernels: Any, seed: int) -> Callable[[], list[bytes]]:
         found = [
             h, kernels.recurrence_gradient(dh, h, W_h, "tanh"), *kernels.softmax_cross_entropy(rows, U, b_2, y, 1.0),
             kernels.product(deep, wide, a_transposed=True), kernels.product(deep, wide, b_transposed=True),
-            kernels.sum_columns(rows), *kernels.sum_rows(rows, y, V), w, m, v, state, tokens,
+            kernels.sum_columns(rows), kernels.sum_rows(rows, kernels.group(y, V)), w, m, v, state, tokens,
             np.array(kernels.sum_of_squares(U)),
         ]  # fmt: skip
         return [array.tobytes() for array in found]

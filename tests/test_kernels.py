@@ -78,6 +78,11 @@ def test_every_operation(mode: bool, threads: int, shape: tuple[int, ...], bf16:
         assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < tolerance
         dz = kernels.recurrence_gradient(dh, h, W_h, activation)
         assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation)) < tolerance
+        chosen = generator.integers(0, T * B, (T, B))  # steps that read rows of a table
+        table = u.reshape(-1, Dh)
+        found = kernels.recurrence(table, W_h, h_0, activation, chosen)
+        assert np.array_equal(found, kernels.recurrence(table[chosen], W_h, h_0, activation))
+        assert error(found, EXACT.recurrence(*doubles(table, W_h, h_0), activation, chosen)) < tolerance
     N = T * B
     rows, U, b_2, y = normal(N, Dh), normal(V, Dh, scale=Dh**-0.5), normal(V), generator.integers(0, V, N)
     found = kernels.softmax_cross_entropy(rows, U, b_2, y, 1 / N)
@@ -93,10 +98,10 @@ def test_every_operation(mode: bool, threads: int, shape: tuple[int, ...], bf16:
         exact = EXACT.product(*doubles(a, b), a_t, b_t, None if added is None else added.astype(np.float64))
         assert error(kernels.product(a, b, a_t, b_t, added), exact) < tolerance
     assert error(kernels.sum_columns(rows), rows.astype(np.float64).sum(axis=0)) < TOLERANCE * np.sqrt(N)
-    index, sums = kernels.sum_rows(rows, y, V)
-    index_, sums_ = EXACT.sum_rows(rows.astype(np.float64), y, V)
-    assert np.array_equal(index, index_)
-    assert error(sums, sums_) < TOLERANCE
+    groups, groups_ = kernels.group(y, V), EXACT.group(y, V)
+    for name, mine in vars(groups).items():
+        assert np.array_equal(mine, getattr(groups_, name)), name
+    assert error(kernels.sum_rows(rows, groups), EXACT.sum_rows(rows.astype(np.float64), groups)) < TOLERANCE
 
 
 def test_updates(mode: bool, threads: int) -> None:
@@ -180,6 +185,10 @@ def test_what_does_not_fit_is_refused() -> None:
         lambda: kernels.softmax_cross_entropy(f, U.astype(np.float64), b, y, 1.0),
         lambda: kernels.recurrence(np.zeros((2, 4, 3), np.float32), U, f, "tanh"),
         lambda: kernels.recurrence(np.zeros((0, 4, 3), np.float32), f[:3], f, "tanh"),
+        lambda: kernels.recurrence(f, f[:3], f, "tanh", np.full((2, 4), 4)),
+        lambda: kernels.recurrence(f, f[:3], f, "tanh", np.zeros((2, 3), np.int64)),
+        lambda: kernels.group(y + 5, 5),
+        lambda: kernels.sum_rows(f[:3], kernels.group(y, 5)),
         lambda: kernels.recurrence_gradient(np.ones((2, 4, 3), np.float32), np.ones((2, 4, 3)), f[:3], "tanh"),
         lambda: kernels.product(f, f),
         lambda: kernels.sgd(f, U, 0.1),

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ConfigError
+from elman.kernels.groups import Groups
 from elman.kernels.numpy_backend import NumpyBackend, threads
 
-__all__ = ["Backend", "backend", "native_built", "threads"]
+__all__ = ["Backend", "Groups", "backend", "native_built", "native_in_use", "threads"]
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -38,8 +39,11 @@ class Backend(Protocol):
         """The array namespace: `numpy`, or one that speaks like it."""
         ...
 
-    def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str) -> Floats:
-        """h [T+1,B,Dh] from u = W_e e + b_1 [T,B,Dh]; h[0] = h_0 and h[t+1] = f(W_h h[t] + u[t])."""
+    def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str, rows: Integers | None = None) -> Floats:
+        """h [T+1,B,Dh] from u = W_e e + b_1 [T,B,Dh]; h[0] = h_0 and h[t+1] = f(W_h h[t] + u[t]).
+
+        With rows [T,B], u is [n,Dh] and u[rows[t,b]] is what sequence b reads at step t.
+        """
         ...
 
     def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str) -> Floats:
@@ -70,8 +74,12 @@ class Backend(Protocol):
         """Σ over the rows of x [N,n]: [n]."""
         ...
 
-    def sum_rows(self, values: Floats, tokens: Integers, V: int) -> tuple[Integers, Floats]:
-        """The tokens that occur, rising, and the sum of each one's rows of values [N,d]."""
+    def group(self, tokens: Integers, V: int) -> Groups:
+        """Which of the tokens [N], each under V, are the same."""
+        ...
+
+    def sum_rows(self, values: Floats, groups: Groups) -> Floats:
+        """The sum of each distinct token's rows of values [N,d]: [n,d]."""
         ...
 
     def sgd(self, w: Floats, g: Floats, rate: float, rows: Integers | None = None) -> None:

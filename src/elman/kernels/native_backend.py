@@ -7,13 +7,14 @@ allocated: fresh pages would cost a large gradient about a tenth of its time.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ConfigError, ShapeError
 from elman.kernels import _native
+from elman.kernels.groups import Groups
 from elman.kernels.numpy_backend import NumpyBackend
 
 Floats = NDArray[np.floating[Any]]
@@ -71,14 +72,25 @@ class NativeBackend:
         """How many the kernels run on."""
         return int(_native.get_threads())
 
-    def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str) -> Floats:
-        """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t]). Raises ShapeError."""
+    def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str, rows: Integers | None = None) -> Floats:
+        """h [T+1,B,Dh] from u [T,B,Dh], or u [n,Dh] and rows [T,B]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t]).
+
+        Raises ShapeError.
+        """
         if u.dtype != np.float32:
-            return self._numpy.recurrence(u, W_h, h_0, activation)
-        T, B, Dh = _axes("u", u, "[T,B,Dh]")
+            return self._numpy.recurrence(u, W_h, h_0, activation, rows)
+        if rows is None:
+            T, B, Dh = _axes("u", u, "[T,B,Dh]")
+        else:
+            (T, B), (n, Dh) = _axes("rows", rows, "[T,B]"), _axes("u", u, "[n,Dh]")
+            rows = _ids("rows", rows, (T, B), n)
         h = self._output(T + 1, B, Dh)
-        weights, begin = _float32("W_h", W_h, (Dh, Dh)), _float32("h_0", h_0, (B, Dh))
-        _native.recurrence(_float32("u", u, u.shape), weights, begin, h, _activation(activation), self.bf16)
+        inputs, weights, begin = (
+            _float32("u", u, u.shape),
+            _float32("W_h", W_h, (Dh, Dh)),
+            _float32("h_0", h_0, (B, Dh)),
+        )
+        _native.recurrence(inputs.reshape(-1, Dh), weights, begin, rows, h, _activation(activation), self.bf16)
         return h
 
     def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str) -> Floats:
@@ -145,17 +157,21 @@ class NativeBackend:
         _native.sum_columns(_float32("x", x, (N, n)), out)
         return out
 
-    def sum_rows(self, values: Floats, tokens: Integers, V: int) -> tuple[Integers, Floats]:
-        """The tokens that occur, rising, and the sum of each one's rows of values [N,d]. Raises ShapeError."""
+    def group(self, tokens: Integers, V: int) -> Groups:
+        """Which of the tokens [N] are the same. Raises ShapeError for ids out of range."""
+        N = len(tokens)
+        order, index, inverse, start = (np.empty(N + extra, np.int64) for extra in (0, 0, 0, 1))
+        n = _native.group(_ids("tokens", tokens, (N,), V), V, order, start, index, inverse)
+        return Groups(index[:n], inverse, order, start[: n + 1])
+
+    def sum_rows(self, values: Floats, groups: Groups) -> Floats:
+        """The sum of each distinct token's rows of values [N,d]: [n,d]. Raises ShapeError."""
         if values.dtype != np.float32:
-            return self._numpy.sum_rows(values, tokens, V)
-        N, d = _axes("values", values, "[N,d]")
-        ids = _ids("tokens", tokens, N, V)
-        order, start, index = np.empty(N, np.int64), np.empty(N + 1, np.int64), np.empty(N, np.int64)
-        n = _native.group(ids, V, order, start, index)
-        out = np.empty((n, d), np.float32)
-        _native.sum_rows(_float32("values", values, (N, d)), order, start[: n + 1], out)
-        return index[:n], out
+            return self._numpy.sum_rows(values, groups)
+        d = _axes("values", values, "[N,d]")[1]
+        out = self._output(len(groups.index), d)
+        _native.sum_rows(_float32("values", values, (len(groups.order), d)), groups.order, groups.start, out)
+        return out
 
     def sgd(self, w: Floats, g: Floats, rate: float, rows: Integers | None = None) -> None:
         """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice."""
@@ -204,7 +220,7 @@ class NativeBackend:
                 return array
         if len(self._outputs) > 16:  # sizes change: forget those of before
             self._outputs = {shape: kept}
-        made = np.empty(shape, np.float32)
+        made = cast(Floats, _native.allocate(shape))  # no view of an array: views of it count as references to it
         kept[:] = [*kept[-3:], made]
         return made  # not kept[-1], which may be another thread's by now
 
@@ -224,7 +240,7 @@ class Sampler:
         return tokens
 
 
-def _axes(name: str, array: Floats, expected: str) -> tuple[int, ...]:
+def _axes(name: str, array: NDArray[Any], expected: str) -> tuple[int, ...]:
     """The shape, where it has as many axes as `expected` says and none is empty."""
     axes = expected.count(",") + 1 if expected.startswith("[") else 2
     if array.ndim != axes or not array.size:
@@ -241,9 +257,9 @@ def _float32(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
     return np.ascontiguousarray(array)
 
 
-def _ids(name: str, ids: Integers, N: int, V: int) -> Integers:
-    if ids.shape != (N,):
-        raise ShapeError.of(name, ids.shape, f"[N] = {(N,)}")
+def _ids(name: str, ids: Integers, shape: tuple[int, ...], V: int) -> Integers:
+    if ids.shape != shape:
+        raise ShapeError.of(name, ids.shape, f"{shape}")
     if not np.issubdtype(ids.dtype, np.integer):
         raise ShapeError(f"{name} holds {ids.dtype}, expected whole numbers: token ids")
     if int(ids.min()) < 0 or int(ids.max()) >= V:
@@ -257,7 +273,7 @@ def _softmax_operands(h: Floats, U: Floats, b_2: Floats, y: Integers) -> tuple[F
     V = len(U)
     if not V:
         raise ShapeError.of("U", U.shape, "[V,Dh], none of them 0")
-    return _float32("h", h, (N, Dh)), _float32("U", U, (V, Dh)), _float32("b_2", b_2, (V,)), _ids("y", y, N, V)
+    return _float32("h", h, (N, Dh)), _float32("U", U, (V, Dh)), _float32("b_2", b_2, (V,)), _ids("y", y, (N,), V)
 
 
 def _activation(name: str) -> int:
@@ -277,4 +293,4 @@ def _gradient(w: Floats, g: Floats, rows: Integers | None) -> Floats:
 
 
 def _rows(w: Floats, rows: Integers | None) -> Integers | None:
-    return None if rows is None else _ids("rows", rows, len(rows), len(w))
+    return None if rows is None else _ids("rows", rows, (len(rows),), len(w))

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.kernels.groups import Groups
+
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 
@@ -63,16 +65,17 @@ class NumpyBackend:
         self._pool: ThreadPoolExecutor | None = None
         self._scratch: dict[tuple[str, np.dtype[Any]], Floats] = {}
 
-    def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str) -> Floats:
-        """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])."""
+    def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str, rows: Integers | None = None) -> Floats:
+        """h [T+1,B,Dh] from u [T,B,Dh], or u [n,Dh] and rows [T,B]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])."""
         activate = ACTIVATE[activation]
-        T, B, Dh = u.shape
+        T, B = rows.shape if rows is not None else u.shape[:2]
+        Dh = u.shape[-1]
         h = np.empty((T + 1, B, Dh), u.dtype)
         h[0] = h_0
         W_hT = np.ascontiguousarray(W_h.T)  # read T times: worth one copy
         for t in range(T):
             z = np.matmul(h[t], W_hT, out=h[t + 1])  # z = W_h h^(t-1) + W_e e + b_1
-            z += u[t]
+            z += u[t] if rows is None else u[rows[t]]
             activate(z)
         return h
 
@@ -156,11 +159,14 @@ class NumpyBackend:
         total: Floats = x.sum(axis=0)
         return total
 
-    def sum_rows(self, values: Floats, tokens: Integers, V: int) -> tuple[Integers, Floats]:
-        """The tokens that occur, rising, and the sum of each one's rows of values [N,d]."""
-        order = np.argsort(tokens, kind="stable")
-        index, first = np.unique(tokens[order], return_index=True)
-        return index, np.add.reduceat(values[order], first, axis=0)
+    def group(self, tokens: Integers, V: int) -> Groups:
+        """Which of the tokens [N], each under V, are the same."""
+        return Groups.of(tokens)
+
+    def sum_rows(self, values: Floats, groups: Groups) -> Floats:
+        """The sum of each distinct token's rows of values [N,d]: [n,d]."""
+        sums: Floats = np.add.reduceat(values[groups.order], groups.start[:-1], axis=0)
+        return sums
 
     def sampler(self, inputs: Floats, W_h: Floats, U: Floats, b_2: Floats, activation: str) -> None:
         """None: nothing of its own, tokens are drawn one by one by the caller."""

@@ -47,13 +47,15 @@ def loss_and_gradients(
     dz = kernels.recurrence_gradient(dh.reshape(T, B, p.Dh), forward.h, p.W_h, p.activation)  # δ2 of every step
     rows, before = dz.reshape(N, p.Dh), forward.h[:-1].reshape(N, p.Dh)
     dW_h = kernels.product(rows, before, a_transposed=True)  # Σ_i δ2^(i)T h^(i-1)T
-    dW_e = kernels.product(rows, forward.e.reshape(N, p.d), a_transposed=True)  # Σ_i δ2^(i)T e^(i)T
+    if not masks:  # the same e^(i) for all i of a token: its δ2 are added up first
+        rows = kernels.sum_rows(rows, forward.words)
+    dW_e = kernels.product(rows, forward.e, a_transposed=True)  # Σ_i δ2^(i)T e^(i)T
     db_1 = kernels.sum_columns(rows)  # Σ_i δ2^(i)T 1_B
     de = kernels.product(rows, p.W_e)  # W_e^T δ2^(i)T, read as rows
     if masks:
-        de *= masks.on_e.reshape(N, p.d)
+        de = kernels.sum_rows(de * masks.on_e.reshape(N, p.d), forward.words)
     dh_0 = kernels.product(dz[0], p.W_h)  # W_h^T δ2^(1)T, read as rows
-    dE: Rows | None = Rows(*kernels.sum_rows(de, x.reshape(N), p.V), (p.V, p.d))
+    dE: Rows | None = Rows(forward.words.index, de, (p.V, p.d))
     if p.tied and dE is not None:
         dU[dE.index] += dE.values  # one array, two uses: the gradients add
         dE = None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ShapeError
-from elman.kernels import Backend, backend
+from elman.kernels import Backend, Groups, backend
 from elman.model.parameters import Parameters
 
 Floats = NDArray[np.floating[Any]]
@@ -43,8 +43,15 @@ class DropoutMasks:
 
 @dataclass
 class Forward:
-    """What the backward half needs again. e [T,B,d], h [T+1,B,Dh] with h[0] = h_0, h_out [T,B,Dh] (dropped out)."""
+    """What the backward half needs again.
 
+    words  which tokens of x are the same
+    e      [n,d], a row for each distinct one; with dropout [T·B,d], a row for each token, since their masks differ
+    h      [T+1,B,Dh] with h[0] = h_0
+    h_out  [T,B,Dh], dropped out
+    """
+
+    words: Groups
     e: Floats
     h: Floats
     h_out: Floats
@@ -55,13 +62,16 @@ def hidden_states(
 ) -> Forward:
     """e, h and what the output layer sees of h, for x [T,B]."""
     kernels = kernels or backend()
-    e = p.E.take(x, axis=0)  # e = E x                                      [T,B,d]
+    words = kernels.group(x.reshape(-1), p.V)
+    rows = words.inverse.reshape(x.shape)
+    e = p.E.take(words.index, axis=0)  # e = E x                                     [n,d]
     if masks:
-        e *= masks.on_e
-    u = kernels.product(e.reshape(-1, p.d), p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1     [T·B,Dh]
-    h = kernels.recurrence(u.reshape(*x.shape, p.Dh), p.W_h, h_0, p.activation)  # h = σ(W_h h^(t-1) + u)
+        e = e.take(words.inverse, axis=0) * masks.on_e.reshape(-1, p.d)  # [T·B,d]
+        rows = np.arange(x.size).reshape(x.shape)
+    u = kernels.product(e, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1     [n,Dh] or [T·B,Dh]
+    h = kernels.recurrence(u, p.W_h, h_0, p.activation, rows)  # h = σ(W_h h^(t-1) + u)
     h_out = h[1:] * masks.on_h if masks else h[1:]
-    return Forward(e, h, h_out)
+    return Forward(words, e, h, h_out)
 
 
 def losses(

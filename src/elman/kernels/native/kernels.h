@@ -19,7 +19,8 @@ struct Product {
 };
 
 struct Recurrence {
-  const float *u, *W_h, *h_0;  // u [T,B,Dh]
+  const float *u, *W_h, *h_0;  // u [T,B,Dh]; or [n,Dh], of which sequence b reads row rows[t][b] at step t
+  const int64_t* rows;         // [T,B], or null
   float* h;                    // [T+1,B,Dh]
   long T, B, Dh;
   int activation;

@@ -184,7 +184,7 @@ static void recurrence_in(Pool& pool, const Recurrence& q) {
           }
         },
         [&](long t, long b, Range units, const float* sums, float* left) {
-          const float* u = q.u + t * step + b * row;
+          const float* u = q.u + (q.rows ? q.rows[t * q.B + b] : t * q.B + b) * row;
           float* out = q.h + (t + 1) * step + b * row;
           over_vectors(units, [&](long j, int n) {
             const V h = activate(load(sums + j) + load_n(u + j, n), activation);  // h = f(W_h h + u)

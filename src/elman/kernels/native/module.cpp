@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include "dispatch.h"
@@ -41,6 +42,15 @@ bool by_units(long B, long Dh, int threads, bool bf16) {
   return bytes > second_level_cache() * 6 / 10 || (B < 4 * threads && Dh >= 256);
 }
 
+// An array that begins at a cache line, which a large one of NumPy's does not: each vector would lie across two.
+nb::ndarray<nb::numpy, float> allocated(const std::vector<size_t>& shape) {
+  size_t floats = 1;
+  for (const size_t each : shape) floats *= each;
+  float* data = allocate(floats);
+  const nb::capsule owner(data, [](void* memory) noexcept { std::free(memory); });
+  return nb::ndarray<nb::numpy, float>(data, shape.size(), shape.data(), owner);
+}
+
 void product(Read<2> a, Read<2> b, Floats<2> out, bool a_transposed, bool b_transposed, nb::object bias, bool bf16) {
   const long M = length(a, a_transposed ? 1 : 0), K = length(a, a_transposed ? 0 : 1);
   const long N = length(b, b_transposed ? 0 : 1);
@@ -56,15 +66,29 @@ void product(Read<2> a, Read<2> b, Floats<2> out, bool a_transposed, bool b_tran
   current().product(*pool, {a.data(), b.data(), out.data(), M, N, K, a_transposed, b_transposed, added}, precision(bf16));
 }
 
-void recurrence(Read<3> u, Read<2> W_h, Read<2> h_0, Floats<3> h, int activation, bool bf16) {
-  const long T = length(u, 0), B = length(u, 1), Dh = length(u, 2);
+void require_ids(const int64_t* ids, size_t count, long below) {
+  for (size_t i = 0; i < count; ++i) require(ids[i] >= 0 && ids[i] < below, "an id is out of range");
+}
+void require_ids(const Ids& ids, long below) { require_ids(ids.data(), ids.size(), below); }
+
+void recurrence(Read<2> u, Read<2> W_h, Read<2> h_0, nb::object rows, Floats<3> h, int activation, bool bf16) {
+  const long T = length(h, 0) - 1, B = length(h, 1), Dh = length(h, 2);
   require(length(W_h, 0) == Dh && length(W_h, 1) == Dh && length(h_0, 0) == B && length(h_0, 1) == Dh, "recurrence: shapes");
-  require(length(h, 0) == T + 1 && length(h, 1) == B && length(h, 2) == Dh, "recurrence: h");
+  require(T >= 1 && length(u, 1) == Dh, "recurrence: u");
   require(activation >= 0 && activation <= 2, "recurrence: activation");
+  Recurrence call{u.data(), W_h.data(), h_0.data(), nullptr, h.data(), T, B, Dh, activation, false};
+  if (rows.is_none()) {
+    require(length(u, 0) == T * B, "recurrence: u");
+  } else {
+    const auto ids = nb::cast<nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>>(rows);
+    require(length(ids, 0) == T && length(ids, 1) == B, "recurrence: rows");
+    require_ids(ids.data(), ids.size(), length(u, 0));
+    call.rows = ids.data();
+  }
   nb::gil_scoped_release release;
   const PoolLease pool;
-  current().recurrence(*pool, {u.data(), W_h.data(), h_0.data(), h.data(), T, B, Dh, activation, by_units(B, Dh, (*pool).size(), bf16)},
-                       precision(bf16));
+  call.by_units = by_units(B, Dh, (*pool).size(), bf16);
+  current().recurrence(*pool, call, precision(bf16));
 }
 
 void recurrence_gradient(Read<3> dh, Read<3> h, Read<2> W_h, Floats<3> dz, int activation, bool bf16) {
@@ -78,11 +102,6 @@ void recurrence_gradient(Read<3> dh, Read<3> h, Read<2> W_h, Floats<3> dz, int a
   current().recurrence_gradient(
       *pool, {dh.data(), h.data(), W_h.data(), dz.data(), T, B, Dh, activation, by_units(B, Dh, (*pool).size(), bf16)},
       precision(bf16));
-}
-
-void require_ids(const Ids& ids, long below) {
-  for (long i = 0; i < length(ids, 0); ++i)
-    require(ids.data()[i] >= 0 && ids.data()[i] < below, "an id is out of range");
 }
 
 // Returns how many blocks of the gradient were left out, and of how many.
@@ -152,25 +171,31 @@ void sum_columns(Read<2> x, Floats<1> out) {
   current().sum_columns(*pool, x.data(), length(x, 0), length(x, 1), out.data());
 }
 
-// The ids that occur, rising, in index; positions of the k-th in order[start[k] .. start[k+1]), rising. Their count.
+// The ids that occur, rising, in index, and their count; which of them each of ids is, in inverse; the positions of the
+// k-th in order[start[k] .. start[k+1]), rising.
 using Written = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-long group(Ids ids, long V, Written order, Written start, Written index) {
+long group(Ids ids, long V, Written order, Written start, Written index, Written inverse) {
   const long N = length(ids, 0);
-  require(length(order, 0) == N && length(start, 0) == N + 1 && length(index, 0) == N && V >= 1, "group");
+  require(length(order, 0) == N && length(start, 0) == N + 1 && length(index, 0) == N && length(inverse, 0) == N && V >= 1, "group");
   require_ids(ids, V);
-  std::vector<int64_t> next(static_cast<size_t>(V) + 1);
+  std::vector<int64_t> next(static_cast<size_t>(V) + 1), found(static_cast<size_t>(V));
   for (long i = 0; i < N; ++i) ++next[static_cast<size_t>(ids.data()[i]) + 1];
-  long found = 0;
+  long count = 0;
   for (size_t id = 0; id < static_cast<size_t>(V); ++id) {
     if (next[id + 1]) {
-      index.data()[found] = static_cast<int64_t>(id);
-      start.data()[found++] = next[id];
+      found[id] = count;
+      index.data()[count] = static_cast<int64_t>(id);
+      start.data()[count++] = next[id];
     }
     next[id + 1] += next[id];
   }
-  start.data()[found] = N;
-  for (long i = 0; i < N; ++i) order.data()[next[static_cast<size_t>(ids.data()[i])]++] = i;
-  return found;
+  start.data()[count] = N;
+  for (long i = 0; i < N; ++i) {
+    const auto id = static_cast<size_t>(ids.data()[i]);
+    inverse.data()[i] = found[id];
+    order.data()[next[id]++] = i;
+  }
+  return count;
 }
 
 // Holds what generation reads, packed for the instruction set in use when it was made.
@@ -218,6 +243,7 @@ void map(int what, ReadFlat x, Flat y) {
 
 NB_MODULE(_native, m) {
   using namespace elman;
+  m.def("allocate", &allocated, "shape"_a);
   m.def("available", &available);
   m.def("current", [] { return std::string(current().name); });
   m.def("choose", &choose, "name"_a);
@@ -227,7 +253,7 @@ NB_MODULE(_native, m) {
   m.def("get_threads", &get_threads);
   m.def("set_threads", &set_threads, "threads"_a);
   m.def("product", &product, "a"_a, "b"_a, "out"_a, "a_transposed"_a, "b_transposed"_a, "bias"_a.none(), "bf16"_a);
-  m.def("recurrence", &recurrence);
+  m.def("recurrence", &recurrence, "u"_a, "W_h"_a, "h_0"_a, "rows"_a.none(), "h"_a, "activation"_a, "bf16"_a);
   m.def("recurrence_gradient", &recurrence_gradient);
   m.def("softmax", [](Read<2> h, Read<2> U, Read<1> b_2, Ids y, nb::ndarray<double, nb::ndim<1>, nb::c_contig> J, nb::object dh,
                       nb::object dU, nb::object db_2, double scale, double skip_below, bool bf16) {

@@ -63,20 +63,25 @@ Process* process() {
 
 Pool::Buffer::~Buffer() { std::free(data); }
 
+float* allocate(size_t floats) {
+  const size_t bytes = floats * sizeof(float);
+  const size_t unit = bytes >= 2 * kHugePage ? kHugePage : 64;
+  const size_t whole = (bytes + unit - 1) / unit * unit;
+  void* memory = std::aligned_alloc(unit, whole);
+  if (!memory) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+  if (unit == kHugePage) madvise(memory, whole, MADV_HUGEPAGE);
+#endif
+  return static_cast<float*>(memory);
+}
+
 float* Pool::scratch(int owner, int slot, size_t floats) {
   Buffer& buffer = (owner < 0 ? shared_ : buffers_[static_cast<size_t>(owner)]).slot[slot];
   if (buffer.floats < floats) {
     std::free(buffer.data);
     buffer.data = nullptr;
     buffer.floats = 0;
-    const size_t bytes = floats * sizeof(float) + 64;
-    const size_t unit = bytes >= 2 * kHugePage ? kHugePage : 64;
-    const size_t whole = (bytes + unit - 1) / unit * unit;
-    buffer.data = static_cast<float*>(std::aligned_alloc(unit, whole));
-    if (!buffer.data) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-    if (unit == kHugePage) madvise(buffer.data, whole, MADV_HUGEPAGE);
-#endif
+    buffer.data = allocate(floats + 16);
     buffer.floats = floats;
   }
   fence(buffer.data, floats, buffer.floats);

@@ -14,6 +14,9 @@
 
 namespace elman {
 
+// Memory for so many floats, aligned to a cache line, in huge pages where it is large; for std::free.
+float* allocate(size_t floats);
+
 class Pool {
  public:
   explicit Pool(int threads) : size_(threads < 1 ? 1 : threads), buffers_(static_cast<size_t>(size_)) {}

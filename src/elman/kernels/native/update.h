@@ -1,6 +1,8 @@
 // The parameters' update, and the sum of rows that goes before it for the embedding.
 #pragma once
 
+#include <algorithm>
+
 #include "matmul.h"
 
 namespace elman::ELMAN_ISA {
@@ -70,18 +72,21 @@ static void step(Pool& pool, const Step& q) {
   });
 }
 
-// out[r] = Σ values[order[k]] over start[r] <= k < start[r+1].
+// out[r] = Σ values[order[k]] over start[r] <= k < start[r+1], of which there is at least one.
 static void sum_rows(Pool& pool, const float* values, const int64_t* order, const int64_t* start, long rows, long width,
                      float* out) {
   pool.run([&](int thread) {
-    const Range mine = share(rows, thread, pool.size());
-    for (long r = mine.begin; r < mine.end; ++r)
-      for (long i = 0; i < width; i += W) {
-        const int n = static_cast<int>(min(width - i, W));
-        V sum{};
-        for (int64_t k = start[r]; k < start[r + 1]; ++k) sum += load_n(values + order[k] * width + i, n);
-        store_n(out + r * width + i, sum, n);
+    // Even shares of `values`, cut at whole rows of `out`; each row of values from end to end, as memory likes it best.
+    const auto first = [&](int t) { return std::lower_bound(start, start + rows, start[rows] * t / pool.size()) - start; };
+    const long end = first(thread + 1);
+    for (long r = first(thread); r < end; ++r) {
+      float* sum = out + r * width;
+      std::memcpy(sum, values + order[start[r]] * width, static_cast<size_t>(width) * 4);
+      for (int64_t k = start[r] + 1; k < start[r + 1]; ++k) {
+        const float* row = values + order[k] * width;
+        over_vectors(width, [&](long j, int n) { store_n(sum + j, load_n(sum + j, n) + load_n(row + j, n), n); });
       }
+    }
   });
 }
 
