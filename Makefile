@@ -7,7 +7,7 @@ OUT    := $(OUT)
 
 NATIVE := pyproject.toml CMakeLists.txt $(wildcard src/elman/kernels/native/*)
 
-.PHONY: help setup train test lint format bench sanitize sanitize-address sanitize-thread clean
+.PHONY: help setup train test lint format bench wheel sanitize sanitize-address sanitize-thread clean
 
 help:            ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/'
@@ -38,9 +38,14 @@ format: setup    ## put the code into its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup     ## the training step against PyTorch (installs it into the environment)
+bench: setup     ## against PyTorch and JAX (installs them): training, generation, evaluation, memory; half an hour
 	$(BIN)/python -m pip install --quiet '.[benchmark]'
 	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/memory.py
+
+wheel:           ## a wheel for $(PYTHON), in dist/
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 sanitize: sanitize-address sanitize-thread   ## the kernels' tests under AddressSanitizer and ThreadSanitizer
 

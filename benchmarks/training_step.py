@@ -48,8 +48,10 @@ def main() -> int:
         return 0
     wanted = tuple(options.sides.split(","))
     names = [name for name in SIDES if name.startswith((*wanted, "roofline"))]
-    results = {name: measured(SHAPES[name], names, options) for name in options.shapes.split(",")}
-    show(results)
+    results = {}
+    for shape in options.shapes.split(","):
+        results[shape] = measured(SHAPES[shape], names, options)
+        show(shape, results[shape])
     packages = {name: _version(name) for name in ("elman", "numpy", "torch", "jax")}
     print(json.dumps({"threads": options.threads, "packages": packages, "shapes": results}))
     return 0
@@ -129,30 +131,31 @@ def _gate_bf16(errors: dict[str, float]) -> None:
         sys.exit(f"elman bf16 is off by {ours:.1e}, PyTorch's autocast by {theirs:.1e}: no side of this shape is timed")
 
 
-def show(results: dict[str, dict[str, Any]]) -> None:
-    """The tables: every side of every shape, and our ratios."""
-    for shape, found in results.items():
-        roofs = found["roofline_gflops"]
-        print(f"\n{shape} {SHAPES[shape]}: roofline {roofs['float32']:.0f} GFLOP/s float32, {roofs['bf16']:.0f} bf16")
-        for name, side in sorted(found["sides"].items(), key=lambda item: -item[1]["tokens_per_second"]):
-            roof = roofs["bf16" if "bf16" in name else "float32"]
-            share = f"{side['gflops'] / roof:.0%} of the roofline" if roof else ""
-            turns = f"{min(side['turns']):,.0f} to {max(side['turns']):,.0f}"
+def show(shape: str, found: dict[str, Any]) -> None:
+    """The table of a shape: every side, and our ratios."""
+    roofs = found["roofline_gflops"]
+    print(f"\n{shape} {SHAPES[shape]}: roofline {roofs['float32']:.0f} GFLOP/s float32, {roofs['bf16']:.0f} bf16")
+    for name, side in sorted(found["sides"].items(), key=lambda item: -item[1]["tokens_per_second"]):
+        roof = roofs["bf16" if "bf16" in name else "float32"]
+        share = f"{side['gflops'] / roof:.0%} of the roofline" if roof else ""
+        turns = f"{min(side['turns']):,.0f} to {max(side['turns']):,.0f}"
+        print(
+            f"  {name:<36}{side['tokens_per_second']:>11,.0f} tokens/s  {share:<20} turns {turns:<22}"
+            f" error {side['error']:.0e}"
+        )
+    for name in found["not_measured"]:
+        print(f"  {name:<36}not measured: its package is not installed")
+    peers = {k: v["tokens_per_second"] for k, v in found["sides"].items() if not k.startswith("elman")}
+    for name, pool in (
+        ("float32", {k: v for k, v in peers.items() if "bf16" not in k}),
+        ("bf16", peers),
+    ):
+        mine = found["sides"].get(f"elman {name}")
+        if mine and pool:
+            best = max(pool, key=lambda k: pool[k])
             print(
-                f"  {name:<36}{side['tokens_per_second']:>11,.0f} tokens/s  {share:<20} turns {turns:<22}"
-                f" error {side['error']:.0e}"
+                f"  elman {name}: {mine['tokens_per_second'] / pool[best]:.2f} times the best peer, {best}", flush=True
             )
-        for name in found["not_measured"]:
-            print(f"  {name:<36}not measured: its package is not installed")
-        peers = {k: v["tokens_per_second"] for k, v in found["sides"].items() if not k.startswith("elman")}
-        for name, pool in (
-            ("float32", {k: v for k, v in peers.items() if "bf16" not in k}),
-            ("bf16", peers),
-        ):
-            mine = found["sides"].get(f"elman {name}")
-            if mine and pool:
-                best = max(pool, key=lambda k: pool[k])
-                print(f"  elman {name}: {mine['tokens_per_second'] / pool[best]:.2f} times the best peer, {best}")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import elman
+from elman import kernels
+from elman.kernels import backend, native_built
 from elman.model import reference
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -72,6 +74,38 @@ def char_run(command: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def lm(word_run: Path) -> elman.LanguageModel:
     return elman.load(word_run)
+
+
+def backends() -> list[str]:
+    """What the numerical tests run over: every instruction set of this machine, and NumPy."""
+    if not native_built():
+        return ["numpy"]
+    from elman.kernels import native_backend
+
+    return [*native_backend.instruction_sets(), "numpy"]
+
+
+@pytest.fixture(params=backends(), scope="module")
+def every_backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each of them in turn, chosen as a user would, by the environment; afterwards the usual one again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ELMAN_BACKEND", "numpy" if request.param == "numpy" else "native")
+        if request.param != "numpy":
+            patch.setenv("ELMAN_ISA", request.param)
+        choose_backend_anew()
+        assert request.param in backend().name
+        yield request.param
+    if native_built():
+        from elman.kernels import native_backend
+
+        native_backend.use_instruction_set(native_backend.instruction_sets()[0])
+    choose_backend_anew()
+
+
+def choose_backend_anew() -> None:
+    """Forgets which backend was chosen: the environment is read again."""
+    backend.cache_clear()
+    kernels._native_module.cache_clear()
 
 
 def as_reference(p: elman.Parameters) -> reference.Model:

@@ -191,6 +191,8 @@ def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, leve
         (["train", "{corpus}", "--valid", "{corpus}", "--held-out", "0.1"], "contradict each other"),
         (["train", "{corpus}", "--held-out", "2"], "held-out is 2.0; it must be over 0 and under 1"),
         (["train", "{corpus}", "--tie", "--embed", "8", "--hidden", "16"], "tied output weights need d = Dh"),
+        (["train", "{corpus}", "--exact", "--precision", "bf16"], "--exact contradicts --precision bf16"),
+        (["train", "{corpus}", "--exact", "--skip-below", "1e-6"], "--exact contradicts"),
         (["train", "{corpus}", "--dropout", "1"], "dropout is 1.0; it must be from 0 to under 1"),
         (["train", "{corpus}", "--max-time", "-3"], "max-time is -3.0; it must be over 0"),
         (["train", "--resume", "{run}", "--lr", "1"], "contradicts --lr"),

@@ -15,6 +15,7 @@ from elman.model import reference
 from elman.model.network import DropoutMasks, hidden_states, losses
 from elman.model.parameters import Rows
 
+pytestmark = pytest.mark.usefixtures("every_backend")
 WEIGHTS = ("E", "W_e", "W_h", "b_1", "U", "b_2")
 
 

@@ -16,6 +16,7 @@ from elman.inference import evaluate as evaluation
 from elman.inference.generate import Sampling, _until, choose
 from elman.model import reference
 
+pytestmark = pytest.mark.usefixtures("every_backend")
 SENTENCES = ["the cat sat on the mat", "the dog", "", "the zebra ran", "the cat sat on the mat", "hen " * 50]
 
 

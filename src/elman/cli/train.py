@@ -124,6 +124,7 @@ def _by_level(field: str) -> str:
     metavar="X",
     help="Leave out blocks of the softmax gradient whose every entry is under X.  [default: none]",
 )
+@click.option("--exact", is_flag=True, help="Refuse what approximates: --precision bf16 and --skip-below.")
 @as_json
 @threads
 def train(
@@ -132,6 +133,7 @@ def train(
     resume: Path | None,
     valid: tuple[Path, ...],
     held_out: float | None,
+    exact: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -141,6 +143,8 @@ def train(
     from alone. Ctrl-C stops and saves; --resume goes on as if nothing had been.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    if exact and (given.get("precision") == "bf16" or given.get("skip_below")):
+        raise ConfigError("--exact contradicts --precision bf16 and --skip-below, which approximate: leave one out")
     trainer = _resumed(resume, text, out, valid, held_out, given) if resume else None
     if trainer is None:
         out = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
