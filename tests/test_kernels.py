@@ -162,7 +162,7 @@ def test_left_out_blocks_cost_no_more_than_their_threshold() -> None:
     kernels = native.NativeBackend(skip_below=tau)
     parts = kernels.softmax_cross_entropy(h, U, b_2, y, 1.0)
     assert 0 < kernels.skipped < kernels.blocks
-    assert np.array_equal(whole[0], parts[0])
+    assert error(parts[0], whole[0]) < TOLERANCE  # the same sums of exp, taken against other references
     slack = 1e-5
     assert (np.abs(whole[1] - parts[1]) <= tau * np.abs(U).sum(axis=0) + slack).all()
     assert (np.abs(whole[2] - parts[2]) <= tau * np.abs(h).sum(axis=0) + slack).all()

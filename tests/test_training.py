@@ -315,14 +315,14 @@ def test_a_large_text_gets_other_defaults_and_what_was_asked_for_stays() -> None
 
 
 def test_a_short_time_gets_a_smaller_network_and_what_was_asked_for_stays(tmp_path: Path, corpus: Path) -> None:
-    """At 10^11 operations a second: 0.01 s are less than a pass of this text, 1 s are many."""
+    """At 10^11 operations a second 1 ms is less than a pass of this text; 1 s is many."""
     sources = run.Sources(Corpus.from_paths([corpus]))
-    for seconds, Dh in ((0.01, 96), (1.0, 200)):
+    for seconds, Dh in ((0.001, 96), (1.0, 200)):
         trainer = run.start(
             RunFolder(tmp_path / f"{seconds}"), sources, TextConfig(), {}, {"max_time": seconds, "B": 4}
         )
         assert (trainer.p.Dh, trainer.settings.B) == (Dh, 4)
     asked = {"Dh": 16}
-    trainer = run.start(RunFolder(tmp_path / "asked"), sources, TextConfig(), asked, {"max_time": 0.01, "B": 4})
+    trainer = run.start(RunFolder(tmp_path / "asked"), sources, TextConfig(), asked, {"max_time": 0.001, "B": 4})
     assert (trainer.p.d, trainer.p.Dh, trainer.settings.T) == (16, 16, 10)
     assert passes_in(20, "word", 3721, 81350) == pytest.approx(2e12 / (6 * (2 * 200**2 + 200 * 3721) * 81350))

@@ -196,20 +196,25 @@ LARGE_TEXT = 4 * 2**20
 """Bytes from which a text counts as large: it does not overfit within a few passes, and wants more steps in each."""
 _LARGE: dict[str, Any] = {"B": 20, "dropout": 0.0}
 _SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
+_BRISK: dict[str, Any] = {"B": 20, "T": 10, "warmup": 20, "save_every": 1000, "precision": "bf16"}
 _IN_A_HURRY: tuple[tuple[float, dict[str, Any], dict[str, Any]], ...] = (
-    (1.5, {"d": 96, "Dh": 96, "tie": False}, {"B": 20, "T": 10, "dropout": 0.0, "warmup": 20}),
-    (4.0, {"d": 128, "Dh": 128}, {"B": 20, "dropout": 0.2}),
+    (1.5, {"d": 96, "Dh": 96, "tie": False}, _BRISK | {"dropout": 0.0}),
+    (3.5, {"d": 128, "Dh": 128}, _BRISK | {"dropout": 0.2}),
+    (7.0, {}, _BRISK),
 )
-"""Levels word and bpe, where `max_time` allows fewer passes at the default sizes: smaller and quicker to learn."""
+"""Levels word and bpe, where `max_time` allows fewer passes at the default sizes: quicker to learn, and smaller.
+
+(bf16 is taken only where the processor multiplies it faster.)
+"""
+OPERATIONS_PER_SECOND = {False: 1e11, True: 1.6e11}
+"""About what two cores do, in float32 and where bf16 is fast: a rule of thumb, so that one text and one time give one
+model on all machines of a kind."""
 
 
-def passes_in(seconds: float, level: Level, V: int, tokens: int) -> float:
-    """Passes over a text that so many seconds allow at the level's default sizes, at 10^11 operations a second.
-
-    That is about two cores' work; a rule of thumb that chooses sizes, so that one text and time give one model.
-    """
+def passes_in(seconds: float, level: Level, V: int, tokens: int, fast_bf16: bool = False) -> float:
+    """Passes over a text that so many seconds allow at the level's default sizes."""
     d, Dh = int(_SIZES[level]["d"]), int(_SIZES[level]["Dh"])
-    return seconds * 1e11 / (6 * (d * Dh + Dh * Dh + Dh * V) * tokens)
+    return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (6 * (d * Dh + Dh * Dh + Dh * V) * tokens)
 
 
 def level_defaults(

@@ -48,6 +48,9 @@ def _default(field: str) -> str:
     """The default of a setting, for the help text; both where Adam's and SGD's differ."""
     adam, sgd = (vars(TrainingConfig) | level_defaults("word", name)[1] for name in OPTIMIZERS)
     both = f"adam {adam[field]}, sgd {sgd[field]}" if adam[field] != sgd[field] else f"{adam[field]}"
+    hurried = level_defaults("word", "adam", 0, 0)[1].get(field, adam[field])
+    if hurried != adam[field]:
+        both += f"; {hurried} for word, bpe where --max-time allows few passes"
     return f"  [default: {both}]"
 
 
@@ -62,11 +65,11 @@ def _by_level(field: str) -> str:
     small, large = (level_defaults("word", "adam", size)[1].get(field) for size in (0, LARGE_TEXT))
     if small != large:
         shown.append(f"{large} for word, bpe from {LARGE_TEXT // 2**20} MiB of text on")
-    hurried = [level_defaults("word", "adam", 0, passes) for passes in (0, 2)]
+    hurried = [level_defaults("word", "adam", 0, passes) for passes in (0, 2, 5)]
     fewer = [said.get(v, v) if isinstance(v, bool) else v for v in ((a | b)[field] for a, b in hurried)]
     usual = (level_defaults("word", "adam")[0] | level_defaults("word", "adam")[1])[field]
     if any(value not in (usual, said.get(usual)) for value in fewer):
-        either = " or ".join(f"{value}" for value in dict.fromkeys(fewer))
+        either = " or ".join(f"{value}" for value in dict.fromkeys(fewer) if value not in (usual, said.get(usual)))
         shown.append(f"{either} for word, bpe where --max-time allows few passes")
     return f"  [default: {'; '.join(shown)}]"
 
@@ -116,7 +119,8 @@ def _by_level(field: str) -> str:
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="Of the weights and products; bf16: products alone." + _default("precision"),
+    help="Of the weights and products; bf16: products alone.  [default: float32; for word, bpe bf16 where --max-time "
+    "allows few passes and the processor has fast bf16 products]",
 )
 @click.option(
     "--skip-below",
@@ -124,7 +128,11 @@ def _by_level(field: str) -> str:
     metavar="X",
     help="Leave out blocks of the softmax gradient whose every entry is under X.  [default: none]",
 )
-@click.option("--exact", is_flag=True, help="Refuse what approximates: --precision bf16 and --skip-below.")
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Approximate nothing: float32 products also where bf16 is the default, and no --skip-below.",
+)
 @as_json
 @threads
 def train(
@@ -143,6 +151,8 @@ def train(
     from alone. Ctrl-C stops and saves; --resume goes on as if nothing had been.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    if exact and not resume:
+        given.setdefault("precision", "float32")
     if exact and (given.get("precision") == "bf16" or given.get("skip_below")):
         raise ConfigError("--exact contradicts --precision bf16 and --skip-below, which approximate: leave one out")
     trainer = _resumed(resume, text, out, valid, held_out, given) if resume else None

@@ -20,7 +20,7 @@ from elman.errors import ConfigError
 from elman.kernels.groups import Groups
 from elman.kernels.numpy_backend import NumpyBackend, threads
 
-__all__ = ["Backend", "Groups", "backend", "native_built", "native_in_use", "threads"]
+__all__ = ["Backend", "Groups", "backend", "bf16_is_fast", "native_built", "native_in_use", "threads"]
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -140,6 +140,12 @@ def native_built() -> bool:
 def native_in_use() -> bool:
     """Whether float32 runs on the native kernels."""
     return _native_module() is not None
+
+
+def bf16_is_fast() -> bool:
+    """Whether this processor multiplies bfloat16 faster than float32, and the native kernels are in use."""
+    native = _native_module()
+    return native is not None and bool(native.bf16_is_fast())
 
 
 @cache

@@ -40,6 +40,11 @@ def use_instruction_set(name: str) -> None:
         )
 
 
+def bf16_is_fast() -> bool:
+    """Whether the instruction set in use has an instruction for bfloat16 products that is worth it here."""
+    return bool(_native.has_paired16() and _native.get_paired16())
+
+
 def use_threads(count: int) -> None:
     """Takes so many threads from now on."""
     if not 1 <= count <= 1024:

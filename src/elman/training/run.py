@@ -11,6 +11,7 @@ import numpy as np
 from elman.checkpoint import RunFolder, load_config, load_state, save_config
 from elman.config import ModelConfig, RunConfig, TextConfig, TrainingConfig, level_defaults, passes_in
 from elman.errors import CheckpointError, ConfigError
+from elman.kernels import bf16_is_fast
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
 from elman.text.corpus import Corpus
@@ -87,7 +88,7 @@ def start(
         count = write_tokens(folder.train_tokens, watch("tokens", *sources.training_pieces()), tokenizer)
         write_tokens(folder.valid_tokens, watch("validation", *sources.validation_pieces()), tokenizer)
     if settings.max_time is not None:
-        passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens)
+        passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, bf16_is_fast())
         settings, sizes = _settings(text, model, training, sources.train.size, passes)
     config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
     p = Parameters.initialise(
@@ -106,6 +107,8 @@ def _settings(
     """Defaults of the level, the text's size in bytes and the passes there is time for, under what was asked for."""
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
     sizes, settings = level_defaults(text.level, optimizer, size, passes)
+    if not bf16_is_fast():
+        settings.pop("precision", None)
     if model.get("tie") and "d" in model and "Dh" not in model:
         model = model | {"Dh": model["d"]}
     square = model.get("tie", sizes["tie"]) or sizes["d"] == sizes["Dh"]

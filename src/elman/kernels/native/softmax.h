@@ -1,9 +1,10 @@
 // The softmax with its loss and gradient, in tiles of kWords words.
 //
-// First half, tile by tile: θ = h U^T + b_2 of a block of tokens stands in the first-level cache; its largest entry
-// and Σ exp(θ - largest) are kept, and exp(θ - largest) goes to `p` ([tile][token][kWords]), the only array that
-// grows with V; a chunk of tokens is chosen so that it stays within kBytes. When all tiles are through, every
-// token's Z is known. Second half: a tile of p becomes δ1 = ŷ - y in place, and while it is in the cache it is
+// First half, tile by tile: θ = h U^T + b_2 of a block of tokens stands in the first-level cache; a reference and
+// Σ exp(θ - reference) are kept, and exp(θ - reference) goes to `p` ([tile][token][kWords]), the only array that
+// grows with V; a chunk of tokens is chosen so that it stays within kBytes. The reference is the largest entry of the
+// token's first tile, and of a later one where that is so much larger that the sum would be. When all tiles are
+// through, every token's Z is known. Second half: a tile of p becomes δ1 = ŷ - y in place, and while it is in the cache it is
 // multiplied into dh = δ1 U and dU = δ1^T h.
 //
 // With many tiles each thread owns tiles (and a dh of its own, added up at the end); with few, tokens (and a dU), and then
@@ -20,30 +21,7 @@ namespace elman::ELMAN_ISA {
 
 constexpr long kWords = 8 * kPanel < 256 ? 8 * kPanel : 256;
 constexpr size_t kBytes = size_t{96} << 20;
-
-#if defined(__AVX512BF16__)
-struct Stored16 {  // bfloat16 in memory, floats in registers
-  static V load(const uint16_t* p) {
-    return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16);
-  }
-  static void store(uint16_t* p, V v) {
-    const __m256bh half = _mm512_cvtneps_pbh((__m512)v);
-    std::memcpy(p, &half, sizeof half);
-  }
-  static float number(uint16_t bits) {
-    const uint32_t wide = static_cast<uint32_t>(bits) << 16;
-    float x;
-    std::memcpy(&x, &wide, 4);
-    return x;
-  }
-  static uint16_t rounded(float x) {
-    const V v = to_bf16(all(x));
-    uint32_t bits;
-    std::memcpy(&bits, &v, 4);
-    return static_cast<uint16_t>(bits >> 16);
-  }
-};
-#endif
+constexpr float kTooLarge = 1e30f;  // a sum of exp from which on another reference is taken
 
 template <class P>
 class SoftmaxCall {
@@ -60,15 +38,16 @@ class SoftmaxCall {
     const long N = q_.N, Dh = q_.Dh;
     const auto size = [](long floats) { return static_cast<size_t>(floats); };
     rows_ = pool_.scratch(-1, 0, size(N * stride_));
-    largest_ = pool_.scratch(-1, 1, size(tiles_ * N));
+    reference_ = pool_.scratch(-1, 1, size(tiles_ * N));
     sum_ = pool_.scratch(-1, 2, size(tiles_ * N));
     at_target_ = pool_.scratch(-1, 3, size(N));
     if (gradient_) {
       p_ = reinterpret_cast<Stored*>(pool_.scratch(-1, 4, size(tiles_ * chunk_ * kWords / P::pair)));
+      if (by_words_) runs_ = pool_.scratch(-1, 5, size(divide_up(chunk_, run_) * packed_size<P>(run_, Dh)));
       const long words = by_words_ ? 0 : q_.V;
       for (int t = 0; t < threads_; ++t) {
         pool_.scratch(t, 2, size(kMaxRows * row_stride<Float32>(Dh)));
-        pool_.scratch(t, 3, size(packed_size<P>(run_, Dh)));  // h of a run of tokens
+        pool_.scratch(t, 3, size(by_words_ ? 0 : packed_size<P>(run_, Dh)));  // h of a run of tokens
         pool_.scratch(t, 4, size(t ? (by_words_ ? N * Dh : words * (Dh + 1)) : 0));
         pool_.scratch(t, 5, size(run_ * (kWords + 2 * W) + 2 * W));  // δ1 of a run of tokens
       }
@@ -94,8 +73,9 @@ class SoftmaxCall {
   const long run_;  // tokens of the second half that go together: h and δ1 of them stay in the core's own cache
   const long stride_;
   long chunk_;
-  using Stored = std::conditional_t<P::pair == 1, float, uint16_t>;  // exp(θ - largest) takes half the memory in bf16
-  float *rows_ = nullptr, *largest_ = nullptr, *sum_ = nullptr, *at_target_ = nullptr;
+  using Stored = std::conditional_t<P::pair == 1, float, uint16_t>;  // exp takes half the memory in bf16
+  float *rows_ = nullptr, *reference_ = nullptr, *sum_ = nullptr, *at_target_ = nullptr;
+  float* runs_ = nullptr;
   Stored* p_ = nullptr;
   struct alignas(64) Skipped {
     long count;
@@ -113,7 +93,7 @@ class SoftmaxCall {
     const Range tiles = by_words_ ? share(tiles_, thread, threads_) : Range{0, tiles_};
     if (!gradient_) {
       const Range tokens = by_words_ ? Range{0, q_.N} : own;
-      for (long tile = tiles.begin; tile < tiles.end; ++tile) forward(thread, tile, tokens, 0);
+      for (long tile = tiles.begin; tile < tiles.end; ++tile) forward(thread, tile, tokens, 0, tile > tiles.begin);
       pool_.barrier();
       for (long n = own.begin; n < own.end; ++n) loss(n);
       return;
@@ -128,10 +108,10 @@ class SoftmaxCall {
       const Range mine{all.begin + part.begin * P::pair, min(all.begin + part.end * P::pair, all.end)};
       const Range tokens = by_words_ ? all : mine;
       if (!by_words_) pack(mine);
-      for (long tile = tiles.begin; tile < tiles.end; ++tile) forward(thread, tile, tokens, chunk);
+      for (long tile = tiles.begin; tile < tiles.end; ++tile) forward(thread, tile, tokens, chunk, tile > tiles.begin);
       if (by_words_) pool_.barrier();
       for (long n = mine.begin; n < mine.end; ++n) factors(n, loss(n));
-      if (by_words_) pool_.barrier();
+      if (by_words_) pack_runs(thread, all), pool_.barrier();
       for (long tile = tiles.begin; tile < tiles.end; ++tile)
         backward(thread, tile, tokens, chunk, dh, dU, db_2, more, tile == tiles.begin);
       if (tiles.begin == tiles.end)
@@ -144,6 +124,14 @@ class SoftmaxCall {
     if (by_words_) gather(thread, q_.dh, q_.N * q_.Dh, 0);
     else gather(thread, q_.dU, q_.V * q_.Dh, 0), gather(thread, q_.db_2, q_.V, q_.V * q_.Dh);
   }
+
+  // h of every run of tokens as right operand: this thread's columns of it.
+  void pack_runs(int thread, Range tokens) {
+    const Range panels = share(divide_up(q_.Dh, kPanel), thread, threads_);
+    for (long from = tokens.begin; from < tokens.end; from += run_)
+      pack_b<P>(q_.h + from * q_.Dh, q_.Dh, min(run_, tokens.end - from), q_.Dh, run_of(from - tokens.begin), panels.begin, panels.end);
+  }
+  float* run_of(long token) const { return runs_ + token / run_ * packed_size<P>(run_, q_.Dh); }  // token: in the chunk
 
   // h of some tokens in lanes.
   void pack(Range tokens) {
@@ -162,40 +150,51 @@ class SoftmaxCall {
     }
   }
 
-  // θ of a tile, its largest entry and Σ exp a token; exp(θ - largest) to p where the gradient is wanted.
-  void forward(int thread, long tile, Range tokens, long chunk) {
+  // θ of a tile, a reference and Σ exp a token; exp(θ - reference) to p where the gradient is wanted. `again`: the token has
+  // a reference of the tile before. (Where blocks may be left out, the tile's largest ŷ must be known.)
+  void forward(int thread, long tile, Range tokens, long chunk, bool again) {
+    again = again && q_.skip_below <= 0;
     const long words = words_of(tile), first = tile * kWords, panels = divide_up(words, kPanel), KL = lanes<P>(q_.Dh);
     float *packed = pool_.scratch(thread, 0, 0), *block = pool_.scratch(thread, 1, 0), *bias = block + kMaxRows * kWords;
     pack_b_transposed<P>(q_.U + first * q_.Dh, q_.Dh, q_.Dh, words, packed, 0, panels);
     const long padded = round_up(words, W);
     for (long j = 0; j < padded; ++j) bias[j] = j < words ? q_.b_2[first + j] : -std::numeric_limits<float>::infinity();
     over_row_blocks(tokens.begin, tokens.end, [&](long from, int m) {
-      float* theta = block;
       for (long k0 = 0; k0 < KL; k0 += 2 * kDeep)
-        rows_into<P, true>(theta, kWords, k0 > 0, m, min(KL - k0, 2 * kDeep), rows_ + from * stride_ + k0, stride_, packed, KL,
+        rows_into<P, true>(block, kWords, k0 > 0, m, min(KL - k0, 2 * kDeep), rows_ + from * stride_ + k0, stride_, packed, KL,
                            k0, words, 0, panels);
       for (int i = 0; i < m; ++i) {
-        float* row = theta + i * kWords;
-        const long n = from + i, target = q_.y[n] - first;
-        V most = all(-std::numeric_limits<float>::infinity());
-        for (long j = 0; j < padded; j += W) {
-          const V t = load(row + j) + load(bias + j);
-          store(row + j, t);
-          most = max(most, t);
+        const float* row = block + i * kWords;
+        const long n = from + i, at = tile * q_.N + n, target = q_.y[n] - first;
+        if (target >= 0 && target < words) at_target_[n] = row[target] + bias[target];
+        Stored* p = gradient_ ? p_of(tile, n - chunk) : nullptr;
+        float reference = again ? reference_[at - q_.N] : 0, sum = again ? sum_exp(row, bias, padded, reference, p) : kTooLarge;
+        if (!(sum < kTooLarge)) {  // a tile's own largest entry never is
+          reference = largest_of(row, bias, padded);
+          sum = sum_exp(row, bias, padded, reference, p);
         }
-        if (target >= 0 && target < words) at_target_[n] = row[target];
-        const float largest = max_of(most);
-        V total{};
-        for (long j = 0; j < padded; j += W) {
-          const V e = exp(load(row + j) - largest);
-          if (gradient_) keep(p_of(tile, n - chunk) + j, e);
-          total += e;
-        }
-        if (P::pair == 2 && gradient_ && padded % (2 * W)) keep(p_of(tile, n - chunk) + padded, V{});
-        largest_[tile * q_.N + n] = largest;
-        sum_[tile * q_.N + n] = sum_of(total);
+        if (P::pair == 2 && p && padded % (2 * W)) keep(p + padded, V{});
+        reference_[at] = reference;
+        sum_[at] = sum;
       }
     });
+  }
+
+  static float largest_of(const float* row, const float* bias, long padded) {
+    V most = all(-std::numeric_limits<float>::infinity());
+    for (long j = 0; j < padded; j += W) most = max(most, load(row + j) + load(bias + j));
+    return max_of(most);
+  }
+
+  // Σ exp(θ - reference), each of them to p.
+  static float sum_exp(const float* row, const float* bias, long padded, float reference, Stored* p) {
+    V total{};
+    for (long j = 0; j < padded; j += W) {
+      const V e = exp(load(row + j) + load(bias + j) - reference);
+      if (p) keep(p + j, e);
+      total += e;
+    }
+    return sum_of(total);
   }
 
   static void keep(float* p, V e) { store(p, e); }
@@ -207,27 +206,31 @@ class SoftmaxCall {
     double largest, total;
   };
 
-  // J of token n, from what the tiles kept.
+  // J of token n, from what the tiles kept. Neighbouring tiles mostly have the same reference: its exp is taken once.
   Normal loss(long n) {
-    float largest = largest_[n];
+    float largest = reference_[n];
     for (long tile = 1; tile < tiles_; ++tile) {
-      const float other = largest_[tile * q_.N + n];
+      const float other = reference_[tile * q_.N + n];
       largest = other > largest ? other : largest;
     }
-    double total = 0;
+    double total = 0, scale = 1;
+    float of = largest;
     for (long tile = 0; tile < tiles_; ++tile) {
       const long at = tile * q_.N + n;
-      total += sum_[at] * std::exp(static_cast<double>(largest_[at]) - largest);
+      if (reference_[at] != of) scale = std::exp(static_cast<double>(of = reference_[at]) - largest);
+      total += sum_[at] * scale;
     }
     q_.J[n] = std::log(total) + largest - at_target_[n];
     return {largest, total};
   }
 
-  // What each tile's exp(θ - largest) of token n has to be multiplied with to be ŷ; in the place of `largest`.
+  // What each tile's exp(θ - reference) of token n has to be multiplied with to be ŷ; in the place of `reference`.
   void factors(long n, Normal z) {
+    float of = static_cast<float>(z.largest), factor = static_cast<float>(1 / z.total);
     for (long tile = 0; tile < tiles_; ++tile) {
-      const long at = tile * q_.N + n;
-      largest_[at] = static_cast<float>(std::exp(largest_[at] - z.largest) / z.total);
+      float& each = reference_[tile * q_.N + n];
+      if (each != of) factor = static_cast<float>(std::exp(static_cast<double>(of = each) - z.largest) / z.total);
+      each = factor;
     }
   }
 
@@ -235,7 +238,7 @@ class SoftmaxCall {
   void backward(int thread, long tile, Range tokens, long chunk, float* dh, float* dU, float* db_2, bool more, bool fresh) {
     const long Dh = q_.Dh, words = words_of(tile), first = tile * kWords, padded = round_up(words, W);
     const long panels = divide_up(Dh, kPanel), ld = row_stride<Float32>(Dh);
-    float *U = pool_.scratch(thread, 0, 0), *h = pool_.scratch(thread, 3, 0), *sums = pool_.scratch(thread, 2, 0);
+    float *U = pool_.scratch(thread, 0, 0), *sums = pool_.scratch(thread, 2, 0);
     pack_b<P>(q_.U + first * Dh, Dh, words, Dh, U, 0, panels);
     if (!more) std::memset(db_2 + first, 0, static_cast<size_t>(words) * 4);
     for (long from = tokens.begin; from < tokens.end; from += run_) {
@@ -269,7 +272,8 @@ class SoftmaxCall {
                            Dh, 0, panels);
         write_rows(dh + (from + t) * Dh, sums, ld, m, Dh, !fresh);
       });
-      pack_b<P>(q_.h + from * Dh, Dh, count, Dh, h, 0, panels);
+      const float* h = by_words_ ? run_of(from - tokens.begin) : pool_.scratch(thread, 3, 0);
+      if (!by_words_) pack_b<P>(q_.h + from * Dh, Dh, count, Dh, pool_.scratch(thread, 3, 0), 0, panels);
       over_row_blocks(0, words, [&](long w, int m) {  // dU = δ1^T h
         rows_into<P, false>(sums, ld, false, m, lanes<P>(count), by_word + w, word_stride, h, lanes<P>(count), 0, Dh, 0, panels);
         write_rows(dU + (first + w) * Dh, sums, ld, m, Dh, more);
@@ -284,15 +288,15 @@ class SoftmaxCall {
     if (q_.skip_below <= 0) return false;
     for (long t = from; t < from + count; ++t) {
       const long target = q_.y[t] - tile * kWords;
-      if (!(largest_[tile * q_.N + t] < q_.skip_below) || (target >= 0 && target < kWords)) return false;
+      if (!(reference_[tile * q_.N + t] < q_.skip_below) || (target >= 0 && target < kWords)) return false;
     }
     return true;
   }
 
-  // What makes scale ŷ of exp(θ - largest).
-  float factor_of(long tile, long n) const { return static_cast<float>(largest_[tile * q_.N + n] * q_.scale); }
+  // What makes scale ŷ of exp(θ - reference).
+  float factor_of(long tile, long n) const { return static_cast<float>(reference_[tile * q_.N + n] * q_.scale); }
 
-  // One token's exp(θ - largest) becomes scale (ŷ - y) in place, rounded where the products want it; db_2 takes its part.
+  // One token's exp(θ - reference) becomes scale (ŷ - y) in place, rounded where the products want it; db_2 takes its part.
   void scale_row(const Stored* p, float* row, long tile, long n, long words, long padded, float* db_2) const {
     const float factor = factor_of(tile, n);
     for (long j = 0; j < padded; j += W) store(row + j, load(p + j) * factor);

@@ -179,6 +179,30 @@ static inline V to_bf16(V x) {
   return x == x ? (V)rounded : x;
 }
 
+#if defined(__AVX512BF16__)
+struct Stored16 {  // bfloat16 in memory, floats in registers
+  static V load(const uint16_t* p) {
+    return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16);
+  }
+  static void store(uint16_t* p, V v) {
+    const __m256bh half = _mm512_cvtneps_pbh((__m512)v);
+    std::memcpy(p, &half, sizeof half);
+  }
+  static float number(uint16_t bits) {
+    const uint32_t wide = static_cast<uint32_t>(bits) << 16;
+    float x;
+    std::memcpy(&x, &wide, 4);
+    return x;
+  }
+  static uint16_t rounded(float x) {
+    const V v = to_bf16(all(x));
+    uint32_t bits;
+    std::memcpy(&bits, &v, 4);
+    return static_cast<uint16_t>(bits >> 16);
+  }
+};
+#endif
+
 // W x W floats transposed in registers: log2 W rounds, the round of `step` exchanging blocks of step x step.
 template <int step, int... lane>
 static inline V mix_low(V a, V b, std::integer_sequence<int, lane...>) {
