@@ -14,7 +14,7 @@ from conftest import Run
 
 import elman
 
-COMMANDS = ("train", "evaluate", "score", "generate", "info")
+COMMANDS = ("train", "evaluate", "score", "generate", "bench", "info")
 
 
 def fails(done: subprocess.CompletedProcess[str], sentence: str, code: int = 2) -> None:
@@ -206,6 +206,8 @@ def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, leve
         (["score", "{run}", "--per-token", "--nbest", "all"], "contradict each other"),
         (["generate", "{run}", "the", "--temperature", "-1"], "temperature is -1.0; it must be at least 0"),
         (["generate", "{run}", "the", "--top-p", "0"], "top-p is 0.0"),
+        (["bench", "--shapes", "char-small,huge"], "shape 'huge' is not known; choose among word-small"),
+        (["bench", "--seconds", "0"], "0.0 is not in the range"),
         (["dance"], "No such command 'dance'"),
     ],
 )
@@ -215,6 +217,18 @@ def test_wrong_calls(
     filled = [a.format(corpus=corpus, run=word_run) for a in arguments]
     fails(command(*filled, cwd=tmp_path), sentence)
     assert not list(tmp_path.glob("runs/*/config.json"))
+
+
+def test_bench_measures_steps_and_products(command: Run) -> None:
+    done = command("bench", "--shapes", "char-small", "--seconds", 0.01, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["threads"] >= 1
+    float32 = found["shapes"]["char-small"]["float32"]
+    assert float32["gflops"] == pytest.approx(float32["tokens_per_second"] * 6 * (64 + 128 + 96) * 128 / 1e9)
+    assert float32["share_of_roofline"] == pytest.approx(float32["gflops"] / float32["roofline_gflops"])
+    table = command("bench", "--shapes", "char-small", "--seconds", 0.01).stdout
+    assert re.search(r"^char-small +float32 +[\d,]+ +\d+ +\d+ +\d+%$", table, re.MULTILINE)
 
 
 def test_a_line_of_100_MB(tmp_path: Path, word_run: Path, command: Run) -> None:

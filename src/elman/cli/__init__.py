@@ -47,6 +47,8 @@ def main() -> None:
     elman evaluate runs/book other.txt          how well it predicts another
     elman score runs/book < sentences.txt       log probability of each line
     elman generate runs/book "It was"           text in its manner
+    elman info runs/book                        what it is; without a run, what this installation is
+    elman bench                                 how fast training runs on this machine
     """
     for stream in (sys.stdout, sys.stderr):  # a model's text is any Unicode, whatever the terminal's locale
         if hasattr(stream, "reconfigure"):
