@@ -37,7 +37,7 @@ std::vector<const Table*> tables() {
 std::atomic<const Table*> in_use{nullptr};
 
 // AMD's cores make a bfloat16 product of pairs in the time of a float32 one, Intel's without AMX take four times as
-// long (measured: docs/speed.md), so there the rounded operands go through float32 multiply-adds.
+// long (measured: docs/measured.md), so there the rounded operands go through float32 multiply-adds.
 bool paired16_is_fast() {
 #if defined(ELMAN_X86)
   __builtin_cpu_init();

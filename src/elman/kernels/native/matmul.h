@@ -45,9 +45,8 @@ static void product_by_rows(Pool& pool, const Product& q) {
         const long last = min(p + kAcross, panels), n0 = p * kPanel, n1 = min(last * kPanel, q.N);
         for (long k0 = 0; k0 < KL; k0 += kDeep) {
           const long deep = min(KL - k0, kDeep);
-          float* out = sums - n0;
-          if (q.a_transposed) rows_into<P, false>(out, kSums, k0 > 0, m, deep, left + k0 * m, m, packed, KL, k0, q.N, p, last);
-          else rows_into<P, true>(out, kSums, k0 > 0, m, deep, left + k0, stride, packed, KL, k0, q.N, p, last);
+          if (q.a_transposed) rows_into<P, false>(sums, kSums, k0 > 0, m, deep, left + k0 * m, m, packed, KL, k0, q.N, p, last);
+          else rows_into<P, true>(sums, kSums, k0 > 0, m, deep, left + k0, stride, packed, KL, k0, q.N, p, last);
         }
         for (int i = 0; i < m; ++i) {
           float* out = q.out + (from + i) * q.N + n0;
@@ -161,7 +160,8 @@ static void over_time(Pool& pool, long T, long B, long Dh, bool by_units, const 
       const float* left = both + (s & 1) * B * stride;
       float* next = both + (~s & 1) * B * stride;
       over_row_blocks(rows.begin, rows.end, [&](long from, int m) {
-        rows_into<P, true>(sums, ld, false, m, KL, left + from * stride, stride, packed, KL, 0, Dh, mine.begin, mine.end);
+        rows_into<P, true>(sums + units.begin, ld, false, m, KL, left + from * stride, stride, packed, KL, 0, Dh, mine.begin,
+                           mine.end);
         for (int i = 0; i < m; ++i) finish(s, from + i, units, sums + i * ld, next + (from + i) * stride);
       });
       if (by_units) pool.barrier();

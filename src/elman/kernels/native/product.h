@@ -269,12 +269,12 @@ static inline void over_panels(int m, long KL, const float* a, long stride, cons
   }
 }
 
-// Into rows of memory of the caller's, `ld` apart and a whole number of vectors long.
+// Into rows of memory of the caller's, `ld` apart and a whole number of vectors long; `out` is for the first panel's column.
 template <class P, bool along_rows>
 static inline void rows_into(float* out, long ld, bool more, int m, long KL, const float* a, long stride, const float* panels,
                              long packed_KL, long k0, long N, long first, long last) {
   over_panels<P, along_rows>(
-      m, KL, a, stride, panels, packed_KL, k0, N, first, last, [&](long n0, long) { return Piece{out + n0, ld, more}; },
+      m, KL, a, stride, panels, packed_KL, k0, N, first, last, [&](long n0, long) { return Piece{out + n0 - first * kPanel, ld, more}; },
       [](long, int, const Piece&) {});
 }
 
