@@ -44,7 +44,8 @@ def bench(shapes: str, seconds: float, as_json: bool) -> None:
 
     Each is first checked against float64, then timed in turn with matrix products: one of 2048 numbers square, and
     the shape's own largest. The best of them, by NumPy's BLAS or by our kernels, is the roofline of its precision;
-    the share says how much of it a whole step reaches.
+    the share says how much of it a whole step reaches. (It may pass 100 % for characters: what equal tokens share is
+    computed once, and counted as if it were not.)
     """
     from elman.errors import ConfigError
     from elman.kernels import backend, threads
