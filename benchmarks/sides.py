@@ -8,7 +8,7 @@ from typing import Any
 
 from processes import Prepared, Steps
 
-from elman.cli.bench import CLIP, RATE, SHAPES, problem, training_step
+from elman.cli.bench import CLIP, RATE, SHAPES, problem, product_sizes, training_step
 
 __all__ = ["SHAPES", "SIDES", "named", "prepare", "problem"]
 
@@ -34,7 +34,7 @@ def prepare(name: str, shape: tuple[int, int, int, int, int]) -> Prepared:
     """In the side's own process: its steps, and J with all gradients (of a roofline, each product's operations)."""
     package, options = SIDES[name]
     if name.startswith("roofline"):
-        return products(package, *shape)
+        return products(package, shape)
     makers: dict[str, Callable[..., Prepared]] = {"elman": elman_side, "torch": torch_side, "jax": jax_side}
     return makers[package](problem(*shape), **options)
 
@@ -168,13 +168,13 @@ def jax_side(given: Problem) -> Prepared:
     return {"step": step}, gradients
 
 
-def products(package: str, V: int, d: int, Dh: int, B: int, T: int) -> Prepared:
+def products(package: str, shape: tuple[int, int, int, int, int]) -> Prepared:
     """What to time for the roofline, and its floating-point operations."""
     import numpy as np
 
     steps: Steps = {}
     work: dict[str, Any] = {}
-    for name, (m, n, k) in {"square": (2048, 2048, 2048), "same shape": (B * T, max(V, 4 * Dh), Dh)}.items():
+    for name, (m, n, k) in product_sizes(shape).items():
         a, b, out = (np.ones(size, np.float32) for size in ((m, k), (n, k), (m, n)))
         kinds: dict[str, Callable[[], object]] = {}
         if package == "numpy":

@@ -24,6 +24,8 @@ from typing import Any
 from processes import Side, in_turn, serve
 from sides import SHAPES, SIDES, named, prepare, problem
 
+from elman.config import operations_per_token
+
 TOLERANCE = 2e-4
 """float32: of the largest entry. Two float32 sums of the same gradient, in different orders."""
 TOLERANCE_BF16 = 0.05
@@ -88,7 +90,7 @@ def measured(shape: tuple[int, int, int, int, int], names: list[str], options: a
         for kind, count in products.items():
             precision = kind.split(",")[0]
             rates[precision] = max(rates[precision], float(count) / statistics.median(turns[name][kind]))
-    operations = 6 * (d * Dh + Dh * Dh + Dh * V)
+    operations = operations_per_token(V, d, Dh)
     found = {}
     for name in errors:
         rate = T * B / statistics.median(turns[name]["step"])

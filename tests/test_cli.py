@@ -196,6 +196,7 @@ def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, leve
         (["train", "{corpus}", "--dropout", "1"], "dropout is 1.0; it must be from 0 to under 1"),
         (["train", "{corpus}", "--max-time", "-3"], "max-time is -3.0; it must be over 0"),
         (["train", "--resume", "{run}", "--lr", "1"], "contradicts --lr"),
+        (["train", "--resume", "{run}", "--exact"], "contradicts --exact"),
         (["train", "{corpus}", "--resume", "{run}"], "contradicts TEXT"),
         (["train", "--resume", "nowhere"], "there is no run at nowhere"),
         (["evaluate", "nowhere", "{corpus}"], "there is no run at nowhere"),

@@ -211,10 +211,15 @@ OPERATIONS_PER_SECOND = {False: 1e11, True: 1.6e11}
 model on all machines of a kind."""
 
 
+def operations_per_token(V: int, d: int, Dh: int) -> int:
+    """Floating-point operations of a training step's products, forward and backward (docs/derivation.md, section 7)."""
+    return 6 * (d * Dh + Dh * Dh + Dh * V)
+
+
 def passes_in(seconds: float, level: Level, V: int, tokens: int, fast_bf16: bool = False) -> float:
     """Passes over a text that so many seconds allow at the level's default sizes."""
     d, Dh = int(_SIZES[level]["d"]), int(_SIZES[level]["Dh"])
-    return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (6 * (d * Dh + Dh * Dh + Dh * V) * tokens)
+    return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (operations_per_token(V, d, Dh) * tokens)
 
 
 def level_defaults(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.options import as_json, threads
+from elman.config import operations_per_token
 from elman.errors import DivergedError
 
 if TYPE_CHECKING:
     from elman.kernels import Backend
-    from elman.model.parameters import Parameters
+    from elman.model.parameters import Gradients, Parameters
 
 Shape = tuple[int, int, int, int, int]
 SHAPES: dict[str, Shape] = {
@@ -96,21 +97,24 @@ def training_step(p: Parameters, x: Any, y: Any, kernels: Backend) -> Callable[[
 def measure(shape: Shape, seconds: float) -> dict[str, dict[str, float]]:
     """The figures of one shape, by precision: those that the backend in use has."""
     from elman.kernels import backend, native_in_use
+    from elman.model.bptt import loss_and_gradients
 
     V, d, Dh, B, T = shape
+    p, x, y = problem(*shape)
+    _, exact, _ = loss_and_gradients(p.astype("float64"), x, y)
     precisions = ["float32", "bf16"] if native_in_use() else ["float32"]
     steps: dict[str, Callable[[], object]] = {}
     for precision in precisions:
         kernels = backend(precision)
         given = problem(*shape)
-        _check(*given, kernels, precision)
+        _check(loss_and_gradients(*given, kernels=kernels)[1], exact, precision)
         steps[precision] = training_step(*given, kernels)
     products = _products(shape, precisions)
     times = _in_turn(steps | {name: product for name, (_, product, _) in products.items()}, seconds)
     found = {}
     for precision in precisions:
         roof = max(work / times[name] for name, (kind, _, work) in products.items() if kind == precision)
-        rate = 6 * (d * Dh + Dh * Dh + Dh * V) * T * B / times[precision]
+        rate = operations_per_token(V, d, Dh) * T * B / times[precision]
         found[precision] = {
             "tokens_per_second": T * B / times[precision],
             "gflops": rate / 1e9,
@@ -120,18 +124,20 @@ def measure(shape: Shape, seconds: float) -> dict[str, dict[str, float]]:
     return found
 
 
-def _check(p: Parameters, x: Any, y: Any, kernels: Backend, precision: str) -> None:
+def _check(mine: Gradients, exact: Gradients, precision: str) -> None:
     import numpy as np
 
-    from elman.model.bptt import loss_and_gradients
-
-    _, mine, _ = loss_and_gradients(p, x, y, kernels=kernels)
-    _, exact, _ = loss_and_gradients(p.astype("float64"), x, y)
     for name in ("W_e", "W_h", "b_1", "U", "b_2"):
         a, b = getattr(mine, name), getattr(exact, name)
         error = float(np.abs(a - b).max() / np.abs(b).max())
         if not error <= TOLERANCE[precision]:
             raise DivergedError(f"{precision}: ∂J/∂{name} is off by {error:.1e}, so nothing was timed: report this")
+
+
+def product_sizes(shape: Shape) -> dict[str, tuple[int, int, int]]:
+    """Rows, columns and depth of the products that may be the roofline: a square one, and the shape's own largest."""
+    V, _, Dh, B, T = shape
+    return {"square": (SQUARE, SQUARE, SQUARE), "same shape": (B * T, max(V, 4 * Dh), Dh)}
 
 
 def _products(shape: Shape, precisions: list[str]) -> dict[str, tuple[str, Callable[[], object], float]]:
@@ -140,13 +146,12 @@ def _products(shape: Shape, precisions: list[str]) -> dict[str, tuple[str, Calla
 
     from elman.kernels import backend
 
-    V, _, Dh, B, T = shape
     found: dict[str, tuple[str, Callable[[], object], float]] = {}
 
     def with_kernels(precision: str, a: Any, b: Any) -> Callable[[], object]:
         return partial(backend(precision).product, a, b, b_transposed=True)
 
-    for size, (m, n, k) in {"square": (SQUARE,) * 3, "same shape": (B * T, max(V, 4 * Dh), Dh)}.items():
+    for size, (m, n, k) in product_sizes(shape).items():
         a, b, out = (np.ones(s, np.float32) for s in ((m, k), (n, k), (m, n)))
         work = 2.0 * m * n * k
         found[f"NumPy, {size}"] = ("float32", partial(np.matmul, a, b.T, out=out), work)

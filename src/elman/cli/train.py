@@ -151,7 +151,9 @@ def train(
     from alone. Ctrl-C stops and saves; --resume goes on as if nothing had been.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    if exact and not resume:
+    if exact and resume:
+        raise ConfigError("--resume goes on with the run's own settings and contradicts --exact: leave that out")
+    if exact:
         given.setdefault("precision", "float32")
     if exact and (given.get("precision") == "bf16" or given.get("skip_below")):
         raise ConfigError("--exact contradicts --precision bf16 and --skip-below, which approximate: leave one out")
