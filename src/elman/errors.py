@@ -46,3 +46,12 @@ class DivergedError(ElmanError):
 
 class MissingExtraError(ElmanError, ImportError):
     """An optional package that is needed here and is not installed."""
+
+
+class FormulaError(ElmanError):
+    """A formula that cannot be read, or whose shapes do not fit; `column` is where, from 1, or None."""
+
+    def __init__(self, message: str, column: int | None = None) -> None:
+        super().__init__(message if column is None else f"column {column}: {message}")
+        self.reason = message
+        self.column = column

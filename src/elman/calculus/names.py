@@ -1,0 +1,82 @@
+"""Names: which letters belong together, and what a script below or above a letter means on a page.
+
+`W_h` is one name and `y_j` an entry of y; `h_t` is h at a time step. LaTeX does not say which; the page does, by what it
+declares, so a parser is given the `Names` of its page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+GREEK = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi omicron pi rho "
+    "sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell"
+).split()
+GREEK_LETTERS = dict(
+    zip(
+        "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩℓϵϑϕ",
+        (
+            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
+            "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell epsilon theta phi"
+        ).split(),
+        strict=True,
+    )
+)
+ACCENTS = {
+    "hat": "hat", "widehat": "hat", "bar": "bar", "overline": "bar", "tilde": "tilde", "widetilde": "tilde",
+    "dot": "dot", "check": "check", "vec": "vec",
+}  # fmt: skip
+INDEX_LETTERS = frozenset("ijklmnbpqrsvcok")
+TIME_LETTERS = frozenset({"t", "tau"})
+
+
+def fold(name: str) -> str:
+    """The key under which spellings of one name meet: b1, b_1 and b_{1}; Dh and D_h; yhat and y_hat."""
+    return name.replace("_", "").replace("{", "").replace("}", "")
+
+
+def canonical(identifier: str) -> str:
+    """A Python identifier as a canonical name: `b1` → `b_1`, `delta1` → `delta_1`, `δ1` → `delta_1`, `ŷ` → `y_hat`."""
+    import unicodedata
+
+    text = unicodedata.normalize("NFD", identifier)
+    text = text.replace("\u0302", "_hat").replace("\u0304", "_bar").replace("\u0303", "_tilde")
+    text = "".join(GREEK_LETTERS.get(c, c) for c in unicodedata.normalize("NFC", text))
+    stem = text.rstrip("0123456789")
+    if stem and stem != text and stem[-1].isalpha():
+        return f"{stem}_{text[len(stem) :]}"
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a page has declared.
+
+    `known` are canonical names that are one symbol each; `timed` those that have time steps; `below` says that time steps are
+    written as subscripts for these.
+    """
+
+    known: frozenset[str] = frozenset()
+    timed: frozenset[str] = frozenset()
+    _folded: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in sorted(self.known):
+            self._folded.setdefault(fold(name), name)
+
+    @classmethod
+    def of(cls, known: Iterable[str], timed: Iterable[str] = ()) -> Names:
+        """From any iterables of canonical names."""
+        return cls(frozenset(known), frozenset(timed))
+
+    def resolve(self, name: str) -> str | None:
+        """The page's own name for a spelling, or None where the page has none."""
+        return name if name in self.known else self._folded.get(fold(name))
+
+    def longest(self, letters: str) -> str | None:
+        """The longest prefix of two or more letters that is a name of the page, as written."""
+        for end in range(len(letters), 1, -1):
+            if fold(letters[:end]) in self._folded:
+                return letters[:end]
+        return None

@@ -1,0 +1,102 @@
+"""Verdicts: what the checker says of each formula, and the repairs it offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a formula is, or what is wrong with it."""
+
+    HOLDS = "holds"
+    DEFINITION = "definition"
+    TRANSPOSED = "holds transposed"
+    SIGN = "wrong sign"
+    MISSING_TRANSPOSE = "missing transpose"
+    EXTRA_TRANSPOSE = "extra transpose"
+    ORDER = "wrong order"
+    ARGUMENT = "wrong argument"
+    OPERATOR = "wrong operator"
+    SHAPE = "wrong shape"
+    TIME = "wrong time index"
+    TRACE = "missing trace"
+    BATCH = "batch sum or mean missing"
+    SELF_REFERENCE = "a sum that contains its own left side"
+    OWN_DELTA = "consistent with the page's own symbol, but that symbol is wrong"
+    UNDEFINED = "undefined symbol"
+    SEVERAL = "several mistakes"
+    FALSE = "does not hold"
+    CYCLE = "cyclic definition"
+    NOT_READ = "not read"
+    NOT_A_CLAIM = "not a claim"
+
+
+GOOD = frozenset({Verdict.HOLDS, Verdict.DEFINITION, Verdict.NOT_A_CLAIM})
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A repair: `replacement` for what stands at `start:end` of the page's text, and the edits that it consists of, in words.
+
+    `formula` is the repaired part alone as LaTeX, `whole` the repaired formula.
+    """
+
+    formula: str
+    start: int
+    end: int
+    replacement: str
+    edits: tuple[str, ...]
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One formula, or one part of a chain, with its verdict.
+
+    `formula` is the part's source (the claim `left = formula`), `left` the source of what it is said to equal. `start` and
+    `end` are its offsets in the page's text, `line` and `column` its place, from 1. `shapes` gives for spans of `formula`
+    (offsets in it) the shape that stands there, as text. `reading` says under which reading it holds, where that needs
+    saying. `fixes` are all minimal repairs, the first the one that `--fix` takes.
+    """
+
+    line: int
+    column: int
+    start: int
+    end: int
+    left: str
+    formula: str
+    verdict: Verdict
+    diagnosis: str = ""
+    reading: str = ""
+    fixes: tuple[Repair, ...] = ()
+    shapes: tuple[tuple[int, int, str], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    cell: int | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is to be mended here."""
+        return self.verdict in GOOD
+
+    @property
+    def fix(self) -> str | None:
+        """The first repair, as LaTeX, or None."""
+        return self.fixes[0].formula if self.fixes else None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All claims of a page in the order of the page; `remarks` concern the page as a whole (layouts, readings, assumptions)."""
+
+    path: str
+    claims: tuple[Claim, ...]
+    remarks: tuple[str, ...] = ()
+    skipped: int = 0
+    seconds: float = 0.0
+    text: str = field(default="", repr=False)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim is good."""
+        return all(claim.good for claim in self.claims)
