@@ -492,23 +492,13 @@ class _Parser:
 
     def _fraction(self) -> Expression:
         start = self.place()
-        above = self._fraction_side()
-        below = self._fraction_side()
+        above = self.inside()
+        below = self.inside()
         if above and below and _is_differential(above) and _is_differential(below):
             return self._derivative(above, below)
         left = self._named(self.group_of(above))
         right = self._named(self.group_of(below))
         return Product(left, right, "/", span=self.end_of(start))
-
-    def _fraction_side(self) -> list[Token]:
-        """One side of \\frac; \\frac12 has two digits that were read as one number."""
-        token = self.peek()
-        if token is not None and token.kind == "number" and len(token.text) == 2:
-            first = Token("number", token.text[0], token.start, token.start + 1)
-            self.tokens = list(self.tokens)
-            self.tokens[self.at] = Token("number", token.text[1], token.start + 1, token.end)
-            return [first]
-        return self.inside()
 
     def _derivative(self, above: list[Token], below: list[Token]) -> Expression:
         if self._is_second(above) or self._is_second(below):

@@ -23,7 +23,7 @@ from elman.errors import FormulaError
 if TYPE_CHECKING:
     from elman.calculus.latex import _Parser
 
-_TRANSPOSES = {"T", "top", "intercal", "t" * 0 or "transpose"}
+_TRANSPOSES = {"T", "top", "intercal", "mathsfT", "mathbfT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def superscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -
         return superscript(timed, rest, parser) if rest else timed
     text = text_of(tokens)
     inner = node.symbol(names) if isinstance(node, Base) else node
-    if text in _TRANSPOSES or text == "mathsfT":
+    if text in _TRANSPOSES:
         return Transpose(inner)
     if text == "-1":
         return Inverse(inner)

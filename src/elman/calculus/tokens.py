@@ -70,7 +70,10 @@ def _next(text: str, i: int, found: list[Token]) -> int:
         if word == "|" and text.startswith("||", i):
             found.append(Token("norm", "||", i, i + 2))
             return i + 2
-        found.append(Token(kind, word, i, plain.end()))
+        if len(word) == 2 and kind == "number" and found and found[-1].text in ("frac", "tfrac", "dfrac"):  # \\frac12
+            found += [Token(kind, word[0], i, i + 1), Token(kind, word[1], i + 1, i + 2)]
+        else:
+            found.append(Token(kind, word, i, plain.end()))
         return plain.end()
     return _unicode(text, i, found)
 
