@@ -42,7 +42,19 @@ RELATIONS = {
 _SEPARATORS = {",", ";", ".", "newline", "prose", ":"}
 _SPACES = {"quad", "qquad"}
 _TEXT = {"text", "textrm", "textbf", "textit", "mbox"}
-_FONTS = {"mathrm", "mathbf", "boldsymbol", "bm", "mathit", "mathsf", "mathcal", "mathbb", "operatorname", "mathtt", "vec"}
+_FONTS = {
+    "mathrm",
+    "mathbf",
+    "boldsymbol",
+    "bm",
+    "mathit",
+    "mathsf",
+    "mathcal",
+    "mathbb",
+    "operatorname",
+    "mathtt",
+    "vec",
+}
 _HADAMARD = {"circ": "∘", "odot": "∘", "otimes": "⊗", "ast": "∘"}
 _DIVIDE_OR_DOT = {"cdot": "·", "times": "·", "/": "/", "*": "·", "@": "·", "bullet": "·"}
 _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
@@ -363,7 +375,11 @@ class _Parser:
         if token.text == "1" and self.kind() == "_":
             self.at += 1
             return Ones(fold(self._flat(self.inside())))
-        if token.text == "1" and self.kind() in ("[", "(") and "=" in {t.kind for t in self.tokens[self.at : self.partner()]}:
+        if (
+            token.text == "1"
+            and self.kind() in ("[", "(")
+            and "=" in {t.kind for t in self.tokens[self.at : self.partner()]}
+        ):
             return self._bracket()
         return Number(Fraction(token.text))
 
