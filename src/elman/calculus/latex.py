@@ -119,9 +119,12 @@ class _Parser:
         raise self.error("this bracket is not closed")
 
     def inside(self) -> list[Token]:
-        """The tokens within the bracket at hand, which is stepped over; a single token where there is no brace."""
+        """The tokens within the brace at hand, which is stepped over; `(t-1)` whole, else a single token."""
         if self.peek() is None:
             raise self.error("something is missing at the end")
+        if self.kind() == "(":
+            start, self.at = self.at, self.partner() + 1
+            return self.tokens[start : self.at]
         if self.kind() != "{":
             return [self.take()]
         close = self.partner()

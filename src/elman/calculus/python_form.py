@@ -112,7 +112,9 @@ class _Reader:
 
     def _call(self, node: ast.Call, span: tuple[int, int]) -> Expression:
         axis = self._axis(node)
-        function, arguments = node.func, [self.read(a) for a in node.args]
+        function = node.func
+        sized = ast.unparse(function).rpartition(".")[2] in ("eye", "ones")
+        arguments = [] if sized else [self.read(a) for a in node.args]
         while isinstance(function, ast.Attribute):
             if isinstance(function.value, ast.Name) and function.value.id in _NAMESPACES:
                 function = ast.copy_location(ast.Name(function.attr), function)
@@ -159,6 +161,8 @@ class _Reader:
             return Call("ln", (Call("det", tuple(arguments)),), span=span)
         if name in ("eye", "ones") and len(node.args) == 1:
             argument = node.args[0]
+            if name == "ones" and isinstance(argument, ast.Tuple) and ast.unparse(argument.elts[-1]) == "1":
+                argument = argument.elts[0]
             return (Identity if name == "eye" else Ones)(ast.unparse(argument), span=span)
         if name in ("square",) and len(arguments) == 1:
             return Power(arguments[0], Number(Fraction(2)), elementwise=True, span=span)

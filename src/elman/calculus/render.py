@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from elman.calculus.expression import (
     Add,
@@ -102,7 +103,7 @@ def text_name(name: str) -> str:
 class _Style:
     """The signs of one way of printing; the grammar is the same for both."""
 
-    hadamard = {"∘": r" \circ ", "⊗": r" \otimes "}
+    hadamard: Mapping[str, str] = MappingProxyType({"∘": r" \circ ", "⊗": r" \otimes "})
     dot = r" \cdot "
     partial = r"\partial "
     dots = r"\dots"
@@ -132,7 +133,7 @@ class _Style:
 
 
 class _Text(_Style):
-    hadamard = {"∘": " ∘ ", "⊗": " ⊗ "}
+    hadamard = MappingProxyType({"∘": " ∘ ", "⊗": " ⊗ "})
     dot = " · "
     partial = "∂"
     dots = "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from elman.calculus.expression import (
@@ -12,6 +13,7 @@ from elman.calculus.expression import (
     Index,
     Inverse,
     Number,
+    Ones,
     Power,
     Symbol,
     Transpose,
@@ -154,7 +156,7 @@ def superscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -
     text = text_of(tokens)
     inner = node.symbol(names) if isinstance(node, Base) else node
     if text in _TRANSPOSES:
-        return Transpose(inner)
+        return Transpose(Ones(span=inner.span) if inner == Number(Fraction(1)) else inner)  # 1^T x is a sum
     if text == "-1":
         return Inverse(inner)
     if text in ("-T", "-top"):
