@@ -75,6 +75,7 @@ class _Parser:
         self.stop = len(tokens)
         self.length = length
         self.bars: list[str] = []
+        self.in_slash = False
 
     # --- tokens ---
 
@@ -288,6 +289,9 @@ class _Parser:
                 node = Transpose(self._named(node), span=(start, mark.end))
             elif kind == "|" and self.kind(1) == "_" or kind == "\\rvert" and self.kind(1) == "_":
                 self.at += 2
+                if self.in_slash:  # ∂J/∂W|_(i): the bar belongs to the whole
+                    self.at -= 2
+                    break
                 node = self._bar(self._named(node))
             else:
                 break
@@ -548,7 +552,9 @@ class _Parser:
         if self.kind() != "/" or self.kind(1) != "\\partial":
             raise self.error("∂ needs its denominator: ∂J/∂W")
         self.at += 2
-        barred = self.factor()  # a bar behind it belongs to the whole
+        self.in_slash = True
+        barred = self.factor()
+        self.in_slash = False
         if self.kind() == "|" and self.kind(1) == "_":
             self.at += 2
             return Derivative(of, barred, index_of(self.inside(), self))
