@@ -97,8 +97,17 @@ def transpose(a: Array) -> Array:
     return np.swapaxes(a, -1, -2)
 
 
-def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> FormulaError:
-    return FormulaError(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", e.span[0] + 1)
+class MisfitError(FormulaError):
+    """Two shapes that do not go together, `left` and `right`, each (rows, columns); `what` says how they met."""
+
+    def __init__(self, a: Array, b: Array, what: str, hint: str, column: int) -> None:
+        super().__init__(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", column)
+        self.left, self.right = a.shape[-2:], b.shape[-2:]
+        self.what, self.hint = what, hint
+
+
+def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitError:
+    return MisfitError(a, b, what, hint, e.span[0] + 1)
 
 
 def multiply(a: Array, b: Array, e: Expression) -> Array:

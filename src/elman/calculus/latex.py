@@ -185,13 +185,17 @@ class _Parser:
         return None
 
     def _relation(self) -> Relation:
+        start = self.tokens[self.at - 1].end if self.at else 0
         parts, operators = [self._left_side()], []
+        regions = [(start, self.tokens[self.at - 1].end)]
         while (sign := self._relation_sign()) is not None:
             operators.append(sign)
             while self.kind() in ("&", "newline"):
                 self.at += 1
+            start = self.tokens[self.at - 1].end
             parts.append(self.sum())
-        return Relation(tuple(parts), tuple(operators))
+            regions.append((start, self.tokens[self.at - 1].end))
+        return Relation(tuple(parts), tuple(operators), tuple(regions))
 
     def _left_side(self) -> Expression:
         """The first part; `J(W, b) = …` names J, whatever it is said to depend on."""

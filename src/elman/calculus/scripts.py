@@ -107,12 +107,13 @@ def subscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -> 
     text = text_of(tokens)
     if not text:
         raise FormulaError("an empty subscript", where)
-    if isinstance(node, Base) and not node.label and node.time is None:
+    if isinstance(node, Base) and not node.label:
         plain = text.replace(",", "")
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_source(tokens)}")
         if names.resolve(labelled.name) is not None:
             return labelled
-        if _is_timelike(tokens) or (text.isdigit() and node.name in names.timed and names.resolve(node.name)):
+        known_timed = node.name in names.timed and names.resolve(node.name) is not None
+        if node.time is None and (_is_timelike(tokens) or (text.isdigit() and known_timed)):
             return replace(node, time=index_of(tokens, parser), below=True)
         if not _all_indices(tokens):
             return labelled
