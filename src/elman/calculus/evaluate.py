@@ -30,6 +30,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    children,
     walk,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
@@ -216,6 +217,8 @@ def _product(e: Product, scope: Scope) -> Array:
 def combine(a: Array, b: Array, e: Product) -> Array:
     """The product of two values by the operator of `e`."""
     if e.operator in ("", "·"):
+        if a.shape[-2:] == b.shape[-2:] and a.shape[-2] == 1 and _open_entries(e.left) and _open_entries(e.right):
+            return a * b  # y_j ln ŷ_j of a batch: the index of the sequence is left open
         return multiply(a, b, e)
     if e.operator == "∘":
         return hadamard(a, b, e)
@@ -228,6 +231,14 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if is_scalar(a) or is_scalar(b):
         return a * b
     raise _misfit(e, a, b, "⊗", "an outer product takes two column vectors")
+
+
+def _open_entries(e: Expression) -> bool:
+    """Whether all that `e` is made of are numbers and entries with one index."""
+    if isinstance(e, Entry):
+        return len(e.indices) == 1
+    below = children(e)
+    return isinstance(e, Number | Iverson) or (bool(below) and all(_open_entries(child) for child in below))
 
 
 def _power(e: Power, scope: Scope) -> Array:

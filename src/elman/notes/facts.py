@@ -100,7 +100,7 @@ def _turned(model: Model) -> dict[str, bool]:
     found: dict[str, bool] = {}
     for name, definitions in model.named.items():
         declared, of = model.shapes.get(name), _by(definitions[0])
-        shape = model.shapes.get(of) if of else None
+        shape = (model.shapes.get(of) or model.derived.get(of)) if of else None
         if declared is None or shape is None or shape[0] == shape[1]:
             continue
         found[name] = orientation(declared, shape)

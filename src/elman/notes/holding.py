@@ -31,7 +31,7 @@ class Agreement:
     """How a part agrees with what it is said to equal: as it stands, turned, or (both False) not at all.
 
     `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed` that a loss per
-    sequence was added up first; `chain` that the part is a chain of derivatives.
+    sequence was added up first; `chain` that the part is a chain of derivatives; `column` that it was read for one column, B = 1.
     """
 
     plain: bool = False
@@ -41,6 +41,7 @@ class Agreement:
     summed: bool = False
     chain: bool = False
     shape: tuple[int, int] | None = None
+    column: bool = False
 
     @property
     def any(self) -> bool:

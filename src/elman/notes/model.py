@@ -92,7 +92,8 @@ class Model:
     """What the page states.
 
     `equations` are the forward definitions by name; `named` the letters for derivatives (δ = ∂J/∂z); `start` the values given at one
-    step (h^(0) = 0). `shapes` are the declared ones, `timed` the names that differ from step to step.
+    step (h^(0) = 0). `shapes` are the declared ones, `derived` those of names whose equations tell; `timed` are the names that differ
+    from step to step.
     """
 
     statements: tuple[Statement, ...]
@@ -105,7 +106,8 @@ class Model:
     one_hot: frozenset[str] = frozenset()
     aliases: dict[str, str] = field(default_factory=dict)
     start: dict[tuple[str, Index], Definition] = field(default_factory=dict)
-    facts: Facts = field(default_factory=lambda: Facts())
+    facts: Facts = field(default_factory=Facts)
+    derived: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def defined(self, name: str, timed: bool | None = None) -> Definition | None:
         """The first equation of a name, of the asked kind (with a time step or without) where there are both."""

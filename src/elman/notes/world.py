@@ -103,9 +103,9 @@ class World:
     model: Model
     point: Point
     local: dict[str, tuple[str, str]] = field(default_factory=dict)
-    definitions_as_stated: bool = False
     _values: dict[tuple[object, ...], Array] = field(default_factory=dict)
     _jacobians: dict[tuple[object, ...], Jacobian] = field(default_factory=dict)
+    _shapes: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
     _open: list[tuple[str, int | None]] = field(default_factory=list)
 
     # --- sizes and random values ---
@@ -123,6 +123,17 @@ class World:
         """The declared shape of a name, in numbers."""
         declared = self.model.shapes.get(name) or self.local.get(name)
         return None if declared is None else (self.dimension(declared[0]), self.dimension(declared[1]))
+
+    def shape_of(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a name's value in this world, declared or worked out; None where it has none."""
+        if name not in self._shapes:
+            try:
+                time = Index(None, HORIZON - 1) if name in self.model.timed else None
+                value = self.value(Symbol(name, time), self.scope({TIME: HORIZON - 1}))
+                self._shapes[name] = value.shape[-2:]
+            except FormulaError:
+                self._shapes[name] = None
+        return self._shapes[name]
 
     def _random(self, name: str, time: int | None) -> Array:
         shape = self.shape(name)

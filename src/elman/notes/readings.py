@@ -1,0 +1,5 @@
+"""Stub."""
+def reading_of(checker, j, left, part):
+    return None
+def compare_readings(checker):
+    return None
