@@ -21,7 +21,7 @@ from elman.calculus.render import text
 from elman.errors import FormulaError
 from elman.notes.facts import with_facts
 from elman.notes.holding import Agreement, agreement, shape_names
-from elman.notes.model import Definition, Model, Statement, build
+from elman.notes.model import Definition, Model, Statement, build, free_times
 from elman.notes.page import Page
 from elman.notes.points import Points, points_of
 from elman.notes.repair import Found
@@ -45,6 +45,7 @@ class Judged:
     reading: str = ""
     found: list[Found] = field(default_factory=list)
     defines: Definition | None = None
+    settled: bool = False
 
     @property
     def expression(self) -> Expression:
@@ -69,27 +70,27 @@ def check(page: str | Path | Page, model: str | None = None) -> Report:
     `TextError` where the page cannot be read; whatever is wrong on it is in the report.
     """
     from elman.notes.claims import claims_of
-    from elman.notes.explain import explain
+    from elman.notes.explain import settle
     from elman.notes.read import read_page
 
     started = time.monotonic()
     given = page if isinstance(page, Page) else read_page(Path(page))
-    checker = Checker(given, model)
-    checker.judge()
-    explain(checker)
+    checker = settle(given, model)
     return Report(
         str(given.path), claims_of(checker), tuple(checker.remarks), given.skipped, time.monotonic() - started, given.text
     )
 
 
 class Checker:
-    """Judges one page; `judged` is every part of every chain, `remarks` what concerns the page as a whole."""
+    """Judges one page; `judged` is every part of every chain, `remarks` what concerns the page as a whole, `reshaped` the declared
+    shapes that took a blame."""
 
     def __init__(self, page: Page, supplied: str | None = None, model: Model | None = None) -> None:
         self.page = page if supplied is None else page_with_equations(page, supplied)
         self.remarks: list[str] = []
         model = with_facts(build(self.page)) if model is None else model
         self.points: Points = points_of(model, self.remarks)
+        self.reshaped: dict[str, tuple[tuple[str, str], str]] = {}
         self.model: Model = self.points.model
         self.judged: dict[tuple[int, int], Judged] = {}
         self.layout = "denominator"
@@ -216,7 +217,8 @@ def lacks_time(left: Expression, part: Expression) -> bool:
     """h = σ(W h^(t-1) + …): the same letter has a time step on the right and none on the left."""
     if not (isinstance(left, Symbol) and left.time is None):
         return False
-    return any(s.name == left.name and s.time is not None for s in symbols(part))
+    free = free_times(part)
+    return any(s.name == left.name and s.time is not None and s.time.variable in free for s in symbols(part))
 
 
 def about_one_column(left: Expression, part: Expression, error: FormulaError) -> bool:

@@ -144,7 +144,10 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
     """Declared shapes of letters for derivatives: that of what they are by, or its transpose."""
     for line in checker.page.shapes:
         name = checker.model.aliases.get(line.name, line.name)
-        if name not in checker.model.named:
+        if name in checker.reshaped:
+            shape, why = checker.reshaped[name]
+            yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(line, shape))
+        if name not in checker.model.named or line.start < 0:
             continue
         shape = _shape_of(checker, name)
         if shape is None:
@@ -155,12 +158,16 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
             yield _shape_claim(checker, line, Verdict.HOLDS, words, None)
             continue
         right = shape[::-1] if orientation(declared, shape) else shape
-        written = f"[{right[0]},{right[1]}]"
-        fix = Repair(written, line.start, line.end, written, (f"{written}, not [{line.rows},{line.columns}]",), (Verdict.SHAPE,))
+        fix = _shape_repair(line, right)
         of = checker.model.named[name][0].value
         assert isinstance(of, Derivative)
         why = f"it is the gradient by {_name(of.wrt)}, which is [{shape[0]},{shape[1]}]"
         yield _shape_claim(checker, line, Verdict.SHAPE, why, fix)
+
+
+def _shape_repair(line: ShapeLine, shape: tuple[str, str]) -> Repair:
+    written = f"[{shape[0]},{shape[1]}]"
+    return Repair(written, line.start, line.end, written, (f"{written}, not [{line.rows},{line.columns}]",), (Verdict.SHAPE,))
 
 
 def _name(e: Expression) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from elman.calculus.evaluate import MisfitError
 from elman.calculus.expression import (
     Call,
@@ -15,45 +17,87 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
     transform,
+    walk,
 )
 from elman.calculus.render import text
 from elman.errors import FormulaError
-from elman.notes.blame import blamed
+from elman.notes.blame import Blame, blamed, makes_loss, uses
 from elman.notes.carried import Carried, carried_by
 from elman.notes.check import Checker, Judged
 from elman.notes.edits import EDIT, Edit
 from elman.notes.holding import agreement
 from elman.notes.model import TIME
-from elman.notes.readings import compare_readings, reading_of
+from elman.notes.page import Page
+from elman.notes.readings import Reading, compare, readings_of
 from elman.notes.repair import Found, Repairer
 from elman.notes.verdict import Verdict
 from elman.notes.world import CycleError, UndefinedError, World
 
+_ROUNDS = 3  # equations and shapes that may be blamed on one page
 
-def explain(checker: Checker) -> None:
-    """Explains every part that does not hold, in place; an equation that many claims speak against takes the blame for them."""
-    blame = blamed(checker)
-    for key, (verdict, diagnosis, found) in blame.items():
-        judged = checker.judged[key]
-        judged.verdict, judged.diagnosis, judged.found = verdict, diagnosis, found
+
+def settle(page: Page, supplied: str | None) -> Checker:
+    """The page judged and explained; an equation or a shape that many claims speak against takes the blame for them."""
+    with np.errstate(all="ignore"):  # a formula that is wrong may overflow; its value says so
+        return _settle(page, supplied)
+
+
+def _settle(page: Page, supplied: str | None) -> Checker:
+    checker = Checker(page, supplied)
+    checker.judge()
+    blames: list[Blame] = []
+    while len(blames) < _ROUNDS and (blame := blamed(checker)) is not None:
+        blames.append(blame)
+        checker = Checker(page, supplied, blame.model)
+        checker.judge()
+    for blame in blames:
+        _accuse(checker, blame)
+    _explain(checker)
+    return checker
+
+
+def _accuse(checker: Checker, blame: Blame) -> None:
+    """Puts the blame where it belongs, and says so of the claims that were right all along."""
+    claims = f"{blame.mended} claim{'s' * (blame.mended != 1)} of the page hold{'s' * (blame.mended == 1)} with it"
+    if blame.definition is None or blame.found is None:
+        checker.reshaped[blame.name] = (blame.shape or ("", ""), f"right is: {blame.edit.words}; {claims}")
+        return
+    d = blame.definition
+    j = checker.judged[d.statement, d.part]
+    j.verdict = verdict_of([blame.found])
+    j.found = [replace(blame.found, part=tidy(blame.found.part))]
+    j.diagnosis = f"right is: {', '.join(e.words for e in blame.found.edits)}; {claims}"
+    j.settled = True
+    if not makes_loss(checker.model, d.name):
+        line = j.statement.formula.line
+        for other in checker.judged.values():
+            if other.good and other.defines is None and uses(other, d.name):
+                other.verdict = Verdict.OWN_DELTA
+                other.diagnosis = f"true once {d.name} is right (line {line}): {text(blame.found.part)}"
+                other.settled = True
+
+
+def _explain(checker: Checker) -> None:
     carried: list[Carried] = []
+    tried: list[tuple[Judged, list[Reading]]] = []
     for judged in checker.judged.values():
-        if judged.key in blame:
+        if judged.settled:
             continue
-        _Explainer(checker, judged, carried).explain()
+        _Explainer(checker, judged, carried, tried).explain()
         more = carried_by(judged.left, judged.found, judged.statement.number)
         if more is not None:
             carried.append(more)
-    remark = compare_readings(checker)
-    if remark:
-        checker.remarks.append(remark)
+    checker.remarks += compare(tried)
 
 
 class _Explainer:
-    def __init__(self, checker: Checker, judged: Judged, carried: Sequence[Carried]) -> None:
+    def __init__(
+        self, checker: Checker, judged: Judged, carried: Sequence[Carried], tried: list[tuple[Judged, list[Reading]]]
+    ) -> None:
         self.checker = checker
         self.j = judged
         self.carried = carried
+        self.tried = tried
         self.worlds = checker.points.worlds(judged.statement)
 
     def explain(self) -> None:
@@ -93,7 +137,17 @@ class _Explainer:
         else:
             j.verdict = j.verdict or verdict_of(j.found)
             j.diagnosis = self._diagnosis()
-            j.reading = reading_of(checker, j, left, part) or ""
+            self._readings(left, part)
+
+    def _readings(self, left: Expression, part: Expression) -> None:
+        """What a chain of error letters would have to be read as, to hold as it stands."""
+        j = self.j
+        primed = any(isinstance(n, Call) and n.primes for n in walk(part))
+        if j.result.chain or not (primed and any(uses(j, name) for name in self.checker.model.named)):
+            return
+        readings = readings_of(self.checker, j, left, part)
+        self.tried.append((j, readings))
+        j.reading = str(readings[0]) if readings else "true in no reading"
 
     def _loose(self) -> bool:
         """Whether the left side is a letter whose declared shape says not for certain which way it lies."""

@@ -12,7 +12,7 @@ from elman.calculus.evaluate import MisfitError, evaluate
 from elman.calculus.expression import Call, Derivative, Expression, Index, Symbol, symbols, walk
 from elman.errors import FormulaError
 from elman.notes.facts import with_facts
-from elman.notes.model import TIME, Model, Statement
+from elman.notes.model import TIME, Model, Statement, free_indices, free_times
 from elman.notes.world import HORIZON, PRIMES, OutOfRangeError, Point, UndefinedError, World
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")
@@ -220,6 +220,7 @@ def with_inferred_shapes(model: Model) -> tuple[Model, dict[str, tuple[str, str]
     missing = sorted(
         {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
         - set(model.equations) - set(model.named) - set(model.shapes) - {"T"} - set(sizes_of(model.shapes))
+        | {name for name in model.facts.recurrent if name in model.equations and name not in model.shapes}
     )  # fmt: skip
     if not missing or len(missing) > 12 or not model.shapes:
         return model, {}
@@ -265,8 +266,9 @@ def _score(model: Model, local: dict[str, tuple[str, str]], name: str) -> int:
         if not any(s.name == name for s in symbols(part)):
             continue
         try:
+            bound = dict.fromkeys(free_indices(part), 0) | dict.fromkeys(free_times(part), HORIZON - 2)
             with np.errstate(all="ignore"):
-                evaluate(part, world.scope({TIME: HORIZON - 1}))
+                evaluate(part, world.scope({**bound, TIME: HORIZON - 1}))
             score += 1
         except (UndefinedError, OutOfRangeError):
             continue
