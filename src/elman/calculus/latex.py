@@ -29,7 +29,7 @@ from elman.calculus.expression import (
     Transpose,
 )
 from elman.calculus.functions import SPELLINGS
-from elman.calculus.names import ACCENTS, GREEK, Names, fold
+from elman.calculus.names import ACCENTS, GREEK, INDEX_LETTERS, Names, fold
 from elman.calculus.scripts import Base, index_of, subscript, superscript
 from elman.calculus.tokens import Token, tokenize
 from elman.errors import FormulaError
@@ -600,6 +600,9 @@ class _Parser:
             if variable.variable is None or variable.offset:
                 raise FormulaError("a sum runs over a letter", tokens[0].start + 1)
             return [variable.variable], index_of(tokens[signs[0] + 1 :], self)
+        kept = [t for t in tokens if t.kind not in ("{", "}")]
+        if len(kept) > 1 and all(t.kind == "letter" and t.text in INDEX_LETTERS for t in kept):
+            return [t.text for t in kept], None  # \sum_{ij}
         parts: list[list[Token]] = [[]]
         for token in tokens:
             if token.kind == ",":

@@ -13,15 +13,17 @@ from elman.calculus.expression import (
     Dots,
     Entry,
     Expression,
+    Index,
     Symbol,
     symbols,
+    transform,
     walk,
 )
 from elman.calculus.render import text
 from elman.errors import FormulaError
 from elman.notes.facts import with_facts
 from elman.notes.holding import Agreement, agreement, shape_names
-from elman.notes.model import Definition, Model, Statement, build, free_times
+from elman.notes.model import TIME, Definition, Model, Statement, build, free_times
 from elman.notes.page import Page
 from elman.notes.points import Points, points_of
 from elman.notes.repair import Found
@@ -104,7 +106,7 @@ class Checker:
     def judge(self) -> None:
         """Judges every equation of the page, then settles its layout."""
         for statement in self.model.statements:
-            if is_claim(statement):
+            if is_claim(statement) and not is_condition(statement, self.model):
                 for k in range(1, len(statement.parts)):
                     if statement.relation.operators[k - 1] in EQUALITIES:
                         judged = Judged(statement, k, statement.parts[0])
@@ -118,12 +120,30 @@ class Checker:
             self._definition(j, j.defines)
             return
         j.result = self.agree(j.statement, j.left, j.expression)
+        if not j.result.any:
+            self._at_hand(j)
         if j.result.error is None and contains_itself(j.left, j.expression):
             j.verdict = Verdict.SELF_REFERENCE
         if j.result.turned and not j.result.plain and (j.result.chain or isinstance(j.expression, Derivative)):
             j.result = replace(j.result, plain=True)  # a chain, a bare derivative: either layout is what is meant
         if j.result.chain:
-            j.reading = "the chain rule"
+            j.reading = "the chain rule" + (f", {j.reading}" if j.reading else "")
+
+    def _at_hand(self, j: Judged) -> None:
+        """A bare J where the page has J and J^(t): the one of the step at hand, if that makes the claim true."""
+        both = {n for n, found in self.model.equations.items() if len(found) > 1}
+        names = {s.name for s in symbols(j.left) | symbols(j.expression) if s.time is None} & both
+        if not names:
+            return
+
+        def change(node: Expression) -> Expression:
+            bare = isinstance(node, Symbol) and node.time is None and node.name in names
+            return replace(node, time=Index(TIME)) if bare and isinstance(node, Symbol) else node
+
+        found = self.agree(j.statement, transform(j.left, change), transform(j.expression, change))
+        if found.any:
+            j.result = found
+            j.reading = "with " + " and ".join(f"{n} as {n}^({TIME})" for n in sorted(names))
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
         """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of one column."""
@@ -201,6 +221,16 @@ def is_claim(statement: Statement) -> bool:
     if not any(o in EQUALITIES for o in statement.relation.operators):
         return False
     return not any(isinstance(n, Dots) for part in statement.parts for n in walk(part))
+
+
+def is_condition(statement: Statement, model: Model) -> bool:
+    """Whether an equation in the prose only says what is supposed of a given letter, an index or a size: U = E^T, i = 1, d = D_h."""
+    left = statement.parts[0]
+    if statement.formula.kind != "inline" or not isinstance(left, Symbol):
+        return False
+    if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:
+        return False
+    return not any(isinstance(n, Derivative) for part in statement.parts for n in walk(part))
 
 
 def contains_itself(left: Expression, part: Expression) -> bool:

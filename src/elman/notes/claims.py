@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
 from elman.calculus.render import latex, python
-from elman.notes.check import EQUALITIES, Checker, Judged, is_claim
+from elman.notes.check import EQUALITIES, Checker, Judged, is_claim, is_condition
 from elman.notes.facts import orientation
 from elman.notes.holding import shape_names
 from elman.notes.model import Statement
@@ -84,12 +84,17 @@ def _shapes(checker: Checker, j: Judged) -> tuple[tuple[int, int, str], ...]:
 
 
 def _no_claim(checker: Checker, statement: Statement) -> Iterator[Claim]:
-    if is_claim(statement) or statement.formula.kind != "display" or statement.relation.operators[:1] == ("∈",):
+    condition = is_claim(statement) and is_condition(statement, checker.model)
+    if is_claim(statement) and not condition:
+        return
+    if not condition and (statement.formula.kind != "display" or statement.relation.operators[:1] == ("∈",)):
         return
     start = statement.formula.start + statement.region(0)[0]
     end = statement.formula.start + statement.region(len(statement.parts) - 1)[1]
     why = "no equation stands here"
-    if any(isinstance(n, Dots) for part in statement.parts for n in walk(part)):
+    if condition:
+        why = "supposed of a given letter: a condition"
+    elif any(isinstance(n, Dots) for part in statement.parts for n in walk(part)):
         why = "an ellipsis leaves it to the reader"
     elif any(o not in EQUALITIES for o in statement.relation.operators):
         why = "this is no equation"

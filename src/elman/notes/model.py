@@ -220,10 +220,23 @@ def _definitions(
     equations: dict[str, tuple[Definition, ...]] = {}
     named: dict[str, tuple[Definition, ...]] = {}
     start: dict[tuple[str, Index], Definition] = {}
+    used: dict[str, int] = {}
+    running = {name for st in statements for part in st.parts for name in free_times(part) | free_indices(part) | _bound(part)}
     for statement in statements:
+        for part in statement.parts[1:]:
+            for node in walk(part):
+                if isinstance(node, Symbol):
+                    used.setdefault(node.name, statement.number)
+    inline = [s for s in statements if s.formula.kind == "inline"]
+    for statement in [*(s for s in statements if s.formula.kind != "inline"), *inline]:
         left, sign = statement.parts[0], statement.relation.operators[:1]
         if not isinstance(left, Symbol) or sign not in (("=",), (":=",)):
             continue
+        if statement.formula.kind == "inline" and left.time is None and left.name in running:
+            continue  # i = 1
+        if statement.formula.kind == "inline" and used.get(left.name, statement.number) < statement.number:
+            if left.time is None or not _is_fixed(left.time):
+                continue  # said of a letter in use: a claim, or a condition, but no definition
         parts = list(enumerate(statement.parts))[1:]
         derivative = next(((i, p) for i, p in parts if isinstance(p, Derivative)), None)
         if derivative is not None and not isinstance(derivative[1].of, Derivative):
@@ -244,6 +257,10 @@ def _definitions(
     for name in named:
         equations.pop(name, None)
     return equations, named, start
+
+
+def _bound(e: Expression) -> set[str]:
+    return {node.index for node in walk(e) if isinstance(node, BigSum)}
 
 
 def _is_fixed(time: Index) -> bool:

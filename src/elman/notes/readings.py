@@ -74,17 +74,18 @@ def _turned(checker: Checker, part: Expression) -> Iterator[tuple[Expression, tu
             words = []
             for name in names:
                 if name in chosen or not checker.points.lies_surely(name):
-                    words.append(_lies(checker, part, name, name in chosen))
+                    words += _lies(checker, part, name, name in chosen)
             yield _with_turned(part, chosen), tuple(words)
 
 
-def _lies(checker: Checker, part: Expression, name: str, turned: bool) -> str:
-    """How a letter lies, in words: `with γ as [B,Dh]`."""
+def _lies(checker: Checker, part: Expression, name: str, turned: bool) -> list[str]:
+    """How a letter lies, in words: `with γ as [B,Dh]`; none where it has no value."""
     letter = next(s for s in symbols(part) if s.name == name)
     world = next(iter(checker.points.plain_worlds()))
     shape = world.shape_of(name)
-    assert shape is not None
-    return f"with {text(replace(letter, time=None))} as {shape_names(world, shape[::-1] if turned else shape)}"
+    if shape is None:
+        return []
+    return [f"with {text(replace(letter, time=None))} as {shape_names(world, shape[::-1] if turned else shape)}"]
 
 
 def _with_turned(part: Expression, names: Sequence[str]) -> Expression:
