@@ -85,8 +85,9 @@ def _edited(checker: Checker, d: Definition) -> Iterator[Blame]:
         indices[d.time.variable] = HORIZON - 1
     search = Search(world, indices, checker.points.letters(statement), insert=True)
     left = statement.parts[0]
+    shape = world.shape(d.name) or world.shape_of(d.name)
     for variant in search.variants(d.value, EDIT):
-        if variant.edits:
+        if variant.edits and (shape is None or variant.value.shape[-2:] == shape):
             model = checker.model.with_equation(d, variant.expression)
             yield Blame(model, variant.cost, variant.edits[0], 0, d, Found(left, variant.expression, variant.cost, variant.edits))
     if d.time is not None and isinstance(left, Symbol):
@@ -116,22 +117,31 @@ def _reshaped(checker: Checker) -> Iterator[Blame]:
 def _weighed(checker: Checker, candidate: Blame, failing: Sequence[Judged]) -> Blame | None:
     """The candidate with the count of claims that it mends; None where it mends too few or breaks one."""
     point = Point(tuple(checker.points.sizes().items()), 0, checker.points.softmax_axis)
-    if not _stands(World(candidate.model, point)):
+    first = World(candidate.model, point)
+    claims = [j for j in failing if j.defines is None]
+    broken = [j for j in failing if j.defines is not None]
+    needed = max(1, int(_SHARE * len(claims) + 0.5)) if claims else 0
+    if _count(first, claims, needed, quick=True) is None or not _stands(first):
         return None
     model = with_derived_shapes(with_facts(candidate.model))
     world = World(model, point)
-    needed = max(1, int(_SHARE * len(failing) + 0.5))
-    mended = 0
-    for i, j in enumerate(failing):
-        if mended + len(failing) - i < needed:
-            return None
-        mended += _holds(world, model, j, candidate)
-    if mended < needed:
+    mended = _count(world, claims, needed)
+    if mended is None:
         return None
     for j in checker.judged.values():
-        if j.good and j.defines is None and not checker.points.local_shapes(j.statement) and not _holds(world, model, j, candidate):
+        if j.good and j.ordinary and not checker.points.local_shapes(j.statement) and not _holds(world, j):
             return None
-    return replace(candidate, model=model, mended=mended)
+    return replace(candidate, model=model, mended=mended + len(broken))
+
+
+def _count(world: World, claims: Sequence[Judged], needed: int, quick: bool = False) -> int | None:
+    """How many of the claims hold in this world; None as soon as they cannot be `needed`."""
+    mended = 0
+    for i, j in enumerate(claims):
+        if mended + len(claims) - i < needed:
+            return None
+        mended += _holds(world, j, quick)
+    return mended if mended >= needed else None
 
 
 def _stands(world: World) -> bool:
@@ -148,14 +158,13 @@ def _stands(world: World) -> bool:
     return True
 
 
-def _holds(world: World, model: Model, j: Judged, candidate: Blame) -> bool:
-    if j.defines is not None:
-        return True  # that every definition stands was seen
+def _holds(world: World, j: Judged, quick: bool = False) -> bool:
+    """Whether a claim holds there, and not because both its sides are nothing; `quick`: at one time step."""
     try:
-        result = agreement(world, j.left, j.expression)
+        result = agreement(world, j.left, j.expression, quick)
     except FormulaError:
         return False
-    return result.plain or (result.turned and j.result.turned)
+    return result.any and not result.nothing
 
 
 def uses(j: Judged, name: str) -> bool:

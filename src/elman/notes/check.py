@@ -48,6 +48,7 @@ class Judged:
     found: list[Found] = field(default_factory=list)
     defines: Definition | None = None
     settled: bool = False
+    ordinary: bool = False
 
     @property
     def expression(self) -> Expression:
@@ -120,6 +121,7 @@ class Checker:
             self._definition(j, j.defines)
             return
         j.result = self.agree(j.statement, j.left, j.expression)
+        j.ordinary = not j.result.column
         if not j.result.any:
             self._at_hand(j)
         if j.result.error is None and contains_itself(j.left, j.expression):
@@ -142,7 +144,7 @@ class Checker:
 
         found = self.agree(j.statement, transform(j.left, change), transform(j.expression, change))
         if found.any:
-            j.result = found
+            j.result, j.ordinary = found, False
             j.reading = "with " + " and ".join(f"{n} as {n}^({TIME})" for n in sorted(names))
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:

@@ -115,6 +115,13 @@ class Search:
             found = _distinct([*found, *turned])
         return found
 
+    def of_whole(self, e: Expression, budget: int) -> list[Variant]:
+        """The variants of a whole side, a factor more among them, whatever it consists of."""
+        found = self.variants(e, budget)
+        if self.insert and budget >= EDIT and not (isinstance(e, Product) and e.operator != "/"):
+            found = _distinct([*found, *self._more_factors(e)])
+        return found
+
     def _unturned(self, e: Expression, budget: int) -> list[Variant]:
         if isinstance(e, Product) and e.operator in ("", "·", "∘", "⊗"):
             return self._chain(e, budget)
@@ -139,6 +146,11 @@ class Search:
         if isinstance(e, Symbol | Derivative | Entry):
             for other in shifted(e):
                 yield other, Edit(Verdict.TIME, f"{text(other)}, not {text(e)}")
+        if isinstance(e, Derivative) and isinstance(e.wrt, Symbol):
+            for letter in self.letters:
+                if letter.name != e.wrt.name and letter.name not in self.world.model.named:
+                    other = replace(e, wrt=_placed(letter, e.wrt))
+                    yield other, Edit(Verdict.ARGUMENT, f"{text(other)}, not {text(e)}")
         if isinstance(e, Number):
             for value in {Fraction(1), Fraction(2), Fraction(1, 2), Fraction(0)} - {e.value}:
                 yield Number(value), Edit(Verdict.FALSE, f"{value}, not {e.value}")
@@ -391,7 +403,7 @@ class Search:
                         edit = Edit(Verdict.ORDER, f"{text(b.expression)} before {text(a.expression)}")
                         yield Variant(value, cost + EDIT, node, (*edits, edit))
 
-    def _more_factors(self, e: Product) -> Iterator[Variant]:
+    def _more_factors(self, e: Expression) -> Iterator[Variant]:
         """One factor more, at either end of the chain or of one of its factors."""
         for letter in self.letters:
             for operator in ("", "∘"):
@@ -406,10 +418,10 @@ def _rest(e: Expression) -> tuple[Expression, ...]:
     return (e.exponent,) if isinstance(e, Power) else ()
 
 
-def _inserted(e: Product, factor: Expression, operator: str) -> Iterator[Expression]:
+def _inserted(e: Expression, factor: Expression, operator: str) -> Iterator[Expression]:
     yield Product(factor, e, operator)
     yield Product(e, factor, operator)
-    if e.operator in ("", "·", "∘"):
+    if isinstance(e, Product) and e.operator in ("", "·", "∘"):
         yield replace(e, left=Product(e.left, factor, operator))
         yield replace(e, right=Product(factor, e.right, operator))
 

@@ -28,6 +28,7 @@ from elman.notes.edits import EDIT, Edit
 from elman.notes.holding import agreement
 from elman.notes.model import TIME
 from elman.notes.page import Page
+from elman.notes.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.readings import Reading, compare, readings_of
 from elman.notes.repair import Found, Repairer
 from elman.notes.verdict import Verdict
@@ -106,6 +107,7 @@ class _Explainer:
         for slip in self.carried:
             left, part = slip.apply(left), slip.apply(part)
         if j.good and (left, part) == (j.left, j.expression):
+            self._perplexity()
             return
         error = j.result.error
         if isinstance(error, UndefinedError):
@@ -122,12 +124,13 @@ class _Explainer:
         if isinstance(j.result.error, CycleError):
             j.verdict = Verdict.CYCLE
         numerator = checker.layout == "numerator" and isinstance(j.left, Derivative)
-        repairer = Repairer(self.worlds, checker.points.letters(j.statement), numerator, self._loose())
+        worlds = self.worlds if not j.result.column else checker.points.column_worlds()
+        repairer = Repairer(worlds, checker.points.letters(j.statement), numerator, self._loose())
         found = [replace(f, part=tidy(f.part)) for f in repairer.repairs(left, part)]
         if (left, part) != (j.left, j.expression):
             edits = tuple(slip.edit for slip in self.carried if slip.apply(j.expression) != j.expression)
             found = [replace(f, edits=(*edits, *f.edits), cost=f.cost + EDIT) for f in found]
-        j.found = sorted(found, key=lambda f: (f.turned != numerator, f.cost))
+        j.found = sorted(found, key=lambda f: (f.turned != numerator, f.cost, f.left != left))
         if j.verdict == Verdict.SELF_REFERENCE:
             j.found = [replace(f, edits=(Edit(Verdict.SELF_REFERENCE, "no bar on the left"),)) for f in j.found]
             j.diagnosis = "the left side is one of the terms of its own sum: drop the bar"
@@ -154,6 +157,17 @@ class _Explainer:
         if not isinstance(self.j.left, Symbol) or self.j.left.name not in self.checker.model.named:
             return False
         return not self.checker.points.lies_surely(self.j.left.name)
+
+    def _perplexity(self) -> None:
+        """What the words before it call perplexity is the exponential of the mean loss of a token."""
+        j = self.j
+        if j.defines is None or not speaks_of_perplexity(j.statement.formula):
+            return
+        right = perplexity(self.checker)
+        if right is None or self.checker.agree(j.statement, j.left, right).plain:
+            return
+        j.verdict, j.found = Verdict.FALSE, [Found(j.left, right, EDIT, (Edit(Verdict.FALSE, text(right)),))]
+        j.diagnosis = "perplexity is the exponential of the mean loss of a token"
 
     def _time_missing(self) -> None:
         j = self.j

@@ -97,6 +97,11 @@ class Points:
             self._worlds[statement.number] = made
         return self._worlds[statement.number]
 
+    def column_worlds(self) -> list[World]:
+        """Two worlds of one column."""
+        sizes = {**self.sizes(), **({self.batch: 1} if self.batch else {})}
+        return [shared_world(self.model, self.point(sizes, seed, "B = 1")) for seed in (2, 4)]
+
     def plain_worlds(self) -> Iterator[World]:
         """The worlds without any letters but the page's own."""
         for point in self.points():

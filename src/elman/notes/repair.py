@@ -18,7 +18,7 @@ from elman.calculus.functions import Array
 from elman.calculus.render import text
 from elman.errors import FormulaError
 from elman.notes.edits import EDIT, Edit, Search, Variant, shifted
-from elman.notes.holding import agreement, assignments, close, part_value
+from elman.notes.holding import agreement, assignments, close, compare, part_value
 from elman.notes.model import TIME
 from elman.notes.verdict import Verdict
 from elman.notes.world import OutOfRangeError, World
@@ -72,7 +72,7 @@ class Repairer:
             if time.monotonic() - started > SECONDS:
                 break
         found_ = [f for kept in best.values() for f in kept]
-        return sorted(found_, key=lambda f: (f.turned, f.cost, len(text(f.part))))[:6]
+        return sorted(found_, key=lambda f: (f.turned, f.cost, f.left != left, len(text(f.part))))[:6]
 
     # --- candidates ---
 
@@ -89,7 +89,7 @@ class Repairer:
             if goal is None:
                 continue
             rest = budget - EDIT * len(left_edits)
-            for variant in search.variants(part, rest):
+            for variant in search.of_whole(part, rest):
                 yield from self._matching(variant, goal, new_left, left_edits)
             if time.monotonic() - started > SECONDS:
                 return
@@ -104,16 +104,24 @@ class Repairer:
         yield from self._swapped(left, part)
 
     def _assignment(self, left: Expression, part: Expression) -> dict[str, int] | None:
-        """Time steps and indices at which the left side has a value, not at the edge where there is a choice."""
-        found = []
+        """Time steps and indices at which to search: where the claim is seen to be false, if it has a value anywhere."""
+        valued, other = [], []
         for indices in assignments(self.worlds[0], (left, part)):
             try:
-                part_value(self.worlds[0], left, indices)
-                found.append(indices)
+                goal, _ = part_value(self.worlds[0], left, indices)
             except FormulaError:
+                goal = None
+            try:
+                value, _ = part_value(self.worlds[0], part, indices)
+            except OutOfRangeError:
                 continue
-        inner = [i for i in found if all(v in (1, 2, 3) for k, v in i.items() if k != TIME)]
-        return (inner or found or [None])[len(inner) // 2 if inner else 0]
+            except FormulaError:
+                value = None
+            if goal is not None and value is not None and not compare(goal, value).plain and np.abs(goal).max() > 0:
+                return indices
+            (valued if goal is not None else other).append(indices)
+        inner = [i for i in valued if all(v in (1, 2, 3) for k, v in i.items() if k != TIME)]
+        return next(iter([*inner, *valued, *other]), None)
 
     def _goal(self, left: Expression, indices: dict[str, int]) -> Array | None:
         try:
