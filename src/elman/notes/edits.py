@@ -31,6 +31,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    walk,
     with_children,
 )
 from elman.calculus.functions import Array
@@ -66,14 +67,25 @@ class Variant:
 class Search:
     """All variants of an expression, in one world at one assignment of time steps and indices.
 
-    `letters` are the symbols that may stand in place of another (none: no substitution); `insert` allows a factor or a term more.
+    `letters` are the symbols that may stand in place of another (none: no substitution); `insert` allows a factor or a term more,
+    at one of the `times`.
     """
 
     world: World
     indices: dict[str, int]
     letters: tuple[Symbol, ...] = ()
     insert: bool = False
+    times: tuple[Index, ...] = ()
     frames: tuple[tuple[str, range], ...] = ()
+
+    def _at_times(self) -> Iterator[Symbol]:
+        """Every letter, at each time step of the formula and the steps beside it."""
+        for letter in self.letters:
+            if letter.time is None:
+                yield letter
+                continue
+            for time in self.times or (letter.time,):
+                yield replace(letter, time=time)
 
     # --- leaves ---
 
@@ -231,7 +243,7 @@ class Search:
         value = self.value(e)
         if value is None:
             return
-        for letter in self.letters:
+        for letter in self._at_times():
             for node in (Add, Subtract):
                 other = node(e, letter)
                 found = self.value(other)
@@ -323,9 +335,9 @@ class Search:
             return
         if not over or len(over) > 50:
             return
-        inner = replace(self, frames=(*self.frames, (e.index, over)), insert=False)
+        inner = replace(self, frames=(*self.frames, (e.index, over)))
         depth = len(self.frames)
-        for v in inner.variants(e.body, budget):
+        for v in inner.of_whole(e.body, budget):
             shape = (*(len(r) for _, r in inner.frames), *v.value.shape[-2:])
             value = np.broadcast_to(v.value, shape).sum(axis=depth)
             yield Variant(value, v.cost, replace(e, body=v.expression), v.edits)
@@ -405,13 +417,22 @@ class Search:
 
     def _more_factors(self, e: Expression) -> Iterator[Variant]:
         """One factor more, at either end of the chain or of one of its factors."""
-        for letter in self.letters:
+        ones = [Ones(name) for name, size in self.world.point.sizes if size > 1]
+        for letter in (*self._at_times(), *ones):
             for operator in ("", "∘"):
                 for factor in (letter, Transpose(letter)):
                     for other in _inserted(e, factor, operator):
                         value = self.value(other)
                         if value is not None:
                             yield Variant(value, EDIT, other, (Edit(Verdict.FALSE, f"with the factor {text(factor)}"),))
+
+
+def _times_in(e: Expression) -> Iterator[Index]:
+    for node in walk(e):
+        if isinstance(node, Symbol) and node.time is not None:
+            yield node.time
+        if isinstance(node, Derivative) and node.at is not None:
+            yield node.at
 
 
 def _rest(e: Expression) -> tuple[Expression, ...]:
@@ -463,6 +484,12 @@ def flatten(e: Product) -> tuple[list[Expression], list[str], set[tuple[int, int
 
     visit(e)
     return factors, operators, groups
+
+
+def times_around(*expressions: Expression) -> tuple[Index, ...]:
+    """The time steps that expressions speak of, and those one before and after."""
+    found = dict.fromkeys(t for e in expressions for t in _times_in(e))
+    return tuple(dict.fromkeys(Index(t.variable, t.offset + d) for d in (0, -1, 1) for t in found))
 
 
 def shifted(e: Expression) -> Iterator[Expression]:

@@ -47,7 +47,7 @@ def _settle(page: Page, supplied: str | None) -> Checker:
     checker = Checker(page, supplied)
     checker.judge()
     blames: list[Blame] = []
-    while len(blames) < _ROUNDS and (blame := blamed(checker)) is not None:
+    while len(blames) < _ROUNDS and (blame := blamed(checker, blames)) is not None:
         blames.append(blame)
         checker = Checker(page, supplied, blame.model)
         checker.judge()

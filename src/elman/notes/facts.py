@@ -29,7 +29,7 @@ def with_facts(model: Model) -> Model:
     facts = Facts(
         targets=frozenset(given & _targets(model)),
         positive=frozenset(given & _under_logarithms(model)),
-        recurrent=frozenset(_earlier(model)),
+        recurrent=earlier(model),
         losses=frozenset(of - by),
         turned=_turned(model),
     )
@@ -82,7 +82,7 @@ def _under_logarithms(model: Model) -> set[str]:
     return found
 
 
-def _earlier(model: Model) -> set[str]:
+def earlier(model: Model) -> frozenset[str]:
     """Names of which an equation asks the value of an earlier step."""
     found: set[str] = set()
     for definitions in model.equations.values():
@@ -92,7 +92,7 @@ def _earlier(model: Model) -> set[str]:
                 if isinstance(node, Symbol) and node.time is not None and node.time.variable is not None:
                     same = d.time is None or node.time.variable == d.time.variable
                     found |= {node.name} if same and node.time.offset < here else set()
-    return found
+    return frozenset(found)
 
 
 def _turned(model: Model) -> dict[str, bool]:

@@ -17,7 +17,7 @@ from elman.calculus.expression import Derivative, Expression, Symbol, symbols, t
 from elman.calculus.functions import Array
 from elman.calculus.render import text
 from elman.errors import FormulaError
-from elman.notes.edits import EDIT, Edit, Search, Variant, shifted
+from elman.notes.edits import EDIT, Edit, Search, Variant, shifted, times_around
 from elman.notes.holding import agreement, assignments, close, compare, part_value
 from elman.notes.model import TIME
 from elman.notes.verdict import Verdict
@@ -83,7 +83,7 @@ class Repairer:
             return
         small = len(list(walk(part))) <= 40
         letters = self.letters if depth == 1 or (depth == 2 and small) else ()
-        search = Search(world, indices, letters, insert=depth == 1)
+        search = Search(world, indices, letters, insert=depth == 1, times=times_around(left, part))
         for new_left, left_edits in self._lefts(left, depth):
             goal = self._goal(new_left, indices)
             if goal is None:
