@@ -13,12 +13,13 @@ from elman.calculus.expression import Index, Negative, Symbol, walk
 from elman.calculus.render import text
 from elman.errors import FormulaError
 from elman.notes.check import Checker, Judged, about_one_column
-from elman.notes.edits import EDIT, Edit, Search, Variant, times_around
+from elman.notes.edits import EDIT, Edit, Variant, times_around
 from elman.notes.facts import earlier, with_facts
 from elman.notes.holding import agreement
 from elman.notes.model import TIME, Definition, Model
 from elman.notes.points import with_derived_shapes
 from elman.notes.repair import Found
+from elman.notes.search import Search
 from elman.notes.verdict import Verdict
 from elman.notes.world import HORIZON, Point, UndefinedError, World
 
@@ -98,14 +99,26 @@ def _edited(checker: Checker, d: Definition) -> Iterator[Blame]:
     for variant in [*search.of_whole(d.value, EDIT), *signs]:
         if variant.edits and (shape is None or variant.value.shape[-2:] == shape):
             model = checker.model.with_equation(d, variant.expression)
-            yield Blame(model, variant.cost, variant.edits[0], 0, d, Found(left, variant.expression, variant.cost, variant.edits))
+            yield Blame(
+                model,
+                variant.cost,
+                variant.edits[0],
+                0,
+                d,
+                Found(left, variant.expression, variant.cost, variant.edits),
+            )
     if d.time is not None and isinstance(left, Symbol):
         for offset in (-1, 1):
             time = Index(d.time.variable, d.time.offset + offset)
             moved = replace(left, time=time)
             edit = Edit(Verdict.TIME, f"on the left {text(moved)}")
-            equations = {**checker.model.equations, d.name: tuple(replace(x, time=time) if x == d else x for x in checker.model.equations[d.name])}
-            yield Blame(replace(checker.model, equations=equations), EDIT, edit, 0, d, Found(moved, d.value, EDIT, (edit,)))
+            equations = {
+                **checker.model.equations,
+                d.name: tuple(replace(x, time=time) if x == d else x for x in checker.model.equations[d.name]),
+            }
+            yield Blame(
+                replace(checker.model, equations=equations), EDIT, edit, 0, d, Found(moved, d.value, EDIT, (edit,))
+            )
 
 
 def _reshaped(checker: Checker) -> Iterator[Blame]:

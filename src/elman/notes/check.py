@@ -80,7 +80,12 @@ def check(page: str | Path | Page, model: str | None = None) -> Report:
     given = page if isinstance(page, Page) else read_page(Path(page))
     checker = settle(given, model)
     return Report(
-        str(given.path), claims_of(checker), tuple(checker.remarks), given.skipped, time.monotonic() - started, given.text
+        str(given.path),
+        claims_of(checker),
+        tuple(checker.remarks),
+        given.skipped,
+        time.monotonic() - started,
+        given.text,
     )
 
 

@@ -141,8 +141,8 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
     for line in checker.page.shapes:
         name = checker.model.aliases.get(line.name, line.name)
         if name in checker.reshaped:
-            shape, why = checker.reshaped[name]
-            yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(line, shape))
+            right, why = checker.reshaped[name]
+            yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(line, right))
         if name not in checker.model.named or line.start < 0:
             continue
         shape = _shape_of(checker, name)
@@ -163,7 +163,9 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
 
 def _shape_repair(line: ShapeLine, shape: tuple[str, str]) -> Repair:
     written = f"[{shape[0]},{shape[1]}]"
-    return Repair(written, line.start, line.end, written, (f"{written}, not [{line.rows},{line.columns}]",), (Verdict.SHAPE,))
+    return Repair(
+        written, line.start, line.end, written, (f"{written}, not [{line.rows},{line.columns}]",), (Verdict.SHAPE,)
+    )
 
 
 def _name(e: Expression) -> str:

@@ -173,8 +173,10 @@ class _Explainer:
         j = self.j
         assert isinstance(j.left, Symbol)
         left = replace(j.left, time=Index(TIME))
-        j.diagnosis = f"an earlier {text(j.left)} stands on the right, so the left side needs its time step: {text(left)}"
-        j.found = [Found(left, j.expression, EDIT, ())]
+        j.diagnosis = (
+            f"an earlier {text(j.left)} stands on the right, so the left side needs its time step: {text(left)}"
+        )
+        j.found = [Found(left, j.expression, EDIT, (Edit(Verdict.TIME, f"{text(left)} on the left"),))]
 
     def _trace_missing(self, left: Expression, part: Expression) -> bool:
         """∂(a matrix)/∂X where its trace was meant."""
@@ -185,7 +187,7 @@ class _Explainer:
                 if self.checker.agree(self.j.statement, *pair).plain:
                     self.j.verdict = Verdict.TRACE
                     self.j.diagnosis = f"{text(node.of)} is a matrix; its trace is the scalar that has this gradient"
-                    self.j.found = [Found(*pair, EDIT, ())]
+                    self.j.found = [Found(pair[0], pair[1], EDIT, (Edit(Verdict.TRACE, "a trace around it"),))]
                     return True
         return False
 
@@ -218,7 +220,9 @@ class _Explainer:
         result = agreement(World(self.checker.model, point, dict(self.worlds[0].local)), self.j.left, self.j.expression)
         if result.error is not None:
             return ""
-        return f"where {a} = {b} the shapes agree by accident, and it is {'true' if result.plain else 'false'} there too"
+        return (
+            f"where {a} = {b} the shapes agree by accident, and it is {'true' if result.plain else 'false'} there too"
+        )
 
 
 def tidy(e: Expression) -> Expression:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from elman.calculus.evaluate import MisfitError, evaluate
-from elman.calculus.expression import Call, Derivative, Expression, Index, Symbol, symbols, walk
+from elman.calculus.expression import Call, Derivative, Expression, Symbol, symbols, walk
 from elman.errors import FormulaError
 from elman.notes.facts import with_facts
 from elman.notes.model import TIME, Model, Statement, free_indices, free_times

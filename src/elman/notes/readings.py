@@ -110,7 +110,10 @@ def _diagonal(part: Expression) -> Iterator[tuple[Expression, tuple[str, ...]]]:
     if seen:
         first = seen[0]
         assert isinstance(first, Call)
-        yield diagonal, (f"with {first.latex.lstrip(chr(92)) or first.function}′ as a diagonal matrix".replace("sigma", "σ"),)
+        yield (
+            diagonal,
+            (f"with {first.latex.lstrip(chr(92)) or first.function}′ as a diagonal matrix".replace("sigma", "σ"),),
+        )
 
 
 def _joined(part: Expression) -> Iterator[tuple[Expression, tuple[str, ...]]]:
@@ -143,11 +146,14 @@ def compare(tried: Sequence[tuple[Judged, list[Reading]]]) -> Iterator[str]:
     for group in groups.values():
         if len(group) < 2 or not any(readings for _, readings in group):
             continue
-        common = set.intersection(*({r.assumptions for r in readings} for _, readings in group))
+        common: set[tuple[str, ...]] = set.intersection(*({r.assumptions for r in rs} for _, rs in group))
         lines = ", ".join(str(j.statement.formula.line) for j, _ in group)
         if common:
-            words = " and ".join(min(common, key=len))
+            words = " and ".join(min(common, key=lambda words: len(words)))
             yield f"formulas of lines {lines}: one reading makes them true, {words}"
         else:
-            each = "; ".join(f"line {j.statement.formula.line} is {readings[0] if readings else 'true in no reading'}" for j, readings in group)
+            each = "; ".join(
+                f"line {j.statement.formula.line} is {readings[0] if readings else 'true in no reading'}"
+                for j, readings in group
+            )
             yield f"formulas of lines {lines}: no one reading makes them agree ({each})"

@@ -13,13 +13,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from elman.calculus.evaluate import transpose
-from elman.calculus.expression import Derivative, Expression, Symbol, symbols, transform, walk
+from elman.calculus.expression import (
+    Derivative,
+    Expression,
+    Negative,
+    Ones,
+    Product,
+    Symbol,
+    Transpose,
+    symbols,
+    transform,
+    walk,
+)
 from elman.calculus.functions import Array
 from elman.calculus.render import text
 from elman.errors import FormulaError
-from elman.notes.edits import EDIT, Edit, Search, Variant, shifted, times_around
+from elman.notes.edits import EDIT, Edit, Variant, shifted, times_around
 from elman.notes.holding import agreement, assignments, close, compare, part_value
 from elman.notes.model import TIME
+from elman.notes.search import Search
 from elman.notes.verdict import Verdict
 from elman.notes.world import OutOfRangeError, World
 
@@ -49,7 +61,9 @@ class Repairer:
 
     worlds: Sequence[World]
     letters: tuple[Symbol, ...]
-    numerator: bool = False  # whether the page's gradients are in numerator layout, the transpose of the thing's own shape
+    numerator: bool = (
+        False  # whether the page's gradients are in numerator layout, the transpose of the thing's own shape
+    )
     loose: bool = False  # whether the left side, a letter, may lie either way
 
     def repairs(self, left: Expression, part: Expression) -> list[Found]:
@@ -60,7 +74,9 @@ class Repairer:
         for depth in range(1, _DEEPEST + 1):
             for found in self._at_depth(left, part, depth, started):
                 kept = best.setdefault(found.turned, [])
-                if (kept and found.cost > kept[0].cost) or any(k.part == found.part and k.left == found.left for k in kept):
+                if (kept and found.cost > kept[0].cost) or any(
+                    k.part == found.part and k.left == found.left for k in kept
+                ):
                     continue
                 if self._proved(found):
                     if kept and found.cost < kept[0].cost:
@@ -105,7 +121,8 @@ class Repairer:
 
     def _assignment(self, left: Expression, part: Expression) -> dict[str, int] | None:
         """Time steps and indices at which to search: where the claim is seen to be false, if it has a value anywhere."""
-        valued, other = [], []
+        valued: list[dict[str, int]] = []
+        other: list[dict[str, int]] = []
         for indices in assignments(self.worlds[0], (left, part)):
             try:
                 goal, _ = part_value(self.worlds[0], left, indices)
@@ -156,7 +173,10 @@ class Repairer:
                 continue
             for letter in self.letters:
                 if letter.name != name and world.shape_of(letter.name) == world.shape_of(name):
-                    yield rename(part, name, letter), Edit(Verdict.ARGUMENT, f"{letter_text(letter)}, not {name_text(name, part)}")
+                    yield (
+                        rename(part, name, letter),
+                        Edit(Verdict.ARGUMENT, f"{letter_text(letter)}, not {name_text(name, part)}"),
+                    )
 
     def _swapped(self, left: Expression, part: Expression) -> Iterator[Found]:
         """Two letters of one shape, each taken for the other on both sides."""
@@ -164,7 +184,11 @@ class Repairer:
         names = sorted({s.name for s in symbols(left) | symbols(part)})
         for i, a in enumerate(names):
             for b in names[i + 1 :]:
-                if world.shape_of(a) != world.shape_of(b) or not (_has(left, a) or _has(left, b)) or not (_has(part, a) or _has(part, b)):
+                if (
+                    world.shape_of(a) != world.shape_of(b)
+                    or not (_has(left, a) or _has(left, b))
+                    or not (_has(part, a) or _has(part, b))
+                ):
                     continue
                 one, two = self._letter(a), self._letter(b)
                 if one is None or two is None:
@@ -176,9 +200,7 @@ class Repairer:
     def _letter(self, name: str) -> Symbol | None:
         return next((s for s in self.letters if s.name == name), None)
 
-    def _matching(
-        self, v: Variant, goal: Array, left: Expression, left_edits: tuple[Edit, ...]
-    ) -> Iterator[Found]:
+    def _matching(self, v: Variant, goal: Array, left: Expression, left_edits: tuple[Edit, ...]) -> Iterator[Found]:
         cost, edits = v.cost + EDIT * len(left_edits), (*left_edits, *v.edits)
         if v.value.ndim != 2:
             return
@@ -190,16 +212,12 @@ class Repairer:
         elif either_way and close(goal, transpose(v.value)):
             yield Found(left, v.expression, cost, edits, turned=True)
         elif close(goal, -v.value):
-            from elman.calculus.expression import Negative
-
             yield Found(left, Negative(v.expression), cost + EDIT, (*edits, Edit(Verdict.SIGN, "the sign")))
         else:
             yield from self._batch(v, goal, left, cost, edits)
 
     def _batch(self, v: Variant, goal: Array, left: Expression, cost: int, edits: tuple[Edit, ...]) -> Iterator[Found]:
         """A sum over the batch, or the division by its size, that was left out."""
-        from elman.calculus.expression import Ones, Product, Transpose
-
         world = self.worlds[0]
         names = {size: name for name, size in world.point.sizes}
         m, n = v.value.shape
