@@ -138,8 +138,7 @@ class Checker:
 
     def _at_hand(self, j: Judged) -> None:
         """A bare J where the page has J and J^(t): the one of the step at hand, if that makes the claim true."""
-        both = {n for n, found in self.model.equations.items() if len(found) > 1}
-        names = {s.name for s in symbols(j.left) | symbols(j.expression) if s.time is None} & both
+        names = self.bare_of_two(j.left, j.expression)
         if not names:
             return
 
@@ -151,6 +150,11 @@ class Checker:
         if found.any:
             j.result, j.ordinary = found, False
             j.reading = "with " + " and ".join(f"{n} as {n}^({TIME})" for n in sorted(names))
+
+    def bare_of_two(self, left: Expression, part: Expression) -> set[str]:
+        """Names of which the page has one of each step and one of all, and that stand here without a time step."""
+        both = {n for n, found in self.model.equations.items() if len(found) > 1}
+        return {s.name for s in symbols(left) | symbols(part) if s.time is None} & both
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
         """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of one column."""
