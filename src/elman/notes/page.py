@@ -33,8 +33,8 @@ class ShapeLine:
     """A declared shape: `W_h.shape = [Dh,Dh]`, `W \\in \\mathbb{R}^{m \\times n}`, or a cell of a table.
 
     `name` is canonical; `rows` and `columns` are dimensions (`Dh`, `2*H`, `1`). `start` and `end` are the offsets of
-    the written shape in `Page.text`, brackets with it, so that it can be replaced (`written` says another in its style);
-    `source` is the whole line.
+    the written shape in `Page.text`, brackets with it, so that it can be replaced (`written` says another in its
+    style); `source` is the whole line.
     """
 
     name: str
@@ -63,8 +63,9 @@ class Page:
     """A page read: its text, its formulas and declared shapes, in order.
 
     `skipped` counts the formulas that its own directives (`<!-- elman check: off -->` … `<!-- elman check: on -->`)
-    took out of the check; `aliases` maps another spelling of a name to the page's own (`gamma_1` → `gamma`); `one_hot` names
-    what the page says is one-hot; `macros` are those that it defines, each with its number of arguments. For a notebook
+    took out of the check; `aliases` maps another spelling of a name to the page's own (`gamma_1` → `gamma`); `one_hot`
+    names what the page says is one-hot; `macros` are those that it defines, each with its number of arguments. For a
+    notebook
     `text` is the JSON file's cells joined, `cells` holds where each begins in it, and `source` is the file itself.
     `kind` is markdown, latex, text or notebook.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from elman.notes.macros import definitions
+from elman.notes.macros import closing_brace, definitions
 from elman.notes.scan import ENVIRONMENTS, Marks, Scan, bracketed, display, environment
 
 _SIGN = re.compile(
@@ -49,10 +49,8 @@ def read_latex(text: str, start: int, end: int) -> Scan:
             close = text.find(text[at], at + 1, min(end, at + 2000)) if at < end else -1
             at = close + 1 if close >= 0 else at
         elif sign.group(3):
-            close = text.find("\n", at, min(end, at + 200))
-            scan.headings.append(
-                (sign.start(), text[at : close if close >= 0 else min(end, at + 200)].rstrip().rstrip("}"))
-            )
+            close = closing_brace(text, at - 1, min(end, at + 200))
+            scan.headings.append((sign.start(), text[at : max(close, at)]))
         elif sign.group(1) in _VERBATIM:
             close = text.find(f"\\end{{{sign.group(1)}}}", at, end)
             at = end if close < 0 else close

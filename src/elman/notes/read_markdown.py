@@ -32,22 +32,21 @@ _CODE = {
 def read_markdown(text: str, start: int, end: int) -> Scan:
     """What stands in a stretch of Markdown."""
     scan = Scan()
-    at = _front_matter(text, start, end)
+    at = seek = _front_matter(text, start, end)
     closed = True
-    while (block := _BLOCK.search(text, at, end)) is not None:
+    while (block := _BLOCK.search(text, seek, end)) is not None:
         if block.group() == "<!--":
             close = text.find("-->", block.end(), end) if closed else -1
             closed = close >= 0
             if not closed or text[max(block.start() - 1, 0)] == "`":  # never closed, or a code span about comments
-                _read_prose(text, at, block.end(), scan)
-                at = block.end()
+                seek = block.end()
                 continue
             _read_prose(text, at, block.start(), scan)
             scan.direct(block.start(), text[block.end() : close])
-            at = close + 3
+            at = seek = close + 3
         else:
             _read_prose(text, at, block.start(), scan)
-            at = _fence(text, block, end, scan)
+            at = seek = _fence(text, block, end, scan)
     _read_prose(text, at, end, scan)
     return scan
 
