@@ -58,6 +58,7 @@ gamma1.shape = [B,V]
 def texts(page: Page) -> list[str]:
     for f in page.formulas:
         assert page.text[f.start : f.start + len(f.text)] == f.text
+        assert f.outer[0] <= f.start < f.start + len(f.text) <= f.outer[1] <= len(page.text)
         assert page.place(f.start) == (f.line, f.column, f.cell)
     return [f.text for f in page.formulas]
 
@@ -330,9 +331,9 @@ def test_missing_pages_and_folders(tmp_path: Path) -> None:
 
 
 PIECES = [
-    "$", "$$", "\\[", "\\]", "\\(", "a = b", "\n", "\n\n", "`", "```\n", "```math\n", "\\begin{align}", "\\end{align}", "|",
-    "|-|\n", "<!--", "-->", "%", "\\", "{", "}", "x.shape = [a,b]", "\\def\\a{", "\\a", "# ", "é", "\\in", "\\R^{n}", " one-hot ",
-    "elman check: off", "[V,B]", "scalar", "'''", "\r\n", "> ", "---\n", "\\verb", "\\section{", "\u2028", "\ufeff",
+    "$", "$$", "\\[", "\\]", "\\(", "a = b", "\n", "\n\n", "`", "```\n", "```math\n", "\\begin{align}", "\\end{align}",
+    "|", "|-|\n", "<!--", "-->", "%", "\\", "{", "}", "x.shape = [a,b]", "\\def\\a{", "\\a", "# ", "é", "\\in", "\\R^{n}",
+    " one-hot ", "elman check: off", "[V,B]", "scalar", "'''", "\r\n", "> ", "---\n", "\\verb", "\\section{", "\u2028",
 ]  # fmt: skip
 KINDS = ["markdown", "latex", "text"]
 HEAVY = ["$", "$ ", "$a\n\n", "\\[", "`", "<!--", "```\n", "{", "\\def\\a{", "\\section{", "|-|\n|"]

@@ -56,7 +56,7 @@ def read_latex(text: str, start: int, end: int) -> Scan:
             at = end if close < 0 else close
         elif sign.group(1) in ENVIRONMENTS:
             at = environment(marks, scan, sign.group(1), at)
-    scan.formulas = [(a, b, kind) for a, b, kind in scan.formulas if _blanked(text[a:b]).strip()]
+    scan.formulas = [f for f in scan.formulas if _blanked(text[f.start : f.end]).strip()]
     return scan
 
 
@@ -75,5 +75,40 @@ def _dollar(marks: Marks, scan: Scan, at: int) -> int:
     close = marks.dollar(at + 1)
     if close < 0 or close > marks.blank(at):
         return at + 1
-    scan.add(marks.text, at + 1, close, "inline")
+    scan.add(marks.text, at + 1, close, "inline", at, close + 1)
     return close + 1
+
+
+_PLAIN = [
+    (re.compile(r"\\(?:sub)*(?:section|chapter|part)\*?\{([^{}\n]{0,200})\}"), r"\n\n## \1\n\n"),
+    (re.compile(r"\\title\{([^{}\n]{0,200})\}"), r"\n\n# \1\n\n"),
+    (re.compile(r"\\(?:emph|textit)\{([^{}]{0,500})\}"), r"*\1*"),
+    (re.compile(r"\\textbf\{([^{}]{0,500})\}"), r"**\1**"),
+    (re.compile(r"\\(?:texttt|verb\|)\{?([^{}|\n]{0,200})[}|]"), r"`\1`"),
+    (re.compile(r"\\item\b(?:\[[^\]\n]{0,100}\])?[ \t]*"), r"\n- "),
+    (re.compile(r"\\(?:begin|end)\{[A-Za-z*]{1,40}\}(?:\[[^\]\n]{0,100}\])?"), "\n"),
+    (
+        re.compile(
+            r"\\(?:label|cite|usepackage|documentclass|author|date|input)(?:\[[^\]\n]{0,100}\])?\{[^{}\n]{0,200}\}"
+        ),
+        "",
+    ),
+    (re.compile(r"\\(?:maketitle|tableofcontents|newpage|noindent|clearpage|par)\b"), "\n\n"),
+    (re.compile(r"``|''"), '"'),
+    (re.compile(r"(?<!\\)~"), " "),
+    (re.compile(r"\\([%$&#_])"), r"\1"),
+]
+
+
+def latex_as_markdown(text: str) -> str:
+    """The prose of a document as Markdown, for display: what is before its beginning, comments and definitions left out."""
+    begin = text.find("\\begin{document}")
+    text = text[max(begin, 0) :].split("\\end{document}")[0]
+    pieces, at = [], 0
+    for start, end, _, _ in definitions(text):
+        pieces.append(text[at:start])
+        at = end
+    text = _COMMENT.sub(lambda m: "" if m.group()[0] == "%" else m.group(), "".join([*pieces, text[at:]]))
+    for pattern, replacement in _PLAIN:
+        text = pattern.sub(replacement, text)
+    return text

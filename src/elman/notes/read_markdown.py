@@ -68,7 +68,7 @@ def _fence(text: str, block: re.Match[str], end: int, scan: Scan) -> int:
     stop = close.start() if close else end
     language = block.group(2).strip().split(" ")[0].lower()
     if language in ("math", "latex", "tex", "katex"):
-        scan.add(text, inner, stop, "display")
+        scan.add(text, inner, stop, "display", block.start(), close.end() if close else end)
     elif language in _CODE:
         read_code(text, inner, stop, scan)
     return close.end() if close else end
@@ -111,7 +111,7 @@ def _dollar(marks: Marks, scan: Scan, at: int) -> int:
     if text.startswith("`", at + 1):  # $`…`$
         close = text.find("`$", at + 2, min(marks.blank(at), at + 4000))
         if close >= 0:
-            scan.add(text, at + 2, close, "inline")
+            scan.add(text, at + 2, close, "inline", at, close + 2)
             return close + 2
     close = marks.dollar(at + 1)
     if close < 0 or close > marks.blank(at):
@@ -121,5 +121,5 @@ def _dollar(marks: Marks, scan: Scan, at: int) -> int:
         return at + 1
     if close + 1 < marks.end and text[close + 1].isdigit():
         return at + 1
-    scan.add(text, at + 1, close, "inline")
+    scan.add(text, at + 1, close, "inline", at, close + 1)
     return close + 1
