@@ -30,6 +30,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    children,
     walk,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
@@ -97,8 +98,17 @@ def transpose(a: Array) -> Array:
     return np.swapaxes(a, -1, -2)
 
 
-def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> FormulaError:
-    return FormulaError(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", e.span[0] + 1)
+class MisfitError(FormulaError):
+    """Two shapes that do not go together, `left` and `right`, each (rows, columns); `what` says how they met."""
+
+    def __init__(self, a: Array, b: Array, what: str, hint: str, column: int) -> None:
+        super().__init__(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", column)
+        self.left, self.right = a.shape[-2:], b.shape[-2:]
+        self.what, self.hint = what, hint
+
+
+def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitError:
+    return MisfitError(a, b, what, hint, e.span[0] + 1)
 
 
 def multiply(a: Array, b: Array, e: Expression) -> Array:
@@ -207,6 +217,8 @@ def _product(e: Product, scope: Scope) -> Array:
 def combine(a: Array, b: Array, e: Product) -> Array:
     """The product of two values by the operator of `e`."""
     if e.operator in ("", "·"):
+        if a.shape[-2:] == b.shape[-2:] and a.shape[-2] == 1 and _open_entries(e.left) and _open_entries(e.right):
+            return a * b  # y_j ln ŷ_j of a batch: the index of the sequence is left open
         return multiply(a, b, e)
     if e.operator == "∘":
         return hadamard(a, b, e)
@@ -219,6 +231,14 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if is_scalar(a) or is_scalar(b):
         return a * b
     raise _misfit(e, a, b, "⊗", "an outer product takes two column vectors")
+
+
+def _open_entries(e: Expression) -> bool:
+    """Whether all that `e` is made of are numbers and entries with one index."""
+    if isinstance(e, Entry):
+        return len(e.indices) == 1
+    below = children(e)
+    return isinstance(e, Number | Iverson) or (bool(below) and all(_open_entries(child) for child in below))
 
 
 def _power(e: Power, scope: Scope) -> Array:

@@ -29,7 +29,7 @@ from elman.calculus.expression import (
     Transpose,
 )
 from elman.calculus.functions import SPELLINGS
-from elman.calculus.names import ACCENTS, GREEK, Names, fold
+from elman.calculus.names import ACCENTS, GREEK, INDEX_LETTERS, Names, fold
 from elman.calculus.scripts import Base, index_of, subscript, superscript
 from elman.calculus.tokens import Token, tokenize
 from elman.errors import FormulaError
@@ -42,7 +42,19 @@ RELATIONS = {
 _SEPARATORS = {",", ";", ".", "newline", "prose", ":"}
 _SPACES = {"quad", "qquad"}
 _TEXT = {"text", "textrm", "textbf", "textit", "mbox"}
-_FONTS = {"mathrm", "mathbf", "boldsymbol", "bm", "mathit", "mathsf", "mathcal", "mathbb", "operatorname", "mathtt", "vec"}
+_FONTS = {
+    "mathrm",
+    "mathbf",
+    "boldsymbol",
+    "bm",
+    "mathit",
+    "mathsf",
+    "mathcal",
+    "mathbb",
+    "operatorname",
+    "mathtt",
+    "vec",
+}
 _HADAMARD = {"circ": "∘", "odot": "∘", "otimes": "⊗", "ast": "∘"}
 _DIVIDE_OR_DOT = {"cdot": "·", "times": "·", "/": "/", "*": "·", "@": "·", "bullet": "·"}
 _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
@@ -63,6 +75,7 @@ class _Parser:
         self.stop = len(tokens)
         self.length = length
         self.bars: list[str] = []
+        self.in_slash = False
 
     # --- tokens ---
 
@@ -107,9 +120,12 @@ class _Parser:
         raise self.error("this bracket is not closed")
 
     def inside(self) -> list[Token]:
-        """The tokens within the bracket at hand, which is stepped over; a single token where there is no brace."""
+        """The tokens within the brace at hand, which is stepped over; `(t-1)` whole, else a single token."""
         if self.peek() is None:
             raise self.error("something is missing at the end")
+        if self.kind() == "(":
+            start, self.at = self.at, self.partner() + 1
+            return self.tokens[start : self.at]
         if self.kind() != "{":
             return [self.take()]
         close = self.partner()
@@ -169,13 +185,17 @@ class _Parser:
         return None
 
     def _relation(self) -> Relation:
+        start = self.tokens[self.at - 1].end if self.at else 0
         parts, operators = [self._left_side()], []
+        regions = [(start, self.tokens[self.at - 1].end)]
         while (sign := self._relation_sign()) is not None:
             operators.append(sign)
             while self.kind() in ("&", "newline"):
                 self.at += 1
+            start = self.tokens[self.at - 1].end
             parts.append(self.sum())
-        return Relation(tuple(parts), tuple(operators))
+            regions.append((start, self.tokens[self.at - 1].end))
+        return Relation(tuple(parts), tuple(operators), tuple(regions))
 
     def _left_side(self) -> Expression:
         """The first part; `J(W, b) = …` names J, whatever it is said to depend on."""
@@ -273,6 +293,9 @@ class _Parser:
                 node = Transpose(self._named(node), span=(start, mark.end))
             elif kind == "|" and self.kind(1) == "_" or kind == "\\rvert" and self.kind(1) == "_":
                 self.at += 2
+                if self.in_slash:  # ∂J/∂W|_(i): the bar belongs to the whole
+                    self.at -= 2
+                    break
                 node = self._bar(self._named(node))
             else:
                 break
@@ -363,7 +386,11 @@ class _Parser:
         if token.text == "1" and self.kind() == "_":
             self.at += 1
             return Ones(fold(self._flat(self.inside())))
-        if token.text == "1" and self.kind() in ("[", "(") and "=" in {t.kind for t in self.tokens[self.at : self.partner()]}:
+        if (
+            token.text == "1"
+            and self.kind() in ("[", "(")
+            and "=" in {t.kind for t in self.tokens[self.at : self.partner()]}
+        ):
             return self._bracket()
         return Number(Fraction(token.text))
 
@@ -529,7 +556,9 @@ class _Parser:
         if self.kind() != "/" or self.kind(1) != "\\partial":
             raise self.error("∂ needs its denominator: ∂J/∂W")
         self.at += 2
-        barred = self.factor()  # a bar behind it belongs to the whole
+        self.in_slash = True
+        barred = self.factor()
+        self.in_slash = False
         if self.kind() == "|" and self.kind(1) == "_":
             self.at += 2
             return Derivative(of, barred, index_of(self.inside(), self))
@@ -571,6 +600,9 @@ class _Parser:
             if variable.variable is None or variable.offset:
                 raise FormulaError("a sum runs over a letter", tokens[0].start + 1)
             return [variable.variable], index_of(tokens[signs[0] + 1 :], self)
+        kept = [t for t in tokens if t.kind not in ("{", "}")]
+        if len(kept) > 1 and all(t.kind == "letter" and t.text in INDEX_LETTERS for t in kept):
+            return [t.text for t in kept], None  # \sum_{ij}
         parts: list[list[Token]] = [[]]
         for token in tokens:
             if token.kind == ",":

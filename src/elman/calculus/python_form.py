@@ -50,10 +50,11 @@ def parse_python(text: str, names: Names) -> list[Relation]:
     reader = _Reader(names, stripped, len(text) - len(text.lstrip()))
     statement = tree.body[0]
     if isinstance(statement, ast.Expr):
-        return [Relation((reader.read(statement.value),), ())]
+        part = reader.read(statement.value)
+        return [Relation((part,), (), (part.span,))]
     if isinstance(statement, ast.Assign):
         parts = tuple(reader.read(part) for part in [*statement.targets, statement.value])
-        return [Relation(parts, ("=",) * (len(parts) - 1))]
+        return [Relation(parts, ("=",) * (len(parts) - 1), tuple(part.span for part in parts))]
     raise FormulaError("only expressions and assignments are read", 1)
 
 
@@ -112,7 +113,9 @@ class _Reader:
 
     def _call(self, node: ast.Call, span: tuple[int, int]) -> Expression:
         axis = self._axis(node)
-        function, arguments = node.func, [self.read(a) for a in node.args]
+        function = node.func
+        sized = ast.unparse(function).rpartition(".")[2] in ("eye", "ones")
+        arguments = [] if sized else [self.read(a) for a in node.args]
         while isinstance(function, ast.Attribute):
             if isinstance(function.value, ast.Name) and function.value.id in _NAMESPACES:
                 function = ast.copy_location(ast.Name(function.attr), function)
@@ -159,6 +162,8 @@ class _Reader:
             return Call("ln", (Call("det", tuple(arguments)),), span=span)
         if name in ("eye", "ones") and len(node.args) == 1:
             argument = node.args[0]
+            if name == "ones" and isinstance(argument, ast.Tuple) and ast.unparse(argument.elts[-1]) == "1":
+                argument = argument.elts[0]
             return (Identity if name == "eye" else Ones)(ast.unparse(argument), span=span)
         if name in ("square",) and len(arguments) == 1:
             return Power(arguments[0], Number(Fraction(2)), elementwise=True, span=span)

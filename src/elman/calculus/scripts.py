@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from elman.calculus.expression import (
@@ -12,6 +13,7 @@ from elman.calculus.expression import (
     Index,
     Inverse,
     Number,
+    Ones,
     Power,
     Symbol,
     Transpose,
@@ -105,12 +107,13 @@ def subscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -> 
     text = text_of(tokens)
     if not text:
         raise FormulaError("an empty subscript", where)
-    if isinstance(node, Base) and not node.label and node.time is None:
+    if isinstance(node, Base) and not node.label:
         plain = text.replace(",", "")
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_source(tokens)}")
         if names.resolve(labelled.name) is not None:
             return labelled
-        if _is_timelike(tokens) or (text.isdigit() and node.name in names.timed and names.resolve(node.name)):
+        known_timed = node.name in names.timed and names.resolve(node.name) is not None
+        if node.time is None and (_is_timelike(tokens) or (text.isdigit() and known_timed)):
             return replace(node, time=index_of(tokens, parser), below=True)
         if not _all_indices(tokens):
             return labelled
@@ -154,7 +157,7 @@ def superscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -
     text = text_of(tokens)
     inner = node.symbol(names) if isinstance(node, Base) else node
     if text in _TRANSPOSES:
-        return Transpose(inner)
+        return Transpose(Ones(span=inner.span) if inner == Number(Fraction(1)) else inner)  # 1^T x is a sum
     if text == "-1":
         return Inverse(inner)
     if text in ("-T", "-top"):

@@ -1,0 +1,176 @@
+"""An equation that many claims speak against is itself the mistake.
+
+The page's forward equations are the oracle. Where one of them has no value, or several gradients fail together, the smallest edit of one
+equation, or of one declared shape, under which they all hold is a better account than many mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from elman.calculus.expression import Index, Symbol, walk
+from elman.calculus.render import text
+from elman.errors import FormulaError
+from elman.notes.check import Checker, Judged
+from elman.notes.edits import EDIT, Edit, Search
+from elman.notes.facts import with_facts
+from elman.notes.holding import agreement
+from elman.notes.model import TIME, Definition, Model
+from elman.notes.points import with_derived_shapes
+from elman.notes.repair import Found
+from elman.notes.verdict import Verdict
+from elman.notes.world import HORIZON, Point, UndefinedError, World
+
+_SHARE = 0.6  # of the claims that fail, so many must hold once the equation is mended
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """The repaired `model`, and what was repaired: an equation (`definition`, with `found`), or the shape of `name`.
+
+    `mended` are the claims that hold now.
+    """
+
+    model: Model
+    cost: int
+    edit: Edit
+    mended: int
+    definition: Definition | None = None
+    found: Found | None = None
+    name: str = ""
+    shape: tuple[str, str] | None = None
+
+
+def blamed(checker: Checker) -> Blame | None:
+    """The one edit of the page's equations or shapes that accounts for most of what fails, or None."""
+    failing = [j for j in checker.judged.values() if not j.good and _speaks(j)]
+    broken = [j for j in failing if j.defines is not None and j.defines.name in checker.model.equations]
+    if not broken and len(failing) < 2:
+        return None
+    best: Blame | None = None
+    for candidate in _candidates(checker, [j.defines for j in broken if j.defines is not None]):
+        found = _weighed(checker, candidate, failing)
+        if found is not None and (best is None or _rank(found, checker) > _rank(best, checker)):
+            best = found
+    return best
+
+
+def _speaks(j: Judged) -> bool:
+    return j.verdict in (None, Verdict.SELF_REFERENCE) and not isinstance(j.result.error, UndefinedError)
+
+
+def _rank(b: Blame, checker: Checker) -> tuple[float, ...]:
+    return (b.mended, -b.cost, b.definition is not None)
+
+
+def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[Blame]:
+    model = checker.model
+    definitions = [d for found in model.equations.values() for d in found]
+    for d in broken or definitions:
+        yield from _edited(checker, d)
+    if broken:
+        for d in definitions:
+            if d not in broken:
+                yield from _edited(checker, d)
+        yield from _reshaped(checker)
+
+
+def _edited(checker: Checker, d: Definition) -> Iterator[Blame]:
+    """The equation with one edit."""
+    statement = checker.model.statements[d.statement]
+    world = checker.points.worlds(statement)[0]
+    indices = {TIME: HORIZON - 1}
+    if d.time is not None and d.time.variable is not None:
+        indices[d.time.variable] = HORIZON - 1
+    search = Search(world, indices, checker.points.letters(statement), insert=True)
+    left = statement.parts[0]
+    for variant in search.variants(d.value, EDIT):
+        if variant.edits:
+            model = checker.model.with_equation(d, variant.expression)
+            yield Blame(model, variant.cost, variant.edits[0], 0, d, Found(left, variant.expression, variant.cost, variant.edits))
+    if d.time is not None and isinstance(left, Symbol):
+        for offset in (-1, 1):
+            time = Index(d.time.variable, d.time.offset + offset)
+            moved = replace(left, time=time)
+            edit = Edit(Verdict.TIME, f"on the left {text(moved)}")
+            equations = {**checker.model.equations, d.name: tuple(replace(x, time=time) if x == d else x for x in checker.model.equations[d.name])}
+            yield Blame(replace(checker.model, equations=equations), EDIT, edit, 0, d, Found(moved, d.value, EDIT, (edit,)))
+
+
+def _reshaped(checker: Checker) -> Iterator[Blame]:
+    """One declared shape otherwise: turned, or one side another size."""
+    model = checker.model
+    sizes = list(dict.fromkeys(d for shape in model.shapes.values() for d in shape))
+    declared = {model.aliases.get(line.name, line.name) for line in checker.page.shapes if line.start >= 0}
+    for name in sorted(declared - set(model.named)):
+        rows, columns = model.shapes[name]
+        others = [(columns, rows)] if rows != columns else []
+        others += [(s, columns) for s in sizes if s != rows] + [(rows, s) for s in sizes if s != columns]
+        for shape in dict.fromkeys(others):
+            edit = Edit(Verdict.SHAPE, f"{name} [{shape[0]},{shape[1]}], not [{rows},{columns}]")
+            changed = replace(model, shapes={**model.shapes, name: shape})
+            yield Blame(changed, EDIT, edit, 0, name=name, shape=shape)
+
+
+def _weighed(checker: Checker, candidate: Blame, failing: Sequence[Judged]) -> Blame | None:
+    """The candidate with the count of claims that it mends; None where it mends too few or breaks one."""
+    point = Point(tuple(checker.points.sizes().items()), 0, checker.points.softmax_axis)
+    if not _stands(World(candidate.model, point)):
+        return None
+    model = with_derived_shapes(with_facts(candidate.model))
+    world = World(model, point)
+    needed = max(1, int(_SHARE * len(failing) + 0.5))
+    mended = 0
+    for i, j in enumerate(failing):
+        if mended + len(failing) - i < needed:
+            return None
+        mended += _holds(world, model, j, candidate)
+    if mended < needed:
+        return None
+    for j in checker.judged.values():
+        if j.good and j.defines is None and not checker.points.local_shapes(j.statement) and not _holds(world, model, j, candidate):
+            return None
+    return replace(candidate, model=model, mended=mended)
+
+
+def _stands(world: World) -> bool:
+    """Whether every equation has a value of its declared shape."""
+    for name in world.model.equations:
+        time = Index(None, HORIZON - 1) if name in world.model.timed else None
+        try:
+            shape = world.value(Symbol(name, time), world.scope({TIME: HORIZON - 1})).shape[-2:]
+        except FormulaError:
+            return False
+        declared = world.shape(name)
+        if declared is not None and declared != shape and shape != (1, 1):
+            return False
+    return True
+
+
+def _holds(world: World, model: Model, j: Judged, candidate: Blame) -> bool:
+    if j.defines is not None:
+        return True  # that every definition stands was seen
+    try:
+        result = agreement(world, j.left, j.expression)
+    except FormulaError:
+        return False
+    return result.plain or (result.turned and j.result.turned)
+
+
+def uses(j: Judged, name: str) -> bool:
+    """Whether a part speaks of a letter."""
+    return any(isinstance(n, Symbol) and n.name == name for n in walk(j.expression))
+
+
+def makes_loss(model: Model, name: str) -> bool:
+    """Whether a loss is made of `name`: then it is of the forward pass, and no letter for an error."""
+    seen, stack = set[str](), [*model.facts.losses]
+    while stack:
+        at = stack.pop()
+        if at == name:
+            return True
+        if at not in seen:
+            seen.add(at)
+            stack += [n.name for d in model.equations.get(at, ()) for n in walk(d.value) if isinstance(n, Symbol)]
+    return False
