@@ -80,7 +80,8 @@ def _row(*pieces: str) -> str:
 
 
 def _fenced(inner: str, left: str = "(", right: str = ")") -> str:
-    return _row(f'<mo fence="true">{left}</mo>', inner, f'<mo fence="true">{right}</mo>')
+    tall = "" if "<mfrac" in inner or "largeop" in inner else ' stretchy="false"'
+    return _row(f'<mo fence="true"{tall}>{left}</mo>', inner, f'<mo fence="true"{tall}>{right}</mo>')
 
 
 def _scripted(base: str, below: list[str], above: list[str]) -> str:
@@ -120,6 +121,7 @@ class _Writer:
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes
         self.depth = 0
+        self.quiet = 0  # within how many fractions of a derivative, where no shapes are shown
 
     def write(self, e: Expression, level: int = _SUM) -> str:
         """A node, in parentheses where it binds looser than `level`."""
@@ -135,7 +137,11 @@ class _Writer:
 
     def _shape(self, e: Expression) -> str:
         """The shape to show under a node: none where a part of it has one of its own."""
-        shape = self.shapes.get(e.span) if self.shapes else None
+        if not self.shapes or self.quiet:
+            return ""
+        shape = self.shapes.get(e.span)
+        if not shape and isinstance(e, Transpose) and isinstance(e.of, Symbol):
+            shape = _turned(self.shapes.get(e.of.span, ""))
         if not shape:
             return ""
         scripted = isinstance(e, Transpose | Inverse | Power | Entry)
@@ -236,7 +242,9 @@ class _Writer:
             right = self.write(e.right, _PRODUCT)
             return left + _mo(_OPERATORS[e.operator]) + right, _HADAMARD
         sign = _mo("⋅") if e.operator == "·" else '<mo rspace="0.12em">&#x2062;</mo>'
-        return self.write(e.left, _PRODUCT) + sign + self.write(e.right, _FACTOR), _PRODUCT
+        left = self.write(e.left, _PRODUCT)
+        right = self.write(e.right, _HADAMARD if isinstance(e.right, BigSum) else _FACTOR)
+        return (_fenced(left) if _ends_bare(e.left) else left) + sign + right, _PRODUCT
 
     def _call(self, e: Call) -> tuple[str, int]:
         if e.function in ("norm", "norm1"):
@@ -252,9 +260,8 @@ class _Writer:
             head = "<mi>σ</mi>"
         below = [f"<mtext>{('columns', 'rows')[e.axis]}</mtext>"] if e.axis in (0, 1) else []
         head = _scripted(head, below, [_mo("′" * e.primes)] if e.primes else [])
-        bare = e.function in _BARE and len(e.arguments) == 1 and isinstance(e.arguments[0], Symbol | Entry | Number)
-        if bare:
-            return f'{head}<mo rspace="0.17em">&#x2061;</mo>{self.write(e.arguments[0])}', _PRODUCT
+        if _is_bare(e):
+            return f'{head}<mo rspace="0.17em">&#x2061;</mo>{self.write(e.arguments[0])}', _FACTOR
         return head + "<mo>&#x2061;</mo>" + _fenced(_mo(",").join(self.write(a) for a in e.arguments)), _FACTOR
 
     def _sum(self, e: BigSum) -> tuple[str, int]:
@@ -267,12 +274,39 @@ class _Writer:
         return sign + self.write(e.body, _HADAMARD), _HADAMARD
 
     def _derivative(self, e: Derivative) -> tuple[str, int]:
+        self.quiet += 1
         above = _row(_mo("∂"), self.write(e.of, _PRODUCT))
         fraction = f"<mfrac>{above}{_row(_mo('∂'), self.write(e.wrt, _PRODUCT))}</mfrac>"
+        self.quiet -= 1
         if e.at is None:
             return fraction, _FACTOR
-        bar = '<mo stretchy="true" symmetric="true" lspace="0.1em" rspace="0">|</mo>'
-        return f"<msub>{_row(fraction, bar)}{_fenced(_index(e.at))}</msub>", _FACTOR
+        barred = (
+            f'<mrow style="border-right:0.06em solid;padding-right:0.15em">{fraction}</mrow>'  # not all fonts stretch |
+        )
+        return f"<msub>{barred}{_fenced(_index(e.at))}</msub>", _FACTOR
+
+
+def _is_bare(e: Expression) -> bool:
+    """Whether a function stands without parentheses: ln y."""
+    return (
+        isinstance(e, Call)
+        and e.function in _BARE
+        and len(e.arguments) == 1
+        and isinstance(e.arguments[0], Symbol | Entry | Number)
+    )
+
+
+def _ends_bare(e: Expression) -> bool:
+    """Whether a factor behind `e` would be read as the argument of its last function."""
+    while isinstance(e, Product) and e.operator in ("", "·"):
+        e = e.right
+    return _is_bare(e) or isinstance(e, BigSum)
+
+
+def _turned(shape: str) -> str:
+    """The shape of the transpose: [B,V] of [V,B]."""
+    rows, comma, columns = shape.strip("[]").partition(",")
+    return f"[{columns.strip()},{rows.strip()}]" if comma else ""
 
 
 def _joined(pieces: list[str], gap: str) -> list[str]:

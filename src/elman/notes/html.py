@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from elman.calculus.expression import Expression
-from elman.calculus.mathml import mathml, mathml_operator
+from elman.calculus.expression import Expression, Symbol
+from elman.calculus.mathml import mathml, mathml_operator, mathml_relation
 from elman.calculus.names import Names
-from elman.calculus.parse import parse, parse_statements
+from elman.calculus.parse import parse_statements
 from elman.errors import FormulaError
 from elman.notes.macros import expand
 from elman.notes.markdown_html import Slot, markdown_to_html, plain_to_html, slot, unreserved
@@ -21,6 +21,7 @@ from elman.notes.style import STYLE
 from elman.notes.verdict import Claim, Repair, Report, Verdict
 
 _SHOWN_REPAIRS = 3
+_SHAPE_OF = "shape of "
 _ORDER = ("good", "neutral", "otherwise", "unknown", "bad")
 _WORDS = {
     "good": "hold", "neutral": "define, or claim nothing", "otherwise": "hold otherwise than they stand",
@@ -32,18 +33,13 @@ def as_html(page: Page, report: Report, names: Names | None = None) -> str:
     """The page with its report in it. `names` are those that the check was made with, where they are at hand."""
     writer = _Writer(page, report, names)
     body = writer.notes()
-    title = _title(page)
+    title = page.path.name
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}: {escape(summary(report))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"{writer.head(title)}\n<main>\n{body}\n</main>\n{_foot(report)}\n</body>\n</html>\n"
     )
-
-
-def _title(page: Page) -> str:
-    heading = next((f.heading for f in page.formulas if f.heading), "")
-    return f"{page.path.name}" if not heading else f"{page.path.name} · {re.sub('[$`*]', '', heading)}"
 
 
 def _foot(report: Report) -> str:
@@ -76,7 +72,7 @@ class _Writer:
             if found
         )
         mend = "".join(self._link(claim) for claim in claims if not claim.good)
-        remarks = "".join(f"<li>{self._words(remark)}</li>" for remark in self.report.remarks)
+        remarks = "".join(f"<li>{_words(remark)}</li>" for remark in self.report.remarks)
         return (
             f'<header><p class="kind">Formulas checked</p><h1>{escape(title)}</h1>'
             f'<p class="sum">{escape(summary(self.report).capitalize())}.</p>'
@@ -97,6 +93,9 @@ class _Writer:
 
     def _claimed(self, claim: Claim) -> str:
         """A claim in a line: left = formula."""
+        if claim.left.startswith(_SHAPE_OF):
+            name = mathml(Symbol(claim.left.removeprefix(_SHAPE_OF)), None, False)
+            return f'<span class="words">shape of</span> {name} {mathml_operator("=")} <code>{escape(claim.formula)}</code>'
         left = self.typeset(claim.left) + mathml_operator("=") if claim.left.strip() else ""
         return left + self.typeset(claim.formula)
 
@@ -106,10 +105,12 @@ class _Writer:
         """A part of a formula as MathML, or its source where it cannot be read."""
         try:
             expanded, places = expand(text, self.page.macros)
-            e = parse(expanded, self.names)
+            relations = parse_statements(expanded, self.names)
         except (FormulaError, RecursionError):
             return f'<code class="source">{escape(" ".join(text.split()))}</code>'
-        return mathml(e, _moved(shapes, places), display)
+        return "<span class='sep'>,</span> ".join(
+            mathml_relation(relation, _moved(shapes, places), display) for relation in relations
+        )
 
     def notes(self) -> str:
         """The notes, with what is said of them."""
@@ -203,8 +204,11 @@ class _Writer:
         """A displayed formula: a row for each part of its chains, the verdict beside it, what is to be said below it."""
         statements = self._parts(formula.text)
         if not statements:
-            source = f'<div class="full"><code class="source">{escape(formula.text)}</code></div>'
-            return f"<figure>{source}{''.join(self._row('', '', '', c) for c in claims)}</figure>"
+            source = f'<code class="source">{escape(formula.text)}</code>'
+            if len(claims) == 1:
+                return f"<figure>{self._row('', '', source, claims[0])}</figure>"
+            rows = "".join(self._row("", "", "", c) for c in claims)
+            return f'<figure><div class="full">{source}</div>{rows}</figure>'
         left = list(claims)
         rows = []
         for parts in statements:
@@ -241,6 +245,8 @@ class _Writer:
         anchor = f' id="claim-{self.numbers[id(claim)]}"' if claim else ""
         sign = mathml_operator(operator) if operator else ""
         verdict = _badge(claim) if claim else ""
+        if claim and claim.reading and not _said(claim):
+            verdict += f'<span class="quiet">{_words(claim.reading)}</span>'
         return (
             f'<div class="row {how}"{anchor}><div class="lhs">{left}</div><div class="rhs">{sign}{right}</div>'
             f'<div class="verdict">{verdict}</div></div>' + (self.said(claim) if claim else "")
@@ -264,12 +270,13 @@ class _Writer:
 
     def said(self, claim: Claim) -> str:
         """The diagnosis, the reading and the repairs."""
-        if not _said(claim) and not claim.reading:
+        if not _said(claim):
             return ""
-        pieces = [f"<p>{self._words(claim.diagnosis)}</p>"] if claim.diagnosis else []
-        pieces += [f'<p class="reading"><b>Reading</b> {self._words(claim.reading)}</p>'] if claim.reading else []
+        pieces = [f"<p>{_words(claim.diagnosis)}</p>"] if claim.diagnosis else []
+        pieces += [f'<p class="reading"><b>Reading</b> {_words(claim.reading)}</p>'] if claim.reading else []
+        first = "Suggestion" if claim.good else "Repair"
         shown, more = claim.fixes[:_SHOWN_REPAIRS], claim.fixes[_SHOWN_REPAIRS:]
-        pieces += [self._repair(claim, fix, "Repair" if n == 0 else "or") for n, fix in enumerate(shown)]
+        pieces += [self._repair(claim, fix, first if n == 0 else "or") for n, fix in enumerate(shown)]
         if more:
             inner = "".join(self._repair(claim, fix, "or") for fix in more)
             pieces.append(f"<details><summary>{len(more)} more of the same length</summary>{inner}</details>")
@@ -277,17 +284,26 @@ class _Writer:
 
     def _repair(self, claim: Claim, repair: Repair, label: str) -> str:
         whole = (repair.start, repair.end) == (claim.start, claim.end) and claim.left.strip()
-        left = self.typeset(claim.left, (), True) + mathml_operator("=") if whole else ""
-        edits = f'<span class="edits">{escape("; ".join(repair.edits))}</span>' if repair.edits else ""
+        shape = claim.left.startswith(_SHAPE_OF)
+        left = self.typeset(claim.left, (), True) + mathml_operator("=") if whole and not shape else ""
+        edits = f'<span class="edits">{_words("; ".join(repair.edits))}</span>' if repair.edits else ""
         return (
             f'<div class="repair"><span class="label">{label}</span><span class="math">{left}'
             f"{self.typeset(repair.formula, (), True)}</span>{edits}</div>"
         )
 
-    @staticmethod
-    def _words(text: str) -> str:
-        """A sentence, what stands in backticks as code."""
-        return re.sub(r"`([^`]{1,300})`", r"<code>\1</code>", escape(text))
+
+def _words(text: str) -> str:
+    """A sentence as HTML: what stands in backticks as code, and what stands above and below letters where it belongs."""
+    pieces = re.split(r"`([^`]{1,300})`", text)
+    for i, piece in enumerate(pieces):
+        plain = escape(piece)
+        if i % 2:
+            pieces[i] = f"<code>{plain}</code>"
+        else:
+            plain = re.sub(r"(?<=[^\W\d_])_(\w{1,4}?)(?=\W|$)", r"<sub>\1</sub>", plain)
+            pieces[i] = re.sub(r"\^(\([^()\s]{1,8}\)|T\b)", r"<sup>\1</sup>", plain)
+    return "".join(pieces)
 
 
 def _said(claim: Claim) -> bool:

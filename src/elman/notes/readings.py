@@ -110,7 +110,10 @@ def _diagonal(part: Expression) -> Iterator[tuple[Expression, tuple[str, ...]]]:
     if seen:
         first = seen[0]
         assert isinstance(first, Call)
-        yield diagonal, (f"with {first.latex.lstrip(chr(92)) or first.function}′ as a diagonal matrix".replace("sigma", "σ"),)
+        yield (
+            diagonal,
+            (f"with {first.latex.lstrip(chr(92)) or first.function}′ as a diagonal matrix".replace("sigma", "σ"),),
+        )
 
 
 def _joined(part: Expression) -> Iterator[tuple[Expression, tuple[str, ...]]]:
@@ -149,5 +152,8 @@ def compare(tried: Sequence[tuple[Judged, list[Reading]]]) -> Iterator[str]:
             words = " and ".join(min(common, key=len))
             yield f"formulas of lines {lines}: one reading makes them true, {words}"
         else:
-            each = "; ".join(f"line {j.statement.formula.line} is {readings[0] if readings else 'true in no reading'}" for j, readings in group)
+            each = "; ".join(
+                f"line {j.statement.formula.line} is {readings[0] if readings else 'true in no reading'}"
+                for j, readings in group
+            )
             yield f"formulas of lines {lines}: no one reading makes them agree ({each})"

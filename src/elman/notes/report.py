@@ -35,16 +35,14 @@ def named(claim: Claim) -> str:
 
 
 def summary(report: Report) -> str:
-    """One sentence: how many hold, and what the others are."""
-    count = len(report.claims)
-    good = sum(claim.good for claim in report.claims)
-    if not count:
-        return "no formula was found"
-    if good == count:
-        return f"all {count} hold" if count > 1 else "the one formula holds"
-    others = Counter(claim.verdict.value for claim in report.claims if not claim.good)
-    listed = ", ".join(f"{number} {verdict}" for verdict, number in others.most_common())
-    return f"{good} of {count} hold; {listed}"
+    """One sentence: how many hold, and how many do not."""
+    claims = [claim for claim in report.claims if claim.verdict is not Verdict.NOT_A_CLAIM]
+    good = sum(claim.good for claim in claims)
+    if not claims:
+        return "nothing on this page claims anything"
+    if good == len(claims):
+        return f"all {good} claims hold" if good > 1 else "the one claim holds"
+    return f"{good} of {len(claims)} claims hold, {len(claims) - good} {'do' if len(claims) - good > 1 else 'does'} not"
 
 
 def as_json(report: Report) -> dict[str, Any]:

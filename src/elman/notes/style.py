@@ -19,7 +19,8 @@ font:1.0625rem/1.65 ui-serif,"Iowan Old Style","Palatino Linotype",Palatino,"Sou
 "Songti SC",Georgia,serif;overflow-wrap:break-word}
 header,footer,.badge,.said,.label,.where,.edits,.counts,.kind,th{font-family:system-ui,-apple-system,"Segoe UI",Roboto,
 "Noto Sans","Noto Sans CJK SC","PingFang SC",sans-serif}
-math{font-family:"Latin Modern Math","STIX Two Math","Cambria Math","Libertinus Math","Noto Sans Math",math;font-size:1.06em}
+math{font-family:"Latin Modern Math","STIX Two Math","Cambria Math","Libertinus Math",
+"STIX Math","XITS Math","TeX Gyre Termes Math","DejaVu Math TeX Gyre","Noto Sans Math",math;font-size:1.06em}
 header{padding-bottom:1.5rem;margin-bottom:2rem;border-bottom:1px solid var(--line);font-size:.95rem;line-height:1.5}
 header h1{margin:.1rem 0 .6rem;font-size:1.7rem;line-height:1.2;letter-spacing:-.01em}
 header h2{margin:1.6rem 0 .4rem;font-size:.8rem;letter-spacing:.07em;text-transform:uppercase;color:var(--soft)}
@@ -38,6 +39,7 @@ header h2{margin:1.6rem 0 .4rem;font-size:.8rem;letter-spacing:.07em;text-transf
 .mend a{display:grid;grid-template-columns:5.5rem 12.5rem minmax(0,1fr);gap:.2rem .8rem;align-items:center;padding:.3rem .5rem;
 margin:0 -.5rem;border-radius:.4rem;color:inherit;text-decoration:none}
 .mend a:hover,.mend a:focus-visible{background:var(--neutral-tint)}
+.mend .badge{justify-self:start}
 .mend .what{overflow:hidden;white-space:nowrap;text-overflow:ellipsis}
 .mend li+li a{border-top:1px solid var(--line);border-radius:0}
 .where{color:var(--soft);font-variant-numeric:tabular-nums}
@@ -66,7 +68,7 @@ th{font-size:.85em;color:var(--soft)}
 figure{display:grid;grid-template-columns:auto minmax(0,1fr) auto;margin:1.2rem 0;padding:.35rem 0;background:var(--card);
 border:1px solid var(--line);border-radius:.6rem}
 .row{scroll-margin-top:1.5rem}
-figure .row{display:grid;grid-column:1/-1;grid-template-columns:subgrid;align-items:center;padding:.5rem 1rem;
+figure .row{display:grid;grid-column:1/-1;grid-template-columns:subgrid;align-items:baseline;padding:.5rem 1rem;
 border-left:4px solid transparent}
 figure .row.none{border-left-color:transparent}
 figure .row.good{border-left-color:var(--good)}figure .row.bad{border-left-color:var(--bad)}
@@ -75,14 +77,17 @@ figure .row.neutral{border-left-color:var(--line)}
 .row:target{outline:2px solid var(--soft);outline-offset:2px;border-radius:.4rem}
 .lhs{text-align:right}
 .rhs{overflow-x:auto;overflow-y:hidden;padding:.25rem .1rem}
-.verdict{padding-left:1rem;text-align:right}
+.verdict{align-self:center;padding-left:1rem;text-align:right}
 .full{grid-column:1/-1;padding:.6rem 1rem;overflow-x:auto}
-.badge{display:inline-block;padding:.12em .6em;border-radius:1em;font-size:.8rem;line-height:1.45;font-weight:600;
+.badge{display:inline-block;padding:.12em .6em;border-radius:.7em;font-size:.8rem;line-height:1.45;font-weight:600;
 vertical-align:middle;text-indent:0}
 .badge.good{color:var(--good);background:var(--good-tint)}.badge.bad{color:var(--bad);background:var(--bad-tint)}
 .badge.otherwise{color:var(--otherwise);background:var(--otherwise-tint)}
 .badge.unknown{color:var(--unknown);background:var(--unknown-tint)}
 .badge.neutral{color:var(--neutral);background:var(--neutral-tint);font-weight:500}
+.quiet{display:block;margin-top:.15rem;font:.78rem/1.4 system-ui,sans-serif;color:var(--soft)}
+.words{font-style:italic}
+sub,sup{font-size:.75em;line-height:0}
 .ref{text-decoration:none}
 .said{grid-column:1/-1;margin:.1rem 1rem .7rem;padding:.55rem .9rem;border-radius:.45rem;font-size:.92rem;line-height:1.55}
 .said.good,.said.neutral{background:var(--neutral-tint)}.said.bad{background:var(--bad-tint)}
@@ -99,7 +104,7 @@ background:var(--card)}
 aside.row.otherwise{border-left-color:var(--otherwise)}aside.row.unknown{border-left-color:var(--unknown)}
 aside.row.good,aside.row.neutral{border-left-color:var(--good)}
 .about{padding:.6rem 1rem .4rem;overflow-x:auto}
-.shape{padding-top:.35em;font-family:system-ui,sans-serif;font-size:.62em;color:var(--soft);math-style:compact}
+.shape{padding:.35em .3em 0;font-family:system-ui,sans-serif;font-size:.62em;color:var(--soft);math-style:compact}
 details summary{cursor:pointer;color:var(--soft)}
 footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.85rem;color:var(--soft)}
 @media(max-width:40rem){body{padding:1.4rem .9rem 3rem;font-size:1rem}
