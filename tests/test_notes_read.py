@@ -331,8 +331,8 @@ def test_missing_pages_and_folders(tmp_path: Path) -> None:
 
 
 PIECES = [
-    "$", "$$", "\\[", "\\]", "\\(", "a = b", "\n", "\n\n", "`", "```\n", "```math\n", "\\begin{align}", "\\end{align}",
-    "|", "|-|\n", "<!--", "-->", "%", "\\", "{", "}", "x.shape = [a,b]", "\\def\\a{", "\\a", "# ", "é", "\\in", "\\R^{n}",
+    "$", "$$", "\\[", "\\]", "\\(", "a = b", "\n", "\n\n", "`", "```\n", "```math\n", "\\begin{align}",
+    "\\end{align}", "|", "|-|\n", "<!--", "-->", "%", "\\", "{", "}", "x.shape = [a,b]", "\\def\\a{", "\\a", "# ", "é", "\\in", "\\R^{n}",
     " one-hot ", "elman check: off", "[V,B]", "scalar", "'''", "\r\n", "> ", "---\n", "\\verb", "\\section{", "\u2028",
 ]  # fmt: skip
 KINDS = ["markdown", "latex", "text"]

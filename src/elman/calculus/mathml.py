@@ -152,12 +152,8 @@ class _Writer:
         match e:
             case Number():
                 return self._number(e)
-            case Symbol() | Entry() | Transpose() | Inverse() | Power():
+            case Symbol() | Ones() | Identity() | Entry() | Transpose() | Inverse() | Power():
                 return self._script(e), _FACTOR
-            case Ones():
-                return _scripted("<mn>𝟏</mn>", [_letters(e.dim)] if e.dim else [], []), _FACTOR
-            case Identity():
-                return _scripted("<mi>I</mi>", [_letters(e.dim)] if e.dim else [], []), _FACTOR
             case Iverson():
                 return _fenced(_index(e.left) + _mo("=") + _index(e.right), "[", "]"), _FACTOR
             case Negative():
@@ -217,7 +213,13 @@ class _Writer:
             elif node.time is not None:
                 above.insert(0, _fenced(_index(node.time)))
             return _scripted(base, below, _joined(above, gap))
-        return _scripted(self.write(node, _FACTOR), below, _joined(above, gap))
+        if isinstance(node, Ones | Identity):
+            base = "<mn>𝟏</mn>" if isinstance(node, Ones) else "<mi>I</mi>"
+            return _scripted(base, [_letters(node.dim), *below] if node.dim else below, _joined(above, gap))
+        base = self.write(node, _FACTOR)
+        if isinstance(node, Derivative | Product) and self._node(node)[1] == _FACTOR:  # a fraction
+            base = _fenced(base)
+        return _scripted(base, below, _joined(above, gap))
 
     @staticmethod
     def _marked(e: Power) -> bool:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from elman.calculus.expression import Expression, Symbol
+from elman.calculus.expression import Expression, Symbol, symbols
 from elman.calculus.mathml import mathml, mathml_operator, mathml_relation
+from elman.calculus.mathml_loose import mathml_loose
 from elman.calculus.names import Names
 from elman.calculus.parse import parse_statements
 from elman.errors import FormulaError
@@ -53,7 +54,7 @@ def _foot(report: Report) -> str:
 class _Writer:
     def __init__(self, page: Page, report: Report, names: Names | None) -> None:
         self.page, self.report = page, report
-        self.names = names or Names.of({shape.name for shape in page.shapes} | set(page.aliases))
+        self.names = names or _names_of(page)
         self.slots: dict[int, Slot] = {}
         self.numbers = {id(claim): number for number, claim in enumerate(report.claims, 1)}
 
@@ -67,7 +68,8 @@ class _Writer:
             f'<span class="{m}" style="flex-grow:{len(found)}"></span>' for m, found in by_manner.items() if found
         )
         counts = "".join(
-            f'<li class="{m}"><span class="sign" aria-hidden="true">{SIGNS[m]}</span><b>{len(found)}</b> {_WORDS[m]}</li>'
+            f'<li class="{m}"><span class="sign" aria-hidden="true">{SIGNS[m]}</span>'
+            f"<b>{len(found)}</b> {_WORDS[m]}</li>"
             for m, found in by_manner.items()
             if found
         )
@@ -95,7 +97,8 @@ class _Writer:
         """A claim in a line: left = formula."""
         if claim.left.startswith(_SHAPE_OF):
             name = mathml(Symbol(claim.left.removeprefix(_SHAPE_OF)), None, False)
-            return f'<span class="words">shape of</span> {name} {mathml_operator("=")} <code>{escape(claim.formula)}</code>'
+            shape = f"<code>{escape(claim.formula)}</code>"
+            return f'<span class="words">shape of</span> {name} {mathml_operator("=")} {shape}'
         left = self.typeset(claim.left) + mathml_operator("=") if claim.left.strip() else ""
         return left + self.typeset(claim.formula)
 
@@ -107,7 +110,7 @@ class _Writer:
             expanded, places = expand(text, self.page.macros)
             relations = parse_statements(expanded, self.names)
         except (FormulaError, RecursionError):
-            return f'<code class="source">{escape(" ".join(text.split()))}</code>'
+            return _source(text)
         return "<span class='sep'>,</span> ".join(
             mathml_relation(relation, _moved(shapes, places), display) for relation in relations
         )
@@ -147,7 +150,7 @@ class _Writer:
             return Slot(self.figure(formula, claims), True), formula.outer
         said = "".join(self.anchor(c) for c in claims if _said(c))
         return Slot(
-            f'<span class="inline">{self.chain(formula)}{said}</span>', False, self.after(claims)
+            f'<span class="inline">{self.chain(formula, bool(claims))}{said}</span>', False, self.after(claims)
         ), formula.outer
 
     def _loose(self, edits: list[tuple[int, int, int]], claim: Claim) -> None:
@@ -177,11 +180,14 @@ class _Writer:
             out.append(f'<section class="cell">{markdown_to_html(source, self.slots)}</section>')
         return "\n".join(out)
 
-    def chain(self, formula: Formula) -> str:
-        """A whole formula in a line."""
+    def chain(self, formula: Formula, claimed: bool) -> str:
+        """A whole formula in a line; one that nothing is claimed of, as it is written."""
+        written = None if claimed else mathml_loose(formula.text)
+        if written is not None:
+            return written
         parts = self._parts(formula.text)
         if parts is None:
-            return f'<code class="source">{escape(" ".join(formula.text.split()))}</code>'
+            return _source(formula.text)
         return "<span class='sep'>,</span> ".join(
             "".join((mathml_operator(operator) if operator else "") + mathml(e, None, False) for operator, e, _ in rows)
             for rows in parts
@@ -201,16 +207,19 @@ class _Writer:
         ]  # fmt: skip
 
     def figure(self, formula: Formula, claims: list[Claim]) -> str:
-        """A displayed formula: a row for each part of its chains, the verdict beside it, what is to be said below it."""
+        """A displayed formula: a row for each part of its chains, the verdict beside it, what is to be said below."""
         statements = self._parts(formula.text)
+        written = None if claims else mathml_loose(formula.text, True)
+        if written is not None:
+            return f"<figure>{self._row('', '', written, None)}</figure>"
         if not statements:
-            source = f'<code class="source">{escape(formula.text)}</code>'
+            source = _source(formula.text)
             if len(claims) == 1:
                 return f"<figure>{self._row('', '', source, claims[0])}</figure>"
-            rows = "".join(self._row("", "", "", c) for c in claims)
-            return f'<figure><div class="full">{source}</div>{rows}</figure>'
+            each = "".join(self._row("", "", "", c) for c in claims)
+            return f'<figure><div class="full">{source}</div>{each}</figure>'
         left = list(claims)
-        rows = []
+        rows: list[str] = []
         for parts in statements:
             first = self._shown(parts[0], formula, left, only=len(parts) == 1)
             if len(parts) == 1:
@@ -293,8 +302,27 @@ class _Writer:
         )
 
 
+def _names_of(page: Page) -> Names:
+    """The names that a page declares, and those that have time steps on it."""
+    known = {shape.name for shape in page.shapes} | set(page.aliases)
+    timed: set[str] = set()
+    for formula in page.formulas:
+        if "(t" in formula.text or "_t" in formula.text or "_{t" in formula.text:
+            try:
+                relations = parse_statements(expand(formula.text, page.macros)[0], Names.of(known))
+            except (FormulaError, RecursionError):
+                continue
+            timed |= {s.name for r in relations for part in r.parts for s in symbols(part) if s.time is not None}
+    return Names.of(known, timed)
+
+
+def _source(text: str) -> str:
+    """What is no expression: its signs typeset, or where one is not known, the source."""
+    return mathml_loose(text) or f'<code class="source">{escape(" ".join(text.split()))}</code>'
+
+
 def _words(text: str) -> str:
-    """A sentence as HTML: what stands in backticks as code, and what stands above and below letters where it belongs."""
+    """A sentence as HTML: what stands in backticks as code, and scripts above and below their letters."""
     pieces = re.split(r"`([^`]{1,300})`", text)
     for i, piece in enumerate(pieces):
         plain = escape(piece)

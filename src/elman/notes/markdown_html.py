@@ -1,7 +1,7 @@
 """Markdown → HTML, as much of it as notes need: headings, paragraphs, lists, tables, quotations, code, emphasis, links.
 
-What stands at a slot (`slot(7)` in the text) is put in last, unescaped; everything else is escaped. A slot that is a block
-parts the paragraph it stands in, and what a slot says beside itself (`after`) follows the block.
+What stands at a slot (`slot(7)` in the text) is put in last, unescaped; everything else is escaped. A slot that is a
+block parts the paragraph it stands in, and what a slot says beside itself (`after`) follows the block.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def _inline(text: str) -> str:
         if image is not None:
             return keep(f"<em>{escape(image)}</em>")
         if label is not None and re.match(r"(?:https?:|mailto:|#|[\w./-]+$|[\w./-]+#)", target):
-            return keep(f'<a href="{escape(target)}">') + label + keep("</a>")
+            return keep(f'<a href="{escape(target)}">') + _INLINE.sub(token, label) + keep("</a>")
         if address is not None:
             return keep(f'<a href="{escape(address)}">{escape(address)}</a>')
         if comment is not None:

@@ -91,7 +91,7 @@ def _repair(repair: Repair) -> dict[str, Any]:
 
 
 def as_terminal(report: Report, width: int = 100) -> list[Text]:
-    """The report as styled lines: a line for each claim that holds, a block for each that does not, remarks, a summary."""
+    """The report as styled lines: a line for each claim that holds, a block for each other, remarks, a summary."""
     from rich.text import Text
 
     column = max([len(claim.verdict.value) for claim in report.claims if claim.good], default=0)

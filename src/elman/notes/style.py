@@ -1,6 +1,6 @@
 """The style sheet of the HTML report: system fonts, light and dark, narrow and print.
 
-The colours (after Okabe and Ito) stay apart for every kind of colour vision, and each verdict also has a sign and its words.
+The colours (after Okabe and Ito) stay apart for every kind of colour vision; each verdict also has a sign and words.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ STYLE = """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
 body{margin:0 auto;padding:2.5rem 1.25rem 4rem;max-width:54rem;background:var(--page);color:var(--ink);
-font:1.0625rem/1.65 ui-serif,"Iowan Old Style","Palatino Linotype",Palatino,"Source Serif 4","Noto Serif","Noto Serif CJK SC",
+font:1.0625rem/1.65 ui-serif,"Iowan Old Style","Palatino Linotype",Palatino,"Source Serif 4","Noto Serif",
+"Noto Serif CJK SC",
 "Songti SC",Georgia,serif;overflow-wrap:break-word}
-header,footer,.badge,.said,.label,.where,.edits,.counts,.kind,th{font-family:system-ui,-apple-system,"Segoe UI",Roboto,
+header,footer,.badge,.said,.label,.where,.edits,.counts,.kind,th{font-family:system-ui,-apple-system,"Segoe UI",
+Roboto,
 "Noto Sans","Noto Sans CJK SC","PingFang SC",sans-serif}
 math{font-family:"Latin Modern Math","STIX Two Math","Cambria Math","Libertinus Math",
 "STIX Math","XITS Math","TeX Gyre Termes Math","DejaVu Math TeX Gyre","Noto Sans Math",math;font-size:1.06em}
@@ -33,10 +35,12 @@ header h2{margin:1.6rem 0 .4rem;font-size:.8rem;letter-spacing:.07em;text-transf
 .counts{display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;margin:.6rem 0 0;padding:0;list-style:none;color:var(--soft)}
 .counts b{color:var(--ink)}
 .counts .sign{display:inline-block;width:1.2em;font-weight:700}
-.counts .good .sign{color:var(--good)}.counts .otherwise .sign{color:var(--otherwise)}.counts .bad .sign{color:var(--bad)}
+.counts .good .sign{color:var(--good)}.counts .otherwise .sign{color:var(--otherwise)}
+.counts .bad .sign{color:var(--bad)}
 .counts .unknown .sign{color:var(--unknown)}
 .mend{margin:0;padding:0;list-style:none}
-.mend a{display:grid;grid-template-columns:5.5rem 12.5rem minmax(0,1fr);gap:.2rem .8rem;align-items:center;padding:.3rem .5rem;
+.mend a{display:grid;grid-template-columns:5.5rem 12.5rem minmax(0,1fr);gap:.2rem .8rem;align-items:center;
+padding:.3rem .5rem;
 margin:0 -.5rem;border-radius:.4rem;color:inherit;text-decoration:none}
 .mend a:hover,.mend a:focus-visible{background:var(--neutral-tint)}
 .mend .badge{justify-self:start}
@@ -51,7 +55,8 @@ main h4,main h5,main h6{margin:1.8rem 0 .5rem;font-size:1.1rem}
 p{margin:.7rem 0}
 .plain{white-space:pre-line}
 a{color:var(--good);text-underline-offset:.15em}
-code{padding:.1em .3em;border-radius:.25em;background:var(--code);font:.88em/1.5 ui-monospace,"SF Mono","Cascadia Mono",
+code{padding:.1em .3em;border-radius:.25em;background:var(--code);font:.88em/1.5 ui-monospace,"SF Mono",
+"Cascadia Mono",
 Menlo,Consolas,"DejaVu Sans Mono",monospace}
 code.source{white-space:pre-wrap}
 pre{margin:1rem 0;padding:.8rem 1rem;border-radius:.5rem;background:var(--code);overflow-x:auto;line-height:1.5}
@@ -65,7 +70,8 @@ table{border-collapse:collapse;font-size:.95em}
 th,td{padding:.35rem .7rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-size:.85em;color:var(--soft)}
 .cell+.cell{margin-top:1rem}
-figure{display:grid;grid-template-columns:auto minmax(0,1fr) auto;margin:1.2rem 0;padding:.35rem 0;background:var(--card);
+figure{display:grid;grid-template-columns:auto minmax(0,1fr) auto;margin:1.2rem 0;padding:.35rem 0;
+background:var(--card);
 border:1px solid var(--line);border-radius:.6rem}
 .row{scroll-margin-top:1.5rem}
 figure .row{display:grid;grid-column:1/-1;grid-template-columns:subgrid;align-items:baseline;padding:.5rem 1rem;
@@ -89,7 +95,8 @@ vertical-align:middle;text-indent:0}
 .words{font-style:italic}
 sub,sup{font-size:.75em;line-height:0}
 .ref{text-decoration:none}
-.said{grid-column:1/-1;margin:.1rem 1rem .7rem;padding:.55rem .9rem;border-radius:.45rem;font-size:.92rem;line-height:1.55}
+.said{grid-column:1/-1;margin:.1rem 1rem .7rem;padding:.55rem .9rem;border-radius:.45rem;font-size:.92rem;
+line-height:1.55}
 .said.good,.said.neutral{background:var(--neutral-tint)}.said.bad{background:var(--bad-tint)}
 .said.otherwise{background:var(--otherwise-tint)}.said.unknown{background:var(--unknown-tint)}
 .said p{margin:.25rem 0}
@@ -111,6 +118,8 @@ footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);font-
 .mend a{grid-template-columns:auto 1fr}.mend .what{grid-column:1/-1}
 figure .row{padding:.5rem .7rem}
 .verdict{grid-column:1/-1;padding:.2rem 0 0;text-align:left}.said{margin:.1rem .7rem .7rem}}
-@media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10.5pt}figure,aside.row,.said{break-inside:avoid}
-h2,h3,h4{break-after:avoid}.bar,.badge,.said{print-color-adjust:exact;-webkit-print-color-adjust:exact}.mend a{break-inside:avoid}}
+@media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10.5pt}figure,aside.row,
+.said{break-inside:avoid}
+h2,h3,h4{break-after:avoid}.bar,.badge,.said{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.mend a{break-inside:avoid}}
 """
