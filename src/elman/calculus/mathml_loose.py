@@ -10,43 +10,19 @@ from elman.calculus.tokens import Token, tokenize
 from elman.errors import FormulaError
 
 _SIGNS = {
-    "partial": "∂", "circ": "∘", "odot": "⊙", "otimes": "⊗", "cdot": "⋅", "times": "×", "sum": "∑", "prod": "∏", "nabla": "∇",
-    "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈", "to": "→", "rightarrow": "→",
+    "partial": "∂", "circ": "∘", "odot": "⊙", "otimes": "⊗", "cdot": "⋅", "times": "×", "sum": "∑", "prod": "∏",
+    "nabla": "∇", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈", "to": "→",
+    "rightarrow": "→",
     "leftarrow": "←", "gets": "←", "in": "∈", "propto": "∝", "dots": "…", "ldots": "…", "cdots": "⋯", "equiv": "≡",
     "infty": "∞", "mapsto": "↦", "Rightarrow": "⇒", "forall": "∀", "sim": "∼", "pm": "±", "mid": "∣", "top": "⊤",
     "langle": "⟨", "rangle": "⟩", "coloneqq": "≔", "int": "∫", "ell": "ℓ",
 }  # fmt: skip
 _WORDS = {
-    "ln",
-    "log",
-    "exp",
-    "max",
-    "min",
-    "argmax",
-    "argmin",
-    "tanh",
-    "sin",
-    "cos",
-    "tan",
-    "tr",
-    "det",
-    "lim",
-    "Pr",
-    "diag",
-}
-_FONTS = {
-    "mathrm",
-    "text",
-    "operatorname",
-    "textrm",
-    "mathit",
-    "mathsf",
-    "mathcal",
-    "textbf",
-    "mathbf",
-    "boldsymbol",
-    "bm",
-}
+    "ln", "log", "exp", "max", "min", "argmax", "argmin", "tanh", "sin", "cos", "tan", "tr", "det", "lim", "Pr", "diag",
+}  # fmt: skip
+_LARGE = {"sum", "prod"}
+_PROSE = {"text", "textrm", "textbf", "textit", "mbox"}
+_FONTS = {"mathrm", "operatorname", "mathit", "mathsf", "mathcal", "mathbf", "boldsymbol", "bm", "mathtt", *_PROSE}
 _SPACES = {"quad", "qquad"}
 _LETTERS = {word: letter for letter, word in reversed(GREEK_LETTERS.items())} | {"varepsilon": "ε", "varphi": "φ"}
 _ACCENTED = {"hat": "^", "bar": "¯", "tilde": "~", "dot": "˙", "check": "ˇ", "vec": "→"}

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from html import escape
 
-from elman.calculus.expression import Expression, Symbol, symbols
+from elman.calculus.expression import Expression, Symbol
 from elman.calculus.mathml import mathml, mathml_operator, mathml_relation
 from elman.calculus.mathml_loose import mathml_loose
 from elman.calculus.names import Names
 from elman.calculus.parse import parse_statements
 from elman.errors import FormulaError
+from elman.notes.html_parts import badge, moved, names_of, said, source, words
 from elman.notes.macros import expand
 from elman.notes.markdown_html import Slot, markdown_to_html, plain_to_html, slot, unreserved
 from elman.notes.notebook import JOINT, cells_of
 from elman.notes.page import Formula, Page
 from elman.notes.read_latex import latex_as_markdown
-from elman.notes.report import SIGNS, manner, named, summary
+from elman.notes.report import SIGNS, manner, summary
 from elman.notes.style import STYLE
-from elman.notes.verdict import Claim, Repair, Report, Verdict
+from elman.notes.verdict import Claim, Repair, Report
 
 _SHOWN_REPAIRS = 3
 _SHAPE_OF = "shape of "
@@ -54,7 +53,7 @@ def _foot(report: Report) -> str:
 class _Writer:
     def __init__(self, page: Page, report: Report, names: Names | None) -> None:
         self.page, self.report = page, report
-        self.names = names or _names_of(page)
+        self.names = names or names_of(page)
         self.slots: dict[int, Slot] = {}
         self.numbers = {id(claim): number for number, claim in enumerate(report.claims, 1)}
 
@@ -74,7 +73,7 @@ class _Writer:
             if found
         )
         mend = "".join(self._link(claim) for claim in claims if not claim.good)
-        remarks = "".join(f"<li>{_words(remark)}</li>" for remark in self.report.remarks)
+        remarks = "".join(f"<li>{words(remark)}</li>" for remark in self.report.remarks)
         return (
             f'<header><p class="kind">Formulas checked</p><h1>{escape(title)}</h1>'
             f'<p class="sum">{escape(summary(self.report).capitalize())}.</p>'
@@ -89,7 +88,7 @@ class _Writer:
         where = (f"cell {claim.cell}, " if claim.cell else "") + f"line {claim.line}"
         shown = self._claimed(claim)
         return (
-            f'<li><a href="#claim-{number}"><span class="where">{where}</span>{_badge(claim)}'
+            f'<li><a href="#claim-{number}"><span class="where">{where}</span>{badge(claim)}'
             f'<span class="what">{shown}</span></a></li>'
         )
 
@@ -110,9 +109,9 @@ class _Writer:
             expanded, places = expand(text, self.page.macros)
             relations = parse_statements(expanded, self.names)
         except (FormulaError, RecursionError):
-            return _source(text)
+            return source(text)
         return "<span class='sep'>,</span> ".join(
-            mathml_relation(relation, _moved(shapes, places), display) for relation in relations
+            mathml_relation(relation, moved(shapes, places), display) for relation in relations
         )
 
     def notes(self) -> str:
@@ -148,9 +147,9 @@ class _Writer:
             return Slot("".join(map(self.anchor, claims)), False, self.after(claims)), (end, end)
         if formula.kind == "display":
             return Slot(self.figure(formula, claims), True), formula.outer
-        said = "".join(self.anchor(c) for c in claims if _said(c))
+        refs = "".join(self.anchor(c) for c in claims if said(c))
         return Slot(
-            f'<span class="inline">{self.chain(formula, bool(claims))}{said}</span>', False, self.after(claims)
+            f'<span class="inline">{self.chain(formula, bool(claims))}{refs}</span>', False, self.after(claims)
         ), formula.outer
 
     def _loose(self, edits: list[tuple[int, int, int]], claim: Claim) -> None:
@@ -176,8 +175,8 @@ class _Writer:
         for number, (kind, _) in enumerate(cells_of(self.page.source, self.page.path)):
             begin, stop = starts[number], starts[number + 1] - len(JOINT)
             cell = self._marked([e for e in edits if begin <= e[0] <= stop], begin, stop)
-            source = cell if kind in ("markdown", "heading") else f"~~~~~~~~\n{cell}\n~~~~~~~~"
-            out.append(f'<section class="cell">{markdown_to_html(source, self.slots)}</section>')
+            marked = cell if kind in ("markdown", "heading") else f"~~~~~~~~\n{cell}\n~~~~~~~~"
+            out.append(f'<section class="cell">{markdown_to_html(marked, self.slots)}</section>')
         return "\n".join(out)
 
     def chain(self, formula: Formula, claimed: bool) -> str:
@@ -187,7 +186,7 @@ class _Writer:
             return written
         parts = self._parts(formula.text)
         if parts is None:
-            return _source(formula.text)
+            return source(formula.text)
         return "<span class='sep'>,</span> ".join(
             "".join((mathml_operator(operator) if operator else "") + mathml(e, None, False) for operator, e, _ in rows)
             for rows in parts
@@ -213,11 +212,11 @@ class _Writer:
         if written is not None:
             return f"<figure>{self._row('', '', written, None)}</figure>"
         if not statements:
-            source = _source(formula.text)
+            shown = source(formula.text)
             if len(claims) == 1:
-                return f"<figure>{self._row('', '', source, claims[0])}</figure>"
+                return f"<figure>{self._row('', '', shown, claims[0])}</figure>"
             each = "".join(self._row("", "", "", c) for c in claims)
-            return f'<figure><div class="full">{source}</div>{each}</figure>'
+            return f'<figure><div class="full">{shown}</div>{each}</figure>'
         left = list(claims)
         rows: list[str] = []
         for parts in statements:
@@ -253,9 +252,9 @@ class _Writer:
         how = manner(claim.verdict) if claim else "none"
         anchor = f' id="claim-{self.numbers[id(claim)]}"' if claim else ""
         sign = mathml_operator(operator) if operator else ""
-        verdict = _badge(claim) if claim else ""
-        if claim and claim.reading and not _said(claim):
-            verdict += f'<span class="quiet">{_words(claim.reading)}</span>'
+        verdict = badge(claim) if claim else ""
+        if claim and claim.reading and not said(claim):
+            verdict += f'<span class="quiet">{words(claim.reading)}</span>'
         return (
             f'<div class="row {how}"{anchor}><div class="lhs">{left}</div><div class="rhs">{sign}{right}</div>'
             f'<div class="verdict">{verdict}</div></div>' + (self.said(claim) if claim else "")
@@ -264,25 +263,25 @@ class _Writer:
     def anchor(self, claim: Claim) -> str:
         """The badge of a claim within a line, or a link to what is said of it below the block."""
         number = self.numbers[id(claim)]
-        if _said(claim):
-            return f' <a class="ref" href="#claim-{number}">{_badge(claim)}</a>'
-        return f' <span id="claim-{number}">{_badge(claim)}</span>'
+        if said(claim):
+            return f' <a class="ref" href="#claim-{number}">{badge(claim)}</a>'
+        return f' <span id="claim-{number}">{badge(claim)}</span>'
 
     def after(self, claims: list[Claim]) -> str:
         """What is said of claims within lines, below their block."""
         return "".join(
             f'<aside class="row {manner(c.verdict)}" id="claim-{self.numbers[id(c)]}"><div class="about">'
-            f"{self._claimed(c)} {_badge(c)}</div>{self.said(c)}</aside>"
+            f"{self._claimed(c)} {badge(c)}</div>{self.said(c)}</aside>"
             for c in claims
-            if _said(c)
+            if said(c)
         )
 
     def said(self, claim: Claim) -> str:
         """The diagnosis, the reading and the repairs."""
-        if not _said(claim):
+        if not said(claim):
             return ""
-        pieces = [f"<p>{_words(claim.diagnosis)}</p>"] if claim.diagnosis else []
-        pieces += [f'<p class="reading"><b>Reading</b> {_words(claim.reading)}</p>'] if claim.reading else []
+        pieces = [f"<p>{words(claim.diagnosis)}</p>"] if claim.diagnosis else []
+        pieces += [f'<p class="reading"><b>Reading</b> {words(claim.reading)}</p>'] if claim.reading else []
         first = "Suggestion" if claim.good else "Repair"
         shown, more = claim.fixes[:_SHOWN_REPAIRS], claim.fixes[_SHOWN_REPAIRS:]
         pieces += [self._repair(claim, fix, first if n == 0 else "or") for n, fix in enumerate(shown)]
@@ -295,60 +294,8 @@ class _Writer:
         whole = (repair.start, repair.end) == (claim.start, claim.end) and claim.left.strip()
         shape = claim.left.startswith(_SHAPE_OF)
         left = self.typeset(claim.left, (), True) + mathml_operator("=") if whole and not shape else ""
-        edits = f'<span class="edits">{_words("; ".join(repair.edits))}</span>' if repair.edits else ""
+        edits = f'<span class="edits">{words("; ".join(repair.edits))}</span>' if repair.edits else ""
         return (
             f'<div class="repair"><span class="label">{label}</span><span class="math">{left}'
             f"{self.typeset(repair.formula, (), True)}</span>{edits}</div>"
         )
-
-
-def _names_of(page: Page) -> Names:
-    """The names that a page declares, and those that have time steps on it."""
-    known = {shape.name for shape in page.shapes} | set(page.aliases)
-    timed: set[str] = set()
-    for formula in page.formulas:
-        if "(t" in formula.text or "_t" in formula.text or "_{t" in formula.text:
-            try:
-                relations = parse_statements(expand(formula.text, page.macros)[0], Names.of(known))
-            except (FormulaError, RecursionError):
-                continue
-            timed |= {s.name for r in relations for part in r.parts for s in symbols(part) if s.time is not None}
-    return Names.of(known, timed)
-
-
-def _source(text: str) -> str:
-    """What is no expression: its signs typeset, or where one is not known, the source."""
-    return mathml_loose(text) or f'<code class="source">{escape(" ".join(text.split()))}</code>'
-
-
-def _words(text: str) -> str:
-    """A sentence as HTML: what stands in backticks as code, and scripts above and below their letters."""
-    pieces = re.split(r"`([^`]{1,300})`", text)
-    for i, piece in enumerate(pieces):
-        plain = escape(piece)
-        if i % 2:
-            pieces[i] = f"<code>{plain}</code>"
-        else:
-            plain = re.sub(r"(?<=[^\W\d_])_(\w{1,4}?)(?=\W|$)", r"<sub>\1</sub>", plain)
-            pieces[i] = re.sub(r"\^(\([^()\s]{1,8}\)|T\b)", r"<sup>\1</sup>", plain)
-    return "".join(pieces)
-
-
-def _said(claim: Claim) -> bool:
-    """Whether there is more to say of a claim than its verdict."""
-    return not claim.good or (bool(claim.diagnosis) and claim.verdict is not Verdict.NOT_A_CLAIM) or bool(claim.fixes)
-
-
-def _badge(claim: Claim) -> str:
-    how = manner(claim.verdict)
-    return f'<span class="badge {how}"><span aria-hidden="true">{SIGNS[how]}</span> {escape(named(claim))}</span>'
-
-
-def _moved(shapes: tuple[tuple[int, int, str], ...], places: Sequence[int]) -> Mapping[tuple[int, int], str]:
-    """Shapes by the spans that they have once macros are expanded."""
-    if isinstance(places, range):
-        return {(start, end): shape for start, end, shape in shapes}
-    first: dict[int, int] = {}
-    for i, place in enumerate(places):
-        first.setdefault(place, i)
-    return {(first[s], first[e]): shape for s, e, shape in shapes if s in first and e in first}

@@ -79,6 +79,7 @@ def _dollar(marks: Marks, scan: Scan, at: int) -> int:
     return close + 1
 
 
+_PREAMBLE = r"\\(?:label|cite|usepackage|documentclass|author|date)(?:\[[^\]\n]{0,99}\])?\{[^{}\n]{0,99}\}"
 _PLAIN = [
     (re.compile(r"\\(?:sub)*(?:section|chapter|part)\*?\{([^{}\n]{0,200})\}"), r"\n\n## \1\n\n"),
     (re.compile(r"\\title\{([^{}\n]{0,200})\}"), r"\n\n# \1\n\n"),
@@ -87,12 +88,7 @@ _PLAIN = [
     (re.compile(r"\\(?:texttt|verb\|)\{?([^{}|\n]{0,200})[}|]"), r"`\1`"),
     (re.compile(r"\\item\b(?:\[[^\]\n]{0,100}\])?[ \t]*"), r"\n- "),
     (re.compile(r"\\(?:begin|end)\{[A-Za-z*]{1,40}\}(?:\[[^\]\n]{0,100}\])?"), "\n"),
-    (
-        re.compile(
-            r"\\(?:label|cite|usepackage|documentclass|author|date|input)(?:\[[^\]\n]{0,100}\])?\{[^{}\n]{0,200}\}"
-        ),
-        "",
-    ),
+    (re.compile(_PREAMBLE), ""),
     (re.compile(r"\\(?:maketitle|tableofcontents|newpage|noindent|clearpage|par)\b"), "\n\n"),
     (re.compile(r"``|''"), '"'),
     (re.compile(r"(?<!\\)~"), " "),
@@ -101,7 +97,7 @@ _PLAIN = [
 
 
 def latex_as_markdown(text: str) -> str:
-    """The prose of a document as Markdown, for display: what is before its beginning, comments and definitions left out."""
+    """The prose of a document as Markdown, for display, without its preamble, comments and definitions."""
     begin = text.find("\\begin{document}")
     text = text[max(begin, 0) :].split("\\end{document}")[0]
     pieces, at = [], 0
