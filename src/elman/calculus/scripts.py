@@ -65,6 +65,8 @@ def index_of(tokens: list[Token], parser: _Parser) -> Index:
     shape = [t.kind for t in kept]
     if shape == ["number"] and kept[0].text.isdigit():
         return Index(None, int(kept[0].text))
+    if shape == ["-", "number"] and kept[1].text.isdigit():
+        return Index(None, -int(kept[1].text))
     if shape and shape[0] in ("letter", "command"):
         variable, rest = kept[0].text, kept[1:]
         while rest and rest[0].kind == "letter":  # several letters: Dh

@@ -48,6 +48,7 @@ class Judged:
     found: list[Found] = field(default_factory=list)
     defines: Definition | None = None
     settled: bool = False
+    ordinary: bool = False
 
     @property
     def expression(self) -> Expression:
@@ -79,7 +80,12 @@ def check(page: str | Path | Page, model: str | None = None) -> Report:
     given = page if isinstance(page, Page) else read_page(Path(page))
     checker = settle(given, model)
     return Report(
-        str(given.path), claims_of(checker), tuple(checker.remarks), given.skipped, time.monotonic() - started, given.text
+        str(given.path),
+        claims_of(checker),
+        tuple(checker.remarks),
+        given.skipped,
+        time.monotonic() - started,
+        given.text,
     )
 
 
@@ -120,6 +126,7 @@ class Checker:
             self._definition(j, j.defines)
             return
         j.result = self.agree(j.statement, j.left, j.expression)
+        j.ordinary = not j.result.column
         if not j.result.any:
             self._at_hand(j)
         if j.result.error is None and contains_itself(j.left, j.expression):
@@ -131,8 +138,7 @@ class Checker:
 
     def _at_hand(self, j: Judged) -> None:
         """A bare J where the page has J and J^(t): the one of the step at hand, if that makes the claim true."""
-        both = {n for n, found in self.model.equations.items() if len(found) > 1}
-        names = {s.name for s in symbols(j.left) | symbols(j.expression) if s.time is None} & both
+        names = self.bare_of_two(j.left, j.expression)
         if not names:
             return
 
@@ -142,8 +148,13 @@ class Checker:
 
         found = self.agree(j.statement, transform(j.left, change), transform(j.expression, change))
         if found.any:
-            j.result = found
+            j.result, j.ordinary = found, False
             j.reading = "with " + " and ".join(f"{n} as {n}^({TIME})" for n in sorted(names))
+
+    def bare_of_two(self, left: Expression, part: Expression) -> set[str]:
+        """Names of which the page has one of each step and one of all, and that stand here without a time step."""
+        both = {n for n, found in self.model.equations.items() if len(found) > 1}
+        return {s.name for s in symbols(left) | symbols(part) if s.time is None} & both
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
         """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of one column."""

@@ -12,10 +12,9 @@ from elman.notes.facts import orientation
 from elman.notes.holding import shape_names
 from elman.notes.model import Statement
 from elman.notes.page import Formula, Page, ShapeLine
+from elman.notes.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.repair import Found
 from elman.notes.verdict import Claim, Repair, Verdict
-
-_PERPLEXITY = re.compile(r"perplexity|疑惑度|困惑度|复杂度", re.IGNORECASE)
 
 
 def claims_of(checker: Checker) -> tuple[Claim, ...]:
@@ -127,18 +126,10 @@ def _nothing(checker: Checker, formula: Formula, start: int, end: int, why: str)
 
 def _perplexity(checker: Checker, formula: Formula, start: int, end: int) -> Repair | None:
     """The definition of perplexity, where a page announces it and leaves it open."""
-    if not _PERPLEXITY.search(formula.before[-120:]):
+    value = perplexity(checker) if speaks_of_perplexity(formula) else None
+    if value is None:
         return None
-    loss = next((name for name in sorted(checker.model.facts.losses) if name in checker.model.equations), None)
-    if loss is None:
-        return None
-    letter = next(s for s in checker.points.letters(None) if s.name == loss)
-    batch = checker.points.batch
-    name = latex(Symbol(loss, latex=letter.latex))
-    if loss in checker.model.timed:
-        whole = f"P = \\exp\\left(\\frac{{1}}{{{batch or ''}T}} \\sum_{{t=1}}^{{T}} {name}^{{(t)}}\\right)"
-    else:
-        whole = f"P = \\exp({name})" if batch is None else f"P = \\exp\\left(\\frac{{1}}{{{batch}}} {name}\\right)"
+    whole = f"P = {latex(value)}"
     return Repair(whole, start, end, whole, ("define it",), (Verdict.NOT_A_CLAIM,))
 
 
@@ -150,8 +141,8 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
     for line in checker.page.shapes:
         name = checker.model.aliases.get(line.name, line.name)
         if name in checker.reshaped:
-            shape, why = checker.reshaped[name]
-            yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(line, shape))
+            right, why = checker.reshaped[name]
+            yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(line, right))
         if name not in checker.model.named or line.start < 0:
             continue
         shape = _shape_of(checker, name)
@@ -172,7 +163,9 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
 
 def _shape_repair(line: ShapeLine, shape: tuple[str, str]) -> Repair:
     written = f"[{shape[0]},{shape[1]}]"
-    return Repair(written, line.start, line.end, written, (f"{written}, not [{line.rows},{line.columns}]",), (Verdict.SHAPE,))
+    return Repair(
+        written, line.start, line.end, written, (f"{written}, not [{line.rows},{line.columns}]",), (Verdict.SHAPE,)
+    )
 
 
 def _name(e: Expression) -> str:

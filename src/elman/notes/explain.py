@@ -28,6 +28,7 @@ from elman.notes.edits import EDIT, Edit
 from elman.notes.holding import agreement
 from elman.notes.model import TIME
 from elman.notes.page import Page
+from elman.notes.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.readings import Reading, compare, readings_of
 from elman.notes.repair import Found, Repairer
 from elman.notes.verdict import Verdict
@@ -46,7 +47,7 @@ def _settle(page: Page, supplied: str | None) -> Checker:
     checker = Checker(page, supplied)
     checker.judge()
     blames: list[Blame] = []
-    while len(blames) < _ROUNDS and (blame := blamed(checker)) is not None:
+    while len(blames) < _ROUNDS and (blame := blamed(checker, blames)) is not None:
         blames.append(blame)
         checker = Checker(page, supplied, blame.model)
         checker.judge()
@@ -106,6 +107,7 @@ class _Explainer:
         for slip in self.carried:
             left, part = slip.apply(left), slip.apply(part)
         if j.good and (left, part) == (j.left, j.expression):
+            self._perplexity()
             return
         error = j.result.error
         if isinstance(error, UndefinedError):
@@ -122,12 +124,13 @@ class _Explainer:
         if isinstance(j.result.error, CycleError):
             j.verdict = Verdict.CYCLE
         numerator = checker.layout == "numerator" and isinstance(j.left, Derivative)
-        repairer = Repairer(self.worlds, checker.points.letters(j.statement), numerator, self._loose())
+        worlds = self.worlds if not j.result.column else checker.points.column_worlds()
+        repairer = Repairer(worlds, checker.points.letters(j.statement), numerator, self._loose())
         found = [replace(f, part=tidy(f.part)) for f in repairer.repairs(left, part)]
         if (left, part) != (j.left, j.expression):
             edits = tuple(slip.edit for slip in self.carried if slip.apply(j.expression) != j.expression)
             found = [replace(f, edits=(*edits, *f.edits), cost=f.cost + EDIT) for f in found]
-        j.found = sorted(found, key=lambda f: (f.turned != numerator, f.cost))
+        j.found = sorted(found, key=lambda f: (f.turned != numerator, f.cost, f.left != left))
         if j.verdict == Verdict.SELF_REFERENCE:
             j.found = [replace(f, edits=(Edit(Verdict.SELF_REFERENCE, "no bar on the left"),)) for f in j.found]
             j.diagnosis = "the left side is one of the terms of its own sum: drop the bar"
@@ -155,12 +158,25 @@ class _Explainer:
             return False
         return not self.checker.points.lies_surely(self.j.left.name)
 
+    def _perplexity(self) -> None:
+        """What the words before it call perplexity is the exponential of the mean loss of a token."""
+        j = self.j
+        if j.defines is None or not speaks_of_perplexity(j.statement.formula):
+            return
+        right = perplexity(self.checker)
+        if right is None or self.checker.agree(j.statement, j.left, right).plain:
+            return
+        j.verdict, j.found = Verdict.FALSE, [Found(j.left, right, EDIT, (Edit(Verdict.FALSE, text(right)),))]
+        j.diagnosis = "perplexity is the exponential of the mean loss of a token"
+
     def _time_missing(self) -> None:
         j = self.j
         assert isinstance(j.left, Symbol)
         left = replace(j.left, time=Index(TIME))
-        j.diagnosis = f"an earlier {text(j.left)} stands on the right, so the left side needs its time step: {text(left)}"
-        j.found = [Found(left, j.expression, EDIT, ())]
+        j.diagnosis = (
+            f"an earlier {text(j.left)} stands on the right, so the left side needs its time step: {text(left)}"
+        )
+        j.found = [Found(left, j.expression, EDIT, (Edit(Verdict.TIME, f"{text(left)} on the left"),))]
 
     def _trace_missing(self, left: Expression, part: Expression) -> bool:
         """∂(a matrix)/∂X where its trace was meant."""
@@ -171,7 +187,7 @@ class _Explainer:
                 if self.checker.agree(self.j.statement, *pair).plain:
                     self.j.verdict = Verdict.TRACE
                     self.j.diagnosis = f"{text(node.of)} is a matrix; its trace is the scalar that has this gradient"
-                    self.j.found = [Found(*pair, EDIT, ())]
+                    self.j.found = [Found(pair[0], pair[1], EDIT, (Edit(Verdict.TRACE, "a trace around it"),))]
                     return True
         return False
 
@@ -204,7 +220,9 @@ class _Explainer:
         result = agreement(World(self.checker.model, point, dict(self.worlds[0].local)), self.j.left, self.j.expression)
         if result.error is not None:
             return ""
-        return f"where {a} = {b} the shapes agree by accident, and it is {'true' if result.plain else 'false'} there too"
+        return (
+            f"where {a} = {b} the shapes agree by accident, and it is {'true' if result.plain else 'false'} there too"
+        )
 
 
 def tidy(e: Expression) -> Expression:

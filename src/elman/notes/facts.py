@@ -28,8 +28,8 @@ def with_facts(model: Model) -> Model:
     given = {n.name for e in _values(model) for n in walk(e) if isinstance(n, Symbol)} - set(model.equations)
     facts = Facts(
         targets=frozenset(given & _targets(model)),
-        positive=frozenset(given & _under_logarithms(model)),
-        recurrent=frozenset(_earlier(model)),
+        positive=frozenset(given & under_logarithms(model)),
+        recurrent=earlier(model),
         losses=frozenset(of - by),
         turned=_turned(model),
     )
@@ -73,7 +73,8 @@ def _from_softmax(e: Expression, model: Model) -> bool:
     return any(isinstance(n, Call) and n.function == "softmax" for n in walk(e))
 
 
-def _under_logarithms(model: Model) -> set[str]:
+def under_logarithms(model: Model) -> set[str]:
+    """Letters of which a logarithm or a root is taken."""
     found: set[str] = set()
     for part in _all_parts(model):
         for node in walk(part):
@@ -82,7 +83,7 @@ def _under_logarithms(model: Model) -> set[str]:
     return found
 
 
-def _earlier(model: Model) -> set[str]:
+def earlier(model: Model) -> frozenset[str]:
     """Names of which an equation asks the value of an earlier step."""
     found: set[str] = set()
     for definitions in model.equations.values():
@@ -92,7 +93,7 @@ def _earlier(model: Model) -> set[str]:
                 if isinstance(node, Symbol) and node.time is not None and node.time.variable is not None:
                     same = d.time is None or node.time.variable == d.time.variable
                     found |= {node.name} if same and node.time.offset < here else set()
-    return found
+    return frozenset(found)
 
 
 def _turned(model: Model) -> dict[str, bool]:

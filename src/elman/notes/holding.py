@@ -31,7 +31,8 @@ class Agreement:
     """How a part agrees with what it is said to equal: as it stands, turned, or (both False) not at all.
 
     `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed` that a loss per
-    sequence was added up first; `chain` that the part is a chain of derivatives; `column` that it was read for one column, B = 1.
+    sequence was added up first; `chain` that the part is a chain of derivatives; `column` that it was read for one column, B = 1; `nothing`
+    that the true value is zero everywhere.
     """
 
     plain: bool = False
@@ -42,6 +43,7 @@ class Agreement:
     chain: bool = False
     shape: tuple[int, int] | None = None
     column: bool = False
+    nothing: bool = False
 
     @property
     def any(self) -> bool:
@@ -160,8 +162,8 @@ def close(a: Array, b: Array) -> bool:
     return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * scale)
 
 
-def agreement(world: World, target: Expression, part: Expression) -> Agreement:
-    """How `part` agrees with `target` in this world."""
+def agreement(world: World, target: Expression, part: Expression, quick: bool = False) -> Agreement:
+    """How `part` agrees with `target` in this world; `quick`: at the first time step and index where both have a value."""
     kinds: list[Agreement] = []
     error: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None
@@ -179,6 +181,8 @@ def agreement(world: World, target: Expression, part: Expression) -> Agreement:
             value, _ = part_value(world, part, indices, direct=True)
             found = compare(goal, value, chain)
         kinds.append(found)
+        if quick:
+            break
     if not kinds:
         return Agreement(error=error or FormulaError("there is no time step at which this has a value"))
     ratios = {round(k.ratio, 7) if k.ratio is not None else None for k in kinds}
@@ -189,6 +193,7 @@ def agreement(world: World, target: Expression, part: Expression) -> Agreement:
         summed=any(k.summed for k in kinds),
         chain=any(k.chain for k in kinds),
         shape=kinds[0].shape,
+        nothing=all(k.nothing for k in kinds),
     )
 
 
@@ -204,13 +209,14 @@ def compare(goal: Array, value: Array, chain: bool = False) -> Agreement:
     if value.shape[-2:] == (1, 1) and goal.shape[-2:] != (1, 1) and close(goal, np.broadcast_to(value, goal.shape)):
         return Agreement(plain=True)  # a scalar said of every entry: h^(0) = 0
     plain, turned = close(goal, value), close(goal, np.swapaxes(value, -1, -2))
+    nothing = not np.abs(goal).max(initial=0.0) > 0
     ratio = None
     if not plain and goal.shape == value.shape:
         big = np.abs(goal) > 1e-9 * max(np.abs(goal).max(), 1e-300)
         quotients = value[big] / goal[big] if big.any() else np.array([])
         if quotients.size and np.allclose(quotients, quotients.flat[0], rtol=1e-8):
             ratio = float(quotients.flat[0])
-    return Agreement(plain, turned, None, ratio, summed, chain, value.shape[-2:])
+    return Agreement(plain, turned, None, ratio, summed, chain, value.shape[-2:], nothing=nothing)
 
 
 def shape_names(world: World, shape: tuple[int, ...]) -> str:

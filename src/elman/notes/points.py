@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from elman.calculus.evaluate import MisfitError, evaluate
-from elman.calculus.expression import Call, Derivative, Expression, Index, Symbol, symbols, walk
+from elman.calculus.expression import Call, Derivative, Expression, Symbol, symbols, walk
 from elman.errors import FormulaError
 from elman.notes.facts import with_facts
 from elman.notes.model import TIME, Model, Statement, free_indices, free_times
@@ -97,6 +97,11 @@ class Points:
             self._worlds[statement.number] = made
         return self._worlds[statement.number]
 
+    def column_worlds(self) -> list[World]:
+        """Two worlds of one column."""
+        sizes = {**self.sizes(), **({self.batch: 1} if self.batch else {})}
+        return [shared_world(self.model, self.point(sizes, seed, "B = 1")) for seed in (2, 4)]
+
     def plain_worlds(self) -> Iterator[World]:
         """The worlds without any letters but the page's own."""
         for point in self.points():
@@ -105,7 +110,7 @@ class Points:
     def letters(self, statement: Statement | None) -> tuple[Symbol, ...]:
         """The letters that may stand in a formula: the page's, and the statement's own."""
         local = {} if statement is None else self.local_shapes(statement)
-        known = {*self.model.equations, *self.model.named, *self.model.shapes}
+        known = {*self.model.equations, *self.model.named, *self.model.shapes} - set(self.sizes())
         return tuple(s for name, s in self._letters.items() if name in known or name in local)
 
     def lies_surely(self, name: str) -> bool:

@@ -146,10 +146,10 @@ def compare(tried: Sequence[tuple[Judged, list[Reading]]]) -> Iterator[str]:
     for group in groups.values():
         if len(group) < 2 or not any(readings for _, readings in group):
             continue
-        common = set.intersection(*({r.assumptions for r in readings} for _, readings in group))
+        common: set[tuple[str, ...]] = set.intersection(*({r.assumptions for r in rs} for _, rs in group))
         lines = ", ".join(str(j.statement.formula.line) for j, _ in group)
         if common:
-            words = " and ".join(min(common, key=len))
+            words = " and ".join(min(common, key=lambda words: len(words)))
             yield f"formulas of lines {lines}: one reading makes them true, {words}"
         else:
             each = "; ".join(

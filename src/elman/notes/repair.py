@@ -13,13 +13,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from elman.calculus.evaluate import transpose
-from elman.calculus.expression import Derivative, Expression, Symbol, symbols, transform, walk
+from elman.calculus.expression import (
+    Derivative,
+    Expression,
+    Negative,
+    Ones,
+    Product,
+    Symbol,
+    Transpose,
+    symbols,
+    transform,
+    walk,
+)
 from elman.calculus.functions import Array
 from elman.calculus.render import text
 from elman.errors import FormulaError
-from elman.notes.edits import EDIT, Edit, Search, Variant, shifted
-from elman.notes.holding import agreement, assignments, close, part_value
+from elman.notes.edits import EDIT, Edit, Variant, shifted, times_around
+from elman.notes.holding import agreement, assignments, close, compare, part_value
 from elman.notes.model import TIME
+from elman.notes.search import Search
 from elman.notes.verdict import Verdict
 from elman.notes.world import OutOfRangeError, World
 
@@ -49,7 +61,9 @@ class Repairer:
 
     worlds: Sequence[World]
     letters: tuple[Symbol, ...]
-    numerator: bool = False  # whether the page's gradients are in numerator layout, the transpose of the thing's own shape
+    numerator: bool = (
+        False  # whether the page's gradients are in numerator layout, the transpose of the thing's own shape
+    )
     loose: bool = False  # whether the left side, a letter, may lie either way
 
     def repairs(self, left: Expression, part: Expression) -> list[Found]:
@@ -60,7 +74,9 @@ class Repairer:
         for depth in range(1, _DEEPEST + 1):
             for found in self._at_depth(left, part, depth, started):
                 kept = best.setdefault(found.turned, [])
-                if (kept and found.cost > kept[0].cost) or any(k.part == found.part and k.left == found.left for k in kept):
+                if (kept and found.cost > kept[0].cost) or any(
+                    k.part == found.part and k.left == found.left for k in kept
+                ):
                     continue
                 if self._proved(found):
                     if kept and found.cost < kept[0].cost:
@@ -72,7 +88,7 @@ class Repairer:
             if time.monotonic() - started > SECONDS:
                 break
         found_ = [f for kept in best.values() for f in kept]
-        return sorted(found_, key=lambda f: (f.turned, f.cost, len(text(f.part))))[:6]
+        return sorted(found_, key=lambda f: (f.turned, f.cost, f.left != left, len(text(f.part))))[:6]
 
     # --- candidates ---
 
@@ -83,13 +99,13 @@ class Repairer:
             return
         small = len(list(walk(part))) <= 40
         letters = self.letters if depth == 1 or (depth == 2 and small) else ()
-        search = Search(world, indices, letters, insert=depth == 1)
+        search = Search(world, indices, letters, insert=depth == 1, times=times_around(left, part))
         for new_left, left_edits in self._lefts(left, depth):
             goal = self._goal(new_left, indices)
             if goal is None:
                 continue
             rest = budget - EDIT * len(left_edits)
-            for variant in search.variants(part, rest):
+            for variant in search.of_whole(part, rest):
                 yield from self._matching(variant, goal, new_left, left_edits)
             if time.monotonic() - started > SECONDS:
                 return
@@ -104,16 +120,27 @@ class Repairer:
         yield from self._swapped(left, part)
 
     def _assignment(self, left: Expression, part: Expression) -> dict[str, int] | None:
-        """Time steps and indices at which the left side has a value, not at the edge where there is a choice."""
-        found = []
+        """Time steps and indices at which to search: where the claim is seen to be false, if it has a value anywhere."""
+        valued: list[dict[str, int]] = []
+        other: list[dict[str, int]] = []
+        edge: list[dict[str, int]] = []
         for indices in assignments(self.worlds[0], (left, part)):
             try:
-                part_value(self.worlds[0], left, indices)
-                found.append(indices)
+                goal, _ = part_value(self.worlds[0], left, indices)
             except FormulaError:
+                goal = None
+            try:
+                value, _ = part_value(self.worlds[0], part, indices)
+            except OutOfRangeError:
+                edge += [indices] if goal is not None else []
                 continue
-        inner = [i for i in found if all(v in (1, 2, 3) for k, v in i.items() if k != TIME)]
-        return (inner or found or [None])[len(inner) // 2 if inner else 0]
+            except FormulaError:
+                value = None
+            if goal is not None and value is not None and not compare(goal, value).plain and np.abs(goal).max() > 0:
+                return indices
+            (valued if goal is not None else other).append(indices)
+        inner = [i for i in valued if all(v in (1, 2, 3) for k, v in i.items() if k != TIME)]
+        return next(iter([*inner, *valued, *other, *edge]), None)
 
     def _goal(self, left: Expression, indices: dict[str, int]) -> Array | None:
         try:
@@ -148,7 +175,10 @@ class Repairer:
                 continue
             for letter in self.letters:
                 if letter.name != name and world.shape_of(letter.name) == world.shape_of(name):
-                    yield rename(part, name, letter), Edit(Verdict.ARGUMENT, f"{letter_text(letter)}, not {name_text(name, part)}")
+                    yield (
+                        rename(part, name, letter),
+                        Edit(Verdict.ARGUMENT, f"{letter_text(letter)}, not {name_text(name, part)}"),
+                    )
 
     def _swapped(self, left: Expression, part: Expression) -> Iterator[Found]:
         """Two letters of one shape, each taken for the other on both sides."""
@@ -156,7 +186,11 @@ class Repairer:
         names = sorted({s.name for s in symbols(left) | symbols(part)})
         for i, a in enumerate(names):
             for b in names[i + 1 :]:
-                if world.shape_of(a) != world.shape_of(b) or not (_has(left, a) or _has(left, b)) or not (_has(part, a) or _has(part, b)):
+                if (
+                    world.shape_of(a) != world.shape_of(b)
+                    or not (_has(left, a) or _has(left, b))
+                    or not (_has(part, a) or _has(part, b))
+                ):
                     continue
                 one, two = self._letter(a), self._letter(b)
                 if one is None or two is None:
@@ -168,9 +202,7 @@ class Repairer:
     def _letter(self, name: str) -> Symbol | None:
         return next((s for s in self.letters if s.name == name), None)
 
-    def _matching(
-        self, v: Variant, goal: Array, left: Expression, left_edits: tuple[Edit, ...]
-    ) -> Iterator[Found]:
+    def _matching(self, v: Variant, goal: Array, left: Expression, left_edits: tuple[Edit, ...]) -> Iterator[Found]:
         cost, edits = v.cost + EDIT * len(left_edits), (*left_edits, *v.edits)
         if v.value.ndim != 2:
             return
@@ -182,16 +214,12 @@ class Repairer:
         elif either_way and close(goal, transpose(v.value)):
             yield Found(left, v.expression, cost, edits, turned=True)
         elif close(goal, -v.value):
-            from elman.calculus.expression import Negative
-
             yield Found(left, Negative(v.expression), cost + EDIT, (*edits, Edit(Verdict.SIGN, "the sign")))
         else:
             yield from self._batch(v, goal, left, cost, edits)
 
     def _batch(self, v: Variant, goal: Array, left: Expression, cost: int, edits: tuple[Edit, ...]) -> Iterator[Found]:
         """A sum over the batch, or the division by its size, that was left out."""
-        from elman.calculus.expression import Ones, Product, Transpose
-
         world = self.worlds[0]
         names = {size: name for name, size in world.point.sizes}
         m, n = v.value.shape

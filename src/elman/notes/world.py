@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -96,6 +97,22 @@ class Jacobian:
         return None
 
 
+@lru_cache(maxsize=4096)
+def random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
+    """A given letter's value, the same wherever it is asked for: normal; of a target, a distribution along `axis`; else positive."""
+    rng = np.random.default_rng([zlib.crc32(name.encode()), time + 7, seed])
+    value = rng.normal(size=shape) * 0.9 + 0.1
+    if shape[0] == shape[1] and shape[0] > 1:
+        value += 1.5 * np.eye(shape[0])  # well away from singular
+    if kind == "target":
+        value = np.exp(value)
+        value /= value.sum(axis, keepdims=True)
+    elif kind == "positive":
+        value = np.abs(value) + 0.2
+    value.setflags(write=False)
+    return value
+
+
 @dataclass
 class World:
     """A model at a point. Values are remembered, so one world answers many claims."""
@@ -136,19 +153,11 @@ class World:
         return self._shapes[name]
 
     def _random(self, name: str, time: int | None) -> Array:
-        shape = self.shape(name)
+        shape, facts = self.shape(name), self.model.facts
         assert shape is not None
-        rng = np.random.default_rng([zlib.crc32(name.encode()), (time or 0) + 7, self.point.seed])
-        value = rng.normal(size=shape) * 0.9 + 0.1
-        if shape[0] == shape[1] and shape[0] > 1:
-            value += 1.5 * np.eye(shape[0])
-        if name in self.model.facts.targets:
-            value = np.exp(value)
-            axis = 0 if shape[1] == 1 or (self.point.softmax_axis != 1 and shape[0] > 1) else 1
-            value = value / value.sum(axis, keepdims=True)
-        elif name in self.model.facts.positive:
-            value = np.abs(value) + 0.2
-        return value
+        kind = "target" if name in facts.targets else "positive" if name in facts.positive else ""
+        down = shape[1] == 1 or (self.point.softmax_axis != 1 and shape[0] > 1)
+        return random_value(name, time or 0, shape, self.point.seed, kind, 0 if down else 1)
 
     # --- values ---
 
