@@ -169,9 +169,9 @@ def test_html_of_other_pages(kind: str) -> None:
 
 
 PIECES = [
-    "$$ a = b $$", "$x$", "# h\n", "- i\n", "1. n\n", "> q\n", "|a|b|\n", "|-|-|\n", "```\n", "<i>", "&", "**b**", "*e*",
-    "`c`", "[l](javascript:x)", "[l](#a)", "\n", "\n\n", "    ", "<!--", "-->", "\ue0001\ue001", "a_b_c", "\\$", "---\n",
-    "x.shape = [A,B]\n",
+    "$$ a = b $$", "$x$", "# h\n", "- i\n", "1. n\n", "> q\n", "|a|b|\n", "|-|-|\n", "```\n", "<i>", "&", "**b**",
+    "*e*", "`c`", "[l](javascript:x)", "[l](#a)", "\n", "\n\n", "    ", "<!--", "-->", "\ue0001\ue001", "a_b_c",
+    "\\$", "---\n", "x.shape = [A,B]\n",
 ]  # fmt: skip
 
 
@@ -250,7 +250,7 @@ def test_check_a_page(tmp_path: Path, command: Run) -> None:
     done = command("check", "good.md", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].startswith("good.md: all")
-    (tmp_path / "bad.md").write_text(NOTES.replace("2 r x^T", "2 x r^T"))
+    (tmp_path / "bad.md").write_text(NOTES.replace("2 r x^T", "-2 r x^T"))
     done = command("check", "bad.md", "--html", "bad.html", "--fix", "fixed.md", cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "written: fixed.md, with 1 repair" in done.stderr
