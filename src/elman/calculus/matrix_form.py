@@ -1,0 +1,325 @@
+"""An index form written with matrices again, as a person would: common factors pulled out, few transposes, signs in place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from elman.calculus.chains import (
+    ONE,
+    Chain,
+    added,
+    expression,
+    over,
+    product,
+    scaled,
+    transposes,
+    turned,
+    turned_chain,
+)
+from elman.calculus.expression import Add, Expression, Identity, Number, Ones, Product, Subtract
+from elman.calculus.graph import Habits, NoMatrixForm, Part, Reduced, diag, entrywise, parts_chain, powered, reduce_term
+from elman.calculus.index import FUNCTION, GROUP, Factor, Ix, Sum, Term, of_argument
+from elman.calculus.index_value import function_slope_written
+
+DimensionOf = Callable[[Expression], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One term: a number, scalars with powers, and a chain (empty for a scalar) or the parts of a Hadamard product."""
+
+    coefficient: Fraction
+    scalars: tuple[Part, ...]
+    chain: Chain = ()
+    parts: tuple[Part, ...] = ()
+
+    def full(self) -> Chain:
+        """Its chain, the parts of a product entry by entry as one element."""
+        return self.chain or (parts_chain(list(self.parts)) if self.parts else ())
+
+
+def matrix_form(
+    sum_: Sum, row: Ix | None, column: Ix | None, shape_of: DimensionOf, habits: Habits = Habits()
+) -> Expression:
+    """`sum_` as an expression whose rows run along `row` and whose columns along `column`.
+
+    `shape_of` tells the dimensions of an expression. Raises `NoMatrixForm` where matrices cannot say it.
+    """
+    return _Writer(shape_of, habits).form(sum_, row, column)
+
+
+class _Writer:
+    def __init__(self, shape_of: DimensionOf, habits: Habits) -> None:
+        self.shape_of, self.habits = shape_of, habits
+
+    def form(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
+        pieces = [self.piece(_spelled_out(t), row, column) for t in sum_.terms]
+        if not pieces:
+            return self.zero(row, column)
+        pieces.sort(key=lambda p: sum(transposes(c) for c in (p.full(), *(s[0] for s in p.scalars))))
+        return self.total(pieces)
+
+    def zero(self, row: Ix | None, column: Ix | None) -> Expression:
+        if row is None and column is None:
+            return Number(Fraction(0))
+        chain: Chain = () if row is None else (Ones(row.dim),)
+        chain += () if column is None else (turned(Ones(column.dim)),)
+        return Product(Number(Fraction(0)), expression(chain))
+
+    def piece(self, t: Term, row: Ix | None, column: Ix | None) -> Piece:
+        """One term as a piece."""
+        r = reduce_term(t, row, column, self.form, self.habits)
+        scalars = tuple(r.scalars)
+        if row is None and column is None:
+            return Piece(r.coefficient, scalars)
+        if column is None:
+            assert row is not None
+            return self.vector(r, scalars, r.rows, row)
+        if row is None:
+            p = self.vector(r, scalars, r.columns, column)
+            return replace(p, chain=turned_chain(p.full()), parts=())
+        if r.between is None:
+            left = parts_chain(r.rows) if r.rows else (Ones(row.dim),)
+            right = parts_chain(r.columns) if r.columns else (Ones(column.dim),)
+            return Piece(r.coefficient, scalars, left + turned_chain(right))
+        chain = r.between
+        if r.rows:
+            chain = (diag(r.rows), *chain)
+        if r.columns:
+            chain = (*chain, diag(r.columns))
+        return Piece(r.coefficient, scalars, chain)
+
+    def vector(self, r: Reduced, scalars: tuple[Part, ...], parts: list[Part], i: Ix) -> Piece:
+        if not parts:
+            return Piece(r.coefficient, scalars, (Ones(i.dim),))
+        if len(parts) == 1 and parts[0][1] == 1:
+            return Piece(r.coefficient, scalars, parts[0][0])
+        return Piece(r.coefficient, scalars, (), tuple(parts))
+
+    # --- sums ---
+
+    def total(self, pieces: list[Piece]) -> Expression:
+        """The sum of pieces, what they share in front of it or behind it."""
+        if len(pieces) == 1:
+            return self.single(pieces[0])
+        shared = _shared([p.scalars for p in pieces])
+        number = _common_number([p.coefficient for p in pieces])
+        if shared or number != 1:
+            rest = [
+                replace(p, coefficient=p.coefficient / number, scalars=_without(p.scalars, shared)) for p in pieces
+            ]
+            return self.times(number, shared, self.total(rest))
+        if any(p.parts for p in pieces):
+            found = self.common_parts(pieces)
+            if found is not None:
+                return found
+        chains = [p.full() for p in pieces]
+        if all(chains):
+            found = self.factored(pieces, chains)
+            if found is not None:
+                return found
+        return added((Fraction(1 if p.coefficient > 0 else -1), self.single(_positive(p))) for p in pieces)
+
+    def common_parts(self, pieces: list[Piece]) -> Expression | None:
+        """s ∘ (g - s^T g): parts that stand in every product entry by entry."""
+        listed = [p.parts or ((p.chain, Fraction(1)),) for p in pieces]
+        shared = _shared(listed)
+        if not shared or all(len(parts) == len(shared) for parts in listed):
+            return None
+        rest = [
+            _as_piece(p, _without(parts, shared)) for p, parts in zip(pieces, listed, strict=True)
+        ]
+        inner = self.total(rest)
+        above = [part for part in shared if part[1] > 0]
+        if not above or any(part[1] < 0 for part in shared):
+            return Product(entrywise(list(shared)), inner, "∘")
+        return Product(entrywise(list(shared)), inner, "∘")
+
+    def factored(self, pieces: list[Piece], chains: list[Chain]) -> Expression | None:
+        """A prefix or a suffix that all chains share, or else the one that most of them share, pulled out."""
+        first = chains[0]
+        if all(c == first for c in chains):
+            return self.around(first, self.total([replace(p, chain=(), parts=()) for p in pieces]), ())
+        prefix = 0
+        while all(len(c) > prefix and c[prefix] == first[prefix] for c in chains) and prefix < len(first):
+            prefix += 1
+        cut = [c[prefix:] for c in chains]
+        suffix = 0
+        while all(len(c) > suffix and c[-1 - suffix] == cut[0][-1 - suffix] for c in cut):
+            suffix += 1
+        if prefix or suffix:
+            middles = [c[: len(c) - suffix] for c in cut]
+            return self.around(first[:prefix], self.inner(pieces, middles), cut[0][len(cut[0]) - suffix :])
+        longer = self.behind(pieces)
+        if longer is not None:
+            return longer
+        return self.partly(pieces, chains)
+
+    def around(self, left: Chain, inner: Expression, right: Chain) -> Expression:
+        if not right and isinstance(inner, Product) is False and _is_scalar(self, inner):
+            return product((inner, *left))
+        return product((*left, inner, *right))
+
+    def inner(self, pieces: list[Piece], middles: list[Chain]) -> Expression:
+        """The sum of what is left between; where nothing is left, the identity."""
+        some = next((m for m in middles if m), None)
+        if some is None:
+            return self.total([replace(p, chain=(), parts=()) for p in pieces])
+        identity = Identity(self.shape_of(expression(some))[0])
+        rest = [replace(p, chain=m or (identity,), parts=()) for p, m in zip(pieces, middles, strict=True)]
+        return self.total(rest)
+
+    def behind(self, pieces: list[Piece]) -> Expression | None:
+        """(a b^T + b a^T) x, from (b^T x) a + (a^T x) b: inner products taken into the chain where that shares a factor."""
+        taken: list[Piece] = []
+        for p in pieces:
+            inner = [s for s in p.scalars if len(s[0]) > 1 and s[1] == 1]
+            if len(inner) != 1 or not p.chain or self.shape_of(expression(p.chain))[1] != "1":
+                return None
+            rest = tuple(s for s in p.scalars if s is not inner[0])
+            taken.append(replace(p, scalars=rest, chain=p.chain + inner[0][0]))
+        options = [(t, replace(t, chain=p.chain + turned_chain(t.chain[len(p.chain) :]))) for t, p in zip(taken, pieces, strict=True)]
+        for last in {o.chain[-1] for pair in options for o in pair}:
+            chosen = [next((o for o in pair if o.chain[-1] == last), None) for pair in options]
+            if all(c is not None for c in chosen):
+                return self.total([c for c in chosen if c is not None])
+        return None
+
+    def partly(self, pieces: list[Piece], chains: list[Chain]) -> Expression | None:
+        """Some of the pieces joined: A x + A^T x + b = (A + A^T) x + b."""
+        counts: dict[tuple[int, Expression], list[int]] = {}
+        for k, c in enumerate(chains):
+            for side in (-1, 0) if len(c) > 1 else (-1,):
+                counts.setdefault((side, c[side]), []).append(k)
+        best = max(counts.values(), key=len)
+        if len(best) < 2 or len(best) == len(pieces) or all(len(chains[k]) == 1 for k in best):
+            return None
+        together = [pieces[k] for k in best]
+        rest = [p for k, p in enumerate(pieces) if k not in best]
+        signs = [1 if any(p.coefficient > 0 for p in group) else -1 for group in (together, rest)]
+        parts = []
+        for sign, group in zip(signs, (together, rest), strict=True):
+            parts.append((Fraction(sign), self.total([replace(p, coefficient=p.coefficient * sign) for p in group])))
+        return _flat_sum(parts)
+
+    # --- single pieces ---
+
+    def single(self, p: Piece) -> Expression:
+        """One piece as an expression."""
+        body = entrywise(list(p.parts)) if p.parts else None
+        chain = (body,) if body is not None else p.chain
+        compound = [s for s in p.scalars if s[1] > 0 and len(s[0]) > 1]
+        if chain and len(compound) == 1 and abs(p.coefficient) == 1 and self.shape_of(expression(chain))[1] == "1":
+            last = _scalar(compound[0])
+            return self.times(
+                p.coefficient, tuple(s for s in p.scalars if s is not compound[0]), product((*chain, last))
+            )
+        return self.times(p.coefficient, p.scalars, expression(chain) if chain else None)
+
+    def times(self, number: Fraction, scalars: tuple[Part, ...], body: Expression | None) -> Expression:
+        """A number, scalars and a body: the positive powers in front, the negative ones below a fraction line."""
+        ordered = sorted(scalars, key=lambda s: (len(s[0]) > 1, transposes(s[0])))
+        above = [_scalar(s) for s in ordered if s[1] > 0]
+        below = [_scalar((c, -e)) for c, e in ordered if e < 0]
+        elements = [*above, *([body] if body is not None else [])]
+        if body is not None and above and isinstance(body, Product) and body.operator in ("", "·"):
+            result = _before(above, body)
+        else:
+            result = product(elements) if elements else ONE
+        if below:
+            return scaled(number, over(result, product(below)))
+        return scaled(number, result)
+
+
+def _is_scalar(writer: _Writer, e: Expression) -> bool:
+    return writer.shape_of(e) == ("1", "1")
+
+
+def _before(scalars: list[Expression], body: Product) -> Expression:
+    """Scalars before a product, without parentheses around the product."""
+    left = body.left
+    if isinstance(left, Product) and left.operator in ("", "·"):
+        return replace(body, left=_before(scalars, left))
+    operator = "·" if isinstance(scalars[-1], Product) and len(scalars) == 1 else ""
+    return replace(body, left=Product(product(scalars), left, operator))
+
+
+def _scalar(part: Part) -> Expression:
+    chain, exponent = part
+    return powered(expression(chain), exponent, elementwise=False)
+
+
+def _positive(p: Piece) -> Piece:
+    return replace(p, coefficient=abs(p.coefficient))
+
+
+def _as_piece(p: Piece, parts: tuple[Part, ...]) -> Piece:
+    if len(parts) == 1 and parts[0][1] == 1:
+        return replace(p, chain=parts[0][0], parts=())
+    return replace(p, chain=(), parts=parts)
+
+
+def _shared(listed: list[tuple[Part, ...]]) -> tuple[Part, ...]:
+    """The parts that stand in every list."""
+    first, *others = listed
+    return tuple(part for part in first if all(part in other for other in others))
+
+
+def _without(parts: tuple[Part, ...], shared: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(part for part in parts if part not in shared)
+
+
+def _common_number(coefficients: list[Fraction]) -> Fraction:
+    """What to take out of a sum: its greatest common divisor, its only size, a minus where nothing is positive."""
+    sign = -1 if all(c < 0 for c in coefficients) else 1
+    sizes = {abs(c) for c in coefficients}
+    if len(sizes) == 1:
+        return sign * sizes.pop()
+    if all(c.denominator == 1 for c in sizes):
+        return Fraction(sign * math.gcd(*(int(c) for c in sizes)))
+    return Fraction(sign)
+
+
+def _flat_sum(parts: list[tuple[Fraction, Expression]]) -> Expression:
+    """A sum of sums without parentheses."""
+    flat: list[tuple[Fraction, Expression]] = []
+    for sign, e in parts:
+        stack = [(sign, e)]
+        while stack:
+            s, node = stack.pop()
+            if isinstance(node, Add | Subtract):
+                stack.append((-s if isinstance(node, Subtract) else s, node.right))
+                stack.append((s, node.left))
+            else:
+                flat.append((s, node))
+    return added(flat)
+
+
+def _spelled_out(t: Term) -> Term:
+    """σ' and tanh' of a symbol written out: σ(z) ∘ (1 - σ(z)), 1 - tanh(z)^2."""
+    factors: list[Factor] = []
+    coefficient = t.coefficient
+    for f in t.factors:
+        if f.kind == FUNCTION and f.name.endswith("'") and f.exponent == 1 and _is_symbol(f.argument):
+            slope = function_slope_written(f)
+            if len(slope.terms) == 1 and not slope.terms[0].dummies:
+                factors.extend(slope.terms[0].factors)
+                coefficient *= slope.terms[0].coefficient
+            else:
+                factors.append(of_argument(GROUP, slope, f.indices))
+        else:
+            factors.append(f)
+    return Term(coefficient, tuple(factors), t.dummies)
+
+
+def _is_symbol(argument: Sum | None) -> bool:
+    if argument is None or len(argument.terms) != 1:
+        return False
+    t = argument.terms[0]
+    return t.coefficient == 1 and len(t.factors) == 1 and t.factors[0].kind == "symbol" and t.factors[0].exponent == 1
+
+
+__all__ = ["Habits", "NoMatrixForm", "matrix_form"]

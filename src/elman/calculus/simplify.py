@@ -1,0 +1,208 @@
+"""Index forms made simple: δ contracted, powers of one base joined, what cancels cancelled, like terms added."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from fractions import Fraction
+
+from elman.calculus.expression import Expression
+from elman.calculus.index import (
+    DELTA,
+    DET,
+    DIMENSION,
+    GROUP,
+    INVERSE,
+    SOFTMAX,
+    SYMBOL,
+    Factor,
+    Ix,
+    Sum,
+    Term,
+    free_indices,
+    inside,
+)
+
+
+def simplify(sum_: Sum, distributions: Collection[Expression] = ()) -> Sum:
+    """`sum_` in canonical form: equal forms come out equal, but for symmetries that take more than relabelling.
+
+    `distributions` are the symbols whose columns sum to 1.
+    """
+    collected: dict[tuple[tuple[Factor, ...], tuple[Ix, ...]], Fraction] = {}
+    for term in sum_.terms:
+        for t in _opened(term):
+            simple = _canonical(_simple(t, distributions))
+            key = simple.factors, simple.dummies
+            collected[key] = collected.get(key, Fraction(0)) + simple.coefficient
+    return Sum(tuple(Term(c, factors, dummies) for (factors, dummies), c in collected.items() if c))
+
+
+def _opened(t: Term) -> list[Term]:
+    """A term with groups that need none opened: those of one term, and a group that is all there is."""
+    for place, f in enumerate(t.factors):
+        if f.kind != GROUP or f.exponent.denominator != 1 or f.argument is None:
+            continue
+        rest = t.factors[:place] + t.factors[place + 1 :]
+        if not f.argument.terms:
+            return []
+        single = len(f.argument.terms) == 1
+        if single and (f.exponent == 1 or not f.argument.terms[0].dummies):
+            inner = inside(f).terms[0]
+            powered = tuple(replace(g, exponent=g.exponent * f.exponent) for g in inner.factors)
+            opened = Term(t.coefficient * inner.coefficient ** int(f.exponent), rest + powered, t.dummies + inner.dummies)
+            return _opened(opened)
+        if not rest and f.exponent == 1:
+            inner_terms = inside(f).terms
+            return [
+                u
+                for i in inner_terms
+                for u in _opened(Term(t.coefficient * i.coefficient, i.factors, t.dummies + i.dummies))
+            ]
+    return [t]
+
+
+def _simple(t: Term, distributions: Collection[Expression]) -> Term:
+    while True:
+        once = _summed_out(_merged(_contracted(t)), distributions)
+        if once == t:
+            return t
+        t = once
+
+
+def _substituted(factors: list[Factor], old: Ix, new: Ix) -> list[Factor]:
+    return [replace(f, indices=tuple(new if i == old else i for i in f.indices)) for f in factors]
+
+
+def _contracted(t: Term) -> Term:
+    """δ_ij with a summed index replaced by renaming it."""
+    factors, dummies = list(t.factors), list(t.dummies)
+    again = True
+    while again:
+        again = False
+        for place, f in enumerate(factors):
+            if f.kind != DELTA:
+                continue
+            i, j = f.indices
+            if i == j:
+                del factors[place]
+            elif i in dummies or j in dummies:
+                old, new = (i, j) if i in dummies else (j, i)
+                del factors[place]
+                factors = _substituted(factors, old, new)
+                dummies.remove(old)
+            else:
+                continue
+            again = True
+            break
+    deltas = [f for f in factors if f.kind == DELTA]
+    for f in deltas:  # δ_pq of two free indices: write the rest in p alone
+        a, b = sorted(f.indices, reverse=True)
+        others = [g for g in factors if g.kind != DELTA]
+        kept = [g for g in factors if g.kind == DELTA and set(g.indices) != {a, b}]
+        factors = [Factor(DELTA, (a, b)), *kept, *_substituted(others, b, a)]
+    return Term(t.coefficient, tuple(factors), tuple(dummies))
+
+
+def _merged(t: Term) -> Term:
+    """Powers of one base joined."""
+    powers: dict[Factor, Fraction] = {}
+    for f in t.factors:
+        base = f.base()
+        if f.kind == DELTA:
+            powers[base] = Fraction(1)
+        else:
+            powers[base] = powers.get(base, Fraction(0)) + f.exponent
+    factors = tuple(f if e == 1 else replace(f, exponent=e) for f, e in powers.items() if e)
+    return Term(t.coefficient, factors, t.dummies)
+
+
+def _summed_out(t: Term, distributions: Collection[Expression]) -> Term:
+    """Sums that are known: over nothing, over a softmax, over a distribution, over an inverse times its matrix."""
+    for d in t.dummies:
+        where = [f for f in t.factors if d in f.indices]
+        rest = tuple(f for f in t.factors if d not in f.indices)
+        dummies = tuple(i for i in t.dummies if i != d)
+        if not where:
+            return Term(t.coefficient, (*rest, Factor(DIMENSION, name=d.dim)), dummies)
+        if len(where) == 1 and where[0].exponent == 1 and where[0].indices[0] == d and d not in where[0].indices[1:]:
+            f = where[0]
+            if f.kind == SOFTMAX or (f.kind == SYMBOL and f.atom in distributions):
+                return Term(t.coefficient, rest, dummies)
+        cancelled = _inverse_times_matrix(where, d)
+        if cancelled is not None:
+            return Term(t.coefficient, (*rest, cancelled), dummies)
+    return t
+
+
+def _inverse_times_matrix(where: list[Factor], d: Ix) -> Factor | None:
+    """δ for Σ_j X^-1_ij X_jk, where the argument of the inverse is the symbol X itself."""
+    if len(where) != 2 or any(f.exponent != 1 or len(f.indices) != 2 for f in where):
+        return None
+    for inverse, matrix in (where, where[::-1]):
+        if inverse.kind != INVERSE or matrix.kind != SYMBOL or inverse.argument is None:
+            continue
+        terms = inverse.argument.terms
+        if len(terms) != 1 or len(terms[0].factors) != 1 or terms[0].factors[0].atom != matrix.atom:
+            continue
+        (i, j), (k, l) = inverse.indices, matrix.indices
+        if terms[0].coefficient == 1 and (j == k == d or i == l == d) and not (j == k and i == l):
+            return Factor(DELTA, (i, l) if j == k else (k, j))
+    return None
+
+
+# --- one order for all ---
+
+
+def _weight(f: Factor) -> str:
+    return f"{f.kind}|{f.name}|{f.atom!r}|{f.argument!r}|{f.exponent}"
+
+
+def _canonical(t: Term) -> Term:
+    """The term with its dummies numbered and its factors ordered by what they are, not by where they came from."""
+    if t.coefficient == 0 or not t.dummies:
+        return replace(t, factors=tuple(sorted(t.factors, key=lambda f: (_weight(f), f.indices))))
+    weights = [_weight(f) for f in t.factors]
+    colour: dict[Ix, int] = dict.fromkeys(t.dummies, 0)
+
+    def look(i: Ix) -> tuple[int, int, str]:
+        return (1, colour[i], i.dim) if i in colour else (0, i.number, i.dim)
+
+    def refine() -> None:
+        for _ in t.dummies:
+            seen = {
+                d: (
+                    colour[d],
+                    d.dim,
+                    sorted(
+                        (w, place, tuple(look(i) for i in f.indices))
+                        for w, f in zip(weights, t.factors, strict=True)
+                        for place, i in enumerate(f.indices)
+                        if i == d
+                    ),
+                )
+                for d in t.dummies
+            }
+            order = sorted({repr(v) for v in seen.values()})
+            new = {d: order.index(repr(v)) for d, v in seen.items()}
+            if len(set(new.values())) == len(set(colour.values())):
+                colour.update(new)
+                return
+            colour.update(new)
+
+    refine()
+    while len(set(colour.values())) < len(t.dummies):  # a symmetry: tell one apart and go on
+        values = list(colour.values())
+        tied = min(v for v in values if values.count(v) > 1)
+        for d in colour:
+            colour[d] = 2 * colour[d] + 1
+        colour[next(d for d in t.dummies if colour[d] == 2 * tied + 1)] -= 1
+        refine()
+    ranked = sorted(t.dummies, key=lambda d: colour[d])
+    numbers = {d: Ix(1_000_000_000 + k, d.dim) for k, d in enumerate(ranked)}
+    factors = [replace(f, indices=tuple(numbers.get(i, i) for i in f.indices)) for f in t.factors]
+    factors.sort(key=lambda f: (_weight(f), f.indices))
+    return Term(t.coefficient, tuple(factors), tuple(numbers.values()))
+
+
+__all__ = ["DET", "free_indices", "simplify"]
