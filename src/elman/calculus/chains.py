@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -29,9 +29,30 @@ def turned(e: Expression) -> Expression:
     """The transpose of one element of a chain."""
     if isinstance(e, Transpose):
         return e.of
-    if isinstance(e, Identity | Number) or (isinstance(e, Call) and e.function == "diag" and e.latex == "vector"):
-        return e
-    return Transpose(e)
+    return e if is_symmetric(e) else Transpose(e)
+
+
+def is_symmetric(e: Expression) -> bool:
+    """Whether `e` is written so that its symmetry shows: I, diag(v), X^T X, A + A^T and what is made of such."""
+    match e:
+        case Identity() | Number():
+            return True
+        case Call():
+            return e.function == "diag" and e.latex == "vector"
+        case Inverse() | Negative():
+            return is_symmetric(e.of)
+        case Power(elementwise=False):
+            return is_symmetric(e.of)
+        case Add():
+            return (is_symmetric(e.left) and is_symmetric(e.right)) or turned(e.left) == e.right
+        case Subtract():
+            return is_symmetric(e.left) and is_symmetric(e.right)
+        case Product(operator=""):
+            chain = factors(e)
+            return len(chain) > 1 and all(
+                turned(a) == b for a, b in zip(chain, reversed(chain), strict=True)
+            )
+    return False
 
 
 def turned_chain(chain: Chain) -> Chain:
@@ -46,15 +67,19 @@ def transposes(e: Expression | Chain) -> int:
 
 
 def product(chain: Iterable[Expression]) -> Expression:
-    """A chain as one product, equal neighbours as powers."""
-    elements = list(chain)
-    joined: list[Expression] = []
-    for e in elements:
-        joined.append(e)
-    result = joined[0]
-    for e in joined[1:]:
-        result = Product(result, e)
-    return result
+    """A chain as one product. A product as its first element, a scalar, is set off by a dot."""
+    first, *rest = chain
+    for k, e in enumerate(rest):
+        dotted = k == 0 and isinstance(first, Product) and first.operator in ("", "·")
+        first = Product(first, e, "·" if dotted else "")
+    return first
+
+
+def factors(e: Expression) -> Chain:
+    """The factors of a product by juxtaposition, from left to right."""
+    if isinstance(e, Product) and e.operator == "":
+        return (*factors(e.left), e.right)
+    return (e,)
 
 
 def powers_joined(chain: Chain) -> Chain:
@@ -104,24 +129,13 @@ def added(parts: Iterable[tuple[Fraction, Expression]]) -> Expression:
     return result
 
 
-def scaled(coefficient: Fraction, e: Expression) -> Expression:
-    """A number times an expression: 2 A x, A x / 2, -A x."""
+def scaled(coefficient: Fraction, chain: Chain) -> Expression:
+    """A number times a chain: 2 A x, -A x."""
     if coefficient < 0:
-        return negative(scaled(-coefficient, e))
-    if coefficient == 1:
-        return e
-    if e == ONE:
+        return negative(scaled(-coefficient, chain))
+    if not chain:
         return Number(coefficient)
-    return _in_front(Number(coefficient), e)
-
-
-def _in_front(scalar: Expression, e: Expression) -> Expression:
-    """A scalar in front of the first factor of a product."""
-    if isinstance(e, Product) and e.operator in ("", "·"):
-        return replace(e, left=_in_front(scalar, e.left))
-    if isinstance(e, Product) and e.operator == "/":
-        return replace(e, left=_in_front(scalar, e.left)) if e.left != ONE else replace(e, left=scalar)
-    return Product(scalar, e)
+    return product(chain if coefficient == 1 else (Number(coefficient), *chain))
 
 
 def over(above: Expression, below: Expression) -> Expression:
@@ -132,3 +146,40 @@ def over(above: Expression, below: Expression) -> Expression:
 def inverse(e: Expression) -> Expression:
     """The inverse of a matrix."""
     return e.of if isinstance(e, Inverse) else Inverse(e)
+
+
+def transposed(e: Expression, is_scalar: Callable[[Expression], bool]) -> Expression:
+    """The transpose of an expression, written with as few transposes as can be."""
+    if is_scalar(e):
+        return e
+    match e:
+        case Negative():
+            return Negative(transposed(e.of, is_scalar))
+        case Add() | Subtract():
+            left, right = transposed(e.left, is_scalar), transposed(e.right, is_scalar)
+            inside = replace(e, left=left, right=right)
+            products = all(len(_numerator(part)) > 1 for part in _parts(e))
+            if not products and transposes(inside) > transposes(e) + 1:
+                return Transpose(e)
+            first_has_more = isinstance(e, Add) and transposes(left) > transposes(right)
+            return Add(right, left) if first_has_more else inside
+        case Product(operator=""):
+            chain = factors(e)
+            scalars = [f for f in chain if is_scalar(f)]
+            return product([*scalars, *(transposed(f, is_scalar) for f in reversed(chain) if not is_scalar(f))])
+        case Product(operator="·") if is_scalar(e.left):
+            return replace(e, right=transposed(e.right, is_scalar))
+        case Product(operator="/") if is_scalar(e.right):
+            return replace(e, left=transposed(e.left, is_scalar))
+        case Power(elementwise=False):
+            return replace(e, of=transposed(e.of, is_scalar))
+    return turned(e)
+
+
+def _parts(e: Expression) -> list[Expression]:
+    """The parts of a sum."""
+    return [*_parts(e.left), *_parts(e.right)] if isinstance(e, Add | Subtract) else [e]
+
+
+def _numerator(e: Expression) -> Chain:
+    return _numerator(e.left) if isinstance(e, Product) and e.operator == "/" else factors(e)

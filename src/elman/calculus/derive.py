@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from elman.calculus.chains import transposed
+from elman.calculus.differentiate import differentiate
 from elman.calculus.evaluate import evaluate
 from elman.calculus.expression import BigSum, Call, Expression, Symbol, symbols, walk
 from elman.calculus.functions import Array
@@ -16,13 +18,11 @@ from elman.calculus.graph import Habits, NoMatrixForm
 from elman.calculus.index import Ix, Sum, fresh
 from elman.calculus.index_value import index_text, index_value
 from elman.calculus.layout import LAYOUTS, arrange
-from elman.calculus.lower import Lowered, lower, written
-from elman.calculus.differentiate import differentiate
+from elman.calculus.lower import lower, written
 from elman.calculus.matrix_form import matrix_form
 from elman.calculus.names import Names, fold
 from elman.calculus.parse import parse
 from elman.calculus.render import latex, python, text
-from elman.calculus.render import latex_name as latex_name
 from elman.calculus.shapes import SCALAR, Shape, Shapes, declared, infer
 from elman.calculus.simplify import simplify
 from elman.calculus.verify import POINTS, Point, complex_step, points, relative_error
@@ -169,7 +169,7 @@ def derivative(
     expression = None
     if order is not None:
         try:
-            expression = matrix_form(slope, *order, lambda e: _shape_of(found, e), _habits(formula))
+            expression = _written(slope, of, by, order, found, _habits(formula))
         except NoMatrixForm:
             order = None
     axes = order if order is not None else tuple(i for i in (*of, *by) if i is not None)
@@ -186,9 +186,22 @@ def derivative(
         error = max(error, relative_error(value, true))
     if not error <= TOLERANCE:
         shown = text(expression) if expression is not None else "its index form"
-        raise DerivationError(f"the derivative of {text(formula)} by {text(wrt)} failed its check ({shown}): please report it")
+        raise DerivationError(
+            f"the derivative of {text(formula)} by {text(wrt)} failed its check ({shown}): please report it"
+        )
     used = tuple(sorted(name for name in given if name in found.symbols))
     return Derived(formula, wrt, layout, expression, dims, found, used, error, slope, of, by)
+
+
+def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, habits: Habits) -> Expression:
+    """The matrix form; the gradient of a scalar in numerator layout is that in denominator layout, turned."""
+
+    def shape_of(e: Expression) -> Shape:
+        return _shape_of(shapes, e)
+
+    if of == (None, None) and order == by[::-1] != by:
+        return transposed(matrix_form(slope, *by, shape_of, habits), lambda e: shape_of(e) == SCALAR)
+    return matrix_form(slope, *order, shape_of, habits)
 
 
 def _arranged(slopes: Array, of: Frame, by: Frame, axes: tuple[Ix | None, ...]) -> Array:
@@ -204,7 +217,7 @@ def _arranged(slopes: Array, of: Frame, by: Frame, axes: tuple[Ix | None, ...]) 
 
 def _shape_of(shapes: Shapes, e: Expression) -> Shape:
     """The shape of an expression in the symbols and the dimensions of a formula."""
-    sizes = {name: SCALAR for name in shapes.dimensions()}
+    sizes = dict.fromkeys(shapes.dimensions(), SCALAR)
     found = infer(e, {**sizes, **shapes.symbols})
     return found.of(found.tree)
 
@@ -235,8 +248,12 @@ def _check_occurs(formula: Expression, wrt: Symbol) -> None:
         return
     times = sorted(str(s.time) for s in there if s.name == wrt.name and s.time is not None)
     if times:
-        raise FormulaError(f"{wrt.name} stands here at the times {', '.join(times)}: say by which, as in {wrt.name}^({times[0]})")
-    raise FormulaError(f"{text(wrt)} does not occur in this formula; there are {', '.join(sorted(text(s) for s in there))}")
+        raise FormulaError(
+            f"{wrt.name} stands here at the times {', '.join(times)}: say by which, as in {wrt.name}^({times[0]})"
+        )
+    raise FormulaError(
+        f"{text(wrt)} does not occur in this formula; there are {', '.join(sorted(text(s) for s in there))}"
+    )
 
 
 def point_of(shapes: Shapes, values: Mapping[str, Any]) -> Point:
@@ -272,4 +289,4 @@ def _index_latex(shown: str) -> str:
     return "".join(signs.get(c, c) for c in whole)
 
 
-__all__ = ["Derived", "Lowered", "derivative", "derive", "point_of"]
+__all__ = ["Derived", "derivative", "derive", "point_of"]

@@ -86,7 +86,9 @@ def _factor(f: Factor, atom: Expression, by: tuple[Ix, ...]) -> Iterator[Term]:
         yield from times_each(each, _inner(f, atom, by, moved))
     elif f.kind == INVERSE:
         (i, j), a, b = f.indices[:2], fresh(f.indices[0].dim), fresh(f.indices[0].dim)
-        both = Term(-_ONE, (replace(f, indices=(i, a, *f.indices[2:])), replace(f, indices=(b, j, *f.indices[2:]))), (a, b))
+        both = Term(
+            -_ONE, (replace(f, indices=(i, a, *f.indices[2:])), replace(f, indices=(b, j, *f.indices[2:]))), (a, b)
+        )
         yield from times_each(both, _inner(f, atom, by, (a, b, *f.indices[2:])))
     else:
         assert f.argument is not None
@@ -99,5 +101,9 @@ def _factor(f: Factor, atom: Expression, by: tuple[Ix, ...]) -> Iterator[Term]:
 def _slot_dimension(argument: Sum) -> str:
     """The dimension of the square matrix in a determinant."""
     return next(
-        i.dim for t in argument.terms for f in t.factors for i in f.indices if i.number in (-1, -2) and i not in t.dummies
+        i.dim
+        for t in argument.terms
+        for f in t.factors
+        for i in f.indices
+        if i.number in (-1, -2) and i not in t.dummies
     )

@@ -27,7 +27,6 @@ from elman.calculus.index import (
     constant,
     inside,
 )
-from elman.calculus.lower import function_slope
 from elman.calculus.render import text_name
 
 Value = Callable[[Symbol], Array]
@@ -46,7 +45,9 @@ def _size(i: Ix, sizes: Mapping[str, int]) -> int:
 
 
 def _term(t: Term, axes: tuple[Ix, ...], value: Value, sizes: Mapping[str, int]) -> Array:
-    labels = {i: k for k, i in enumerate(dict.fromkeys([*axes, *t.dummies, *(i for f in t.factors for i in f.indices)]))}
+    labels = {
+        i: k for k, i in enumerate(dict.fromkeys([*axes, *t.dummies, *(i for f in t.factors for i in f.indices)]))
+    }
     operands: list[object] = []
     for f in t.factors:
         array = _factor(f, value, sizes)
@@ -99,7 +100,11 @@ def function_slope_written(f: Factor) -> Sum:
 def matrix_slots(argument: Sum) -> tuple[Ix, Ix]:
     """The slots -1 and -2 of a square matrix."""
     dim = next(
-        i.dim for t in argument.terms for f in t.factors for i in f.indices if i.number in (-1, -2) and i not in t.dummies
+        i.dim
+        for t in argument.terms
+        for f in t.factors
+        for i in f.indices
+        if i.number in (-1, -2) and i not in t.dummies
     )
     return Ix(-1, dim), Ix(-2, dim)
 
@@ -126,16 +131,17 @@ def _term_text(t: Term, names: Mapping[Ix, str], taken: set[str]) -> str:
     letters = (c for c in itertools.chain("abcdefghmnopqrs", (f"a{k}" for k in itertools.count(1))) if c not in taken)
     own = dict(zip(t.dummies, letters, strict=False))
     full = {**names, **own}
-    above = [_factor_text(f, full, taken | set(own.values())) for f in t.factors]
+    ordered = sorted(t.factors, key=lambda f: f.kind != DELTA)
+    above = [_factor_text(f, full, taken | set(own.values())) for f in ordered]
     magnitude = abs(t.coefficient)
-    if magnitude != 1 or not above:
-        above.insert(0, str(magnitude))
+    number = f"{magnitude} " if magnitude != 1 or not above else ""
     sums = f"∑_{{{','.join(own.values())}}} " if len(own) > 1 else "".join(f"∑_{name} " for name in own.values())
-    return ("-" if t.coefficient < 0 else "") + sums + " ".join(above)
+    return (("-" if t.coefficient < 0 else "") + number + sums + " ".join(above)).rstrip()
 
 
 def _factor_text(f: Factor, names: Mapping[Ix, str], taken: set[str]) -> str:
     letters = [names[i] for i in f.indices]
+    letters = sorted(letters) if f.kind == DELTA else letters
     below = ("" if all(len(c) == 1 for c in letters) else ",").join(letters)
     script = f"_{below}" if len(below) == 1 else f"_{{{below}}}" if below else ""
     inner = "" if f.argument is None else index_text(f.argument, _slot_names(f, names), taken)
@@ -155,7 +161,9 @@ def _factor_text(f: Factor, names: Mapping[Ix, str], taken: set[str]) -> str:
         pair = _matrix_names(f) if f.kind in (INVERSE, DET) else {}
         full = {**_slot_names(f, names), **pair} if f.kind != INVERSE else pair
         matrix = index_text(f.argument, full, taken) if f.argument is not None and pair else inner
-        shown = {DET: f"det[{matrix}]", INVERSE: f"([{matrix}]^-1){script}"}.get(f.kind, f"softmax_{letters[:1]}({inner})")
+        shown = {DET: f"det[{matrix}]", INVERSE: f"([{matrix}]^-1){script}"}.get(
+            f.kind, f"softmax_{letters[:1]}({inner})"
+        )
         shown = shown.replace("['", "").replace("']", "")
     return shown if f.exponent == 1 else f"{shown}^{{{f.exponent}}}"
 

@@ -305,9 +305,7 @@ _LOWER: dict[type, Callable[..., Lowered]] = {
     Iverson: lambda self, e: _scalar(
         Sum((Term(Fraction(1), (Factor(DELTA, (self.bound(e.left), self.bound(e.right))),)),))
     ),
-    Negative: lambda self, e: Lowered(
-        (a := self.visit(e.of)).sum.scaled(Fraction(-1)), a.row, a.column
-    ),
+    Negative: lambda self, e: Lowered((a := self.visit(e.of)).sum.scaled(Fraction(-1)), a.row, a.column),
     Add: _Lowering.add,
     Subtract: _Lowering.add,
     Product: _Lowering.product,

@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from elman.calculus.chains import (
-    ONE,
     Chain,
     added,
     expression,
+    negative,
     over,
+    powers_joined,
     product,
     scaled,
+    transposed,
     transposes,
     turned,
     turned_chain,
 )
-from elman.calculus.expression import Add, Expression, Identity, Number, Ones, Product, Subtract
+from elman.calculus.expression import Add, Expression, Identity, Number, Ones, Product, Subtract, Transpose
 from elman.calculus.graph import Habits, NoMatrixForm, Part, Reduced, diag, entrywise, parts_chain, powered, reduce_term
 from elman.calculus.index import FUNCTION, GROUP, Factor, Ix, Sum, Term, of_argument
 from elman.calculus.index_value import function_slope_written
@@ -56,11 +58,33 @@ class _Writer:
         self.shape_of, self.habits = shape_of, habits
 
     def form(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
-        pieces = [self.piece(_spelled_out(t), row, column) for t in sum_.terms]
-        if not pieces:
+        if row is None and column is not None:
+            return transposed(self.form(sum_, column, None), self.is_scalar)
+        if not sum_.terms:
             return self.zero(row, column)
+        reduced = [self.reduced(_spelled_out(t), row, column) for t in sum_.terms]
+        pieces = [self.piece(r, row, column, False) for r in reduced]
         pieces.sort(key=lambda p: sum(transposes(c) for c in (p.full(), *(s[0] for s in p.scalars))))
         return self.total(pieces)
+
+    def nested(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
+        """A sum inside a factor: a scalar or a bias is added to all, as one writes W x + b or 1 - h."""
+        reduced = [self.reduced(_spelled_out(t), row, column) for t in sum_.terms]
+        full = [self.covers(r, row, column) for r in reduced]
+        if row is None or not any(full) or all(full):
+            return self.form(sum_, row, column)
+        pieces = [self.piece(r, row, column, not whole) for r, whole in zip(reduced, full, strict=True)]
+        return self.total(pieces)
+
+    def reduced(self, t: Term, row: Ix | None, column: Ix | None) -> Reduced:
+        return reduce_term(t, row, column, self.nested, self.habits)
+
+    def covers(self, r: Reduced, row: Ix | None, column: Ix | None) -> bool:
+        """Whether a term varies along all of the rows and the columns."""
+        return r.between is not None or bool((r.rows or row is None) and (r.columns or column is None))
+
+    def is_scalar(self, e: Expression) -> bool:
+        return self.shape_of(e) == ("1", "1")
 
     def zero(self, row: Ix | None, column: Ix | None) -> Expression:
         if row is None and column is None:
@@ -69,18 +93,18 @@ class _Writer:
         chain += () if column is None else (turned(Ones(column.dim)),)
         return Product(Number(Fraction(0)), expression(chain))
 
-    def piece(self, t: Term, row: Ix | None, column: Ix | None) -> Piece:
-        """One term as a piece."""
-        r = reduce_term(t, row, column, self.form, self.habits)
+    def piece(self, r: Reduced, row: Ix | None, column: Ix | None, broadcast: bool) -> Piece:
+        """One term as a piece; where `broadcast`, a part of its shape is enough."""
         scalars = tuple(r.scalars)
-        if row is None and column is None:
+        if row is None:
             return Piece(r.coefficient, scalars)
         if column is None:
-            assert row is not None
-            return self.vector(r, scalars, r.rows, row)
-        if row is None:
-            p = self.vector(r, scalars, r.columns, column)
+            return self.vector(r, scalars, r.rows, None if broadcast else row)
+        if broadcast and not r.rows:
+            p = self.vector(r, scalars, r.columns, None)
             return replace(p, chain=turned_chain(p.full()), parts=())
+        if broadcast and not r.columns:
+            return self.vector(r, scalars, r.rows, None)
         if r.between is None:
             left = parts_chain(r.rows) if r.rows else (Ones(row.dim),)
             right = parts_chain(r.columns) if r.columns else (Ones(column.dim),)
@@ -92,9 +116,9 @@ class _Writer:
             chain = (*chain, diag(r.columns))
         return Piece(r.coefficient, scalars, chain)
 
-    def vector(self, r: Reduced, scalars: tuple[Part, ...], parts: list[Part], i: Ix) -> Piece:
+    def vector(self, r: Reduced, scalars: tuple[Part, ...], parts: list[Part], i: Ix | None) -> Piece:
         if not parts:
-            return Piece(r.coefficient, scalars, (Ones(i.dim),))
+            return Piece(r.coefficient, scalars, () if i is None else (Ones(i.dim),))
         if len(parts) == 1 and parts[0][1] == 1:
             return Piece(r.coefficient, scalars, parts[0][0])
         return Piece(r.coefficient, scalars, (), tuple(parts))
@@ -108,10 +132,11 @@ class _Writer:
         shared = _shared([p.scalars for p in pieces])
         number = _common_number([p.coefficient for p in pieces])
         if shared or number != 1:
-            rest = [
-                replace(p, coefficient=p.coefficient / number, scalars=_without(p.scalars, shared)) for p in pieces
-            ]
-            return self.times(number, shared, self.total(rest))
+            rest = [replace(p, coefficient=p.coefficient / number, scalars=_without(p.scalars, shared)) for p in pieces]
+            return self.times(number, shared, (self.total(rest),) if rest else ())
+        by_denominator = self.by_denominator(pieces)
+        if by_denominator is not None:
+            return by_denominator
         if any(p.parts for p in pieces):
             found = self.common_parts(pieces)
             if found is not None:
@@ -123,26 +148,39 @@ class _Writer:
                 return found
         return added((Fraction(1 if p.coefficient > 0 else -1), self.single(_positive(p))) for p in pieces)
 
+    def by_denominator(self, pieces: list[Piece]) -> Expression | None:
+        """Pieces over one denominator together: (A + A^T) x / (x^T x) - 2 (x^T A x) x / (x^T x)^2."""
+        groups: dict[tuple[Part, ...], list[Piece]] = {}
+        for p in pieces:
+            groups.setdefault(tuple(s for s in p.scalars if s[1] < 0), []).append(p)
+        return self.sum_of(list(groups.values())) if len(groups) > 1 else None
+
+    def sum_of(self, groups: list[list[Piece]]) -> Expression:
+        """The sum of the totals of groups."""
+        parts = []
+        for group in groups:
+            sign = 1 if any(p.coefficient > 0 for p in group) else -1
+            signed = [replace(p, coefficient=p.coefficient * sign) for p in group]
+            parts.append((Fraction(sign), self.total(signed)))
+        return _flat_sum(parts)
+
     def common_parts(self, pieces: list[Piece]) -> Expression | None:
         """s ∘ (g - s^T g): parts that stand in every product entry by entry."""
         listed = [p.parts or ((p.chain, Fraction(1)),) for p in pieces]
         shared = _shared(listed)
         if not shared or all(len(parts) == len(shared) for parts in listed):
             return None
-        rest = [
-            _as_piece(p, _without(parts, shared)) for p, parts in zip(pieces, listed, strict=True)
-        ]
-        inner = self.total(rest)
-        above = [part for part in shared if part[1] > 0]
-        if not above or any(part[1] < 0 for part in shared):
-            return Product(entrywise(list(shared)), inner, "∘")
-        return Product(entrywise(list(shared)), inner, "∘")
+        rest = [_as_piece(p, _without(parts, shared)) for p, parts in zip(pieces, listed, strict=True)]
+        return Product(entrywise(list(shared)), self.total(rest), "∘")
 
     def factored(self, pieces: list[Piece], chains: list[Chain]) -> Expression | None:
         """A prefix or a suffix that all chains share, or else the one that most of them share, pulled out."""
         first = chains[0]
         if all(c == first for c in chains):
-            return self.around(first, self.total([replace(p, chain=(), parts=()) for p in pieces]), ())
+            return product((self.total([replace(p, chain=(), parts=()) for p in pieces]), *first))
+        if all(len(c) == 1 and isinstance(c[0], Transpose) for c in chains):
+            straight = [replace(p, chain=turned_chain(c), parts=()) for p, c in zip(pieces, chains, strict=True)]
+            return Transpose(self.total(straight))
         prefix = 0
         while all(len(c) > prefix and c[prefix] == first[prefix] for c in chains) and prefix < len(first):
             prefix += 1
@@ -152,16 +190,11 @@ class _Writer:
             suffix += 1
         if prefix or suffix:
             middles = [c[: len(c) - suffix] for c in cut]
-            return self.around(first[:prefix], self.inner(pieces, middles), cut[0][len(cut[0]) - suffix :])
+            return product((*first[:prefix], self.inner(pieces, middles), *cut[0][len(cut[0]) - suffix :]))
         longer = self.behind(pieces)
         if longer is not None:
             return longer
         return self.partly(pieces, chains)
-
-    def around(self, left: Chain, inner: Expression, right: Chain) -> Expression:
-        if not right and isinstance(inner, Product) is False and _is_scalar(self, inner):
-            return product((inner, *left))
-        return product((*left, inner, *right))
 
     def inner(self, pieces: list[Piece], middles: list[Chain]) -> Expression:
         """The sum of what is left between; where nothing is left, the identity."""
@@ -181,7 +214,10 @@ class _Writer:
                 return None
             rest = tuple(s for s in p.scalars if s is not inner[0])
             taken.append(replace(p, scalars=rest, chain=p.chain + inner[0][0]))
-        options = [(t, replace(t, chain=p.chain + turned_chain(t.chain[len(p.chain) :]))) for t, p in zip(taken, pieces, strict=True)]
+        options = [
+            (t, replace(t, chain=p.chain + turned_chain(t.chain[len(p.chain) :])))
+            for t, p in zip(taken, pieces, strict=True)
+        ]
         for last in {o.chain[-1] for pair in options for o in pair}:
             chosen = [next((o for o in pair if o.chain[-1] == last), None) for pair in options]
             if all(c is not None for c in chosen):
@@ -197,54 +233,35 @@ class _Writer:
         best = max(counts.values(), key=len)
         if len(best) < 2 or len(best) == len(pieces) or all(len(chains[k]) == 1 for k in best):
             return None
-        together = [pieces[k] for k in best]
-        rest = [p for k, p in enumerate(pieces) if k not in best]
-        signs = [1 if any(p.coefficient > 0 for p in group) else -1 for group in (together, rest)]
-        parts = []
-        for sign, group in zip(signs, (together, rest), strict=True):
-            parts.append((Fraction(sign), self.total([replace(p, coefficient=p.coefficient * sign) for p in group])))
-        return _flat_sum(parts)
+        return self.sum_of([[pieces[k] for k in best], [p for k, p in enumerate(pieces) if k not in best]])
 
     # --- single pieces ---
 
     def single(self, p: Piece) -> Expression:
         """One piece as an expression."""
-        body = entrywise(list(p.parts)) if p.parts else None
-        chain = (body,) if body is not None else p.chain
-        compound = [s for s in p.scalars if s[1] > 0 and len(s[0]) > 1]
+        chain = p.full()
+        compound = [s for s in p.scalars if s[1] == 1 and len(s[0]) > 1]
         if chain and len(compound) == 1 and abs(p.coefficient) == 1 and self.shape_of(expression(chain))[1] == "1":
-            last = _scalar(compound[0])
-            return self.times(
-                p.coefficient, tuple(s for s in p.scalars if s is not compound[0]), product((*chain, last))
-            )
-        return self.times(p.coefficient, p.scalars, expression(chain) if chain else None)
+            rest = tuple(s for s in p.scalars if s is not compound[0])
+            return self.times(p.coefficient, rest, (*chain, _scalar(compound[0])))
+        return self.times(p.coefficient, p.scalars, chain)
 
-    def times(self, number: Fraction, scalars: tuple[Part, ...], body: Expression | None) -> Expression:
-        """A number, scalars and a body: the positive powers in front, the negative ones below a fraction line."""
+    def times(self, number: Fraction, scalars: tuple[Part, ...], chain: Chain) -> Expression:
+        """A number, scalars and a chain: the positive powers in front, the negative ones below a fraction line."""
         ordered = sorted(scalars, key=lambda s: (len(s[0]) > 1, transposes(s[0])))
         above = [_scalar(s) for s in ordered if s[1] > 0]
         below = [_scalar((c, -e)) for c, e in ordered if e < 0]
-        elements = [*above, *([body] if body is not None else [])]
-        if body is not None and above and isinstance(body, Product) and body.operator in ("", "·"):
-            result = _before(above, body)
-        else:
-            result = product(elements) if elements else ONE
+        body = powers_joined(chain)
+        if len(body) == 1 and not above and isinstance(body[0], Product) and number == 1 and not below:
+            return body[0]
+        if below and abs(number.numerator) == 1 and number.denominator > 1:
+            below.insert(0, Number(Fraction(number.denominator)))
+            number *= number.denominator
+        sign, size = (-1 if number < 0 else 1), abs(number)
         if below:
-            return scaled(number, over(result, product(below)))
-        return scaled(number, result)
-
-
-def _is_scalar(writer: _Writer, e: Expression) -> bool:
-    return writer.shape_of(e) == ("1", "1")
-
-
-def _before(scalars: list[Expression], body: Product) -> Expression:
-    """Scalars before a product, without parentheses around the product."""
-    left = body.left
-    if isinstance(left, Product) and left.operator in ("", "·"):
-        return replace(body, left=_before(scalars, left))
-    operator = "·" if isinstance(scalars[-1], Product) and len(scalars) == 1 else ""
-    return replace(body, left=Product(product(scalars), left, operator))
+            result = over(scaled(size, (*above, *body)), product(below))
+            return negative(result) if sign < 0 else result
+        return scaled(number, (*above, *body))
 
 
 def _scalar(part: Part) -> Expression:

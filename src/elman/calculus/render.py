@@ -242,7 +242,7 @@ def _product(e: Product, style: _Style) -> tuple[str, int]:
     left, right = _show(e.left, PRODUCT, style), _show(e.right, SCRIPT, style)
     if e.operator == "/":
         return f"{left} / {right}", PRODUCT
-    dotted = re.match(r"\d+(?!_)", right) is not None
+    dotted = e.operator == "·" or re.match(r"\d+(?!_)", right) is not None
     return left + (style.dot if dotted else " ") + right, PRODUCT
 
 

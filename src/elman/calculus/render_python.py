@@ -137,4 +137,6 @@ class _Printer:
             return f"np.sum(np.abs({inside[0]}))", ATOM
         if e.axis is not None:
             inside.append(f"axis={e.axis}" + (", keepdims=True" if e.function in ("sum", "mean") else ""))
+        if e.function == "diag" and e.latex == "vector":
+            return f"np.diagflat({inside[0]})", ATOM
         return f"{_NUMPY.get(e.function, e.function)}({', '.join(inside)})", ATOM

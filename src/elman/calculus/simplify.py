@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 
 from elman.calculus.expression import Expression
 from elman.calculus.index import (
     DELTA,
-    DET,
     DIMENSION,
     GROUP,
     INVERSE,
@@ -19,8 +19,8 @@ from elman.calculus.index import (
     Ix,
     Sum,
     Term,
-    free_indices,
     inside,
+    rename,
 )
 
 
@@ -50,7 +50,9 @@ def _opened(t: Term) -> list[Term]:
         if single and (f.exponent == 1 or not f.argument.terms[0].dummies):
             inner = inside(f).terms[0]
             powered = tuple(replace(g, exponent=g.exponent * f.exponent) for g in inner.factors)
-            opened = Term(t.coefficient * inner.coefficient ** int(f.exponent), rest + powered, t.dummies + inner.dummies)
+            opened = Term(
+                t.coefficient * inner.coefficient ** int(f.exponent), rest + powered, t.dummies + inner.dummies
+            )
             return _opened(opened)
         if not rest and f.exponent == 1:
             inner_terms = inside(f).terms
@@ -154,15 +156,43 @@ def _inverse_times_matrix(where: list[Factor], d: Ix) -> Factor | None:
 # --- one order for all ---
 
 
+@lru_cache(maxsize=4096)
+def _argument_is_symmetric(argument: Sum, dim: str) -> bool:
+    """Whether an argument with the slots -1 and -2 is the same with both swapped."""
+    a, b = Ix(-1, dim), Ix(-2, dim)
+    return simplify(rename(argument, {a: b, b: a})) == argument
+
+
+def _is_symmetric(f: Factor) -> bool:
+    if len(f.indices) != 2 or f.indices[0].dim != f.indices[1].dim:
+        return False
+    if f.kind == DELTA:
+        return True
+    return f.argument is not None and f.kind != SOFTMAX and _argument_is_symmetric(f.argument, f.indices[0].dim)
+
+
+@lru_cache(maxsize=4096)
 def _weight(f: Factor) -> str:
-    return f"{f.kind}|{f.name}|{f.atom!r}|{f.argument!r}|{f.exponent}"
+    argument = "" if f.argument is None else repr(f.argument)
+    return f"{f.kind}|{f.name}|{f.atom!r}|{argument}|{f.exponent}"
+
+
+def _sorted_indices(f: Factor) -> tuple[Ix, ...]:
+    """The indices of a factor, in order of number where their order does not matter."""
+    return tuple(sorted(f.indices)) if _is_symmetric(f) else f.indices
 
 
 def _canonical(t: Term) -> Term:
     """The term with its dummies numbered and its factors ordered by what they are, not by where they came from."""
+    bases = [replace(f, indices=()) for f in t.factors]
     if t.coefficient == 0 or not t.dummies:
-        return replace(t, factors=tuple(sorted(t.factors, key=lambda f: (_weight(f), f.indices))))
-    weights = [_weight(f) for f in t.factors]
+        sorted_factors = sorted(
+            (replace(f, indices=_sorted_indices(f)) for f in t.factors),
+            key=lambda f: (_weight(replace(f, indices=())), f.indices),
+        )
+        return replace(t, factors=tuple(sorted_factors))
+    weights = [_weight(f) for f in bases]
+    symmetric = [_is_symmetric(f) for f in t.factors]
     colour: dict[Ix, int] = dict.fromkeys(t.dummies, 0)
 
     def look(i: Ix) -> tuple[int, int, str]:
@@ -175,8 +205,8 @@ def _canonical(t: Term) -> Term:
                     colour[d],
                     d.dim,
                     sorted(
-                        (w, place, tuple(look(i) for i in f.indices))
-                        for w, f in zip(weights, t.factors, strict=True)
+                        (w, 0 if same else place, tuple(sorted(map(look, f.indices)) if same else map(look, f.indices)))
+                        for w, same, f in zip(weights, symmetric, t.factors, strict=True)
                         for place, i in enumerate(f.indices)
                         if i == d
                     ),
@@ -200,9 +230,7 @@ def _canonical(t: Term) -> Term:
         refine()
     ranked = sorted(t.dummies, key=lambda d: colour[d])
     numbers = {d: Ix(1_000_000_000 + k, d.dim) for k, d in enumerate(ranked)}
-    factors = [replace(f, indices=tuple(numbers.get(i, i) for i in f.indices)) for f in t.factors]
-    factors.sort(key=lambda f: (_weight(f), f.indices))
+    renamed = [replace(f, indices=tuple(numbers.get(i, i) for i in f.indices)) for f in t.factors]
+    factors = [replace(f, indices=_sorted_indices(f)) for f in renamed]
+    factors.sort(key=lambda f: (_weight(replace(f, indices=())), f.indices))
     return Term(t.coefficient, tuple(factors), tuple(numbers.values()))
-
-
-__all__ = ["DET", "free_indices", "simplify"]

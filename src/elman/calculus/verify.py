@@ -5,13 +5,14 @@ f(x + ih) has f'(x) h as its imaginary part, without the cancellation of a diffe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from elman.calculus.evaluate import Scope, evaluate
-from elman.calculus.expression import Symbol, symbols
+from elman.calculus.expression import Call, Inverse, Symbol, children, symbols, walk
 from elman.calculus.functions import Array
 from elman.calculus.shapes import Shapes
 from elman.errors import FormulaError
@@ -49,21 +50,38 @@ def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = 
     """
     generator = np.random.default_rng(seed)
     dims = list(shapes.dimensions())
-    for number in range(count):
-        turned = dims[number % max(1, len(dims)) :] + dims[: number % max(1, len(dims))]
-        sizes = {d: _PRIMES[k % len(_PRIMES)] for k, d in enumerate(turned)}
-        for draw in _DRAWS:
-            point = Point(sizes, _values(shapes, sizes, distributions, generator, draw))
-            with np.errstate(all="ignore"):
-                try:
-                    value = evaluate(shapes.tree, point.scope())
-                except (FormulaError, np.linalg.LinAlgError):
-                    continue
-            if np.isfinite(value).all() and np.isrealobj(value):
-                yield point
-                break
-        else:
-            raise FormulaError("no point was found at which this formula has a real value")
+    orders = [dims[k:] + dims[:k] for k in range(max(1, len(dims)))]
+    orders += [order[::-1] for order in orders]
+    found = 0
+    for number, draw in itertools.product(range(2 * count), _DRAWS):
+        order = orders[(found + number) % len(orders)]
+        sizes = {d: _PRIMES[k % len(_PRIMES)] for k, d in enumerate(order)}
+        point = Point(sizes, _values(shapes, sizes, distributions, generator, draw))
+        if _is_sound(shapes, point, generator):
+            yield point
+            found += 1
+            if found == count:
+                return
+    if found == 0:
+        raise FormulaError("no point was found at which this formula has a real value")
+
+
+def _is_sound(shapes: Shapes, point: Point, generator: np.random.Generator) -> bool:
+    """Whether the formula has a finite real value here that does not hang on rounding, as a singular inverse does."""
+    nearby = {s: v * (1 + 1e-12 * generator.standard_normal(v.shape)) for s, v in point.values.items()}
+    with np.errstate(all="ignore"):
+        try:
+            value, near = evaluate(shapes.tree, point.scope()), evaluate(shapes.tree, point.scope(nearby))
+            for node in walk(shapes.tree):
+                if isinstance(node, Inverse) or (isinstance(node, Call) and node.function == "det"):
+                    inner = evaluate(children(node)[0], point.scope())
+                    if not np.linalg.cond(inner) < 1e5:
+                        return False
+        except (FormulaError, np.linalg.LinAlgError):
+            return False
+    if not (np.isfinite(value).all() and np.isfinite(near).all() and np.isrealobj(value)):
+        return False
+    return float(np.abs(value - near).max(initial=0.0)) <= 1e-7 * float(np.abs(value).max(initial=0.0))
 
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
