@@ -165,8 +165,8 @@ def transposed(e: Expression, is_scalar: Callable[[Expression], bool]) -> Expres
             return Add(right, left) if first_has_more else inside
         case Product(operator=""):
             chain = factors(e)
-            scalars = [f for f in chain if is_scalar(f)]
-            return product([*scalars, *(transposed(f, is_scalar) for f in reversed(chain) if not is_scalar(f))])
+            front = next((k for k, f in enumerate(chain) if not is_scalar(f)), len(chain))
+            return product([*chain[:front], *(transposed(f, is_scalar) for f in reversed(chain[front:]))])
         case Product(operator="·") if is_scalar(e.left):
             return replace(e, right=transposed(e.right, is_scalar))
         case Product(operator="/") if is_scalar(e.right):

@@ -98,6 +98,11 @@ def diag(parts: list[Part]) -> Expression:
     return Call("diag", (entrywise(parts),), latex="vector")
 
 
+def diagonal(chain: Chain) -> Expression:
+    """The diagonal of a matrix, as a column."""
+    return Call("diag", (expression(chain),), latex="matrix")
+
+
 def reduce_term(
     t: Term, row: Ix | None, column: Ix | None, form: Callable[[Sum, Ix | None, Ix | None], Expression], habits: Habits
 ) -> Reduced:
@@ -141,7 +146,7 @@ class _Graph:
         elif len(f.indices) == 1 or f.indices[0] == f.indices[1]:
             chain = self.written(f)
             if len(f.indices) == 2:
-                chain = (Call("diag", (expression(chain),)),)
+                chain = (diagonal(chain),)
             self.vectors[f.indices[0]].append((chain, f.exponent))
         else:
             self.edges.append(Edge(*f.indices, [(self.written(f), f.exponent)]))
@@ -296,7 +301,7 @@ class _Graph:
                 self.drop(i)
                 self.result.scalars.append(((Call("trace", (expression(_best_trace(chain)),)),), _ONE))
             else:
-                self.vectors[i].append(((Call("diag", (expression(chain),)),), _ONE))
+                self.vectors[i].append(((diagonal(chain),), _ONE))
             return True
         return False
 

@@ -11,6 +11,7 @@ from elman.calculus.chains import (
     Chain,
     added,
     expression,
+    factors,
     negative,
     over,
     powers_joined,
@@ -63,9 +64,7 @@ class _Writer:
         if not sum_.terms:
             return self.zero(row, column)
         reduced = [self.reduced(_spelled_out(t), row, column) for t in sum_.terms]
-        pieces = [self.piece(r, row, column, False) for r in reduced]
-        pieces.sort(key=lambda p: sum(transposes(c) for c in (p.full(), *(s[0] for s in p.scalars))))
-        return self.total(pieces)
+        return self.total([self.piece(r, row, column, False) for r in reduced])
 
     def nested(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
         """A sum inside a factor: a scalar or a bias is added to all, as one writes W x + b or 1 - h."""
@@ -133,7 +132,7 @@ class _Writer:
         number = _common_number([p.coefficient for p in pieces])
         if shared or number != 1:
             rest = [replace(p, coefficient=p.coefficient / number, scalars=_without(p.scalars, shared)) for p in pieces]
-            return self.times(number, shared, (self.total(rest),) if rest else ())
+            return self.times(number, shared, factors(self.total(rest)))
         by_denominator = self.by_denominator(pieces)
         if by_denominator is not None:
             return by_denominator
@@ -241,9 +240,13 @@ class _Writer:
         """One piece as an expression."""
         chain = p.full()
         compound = [s for s in p.scalars if s[1] == 1 and len(s[0]) > 1]
-        if chain and len(compound) == 1 and abs(p.coefficient) == 1 and self.shape_of(expression(chain))[1] == "1":
+        if chain and len(compound) == 1 and abs(p.coefficient) == 1:  # a (x^T b), as x^T b a could be misread
             rest = tuple(s for s in p.scalars if s is not compound[0])
-            return self.times(p.coefficient, rest, (*chain, _scalar(compound[0])))
+            ends = (k for k in range(1, len(chain) + 1) if self.shape_of(expression(chain[:k]))[1] == "1")
+            end = next(ends, 0)
+            if end:
+                chain = (*chain[:end], _scalar(compound[0]), *chain[end:])
+                return self.times(p.coefficient, rest, chain)
         return self.times(p.coefficient, p.scalars, chain)
 
     def times(self, number: Fraction, scalars: tuple[Part, ...], chain: Chain) -> Expression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 
 from elman.calculus.expression import (
@@ -70,7 +71,8 @@ class _Printer:
             case Number():
                 return self._number(e)
             case Symbol():
-                return (e.name, ATOM) if e.time is None else (f"{e.name}[{e.time}]", ATOM)
+                name = f"{e.name}_" if keyword.iskeyword(e.name) else e.name
+                return name + (f"[{e.time}]" if e.time is not None else ""), ATOM
             case Ones():
                 return f"np.ones(({e.dim or '...'}, 1))", ATOM
             case Identity():
@@ -137,6 +139,6 @@ class _Printer:
             return f"np.sum(np.abs({inside[0]}))", ATOM
         if e.axis is not None:
             inside.append(f"axis={e.axis}" + (", keepdims=True" if e.function in ("sum", "mean") else ""))
-        if e.function == "diag" and e.latex == "vector":
-            return f"np.diagflat({inside[0]})", ATOM
+        if e.function == "diag" and e.latex in ("vector", "matrix"):
+            return (f"np.diagflat({inside[0]})" if e.latex == "vector" else f"np.diag({inside[0]})[:, None]"), ATOM
         return f"{_NUMPY.get(e.function, e.function)}({', '.join(inside)})", ATOM

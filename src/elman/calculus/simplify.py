@@ -11,6 +11,7 @@ from elman.calculus.expression import Expression
 from elman.calculus.index import (
     DELTA,
     DIMENSION,
+    DET,
     GROUP,
     INVERSE,
     SOFTMAX,
@@ -31,7 +32,7 @@ def simplify(sum_: Sum, distributions: Collection[Expression] = ()) -> Sum:
     """
     collected: dict[tuple[tuple[Factor, ...], tuple[Ix, ...]], Fraction] = {}
     for term in sum_.terms:
-        for t in _opened(term):
+        for t in _opened(_uninverted(term)):
             simple = _canonical(_simple(t, distributions))
             key = simple.factors, simple.dummies
             collected[key] = collected.get(key, Fraction(0)) + simple.coefficient
@@ -66,10 +67,27 @@ def _opened(t: Term) -> list[Term]:
 
 def _simple(t: Term, distributions: Collection[Expression]) -> Term:
     while True:
-        once = _summed_out(_merged(_contracted(t)), distributions)
+        once = _summed_out(_merged(_contracted(_uninverted(t))), distributions)
         if once == t:
             return t
         t = once
+
+
+def _uninverted(t: Term) -> Term:
+    """(X^-1)^-1 = X and det(X^-1) = 1 / det X."""
+    factors: list[Factor] = []
+    for f in t.factors:
+        inner = f.argument.terms[0] if f.kind in (INVERSE, DET) and f.argument and len(f.argument.terms) == 1 else None
+        single = inner is not None and inner.coefficient == 1 and len(inner.factors) == 1 and not inner.dummies
+        g = inner.factors[0] if inner is not None and single else None
+        if g is None or g.kind != INVERSE or g.exponent != 1:
+            factors.append(f)
+        elif f.kind == DET:
+            factors.append(replace(f, exponent=-f.exponent, argument=g.argument))
+        else:
+            indices = f.indices if g.indices[0].number == -1 else f.indices[::-1]
+            factors.append(replace(f, kind=GROUP, indices=indices, argument=g.argument))
+    return replace(t, factors=tuple(factors))
 
 
 def _substituted(factors: list[Factor], old: Ix, new: Ix) -> list[Factor]:
@@ -97,12 +115,11 @@ def _contracted(t: Term) -> Term:
                 continue
             again = True
             break
-    deltas = [f for f in factors if f.kind == DELTA]
-    for f in deltas:  # δ_pq of two free indices: write the rest in p alone
-        a, b = sorted(f.indices, reverse=True)
-        others = [g for g in factors if g.kind != DELTA]
-        kept = [g for g in factors if g.kind == DELTA and set(g.indices) != {a, b}]
-        factors = [Factor(DELTA, (a, b)), *kept, *_substituted(others, b, a)]
+    pairs = sorted({tuple(sorted(f.indices, reverse=True)) for f in factors if f.kind == DELTA}, reverse=True)
+    others = [f for f in factors if f.kind != DELTA]
+    for a, b in pairs:  # δ_pq of two free indices: write the rest in p alone
+        others = _substituted(others, b, a)
+    factors = [*(Factor(DELTA, (a, b)) for a, b in pairs), *others]
     return Term(t.coefficient, tuple(factors), tuple(dummies))
 
 
@@ -147,9 +164,9 @@ def _inverse_times_matrix(where: list[Factor], d: Ix) -> Factor | None:
         terms = inverse.argument.terms
         if len(terms) != 1 or len(terms[0].factors) != 1 or terms[0].factors[0].atom != matrix.atom:
             continue
-        (i, j), (k, l) = inverse.indices, matrix.indices
-        if terms[0].coefficient == 1 and (j == k == d or i == l == d) and not (j == k and i == l):
-            return Factor(DELTA, (i, l) if j == k else (k, j))
+        (i, j), (k, m) = inverse.indices, matrix.indices
+        if terms[0].coefficient == 1 and (j == k == d or i == m == d) and not (j == k and i == m):
+            return Factor(DELTA, (i, m) if j == k else (k, j))
     return None
 
 
