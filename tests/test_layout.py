@@ -19,6 +19,8 @@ MAY_IMPORT = {
     "config": set(),
     "text": set(),
     "kernels": set(),
+    "calculus": set(),
+    "notes": {"calculus", "model.reference"},
     "model": {"kernels"},
     "checkpoint": {"model", "text"},
     "training": {"text", "model", "checkpoint", "kernels", "inference.evaluate"},

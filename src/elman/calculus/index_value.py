@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -75,10 +76,10 @@ def _factor(f: Factor, value: Value, sizes: Mapping[str, int]) -> Array:
         return np.asarray(float(f.name if f.name.isdigit() else sizes[f.name]))
     assert f.argument is not None
     if f.kind == FUNCTION and f.name.endswith("'"):
-        return index_value(function_slope_written(f), f.indices, value, sizes)
+        slots = tuple(Ix(-1 - k, i.dim) for k, i in enumerate(f.indices))
+        return index_value(function_slope_written(replace(f, indices=slots)), slots, value, sizes)
     if f.kind in (INVERSE, DET):
-        slots = matrix_slots(f.argument)
-        a = index_value(f.argument, slots, value, sizes)
+        a = index_value(f.argument, matrix_slots(f.argument), value, sizes)
         return np.linalg.inv(a) if f.kind == INVERSE else np.asarray(np.linalg.det(a))
     a = index_value(f.argument, tuple(Ix(-1 - k, i.dim) for k, i in enumerate(f.indices)), value, sizes)
     if f.kind == GROUP:

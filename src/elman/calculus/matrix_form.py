@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -251,7 +252,7 @@ class _Writer:
 
     def times(self, number: Fraction, scalars: tuple[Part, ...], chain: Chain) -> Expression:
         """A number, scalars and a chain: the positive powers in front, the negative ones below a fraction line."""
-        ordered = sorted(scalars, key=lambda s: (len(s[0]) > 1, transposes(s[0])))
+        ordered = sorted(_as_powers(scalars), key=lambda s: (len(s[0]) > 1, transposes(s[0])))
         above = [_scalar(s) for s in ordered if s[1] > 0]
         below = [_scalar((c, -e)) for c, e in ordered if e < 0]
         body = powers_joined(chain)
@@ -283,13 +284,26 @@ def _as_piece(p: Piece, parts: tuple[Part, ...]) -> Piece:
 
 
 def _shared(listed: list[tuple[Part, ...]]) -> tuple[Part, ...]:
-    """The parts that stand in every list."""
-    first, *others = listed
-    return tuple(part for part in first if all(part in other for other in others))
+    """The parts that stand in every list, as often as they do in all of them."""
+    first, *others = (Counter(parts) for parts in listed)
+    for other in others:
+        first &= other
+    return tuple(first.elements())
 
 
 def _without(parts: tuple[Part, ...], shared: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple(part for part in parts if part not in shared)
+    rest = list(parts)
+    for part in shared:
+        rest.remove(part)
+    return tuple(rest)
+
+
+def _as_powers(parts: tuple[Part, ...]) -> list[Part]:
+    """Equal scalars as one with a higher power."""
+    powers: dict[Chain, Fraction] = {}
+    for chain, exponent in parts:
+        powers[chain] = powers.get(chain, Fraction(0)) + exponent
+    return [(chain, exponent) for chain, exponent in powers.items() if exponent]
 
 
 def _common_number(coefficients: list[Fraction]) -> Fraction:

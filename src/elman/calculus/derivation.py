@@ -73,7 +73,7 @@ class Derived:
         """The derivative as NumPy code on arrays [m,n]; empty where it has no matrix form."""
         if self.expression is None:
             return ""
-        return python(self.expression, lambda e: _shape_of(self.shapes, e) == SCALAR)
+        return python(self.expression, lambda e: _shape_of(self.shapes, e))
 
     @cached_property
     def index(self) -> str:
