@@ -22,6 +22,7 @@ from elman.calculus.expression import (
 )
 
 Chain = tuple[Expression, ...]
+Part = tuple[Chain, Fraction]  # a column, or a matrix from one index to another, and its power entry by entry
 ONE = Number(Fraction(1))
 
 
@@ -49,9 +50,7 @@ def is_symmetric(e: Expression) -> bool:
             return is_symmetric(e.left) and is_symmetric(e.right)
         case Product(operator=""):
             chain = factors(e)
-            return len(chain) > 1 and all(
-                turned(a) == b for a, b in zip(chain, reversed(chain), strict=True)
-            )
+            return len(chain) > 1 and all(turned(a) == b for a, b in zip(chain, reversed(chain), strict=True))
     return False
 
 
@@ -183,3 +182,48 @@ def _parts(e: Expression) -> list[Expression]:
 
 def _numerator(e: Expression) -> Chain:
     return _numerator(e.left) if isinstance(e, Product) and e.operator == "/" else factors(e)
+
+
+def powered(e: Expression, exponent: Fraction, elementwise: bool = True) -> Expression:
+    """`e` to a positive power."""
+    if exponent == 1:
+        return e
+    if exponent == Fraction(1, 2):
+        return Call("sqrt", (e,))
+    return Power(e, Number(exponent), elementwise=elementwise)
+
+
+def rank(part: Part) -> int:
+    """Where a part stands in a product entry by entry: products first, then symbols, functions, sums, slopes."""
+    e = part[0][-1]
+    if len(part[0]) > 1:
+        return 0
+    if isinstance(e, Call):
+        return 4 if e.primes else 2
+    return 3 if isinstance(e, Add | Subtract) else 1
+
+
+def entrywise(parts: list[Part]) -> Expression:
+    """Parts multiplied entry by entry, negative powers below a fraction line."""
+    ordered = sorted(parts, key=rank)
+    above = [powered(expression(c), e) for c, e in ordered if e > 0]
+    below = [powered(expression(c), -e) for c, e in ordered if e < 0]
+    result = hadamard(above) if above else ONE
+    return over(result, hadamard(below)) if below else result
+
+
+def parts_chain(parts: list[Part]) -> Chain:
+    """Parts as a chain: the product that a single one is, or one element."""
+    if len(parts) == 1 and parts[0][1] == 1:
+        return parts[0][0]
+    return (entrywise(parts),)
+
+
+def diag(parts: list[Part]) -> Expression:
+    """diag(v)."""
+    return Call("diag", (entrywise(parts),), latex="vector")
+
+
+def diagonal(chain: Chain) -> Expression:
+    """The diagonal of a matrix, as a column."""
+    return Call("diag", (expression(chain),), latex="matrix")

@@ -10,11 +10,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from elman.calculus.chains import ONE, Chain, expression, hadamard, over, product, transposes, turned, turned_chain
-from elman.calculus.expression import Add, Call, Expression, Identity, Number, Ones, Power, Product, Subtract, Symbol
+from elman.calculus.chains import (
+    Chain,
+    Part,
+    diag,
+    diagonal,
+    entrywise,
+    expression,
+    inverse,
+    parts_chain,
+    rank,
+    transposes,
+    turned,
+    turned_chain,
+)
+from elman.calculus.expression import Call, Expression, Identity, Number, Ones, Symbol
 from elman.calculus.index import DELTA, FUNCTION, GROUP, SYMBOL, Factor, Ix, Sum, Term
+from elman.calculus.index_value import matrix_slots
 
-Part = tuple[Chain, Fraction]  # a column vector, or a matrix from one index to another, and its power entry by entry
 _ONE = Fraction(1)
 
 
@@ -57,50 +70,6 @@ class Reduced:
     rows: list[Part] = field(default_factory=list)
     columns: list[Part] = field(default_factory=list)
     between: Chain | None = None
-
-
-def powered(e: Expression, exponent: Fraction, elementwise: bool = True) -> Expression:
-    """`e` to a positive power."""
-    if exponent == 1:
-        return e
-    if exponent == Fraction(1, 2):
-        return Call("sqrt", (e,))
-    return Power(e, Number(exponent), elementwise=elementwise)
-
-
-def _rank(part: Part) -> int:
-    e = part[0][-1]
-    if len(part[0]) > 1:
-        return 0
-    if isinstance(e, Call):
-        return 4 if e.primes else 2
-    return 3 if isinstance(e, Add | Subtract) else 1
-
-
-def entrywise(parts: list[Part]) -> Expression:
-    """Parts multiplied entry by entry, negative powers below a fraction line."""
-    ordered = sorted(parts, key=_rank)
-    above = [powered(expression(c), e) for c, e in ordered if e > 0]
-    below = [powered(expression(c), -e) for c, e in ordered if e < 0]
-    result = hadamard(above) if above else ONE
-    return over(result, hadamard(below)) if below else result
-
-
-def parts_chain(parts: list[Part]) -> Chain:
-    """Parts as a chain: the product that a single one is, or one element."""
-    if len(parts) == 1 and parts[0][1] == 1:
-        return parts[0][0]
-    return (entrywise(parts),)
-
-
-def diag(parts: list[Part]) -> Expression:
-    """diag(v)."""
-    return Call("diag", (entrywise(parts),), latex="vector")
-
-
-def diagonal(chain: Chain) -> Expression:
-    """The diagonal of a matrix, as a column."""
-    return Call("diag", (expression(chain),), latex="matrix")
 
 
 def reduce_term(
@@ -149,7 +118,7 @@ class _Graph:
                 chain = (diagonal(chain),)
             self.vectors[f.indices[0]].append((chain, f.exponent))
         else:
-            self.edges.append(Edge(*f.indices, [(self.written(f), f.exponent)]))
+            self.edges.append(Edge(f.indices[0], f.indices[1], [(self.written(f), f.exponent)]))
 
     def written(self, f: Factor) -> Chain:
         """A factor as a column or a matrix, from its first index to its second, with as few transposes as can be."""
@@ -175,8 +144,6 @@ class _Graph:
             return Call(name, (inner,), primes=len(f.name) - len(name), latex=r"\sigma" if name == "sigmoid" else "")
         if f.kind == "softmax":
             return Call("softmax", (inner,), axis=1 if is_turned else None)
-        from elman.calculus.chains import inverse
-
         return inverse(inner)
 
     def scalar(self, f: Factor) -> Part:
@@ -189,8 +156,6 @@ class _Graph:
             return (e,), f.exponent
         assert f.argument is not None
         if f.kind == "det":
-            from elman.calculus.index_value import matrix_slots
-
             a, b = matrix_slots(f.argument)
             inner = min((self.form(f.argument, a, b), self.form(f.argument, b, a)), key=transposes)
             return (Call("det", (inner,)),), f.exponent
@@ -247,7 +212,7 @@ class _Graph:
 
     def inner(self, parts: list[Part], i: Ix) -> Part:
         """The sum of the entries of a product of vectors."""
-        parts = sorted(parts, key=_rank)
+        parts = sorted(parts, key=rank)
         plain = [p for p in parts if p[1] == 1]
         if len(parts) == 1 and parts[0][1] == 2:
             chain = parts[0][0]
@@ -356,6 +321,3 @@ def _best_trace(chain: Chain) -> Chain:
     rotations = [chain[k:] + chain[:k] for k in range(len(chain))]
     rotations += [turned_chain(c) for c in rotations]
     return min(rotations, key=transposes)
-
-
-__all__ = ["Habits", "NoMatrixForm", "Part", "Product", "Reduced", "product", "reduce_term"]

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -49,13 +50,13 @@ def _term(t: Term, axes: tuple[Ix, ...], value: Value, sizes: Mapping[str, int])
     labels = {
         i: k for k, i in enumerate(dict.fromkeys([*axes, *t.dummies, *(i for f in t.factors for i in f.indices)]))
     }
-    operands: list[object] = []
+    operands: list[Any] = []
     for f in t.factors:
         array = _factor(f, value, sizes)
         operands += [array if f.exponent == 1 else _powered(array, f.exponent), [labels[i] for i in f.indices]]
     for i in axes:  # an axis along which nothing changes
         operands += [np.ones(_size(i, sizes)), [labels[i]]]
-    result = np.einsum(*operands, [labels[i] for i in axes], optimize="greedy") if operands else np.ones(())  # type: ignore[arg-type]
+    result = np.einsum(*operands, [labels[i] for i in axes], optimize="greedy") if operands else np.ones(())
     scaled: Array = np.asarray(result) * float(t.coefficient)
     return scaled
 

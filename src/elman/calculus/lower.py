@@ -284,14 +284,14 @@ def _inverted(a: Lowered) -> Lowered:
     if a.row is None or a.column is None:
         return Lowered(to_power(a.sum, Fraction(-1)), None, None)
     t = one_term(a.sum) if len(a.sum.terms) == 1 else None
+    order: tuple[Ix, Ix] = (a.row, a.column)
     outside = Fraction(1)
     if t is not None and t.coefficient not in (0, 1):
         outside = 1 / t.coefficient
         a = Lowered(a.sum.scaled(outside), a.row, a.column)
-    order = (a.row, a.column)
     single = t is not None and len(t.factors) == 1 and not t.dummies
     if t is not None and single and t.factors[0].indices == (a.column, a.row):  # (X^T)^-1 = (X^-1)^T
-        order = (a.column, a.row)
+        order = order[::-1]
     f = of_argument(INVERSE, a.sum, order)
     return Lowered(Sum((Term(outside, (f,)),)), a.row, a.column)
 

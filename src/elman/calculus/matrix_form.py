@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from elman.calculus.chains import (
     Chain,
+    Part,
     added,
+    diag,
+    entrywise,
     expression,
     factors,
     negative,
     over,
+    parts_chain,
     powers_joined,
     product,
     scaled,
@@ -23,30 +25,28 @@ from elman.calculus.chains import (
     turned,
     turned_chain,
 )
-from elman.calculus.expression import Add, Expression, Identity, Number, Ones, Product, Subtract, Transpose
-from elman.calculus.graph import Habits, NoMatrixForm, Part, Reduced, diag, entrywise, parts_chain, powered, reduce_term
+from elman.calculus.expression import Expression, Identity, Number, Ones, Product, Transpose
+from elman.calculus.graph import Habits, NoMatrixForm, Reduced, reduce_term
 from elman.calculus.index import FUNCTION, GROUP, Factor, Ix, Sum, Term, of_argument
 from elman.calculus.index_value import function_slope_written
+from elman.calculus.pieces import (
+    Piece,
+    as_piece,
+    as_powers,
+    common_number,
+    flat_sum,
+    positive,
+    scalar,
+    shared_parts,
+    without,
+)
 
+NO_HABITS = Habits()
 DimensionOf = Callable[[Expression], tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One term: a number, scalars with powers, and a chain (empty for a scalar) or the parts of a Hadamard product."""
-
-    coefficient: Fraction
-    scalars: tuple[Part, ...]
-    chain: Chain = ()
-    parts: tuple[Part, ...] = ()
-
-    def full(self) -> Chain:
-        """Its chain, the parts of a product entry by entry as one element."""
-        return self.chain or (parts_chain(list(self.parts)) if self.parts else ())
-
-
 def matrix_form(
-    sum_: Sum, row: Ix | None, column: Ix | None, shape_of: DimensionOf, habits: Habits = Habits()
+    sum_: Sum, row: Ix | None, column: Ix | None, shape_of: DimensionOf, habits: Habits = NO_HABITS
 ) -> Expression:
     """`sum_` as an expression whose rows run along `row` and whose columns along `column`.
 
@@ -74,7 +74,7 @@ class _Writer:
         if row is None or not any(full) or all(full):
             return self.form(sum_, row, column)
         pieces = [self.piece(r, row, column, not whole) for r, whole in zip(reduced, full, strict=True)]
-        return self.total(pieces)
+        return self.plain_sum(pieces)
 
     def reduced(self, t: Term, row: Ix | None, column: Ix | None) -> Reduced:
         return reduce_term(t, row, column, self.nested, self.habits)
@@ -129,10 +129,10 @@ class _Writer:
         """The sum of pieces, what they share in front of it or behind it."""
         if len(pieces) == 1:
             return self.single(pieces[0])
-        shared = _shared([p.scalars for p in pieces])
-        number = _common_number([p.coefficient for p in pieces])
+        shared = shared_parts([p.scalars for p in pieces])
+        number = common_number([p.coefficient for p in pieces])
         if shared or number != 1:
-            rest = [replace(p, coefficient=p.coefficient / number, scalars=_without(p.scalars, shared)) for p in pieces]
+            rest = [replace(p, coefficient=p.coefficient / number, scalars=without(p.scalars, shared)) for p in pieces]
             return self.times(number, shared, factors(self.total(rest)))
         by_denominator = self.by_denominator(pieces)
         if by_denominator is not None:
@@ -146,7 +146,11 @@ class _Writer:
             found = self.factored(pieces, chains)
             if found is not None:
                 return found
-        return added((Fraction(1 if p.coefficient > 0 else -1), self.single(_positive(p))) for p in pieces)
+        return self.plain_sum(pieces)
+
+    def plain_sum(self, pieces: list[Piece]) -> Expression:
+        """The sum of pieces, nothing pulled out."""
+        return added((Fraction(1 if p.coefficient > 0 else -1), self.single(positive(p))) for p in pieces)
 
     def by_denominator(self, pieces: list[Piece]) -> Expression | None:
         """Pieces over one denominator together: (A + A^T) x / (x^T x) - 2 (x^T A x) x / (x^T x)^2."""
@@ -162,15 +166,15 @@ class _Writer:
             sign = 1 if any(p.coefficient > 0 for p in group) else -1
             signed = [replace(p, coefficient=p.coefficient * sign) for p in group]
             parts.append((Fraction(sign), self.total(signed)))
-        return _flat_sum(parts)
+        return flat_sum(parts)
 
     def common_parts(self, pieces: list[Piece]) -> Expression | None:
         """s ∘ (g - s^T g): parts that stand in every product entry by entry."""
         listed = [p.parts or ((p.chain, Fraction(1)),) for p in pieces]
-        shared = _shared(listed)
+        shared = shared_parts(listed)
         if not shared or all(len(parts) == len(shared) for parts in listed):
             return None
-        rest = [_as_piece(p, _without(parts, shared)) for p, parts in zip(pieces, listed, strict=True)]
+        rest = [as_piece(p, without(parts, shared)) for p, parts in zip(pieces, listed, strict=True)]
         return Product(entrywise(list(shared)), self.total(rest), "∘")
 
     def factored(self, pieces: list[Piece], chains: list[Chain]) -> Expression | None:
@@ -201,6 +205,9 @@ class _Writer:
         some = next((m for m in middles if m), None)
         if some is None:
             return self.total([replace(p, chain=(), parts=()) for p in pieces])
+        if all(len(m) == 1 for m in middles):  # A + A^T rather than A^T + A
+            pairs = sorted(zip(pieces, middles, strict=True), key=lambda pair: transposes(pair[1]))
+            pieces, middles = [p for p, _ in pairs], [m for _, m in pairs]
         identity = Identity(self.shape_of(expression(some))[0])
         rest = [replace(p, chain=m or (identity,), parts=()) for p, m in zip(pieces, middles, strict=True)]
         return self.total(rest)
@@ -246,15 +253,15 @@ class _Writer:
             ends = (k for k in range(1, len(chain) + 1) if self.shape_of(expression(chain[:k]))[1] == "1")
             end = next(ends, 0)
             if end:
-                chain = (*chain[:end], _scalar(compound[0]), *chain[end:])
+                chain = (*chain[:end], scalar(compound[0]), *chain[end:])
                 return self.times(p.coefficient, rest, chain)
         return self.times(p.coefficient, p.scalars, chain)
 
     def times(self, number: Fraction, scalars: tuple[Part, ...], chain: Chain) -> Expression:
         """A number, scalars and a chain: the positive powers in front, the negative ones below a fraction line."""
-        ordered = sorted(_as_powers(scalars), key=lambda s: (len(s[0]) > 1, transposes(s[0])))
-        above = [_scalar(s) for s in ordered if s[1] > 0]
-        below = [_scalar((c, -e)) for c, e in ordered if e < 0]
+        ordered = sorted(as_powers(scalars), key=lambda s: (len(s[0]) > 1, transposes(s[0])))
+        above = [scalar(s) for s in ordered if s[1] > 0]
+        below = [scalar((c, -e)) for c, e in ordered if e < 0]
         body = powers_joined(chain)
         if len(body) == 1 and not above and isinstance(body[0], Product) and number == 1 and not below:
             return body[0]
@@ -266,70 +273,6 @@ class _Writer:
             result = over(scaled(size, (*above, *body)), product(below))
             return negative(result) if sign < 0 else result
         return scaled(number, (*above, *body))
-
-
-def _scalar(part: Part) -> Expression:
-    chain, exponent = part
-    return powered(expression(chain), exponent, elementwise=False)
-
-
-def _positive(p: Piece) -> Piece:
-    return replace(p, coefficient=abs(p.coefficient))
-
-
-def _as_piece(p: Piece, parts: tuple[Part, ...]) -> Piece:
-    if len(parts) == 1 and parts[0][1] == 1:
-        return replace(p, chain=parts[0][0], parts=())
-    return replace(p, chain=(), parts=parts)
-
-
-def _shared(listed: list[tuple[Part, ...]]) -> tuple[Part, ...]:
-    """The parts that stand in every list, as often as they do in all of them."""
-    first, *others = (Counter(parts) for parts in listed)
-    for other in others:
-        first &= other
-    return tuple(first.elements())
-
-
-def _without(parts: tuple[Part, ...], shared: tuple[Part, ...]) -> tuple[Part, ...]:
-    rest = list(parts)
-    for part in shared:
-        rest.remove(part)
-    return tuple(rest)
-
-
-def _as_powers(parts: tuple[Part, ...]) -> list[Part]:
-    """Equal scalars as one with a higher power."""
-    powers: dict[Chain, Fraction] = {}
-    for chain, exponent in parts:
-        powers[chain] = powers.get(chain, Fraction(0)) + exponent
-    return [(chain, exponent) for chain, exponent in powers.items() if exponent]
-
-
-def _common_number(coefficients: list[Fraction]) -> Fraction:
-    """What to take out of a sum: its greatest common divisor, its only size, a minus where nothing is positive."""
-    sign = -1 if all(c < 0 for c in coefficients) else 1
-    sizes = {abs(c) for c in coefficients}
-    if len(sizes) == 1:
-        return sign * sizes.pop()
-    if all(c.denominator == 1 for c in sizes):
-        return Fraction(sign * math.gcd(*(int(c) for c in sizes)))
-    return Fraction(sign)
-
-
-def _flat_sum(parts: list[tuple[Fraction, Expression]]) -> Expression:
-    """A sum of sums without parentheses."""
-    flat: list[tuple[Fraction, Expression]] = []
-    for sign, e in parts:
-        stack = [(sign, e)]
-        while stack:
-            s, node = stack.pop()
-            if isinstance(node, Add | Subtract):
-                stack.append((-s if isinstance(node, Subtract) else s, node.right))
-                stack.append((s, node.left))
-            else:
-                flat.append((s, node))
-    return added(flat)
 
 
 def _spelled_out(t: Term) -> Term:

@@ -10,8 +10,8 @@ from functools import lru_cache
 from elman.calculus.expression import Expression
 from elman.calculus.index import (
     DELTA,
-    DIMENSION,
     DET,
+    DIMENSION,
     GROUP,
     INVERSE,
     SOFTMAX,

@@ -32,8 +32,12 @@ PRINTS = ("text", "latex", "numpy", "index")
     "--distribution", "distributions", multiple=True, metavar="NAME",
     help="Take the columns of NAME to sum to 1.  [default: what stands first in a cross-entropy]",
 )  # fmt: skip
-@click.option("--form", default="auto", show_default=True, type=click.Choice(["auto", "latex", "python"]), help="Of FORMULA.")
-@click.option("--as", "shown", type=click.Choice(PRINTS), help="Print the result alone: as text, LaTeX, NumPy code, indices.")
+@click.option(
+    "--form", default="auto", show_default=True, type=click.Choice(["auto", "latex", "python"]), help="Of FORMULA."
+)
+@click.option(
+    "--as", "shown", type=click.Choice(PRINTS), help="Print the result alone: as text, LaTeX, NumPy code, indices."
+)
 @as_json
 def derive(
     formula: str,
