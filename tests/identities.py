@@ -1,11 +1,11 @@
 """Identities of the Matrix Cookbook's kind (Petersen & Pedersen, 2012), as a person writes them.
 
-Each line: formula | by | derivative in denominator layout | in numerator layout. Lower case is a column, upper case a matrix.
+Each line: formula | by | derivative in denominator layout | in numerator layout. Lower case is a column, upper case
+a matrix.
 """
 
 from __future__ import annotations
 
-# linear
 LINEAR = r"""
 a^T x | x | a | a^T
 x^T a | x | a | a^T
@@ -31,8 +31,8 @@ x^T A x | x | (A + A^T) x | x^T (A + A^T)
 (A x - b)^T (A x - b) | x | 2 A^T (A x - b) | 2 (A x - b)^T A
 (A x + b)^T C (D x + e) | x | A^T C (D x + e) + D^T C^T (A x + b) | (A x + b)^T C D + (D x + e)^T C^T A
 a^T x x^T b | x | (a b^T + b a^T) x | x^T (b a^T + a b^T)
-b^T X^T X c | X | X (b c^T + c b^T) | (c b^T + b c^T) X^T
-b^T X^T C X c | X | C X c b^T + C^T X b c^T | b c^T X^T C^T + c b^T X^T C
+b^T X^T X c | X | X (c b^T + b c^T) | (b c^T + c b^T) X^T
+b^T X^T C X c | X | C X c b^T + C^T X b c^T | c b^T X^T C + b c^T X^T C^T
 (x^T x)^2 | x | 4 (x^T x) x | 4 (x^T x) x^T
 """
 
@@ -44,7 +44,7 @@ tr(X^T A X) | X | (A + A^T) X | X^T (A + A^T)
 tr(X A X^T) | X | X (A + A^T) | (A + A^T) X^T
 tr(A X B X) | X | A^T X^T B^T + B^T X^T A^T | B X A + A X B
 tr(A X B X^T C) | X | A^T C^T X B^T + C A X B | B X^T C A + B^T X^T A^T C^T
-tr(A X B X^T) | X | A^T X B^T + A X B | B X^T A + B^T X^T A^T
+tr(A X B X^T) | X | A X B + A^T X B^T | B X^T A + B^T X^T A^T
 tr(A \circ X) | X | diag(diag(A)) | diag(diag(A))
 """
 
@@ -82,7 +82,7 @@ NORMS = r"""
 \|X - A B\|_F^2 | B | -2 A^T (X - A B) | -2 (X - A B)^T A
 \|x\|_1 | x | sign(x) | sign(x)^T
 \frac{1}{2} \|A x - b\|^2 + \frac{1}{2} \lambda \|x\|^2 | x | A^T (A x - b) + λ x | (A x - b)^T A + λ x^T
-"""
+"""  # noqa: E501
 
 ELEMENTWISE = r"""
 sum(exp(x)) | x | exp(x) | exp(x)^T

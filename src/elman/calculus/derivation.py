@@ -37,8 +37,9 @@ class Derived:
     """A derivative: `expression` where it has a matrix form, else None and only the index form.
 
     `shape` are the names of its dimensions: two for a matrix form, one for each index else. `shapes` are those of the
-    formula's symbols, `assumed` the ones that nobody declared, `distributions` the symbols whose columns are taken to sum to
-    1. `error` is the largest difference from the complex step, relative to the largest entry, over `POINTS` random points.
+    formula's symbols, `assumed` the ones that nobody declared, `distributions` the symbols whose columns are taken to
+    sum to 1. `error` is the largest difference from the complex step, relative to the largest entry (or to 0.001 where
+    all are smaller), over `POINTS` random points.
     """
 
     source: Expression
@@ -91,8 +92,8 @@ class Derived:
     def evaluate(self, values: Mapping[str, Any]) -> Array:
         """Its value where `values` gives every symbol ("h^(t-1)" at a time): [m,n], or an axis for each index.
 
-        A number stands for a scalar, a vector for a column. Raises `FormulaError` for a symbol without value and for shapes
-        that do not fit.
+        A number stands for a scalar, a vector for a column. Raises `FormulaError` for a symbol without value and for
+        shapes that do not fit.
         """
         point = point_of(self.shapes, values)
         if self.expression is not None:
@@ -134,8 +135,8 @@ def derive(
 
     `formula` is LaTeX or the Python-like form (`form`: latex, python, auto), `shapes` what is known of its symbols
     ({"X": "m,n", "c": "1"}). The columns of `distributions` are taken to sum to 1: by default of what stands first in a
-    cross-entropy. Raises `FormulaError`, with its column, for what cannot be read, does not fit or has no derivative here;
-    `DerivationError` if the result should fail its check.
+    cross-entropy. Raises `FormulaError`, with its column, for what cannot be read, does not fit or has no derivative
+    here; `DerivationError` if the result should fail its check.
     """
     known = declared(shapes)
     symbol = _symbol(wrt, known)
@@ -205,8 +206,8 @@ def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, hab
 
 
 def _arranged(slopes: Array, of: Frame, by: Frame, axes: tuple[Ix | None, ...]) -> Array:
-    """The complex step's [rows, columns of wrt, rows, columns of f] with the axes of the result; None is an axis of 1."""
-    labels = [i for i in (*by, *of)]
+    """The complex step's [rows, columns of wrt, rows, columns of f] in the axes of the result; None is an axis of 1."""
+    labels = (*by, *of)
     kept = [k for k, i in enumerate(labels) if i is not None]
     dense = slopes.reshape([slopes.shape[k] for k in kept])
     names = [labels[k] for k in kept]

@@ -1,8 +1,8 @@
 """Exact derivatives of index forms: the product rule over factors, the chain rule into their arguments.
 
-The rules, with sums over repeated indices: ∂X_ij/∂X_pq = δ_ip δ_jq; d f(u) = f'(u) du; d (X^-1)_ij = -X^-1_ia dX_ab X^-1_bj
-and d det X = det X · X^-1_ba dX_ab (Petersen & Pedersen, "The Matrix Cookbook", 2012, eqs. 59 and 46); d s_i = s_i (dz_i - s_k dz_k)
-for s = softmax(z).
+The rules, with sums over repeated indices: ∂X_ij/∂X_pq = δ_ip δ_jq; d f(u) = f'(u) du; d (X^-1)_ij = -X^-1_ia dX_ab
+X^-1_bj and d det X = det X · X^-1_ba dX_ab (Petersen & Pedersen, "The Matrix Cookbook", 2012, section 2);
+d s_i = s_i (dz_i - s_k dz_k) for s = softmax(z).
 """
 
 from __future__ import annotations

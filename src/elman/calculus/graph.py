@@ -1,7 +1,7 @@
-"""One term of an index form as matrices: its indices are nodes, its factors edges, and the graph is reduced bit by bit.
+"""One term of an index form as matrices: its indices are nodes, its factors edges, and the graph is reduced.
 
-Series edges are a matrix product, parallel edges a Hadamard product, a loop is a trace, a vector on an index between two
-matrices a diagonal, what is not connected an outer product. What is left at the free indices is the term.
+Series edges are a matrix product, parallel edges a Hadamard product, a loop is a trace, a vector on an index between
+two matrices a diagonal, what is not connected an outer product. What is left at the free indices is the term.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Reduced:
 def reduce_term(
     t: Term, row: Ix | None, column: Ix | None, form: Callable[[Sum, Ix | None, Ix | None], Expression], habits: Habits
 ) -> Reduced:
-    """A term as matrices, its rows along `row` and its columns along `column`; `form` writes what stands inside factors.
+    """A term as matrices, its rows along `row` and its columns along `column`; `form` writes what is inside factors.
 
     Raises `NoMatrixForm`.
     """

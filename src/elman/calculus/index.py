@@ -1,11 +1,11 @@
 """The index form: sums of terms, a term a number times factors with indices, repeated indices summed.
 
-A^T (A x - b) is Σ_i A_ip (A x - b)_i: one term of two factors, the second a group that stays unexpanded. The form is the
-tensor expression of Laue, Mitterreiter & Giesen, "Computing Higher Order Derivatives of Matrix and Tensor Expressions"
-(NeurIPS 2018), with the summed indices written in each term.
+A^T (A x - b) is Σ_i A_ip (A x - b)_i: one term of two factors, the second a group that stays unexpanded. The form is
+the tensor expression of Laue, Mitterreiter & Giesen, "Computing Higher Order Derivatives of Matrix and Tensor
+Expressions" (NeurIPS 2018), with the summed indices written in each term.
 
-What stands inside a factor (the argument of a function, a group, an inverse) is a `Sum` of its own, whose free indices are
-slots -1, -2, …; the factor's `indices` say which outer index fills which slot. So equal factors are equal objects.
+What stands inside a factor (the argument of a function, a group, an inverse) is a `Sum` of its own, whose free indices
+are slots -1, -2, …; the factor's `indices` say which outer index fills which slot. So equal factors are equal objects.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def free_indices(sum_: Sum) -> tuple[Ix, ...]:
 
 
 def as_slots(sum_: Sum, order: Iterable[Ix]) -> tuple[Sum, tuple[Ix, ...]]:
-    """`sum_` in canonical form with its free indices as slots, and the indices that fill them: first those of `order`, in
-    order, whether or not they occur.
+    """`sum_` in canonical form with its free indices as slots, and the indices that fill them: first those of `order`,
+    in order, whether or not they occur.
     """
     from elman.calculus.simplify import simplify
 

@@ -19,7 +19,7 @@ LAYOUTS = ("denominator", "numerator", "shape")
 def arrange(
     of: tuple[Ix | None, Ix | None], by: tuple[Ix | None, Ix | None], layout: str
 ) -> tuple[Ix | None, Ix | None] | None:
-    """The index of the rows and that of the columns of ∂of/∂by, or None where a derivative has more than two indices."""
+    """The index of the rows and that of the columns of ∂of/∂by; None where a derivative has more than two indices."""
     if layout not in LAYOUTS:
         raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")
     above, below = [i for i in of if i is not None], [i for i in by if i is not None]

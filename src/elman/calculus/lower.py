@@ -1,4 +1,4 @@
-"""From an expression to its index form: matrix products become sums over a shared index, a transpose swaps two names."""
+"""From an expression to its index form: a matrix product is a sum over a shared index, a transpose swaps two names."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def symbol_factor(s: Symbol, shape: Shape, row: Ix | None, column: Ix | None) ->
 
 
 def function_slope(name: str, argument: Sum) -> Sum:
-    """f'(argument) of an elementwise function. σ' and tanh' stay functions of their own, for the printer to write out."""
+    """f'(argument) of an elementwise function; σ' and tanh' stay functions, which the printer spells out."""
     if name in ("sigmoid", "tanh"):
         return Sum((Term(Fraction(1), (of_argument(FUNCTION, argument, name=name + "'"),)),))
     return _pointwise(ELEMENTWISE[name].derivative(POINT), argument)

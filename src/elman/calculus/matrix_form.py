@@ -1,4 +1,4 @@
-"""An index form written with matrices again, as a person would: common factors pulled out, few transposes, signs in place."""
+"""An index form written with matrices again, as a person would: common factors pulled out, few transposes."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from elman.calculus.pieces import (
     as_piece,
     as_powers,
     common_number,
+    entrywise_parts,
     flat_sum,
     positive,
     scalar,
@@ -137,7 +138,7 @@ class _Writer:
         by_denominator = self.by_denominator(pieces)
         if by_denominator is not None:
             return by_denominator
-        if any(p.parts for p in pieces):
+        if any(len(entrywise_parts(p)) > 1 for p in pieces):
             found = self.common_parts(pieces)
             if found is not None:
                 return found
@@ -170,12 +171,12 @@ class _Writer:
 
     def common_parts(self, pieces: list[Piece]) -> Expression | None:
         """s ∘ (g - s^T g): parts that stand in every product entry by entry."""
-        listed = [p.parts or ((p.chain, Fraction(1)),) for p in pieces]
+        listed = [entrywise_parts(p) for p in pieces]
         shared = shared_parts(listed)
         if not shared or all(len(parts) == len(shared) for parts in listed):
             return None
         rest = [as_piece(p, without(parts, shared)) for p, parts in zip(pieces, listed, strict=True)]
-        return Product(entrywise(list(shared)), self.total(rest), "∘")
+        return entrywise([*shared, (factors(self.total(rest)), Fraction(1))])
 
     def factored(self, pieces: list[Piece], chains: list[Chain]) -> Expression | None:
         """A prefix or a suffix that all chains share, or else the one that most of them share, pulled out."""
@@ -213,7 +214,7 @@ class _Writer:
         return self.total(rest)
 
     def behind(self, pieces: list[Piece]) -> Expression | None:
-        """(a b^T + b a^T) x, from (b^T x) a + (a^T x) b: inner products taken into the chain where that shares a factor."""
+        """(a b^T + b a^T) x, from (b^T x) a + (a^T x) b: inner products taken into the chain where that is shared."""
         taken: list[Piece] = []
         for p in pieces:
             inner = [s for s in p.scalars if len(s[0]) > 1 and s[1] == 1]

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from elman.calculus.chains import Chain, Part, added, expression, parts_chain, powered
-from elman.calculus.expression import Add, Expression, Subtract
+from elman.calculus.chains import Chain, Part, added, expression, factors, parts_chain, powered
+from elman.calculus.expression import Add, Expression, Product, Subtract
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,32 @@ class Piece:
 
 
 def scalar(part: Part) -> Expression:
+    """A scalar with its power."""
     chain, exponent = part
     return powered(expression(chain), exponent, elementwise=False)
 
 
 def positive(p: Piece) -> Piece:
+    """The piece without its sign."""
     return replace(p, coefficient=abs(p.coefficient))
 
 
+def entrywise_parts(p: Piece) -> tuple[Part, ...]:
+    """The parts of a piece that is a product entry by entry; the whole chain, if it is none."""
+    if p.parts or len(p.chain) != 1:
+        return p.parts or (((p.chain, Fraction(1)),) if p.chain else ())
+    stack, found = [p.chain[0]], []
+    while stack:
+        e = stack.pop()
+        if isinstance(e, Product) and e.operator == "∘":
+            stack += [e.right, e.left]
+        else:
+            found.append((factors(e), Fraction(1)))
+    return tuple(found)
+
+
 def as_piece(p: Piece, parts: tuple[Part, ...]) -> Piece:
+    """The piece with other parts."""
     if len(parts) == 1 and parts[0][1] == 1:
         return replace(p, chain=parts[0][0], parts=())
     return replace(p, chain=(), parts=parts)
@@ -49,6 +66,7 @@ def shared_parts(listed: list[tuple[Part, ...]]) -> tuple[Part, ...]:
 
 
 def without(parts: tuple[Part, ...], shared: tuple[Part, ...]) -> tuple[Part, ...]:
+    """`parts` without `shared`, each as often as it stands there."""
     rest = list(parts)
     for part in shared:
         rest.remove(part)

@@ -52,9 +52,11 @@ class Inference:
         self.indices: dict[str, str] = {}
 
     def fresh(self) -> str:
+        """A dimension without a name."""
         return f"?{next(self.counter)}"
 
     def find(self, d: str) -> str:
+        """The dimension that stands for all that equal `d`."""
         while d in self.parent:
             d = self.parent[d]
         return d
@@ -73,15 +75,19 @@ class Inference:
         return False
 
     def shown(self, s: Shape) -> str:
+        """A shape as far as it is known: [m,·]."""
         return "[" + ",".join("·" if d.startswith("?") else d for d in map(self.find, s)) + "]"
 
     def misfit(self, e: Expression, a: Shape, what: str, b: Shape, hint: str) -> FormulaError:
+        """The error for two shapes that do not fit."""
         return FormulaError(f"{self.shown(a)} {what} {self.shown(b)} does not fit: {hint}", e.span[0] + 1)
 
     def is_scalar(self, s: Shape) -> bool:
+        """Whether a shape is [1,1]."""
         return self.find(s[0]) == self.find(s[1]) == "1"
 
     def visit(self, e: Expression) -> Shape:
+        """The shape of a node, from those of its parts."""
         method = _VISIT.get(type(e))
         if method is None:
             what = "an ellipsis" if isinstance(e, Dots) else "a derivative" if isinstance(e, Derivative) else "this"
@@ -91,12 +97,15 @@ class Inference:
         return shape
 
     def symbol(self, e: Symbol) -> Shape:
+        """A symbol."""
         return self.shapes[e.name]
 
     def same(self, a: Shape, b: Shape) -> bool:
+        """Makes two shapes equal, if they may be."""
         return self.can(a[0], b[0]) and self.can(a[1], b[1])
 
     def sum(self, e: Add | Subtract) -> Shape:
+        """A sum; a scalar, one column or one row is added to all."""
         a, b = self.visit(e.left), self.visit(e.right)
         if self.is_scalar(a) or self.is_scalar(b):
             return a if self.is_scalar(b) else b
@@ -111,6 +120,7 @@ class Inference:
         return result[0], result[1]
 
     def product(self, e: Product) -> Shape:
+        """A product, by its operator."""
         a, b = self.visit(e.left), self.visit(e.right)
         one_is_scalar = self.is_scalar(a) or self.is_scalar(b)
         larger = b if self.is_scalar(a) else a
@@ -132,6 +142,7 @@ class Inference:
         raise self.misfit(e, a, "over" if e.operator == "/" else "∘", b, hint)
 
     def power(self, e: Power) -> Shape:
+        """A power: of a square matrix, else entry by entry."""
         a, n = self.visit(e.of), self.visit(e.exponent)
         if not self.is_scalar(n):
             raise FormulaError(f"an exponent must be a scalar, not {self.shown(n)}", e.span[0] + 1)
@@ -144,15 +155,18 @@ class Inference:
         return a
 
     def square(self, a: Shape, e: Expression, what: str) -> None:
+        """Makes a shape square."""
         if not self.can(a[0], a[1]):
             raise FormulaError(f"{what} needs a square matrix, not {self.shown(a)}", e.span[0] + 1)
 
     def inverse(self, e: Inverse) -> Shape:
+        """An inverse."""
         a = self.visit(e.of)
         self.square(a, e, "an inverse")
         return a
 
     def call(self, e: Call) -> Shape:
+        """A function."""
         shapes = [self.visit(argument) for argument in e.arguments]
         a = shapes[0]
         if e.function in ELEMENTWISE:
@@ -178,6 +192,7 @@ class Inference:
         return SCALAR
 
     def entry(self, e: Entry) -> Shape:
+        """An entry, or a row."""
         a = self.visit(e.of)
         places = [1] if len(e.indices) == 1 and self.find(a[0]) == "1" else [0, 1][: len(e.indices)]
         if len(e.indices) > 2:
@@ -188,16 +203,19 @@ class Inference:
         return SCALAR if len(places) == 2 or "1" in map(self.find, a) else ("1", a[1])
 
     def index(self, i: Index, e: Expression) -> str:
+        """The dimension that a bound index runs along."""
         if i.variable is None or i.offset or i.variable not in self.indices:
             raise FormulaError(f"the index {i} is bound by no sum", e.span[0] + 1)
         return self.indices[i.variable]
 
     def iverson(self, e: Iverson) -> Shape:
+        """[j = k]."""
         if not self.can(self.index(e.left, e), self.index(e.right, e)):
             raise FormulaError("these indices run over different dimensions", e.span[0] + 1)
         return SCALAR
 
     def big_sum(self, e: BigSum) -> Shape:
+        """A sum over an index."""
         used = {i.variable for node in walk(e.body) if isinstance(node, Entry) for i in node.indices}
         if e.index not in used or (e.lower is not None and e.lower != Index(None, 1)):
             raise FormulaError("this sum runs over no index of an entry: write its terms", e.span[0] + 1)

@@ -1,6 +1,7 @@
 """Derivatives proved by the complex step at random points whose dimensions are pairwise different primes.
 
-f(x + ih) has f'(x) h as its imaginary part, without the cancellation of a difference (Squire & Trapp, SIAM Review 1998).
+f(x + ih) has f'(x) h as its imaginary part, without the cancellation of a difference (Squire & Trapp, SIAM Review
+1998).
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def complex_step(shapes: Shapes, wrt: Symbol, point: Point) -> Array:
 
 
 def relative_error(found: Array, true: Array) -> float:
-    """The largest difference over the largest entry (over 0.001 where all are smaller); infinite where shapes differ."""
+    """The largest difference over the largest entry (or 0.001 where all are smaller); infinite where shapes differ."""
     if found.shape != true.shape or not np.isfinite(found).all() or not np.isfinite(true).all():
         return float("inf")
     scale = max(float(np.abs(true).max(initial=0.0)), 1e-3)

@@ -20,9 +20,10 @@ PRINTS = ("text", "latex", "numpy", "index")
 @click.argument("formula")
 @click.option("--wrt", required=True, metavar="SYMBOL", help="By what to differentiate: X, W_h, h^(t-1).")
 @click.option(
-    "--layout", default="denominator", show_default=True, type=click.Choice(["denominator", "numerator", "shape", "both"]),
-    help="denominator: a gradient has the shape of X. numerator: its transpose. shape: that of X for a scalar, a Jacobian "
-    "[m,n] else. both: the first two.",
+    "--layout", default="denominator", show_default=True,
+    type=click.Choice(["denominator", "numerator", "shape", "both"]),
+    help="denominator: a gradient has the shape of X. numerator: its transpose. shape: that of X for a scalar, a "
+    "Jacobian [m,n] else. both: the first two.",
 )  # fmt: skip
 @click.option(
     "--shape", "shapes", multiple=True, metavar="NAME=ROWS,COLUMNS",
