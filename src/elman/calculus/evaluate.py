@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,7 +31,9 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    children,
     walk,
+    with_children,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.errors import FormulaError
@@ -97,8 +100,17 @@ def transpose(a: Array) -> Array:
     return np.swapaxes(a, -1, -2)
 
 
-def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> FormulaError:
-    return FormulaError(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", e.span[0] + 1)
+class MisfitError(FormulaError):
+    """Two shapes that do not go together, `left` and `right`, each (rows, columns); `what` says how they met."""
+
+    def __init__(self, a: Array, b: Array, what: str, hint: str, column: int) -> None:
+        super().__init__(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", column)
+        self.left, self.right = a.shape[-2:], b.shape[-2:]
+        self.what, self.hint = what, hint
+
+
+def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitError:
+    return MisfitError(a, b, what, hint, e.span[0] + 1)
 
 
 def multiply(a: Array, b: Array, e: Expression) -> Array:
@@ -207,6 +219,8 @@ def _product(e: Product, scope: Scope) -> Array:
 def combine(a: Array, b: Array, e: Product) -> Array:
     """The product of two values by the operator of `e`."""
     if e.operator in ("", "·"):
+        if a.shape[-2:] == b.shape[-2:] and a.shape[-2] == 1 and _open_entries(e.left) and _open_entries(e.right):
+            return a * b  # y_j ln ŷ_j of a batch: the index of the sequence is left open
         return multiply(a, b, e)
     if e.operator == "∘":
         return hadamard(a, b, e)
@@ -219,6 +233,14 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if is_scalar(a) or is_scalar(b):
         return a * b
     raise _misfit(e, a, b, "⊗", "an outer product takes two column vectors")
+
+
+def _open_entries(e: Expression) -> bool:
+    """Whether all that `e` is made of are numbers and entries with one index."""
+    if isinstance(e, Entry):
+        return len(e.indices) == 1
+    below = children(e)
+    return isinstance(e, Number | Iverson) or (bool(below) and all(_open_entries(child) for child in below))
 
 
 def _power(e: Power, scope: Scope) -> Array:
@@ -332,7 +354,66 @@ def _index_size(body: Expression, index: str, scope: Scope) -> int | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
+    """Nested sums over all entries of matrices as one expression in the matrices, and the sums; None where they are not that.
+
+    Σ_b Σ_j y_jb ln ŷ_jb is the sum of the entries of y ∘ ln ŷ: one product in the place of V · B.
+    """
+    sums: list[BigSum] = []
+    body: Expression = e
+    while isinstance(body, BigSum):
+        sums.append(body)
+        body = body.body
+    places = {entry.indices for entry in _entries(body)}
+    bound = {Index(s.index) for s in sums}
+    if len(places) != 1 or set(next(iter(places))) != bound or len(next(iter(places))) != len(bound):
+        return None
+    order = next(iter(places))
+
+    def change(node: Expression) -> Expression | None:
+        if isinstance(node, Entry):
+            return node.of
+        if isinstance(node, Number):
+            return node
+        if not isinstance(node, Add | Subtract | Negative | Product | Call) or isinstance(node, Call) and node.function not in ELEMENTWISE:
+            return None
+        below = [change(child) for child in children(node)]
+        if any(child is None for child in below):
+            return None
+        new = with_children(node, tuple(child for child in below if child is not None))
+        return replace(new, operator="∘") if isinstance(new, Product) and new.operator != "/" else new
+
+    whole = change(body)
+    return None if whole is None else (whole, tuple(sorted(sums, key=lambda s: order.index(Index(s.index)))))
+
+
+def _all_entries(e: BigSum, scope: Scope) -> Array | None:
+    """The value of nested sums over entries, all at once."""
+    found = _whole(e)
+    if found is None or any(s.index in scope.indices for s in found[1]):
+        return None
+    value = evaluate(found[0], scope)
+    if len(found[1]) == 1 and value.shape[-2] == 1:
+        return None
+    for axis, s in enumerate(found[1]):
+        size = value.shape[-2 + axis]
+        over = range(size) if s.lower is None or s.upper is None else sum_range(s, scope)
+        if over.start < 0 or over.stop > size:
+            raise FormulaError(f"the index {s.index} leaves the shape {shape_text(value)}", e.span[0] + 1)
+        part = value[..., over.start : over.stop, :] if axis == 0 else value[..., over.start : over.stop]
+        value = np.broadcast_to(part.sum(-2 + axis, keepdims=True), (*part.shape[:-2], *_reduced(part, axis)))
+    return value
+
+
+def _reduced(part: Array, axis: int) -> tuple[int, int]:
+    return (1, part.shape[-1]) if axis == 0 else (part.shape[-2], 1)
+
+
 def _big_sum(e: BigSum, scope: Scope) -> Array:
+    at_once = _all_entries(e, scope)
+    if at_once is not None:
+        return at_once
     over = sum_range(e, scope)
     if len(over) > 10_000:
         raise FormulaError(f"a sum of {len(over)} terms is too long to be added one by one", e.span[0] + 1)

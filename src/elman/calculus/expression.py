@@ -191,10 +191,14 @@ class Dots(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A chain A = B = C: `parts` and, between them, `operators` ("=", ":=", "<", "←", "∈", …)."""
+    """A chain A = B = C: `parts` and, between them, `operators` ("=", ":=", "<", "←", "∈", …).
+
+    `regions` is where each part stands in the source, from the sign before it to the sign behind it, spaces left out.
+    """
 
     parts: tuple[Expression, ...]
     operators: tuple[str, ...]
+    regions: tuple[tuple[int, int], ...] = field(default=(), compare=False)
 
 
 _CHILDREN: dict[type, tuple[str, ...]] = {

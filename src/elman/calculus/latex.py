@@ -29,7 +29,7 @@ from elman.calculus.expression import (
     Transpose,
 )
 from elman.calculus.functions import SPELLINGS
-from elman.calculus.names import ACCENTS, GREEK, Names, fold
+from elman.calculus.names import ACCENTS, GREEK, INDEX_LETTERS, Names, fold
 from elman.calculus.scripts import Base, index_of, subscript, superscript
 from elman.calculus.tokens import Token, tokenize
 from elman.errors import FormulaError
@@ -185,13 +185,17 @@ class _Parser:
         return None
 
     def _relation(self) -> Relation:
+        start = self.tokens[self.at - 1].end if self.at else 0
         parts, operators = [self._left_side()], []
+        regions = [(start, self.tokens[self.at - 1].end)]
         while (sign := self._relation_sign()) is not None:
             operators.append(sign)
             while self.kind() in ("&", "newline"):
                 self.at += 1
+            start = self.tokens[self.at - 1].end
             parts.append(self.sum())
-        return Relation(tuple(parts), tuple(operators))
+            regions.append((start, self.tokens[self.at - 1].end))
+        return Relation(tuple(parts), tuple(operators), tuple(regions))
 
     def _left_side(self) -> Expression:
         """The first part; `J(W, b) = …` names J, whatever it is said to depend on."""
@@ -596,6 +600,9 @@ class _Parser:
             if variable.variable is None or variable.offset:
                 raise FormulaError("a sum runs over a letter", tokens[0].start + 1)
             return [variable.variable], index_of(tokens[signs[0] + 1 :], self)
+        kept = [t for t in tokens if t.kind not in ("{", "}")]
+        if len(kept) > 1 and all(t.kind == "letter" and t.text in INDEX_LETTERS for t in kept):
+            return [t.text for t in kept], None  # \sum_{ij}
         parts: list[list[Token]] = [[]]
         for token in tokens:
             if token.kind == ",":

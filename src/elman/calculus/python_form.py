@@ -53,10 +53,11 @@ def parse_python(text: str, names: Names) -> list[Relation]:
     reader = _Reader(names, stripped, len(text) - len(text.lstrip()))
     statement = tree.body[0]
     if isinstance(statement, ast.Expr):
-        return [Relation((reader.read(statement.value),), ())]
+        part = reader.read(statement.value)
+        return [Relation((part,), (), (part.span,))]
     if isinstance(statement, ast.Assign):
         parts = tuple(reader.read(part) for part in [*statement.targets, statement.value])
-        return [Relation(parts, ("=",) * (len(parts) - 1))]
+        return [Relation(parts, ("=",) * (len(parts) - 1), tuple(part.span for part in parts))]
     raise FormulaError("only expressions and assignments are read", 1)
 
 

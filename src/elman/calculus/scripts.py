@@ -65,6 +65,8 @@ def index_of(tokens: list[Token], parser: _Parser) -> Index:
     shape = [t.kind for t in kept]
     if shape == ["number"] and kept[0].text.isdigit():
         return Index(None, int(kept[0].text))
+    if shape == ["-", "number"] and kept[1].text.isdigit():
+        return Index(None, -int(kept[1].text))
     if shape and shape[0] in ("letter", "command"):
         variable, rest = kept[0].text, kept[1:]
         while rest and rest[0].kind == "letter":  # several letters: Dh
@@ -107,12 +109,13 @@ def subscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -> 
     text = text_of(tokens)
     if not text:
         raise FormulaError("an empty subscript", where)
-    if isinstance(node, Base) and not node.label and node.time is None:
+    if isinstance(node, Base) and not node.label:
         plain = text.replace(",", "")
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_source(tokens)}")
         if names.resolve(labelled.name) is not None:
             return labelled
-        if _is_timelike(tokens) or (text.isdigit() and node.name in names.timed and names.resolve(node.name)):
+        known_timed = node.name in names.timed and names.resolve(node.name) is not None
+        if node.time is None and (_is_timelike(tokens) or (text.isdigit() and known_timed)):
             return replace(node, time=index_of(tokens, parser), below=True)
         if not _all_indices(tokens):
             return labelled

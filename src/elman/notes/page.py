@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -10,10 +12,10 @@ from pathlib import Path
 class Formula:
     """A formula as it stands on the page.
 
-    `text` is what is between the delimiters, unchanged, and `start` the offset of its first sign in `Page.text`; `line` and
-    `column` are the same place, from 1. `kind` is display (`$$`, an environment), inline (`$`), or code (a line of a code
-    block). `before` is the prose between the last formula and this one, `heading` the heading it stands under; `cell` is the
-    cell of a notebook, from 1.
+    `text` is what is between the delimiters, the white space at its ends left out, and `start` the offset of its first
+    sign in `Page.text`; `line` and `column` are the same place, from 1 (in a notebook, the line of its cell). `kind` is
+    display (`$$`, an environment), inline (`$`), or code (a line of a code block). `before` is the prose between the
+    last formula and this one, `heading` the heading it stands under; `cell` is the cell of a notebook, from 1.
     """
 
     text: str
@@ -30,8 +32,9 @@ class Formula:
 class ShapeLine:
     """A declared shape: `W_h.shape = [Dh,Dh]`, `W \\in \\mathbb{R}^{m \\times n}`, or a cell of a table.
 
-    `name` is canonical; `rows` and `columns` are as written (`Dh`, `2*H`, `1`). `start` and `end` are the offsets of the
-    written shape in `Page.text`, brackets with it, so that it can be replaced; `source` is the whole line.
+    `name` is canonical; `rows` and `columns` are dimensions (`Dh`, `2*H`, `1`). `start` and `end` are the offsets of
+    the written shape in `Page.text`, brackets with it, so that it can be replaced (`written` says another in its style);
+    `source` is the whole line.
     """
 
     name: str
@@ -43,14 +46,27 @@ class ShapeLine:
     source: str
     cell: int | None = None
 
+    def written(self, rows: str, columns: str, as_it_stands: str) -> str:
+        """Another shape, as this one is written: `as_it_stands` is the page's text from `start` to `end`."""
+        if as_it_stands.startswith("{") or "\\times" in as_it_stands:
+            inner = rf"{rows} \times {columns}" if columns != "1" else rows
+            return "{" + inner + "}" if as_it_stands.startswith("{") else inner
+        if not as_it_stands.startswith(("[", "(")):
+            return f"[{rows},{columns}]"
+        comma = ", " if ", " in as_it_stands else ","
+        close = "]" if as_it_stands.startswith("[") else ")"
+        return f"{as_it_stands[0]}{rows}{comma}{columns}{close}"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page read: its text, formulas in the order of the page, declared shapes, and how many formulas its own directives
-    (`<!-- elman check: off -->` … `<!-- elman check: on -->`) took out of the check.
+    """A page read: its text, its formulas and declared shapes, in order.
 
-    `aliases` maps another spelling of a name to the page's own (`gamma_1` → `gamma`); `one_hot` names what the page says is
-    one-hot. For a notebook `text` is the JSON file's cells joined, and `cells` holds where each begins in it.
+    `skipped` counts the formulas that its own directives (`<!-- elman check: off -->` … `<!-- elman check: on -->`)
+    took out of the check; `aliases` maps another spelling of a name to the page's own (`gamma_1` → `gamma`); `one_hot` names
+    what the page says is one-hot; `macros` are those that it defines, each with its number of arguments. For a notebook
+    `text` is the JSON file's cells joined, `cells` holds where each begins in it, and `source` is the file itself.
+    `kind` is markdown, latex, text or notebook.
     """
 
     path: Path
@@ -60,3 +76,15 @@ class Page:
     skipped: int = 0
     one_hot: frozenset[str] = frozenset()
     cells: tuple[int, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    macros: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    kind: str = "markdown"
+    source: str = field(default="", repr=False)
+
+    def place(self, offset: int) -> tuple[int, int, int | None]:
+        """Line and column of an offset, from 1, and the cell of a notebook, in which its lines are then counted."""
+        cell = bisect_right(self.cells, offset)
+        begin = self.cells[cell - 1] if cell else 0
+        line = self.text.count("\n", begin, offset) + 1
+        column = offset - max(self.text.rfind("\n", begin, offset) + 1, begin) + 1
+        return line, column, cell or None

@@ -1,0 +1,264 @@
+"""A page → its report: every formula judged by value against the page's own model."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from elman.calculus.expression import (
+    BigSum,
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Index,
+    Symbol,
+    symbols,
+    transform,
+    walk,
+)
+from elman.calculus.render import text
+from elman.errors import FormulaError
+from elman.notes.facts import with_facts
+from elman.notes.holding import Agreement, agreement, shape_names
+from elman.notes.model import TIME, Definition, Model, Statement, build, free_times
+from elman.notes.page import Page
+from elman.notes.points import Points, points_of
+from elman.notes.repair import Found
+from elman.notes.supply import page_with_equations
+from elman.notes.verdict import Report, Verdict
+from elman.notes.world import CycleError, World
+
+EQUALITIES = ("=", ":=")
+
+
+@dataclass
+class Judged:
+    """One part of a chain: what it is held against, how it agrees, and what is said of it."""
+
+    statement: Statement
+    part: int
+    left: Expression
+    result: Agreement = field(default_factory=Agreement)
+    verdict: Verdict | None = None
+    diagnosis: str = ""
+    reading: str = ""
+    found: list[Found] = field(default_factory=list)
+    defines: Definition | None = None
+    settled: bool = False
+    ordinary: bool = False
+
+    @property
+    def expression(self) -> Expression:
+        """The part."""
+        return self.statement.parts[self.part]
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Statement and part."""
+        return self.statement.number, self.part
+
+    @property
+    def good(self) -> bool:
+        """Whether it holds as it stands."""
+        return self.verdict is None and self.result.plain
+
+
+def check(page: str | Path | Page, model: str | None = None) -> Report:
+    """Checks a page: a path (Markdown, LaTeX, a notebook, plain text) or a `Page` that was read.
+
+    `model="elman"` supplies the forward equations of this package's network for a page that has gradients only. Raises
+    `TextError` where the page cannot be read; whatever is wrong on it is in the report.
+    """
+    from elman.notes.claims import claims_of
+    from elman.notes.explain import settle
+    from elman.notes.read import read_page
+
+    started = time.monotonic()
+    given = page if isinstance(page, Page) else read_page(Path(page))
+    checker = settle(given, model)
+    return Report(
+        str(given.path),
+        claims_of(checker),
+        tuple(checker.remarks),
+        given.skipped,
+        time.monotonic() - started,
+        given.text,
+    )
+
+
+class Checker:
+    """Judges one page; `judged` is every part of every chain, `remarks` what concerns the page as a whole, `reshaped` the declared
+    shapes that took a blame."""
+
+    def __init__(self, page: Page, supplied: str | None = None, model: Model | None = None) -> None:
+        self.page = page if supplied is None else page_with_equations(page, supplied)
+        self.remarks: list[str] = []
+        model = with_facts(build(self.page)) if model is None else model
+        self.points: Points = points_of(model, self.remarks)
+        self.reshaped: dict[str, tuple[tuple[str, str], str]] = {}
+        self.model: Model = self.points.model
+        self.judged: dict[tuple[int, int], Judged] = {}
+        self.layout = "denominator"
+        self._definitions = {
+            (d.statement, d.part): d
+            for table in (self.model.equations, self.model.named)
+            for found in table.values()
+            for d in found
+        } | {(d.statement, d.part): d for d in self.model.start.values()}
+
+    def judge(self) -> None:
+        """Judges every equation of the page, then settles its layout."""
+        for statement in self.model.statements:
+            if is_claim(statement) and not is_condition(statement, self.model):
+                for k in range(1, len(statement.parts)):
+                    if statement.relation.operators[k - 1] in EQUALITIES:
+                        judged = Judged(statement, k, statement.parts[0])
+                        self.judged[judged.key] = judged
+                        self._part(judged)
+        self._settle_layout()
+
+    def _part(self, j: Judged) -> None:
+        j.defines = self._definitions.get(j.key)
+        if j.defines is not None:
+            self._definition(j, j.defines)
+            return
+        j.result = self.agree(j.statement, j.left, j.expression)
+        j.ordinary = not j.result.column
+        if not j.result.any:
+            self._at_hand(j)
+        if j.result.error is None and contains_itself(j.left, j.expression):
+            j.verdict = Verdict.SELF_REFERENCE
+        if j.result.turned and not j.result.plain and (j.result.chain or isinstance(j.expression, Derivative)):
+            j.result = replace(j.result, plain=True)  # a chain, a bare derivative: either layout is what is meant
+        if j.result.chain:
+            j.reading = "the chain rule" + (f", {j.reading}" if j.reading else "")
+
+    def _at_hand(self, j: Judged) -> None:
+        """A bare J where the page has J and J^(t): the one of the step at hand, if that makes the claim true."""
+        both = {n for n, found in self.model.equations.items() if len(found) > 1}
+        names = {s.name for s in symbols(j.left) | symbols(j.expression) if s.time is None} & both
+        if not names:
+            return
+
+        def change(node: Expression) -> Expression:
+            bare = isinstance(node, Symbol) and node.time is None and node.name in names
+            return replace(node, time=Index(TIME)) if bare and isinstance(node, Symbol) else node
+
+        found = self.agree(j.statement, transform(j.left, change), transform(j.expression, change))
+        if found.any:
+            j.result, j.ordinary = found, False
+            j.reading = "with " + " and ".join(f"{n} as {n}^({TIME})" for n in sorted(names))
+
+    def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
+        """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of one column."""
+        worlds = self.points.worlds(statement)
+        first = agreement(worlds[0], left, part)
+        if first.error is not None and about_one_column(left, part, first.error):
+            column = [w for w in worlds if w.point.label == "B = 1"]
+            if column:
+                return replace(agreement(column[0], left, part), column=True)
+        if not first.any:
+            return first
+        results = [first, *(agreement(w, left, part) for w in worlds[1:])]
+        plain = all(r.plain for r in results)
+        return replace(first, plain=plain, turned=not plain and all(r.turned or r.plain for r in results))
+
+    # --- definitions ---
+
+    def _definition(self, j: Judged, d: Definition) -> None:
+        """A definition holds if it has a value, and that of the declared shape."""
+        j.reading = f"{text(j.left)} names it" if d.name in self.model.named else f"defines {text(j.left)}"
+        world = self.points.worlds(j.statement)[0]
+        try:
+            j.result = agreement(world, j.left, j.expression)
+        except CycleError as cycle:
+            j.result = Agreement(error=cycle)
+        if j.result.any:
+            j.result = Agreement(plain=True)
+        if j.result.plain and d.name not in self.model.named:
+            self._against_declared(j, world, d.name)
+        if j.result.plain and lacks_time(j.left, j.expression):
+            j.verdict = Verdict.TIME
+
+    def _against_declared(self, j: Judged, world: World, name: str) -> None:
+        declared, actual = world.shape(name), world.shape_of(name)
+        if declared is None or actual is None or declared == actual or actual == (1, 1):
+            return
+        words = f"{name} is declared {shape_names(world, declared)}, and this is {shape_names(world, actual)}"
+        j.result = Agreement(error=FormulaError(words))
+
+    # --- layouts ---
+
+    def _settle_layout(self) -> None:
+        """Which layout the page's gradients are in, by count; one that is true only in the other is no longer plain."""
+        votes: Counter[str] = Counter()
+        claims = [j for j in self.judged.values() if self._shows_layout(j)]
+        for j in claims:
+            votes["denominator" if j.result.plain else "numerator"] += 1
+        if votes["numerator"] != votes["denominator"]:
+            self.layout = "numerator" if votes["numerator"] > votes["denominator"] else "denominator"
+        elif "numerator layout" in self.page.text.lower() or "分子布局" in self.page.text:
+            self.layout = "numerator"
+        for j in claims:
+            own = "denominator" if j.result.plain else "numerator"
+            j.reading = f"{own} layout"
+            if own != self.layout:
+                j.verdict = Verdict.TRANSPOSED
+            else:
+                j.result = replace(j.result, plain=True)
+        if votes:
+            total = sum(votes.values())
+            self.remarks.insert(0, f"layout: {votes[self.layout]} of {total} gradients are in {self.layout} layout")
+
+    def _shows_layout(self, j: Judged) -> bool:
+        """Whether a claim is of a scalar's gradient, and true in one layout only."""
+        if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
+            return False
+        if isinstance(j.expression, Derivative) or j.result.column:
+            return False
+        shape = j.result.shape
+        return shape is not None and shape != (1, 1)
+
+
+def is_claim(statement: Statement) -> bool:
+    """Whether a statement is an equation, wholly written out."""
+    if not any(o in EQUALITIES for o in statement.relation.operators):
+        return False
+    return not any(isinstance(n, Dots) for part in statement.parts for n in walk(part))
+
+
+def is_condition(statement: Statement, model: Model) -> bool:
+    """Whether an equation in the prose only says what is supposed of a given letter, an index or a size: U = E^T, i = 1, d = D_h."""
+    left = statement.parts[0]
+    if statement.formula.kind != "inline" or not isinstance(left, Symbol):
+        return False
+    if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:
+        return False
+    return not any(isinstance(n, Derivative) for part in statement.parts for n in walk(part))
+
+
+def contains_itself(left: Expression, part: Expression) -> bool:
+    """∂J/∂W|_(t) = Σ_i ∂J/∂W|_(i): the left side is the last term of its own sum."""
+    if not (isinstance(left, Derivative) and left.at is not None and isinstance(part, BigSum)):
+        return False
+    body = part.body
+    if not (isinstance(body, Derivative) and body.of == left.of and body.wrt == left.wrt and body.at is not None):
+        return False
+    return body.at.variable == part.index and part.upper == left.at
+
+
+def lacks_time(left: Expression, part: Expression) -> bool:
+    """h = σ(W h^(t-1) + …): the same letter has a time step on the right and none on the left."""
+    if not (isinstance(left, Symbol) and left.time is None):
+        return False
+    free = free_times(part)
+    return any(s.name == left.name and s.time is not None and s.time.variable in free for s in symbols(part))
+
+
+def about_one_column(left: Expression, part: Expression, error: FormulaError) -> bool:
+    """Whether a claim is written for one column: by entries, or with derivatives of vectors by vectors."""
+    by_entries = any(isinstance(n, Entry) for e in (left, part) for n in walk(e))
+    return by_entries or "four indices" in str(error)

@@ -1,0 +1,249 @@
+"""Why a formula does not hold: its verdict, the words for it, and the repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from elman.calculus.evaluate import MisfitError
+from elman.calculus.expression import (
+    Call,
+    Derivative,
+    Expression,
+    Index,
+    Product,
+    Symbol,
+    Transpose,
+    transform,
+    walk,
+)
+from elman.calculus.render import text
+from elman.errors import FormulaError
+from elman.notes.blame import Blame, blamed, makes_loss, uses
+from elman.notes.carried import Carried, carried_by
+from elman.notes.check import Checker, Judged
+from elman.notes.edits import EDIT, Edit
+from elman.notes.holding import agreement
+from elman.notes.model import TIME
+from elman.notes.page import Page
+from elman.notes.perplexity import perplexity, speaks_of_perplexity
+from elman.notes.readings import Reading, compare, readings_of
+from elman.notes.repair import Found, Repairer
+from elman.notes.verdict import Verdict
+from elman.notes.world import CycleError, UndefinedError, World
+
+_ROUNDS = 3  # equations and shapes that may be blamed on one page
+
+
+def settle(page: Page, supplied: str | None) -> Checker:
+    """The page judged and explained; an equation or a shape that many claims speak against takes the blame for them."""
+    with np.errstate(all="ignore"):  # a formula that is wrong may overflow; its value says so
+        return _settle(page, supplied)
+
+
+def _settle(page: Page, supplied: str | None) -> Checker:
+    checker = Checker(page, supplied)
+    checker.judge()
+    blames: list[Blame] = []
+    while len(blames) < _ROUNDS and (blame := blamed(checker, blames)) is not None:
+        blames.append(blame)
+        checker = Checker(page, supplied, blame.model)
+        checker.judge()
+    for blame in blames:
+        _accuse(checker, blame)
+    _explain(checker)
+    return checker
+
+
+def _accuse(checker: Checker, blame: Blame) -> None:
+    """Puts the blame where it belongs, and says so of the claims that were right all along."""
+    claims = f"{blame.mended} claim{'s' * (blame.mended != 1)} of the page hold{'s' * (blame.mended == 1)} with it"
+    if blame.definition is None or blame.found is None:
+        checker.reshaped[blame.name] = (blame.shape or ("", ""), f"right is: {blame.edit.words}; {claims}")
+        return
+    d = blame.definition
+    j = checker.judged[d.statement, d.part]
+    j.verdict = verdict_of([blame.found])
+    j.found = [replace(blame.found, part=tidy(blame.found.part))]
+    j.diagnosis = f"right is: {', '.join(e.words for e in blame.found.edits)}; {claims}"
+    j.settled = True
+    if not makes_loss(checker.model, d.name):
+        line = j.statement.formula.line
+        for other in checker.judged.values():
+            if other.good and other.defines is None and uses(other, d.name):
+                other.verdict = Verdict.OWN_DELTA
+                other.diagnosis = f"true once {d.name} is right (line {line}): {text(blame.found.part)}"
+                other.settled = True
+
+
+def _explain(checker: Checker) -> None:
+    carried: list[Carried] = []
+    tried: list[tuple[Judged, list[Reading]]] = []
+    for judged in checker.judged.values():
+        if judged.settled:
+            continue
+        _Explainer(checker, judged, carried, tried).explain()
+        more = carried_by(judged.left, judged.found, judged.statement.number)
+        if more is not None:
+            carried.append(more)
+    checker.remarks += compare(tried)
+
+
+class _Explainer:
+    def __init__(
+        self, checker: Checker, judged: Judged, carried: Sequence[Carried], tried: list[tuple[Judged, list[Reading]]]
+    ) -> None:
+        self.checker = checker
+        self.j = judged
+        self.carried = carried
+        self.tried = tried
+        self.worlds = checker.points.worlds(judged.statement)
+
+    def explain(self) -> None:
+        j = self.j
+        left, part = j.left, j.expression
+        for slip in self.carried:
+            left, part = slip.apply(left), slip.apply(part)
+        if j.good and (left, part) == (j.left, j.expression):
+            self._perplexity()
+            return
+        error = j.result.error
+        if isinstance(error, UndefinedError):
+            j.verdict, j.diagnosis = Verdict.UNDEFINED, error.reason
+        elif j.verdict == Verdict.TIME:
+            self._time_missing()
+        elif self._trace_missing(left, part):
+            pass
+        else:
+            self._search(left, part)
+
+    def _search(self, left: Expression, part: Expression) -> None:
+        j, checker = self.j, self.checker
+        if isinstance(j.result.error, CycleError):
+            j.verdict = Verdict.CYCLE
+        numerator = checker.layout == "numerator" and isinstance(j.left, Derivative)
+        worlds = self.worlds if not j.result.column else checker.points.column_worlds()
+        repairer = Repairer(worlds, checker.points.letters(j.statement), numerator, self._loose())
+        found = [replace(f, part=tidy(f.part)) for f in repairer.repairs(left, part)]
+        if (left, part) != (j.left, j.expression):
+            edits = tuple(slip.edit for slip in self.carried if slip.apply(j.expression) != j.expression)
+            found = [replace(f, edits=(*edits, *f.edits), cost=f.cost + EDIT) for f in found]
+        j.found = sorted(found, key=lambda f: (f.turned != numerator, f.cost, f.left != left))
+        if j.verdict == Verdict.SELF_REFERENCE:
+            j.found = [replace(f, edits=(Edit(Verdict.SELF_REFERENCE, "no bar on the left"),)) for f in j.found]
+            j.diagnosis = "the left side is one of the terms of its own sum: drop the bar"
+        elif j.verdict == Verdict.TRANSPOSED:
+            j.found = [f for f in j.found if f.turned == numerator]
+            j.diagnosis = f"true as its transpose only; the page's other gradients are in {checker.layout} layout"
+        else:
+            j.verdict = j.verdict or verdict_of(j.found)
+            j.diagnosis = self._diagnosis()
+            self._readings(left, part)
+
+    def _readings(self, left: Expression, part: Expression) -> None:
+        """What a chain of error letters would have to be read as, to hold as it stands."""
+        j = self.j
+        primed = any(isinstance(n, Call) and n.primes for n in walk(part))
+        if j.result.chain or not (primed and any(uses(j, name) for name in self.checker.model.named)):
+            return
+        readings = readings_of(self.checker, j, left, part)
+        self.tried.append((j, readings))
+        j.reading = str(readings[0]) if readings else "true in no reading"
+
+    def _loose(self) -> bool:
+        """Whether the left side is a letter whose declared shape says not for certain which way it lies."""
+        if not isinstance(self.j.left, Symbol) or self.j.left.name not in self.checker.model.named:
+            return False
+        return not self.checker.points.lies_surely(self.j.left.name)
+
+    def _perplexity(self) -> None:
+        """What the words before it call perplexity is the exponential of the mean loss of a token."""
+        j = self.j
+        if j.defines is None or not speaks_of_perplexity(j.statement.formula):
+            return
+        right = perplexity(self.checker)
+        if right is None or self.checker.agree(j.statement, j.left, right).plain:
+            return
+        j.verdict, j.found = Verdict.FALSE, [Found(j.left, right, EDIT, (Edit(Verdict.FALSE, text(right)),))]
+        j.diagnosis = "perplexity is the exponential of the mean loss of a token"
+
+    def _time_missing(self) -> None:
+        j = self.j
+        assert isinstance(j.left, Symbol)
+        left = replace(j.left, time=Index(TIME))
+        j.diagnosis = (
+            f"an earlier {text(j.left)} stands on the right, so the left side needs its time step: {text(left)}"
+        )
+        j.found = [Found(left, j.expression, EDIT, (Edit(Verdict.TIME, f"{text(left)} on the left"),))]
+
+    def _trace_missing(self, left: Expression, part: Expression) -> bool:
+        """∂(a matrix)/∂X where its trace was meant."""
+        for node in (part, left):
+            if isinstance(node, Derivative) and not isinstance(node.of, Symbol):
+                traced = replace(node, of=Call("trace", (node.of,)))
+                pair = (left, traced) if node is part else (traced, part)
+                if self.checker.agree(self.j.statement, *pair).plain:
+                    self.j.verdict = Verdict.TRACE
+                    self.j.diagnosis = f"{text(node.of)} is a matrix; its trace is the scalar that has this gradient"
+                    self.j.found = [Found(pair[0], pair[1], EDIT, (Edit(Verdict.TRACE, "a trace around it"),))]
+                    return True
+        return False
+
+    # --- words ---
+
+    def _diagnosis(self) -> str:
+        result, words = self.j.result, list[str]()
+        if result.error is not None:
+            words.append(self.checker.points.in_letters(result.error, self.worlds[0]))
+            words.append(self._accident(result.error))
+        elif result.ratio is not None:
+            words.append(f"it is {result.ratio:.6g} times the true value")
+        elif not result.any:
+            words.append("its value is another")
+        if self.j.found and self.j.found[0].edits:
+            words.append("right is: " + ", ".join(edit.words for edit in self.j.found[0].edits))
+        return "; ".join(w for w in words if w)
+
+    def _accident(self, error: FormulaError) -> str:
+        """Where two sizes that are equal by accident would hide the misfit: what the formula is worth there."""
+        if not isinstance(error, MisfitError):
+            return ""
+        inner = (error.left[1], error.right[0]) if error.what == "times" else None
+        names = {size: name for name, size in self.worlds[0].point.sizes}
+        if inner is None or inner[0] not in names or inner[1] not in names:
+            return ""
+        a, b = names[inner[0]], names[inner[1]]
+        sizes = dict(self.worlds[0].point.sizes)
+        point = self.checker.points.point({**sizes, a: sizes[b]}, 5, f"{a} = {b}")
+        result = agreement(World(self.checker.model, point, dict(self.worlds[0].local)), self.j.left, self.j.expression)
+        if result.error is not None:
+            return ""
+        return (
+            f"where {a} = {b} the shapes agree by accident, and it is {'true' if result.plain else 'false'} there too"
+        )
+
+
+def tidy(e: Expression) -> Expression:
+    """The expression as a person would write it: (A B)^T as B^T A^T."""
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Transpose):
+            return node
+        of = node.of
+        if isinstance(of, Transpose):
+            return of.of
+        if isinstance(of, Product) and of.operator in ("", "·"):
+            return replace(of, left=change(Transpose(of.right)), right=change(Transpose(of.left)))
+        return node
+
+    return transform(e, change)
+
+
+def verdict_of(found: Sequence[Found]) -> Verdict:
+    """One word for the first repair: its kind, where it has one kind."""
+    if not found or not found[0].verdicts:
+        return Verdict.FALSE
+    kinds = found[0].verdicts
+    return kinds[0] if len(kinds) == 1 else Verdict.SEVERAL

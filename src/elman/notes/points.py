@@ -1,0 +1,289 @@
+"""Where a page's model is looked at: sizes, random points, and the shapes of letters that the page does not declare."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from elman.calculus.evaluate import MisfitError, evaluate
+from elman.calculus.expression import Call, Derivative, Expression, Symbol, symbols, walk
+from elman.errors import FormulaError
+from elman.notes.facts import with_facts
+from elman.notes.model import TIME, Model, Statement, free_indices, free_times
+from elman.notes.world import HORIZON, PRIMES, OutOfRangeError, Point, UndefinedError, World
+
+BATCH = ("B", "N", "batch", "batchsize", "bs")
+_SHARED: dict[object, World] = {}
+_SHARED_SIZE = 64
+
+
+def points_of(model: Model, remarks: list[str]) -> Points:
+    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's claims need."""
+    model, assumed = with_inferred_shapes(model)
+    points = Points(with_derived_shapes(model))
+    if assumed:
+        remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
+    return points
+
+
+@dataclass
+class Points:
+    """The worlds of one page."""
+
+    model: Model
+    softmax_axis: int | None = None
+    _letters: dict[str, Symbol] = field(default_factory=dict)
+    _local: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    _worlds: dict[int, list[World]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for statement in self.model.statements:
+            for part in statement.parts:
+                for node in walk(part):
+                    if isinstance(node, Symbol) and (node.name not in self._letters or self._letters[node.name].time is None):
+                        self._letters[node.name] = replace(node, span=(0, 0))
+
+    # --- worlds ---
+
+    @property
+    def batch(self) -> str | None:
+        """The size that counts the sequences or examples of a batch, where the page has one."""
+        names = {word for shape in self.model.shapes.values() for dim in shape for word in dim.split("*")}
+        return next((name for name in BATCH if name in names), None)
+
+    def sizes(self) -> dict[str, int]:
+        """Pairwise different primes for the names of the page's sizes."""
+        return sizes_of(self.model.shapes)
+
+    def points(self) -> Iterator[Point]:
+        """Two random points at sizes that are different primes; B = 1; and B equal to another size."""
+        sizes = self.sizes()
+        yield self.point(sizes, 0)
+        yield self.point(sizes, 1)
+        batch = self.batch
+        if batch is not None:
+            yield self.point({**sizes, batch: 1}, 2, "B = 1")
+            other = self._coincidence(batch)
+            if other is not None:
+                yield self.point({**sizes, batch: sizes[other]}, 3, f"{batch} = {other}")
+
+    def point(self, sizes: dict[str, int], seed: int, label: str = "") -> Point:
+        """A point at these sizes."""
+        return Point(tuple(sizes.items()), seed, self.softmax_axis, label)
+
+    def _coincidence(self, batch: str) -> str | None:
+        for name in self.model.named:
+            for dim in self.model.shapes.get(name, ()):
+                if dim not in (batch, "1") and dim.isidentifier():
+                    return dim
+        return next((d for s in self.model.shapes.values() for d in s if d != batch and d.isidentifier()), None)
+
+    def worlds(self, statement: Statement) -> list[World]:
+        """The worlds of a statement, its own undeclared letters with the shapes that fit there."""
+        if statement.number not in self._worlds:
+            local = self.local_shapes(statement)
+            more = sizes_of({**self.model.shapes, **local}) if local else {}
+            made = []
+            for point in self.points():
+                if local:
+                    known = dict(point.sizes)
+                    full = {**{k: v for k, v in more.items() if k not in known}, **known}
+                    made.append(World(self.model, replace(point, sizes=tuple(full.items())), dict(local)))
+                else:
+                    made.append(shared_world(self.model, point))
+            self._worlds[statement.number] = made
+        return self._worlds[statement.number]
+
+    def column_worlds(self) -> list[World]:
+        """Two worlds of one column."""
+        sizes = {**self.sizes(), **({self.batch: 1} if self.batch else {})}
+        return [shared_world(self.model, self.point(sizes, seed, "B = 1")) for seed in (2, 4)]
+
+    def plain_worlds(self) -> Iterator[World]:
+        """The worlds without any letters but the page's own."""
+        for point in self.points():
+            yield shared_world(self.model, point)
+
+    def letters(self, statement: Statement | None) -> tuple[Symbol, ...]:
+        """The letters that may stand in a formula: the page's, and the statement's own."""
+        local = {} if statement is None else self.local_shapes(statement)
+        known = {*self.model.equations, *self.model.named, *self.model.shapes}
+        return tuple(s for name, s in self._letters.items() if name in known or name in local)
+
+    def lies_surely(self, name: str) -> bool:
+        """Whether the declared shape of a letter for a derivative is that of what it is by, or its transpose."""
+        declared = self.model.shapes.get(name)
+        of = self.model.named[name][0].value
+        if declared is None or not (isinstance(of, Derivative) and isinstance(of.wrt, Symbol)):
+            return False
+        shape = self.model.shapes.get(of.wrt.name) or self.model.derived.get(of.wrt.name)
+        return shape is not None and declared in (shape, shape[::-1])
+
+    # --- undeclared letters ---
+
+    def local_shapes(self, statement: Statement) -> dict[str, tuple[str, str]]:
+        """Shapes for the letters that only this statement has: lower case a column, upper case a matrix, sizes that fit."""
+        if statement.number not in self._local:
+            known = {*self.model.equations, *self.model.named, *self.model.shapes}
+            names = sorted({s.name for part in statement.parts for s in symbols(part)} - known)
+            names = [n for n in names if n not in self.sizes() and n != "T"]
+            self._local[statement.number] = self._fitting(names, statement) if 0 < len(names) <= 6 else {}
+        return self._local[statement.number]
+
+    def _fitting(self, names: list[str], statement: Statement) -> dict[str, tuple[str, str]]:
+        pieces = [piece for part in statement.parts for piece in _pieces(part)]
+        best: tuple[int, int, dict[str, tuple[str, str]]] = (0, 0, {})
+        sizes = ("m", "n", "k") if len(names) <= 4 else ("m", "n")
+        choices = [_choices(name, sizes) for name in names]
+        tried = 0
+        for shapes in itertools.product(*choices):
+            tried += 1
+            if tried > 3000:
+                break
+            local = dict(zip(names, shapes, strict=True))
+            world = World(self.model, Point(tuple(sizes_of({**self.model.shapes, **local}).items())), local)
+            fitting = sum(_fits(world, piece, scalar) for piece, scalar in pieces)
+            used = len({d for shape in shapes for d in shape if d != "1"})
+            if (fitting, used) > best[:2]:
+                best = (fitting, used, local)
+        return best[2]
+
+    # --- diagnoses ---
+
+    def in_letters(self, error: FormulaError, world: World) -> str:
+        """What an error says, its sizes in the page's letters."""
+        if not isinstance(error, MisfitError):
+            return error.reason
+        return f"{self._shape(world, error.left)} {error.what} {self._shape(world, error.right)} does not fit: {error.hint}"
+
+    @staticmethod
+    def _shape(world: World, shape: tuple[int, ...]) -> str:
+        from elman.notes.holding import shape_names
+
+        return shape_names(world, shape)
+
+
+def sizes_of(shapes: dict[str, tuple[str, str]]) -> dict[str, int]:
+    """A prime for every name of a size, all different; products are left to be multiplied out."""
+    names = dict.fromkeys(
+        word for shape in shapes.values() for dim in shape for word in dim.replace(" ", "").split("*") if not word.isdigit()
+    )
+    return {name: PRIMES[i % len(PRIMES)] + (43 if i >= len(PRIMES) else 0) for i, name in enumerate(names)}
+
+
+def shared_world(model: Model, point: Point) -> World:
+    """The world of a model at a point; pages with equal models share what was computed."""
+    key = (
+        tuple(sorted(model.shapes.items())),
+        tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
+        tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
+        tuple((k, d.value) for k, d in model.start.items()),
+        model.timed, model.facts.targets, model.facts.positive, model.facts.recurrent, model.facts.losses,
+        tuple(sorted(model.facts.turned.items())), point,
+    )  # fmt: skip
+    if key not in _SHARED:
+        while len(_SHARED) >= _SHARED_SIZE:
+            _SHARED.pop(next(iter(_SHARED)))
+        _SHARED[key] = World(model, point)
+    return _SHARED[key]
+
+
+def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
+    if name[0].isupper():
+        return list(itertools.product(sizes, repeat=2))
+    if len(name) == 1 or "_" in name:
+        return [(s, "1") for s in sizes]
+    return [("1", "1")]
+
+
+def _pieces(e: Expression) -> Iterator[tuple[Expression, bool]]:
+    """What has a value of its own in a part: what is differentiated (a scalar, best), and the part itself."""
+    derivatives = [n for n in walk(e) if isinstance(n, Derivative)]
+    for node in derivatives:
+        yield node.of, True
+    if not derivatives:
+        yield e, False
+
+
+def _fits(world: World, e: Expression, scalar: bool) -> int:
+    try:
+        with np.errstate(all="ignore"):
+            value = evaluate(e, world.scope({TIME: HORIZON - 1}))
+    except (FormulaError, np.linalg.LinAlgError):
+        return 0
+    return 2 if scalar and value.shape[-2:] == (1, 1) else 1
+
+
+# --- shapes of given letters that the page does not declare ---
+
+
+def with_inferred_shapes(model: Model) -> tuple[Model, dict[str, tuple[str, str]]]:
+    """The model with a shape for every given letter that its equations use and nothing declares: the one that fits best."""
+    missing = sorted(
+        {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
+        - set(model.equations) - set(model.named) - set(model.shapes) - {"T"} - set(sizes_of(model.shapes))
+        | {name for name in model.facts.recurrent if name in model.equations and name not in model.shapes}
+    )  # fmt: skip
+    if not missing or len(missing) > 12 or not model.shapes:
+        return model, {}
+    candidates = list(dict.fromkeys([*model.shapes.values(), *_more_shapes(model)]))
+    found: dict[str, tuple[str, str]] = {}
+    for name in missing:
+        scores = [(_score(model, {**found, name: shape}, name), -i, shape) for i, shape in enumerate(candidates)]
+        best = max(scores, default=None)
+        if best is not None and best[0] > 0:
+            found[name] = best[2]
+    if not found:
+        return model, {}
+    return with_facts(replace(model, shapes={**model.shapes, **found})), found
+
+
+def with_derived_shapes(model: Model) -> Model:
+    """The model with the shapes that its equations give to names that it does not declare."""
+    world = shared_world(model, Point(tuple(sizes_of(model.shapes).items())))
+    names = {size: name for name, size in world.point.sizes}
+    derived = {}
+    for name in model.equations:
+        shape = None if name in model.shapes else world.shape_of(name)
+        if shape is not None and all(n == 1 or n in names for n in shape):
+            derived[name] = (names.get(shape[0], "1"), names.get(shape[1], "1"))
+    return with_facts(replace(model, derived=derived))
+
+
+def _more_shapes(model: Model) -> Iterator[tuple[str, str]]:
+    names = list(sizes_of(model.shapes))[:6]
+    for name in names:
+        yield (name, "1")
+    yield ("1", "1")
+    yield from itertools.permutations(names, 2)
+
+
+def _score(model: Model, local: dict[str, tuple[str, str]], name: str) -> int:
+    """How many of the equations and parts that speak of `name` have a value with these shapes."""
+    world = World(model, Point(tuple(sizes_of({**model.shapes, **local}).items())), dict(local))
+    score = 0
+    parts = [d.value for found in model.equations.values() for d in found]
+    parts += [p for st in model.statements for p in st.parts if not any(isinstance(n, Derivative) for n in walk(p))]
+    for part in parts:
+        if not any(s.name == name for s in symbols(part)):
+            continue
+        try:
+            bound = dict.fromkeys(free_indices(part), 0) | dict.fromkeys(free_times(part), HORIZON - 2)
+            with np.errstate(all="ignore"):
+                evaluate(part, world.scope({**bound, TIME: HORIZON - 1}))
+            score += 1
+        except (UndefinedError, OutOfRangeError):
+            continue
+        except (FormulaError, np.linalg.LinAlgError):
+            score -= 1
+    return score
+
+
+def primed(e: Expression) -> Iterator[Call]:
+    """The f'(x) of an expression, x a letter."""
+    for node in walk(e):
+        if isinstance(node, Call) and node.primes and isinstance(node.arguments[0], Symbol):
+            yield node

@@ -1,0 +1,167 @@
+"""What the readers of Markdown, LaTeX and plain text share: where formulas, headings and code stand."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+
+ENVIRONMENTS = frozenset(
+    name + star
+    for name in (
+        "equation", "align", "alignat", "gather", "multline", "eqnarray", "aligned", "gathered", "split", "math",
+        "displaymath", "flalign", "dmath", "alignedat", "cases",
+    )
+    for star in ("", "*")
+)  # fmt: skip
+_DIRECTIVE = re.compile(r"elman\s+check\s*:\s*(on|off)\b")
+_BLANK = re.compile(r"\n[ \t\r>]*(?=\n)")
+_PROSE = re.compile(
+    r"[\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff]|(?<![\\A-Za-z{])[A-Za-z]{3,}[ ,][A-Za-z]{2,}[ ,][A-Za-z]{2,}|^#", re.M
+)
+_MARKS = re.compile(r"\\(?:end\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
+
+
+@dataclass
+class Scan:
+    """What was found in a stretch of text, by offsets: formulas (start, end, kind), headings, code, directives."""
+
+    formulas: list[tuple[int, int, str]] = field(default_factory=list)
+    headings: list[tuple[int, str]] = field(default_factory=list)
+    code: list[tuple[int, int]] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    directives: list[tuple[int, str]] = field(default_factory=list)
+
+    def direct(self, start: int, comment: str) -> None:
+        """Notes a directive, if the comment is one."""
+        found = _DIRECTIVE.search(comment)
+        if found:
+            self.directives.append((start, found.group(1)))
+
+    def off(self, end: int) -> list[tuple[int, int]]:
+        """The stretches that directives take out, in a text that ends at `end`."""
+        stretches: list[tuple[int, int]] = []
+        since: int | None = None
+        for place, word in sorted(self.directives):
+            if word == "off" and since is None:
+                since = place
+            elif word == "on" and since is not None:
+                stretches.append((since, place))
+                since = None
+        return stretches + ([(since, end)] if since is not None else [])
+
+    def add(self, text: str, start: int, end: int, kind: str) -> None:
+        """A formula, the white space at its ends left out; nothing where nothing is left."""
+        inner = text[start:end]
+        stripped = inner.strip()
+        if stripped:
+            begin = start + len(inner) - len(inner.lstrip())
+            self.formulas.append((begin, begin + len(stripped), kind))
+
+
+class Marks:
+    """Where all stands that may close a formula or a code span, each kind in order: no search is repeated."""
+
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self.text, self.end = text, end
+        self.dollars: list[int] = []
+        self.closers: dict[str, list[int]] = {}
+        self.ticks: dict[int, list[int]] = {}
+        for match in _MARKS.finditer(text, start, end):
+            sign = match.group()
+            if sign == "$":
+                self.dollars.append(match.start())
+            elif sign[0] == "`":
+                self.ticks.setdefault(len(sign), []).append(match.start())
+            elif match.group(1) or sign in ("\\)", "\\]"):
+                self.closers.setdefault(match.group(1) or sign, []).append(match.start())
+        known = set(self.dollars)
+        self.doubles = [i for i in self.dollars if i + 1 in known]
+        self.blanks = [match.start() for match in _BLANK.finditer(text, start, end)]
+
+    @staticmethod
+    def _next(places: list[int], at: int) -> int:
+        i = bisect_left(places, at)
+        return places[i] if i < len(places) else -1
+
+    def dollar(self, at: int) -> int:
+        """The next $ that is not escaped, or -1."""
+        return self._next(self.dollars, at)
+
+    def is_dollar(self, at: int) -> bool:
+        """Whether a $ that is not escaped stands here."""
+        return self.dollar(at) == at
+
+    def double(self, at: int) -> int:
+        """The next $$, or -1."""
+        return self._next(self.doubles, at)
+
+    def closer(self, what: str, at: int) -> int:
+        r"""The next `\)`, `\]` or `\end{what}`, or -1."""
+        return self._next(self.closers.get(what, []), at)
+
+    def tick(self, run: int, at: int) -> int:
+        """The next run of so many backticks, or -1."""
+        return self._next(self.ticks.get(run, []), at)
+
+    def blank(self, at: int) -> int:
+        """Where the paragraph ends."""
+        found = self._next(self.blanks, at)
+        return self.end if found < 0 else found
+
+
+def display(marks: Marks, scan: Scan, start: int) -> int:
+    """Reads `$$…$$` from behind the opening; an unclosed one ends with its paragraph. Returns where to go on.
+
+    A blank line inside is allowed where nothing behind it looks like prose: a forgotten `$$` must not turn the page
+    inside out.
+    """
+    text, close, blank = marks.text, marks.double(start), marks.blank(start)
+    if close < 0 or (blank < close and _PROSE.search(text, blank + 1, close)):
+        scan.add(text, start, blank, "display")
+        return blank
+    scan.add(text, start, close, "display")
+    return close + 2
+
+
+def bracketed(marks: Marks, scan: Scan, start: int, closer: str, kind: str) -> int:
+    r"""Reads `\[…\]` or `\(…\)` from behind the opening; returns where to go on: `start` where it is not closed."""
+    close = marks.closer(closer, start)
+    if close < 0 or close > marks.blank(start):
+        return start
+    scan.add(marks.text, start, close, kind)
+    return close + 2
+
+
+def environment(marks: Marks, scan: Scan, name: str, start: int) -> int:
+    r"""Reads an environment from behind its `\begin{name}`; an unclosed one ends with its paragraph."""
+    text = marks.text
+    if name.startswith("align") and "at" in name and text.startswith("{", start):  # alignat's number of columns
+        start = max(text.find("}", start, start + 8) + 1, start)
+    close = marks.closer(name, start)
+    end = marks.blank(start) if close < 0 else close
+    scan.add(text, start, end, "display")
+    return end if close < 0 else close + len("\\end{}") + len(name)
+
+
+class Lines:
+    """Lines and columns of offsets, from 1."""
+
+    def __init__(self, text: str, start: int = 0, end: int | None = None) -> None:
+        stop = len(text) if end is None else end
+        self.starts = [start]
+        at = text.find("\n", start, stop)
+        while at >= 0:
+            self.starts.append(at + 1)
+            at = text.find("\n", at + 1, stop)
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column."""
+        line = bisect_right(self.starts, offset)
+        return line, offset - self.starts[line - 1] + 1
+
+
+def covered(stretches: list[tuple[int, int]], at: int) -> bool:
+    """Whether `at` lies in one of the stretches, which are in order and apart."""
+    i = bisect_right(stretches, (at, 1 << 62)) - 1
+    return i >= 0 and at < stretches[i][1]

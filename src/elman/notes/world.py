@@ -1,0 +1,388 @@
+"""A page's model with numbers in it: random values, unrolled over time, and derivatives by complex step.
+
+This is the oracle that every claim is held against. It knows nothing of the rules of differentiation: it runs the page's own
+forward equations on inputs that are moved by 1e-20 i, one leading axis for all entries at once, and reads the derivative off the
+imaginary part (Squire and Trapp 1998), exact to rounding.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+
+from elman.calculus.evaluate import Scope, evaluate, transpose
+from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol
+from elman.calculus.functions import Array
+from elman.calculus.names import fold
+from elman.errors import FormulaError
+from elman.notes.model import TIME, Definition, Model
+
+STEP = 1e-20
+HORIZON = 4  # time steps
+PRIMES = (3, 5, 7, 2, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
+
+
+class OutOfRangeError(FormulaError):
+    """A time step at which a symbol does not exist: before the first, or after the loss."""
+
+
+class UndefinedError(FormulaError):
+    """A symbol that the page neither declares nor defines; `name` is which."""
+
+    def __init__(self, name: str, column: int | None) -> None:
+        super().__init__(f"{name} is not defined on this page", column)
+        self.name = name
+
+
+class CycleError(FormulaError):
+    """A definition that leads back to itself at the same time step; `names` are those on the way."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__("defined in a circle: " + " → ".join(names))
+        self.names = names
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where the model is looked at: sizes by name, the seed of the random values, and how a softmax runs."""
+
+    sizes: tuple[tuple[str, int], ...]
+    seed: int = 0
+    softmax_axis: int | None = None
+    label: str = ""
+
+    def size(self, name: str) -> int:
+        """The size behind a name or a product of names and numbers, `4*H`."""
+        known = dict(self.sizes)
+        total = 1
+        for factor in name.replace(" ", "").split("*"):
+            total *= int(factor) if factor.isdigit() else known[factor]
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a complex step moves: a name, at a time step (None: it has none), or only the use that step `at` makes of it."""
+
+    name: str
+    time: int | None = None
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Jacobian:
+    """∂of/∂wrt entry by entry: `tensor` [r,c,m,n], for `wrt` [r,c] and `of` [m,n]."""
+
+    tensor: Array
+
+    @property
+    def scalar(self) -> bool:
+        """Whether it is the gradient of a scalar."""
+        return self.tensor.shape[2:] == (1, 1)
+
+    def matrix(self) -> Array | None:
+        """As a matrix: a scalar's gradient in the shape of what it is by (denominator layout), ∂y/∂x of two columns as [y,x]
+        (numerator layout); None where it has four indices.
+        """
+        r, c, m, n = self.tensor.shape
+        if (m, n) == (1, 1):
+            return self.tensor[:, :, 0, 0]
+        if (r, c) == (1, 1):
+            return self.tensor[0, 0]
+        if c == 1 and n == 1:
+            return self.tensor[:, 0, :, 0].T
+        return None
+
+
+@lru_cache(maxsize=4096)
+def random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
+    """A given letter's value, the same wherever it is asked for: normal; of a target, a distribution along `axis`; else positive."""
+    rng = np.random.default_rng([zlib.crc32(name.encode()), time + 7, seed])
+    value = rng.normal(size=shape) * 0.9 + 0.1
+    if shape[0] == shape[1] and shape[0] > 1:
+        value += 1.5 * np.eye(shape[0])  # well away from singular
+    if kind == "target":
+        value = np.exp(value)
+        value /= value.sum(axis, keepdims=True)
+    elif kind == "positive":
+        value = np.abs(value) + 0.2
+    value.setflags(write=False)
+    return value
+
+
+@dataclass
+class World:
+    """A model at a point. Values are remembered, so one world answers many claims."""
+
+    model: Model
+    point: Point
+    local: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _values: dict[tuple[object, ...], Array] = field(default_factory=dict)
+    _jacobians: dict[tuple[object, ...], Jacobian] = field(default_factory=dict)
+    _shapes: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+    _open: list[tuple[str, int | None]] = field(default_factory=list)
+
+    # --- sizes and random values ---
+
+    def dimension(self, name: str) -> int:
+        """The size behind a name; T is the number of time steps unless a shape uses it."""
+        try:
+            return self.point.size(name)
+        except KeyError:
+            if name == "T":
+                return HORIZON
+            raise FormulaError(f"the dimension {name} is not known") from None
+
+    def shape(self, name: str) -> tuple[int, int] | None:
+        """The declared shape of a name, in numbers."""
+        declared = self.model.shapes.get(name) or self.local.get(name)
+        return None if declared is None else (self.dimension(declared[0]), self.dimension(declared[1]))
+
+    def shape_of(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a name's value in this world, declared or worked out; None where it has none."""
+        if name not in self._shapes:
+            try:
+                time = Index(None, HORIZON - 1) if name in self.model.timed else None
+                value = self.value(Symbol(name, time), self.scope({TIME: HORIZON - 1}))
+                self._shapes[name] = value.shape[-2:]
+            except FormulaError:
+                self._shapes[name] = None
+        return self._shapes[name]
+
+    def _random(self, name: str, time: int | None) -> Array:
+        shape, facts = self.shape(name), self.model.facts
+        assert shape is not None
+        kind = "target" if name in facts.targets else "positive" if name in facts.positive else ""
+        down = shape[1] == 1 or (self.point.softmax_axis != 1 and shape[0] > 1)
+        return random_value(name, time or 0, shape, self.point.seed, kind, 0 if down else 1)
+
+    # --- values ---
+
+    def scope(self, indices: dict[str, int] | None = None, moved: Moved | None = None) -> Scope:
+        """A scope over this world: symbols by name and time, derivatives by complex step."""
+        return Scope(
+            symbol=lambda s, scope: self.value(s, scope, moved),
+            dimension=self.dimension,
+            derivative=self._derivative,
+            indices=indices or {},
+            softmax_axis=self.point.softmax_axis,
+        )
+
+    def evaluate(self, e: Expression, indices: dict[str, int]) -> Array:
+        """The value of `e` with these time steps and indices."""
+        with np.errstate(all="ignore"):
+            return evaluate(e, self.scope(indices))
+
+    def value(self, s: Symbol, scope: Scope, moved: Moved | None = None) -> Array:
+        """The value of a symbol where `scope` stands; moved by a complex step where `moved` says so."""
+        time = self.time_of(s, scope)
+        name = s.name
+        if name in self.model.named and not self._given_start(name, time):
+            return self._named(s, time, scope)
+        key = (name, time, moved, scope.indices.get("@") if moved is not None and moved.at is not None else None)
+        if key in self._values:
+            return self._values[key]
+        value = self._computed(s, name, time, moved)
+        if moved is not None and moved.name == name and moved.time == time:
+            if moved.at is None or moved.at == scope.indices.get("@"):
+                value = self._step(value)
+        self._values[key] = value
+        return value
+
+    @staticmethod
+    def _step(value: Array) -> Array:
+        """The value, moved in each entry by itself: [m·n,m,n]."""
+        m, n = value.shape[-2:]
+        return value + 1j * STEP * np.eye(m * n).reshape(m * n, m, n)
+
+    def time_of(self, s: Symbol, scope: Scope) -> int | None:
+        """The time step of a symbol: its own, or for a letter that has time steps, the one at hand."""
+        if s.time is not None:
+            if s.time.variable == "T" and "T" not in scope.indices:
+                return self.dimension("T") + s.time.offset
+            try:
+                return s.time.at(dict(scope.indices))
+            except KeyError as error:
+                raise FormulaError(f"the time step {error.args[0]} is bound nowhere", s.span[0] + 1) from None
+        if s.name not in self.model.timed:
+            return None
+        untimed = self.model.defined(s.name, timed=False)
+        if untimed is not None and not self.model.has_time(untimed):
+            return None
+        return scope.indices.get(TIME, scope.indices.get("@"))
+
+    def _computed(self, s: Symbol, name: str, time: int | None, moved: Moved | None) -> Array:
+        given = self._given_start(name, time)
+        if given is not None:
+            return self._start(given, name)
+        d = self.model.defined(name, timed=time is not None)
+        recurs = name in self.model.facts.recurrent
+        if time is not None and (time > self.dimension("T") or time < (0 if recurs or d is None else 1)):
+            raise OutOfRangeError(f"{name} has no time step {time}", s.span[0] + 1)
+        if d is None or (time == 0 and recurs):
+            shape = self.shape(name)
+            if shape is None and d is not None:
+                shape = self.value(Symbol(name, Index(None, 1)), self.scope(), None).shape[-2:]
+                self.local[name] = (str(shape[0]), str(shape[1]))
+            if shape is None:
+                size = self._as_size(name)
+                if size is None:
+                    raise UndefinedError(name, s.span[0] + 1)
+                return np.array([[float(size)]])
+            if d is None and time == 0 and not recurs:
+                raise OutOfRangeError(f"{name} has no time step 0", s.span[0] + 1)
+            return self._random(name, time)
+        return self._define(d, name, time, moved)
+
+    def _as_size(self, name: str) -> int | None:
+        """B, T, D_h standing in a formula as numbers."""
+        try:
+            return self.dimension(fold(name))
+        except FormulaError:
+            return None
+
+    def _given_start(self, name: str, time: int | None) -> Definition | None:
+        for (other, at), given in self.model.start.items():
+            if other == name and time is not None and self._is(at, time):
+                return given
+        return None
+
+    def _is(self, at: Index, time: int) -> bool:
+        return time == (at.offset if at.variable is None else self.dimension(at.variable) + at.offset)
+
+    def _start(self, given: Definition, name: str) -> Array:
+        value = evaluate(given.value, self.scope())
+        shape = self.shape(name)
+        if shape is None and name in self.model.named:
+            shape = self.value(Symbol(name, Index(None, self.dimension("T"))), self.scope()).shape[-2:]
+        return np.broadcast_to(value, shape) + 0.0 if shape and value.shape[-2:] == (1, 1) else value
+
+    def _define(self, d: Definition, name: str, time: int | None, moved: Moved | None) -> Array:
+        here = (name, time)
+        if here in self._open:
+            raise CycleError([n for n, _ in self._open[self._open.index(here) :]] + [name])
+        if len(self._open) > 200:
+            raise CycleError([n for n, _ in self._open[-4:]])
+        indices: dict[str, int] = {}
+        if time is not None:
+            variable, offset = (d.time.variable, d.time.offset) if d.time is not None else (TIME, 0)
+            indices = {variable or TIME: time - offset, TIME: time - offset, "@": time}
+        self._open.append(here)
+        try:
+            return evaluate(d.value, self.scope(indices, moved))
+        finally:
+            self._open.pop()
+
+    # --- letters for derivatives ---
+
+    def _named(self, s: Symbol, time: int | None, scope: Scope) -> Array:
+        """The true value of a letter for a derivative, turned as its declared shape says."""
+        key = ("named", s.name, time, scope.indices.get(TIME))
+        if key not in self._values:
+            d, indices = self.meaning(s, time, scope)
+            value = self._orient(s.name, self.matrix(d.value, indices))
+            self._values[key] = value
+        return self._values[key]
+
+    def meaning(self, s: Symbol, time: int | None, scope: Scope) -> tuple[Definition, dict[str, int]]:
+        """The definition of a letter for a derivative, and the time steps in it.
+
+        δ^(i) where the page says δ^(t) = ∂J^(t)/∂z^(t) is ∂J^(t)/∂z^(i): the loss stays at the time at hand.
+        """
+        definitions = self.model.named[s.name]
+        d = next((d for d in definitions if self._general(d)), definitions[0])
+        assert isinstance(d.value, Derivative)
+        indices = dict(scope.indices)
+        if time is None:
+            return d, indices
+        left = d.time or Index(TIME)
+        indices.setdefault(TIME, time - left.offset if left.variable == TIME else time)
+        loss_time = indices[TIME]
+        wrt_time = d.value.wrt.time if isinstance(d.value.wrt, Symbol) else None
+        if wrt_time is not None and left.variable is not None and wrt_time.variable == left.variable:
+            moved = replace(d.value.wrt, time=Index(None, time + wrt_time.offset - left.offset))  # type: ignore[type-var]
+            d = replace(d, value=replace(d.value, wrt=moved))
+        elif wrt_time is None and left.variable is not None:
+            indices[TIME] = loss_time
+            if isinstance(d.value.wrt, Symbol) and d.value.wrt.name in self.model.timed:
+                moved = replace(d.value.wrt, time=Index(None, time - left.offset))
+                d = replace(d, value=replace(d.value, wrt=moved))
+        if left.variable is not None and left.variable != TIME:
+            indices[left.variable] = time - left.offset
+        return d, indices
+
+    @staticmethod
+    def _general(d: Definition) -> bool:
+        """Whether the letter's time step is another than the loss's: δ^(i) = ∂J^(t)/∂z^(i)."""
+        of = d.value.of if isinstance(d.value, Derivative) else None
+        return isinstance(of, Symbol) and of.time is not None and d.time is not None and of.time.variable != d.time.variable
+
+    def _orient(self, name: str, value: Array) -> Array:
+        declared = self.shape(name)
+        turned = self.model.facts.turned.get(name)
+        if turned is not None:
+            return transpose(value) if turned else value
+        if declared is not None and declared != value.shape and declared == value.shape[::-1]:
+            return transpose(value)
+        return value
+
+    # --- derivatives ---
+
+    def _derivative(self, e: Derivative, scope: Scope) -> Array:
+        return self.matrix(e, dict(scope.indices))
+
+    def matrix(self, e: Derivative, indices: dict[str, int]) -> Array:
+        """A derivative as a matrix, see `Jacobian.matrix`; `FormulaError` where it has four indices."""
+        found = self.jacobian(e, indices).matrix()
+        if found is None:
+            raise FormulaError("this derivative has four indices, no matrix: it stands only in a chain", e.span[0] + 1)
+        return found
+
+    def jacobian(self, e: Derivative, indices: dict[str, int]) -> Jacobian:
+        """∂of/∂wrt at these time steps, by complex step."""
+        scope = self.scope(indices)
+        wrt, entry = e.wrt, None
+        if isinstance(wrt, Entry):
+            wrt, entry = wrt.of, wrt
+        if not isinstance(wrt, Symbol):
+            raise FormulaError("a derivative is by one symbol", e.wrt.span[0] + 1)
+        time = self.time_of(wrt, scope)
+        if wrt.name in self.model.named:
+            raise FormulaError(f"{wrt.name} is itself a derivative", wrt.span[0] + 1)
+        at = None
+        if e.at is not None:
+            at = e.at.at(indices) if e.at.variable in indices or e.at.variable is None else self.dimension("T")
+        moved = Moved(wrt.name, time, at)
+        times = tuple(sorted((k, v) for k, v in indices.items()))
+        key = (e.of, moved, times)
+        if key not in self._jacobians:
+            self._jacobians[key] = self._complex_step(e, moved, wrt, indices)
+        found = self._jacobians[key]
+        if entry is None:
+            return found
+        values = [i.at(indices) for i in entry.indices]
+        tensor = found.tensor[values[0] : values[0] + 1]
+        return Jacobian(tensor[:, values[1] : values[1] + 1] if len(values) == 2 else tensor)
+
+    def _complex_step(self, e: Derivative, moved: Moved, wrt: Symbol, indices: dict[str, int]) -> Jacobian:
+        self._check_order(e, moved, indices)
+        with np.errstate(all="ignore"):
+            r, c = self.value(wrt, self.scope(indices)).shape[-2:]
+            value = evaluate(e.of, self.scope({**indices, "@": indices.get(TIME, 0)}, moved))
+        slope = np.imag(value) / STEP
+        if isinstance(e.of, Symbol) and e.of.name in self.model.facts.losses and slope.shape[-1] > 1:
+            slope = slope.sum((-2, -1), keepdims=True)  # a loss per sequence: J is their sum
+        if slope.ndim == 2:  # nothing of it was moved
+            slope = np.broadcast_to(slope, (r * c, *slope.shape))
+        m, n = slope.shape[-2:]
+        return Jacobian(slope.reshape(r, c, m, n))
+
+    def _check_order(self, e: Derivative, moved: Moved, indices: dict[str, int]) -> None:
+        """∂J^(t)/∂z^(i) with i > t is not meant by anyone: the claim does not speak of that pair."""
+        of_time = self.time_of(e.of, self.scope(indices)) if isinstance(e.of, Symbol) else None
+        step = moved.time if moved.time is not None else moved.at
+        if of_time is not None and step is not None and step > of_time:
+            raise OutOfRangeError(f"{moved.name} at {step} comes after step {of_time}", e.span[0] + 1)
