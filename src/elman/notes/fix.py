@@ -27,7 +27,7 @@ def planned_edits(page: Page, report: Report) -> tuple[list[Edit], list[Claim]]:
     edits: dict[tuple[int, int], Edit] = {}
     left_over: list[Claim] = []
     for claim in report.claims:
-        if claim.good or not claim.fixes:
+        if not claim.fixes:
             continue
         repair = claim.fixes[0]
         edit = Edit(repair.start, repair.end, repair.replacement)

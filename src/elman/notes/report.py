@@ -105,6 +105,8 @@ def as_terminal(report: Report, width: int = 100) -> list[Text]:
             head.append(f"{sign} {claim.verdict.value:<{column}}  ", style=style)
             head.append(_one_line(claim, width - len(head)))
             lines.append(head)
+            if claim.fixes:
+                lines += _details(claim, " " * (margin + 4), width)[1:]
             continue
         head.append(f"{sign} {named(claim)}", style=f"bold {style}")
         lines += [head, *_details(claim, " " * (margin + 4), width)]
