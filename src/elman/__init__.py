@@ -25,14 +25,18 @@ _HOME = {
     "ElmanError": "elman.errors",
 }
 
+_ROOMS = ("calculus",)
+
 __all__ = ["ElmanError", "Gradients", "LanguageModel", "Parameters", "__version__", "load", "loss_and_gradients"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'elman' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _ROOMS:
+        return import_module(f"elman.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'elman' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
 
 

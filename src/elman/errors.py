@@ -55,3 +55,7 @@ class FormulaError(ElmanError):
         super().__init__(message if column is None else f"column {column}: {message}")
         self.reason = message
         self.column = column
+
+
+class DerivationError(ElmanError):
+    """A derivative that does not agree with the complex step: a mistake of this program, so it is not shown."""

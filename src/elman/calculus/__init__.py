@@ -1,1 +1,12 @@
-"""Matrix calculus: expressions with shapes, their derivatives in either layout, as text, LaTeX, NumPy and JSON."""
+"""Matrix calculus: expressions with shapes, their derivatives in either layout, as text, LaTeX, NumPy and JSON.
+
+`derive("a^T X b", wrt="X")` is the front door; what it returns knows its text, its LaTeX and its value.
+"""
+
+from __future__ import annotations
+
+from elman.calculus.derivation import Derived, derivative, derive
+from elman.calculus.layout import LAYOUTS
+from elman.calculus.render import latex, python, text
+
+__all__ = ["LAYOUTS", "Derived", "derivative", "derive", "latex", "python", "text"]

@@ -40,7 +40,7 @@ def canonical(identifier: str) -> str:
     """A Python identifier as a canonical name: `b1` → `b_1`, `delta1` → `delta_1`, `δ1` → `delta_1`, `ŷ` → `y_hat`."""
     import unicodedata
 
-    text = unicodedata.normalize("NFD", identifier)
+    text = unicodedata.normalize("NFD", identifier.rstrip("_"))  # lambda_, as Python keeps lambda for itself
     text = text.replace("\u0302", "_hat").replace("\u0304", "_bar").replace("\u0303", "_tilde")
     text = "".join(GREEK_LETTERS.get(c, c) for c in unicodedata.normalize("NFC", text))
     stem = text.rstrip("0123456789")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from fractions import Fraction
 
 from elman.calculus.expression import (
     Add,
     Call,
+    Entry,
     Expression,
     Identity,
+    Index,
     Inverse,
     Negative,
     Number,
@@ -22,7 +25,7 @@ from elman.calculus.expression import (
     Transpose,
 )
 from elman.calculus.functions import SPELLINGS
-from elman.calculus.names import Names, canonical
+from elman.calculus.names import TIME_LETTERS, Names, canonical
 from elman.errors import FormulaError
 
 _MAX_LENGTH = 10_000
@@ -92,7 +95,29 @@ class _Reader:
             return Transpose(self.read(node.value), span=span)
         if isinstance(node, ast.Call):
             return self._call(node, span)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            return self._indexed(node, span)
         raise self.error(node, f"`{ast.unparse(node)[:40]}` is not read in a formula")
+
+    def _indexed(self, node: ast.Subscript, span: tuple[int, int]) -> Expression:
+        """`h[t-1]`, a time step, where h has them or the index is t; `y[j, b]`, an entry."""
+        symbol = self.read(node.value)
+        assert isinstance(symbol, Symbol)
+        places = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        indices = tuple(self._index(place) for place in places)
+        if len(indices) == 1 and (symbol.name in self.names.timed or indices[0].variable in TIME_LETTERS):
+            return replace(symbol, time=indices[0], span=span)
+        return Entry(symbol, indices, span=span)
+
+    def _index(self, node: ast.expr) -> Index:
+        match node:
+            case ast.Name():
+                return Index(node.id)
+            case ast.Constant(value=int(number)):
+                return Index(None, number)
+            case ast.BinOp(left=ast.Name(id=name), op=ast.Add() | ast.Sub(), right=ast.Constant(value=int(number))):
+                return Index(name, number if isinstance(node.op, ast.Add) else -number)
+        raise self.error(node, "this is not read as an index: write i, t-1 or 0")
 
     def _binary(self, node: ast.BinOp, span: tuple[int, int]) -> Expression:
         left, right = self.read(node.left), self.read(node.right)
@@ -150,6 +175,8 @@ class _Reader:
     ) -> Expression:
         if name in ("inv", "pinv") and len(arguments) == 1:
             return Inverse(arguments[0], span=span)
+        if name == "diagflat":
+            name = "diag"
         if name in ("transpose",) and len(arguments) == 1:
             return Transpose(arguments[0], span=span)
         if name in ("outer",) and len(arguments) == 2:
@@ -165,6 +192,8 @@ class _Reader:
             if name == "ones" and isinstance(argument, ast.Tuple) and ast.unparse(argument.elts[-1]) == "1":
                 argument = argument.elts[0]
             return (Identity if name == "eye" else Ones)(ast.unparse(argument), span=span)
+        if name == "matrix_power" and len(arguments) == 2:
+            return Power(arguments[0], arguments[1], span=span)
         if name in ("square",) and len(arguments) == 1:
             return Power(arguments[0], Number(Fraction(2)), elementwise=True, span=span)
         if name not in SPELLINGS:

@@ -241,8 +241,9 @@ def _product(e: Product, style: _Style) -> tuple[str, int]:
             return f"\\frac{{{above}}}{{{below}}}", SCRIPT
     left, right = _show(e.left, PRODUCT, style), _show(e.right, SCRIPT, style)
     if e.operator == "/":
-        return f"{left} / {right}", PRODUCT
-    dotted = re.match(r"\d+(?!_)", right) is not None
+        bare = isinstance(e.left, Number) and isinstance(e.right, Number)
+        return (f"{left}/{right}" if bare else f"{left} / {right}"), PRODUCT
+    dotted = e.operator == "·" or re.match(r"\d+(?!_)", right) is not None
     return left + (style.dot if dotted else " ") + right, PRODUCT
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 
 from elman.calculus.expression import (
@@ -26,7 +27,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE
 
 SUM, TIMES, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
-IsScalar = Callable[[Expression], bool]
+ShapeOf = Callable[[Expression], tuple[str, str]]
 
 # Functions that NumPy has; the others (sigmoid, softmax, relu, step, softplus) are named as everybody names them.
 _NUMPY = {
@@ -52,14 +53,24 @@ def looks_scalar(e: Expression) -> bool:
     return False
 
 
-def python(e: Expression, is_scalar: IsScalar = looks_scalar) -> str:
-    """`e` as NumPy code; `is_scalar` tells a scaling (*) from a matrix product (@)."""
-    return _Printer(is_scalar).show(e, SUM)
+def python(e: Expression, shape_of: ShapeOf | None = None) -> str:
+    """`e` as NumPy code; `shape_of` gives the dimensions of its parts, which tell a scaling (*) from a product (@)."""
+    return _Printer(shape_of).show(e, SUM)
 
 
 class _Printer:
-    def __init__(self, is_scalar: IsScalar) -> None:
-        self.is_scalar = is_scalar
+    def __init__(self, shape_of: ShapeOf | None) -> None:
+        self.shape_of = shape_of
+
+    def is_scalar(self, e: Expression) -> bool:
+        return looks_scalar(e) or (self.shape_of is not None and self.shape_of(e) == ("1", "1"))
+
+    def is_square(self, e: Expression) -> bool:
+        """Whether a power multiplies matrices."""
+        if self.shape_of is None:
+            return not looks_scalar(e) and not isinstance(e, Call)
+        rows, columns = self.shape_of(e)
+        return rows == columns != "1"
 
     def show(self, e: Expression, least: int) -> str:
         shown, level = self.render(e)
@@ -70,7 +81,8 @@ class _Printer:
             case Number():
                 return self._number(e)
             case Symbol():
-                return (e.name, ATOM) if e.time is None else (f"{e.name}[{e.time}]", ATOM)
+                name = f"{e.name}_" if keyword.iskeyword(e.name) else e.name
+                return name + (f"[{e.time}]" if e.time is not None else ""), ATOM
             case Ones():
                 return f"np.ones(({e.dim or '...'}, 1))", ATOM
             case Identity():
@@ -121,7 +133,7 @@ class _Printer:
         return f"{self.show(e.left, TIMES)} {sign} {self.show(e.right, UNARY)}", TIMES
 
     def _power(self, e: Power) -> tuple[str, int]:
-        if not e.elementwise and not self.is_scalar(e.of) and not isinstance(e.of, Call):
+        if not e.elementwise and self.is_square(e.of):
             if isinstance(e.exponent, Number) and e.exponent.value == 2 and isinstance(e.of, Symbol):
                 return f"{self.show(e.of, ATOM)} @ {self.show(e.of, ATOM)}", TIMES
             return f"np.linalg.matrix_power({self.show(e.of, SUM)}, {self.show(e.exponent, SUM)})", ATOM
@@ -137,4 +149,6 @@ class _Printer:
             return f"np.sum(np.abs({inside[0]}))", ATOM
         if e.axis is not None:
             inside.append(f"axis={e.axis}" + (", keepdims=True" if e.function in ("sum", "mean") else ""))
+        if e.function == "diag" and e.latex in ("vector", "matrix"):
+            return (f"np.diagflat({inside[0]})" if e.latex == "vector" else f"np.diag({inside[0]})[:, None]"), ATOM
         return f"{_NUMPY.get(e.function, e.function)}({', '.join(inside)})", ATOM

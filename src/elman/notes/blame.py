@@ -47,10 +47,7 @@ class Blame:
 def blamed(checker: Checker, before: Sequence[Blame] = ()) -> Blame | None:
     """The one edit of the page's equations or shapes that accounts for most of what fails, or None; `before`: those found already."""
     mended = {(b.definition.statement, b.definition.part) for b in before if b.definition is not None}
-    failing = [
-        j for j in checker.judged.values()
-        if not j.good and _speaks(j) and j.key not in mended and not checker.bare_of_two(j.left, j.expression)
-    ]  # fmt: skip
+    failing = [j for j in checker.judged.values() if not j.good and _speaks(j) and j.key not in mended]
     broken = [j for j in failing if j.defines is not None and j.defines.name in checker.model.equations]
     if not broken and len(failing) < 2:
         return None
@@ -171,7 +168,7 @@ class _Places:
     """The two worlds of a candidate: a batch, and one column."""
 
     def __init__(self, checker: Checker, model: Model) -> None:
-        points = checker.points
+        self.checker, points = checker, checker.points
         sizes, axis = points.sizes(), points.softmax_axis
         self.batch = World(model, Point(tuple(sizes.items()), 0, axis))
         column = {**sizes, **({points.batch: 1} if points.batch else {})}
@@ -204,13 +201,13 @@ def _stands(world: World) -> bool:
 
 def _holds(places: _Places, j: Judged, quick: bool = False) -> bool:
     """Whether a claim holds there, and not because both its sides are nothing; `quick`: at one time step."""
-    try:
-        result = agreement(places.batch, j.left, j.expression, quick)
-        if result.error is not None and about_one_column(j.left, j.expression, result.error):
-            result = agreement(places.column, j.left, j.expression, quick)
-    except FormulaError:
-        return False
-    return result.any and not result.nothing
+    for left, part in dict.fromkeys([(j.left, j.expression), places.checker.at_hand(j.left, j.expression)]):
+        result = agreement(places.batch, left, part, quick)
+        if result.error is not None and about_one_column(left, part, result.error):
+            result = agreement(places.column, left, part, quick)
+        if result.any:
+            return not result.nothing
+    return False
 
 
 def uses(j: Judged, name: str) -> bool:

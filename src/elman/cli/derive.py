@@ -1,0 +1,107 @@
+"""elman derive: derivatives in matrix notation, each verified before it is shown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from elman.cli.options import as_json
+from elman.errors import ConfigError
+
+if TYPE_CHECKING:
+    from elman.calculus.derivation import Derived
+
+PRINTS = ("text", "latex", "numpy", "index")
+
+
+@click.command(epilog='Example:  elman derive "a^T X b" --wrt X --layout both')
+@click.argument("formula")
+@click.option("--wrt", required=True, metavar="SYMBOL", help="By what to differentiate: X, W_h, h^(t-1).")
+@click.option(
+    "--layout", default="denominator", show_default=True,
+    type=click.Choice(["denominator", "numerator", "shape", "both"]),
+    help="denominator: a gradient has the shape of X. numerator: its transpose. shape: that of X for a scalar, a "
+    "Jacobian [m,n] else. both: the first two.",
+)  # fmt: skip
+@click.option(
+    "--shape", "shapes", multiple=True, metavar="NAME=ROWS,COLUMNS",
+    help="Say a shape: X=m,n, a=n (a column), c=1 (a scalar). May be given again.",
+)  # fmt: skip
+@click.option(
+    "--distribution", "distributions", multiple=True, metavar="NAME",
+    help="Take the columns of NAME to sum to 1.  [default: what stands first in a cross-entropy]",
+)  # fmt: skip
+@click.option(
+    "--form", default="auto", show_default=True, type=click.Choice(["auto", "latex", "python"]), help="Of FORMULA."
+)
+@click.option(
+    "--as", "shown", type=click.Choice(PRINTS), help="Print the result alone: as text, LaTeX, NumPy code, indices."
+)
+@as_json
+def derive(
+    formula: str,
+    wrt: str,
+    layout: str,
+    shapes: tuple[str, ...],
+    distributions: tuple[str, ...],
+    form: str,
+    shown: str | None,
+    as_json: bool,
+) -> None:
+    """Differentiate FORMULA, in LaTeX (`\\|A x - b\\|^2`) or as Python (`a.T @ X @ b`), and verify the result.
+
+    Symbols without a --shape follow the usual convention, as far as it fits: a is a column, A a matrix, α a scalar.
+    A result that no matrices can express, as a matrix by a matrix, is shown with indices.
+    """
+    from elman.calculus.derivation import derive as derived
+
+    if shown and as_json:
+        raise ConfigError("--as and --json contradict each other: leave one of them out")
+    layouts = ("denominator", "numerator") if layout == "both" else (layout,)
+    given = dict(_shape(text) for text in shapes)
+    results = [derived(formula, wrt, each, given, form, distributions or None) for each in layouts]
+    if as_json:
+        answer: Any = [result.json() for result in results]
+        click.echo(json.dumps(answer if layout == "both" else answer[0], ensure_ascii=False, indent=2))
+    elif shown:
+        for result in results:
+            click.echo(_alone(result, shown))
+    else:
+        click.echo("\n".join(_lines(results)))
+
+
+def _shape(given: str) -> tuple[str, str]:
+    name, sign, shape = given.partition("=")
+    if not sign or not name.strip():
+        raise ConfigError(f"--shape {given} is not read: write NAME=ROWS,COLUMNS, as in --shape X=m,n")
+    return name.strip(), shape
+
+
+def _alone(result: Derived, shown: str) -> str:
+    if shown == "numpy" and not result.numpy:
+        raise ConfigError("this derivative has no matrix form, so no NumPy code is written: take --as index")
+    answers = {"text": result.text, "latex": result.latex, "numpy": result.numpy, "index": result.index}
+    return answers[shown]
+
+
+def _lines(results: list[Derived]) -> list[str]:
+    """What a person reads: shapes, the result in each layout, how it was verified."""
+    first = results[0]
+    shapes = [
+        f"{name} [{','.join(shape)}]" + (" (assumed)" if name in first.assumed else "")
+        for name, shape in first.shapes.symbols.items()
+    ]
+    lines = ["shapes       " + "   ".join(shapes)]
+    if first.distributions:
+        lines.append(f"given        the columns of {', '.join(first.distributions)} sum to 1")
+    for result in results:
+        if result.expression is None:
+            lines.append(f"no matrix form, so with indices [{','.join(result.shape)}]:")
+            lines.append(f"             {result.text}")
+            break
+        lines.append(f"{result.layout:<12} {result.text}   [{','.join(result.shape)}]")
+    error = max(result.error for result in results)
+    lines.append(f"verified     by complex step at 3 random points, largest relative error {error:.0e}")
+    return lines
