@@ -285,7 +285,7 @@ class _Writer:
         barred = (
             f'<mrow style="border-right:0.06em solid;padding-right:0.15em">{fraction}</mrow>'  # not all fonts stretch |
         )
-        return f"<msub>{barred}{_fenced(_index(e.at))}</msub>", _FACTOR
+        return f'<msub>{barred}<mrow><mspace width="0.1em"/>{_fenced(_index(e.at))}</mrow></msub>', _FACTOR
 
 
 def _is_bare(e: Expression) -> bool:

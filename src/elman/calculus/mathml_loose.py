@@ -96,6 +96,8 @@ class _Row:
         if token.kind == "command":
             return self.command(token)
         shown = {"-": "−", "*": "∗", "norm": "‖", "newline": ";", "&": ""}.get(token.kind, token.kind)
+        if shown == "/":
+            return '<mo lspace="0" rspace="0">/</mo>'
         shown = token.text[-1] if token.text in ("\\{", "\\}") else shown
         return f'<mo stretchy="false">{escape(shown)}</mo>'
 
@@ -117,6 +119,8 @@ class _Row:
         name = token.text
         if name in GREEK:
             return f"<mi>{_LETTERS.get(name, name)}</mi>"
+        if name == "partial":
+            return "<mi>∂</mi>"
         if name in _LARGE:
             return f'<mo movablelimits="true">{_SIGNS[name]}</mo>'
         if name in _SIGNS:

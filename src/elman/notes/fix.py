@@ -24,23 +24,24 @@ def planned_edits(page: Page, report: Report) -> tuple[list[Edit], list[Claim]]:
 
     Two claims that ask for the same edit get it once. A claim left over is mended by another `--fix` of the result.
     """
-    edits: dict[tuple[int, int], Edit] = {}
+    edits: list[Edit] = []  # in order of their places, all apart
     left_over: list[Claim] = []
     for claim in report.claims:
         if not claim.fixes:
             continue
         repair = claim.fixes[0]
         edit = Edit(repair.start, repair.end, repair.replacement)
-        known = edits.get((edit.start, edit.end))
-        if known is not None and known.replacement == edit.replacement:
+        i = bisect_right(edits, edit.start, key=lambda e: e.start)
+        before, after = edits[max(i - 1, 0) : i], edits[i : i + 1]
+        if edit in before:
             continue
-        in_page = 0 <= edit.start <= edit.end <= len(page.text)
-        overlaps = any((e.start < edit.end and edit.start < e.end) or e.start == edit.start for e in edits.values())
-        if not in_page or overlaps:
+        overlaps = any(e.end > edit.start or e.start == edit.start for e in before)
+        overlaps = overlaps or any(e.start < edit.end for e in after)
+        if overlaps or not 0 <= edit.start <= edit.end <= len(page.text):
             left_over.append(claim)
         else:
-            edits[edit.start, edit.end] = edit
-    return sorted(edits.values(), key=lambda e: e.start), left_over
+            edits.insert(i, edit)
+    return edits, left_over
 
 
 def apply_fixes(page: Page, report: Report) -> str:

@@ -65,7 +65,7 @@ pre.aside{white-space:pre-wrap;font-family:inherit;font-size:.97em}
 pre .badge{margin-left:.6rem}
 blockquote{margin:1rem 0;padding:0 1rem;border-left:3px solid var(--line);color:var(--soft)}
 hr{margin:2rem 0;border:0;border-top:1px solid var(--line)}
-.wide{overflow-x:auto;margin:1rem 0}
+.wide{overflow-x:auto;overflow-y:hidden;margin:1rem 0}
 table{border-collapse:collapse;font-size:.95em}
 th,td{padding:.35rem .7rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-size:.85em;color:var(--soft)}
@@ -84,7 +84,7 @@ figure .row.neutral{border-left-color:var(--line)}
 .lhs{text-align:right}
 .rhs{overflow-x:auto;overflow-y:hidden;padding:.25rem .1rem}
 .verdict{align-self:center;padding-left:1rem;text-align:right}
-.full{grid-column:1/-1;padding:.6rem 1rem;overflow-x:auto}
+.full{grid-column:1/-1;padding:.6rem 1rem;overflow-x:auto;overflow-y:hidden}
 .badge{display:inline-block;padding:.12em .6em;border-radius:.7em;font-size:.8rem;line-height:1.45;font-weight:600;
 vertical-align:middle;text-indent:0}
 .badge.good{color:var(--good);background:var(--good-tint)}.badge.bad{color:var(--bad);background:var(--bad-tint)}
@@ -104,13 +104,13 @@ line-height:1.55}
 .repair{display:flex;flex-wrap:wrap;gap:.2rem .9rem;align-items:center;margin:.4rem 0;padding:.45rem .8rem;
 border-radius:.4rem;background:var(--card)}
 .repair .label{min-width:3.6rem;font-size:.78rem;font-weight:700;color:var(--good)}
-.repair .math{overflow-x:auto;padding:.2rem 0;max-width:100%}
+.repair .math{overflow-x:auto;overflow-y:hidden;padding:.4rem .1rem;max-width:100%}
 .edits{font-size:.82rem;color:var(--soft)}
 aside.row{margin:.6rem 0 1rem;border:1px solid var(--line);border-left:4px solid var(--bad);border-radius:.5rem;
 background:var(--card)}
 aside.row.otherwise{border-left-color:var(--otherwise)}aside.row.unknown{border-left-color:var(--unknown)}
 aside.row.good,aside.row.neutral{border-left-color:var(--good)}
-.about{padding:.6rem 1rem .4rem;overflow-x:auto}
+.about{padding:.6rem 1rem .4rem;overflow-x:auto;overflow-y:hidden}
 .shape{padding:.35em .3em 0;font-family:system-ui,sans-serif;font-size:.62em;color:var(--soft);math-style:compact}
 details summary{cursor:pointer;color:var(--soft)}
 footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.85rem;color:var(--soft)}
@@ -118,7 +118,8 @@ footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);font-
 .mend a{grid-template-columns:auto 1fr}.mend .what{grid-column:1/-1}
 figure .row{padding:.5rem .7rem}
 .verdict{grid-column:1/-1;padding:.2rem 0 0;text-align:left}.said{margin:.1rem .7rem .7rem}}
-@media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10.5pt}figure,aside.row,
+@media print{:root{color-scheme:light;--page:#fff}.rhs,.about,.wide,.full,.repair .math{overflow:visible}
+body{max-width:none;padding:0;font-size:10.5pt}figure,aside.row,
 .said{break-inside:avoid}
 h2,h3,h4{break-after:avoid}.bar,.badge,.said{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .mend a{break-inside:avoid}}
