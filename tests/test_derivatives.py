@@ -18,7 +18,7 @@ import elman
 from elman.calculus import derivation
 from elman.calculus.derivation import Derived, derivative, derive
 from elman.calculus.evaluate import evaluate
-from elman.calculus.expression import Expression, Symbol, symbols
+from elman.calculus.expression import BigSum, Expression, Symbol, symbols, walk
 from elman.calculus.parse import parse
 from elman.calculus.render import latex, names_of, python, text
 from elman.calculus.shapes import Shape, infer
@@ -116,7 +116,10 @@ def test_random_expressions_read_back_from_every_print(block: int) -> None:
             inner = infer(part, known)
             return inner.of(inner.tree)
 
-        for shown, form in ((latex(e), "latex"), (text(e), "latex"), (python(e, shape_of), "python")):
+        prints = [(latex(e), "latex"), (text(e), "latex")]
+        if not any(isinstance(node, BigSum) for node in walk(e)):  # a comprehension is not read back
+            prints.append((python(e, shape_of), "python"))
+        for shown, form in prints:
             again = evaluate(parse(shown, names, form), point.scope())
             assert again.shape == value.shape, (seed, shown)
             assert relative_error(again, value) < 1e-12, (seed, shown)
