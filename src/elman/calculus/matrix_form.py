@@ -47,13 +47,20 @@ DimensionOf = Callable[[Expression], tuple[str, str]]
 
 
 def matrix_form(
-    sum_: Sum, row: Ix | None, column: Ix | None, shape_of: DimensionOf, habits: Habits = NO_HABITS
+    sum_: Sum,
+    row: Ix | None,
+    column: Ix | None,
+    shape_of: DimensionOf,
+    habits: Habits = NO_HABITS,
+    inside: bool = False,
 ) -> Expression:
     """`sum_` as an expression whose rows run along `row` and whose columns along `column`.
 
-    `shape_of` tells the dimensions of an expression. Raises `NoMatrixForm` where matrices cannot say it.
+    `shape_of` tells the dimensions of an expression; `inside` writes it as the argument of a function is written, where
+    a bias stands as a column. Raises `NoMatrixForm` where matrices cannot say it.
     """
-    return _Writer(shape_of, habits).form(sum_, row, column)
+    writer = _Writer(shape_of, habits)
+    return writer.nested(sum_, row, column) if inside else writer.form(sum_, row, column)
 
 
 class _Writer:
