@@ -66,6 +66,24 @@ def check_by_hand(found: Derived) -> None:
         assert np.allclose(np.broadcast_to(again, arranged.shape), arranged, rtol=1e-9, atol=1e-12)
 
 
+def softmax(x: np.ndarray, axis: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+@pytest.mark.parametrize(("formula", "wrt", "denominator", "numerator"), identities())
+def test_the_numpy_code_runs(formula: str, wrt: str, denominator: str, numerator: str) -> None:
+    for layout in ("denominator", "numerator"):
+        found = derive(formula, wrt, layout)
+        (point,) = points(found.shapes, set(found.distributions), seed=3, count=1)
+        names = {f"{s.name}_" if s.name == "lambda" else s.name: v for s, v in point.values.items()}
+        functions = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softmax": softmax, "step": lambda x: (x > 0) * 1.0}
+        value = eval(found.numpy, {"np": np, **functions, **point.sizes, **names})
+        assert found.expression is not None
+        expected = evaluate(found.expression, point.scope())
+        assert np.allclose(value, expected, rtol=1e-12, atol=1e-14), found.numpy
+
+
 def differences(found: Derived, values: dict[Symbol, np.ndarray]) -> np.ndarray:  # type: ignore[type-arg]
     """∂f/∂wrt by central differences: [rows, columns of wrt, rows, columns of f]."""
     point = next(points(found.shapes, set(found.distributions), seed=7, count=1))

@@ -72,13 +72,7 @@ def assignments(world: World, parts: Iterable[Expression]) -> list[dict[str, int
     for t in loss:
         for steps in itertools.product(range(0, last + 1), repeat=len(others)):
             for places in itertools.product(*ranges):
-                found.append(
-                    {
-                        TIME: t,
-                        **dict(zip(others, steps, strict=True)),
-                        **dict(zip(sorted(indices), places, strict=True)),
-                    }
-                )
+                found.append({TIME: t, **dict(zip(others, steps, strict=True)), **dict(zip(sorted(indices), places, strict=True))})
     return found
 
 
@@ -136,9 +130,7 @@ def contract(world: World, factors: list[Expression], indices: dict[str, int], d
             factor = d.value
         assert isinstance(factor, Derivative)
         if before is not None and not _same(world, before, factor.of, indices):
-            raise FormulaError(
-                f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1
-            )
+            raise FormulaError(f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1)
         jacobian = world.jacobian(_direct(factor) if direct else factor, steps)
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None

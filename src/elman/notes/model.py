@@ -221,9 +221,7 @@ def _definitions(
     named: dict[str, tuple[Definition, ...]] = {}
     start: dict[tuple[str, Index], Definition] = {}
     used: dict[str, int] = {}
-    running = {
-        name for st in statements for part in st.parts for name in free_times(part) | free_indices(part) | _bound(part)
-    }
+    running = {name for st in statements for part in st.parts for name in free_times(part) | free_indices(part) | _bound(part)}
     for statement in statements:
         for part in statement.parts[1:]:
             for node in walk(part):

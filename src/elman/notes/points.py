@@ -43,9 +43,7 @@ class Points:
         for statement in self.model.statements:
             for part in statement.parts:
                 for node in walk(part):
-                    if isinstance(node, Symbol) and (
-                        node.name not in self._letters or self._letters[node.name].time is None
-                    ):
+                    if isinstance(node, Symbol) and (node.name not in self._letters or self._letters[node.name].time is None):
                         self._letters[node.name] = replace(node, span=(0, 0))
 
     # --- worlds ---
@@ -171,11 +169,7 @@ class Points:
 def sizes_of(shapes: dict[str, tuple[str, str]]) -> dict[str, int]:
     """A prime for every name of a size, all different; products are left to be multiplied out."""
     names = dict.fromkeys(
-        word
-        for shape in shapes.values()
-        for dim in shape
-        for word in dim.replace(" ", "").split("*")
-        if not word.isdigit()
+        word for shape in shapes.values() for dim in shape for word in dim.replace(" ", "").split("*") if not word.isdigit()
     )
     return {name: PRIMES[i % len(PRIMES)] + (43 if i >= len(PRIMES) else 0) for i, name in enumerate(names)}
 

@@ -318,12 +318,7 @@ class World:
     def _general(d: Definition) -> bool:
         """Whether the letter's time step is another than the loss's: δ^(i) = ∂J^(t)/∂z^(i)."""
         of = d.value.of if isinstance(d.value, Derivative) else None
-        return (
-            isinstance(of, Symbol)
-            and of.time is not None
-            and d.time is not None
-            and of.time.variable != d.time.variable
-        )
+        return isinstance(of, Symbol) and of.time is not None and d.time is not None and of.time.variable != d.time.variable
 
     def _orient(self, name: str, value: Array) -> Array:
         declared = self.shape(name)
