@@ -15,8 +15,10 @@ from elman.calculus.expression import (
     Call,
     Derivative,
     Dots,
+    Entry,
     Expression,
     Identity,
+    Inverse,
     Iverson,
     Negative,
     Number,
@@ -282,12 +284,13 @@ class _Parser:
         node: Expression | Base = atom
         while True:
             kind = self.kind()
+            letter = (start, self.tokens[self.at - 1].end) if isinstance(node, Base) else None
             if kind == "_":
                 self.at += 1
-                node = subscript(node, self.inside(), self)
+                node = _placed(subscript(node, self.inside(), self), letter)
             elif kind == "^":
                 self.at += 1
-                node = superscript(node, self.inside(), self)
+                node = _placed(superscript(node, self.inside(), self), letter)
             elif kind == "'":
                 mark = self.take()
                 node = Transpose(self._named(node), span=(start, mark.end))
@@ -667,6 +670,13 @@ class _Parser:
             raise self.error(f"{name} takes {expected} argument{'s' * (expected > 1)}")
         self.at = close + 1
         return tuple(self._named(self.group_of(part)) for part in parts)
+
+
+def _placed(node: Expression | Base, span: tuple[int, int] | None) -> Expression | Base:
+    """A letter that just took a script, with its own place."""
+    if span is not None and isinstance(node, Transpose | Inverse | Power | Entry) and isinstance(node.of, Symbol):
+        return replace(node, of=replace(node.of, span=span))
+    return node
 
 
 def _is_differential(tokens: list[Token]) -> bool:

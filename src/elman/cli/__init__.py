@@ -12,6 +12,7 @@ import click
 
 from elman import __version__
 from elman.cli.bench import bench
+from elman.cli.check import check
 from elman.cli.derive import derive
 from elman.cli.evaluate import evaluate
 from elman.cli.generate import generate
@@ -49,6 +50,7 @@ def main() -> None:
     elman score runs/book < sentences.txt       log probability of each line
     elman generate runs/book "It was"           text in its manner
     elman info runs/book                        what it is; without a run, what this installation is
+    elman check notes.md                        which formulas of a page hold, and how to mend the others
     elman derive "a^T X b" --wrt X              a derivative in matrix notation, verified
     elman bench                                 how fast training runs on this machine
     """
@@ -57,5 +59,5 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-for command in (train, evaluate, score, generate, derive, bench, info):
+for command in (train, evaluate, score, generate, check, derive, bench, info):
     main.add_command(command)

@@ -14,7 +14,7 @@ from elman.calculus.render import text
 from elman.errors import FormulaError
 from elman.notes.check import Checker, Judged, about_one_column
 from elman.notes.edits import EDIT, Edit, Variant, times_around
-from elman.notes.facts import earlier, with_facts
+from elman.notes.facts import earlier, under_logarithms, with_facts
 from elman.notes.holding import agreement
 from elman.notes.model import TIME, Definition, Model
 from elman.notes.points import with_derived_shapes
@@ -23,6 +23,7 @@ from elman.notes.search import Search
 from elman.notes.verdict import Verdict
 from elman.notes.world import HORIZON, Point, UndefinedError, World
 
+_SAMPLE = 5  # claims that a candidate is first tried on
 _SHARE = 0.6  # of the claims that fail, so many must hold once the equation is mended
 
 
@@ -84,7 +85,8 @@ def _edited(checker: Checker, d: Definition) -> Iterator[Blame]:
     """The equation with one edit. All letters are given here: what they are made of may be what is broken."""
     statement = checker.model.statements[d.statement]
     model = checker.model
-    given = replace(model, equations={}, named={}, shapes={**model.derived, **model.shapes})
+    facts = replace(model.facts, positive=model.facts.positive | under_logarithms(model))
+    given = replace(model, equations={}, named={}, shapes={**model.derived, **model.shapes}, facts=facts)
     world = World(given, Point(tuple(checker.points.sizes().items()), 0, checker.points.softmax_axis))
     indices = {TIME: HORIZON - 1}
     if d.time is not None and d.time.variable is not None:
@@ -146,7 +148,12 @@ def _weighed(checker: Checker, candidate: Blame, failing: Sequence[Judged]) -> B
     claims = [j for j in failing if j.defines is None]
     broken = [j for j in failing if j.defines is not None]
     needed = max(1, int(_SHARE * len(claims) + 0.5)) if claims else 0
-    if _count(places, claims, needed, quick=True) is None or not _stands(places.batch):
+    if broken and not _stands(places.batch):
+        return None
+    sample = claims if len(claims) < 2 * _SAMPLE else claims[:: len(claims) // _SAMPLE][:_SAMPLE]
+    if _count(places, sample, int(_SHARE * len(sample) + 0.5), quick=True) is None:
+        return None
+    if not broken and not _stands(places.batch):
         return None
     mended = _count(places, claims, needed)
     if mended is None:
@@ -161,7 +168,7 @@ class _Places:
     """The two worlds of a candidate: a batch, and one column."""
 
     def __init__(self, checker: Checker, model: Model) -> None:
-        points = checker.points
+        self.checker, points = checker, checker.points
         sizes, axis = points.sizes(), points.softmax_axis
         self.batch = World(model, Point(tuple(sizes.items()), 0, axis))
         column = {**sizes, **({points.batch: 1} if points.batch else {})}
@@ -194,13 +201,13 @@ def _stands(world: World) -> bool:
 
 def _holds(places: _Places, j: Judged, quick: bool = False) -> bool:
     """Whether a claim holds there, and not because both its sides are nothing; `quick`: at one time step."""
-    try:
-        result = agreement(places.batch, j.left, j.expression, quick)
-        if result.error is not None and about_one_column(j.left, j.expression, result.error):
-            result = agreement(places.column, j.left, j.expression, quick)
-    except FormulaError:
-        return False
-    return result.any and not result.nothing
+    for left, part in dict.fromkeys([(j.left, j.expression), places.checker.at_hand(j.left, j.expression)]):
+        result = agreement(places.batch, left, part, quick)
+        if result.error is not None and about_one_column(left, part, result.error):
+            result = agreement(places.column, left, part, quick)
+        if result.any:
+            return not result.nothing
+    return False
 
 
 def uses(j: Judged, name: str) -> bool:

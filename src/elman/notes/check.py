@@ -138,19 +138,24 @@ class Checker:
 
     def _at_hand(self, j: Judged) -> None:
         """A bare J where the page has J and J^(t): the one of the step at hand, if that makes the claim true."""
-        both = {n for n, found in self.model.equations.items() if len(found) > 1}
-        names = {s.name for s in symbols(j.left) | symbols(j.expression) if s.time is None} & both
-        if not names:
+        left, part = self.at_hand(j.left, j.expression)
+        if (left, part) == (j.left, j.expression):
             return
-
-        def change(node: Expression) -> Expression:
-            bare = isinstance(node, Symbol) and node.time is None and node.name in names
-            return replace(node, time=Index(TIME)) if bare and isinstance(node, Symbol) else node
-
-        found = self.agree(j.statement, transform(j.left, change), transform(j.expression, change))
+        found = self.agree(j.statement, left, part)
         if found.any:
             j.result, j.ordinary = found, False
-            j.reading = "with " + " and ".join(f"{n} as {n}^({TIME})" for n in sorted(names))
+            j.reading = f"with the loss of step {TIME}"
+
+    def at_hand(self, left: Expression, part: Expression) -> tuple[Expression, Expression]:
+        """Both sides with every bare letter, of which the page has one of each step and one of all, at the step at hand."""
+        both = {n for n, found in self.model.equations.items() if len(found) > 1}
+
+        def change(node: Expression) -> Expression:
+            if isinstance(node, Symbol) and node.time is None and node.name in both:
+                return replace(node, time=Index(TIME))
+            return node
+
+        return (transform(left, change), transform(part, change)) if both else (left, part)
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
         """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of one column."""

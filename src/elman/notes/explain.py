@@ -59,15 +59,15 @@ def _settle(page: Page, supplied: str | None) -> Checker:
 
 def _accuse(checker: Checker, blame: Blame) -> None:
     """Puts the blame where it belongs, and says so of the claims that were right all along."""
-    claims = f"{blame.mended} claim{'s' * (blame.mended != 1)} of the page hold{'s' * (blame.mended == 1)} with it"
+    claims = f"{blame.mended} claims of the page hold once it is mended"
     if blame.definition is None or blame.found is None:
-        checker.reshaped[blame.name] = (blame.shape or ("", ""), f"right is: {blame.edit.words}; {claims}")
+        checker.reshaped[blame.name] = (blame.shape or ("", ""), claims)
         return
     d = blame.definition
     j = checker.judged[d.statement, d.part]
     j.verdict = verdict_of([blame.found])
     j.found = [replace(blame.found, part=tidy(blame.found.part))]
-    j.diagnosis = f"right is: {', '.join(e.words for e in blame.found.edits)}; {claims}"
+    j.diagnosis = claims
     j.settled = True
     if not makes_loss(checker.model, d.name):
         line = j.statement.formula.line
@@ -202,8 +202,6 @@ class _Explainer:
             words.append(f"it is {result.ratio:.6g} times the true value")
         elif not result.any:
             words.append("its value is another")
-        if self.j.found and self.j.found[0].edits:
-            words.append("right is: " + ", ".join(edit.words for edit in self.j.found[0].edits))
         return "; ".join(w for w in words if w)
 
     def _accident(self, error: FormulaError) -> str:

@@ -28,7 +28,7 @@ def with_facts(model: Model) -> Model:
     given = {n.name for e in _values(model) for n in walk(e) if isinstance(n, Symbol)} - set(model.equations)
     facts = Facts(
         targets=frozenset(given & _targets(model)),
-        positive=frozenset(given & _under_logarithms(model)),
+        positive=frozenset(given & under_logarithms(model)),
         recurrent=earlier(model),
         losses=frozenset(of - by),
         turned=_turned(model),
@@ -73,7 +73,8 @@ def _from_softmax(e: Expression, model: Model) -> bool:
     return any(isinstance(n, Call) and n.function == "softmax" for n in walk(e))
 
 
-def _under_logarithms(model: Model) -> set[str]:
+def under_logarithms(model: Model) -> set[str]:
+    """Letters of which a logarithm or a root is taken."""
     found: set[str] = set()
     for part in _all_parts(model):
         for node in walk(part):

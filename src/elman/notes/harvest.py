@@ -23,7 +23,7 @@ _TRAILING = re.compile(
 )
 FIELD = re.compile(
     r"(?:\\in|∈)\s*(?:\\mathbb\s*\{?\s*R\s*\}?|\\mathbf\s*\{\s*R\s*\}|\\(?:R|Re|Reals|RR|reals)(?![A-Za-z])|ℝ)\s*"
-    r"(\^\s*(?:\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}|\\?\w))?"
+    r"(\^\s*(?:\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}|\\?\w))?"
 )
 _TIMES = re.compile(r"\\times(?![A-Za-z])|×|,")
 _LEFT_SEPARATOR = re.compile(

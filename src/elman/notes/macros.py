@@ -33,7 +33,7 @@ def definitions(
     stop = len(text) if end is None else end
     at, broken = start, 0
     while broken < _MAX_BROKEN and (match := _DEFINITION.search(text, at, stop)) is not None:
-        close = _brace(text, match.end(), min(stop, match.end() + _MAX_BODY))
+        close = closing_brace(text, match.end(), min(stop, match.end() + _MAX_BODY))
         at = match.end()
         if close < 0:
             broken += 1
@@ -55,7 +55,7 @@ def macros_of(text: str) -> dict[str, tuple[int, str]]:
     return {name: macro for _, _, name, macro in definitions(text) if macro is not None}
 
 
-def _brace(text: str, at: int, stop: int) -> int:
+def closing_brace(text: str, at: int, stop: int) -> int:
     """Where the brace that opens at `at` is closed, or -1."""
     depth = 0
     for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, at, stop):

@@ -15,7 +15,8 @@ class Formula:
     `text` is what is between the delimiters, the white space at its ends left out, and `start` the offset of its first
     sign in `Page.text`; `line` and `column` are the same place, from 1 (in a notebook, the line of its cell). `kind` is
     display (`$$`, an environment), inline (`$`), or code (a line of a code block). `before` is the prose between the
-    last formula and this one, `heading` the heading it stands under; `cell` is the cell of a notebook, from 1.
+    last formula and this one, `heading` the heading it stands under; `cell` is the cell of a notebook, from 1;
+    `outer` are the offsets of the formula with its delimiters.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Formula:
     before: str = ""
     heading: str = ""
     cell: int | None = None
+    outer: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class ShapeLine:
     """A declared shape: `W_h.shape = [Dh,Dh]`, `W \\in \\mathbb{R}^{m \\times n}`, or a cell of a table.
 
     `name` is canonical; `rows` and `columns` are dimensions (`Dh`, `2*H`, `1`). `start` and `end` are the offsets of
-    the written shape in `Page.text`, brackets with it, so that it can be replaced (`written` says another in its style);
-    `source` is the whole line.
+    the written shape in `Page.text`, brackets with it, so that it can be replaced (`written` says another in its
+    style); `source` is the whole line.
     """
 
     name: str
@@ -63,10 +65,10 @@ class Page:
     """A page read: its text, its formulas and declared shapes, in order.
 
     `skipped` counts the formulas that its own directives (`<!-- elman check: off -->` … `<!-- elman check: on -->`)
-    took out of the check; `aliases` maps another spelling of a name to the page's own (`gamma_1` → `gamma`); `one_hot` names
-    what the page says is one-hot; `macros` are those that it defines, each with its number of arguments. For a notebook
-    `text` is the JSON file's cells joined, `cells` holds where each begins in it, and `source` is the file itself.
-    `kind` is markdown, latex, text or notebook.
+    took out of the check, and `unchecked` are those; `aliases` maps another spelling of a name to the page's own
+    (`gamma_1` → `gamma`); `one_hot` names what the page says is one-hot; `macros` are those that it defines, each with
+    its number of arguments. For a notebook `text` is the JSON file's cells joined, `cells` holds where each begins in
+    it, and `source` is the file itself. `kind` is markdown, latex, text or notebook.
     """
 
     path: Path
@@ -80,6 +82,7 @@ class Page:
     macros: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     kind: str = "markdown"
     source: str = field(default="", repr=False)
+    unchecked: tuple[Formula, ...] = ()
 
     def place(self, offset: int) -> tuple[int, int, int | None]:
         """Line and column of an offset, from 1, and the cell of a notebook, in which its lines are then counted."""

@@ -110,7 +110,7 @@ class Points:
     def letters(self, statement: Statement | None) -> tuple[Symbol, ...]:
         """The letters that may stand in a formula: the page's, and the statement's own."""
         local = {} if statement is None else self.local_shapes(statement)
-        known = {*self.model.equations, *self.model.named, *self.model.shapes}
+        known = {*self.model.equations, *self.model.named, *self.model.shapes} - set(self.sizes())
         return tuple(s for name, s in self._letters.items() if name in known or name in local)
 
     def lies_surely(self, name: str) -> bool:

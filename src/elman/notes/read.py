@@ -122,8 +122,8 @@ def _page(
         gathered.part(scan, start, end, cell, part)
     macros = macros_of(text) if "\\" in text else {}
     return Page(
-        path, text, tuple(gathered.formulas), tuple(gathered.shapes), gathered.skipped, frozenset(gathered.one_hot),
-        cells, gathered.aliases, macros, kind, source,
+        path, text, tuple(gathered.formulas), tuple(gathered.shapes), len(gathered.unchecked),
+        frozenset(gathered.one_hot), cells, gathered.aliases, macros, kind, source, tuple(gathered.unchecked),
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ class _Gathered:
         self.shapes: list[ShapeLine] = []
         self.one_hot: set[str] = set()
         self.aliases: dict[str, str] = {}
-        self.skipped = 0
+        self.unchecked: list[Formula] = []
         self.heading = ""
 
     def part(self, scan: Scan, start: int, end: int, cell: int | None, kind: str) -> None:
@@ -151,15 +151,15 @@ class _Gathered:
     def _formulas(self, scan: Scan, start: int, lines: Lines, off: list[tuple[int, int]], cell: int | None) -> None:
         places = [place for place, _ in scan.headings]
         last = start
-        for begin, stop, kind in sorted(scan.formulas):
+        for begin, stop, kind, *outer in sorted(scan.formulas):
             written = self.text[begin:stop]
-            if covered(off, begin):
-                self.skipped += 1
-            elif without_definitions(written).strip():
+            if without_definitions(written).strip():
                 i = bisect_right(places, begin)
                 heading = scan.headings[i - 1][1] if i else self.heading
                 before = _prose(self.text[max(last, begin - _BEFORE) : begin])
-                self.formulas.append(Formula(written, begin, *lines.place(begin), kind, before, heading, cell))
+                into = self.unchecked if covered(off, begin) else self.formulas
+                place = lines.place(begin)
+                into.append(Formula(written, begin, *place, kind, before, heading, cell, (outer[0], outer[1])))
                 last = stop
         if scan.headings:
             self.heading = scan.headings[-1][1]
@@ -176,7 +176,7 @@ class _Gathered:
                 line_end = self.text.find("\n", declared.end, stop)
                 if ONE_HOT.search(self.text, declared.end, stop if line_end < 0 else line_end):
                     self.one_hot.add(declared.name)
-        for begin, stop, _ in scan.formulas:
+        for begin, stop, *_ in scan.formulas:
             if "in" in self.text[begin:stop] or "∈" in self.text[begin:stop]:
                 for declared in in_formula(self.text[begin:stop], begin):
                     found.setdefault(declared.start, []).append(declared)
@@ -200,7 +200,7 @@ class _Gathered:
 
     def _one_hot(self, scan: Scan, start: int, end: int) -> None:
         if ONE_HOT.search(self.text, start, end):
-            short = [(a, b) for a, b, _ in sorted(scan.formulas) if b - a <= 40]
+            short = [(f.start, f.end) for f in sorted(scan.formulas) if f.end - f.start <= 40]
             named = [(a, b, symbol_name(self.text[a:b])) for a, b in short]
             self.one_hot |= one_hot_near(self.text, start, end, [(a, b, name) for a, b, name in named if name])
 

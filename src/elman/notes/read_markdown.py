@@ -32,22 +32,21 @@ _CODE = {
 def read_markdown(text: str, start: int, end: int) -> Scan:
     """What stands in a stretch of Markdown."""
     scan = Scan()
-    at = _front_matter(text, start, end)
+    at = seek = _front_matter(text, start, end)
     closed = True
-    while (block := _BLOCK.search(text, at, end)) is not None:
+    while (block := _BLOCK.search(text, seek, end)) is not None:
         if block.group() == "<!--":
             close = text.find("-->", block.end(), end) if closed else -1
             closed = close >= 0
             if not closed or text[max(block.start() - 1, 0)] == "`":  # never closed, or a code span about comments
-                _read_prose(text, at, block.end(), scan)
-                at = block.end()
+                seek = block.end()
                 continue
             _read_prose(text, at, block.start(), scan)
             scan.direct(block.start(), text[block.end() : close])
-            at = close + 3
+            at = seek = close + 3
         else:
             _read_prose(text, at, block.start(), scan)
-            at = _fence(text, block, end, scan)
+            at = seek = _fence(text, block, end, scan)
     _read_prose(text, at, end, scan)
     return scan
 
@@ -69,7 +68,7 @@ def _fence(text: str, block: re.Match[str], end: int, scan: Scan) -> int:
     stop = close.start() if close else end
     language = block.group(2).strip().split(" ")[0].lower()
     if language in ("math", "latex", "tex", "katex"):
-        scan.add(text, inner, stop, "display")
+        scan.add(text, inner, stop, "display", block.start(), close.end() if close else end)
     elif language in _CODE:
         read_code(text, inner, stop, scan)
     return close.end() if close else end
@@ -112,7 +111,7 @@ def _dollar(marks: Marks, scan: Scan, at: int) -> int:
     if text.startswith("`", at + 1):  # $`…`$
         close = text.find("`$", at + 2, min(marks.blank(at), at + 4000))
         if close >= 0:
-            scan.add(text, at + 2, close, "inline")
+            scan.add(text, at + 2, close, "inline", at, close + 2)
             return close + 2
     close = marks.dollar(at + 1)
     if close < 0 or close > marks.blank(at):
@@ -122,5 +121,5 @@ def _dollar(marks: Marks, scan: Scan, at: int) -> int:
         return at + 1
     if close + 1 < marks.end and text[close + 1].isdigit():
         return at + 1
-    scan.add(text, at + 1, close, "inline")
+    scan.add(text, at + 1, close, "inline", at, close + 1)
     return close + 1

@@ -123,6 +123,7 @@ class Repairer:
         """Time steps and indices at which to search: where the claim is seen to be false, if it has a value anywhere."""
         valued: list[dict[str, int]] = []
         other: list[dict[str, int]] = []
+        edge: list[dict[str, int]] = []
         for indices in assignments(self.worlds[0], (left, part)):
             try:
                 goal, _ = part_value(self.worlds[0], left, indices)
@@ -131,6 +132,7 @@ class Repairer:
             try:
                 value, _ = part_value(self.worlds[0], part, indices)
             except OutOfRangeError:
+                edge += [indices] if goal is not None else []
                 continue
             except FormulaError:
                 value = None
@@ -138,7 +140,7 @@ class Repairer:
                 return indices
             (valued if goal is not None else other).append(indices)
         inner = [i for i in valued if all(v in (1, 2, 3) for k, v in i.items() if k != TIME)]
-        return next(iter([*inner, *valued, *other]), None)
+        return next(iter([*inner, *valued, *other, *edge]), None)
 
     def _goal(self, left: Expression, indices: dict[str, int]) -> Array | None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 ENVIRONMENTS = frozenset(
     name + star
@@ -22,11 +23,21 @@ _PROSE = re.compile(
 _MARKS = re.compile(r"\\(?:end\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
 
 
+class Found(NamedTuple):
+    """A formula, by offsets; `first` and `last` take its delimiters in."""
+
+    start: int
+    end: int
+    kind: str
+    first: int
+    last: int
+
+
 @dataclass
 class Scan:
-    """What was found in a stretch of text, by offsets: formulas (start, end, kind), headings, code, directives."""
+    """What was found in a stretch of text, by offsets: formulas, headings, code, code spans, directives."""
 
-    formulas: list[tuple[int, int, str]] = field(default_factory=list)
+    formulas: list[Found] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     code: list[tuple[int, int]] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
@@ -50,13 +61,14 @@ class Scan:
                 since = None
         return stretches + ([(since, end)] if since is not None else [])
 
-    def add(self, text: str, start: int, end: int, kind: str) -> None:
+    def add(self, text: str, start: int, end: int, kind: str, first: int = -1, last: int = -1) -> None:
         """A formula, the white space at its ends left out; nothing where nothing is left."""
         inner = text[start:end]
         stripped = inner.strip()
         if stripped:
             begin = start + len(inner) - len(inner.lstrip())
-            self.formulas.append((begin, begin + len(stripped), kind))
+            stop = begin + len(stripped)
+            self.formulas.append(Found(begin, stop, kind, begin if first < 0 else first, stop if last < 0 else last))
 
 
 class Marks:
@@ -118,9 +130,9 @@ def display(marks: Marks, scan: Scan, start: int) -> int:
     """
     text, close, blank = marks.text, marks.double(start), marks.blank(start)
     if close < 0 or (blank < close and _PROSE.search(text, blank + 1, close)):
-        scan.add(text, start, blank, "display")
+        scan.add(text, start, blank, "display", start - 2, blank)
         return blank
-    scan.add(text, start, close, "display")
+    scan.add(text, start, close, "display", start - 2, close + 2)
     return close + 2
 
 
@@ -129,19 +141,20 @@ def bracketed(marks: Marks, scan: Scan, start: int, closer: str, kind: str) -> i
     close = marks.closer(closer, start)
     if close < 0 or close > marks.blank(start):
         return start
-    scan.add(marks.text, start, close, kind)
+    scan.add(marks.text, start, close, kind, start - 2, close + 2)
     return close + 2
 
 
 def environment(marks: Marks, scan: Scan, name: str, start: int) -> int:
     r"""Reads an environment from behind its `\begin{name}`; an unclosed one ends with its paragraph."""
-    text = marks.text
+    text, first = marks.text, start - len("\\begin{}") - len(name)
     if name.startswith("align") and "at" in name and text.startswith("{", start):  # alignat's number of columns
         start = max(text.find("}", start, start + 8) + 1, start)
     close = marks.closer(name, start)
     end = marks.blank(start) if close < 0 else close
-    scan.add(text, start, end, "display")
-    return end if close < 0 else close + len("\\end{}") + len(name)
+    last = end if close < 0 else close + len("\\end{}") + len(name)
+    scan.add(text, start, end, "display", first, last)
+    return last
 
 
 class Lines:

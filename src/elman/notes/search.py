@@ -149,6 +149,9 @@ class Search:
             for letter in self.letters:
                 if letter.name != e.name:
                     yield placed(letter, e), Edit(Verdict.ARGUMENT, f"{text(placed(letter, e))}, not {text(e)}")
+        if isinstance(e, Entry) and isinstance(e.of, Transpose):
+            other = replace(e, of=e.of.of)
+            yield other, Edit(Verdict.EXTRA_TRANSPOSE, f"{text(other)}, not {text(e)}")
         if isinstance(e, Entry) and isinstance(e.of, Symbol):
             for letter in self.letters:
                 if letter.name != e.of.name:
@@ -185,7 +188,7 @@ class Search:
         node = type(e)
         other: type[Add] | type[Subtract] = Subtract if node is Add else Add
         sign = 1 if node is Add else -1
-        lefts, rights = self.variants(e.left, budget), self.variants(e.right, budget)
+        lefts, rights = self.of_whole(e.left, budget), self.of_whole(e.right, budget)
         for a in lefts:
             for b in rights:
                 cost = a.cost + b.cost
@@ -284,7 +287,7 @@ class Search:
                 yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
 
     def _quotient(self, e: Product, budget: int) -> Iterator[Variant]:
-        lefts, rights = self.variants(e.left, budget), self.variants(e.right, budget)
+        lefts, rights = self.of_whole(e.left, budget), self.of_whole(e.right, budget)
         for a in lefts:
             for b in rights:
                 if a.cost + b.cost > budget:

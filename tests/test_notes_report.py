@@ -1,0 +1,278 @@
+"""What a check is shown as: JSON, lines for a terminal, one HTML page; and the command."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from conftest import Run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.calculus.mathml import mathml
+from elman.calculus.mathml_loose import mathml_loose
+from elman.calculus.parse import parse
+from elman.notes.html import as_html
+from elman.notes.markdown_html import Slot, markdown_to_html, slot
+from elman.notes.page import Page
+from elman.notes.read import page_of
+from elman.notes.report import as_json, as_terminal, summary
+from elman.notes.verdict import Claim, Repair, Report, Verdict
+
+TEXT = r"""# Notes <b>
+
+Some *prose* with `code` and $W \in \mathbb{R}^{m \times n}$, then $a = c$.
+
+$$ z = W x = W^T x $$
+
+    今天的注
+
+```python
+z.shape = [B,V]
+h = W @ z
+```
+
+| symbol | shape |
+|---|---|
+| $W$ | $[m,n]$ |
+
+$$ \frac{a}{ $$
+"""
+
+
+def claim(page: Page, formula: str, verdict: Verdict, left: str = "", **more: object) -> Claim:
+    start = page.text.index(formula)
+    line, column, cell = page.place(start)
+    return Claim(line, column, start, start + len(formula), left, formula, verdict, cell=cell, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def page() -> Page:
+    return page_of(TEXT, path=Path("notes.md"))
+
+
+@pytest.fixture
+def report(page: Page) -> Report:
+    start = page.text.index("W^T x")
+    fix = Repair("W x", start, start + 5, "W x", ("drop the transpose",), (Verdict.EXTRA_TRANSPOSE,))
+    return Report(
+        "notes.md",
+        (
+            claim(page, "c$", Verdict.SIGN, "a", diagnosis="it is -1 times `b`"),
+            claim(page, "W x", Verdict.HOLDS, "z", shapes=((0, 1, "[m,n]"), (2, 3, "[n,1]")), reading="defines z"),
+            claim(page, "W^T x", Verdict.EXTRA_TRANSPOSE, "z", diagnosis="<does not fit>", fixes=(fix,)),
+            claim(page, "[B,V]", Verdict.SHAPE, "shape of z", diagnosis="it is [m,1]"),
+            claim(page, "W @ z", Verdict.UNDEFINED, "h"),
+            claim(page, r"\frac{a}{", Verdict.NOT_READ, diagnosis="column 9: { is not closed"),
+        ),
+        ("the layout is mixed",),
+        skipped=2,
+        seconds=0.25,
+    )
+
+
+def test_json(report: Report) -> None:
+    found = json.loads(json.dumps(as_json(report)))
+    assert found["holds"] is False
+    assert found["summary"] == summary(report) == "1 of 6 claims hold, 5 do not"
+    assert found["counts"]["wrong sign"] == 1
+    assert [c["line"] for c in found["claims"]] == [3, 5, 5, 10, 11, 18]
+    assert found["claims"][2]["fix"] == "W x"
+    assert found["claims"][2]["fixes"][0]["edits"] == ["drop the transpose"]
+    assert found["claims"][1]["shapes"][0] == {"start": 0, "end": 1, "shape": "[m,n]"}
+
+
+def test_summaries() -> None:
+    assert summary(Report("p", ())) == "nothing on this page claims anything"
+    one = Claim(1, 1, 0, 1, "a", "b", Verdict.HOLDS)
+    assert summary(Report("p", (one,))) == "the one claim holds"
+    assert summary(Report("p", (one, one))) == "all 2 claims hold"
+
+
+def test_terminal(report: Report) -> None:
+    lines = [line.plain for line in as_terminal(report, 80)]
+    assert re.match(r" *5:8  ✓ holds +z = W x$", next(line for line in lines if "✓" in line))
+    assert any("✗ extra transpose" in line for line in lines)
+    assert any("repair: W x  (drop the transpose)" in line for line in lines)
+    assert lines[-1] == "notes.md: 1 of 6 claims hold, 5 do not"
+
+
+class Checked(HTMLParser):
+    """Tags closed as they were opened, and no address outside the page."""
+
+    VOID = frozenset({"meta", "br", "hr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        assert tag not in {"script", "link", "img", "iframe", "b1"}
+        assert "src" not in given
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+        if str(given.get("href", "")).startswith("#"):
+            self.targets.append(str(given["href"])[1:])
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def checked(html: str) -> Checked:
+    parser = Checked()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    assert len(parser.ids) == len(set(parser.ids))
+    assert set(parser.targets) <= set(parser.ids)
+    return parser
+
+
+def test_html_is_one_page_with_everything_on_it(page: Page, report: Report) -> None:
+    html = as_html(page, report)
+    parser = checked(html)
+    assert {f"claim-{n}" for n in range(1, 7)} <= set(parser.ids)
+    assert "<title>notes.md: 1 of 6 claims hold, 5 do not</title>" in html
+    for words in (
+        "extra transpose", "&lt;does not fit&gt;", "it is -1 times <code>b</code>", "the layout is mixed",
+        "Notes &lt;b&gt;", "<em>prose</em>", "今天的注", "drop the transpose", "<table>", "2 formulas were left out",
+    ):  # fmt: skip
+        assert words in html, words
+    assert '<mtext class="shape">[m,n]</mtext>' in html
+    assert "http" not in html.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize("kind", ["latex", "text", "notebook"])
+def test_html_of_other_pages(kind: str) -> None:
+    text = {
+        "latex": "\\section{One}\nProse \\emph{here}.\n\\begin{equation}z = Wx\\end{equation}",
+        "text": "One <b>\nz = W x\n\nTwo",
+        "notebook": json.dumps({"cells": [{"cell_type": "markdown", "source": "# One\n$$z = Wx$$"},
+                                          {"cell_type": "code", "source": "a = b @ c"}]}),
+    }[kind]  # fmt: skip
+    page = page_of(text, kind)
+    assert page.formulas
+    formula = page.formulas[0].text
+    html = as_html(page, Report("p", (claim(page, formula, Verdict.ORDER, diagnosis="no"),)))
+    assert "wrong order" in html
+    assert "One" in html
+    checked(html)
+
+
+PIECES = [
+    "$$ a = b $$", "$x$", "# h\n", "- i\n", "1. n\n", "> q\n", "|a|b|\n", "|-|-|\n", "```\n", "<i>", "&", "**b**",
+    "*e*", "`c`", "[l](javascript:x)", "[l](#a)", "\n", "\n\n", "    ", "<!--", "-->", "\ue0001\ue001", "a_b_c",
+    "\\$", "---\n", "x.shape = [A,B]\n",
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=30))
+def test_html_of_any_page_is_well_formed(pieces: list[str]) -> None:
+    page = page_of("".join(pieces))
+    places = [(f.line, f.column, f.start, f.start + len(f.text), "", f.text) for f in page.formulas]
+    claims = [Claim(*place, Verdict.FALSE, "why") for place in places]
+    html = as_html(page, Report("p", tuple(claims)))
+    parser = Checked()
+    parser.feed(html.replace('href="#a"', ""))
+    assert parser.open == []
+    assert "javascript:" not in re.sub(r">[^<]*<", "><", html)
+    assert {f"claim-{n}" for n in range(1, len(claims) + 1)} <= set(parser.ids)
+
+
+def test_markdown() -> None:
+    html = markdown_to_html(
+        "Title\n===\n\n1. one\n2. two\n   - in\n\n> q **b**\n\n| a | b |\n|---|---|\n| x \\| y | `|` |\n\n"
+        "![p](x.png) [t](u.md)",
+        {},
+    )
+    assert "<h2>Title</h2>" in html
+    assert "<ol><li>one</li><li>two\n<ul><li>in</li></ul></li></ol>" in html.replace("<p>two</p>", "two")
+    assert "<blockquote><p>q <strong>b</strong></p></blockquote>" in html
+    assert "<td>x | y</td><td><code>|</code></td>" in html
+    assert '<a href="u.md">t</a>' in html
+    parted = markdown_to_html(f"a {slot(1)} b", {1: Slot("<div></div>", True, "<hr>")})
+    assert parted == "<p>a</p>\n<div></div>\n<p>b</p><hr>"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\frac{\partial J^{(t)}}{\partial W_h}|_{(t)}",
+        r"(\delta_1 U) \circ (h \circ (1 - h))^T",
+        r"-\sum_{j=1}^V y_j \ln \hat{y}_j",
+        r"\|A x - b\|^2 + \det(X) X^{-1} 1_B^T",
+        "a/(b+c)^T",
+        r"\sigma'(z^{(t-1)})",
+        r"[j=k] \mathbf{W} I_n",
+    ],
+)
+def test_mathml_is_well_formed(formula: str) -> None:
+    shapes = {(0, len(formula)): "[a,b]"}
+    root = ElementTree.fromstring(mathml(parse(formula), shapes))
+    counts = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
+    for element in root.iter():
+        if element.tag in counts:
+            assert len(element) == counts[element.tag]
+
+
+def test_mathml_of_scripts_and_shapes() -> None:
+    found = mathml(parse(r"{W_h}^T x"), {(1, 4): "[m,n]", (8, 9): "[m,1]"})
+    assert "[n,m]" in found
+    assert "[m,1]" in found
+    assert "<mo" in mathml(parse(r"(a+b)c"))
+    assert mathml_loose(r"[D_h,B], \dots") is not None
+    assert mathml_loose(r"\unknown{x}") is None
+    assert "<mtext>mean of </mtext>" in str(mathml_loose(r"\exp(\text{mean of }J)"))
+
+
+NOTES = """# Linear regression, $W \\in \\mathbb{R}^{m \\times n}$, $x \\in \\mathbb{R}^n$, $y \\in \\mathbb{R}^m$
+
+$$ r = W x - y $$
+
+$$ J = r^T r $$
+
+$$ \\frac{\\partial J}{\\partial W} = 2 r x^T $$
+"""
+
+
+def test_check_a_page(tmp_path: Path, command: Run) -> None:
+    (tmp_path / "good.md").write_text(NOTES)
+    done = command("check", "good.md", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("good.md: all")
+    (tmp_path / "bad.md").write_text(NOTES.replace("2 r x^T", "-2 r x^T"))
+    done = command("check", "bad.md", "--html", "bad.html", "--fix", "fixed.md", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "written: fixed.md, with 1 repair" in done.stderr
+    checked((tmp_path / "bad.html").read_text())
+    assert command("check", "fixed.md", cwd=tmp_path).returncode == 0
+    found = json.loads(command("check", "bad.md", "--json", cwd=tmp_path).stdout)
+    assert found["holds"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere.md"], "nowhere.md does not exist"),
+        (["notes.md", "--fix", "notes.md"], "is the page itself"),
+        (["notes.md", "--html", "o", "--fix", "o"], "name the same file"),
+        (["notes.md", "--html", "no/where/o.html"], "cannot write no/where/o.html"),
+        (["notes.md", "--model", "other"], "'other' is not 'elman'"),
+    ],
+)
+def test_wrong_calls_of_check(tmp_path: Path, command: Run, arguments: list[str], sentence: str) -> None:
+    (tmp_path / "notes.md").write_text(NOTES)
+    done = command("check", *arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
