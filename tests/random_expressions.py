@@ -7,7 +7,9 @@ from fractions import Fraction
 
 from elman.calculus.expression import (
     Add,
+    BigSum,
     Call,
+    Entry,
     Expression,
     Identity,
     Index,
@@ -26,7 +28,7 @@ DIMENSIONS = ("m", "n", "p")
 SCALARS = ("c", "lambda")
 COLUMNS = ("x", "y_hat", "delta_1")
 MATRICES = ("A", "W_h", "X")
-SMOOTH = ("sigmoid", "tanh", "sin", "cos", "softplus", "arctan")
+FUNCTIONS = ("sigmoid", "tanh", "sin", "cos", "softplus", "arctan", "relu", "abs")
 Shape = tuple[str, str]
 
 
@@ -40,6 +42,7 @@ class Grower:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.shapes: dict[str, Shape] = {}
+        self.letters = list("vusrqlkji")
 
     def choose(self, *options: object) -> object:
         return self.random.choice(options)
@@ -96,11 +99,11 @@ class Grower:
             case 7:
                 return Product(number(self.random.randint(2, 5), self.random.choice((1, 2))), e)
             case _:
-                return Call(self.random.choice(SMOOTH), (e,))
+                return Call(self.random.choice(FUNCTIONS), (e,))
 
     def scalar(self, d: int) -> Expression:
         rows, columns = self.random.choice(DIMENSIONS), self.random.choice(DIMENSIONS)
-        match self.random.randrange(13):
+        match self.random.randrange(16):
             case 0:
                 return Product(Transpose(self.grow((rows, "1"), d)), self.grow((rows, "1"), d))
             case 1:
@@ -120,6 +123,14 @@ class Grower:
             case 8:
                 left, right = self.grow((rows, "1"), d), self.grow((columns, "1"), d)
                 return Product(Product(Transpose(left), self.grow((rows, columns), d)), right)
+            case 10:
+                index = self.letters.pop()
+                left, right = (Entry(self.grow((rows, "1"), d), (Index(index),)) for _ in range(2))
+                return BigSum(index, Product(left, right))
+            case 11:
+                return Call("ln", (Call("det", (self.solid(rows, d),)),))
+            case 12:
+                return Call("exp", (Call("tanh", (self.grow(("1", "1"), d),)),))
             case 9:
                 return Call("sqrt", (Add(number(1), Power(self.grow(("1", "1"), d), number(2))),))
             case _:

@@ -18,7 +18,7 @@ import elman
 from elman.calculus import derivation
 from elman.calculus.derivation import Derived, derivative, derive
 from elman.calculus.evaluate import evaluate
-from elman.calculus.expression import Expression, Symbol, symbols
+from elman.calculus.expression import BigSum, Expression, Symbol, symbols, walk
 from elman.calculus.parse import parse
 from elman.calculus.render import latex, names_of, python, text
 from elman.calculus.shapes import Shape, infer
@@ -64,6 +64,24 @@ def check_by_hand(found: Derived) -> None:
         names = names_of(found.source, found.expression)
         again = evaluate(parse(shown, names, "latex"), point.scope())
         assert np.allclose(np.broadcast_to(again, arranged.shape), arranged, rtol=1e-9, atol=1e-12)
+
+
+def softmax(x: np.ndarray, axis: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+@pytest.mark.parametrize(("formula", "wrt", "denominator", "numerator"), identities())
+def test_the_numpy_code_runs(formula: str, wrt: str, denominator: str, numerator: str) -> None:
+    for layout in ("denominator", "numerator"):
+        found = derive(formula, wrt, layout)
+        (point,) = points(found.shapes, set(found.distributions), seed=3, count=1)
+        names = {f"{s.name}_" if s.name == "lambda" else s.name: v for s, v in point.values.items()}
+        functions = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softmax": softmax, "step": lambda x: (x > 0) * 1.0}
+        value = eval(found.numpy, {"np": np, **functions, **point.sizes, **names})
+        assert found.expression is not None
+        expected = evaluate(found.expression, point.scope())
+        assert np.allclose(value, expected, rtol=1e-12, atol=1e-14), found.numpy
 
 
 def differences(found: Derived, values: dict[Symbol, np.ndarray]) -> np.ndarray:  # type: ignore[type-arg]
@@ -116,7 +134,10 @@ def test_random_expressions_read_back_from_every_print(block: int) -> None:
             inner = infer(part, known)
             return inner.of(inner.tree)
 
-        for shown, form in ((latex(e), "latex"), (text(e), "latex"), (python(e, shape_of), "python")):
+        prints = [(latex(e), "latex"), (text(e), "latex")]
+        if not any(isinstance(node, BigSum) for node in walk(e)):  # a comprehension is not read back
+            prints.append((python(e, shape_of), "python"))
+        for shown, form in prints:
             again = evaluate(parse(shown, names, form), point.scope())
             assert again.shape == value.shape, (seed, shown)
             assert relative_error(again, value) < 1e-12, (seed, shown)

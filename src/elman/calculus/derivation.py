@@ -98,8 +98,7 @@ class Derived:
         point = point_of(self.shapes, values)
         if self.expression is not None:
             return np.array(np.broadcast_to(evaluate(self.expression, point.scope()), self._sizes(point)))
-        axes = tuple(i for i in (*self._of, *self._by) if i is not None)
-        return index_value(self._index, axes, lambda s: point.values[s], point.sizes)
+        return _value(None, self._index, (*self._of, *self._by), point)
 
     def _sizes(self, point: Point) -> tuple[int, ...]:
         return tuple(int(d) if d.isdigit() else point.sizes[d] for d in self.shape)
@@ -178,12 +177,12 @@ def derivative(
     error = 0.0
     for point in points(found, given):
         true = _arranged(complex_step(found, wrt, point), of, by, axes)
-        if expression is not None:
-            with np.errstate(all="ignore"):
-                value = evaluate(expression, point.scope())
-            value = np.broadcast_to(value, true.shape) if value.size == 1 or value.shape == true.shape else value
-        else:
-            value = index_value(slope, axes, lambda s, p=point: p.values[s], point.sizes)  # type: ignore[arg-type, misc]
+        with np.errstate(all="ignore"):
+            value = _value(expression, slope, axes, point)
+        if value.size == 1:
+            value = np.broadcast_to(value, true.shape)
+        if value.shape == true.shape and not np.isfinite(value).all():
+            raise FormulaError("this derivative has no finite value at random points")
         error = max(error, relative_error(value, true))
     if not error <= TOLERANCE:
         shown = text(expression) if expression is not None else "its index form"
@@ -203,6 +202,13 @@ def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, hab
     if of == (None, None) and order == by[::-1] != by:
         return transposed(matrix_form(slope, *by, shape_of, habits), lambda e: shape_of(e) == SCALAR)
     return matrix_form(slope, *order, shape_of, habits)
+
+
+def _value(expression: Expression | None, slope: Sum, axes: tuple[Ix | None, ...], point: Point) -> Array:
+    """The value of a result at a point: of its matrix form, where it has one, else of its index form."""
+    if expression is not None:
+        return evaluate(expression, point.scope())
+    return index_value(slope, tuple(i for i in axes if i is not None), lambda s: point.values[s], point.sizes)
 
 
 def _arranged(slopes: Array, of: Frame, by: Frame, axes: tuple[Ix | None, ...]) -> Array:

@@ -376,7 +376,11 @@ def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
             return node.of
         if isinstance(node, Number):
             return node
-        if not isinstance(node, Add | Subtract | Negative | Product | Call) or isinstance(node, Call) and node.function not in ELEMENTWISE:
+        if (
+            not isinstance(node, Add | Subtract | Negative | Product | Call)
+            or isinstance(node, Call)
+            and node.function not in ELEMENTWISE
+        ):
             return None
         below = [change(child) for child in children(node)]
         if any(child is None for child in below):

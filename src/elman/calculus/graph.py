@@ -43,7 +43,7 @@ class Habits:
     sums: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Edge:
     """A matrix whose rows run along `start` and whose columns along `end`."""
 

@@ -143,7 +143,7 @@ class _Lowering:
 
     def product(self, e: Product) -> Lowered:
         a, b = self.visit(e.left), self.visit(e.right)
-        if e.operator == "⊗" and not _is_scalar(a) and not _is_scalar(b):
+        if e.operator == "⊗" and a.column is None and b.column is None:
             return Lowered(multiply(a.sum, b.sum), a.row, b.row)
         if e.operator in ("", "·") and not (_is_scalar(a) or _is_scalar(b)):
             if a.column is None or b.row is None:

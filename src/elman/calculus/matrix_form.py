@@ -47,18 +47,26 @@ DimensionOf = Callable[[Expression], tuple[str, str]]
 
 
 def matrix_form(
-    sum_: Sum, row: Ix | None, column: Ix | None, shape_of: DimensionOf, habits: Habits = NO_HABITS
+    sum_: Sum,
+    row: Ix | None,
+    column: Ix | None,
+    shape_of: DimensionOf,
+    habits: Habits = NO_HABITS,
+    inside: bool = False,
 ) -> Expression:
     """`sum_` as an expression whose rows run along `row` and whose columns along `column`.
 
-    `shape_of` tells the dimensions of an expression. Raises `NoMatrixForm` where matrices cannot say it.
+    `shape_of` tells the dimensions of an expression; `inside` writes it as the argument of a function is written, where
+    a bias stands as a column. Raises `NoMatrixForm` where matrices cannot say it.
     """
-    return _Writer(shape_of, habits).form(sum_, row, column)
+    writer = _Writer(shape_of, habits)
+    return writer.nested(sum_, row, column) if inside else writer.form(sum_, row, column)
 
 
 class _Writer:
     def __init__(self, shape_of: DimensionOf, habits: Habits) -> None:
         self.shape_of, self.habits = shape_of, habits
+        self.written: dict[tuple[Sum, Ix | None, Ix | None], Expression] = {}
 
     def form(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
         if row is None and column is not None:
@@ -69,10 +77,19 @@ class _Writer:
         return self.total([self.piece(r, row, column, False) for r in reduced])
 
     def nested(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
-        """A sum inside a factor: a scalar or a bias is added to all, as one writes W x + b or 1 - h."""
+        """A sum inside a factor, each written once: a scalar or a bias is added to all, as in W x + b or 1 - h."""
+        key = sum_, row, column
+        if key not in self.written:
+            self.written[key] = self.broadcast(sum_, row, column)
+        return self.written[key]
+
+    def broadcast(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
+        """A sum of which some terms may be a column, a row or a scalar that is added to all."""
+        if row is None or len(sum_.terms) < 2:
+            return self.form(sum_, row, column)
         reduced = [self.reduced(_spelled_out(t), row, column) for t in sum_.terms]
         full = [self.covers(r, row, column) for r in reduced]
-        if row is None or not any(full) or all(full):
+        if not any(full) or all(full):
             return self.form(sum_, row, column)
         pieces = [self.piece(r, row, column, not whole) for r, whole in zip(reduced, full, strict=True)]
         return self.plain_sum(pieces)

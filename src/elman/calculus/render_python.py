@@ -108,7 +108,7 @@ class _Printer:
                 return f"({e.left} == {e.right})", ATOM
             case BigSum():
                 over = f"range({e.lower}, {e.upper} + 1)" if e.lower is not None else f"range(len_{e.index})"
-                return f"sum({self.show(e.body, SUM)} for {e.index} in {over})", ATOM
+                return f"sum({_Printer(None).show(e.body, SUM)} for {e.index} in {over})", ATOM
             case Derivative():
                 return f"d({self.show(e.of, SUM)}, {self.show(e.wrt, SUM)})", ATOM
         return "...", ATOM

@@ -131,10 +131,10 @@ class Inference:
                 raise self.misfit(e, a, "times", b, "the inner dimensions differ")
             return a[0], b[1]
         if e.operator == "⊗":
-            if one_is_scalar:
-                return larger
             if self.find(a[1]) == "1" and self.find(b[1]) == "1":
                 return a[0], b[0]
+            if one_is_scalar:
+                return larger
             raise self.misfit(e, a, "⊗", b, "an outer product takes two column vectors")
         if one_is_scalar or self.same(a, b):
             return larger
@@ -219,6 +219,8 @@ class Inference:
         used = {i.variable for node in walk(e.body) if isinstance(node, Entry) for i in node.indices}
         if e.index not in used or (e.lower is not None and e.lower != Index(None, 1)):
             raise FormulaError("this sum runs over no index of an entry: write its terms", e.span[0] + 1)
+        if e.index in self.indices:
+            raise FormulaError(f"the index {e.index} is bound by a sum around this one", e.span[0] + 1)
         before = self.indices
         size = self.fresh()
         if e.upper is not None:

@@ -76,7 +76,7 @@ def _is_sound(shapes: Shapes, point: Point, generator: np.random.Generator) -> b
             for node in walk(shapes.tree):
                 if isinstance(node, Inverse) or (isinstance(node, Call) and node.function == "det"):
                     inner = evaluate(children(node)[0], point.scope())
-                    if not np.linalg.cond(inner) < 1e5:
+                    if not np.isfinite(inner).all() or not np.linalg.cond(inner) < 1e5:
                         return False
         except (FormulaError, np.linalg.LinAlgError):
             return False
