@@ -190,7 +190,7 @@ def test_the_gradients_of_the_recurrent_network() -> None:
     assert derive(loss, "h", shapes=shapes).text == "U^T (softmax(U h + b_2) - Y)"
     assert derive(loss, "b_2", shapes=shapes).text == "(softmax(U h + b_2) - Y) 1_B"
     found = derive(r"CE(Y, softmax(U \sigma(E X)))", "E", shapes=shapes)
-    assert found.text == "(U^T (softmax(U σ(E X)) - Y) ∘ σ'(E X)) X^T"
+    assert found.text == "((U^T (softmax(U σ(E X)) - Y)) ∘ σ'(E X)) X^T"
     assert found.shape == ("Dh", "d")
     assert found.distributions == ("Y",)
 

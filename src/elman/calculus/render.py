@@ -215,7 +215,10 @@ def _entry(e: Entry, style: _Style) -> tuple[str, int]:
     inside = [_index(i) for i in e.indices]
     joined = ("" if all(len(i) == 1 for i in inside) else ",").join(inside)
     if isinstance(e.of, Symbol):
-        shown = style.name(e.of) if e.of.time is None else _symbol(e.of, style)[0]
+        name = style.name(e.of)
+        if e.of.time is not None and not e.of.below and "_" not in name and "^" not in name:
+            return f"{name}_{_braced(joined)}{style.time(e.of.time)}", SCRIPT
+        shown = name if e.of.time is None else _symbol(e.of, style)[0]
         if e.of.time is not None or "_" in shown or "^" in shown:
             shown = f"{{{shown}}}"
     else:
@@ -231,10 +234,12 @@ def _sum(e: Add | Subtract, style: _Style) -> tuple[str, int]:
 
 def _product(e: Product, style: _Style) -> tuple[str, int]:
     if e.operator in ("∘", "⊗"):
-        left = _show(e.left, HADAMARD, style)
-        if isinstance(e.left, BigSum):
+        left, right = _show(e.left, HADAMARD, style), _show(e.right, PRODUCT, style)
+        if isinstance(e.left, BigSum) or _is_matrix_product(e.left):
             left = f"({left})"
-        return left + style.hadamard[e.operator] + _show(e.right, PRODUCT, style), HADAMARD
+        if _is_matrix_product(e.right):
+            right = f"({right})"
+        return left + style.hadamard[e.operator] + right, HADAMARD
     if e.operator == "/" and style.is_latex:
         above, below = _show(e.left, SUM, style), _show(e.right, SUM, style)
         if not (above.startswith(("d", r"\mathrm{d")) and below.startswith(("d", r"\mathrm{d"))):
@@ -245,6 +250,11 @@ def _product(e: Product, style: _Style) -> tuple[str, int]:
         return (f"{left}/{right}" if bare else f"{left} / {right}"), PRODUCT
     dotted = e.operator == "·" or re.match(r"\d+(?!_)", right) is not None
     return left + (style.dot if dotted else " ") + right, PRODUCT
+
+
+def _is_matrix_product(e: Expression) -> bool:
+    """A product beside ∘ reads better in parentheses, though it needs none: (δ U) ∘ h."""
+    return isinstance(e, Product) and e.operator in ("", "·") and not isinstance(e.left, Number)
 
 
 def _scripted(e: Transpose | Inverse | Power, style: _Style) -> tuple[str, int]:

@@ -1,0 +1,167 @@
+"""The checker on the notes this project began with, on the derivation, and on corrupted copies of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from corruptions import corruptions
+
+from elman.calculus.render import text
+from elman.errors import FormulaError
+from elman.notes.check import Checker, check
+from elman.notes.claims import claims_of
+from elman.notes.derive import derived
+from elman.notes.explain import settle
+from elman.notes.fix import apply_fixes
+from elman.notes.read import page_of, read_page
+from elman.notes.verdict import Claim, Report, Verdict
+
+ROOT = Path(__file__).parents[1]
+NOTES = ROOT / "tests" / "pages" / "rnn_notes.md"
+DERIVATION = ROOT / "docs" / "derivation.md"
+
+
+@pytest.fixture(scope="module")
+def notes() -> Report:
+    return check(NOTES)
+
+
+def at(report: Report, line: int) -> Claim:
+    """The last claim that begins on a line: the result of a chain."""
+    return [c for c in report.claims if c.line == line][-1]
+
+
+# Line by line, as the page stands: the line, the verdicts, the first repair.
+EXPECTED = [
+    (6, {Verdict.HOLDS}, None),
+    (8, {Verdict.TIME}, r"h^{(t)} = \sigma(W_hh^{(t - 1)} + W_ee^{(t)} + b_1)"),
+    (10, {Verdict.HOLDS}, None),
+    (13, {Verdict.SIGN}, r"-\sum_{j=1}^V y_j^{(t)} \ln(\hat{y}_j^{(t)})"),
+    (15, {Verdict.NOT_A_CLAIM}, r"P = \exp(\frac{1}{B T} (\sum_{t=1}^T J^{(t)}))"),
+    (22, {Verdict.SELF_REFERENCE}, None),
+    (27, {Verdict.SELF_REFERENCE}, None),
+    (56, {Verdict.HOLDS}, None),
+    (58, {Verdict.HOLDS}, None),
+    (63, {Verdict.HOLDS}, None),
+    (70, {Verdict.ARGUMENT, Verdict.OPERATOR, Verdict.MISSING_TRANSPOSE}, r"(\delta_1^{(t)} U) \circ (h \circ (1 - h))^T"),
+    (74, {Verdict.HOLDS}, None),
+    (75, {Verdict.HOLDS}, None),
+    (83, {Verdict.HOLDS}, None),
+    (90, {Verdict.TRANSPOSED}, r"W_e^T {\delta_2^{(t)}}^T"),
+    (98, {Verdict.HOLDS}, None),
+    (104, {Verdict.MISSING_TRANSPOSE}, r"{\delta_2^{(t)}}^T {h^{(t-1)}}^T"),
+    (114, {Verdict.ORDER, Verdict.EXTRA_TRANSPOSE}, r"\delta_2^{(t)} W_h"),
+    (118, {Verdict.ARGUMENT}, r"\sigma'(z^{(t-1)}) = h^{(t-1)} \circ (1 - h^{(t-1)})"),
+    (122, {Verdict.SHAPE}, "[B,Dh]"),
+    (168, {Verdict.HOLDS}, None),
+    (172, {Verdict.HOLDS}, None),
+]
+
+
+@pytest.mark.parametrize(("line", "verdicts", "repair"), EXPECTED)
+def test_the_notes_line_by_line(notes: Report, line: int, verdicts: set[Verdict], repair: str | None) -> None:
+    claim = at(notes, line)
+    assert {claim.verdict} == verdicts or set(claim.verdicts) == verdicts
+    if repair is not None:
+        assert claim.fix == repair
+
+
+def test_the_notes_chains_hold(notes: Report) -> None:
+    for line in (67, 81, 88, 97, 103, 113, 129, 137, 145):
+        assert at(notes, line).verdict == Verdict.HOLDS, line
+
+
+def test_the_two_matrices_want_a_trace(notes: Report) -> None:
+    for line in (168, 172):
+        first = next(c for c in notes.claims if c.line == line)
+        assert first.verdict == Verdict.TRACE
+        assert first.fix is not None
+        assert r"\mathrm{tr}" in first.fix
+
+
+def test_both_minimal_repairs_of_gamma_are_listed(notes: Report) -> None:
+    assert [fix.formula for fix in at(notes, 114).fixes] == [r"\delta_2^{(t)} W_h", r"W_h^T {\delta_2^{(t)}}^T"]
+
+
+def test_a_misfit_that_equal_sizes_would_hide_is_told(notes: Report) -> None:
+    diagnosis = at(notes, 104).diagnosis
+    assert "[B,Dh] times [B,Dh]" in diagnosis
+    assert "where Dh = B the shapes agree by accident" in diagnosis
+
+
+def test_no_reading_makes_the_last_three_agree(notes: Report) -> None:
+    assert at(notes, 132).reading == "true only for B = 1 and with γ as [Dh,B] and with σ′ as a diagonal matrix"
+    assert at(notes, 140).reading == "true in no reading"
+    assert at(notes, 148).reading == "true only with γ as [B,Dh] and with neighbours multiplied entry by entry (∘)"
+    assert any("no one reading makes them agree" in remark for remark in notes.remarks)
+    assert not notes.holds
+
+
+def test_the_repaired_notes_hold(notes: Report) -> None:
+    page = read_page(NOTES)
+    repaired = check(page_of(apply_fixes(page, notes), "markdown"))
+    assert repaired.holds
+    assert all(c.verdict == Verdict.HOLDS for c in repaired.claims)
+
+
+def test_the_derivation_holds() -> None:
+    report = check(DERIVATION)
+    assert [(c.line, c.formula, c.diagnosis) for c in report.claims if not c.good] == []
+    assert sum(c.verdict == Verdict.HOLDS for c in report.claims) > 60
+
+
+def test_corruptions_of_the_derivation_are_caught_and_repaired() -> None:
+    page = read_page(DERIVATION)
+    checker = Checker(page)
+    checker.judge()
+    made = corruptions(checker, 200)
+    assert len(made) == 200
+    missed, otherwise = [], []
+    for c in made:
+        settled = settle(page_of(c.text, "markdown"), None)
+        if all(claim.good for claim in claims_of(settled)):
+            missed.append(f"{c.kind}: {text(c.left)} = {text(c.expression)}")
+        if not _is_the_original(checker, settled, c):
+            otherwise.append(f"{c.kind}: {text(c.left)} = {text(c.expression)}")
+    assert missed == []
+    assert len(otherwise) <= 10, otherwise
+
+
+def _is_the_original(checker: Checker, settled: Checker, c: object) -> bool:
+    """Whether the first repair of the corrupted part is what stood there, or of its value."""
+    key = (c.statement, c.part)  # type: ignore[attr-defined]
+    original, found = checker.judged[key], settled.judged[key].found
+    if not found or text(found[0].left) != text(original.left):
+        return False
+    try:
+        return checker.agree(original.statement, original.left, found[0].part).plain
+    except FormulaError:
+        return False
+
+
+# --- derivations ---
+
+
+@pytest.mark.parametrize("layout", ["shape", "denominator", "numerator"])
+def test_a_derivation_from_the_forward_equations_holds(layout: str) -> None:
+    found = derived(read_page(NOTES), layout=layout)
+    assert found.checked > 50
+    assert check(page_of(found.markdown, "markdown")).holds
+
+
+def test_the_notes_equations_give_the_formulas_of_the_derivation() -> None:
+    steps = {text(s.left): text(s.result) for s in derived(read_page(NOTES)).steps}
+    checker = Checker(read_page(DERIVATION))
+    checker.judge()
+    written = {text(j.left): text(j.expression) for j in checker.judged.values() if j.good}
+    for left in ("∂J^(t)/∂U", "∂J^(t)/∂b_2", "∂J^(t)/∂h^(0)"):
+        assert steps[left] == written[left]
+    for name in ("W_h", "W_e", "b_1"):
+        for step in ("t", "i"):
+            left = f"∂J^(t)/∂{name}|_{{({step})}}"
+            assert steps[left] == written[left]
+    letters = {text(s.letter): text(s.result) for s in derived(read_page(NOTES)).steps if s.letter is not None}
+    assert letters["δ_1^(t)"] == written["δ_1^(t)"]
+    assert letters["γ^(i)"] == written["γ^(i)"]
+    assert letters["δ_2^(i)"] == written["δ_2^(i)"]
