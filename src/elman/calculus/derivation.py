@@ -154,6 +154,19 @@ def derivative(
     distributions: Iterable[str] | None = None,
 ) -> Derived:
     """`derive` for an expression already read."""
+    try:
+        return _derivative(formula, wrt, shapes, layout, distributions)
+    except RecursionError:
+        raise FormulaError("this derivative nests too deep to be written: name the parts of the formula") from None
+
+
+def _derivative(
+    formula: Expression,
+    wrt: Symbol,
+    shapes: Mapping[str, Shape],
+    layout: str,
+    distributions: Iterable[str] | None,
+) -> Derived:
     if layout not in LAYOUTS:
         raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")
     _check_occurs(formula, wrt)
