@@ -59,8 +59,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Model:
     """Forward equations, the shapes of all letters, the loss, the letters for errors by what they are the gradient by, and which
-    letters' columns sum to 1. `rows`: errors are rows, the transpose of what they are by (the convention of docs/derivation.md);
-    else they have its shape.
+    letters' columns sum to 1. `layout`: "denominator", every gradient has the shape of what it is by; "numerator", its transpose;
+    "shape", the errors that pass through the chain are its transpose, the gradients by given letters have its shape.
     """
 
     equations: Sequence[Equation]
@@ -68,7 +68,12 @@ class Model:
     loss: Symbol
     letters: Mapping[str, Symbol]
     distributions: frozenset[str]
-    rows: bool = True
+    layout: str = "shape"
+
+    @property
+    def rows(self) -> bool:
+        """Whether the errors are rows."""
+        return self.layout != "denominator"
 
     def equation(self, name: str) -> Equation | None:
         """The equation of a letter."""
@@ -77,12 +82,13 @@ class Model:
 
 def gradients(model: Model) -> list[Step]:
     """Every gradient of the loss, at the step of the loss and, where the model recurs, at the earlier ones."""
-    return _Deriver(_with_loss_of_logits(model)).steps()
+    return _Deriver(_with_loss_of_logits(model), model).steps()
 
 
 class _Deriver:
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, written: Model) -> None:
         self.model = model
+        self.written = written
         self.timed = model.loss.time is not None
         self.defined = {e.left.name for e in model.equations}
         self.live = self._ancestors({model.loss.name})
@@ -202,8 +208,8 @@ class _Deriver:
         by = replace(target, time=None if target.time is None else Index("t", offset))
         if name == self.model.loss.name:
             found = derivative(e.right, by, self.model.shapes, distributions=self.model.distributions)
-            term: Expression = found.expression or _no_matrix(by)
-            words = "softmax and cross-entropy: entry by entry what was predicted less what came" if _is_cross_entropy(e.right) else rule(e.right, by)
+            term: Expression = self._in_letters(found.expression or _no_matrix(by))
+            words = rule(e.right, by)
             chain: Expression = self._derivative(target)
         else:
             term, error_ = self._pulled(e, by)
@@ -228,7 +234,7 @@ class _Deriver:
 
     def _in_letters(self, e: Expression) -> Expression:
         """What an equation names, by its letter: σ(z) as h."""
-        names = [(x.right, x.left) for x in self.model.equations if not isinstance(x.right, Symbol)]
+        names = [(x.right, x.left) for x in self.written.equations if not isinstance(x.right, Symbol)]
 
         def change(node: Expression) -> Expression:
             return next((letter for value, letter in names if node == value), node)
@@ -268,8 +274,8 @@ class _Deriver:
                 total, chain = Add(total, t), Add(chain, c)
             left = Derivative(self._loss(), given[name], at if barred else None)
             self.found.append(
-                Step(left, None if isinstance(chain, Derivative) else chain, "; ".join(dict.fromkeys(rules)), total,
-                     self.model.shapes[name], None, error)
+                Step(left, None if isinstance(chain, Derivative) else chain, "; ".join(dict.fromkeys(rules)),
+                     self._laid(total), self._laid_shape(name), None, error)
             )  # fmt: skip
 
     def _in_earlier(self, name: str) -> bool:
@@ -283,7 +289,15 @@ class _Deriver:
             part = Derivative(self._loss(), wrt, I)
             total = BigSum("i", part, Index(None, 1), T)
             words = "the letter acts at every step, so the contributions add up"
-            self.found.append(Step(Derivative(self._loss(), wrt), None, words, total, self.model.shapes[wrt.name]))
+            self.found.append(Step(Derivative(self._loss(), wrt), None, words, total, self._laid_shape(wrt.name)))
+
+    def _laid(self, e: Expression) -> Expression:
+        """The gradient by a given letter, as the layout has it."""
+        return _as_rows(e) if self.model.layout == "numerator" else e
+
+    def _laid_shape(self, name: str) -> Shape:
+        shape = self.model.shapes[name]
+        return shape[::-1] if self.model.layout == "numerator" else shape
 
     def _initial(self) -> None:
         """∂J/∂h^(0), of what every earlier step is asked for: what the first step passes on."""
@@ -294,10 +308,10 @@ class _Deriver:
                 continue
             zero = Symbol(name, Index(None, 0), step.left.wrt.latex if isinstance(step.left.wrt, Symbol) else "")
             result = _at_step(step.result, "i", 0)
-            result = _tidy(Transpose(result)) if self.model.rows else result
+            result = _tidy(Transpose(result)) if self.model.layout == "shape" else result
             self.found.append(
                 Step(Derivative(self._loss(), zero), None, "nothing made it: its gradient is what the first step passes on",
-                     result, self.model.shapes[name])
+                     result, self._laid_shape(name))
             )  # fmt: skip
 
     # --- symbols ---
@@ -390,10 +404,6 @@ def _joined(parts: Sequence[Expression]) -> Expression:
 
 def _has_transposes(e: Expression) -> bool:
     return any(isinstance(node, Transpose) for node in walk(e))
-
-
-def _is_cross_entropy(e: Expression) -> bool:
-    return any(isinstance(n, Call) and n.function == "softmax" for n in walk(e))
 
 
 def _with_loss_of_logits(model: Model) -> Model:

@@ -15,6 +15,7 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Symbol,
+    children,
     symbols,
     transform,
     walk,
@@ -222,10 +223,17 @@ class Checker:
         """Whether a claim is of a scalar's gradient, and true in one layout only."""
         if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
             return False
-        if isinstance(j.expression, Derivative) or j.result.column:
+        if only_derivatives(j.expression) or j.result.column:
             return False
         shape = j.result.shape
         return shape is not None and shape != (1, 1)
+
+
+def only_derivatives(e: Expression) -> bool:
+    """Whether `e` is made of derivatives alone, as their sum is: then both sides are in whatever layout one reads them in."""
+    if isinstance(e, Derivative):
+        return True
+    return not isinstance(e, Symbol) and bool(children(e)) and all(only_derivatives(child) for child in children(e))
 
 
 def is_claim(statement: Statement) -> bool:

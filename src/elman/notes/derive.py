@@ -1,0 +1,243 @@
+"""A page of forward equations → a page of gradients: each with its chain, its shapes, its rule and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from elman.calculus.expression import Derivative, Expression, Index, Product, Symbol, shift_time, symbols, transform
+from elman.calculus.gradients import Equation, Step, gradients
+from elman.calculus.gradients import Model as Forward
+from elman.calculus.render import latex
+from elman.errors import DerivationError, FormulaError
+from elman.notes.check import Checker, check
+from elman.notes.model import TIME, Model
+from elman.notes.page import Page
+from elman.notes.read import page_of
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """What was derived: `markdown`, the page; `steps`, one by one; `checked`, how many formulas of the page hold by value."""
+
+    markdown: str
+    steps: tuple[Step, ...]
+    checked: int
+
+
+def derived(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Derivation:
+    """The gradient of a page's loss by everything, or by the names in `wrt`, from its forward equations.
+
+    `layout` as in `calculus.gradients.Model`. The page that is made is itself checked, formula by formula, against the forward
+    equations by complex step. Raises `FormulaError` where the page has no loss or an equation does not fit, and
+    `DerivationError` if a formula of the result should not hold.
+    """
+    steps, text = _derived(page, wrt, layout)
+    report = check(page_of(text, "markdown"))
+    false = [c for c in report.claims if not c.good]
+    if false and not wrt:
+        raise DerivationError(f"the derived formula {false[0].left} = {false[0].formula} failed its check: please report it")
+    return Derivation(text, tuple(steps), sum(c.good for c in report.claims))
+
+
+def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], str]:
+    checker = Checker(page)
+    model = checker.model
+    loss = _loss(model)
+    forward = Forward(
+        tuple(_equations(model, loss)), {**model.derived, **model.shapes}, _letter(model, loss), dict(_letters(model, layout)),
+        model.facts.targets, layout,
+    )  # fmt: skip
+    steps = gradients(forward)
+    known = {s.left.wrt.name for s in steps if isinstance(s.left.wrt, Symbol)}
+    missing = [name for name in wrt if name not in known]
+    if missing:
+        raise FormulaError(f"no gradient by {', '.join(missing)}: the loss depends on {', '.join(sorted(known))}")
+    if wrt:
+        steps = [s for s in steps if isinstance(s.left.wrt, Symbol) and s.left.wrt.name in wrt]
+    return steps, "\n".join(_page(forward, steps, bool(wrt)))
+
+
+def _loss(model: Model) -> str:
+    """The letter that is differentiated, or else the one scalar that no other equation uses."""
+    named = [name for name in sorted(model.facts.losses) if name in model.equations]
+    if named:
+        return named[0]
+    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
+    shapes = {**model.derived, **model.shapes}
+    ends = [name for name in model.equations if name not in used and shapes.get(name, ("1", "1")) == ("1", "1")]
+    if len(ends) != 1:
+        raise FormulaError("the page has no one loss: write J = …, a scalar that no other equation uses")
+    return ends[0]
+
+
+def _letter(model: Model, name: str) -> Symbol:
+    d = model.defined(name, timed=True)
+    assert d is not None
+    return Symbol(name, Index(TIME) if model.has_time(d) else None, _spelling(model, name))
+
+
+def _spelling(model: Model, name: str) -> str:
+    return next((s.latex for st in model.statements for p in st.parts for s in symbols(p) if s.name == name), "")
+
+
+def _equations(model: Model, loss: str) -> Iterator[Equation]:
+    """The equations that the loss is made of, the left sides at t, every letter with its time step."""
+    needed, stack = set[str](), [loss]
+    while stack:
+        name = stack.pop()
+        if name not in needed:
+            needed.add(name)
+            stack += [s.name for d in model.equations.get(name, ()) for s in symbols(d.value)]
+    for name in model.equations:
+        if name not in needed:
+            continue
+        d = model.defined(name, timed=True)
+        assert d is not None
+        value = d.value
+        if d.time is not None and d.time.variable is not None:
+            value = shift_time(value, d.time.variable, Index(TIME, -d.time.offset))
+
+        def timed(node: Expression) -> Expression:
+            bare = isinstance(node, Symbol) and node.time is None and node.name in model.timed
+            return replace(node, time=Index(TIME)) if isinstance(node, Symbol) and bare else node
+
+        yield Equation(_letter(model, name), transform(value, timed))
+
+
+def _letters(model: Model, layout: str) -> Iterator[tuple[str, Symbol]]:
+    """The letters for errors: the page's own, where it has some and they lie as this layout has them, else δ with an index."""
+    own: dict[str, Symbol] = {}
+    for name, found in model.named.items():
+        wrt = found[0].value.wrt if isinstance(found[0].value, Derivative) else None
+        if isinstance(wrt, Symbol) and layout == "shape":
+            own.setdefault(wrt.name, Symbol(name, latex=_spelling(model, name)))
+    for name in model.equations:
+        spelled = _spelling(model, name) or name
+        yield name, own.get(name) or Symbol(f"delta_{name}", latex=f"\\delta_{{{spelled}}}")
+
+
+# --- the page ---
+
+
+_LAYOUTS = {
+    "shape": "The errors that pass through the chain are rows, the transpose of what they are by; the gradients by given letters "
+    "have the shape of these.",
+    "denominator": "Denominator layout: every gradient has the shape of what it is by.",
+    "numerator": "Numerator layout: every gradient has the shape of the transpose of what it is by.",
+}
+
+
+def _page(forward: Forward, steps: Sequence[Step], chosen: bool) -> Iterator[str]:
+    yield "# Derivation"
+    yield ""
+    yield f"From the forward equations, the gradients of ${latex(forward.loss)}$. {_LAYOUTS[forward.layout]}"
+    yield ""
+    yield "## Forward"
+    yield ""
+    for e in _in_order(forward):
+        yield f"$$ {latex(e.left)} = {latex(e.right)} $$"
+        yield ""
+    yield "```python"
+    yield from _shape_lines(forward, steps)
+    yield "```"
+    heading = ""
+    for step in steps:
+        new = _heading(step, forward)
+        if new != heading and not chosen:
+            yield ""
+            yield f"## {new}"
+        heading = new
+        yield from _step(step, forward)
+
+
+def _in_order(forward: Forward) -> list[Equation]:
+    """The equations, what is used before what uses it."""
+    order: list[Equation] = []
+
+    def visit(e: Equation) -> None:
+        if e in order:
+            return
+        for s in sorted(symbols(e.right), key=lambda s: s.name):
+            other = forward.equation(s.name)
+            if other is not None and (s.time is None or s.time.offset == 0) and other is not e:
+                visit(other)
+        order.append(e)
+
+    for e in forward.equations:
+        visit(e)
+    return order
+
+
+def _shape_lines(forward: Forward, steps: Sequence[Step]) -> Iterator[str]:
+    used = {s.name for e in forward.equations for s in (e.left, *symbols(e.right))}
+    for name in sorted(used):
+        shape = forward.shapes.get(name)
+        if shape is not None and shape != ("1", "1"):
+            yield f"{name}.shape = [{shape[0]}, {shape[1]}]"
+    done: set[str] = set()
+    for step in steps:
+        if step.letter is not None and step.letter.name not in done:
+            done.add(step.letter.name)
+            yield f"{step.letter.name}.shape = [{step.shape[0]}, {step.shape[1]}]"
+
+
+def _heading(step: Step, forward: Forward) -> str:
+    if forward.loss.time is None:
+        return "Backward"
+    of = step.left.wrt
+    time = step.left.at or (of.time if isinstance(of, Symbol) else None)
+    if time == Index("i"):
+        return "At an earlier step i"
+    if time is None and step.chain is None:
+        return "The sum over the steps"
+    if time == Index(None, 0):
+        return "The initial state"
+    return "At step t"
+
+
+def _step(step: Step, forward: Forward) -> Iterator[str]:
+    """One gradient: the chain, the rule that applies, the order of the factors with their shapes, the result."""
+    left = latex(step.left)
+    yield ""
+    if step.chain is not None:
+        yield f"The chain: $\\displaystyle {left} = {latex(step.chain)}$."
+    yield f"{step.rule[0].upper()}{step.rule[1:]}. {_shapes_of(step, forward)}"
+    yield ""
+    named = f"{latex(step.letter)} = " if step.letter is not None else ""
+    yield f"$$ {named}{left} = {latex(step.result)} $$"
+
+
+def _shapes_of(step: Step, forward: Forward) -> str:
+    """The shapes of the factors of a result, as in [Dh,B][B,Dh] = [Dh,Dh]."""
+    shapes = {**forward.shapes}
+    for name, letter in forward.letters.items():
+        if name in forward.shapes:
+            r, c = forward.shapes[name]
+            shapes[letter.name] = (c, r) if forward.rows else (r, c)
+    total = f"${_shape(step.shape)}$"
+    factors = [_factor_shape(f, shapes) for f in _factors(step.result)]
+    if len(factors) < 2 or any(f is None for f in factors):
+        return f"Its shape: {total}."
+    return f"In order: ${''.join(_shape(f) for f in factors if f is not None)} \\to {_shape(step.shape)}$."
+
+
+def _shape(shape: tuple[str, str]) -> str:
+    return f"[{shape[0]},{shape[1]}]"
+
+
+def _factors(e: Expression) -> list[Expression]:
+    if isinstance(e, Product) and e.operator in ("", "·"):
+        return [*_factors(e.left), *_factors(e.right)]
+    return [e]
+
+
+def _factor_shape(e: Expression, shapes: dict[str, tuple[str, str]]) -> tuple[str, str] | None:
+    from elman.calculus.expression import Ones, Transpose
+
+    if isinstance(e, Transpose):
+        inner = _factor_shape(e.of, shapes)
+        return None if inner is None else inner[::-1]
+    if isinstance(e, Ones) and e.dim is not None:
+        return e.dim, "1"
+    return shapes.get(e.name) if isinstance(e, Symbol) else None
