@@ -243,6 +243,13 @@ def test_what_is_refused_says_where(
     assert caught.value.column == column
 
 
+def test_what_grows_too_large_is_refused_in_time() -> None:
+    for formula in ("softmax(" * 12 + "x" + ")" * 12, "softmax(" * 10 + "x" + ")" * 10):
+        with pytest.raises(FormulaError, match=r"name (its|the) parts"):
+            derive(formula, "x")
+    assert derive(r"\sigma(" * 25 + "W x" + ")" * 25, "x").error < 1e-9  # each argument is written once
+
+
 def test_the_command(command: Run) -> None:
     done = command("derive", "a^T X b", "--wrt", "X", "--layout", "both", "--shape", "X=m,n")
     assert done.returncode == 0

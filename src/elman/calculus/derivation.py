@@ -25,7 +25,7 @@ from elman.calculus.parse import parse
 from elman.calculus.render import latex, python, text
 from elman.calculus.shapes import SCALAR, Shape, Shapes, declared, infer
 from elman.calculus.simplify import simplify
-from elman.calculus.verify import POINTS, Point, complex_step, points, relative_error
+from elman.calculus.verify import Point, complex_step, points, relative_error
 from elman.errors import DerivationError, FormulaError
 
 TOLERANCE = 1e-8
@@ -39,7 +39,7 @@ class Derived:
     `shape` are the names of its dimensions: two for a matrix form, one for each index else. `shapes` are those of the
     formula's symbols, `assumed` the ones that nobody declared, `distributions` the symbols whose columns are taken to
     sum to 1. `error` is the largest difference from the complex step, relative to the largest entry (or to 0.001 where
-    all are smaller), over `POINTS` random points.
+    all are smaller), over `points` random points.
     """
 
     source: Expression
@@ -50,6 +50,7 @@ class Derived:
     shapes: Shapes
     distributions: tuple[str, ...]
     error: float
+    points: int
     _index: Sum
     _of: Frame
     _by: Frame
@@ -118,7 +119,7 @@ class Derived:
             "shapes": {name: list(shape) for name, shape in self.shapes.symbols.items()},
             "assumed": sorted(self.assumed),
             "distributions": list(self.distributions),
-            "verification": {"method": "complex step", "points": POINTS, "largest_relative_error": self.error},
+            "verification": {"method": "complex step", "points": self.points, "largest_relative_error": self.error},
         }
 
 
@@ -153,6 +154,19 @@ def derivative(
     distributions: Iterable[str] | None = None,
 ) -> Derived:
     """`derive` for an expression already read."""
+    try:
+        return _derivative(formula, wrt, shapes, layout, distributions)
+    except RecursionError:
+        raise FormulaError("this derivative nests too deep to be written: name the parts of the formula") from None
+
+
+def _derivative(
+    formula: Expression,
+    wrt: Symbol,
+    shapes: Mapping[str, Shape],
+    layout: str,
+    distributions: Iterable[str] | None,
+) -> Derived:
     if layout not in LAYOUTS:
         raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")
     _check_occurs(formula, wrt)
@@ -174,8 +188,9 @@ def derivative(
             order = None
     axes = order if order is not None else tuple(i for i in (*of, *by) if i is not None)
     dims = tuple("1" if i is None else i.dim for i in axes)
-    error = 0.0
+    error, checked = 0.0, 0
     for point in points(found, given):
+        checked += 1
         true = _arranged(complex_step(found, wrt, point), of, by, axes)
         with np.errstate(all="ignore"):
             value = _value(expression, slope, axes, point)
@@ -190,7 +205,7 @@ def derivative(
             f"the derivative of {text(formula)} by {text(wrt)} failed its check ({shown}): please report it"
         )
     used = tuple(sorted(name for name in given if name in found.symbols))
-    return Derived(formula, wrt, layout, expression, dims, found, used, error, slope, of, by)
+    return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, slope, of, by)
 
 
 def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, habits: Habits) -> Expression:

@@ -33,14 +33,14 @@ from elman.calculus.index import (
 from elman.calculus.lower import function_slope
 from elman.errors import FormulaError
 
-_MAX_TERMS = 3000
+_MAX_TERMS = 400
 _ONE = Fraction(1)
 
 
 def differentiate(sum_: Sum, atom: Expression, by: tuple[Ix, ...]) -> Sum:
     """∂sum/∂atom, in the indices `by` of the symbol `atom` (as the factor of it is written); not yet simplified.
 
-    Raises `FormulaError` where the derivative has more than 3000 terms.
+    Raises `FormulaError` where the derivative has more than 400 terms.
     """
     terms: list[Term] = []
     for t in sum_.terms:
