@@ -27,7 +27,7 @@ PRINTS = [
     (r"(A B)^T C", "(A B)^T C", "(A @ B).T @ C"),
     (r"A (B + C) - (D - E)", "A (B + C) - (D - E)", "A @ (B + C) - (D - E)"),
     (r"(a \circ b)^T c", "(a ∘ b)^T c", "(a * b).T @ c"),
-    (r"a b^T \circ c d^T", "(a b^T) ∘ (c d^T)", "a @ b.T * (c @ d.T)"),
+    (r"(a b^T) \circ (c d^T)", "(a b^T) ∘ (c d^T)", "a @ b.T * (c @ d.T)"),
     (r"a \otimes b", "a ⊗ b", "a @ b.T"),
     (r"\sigma(W_h h + b_1)", "σ(W_h h + b_1)", "sigmoid(W_h @ h + b_1)"),
     (r"\sigma'(\theta)", "σ'(θ)", "sigmoid(theta) * (1 - sigmoid(theta))"),

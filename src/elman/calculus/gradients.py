@@ -28,6 +28,7 @@ from elman.calculus.expression import (
     transform,
     walk,
 )
+from elman.calculus.fold import folded
 from elman.calculus.rules import rule
 from elman.calculus.shapes import Shape
 from elman.errors import FormulaError
@@ -74,6 +75,11 @@ class Model:
     def rows(self) -> bool:
         """Whether the errors are rows."""
         return self.layout != "denominator"
+
+    def error_shape(self, name: str) -> Shape:
+        """The shape of the letter for the gradient by `name`."""
+        shape = self.shapes.get(name, ("1", "1"))
+        return shape[::-1] if self.rows else shape
 
     def equation(self, name: str) -> Equation | None:
         """The equation of a letter."""
@@ -233,13 +239,9 @@ class _Deriver:
         return self._in_letters(found.expression), found.error
 
     def _in_letters(self, e: Expression) -> Expression:
-        """What an equation names, by its letter: σ(z) as h."""
-        names = [(x.right, x.left) for x in self.written.equations if not isinstance(x.right, Symbol)]
-
-        def change(node: Expression) -> Expression:
-            return next((letter for value, letter in names if node == value), node)
-
-        return transform(e, change)
+        """What an equation names, by its letter: σ(z) as h, σ'(z) as h ∘ (1 - h)."""
+        shapes = {**self.model.shapes, **{x.name: self.model.error_shape(n) for n, x in self.model.letters.items()}}
+        return folded(e, {x.left: x.right for x in self.written.equations}, shapes)
 
     def _parameters(self, among: set[str], at: Index | None) -> None:
         """∂J/∂W of what is given at every step alike, or the part of one step where earlier steps have one too."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from elman.cli.files import write_whole
 from elman.cli.options import as_json
-from elman.errors import ConfigError, TextError
+from elman.errors import ConfigError
 
 if TYPE_CHECKING:
     from elman.notes.page import Page
@@ -50,11 +50,11 @@ def check(
     if html is not None:
         from elman.notes.html import as_html
 
-        _write(html, as_html(page, report))
+        write_whole(html, as_html(page, report))
     if fix is not None:
         from elman.notes.fix import corrected_file
 
-        _write(fix, corrected_file(page, report))
+        write_whole(fix, corrected_file(page, report))
     if as_json:
         from elman.notes.report import as_json as json_of
 
@@ -81,14 +81,3 @@ def _show(page: Page, report: Report, html: Path | None, fix: Path | None) -> No
         edits, left_over = planned_edits(page, report)
         more = f"; {len(left_over)} overlap others and are left: check {fix} again" if left_over else ""
         click.echo(f"written: {fix}, with {len(edits)} repair{'s' * (len(edits) != 1)}{more}", err=True)
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(text.encode())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise TextError(f"cannot write {path}: {error.strerror}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,12 +19,14 @@ PRINTS = ("text", "latex", "numpy", "index")
 
 @click.command(epilog='Example:  elman derive "a^T X b" --wrt X --layout both')
 @click.argument("formula")
-@click.option("--wrt", required=True, metavar="SYMBOL", help="By what to differentiate: X, W_h, h^(t-1).")
 @click.option(
-    "--layout", default="denominator", show_default=True,
-    type=click.Choice(["denominator", "numerator", "shape", "both"]),
+    "--wrt", required=True, metavar="SYMBOL",
+    help="By what to differentiate: X, W_h, h^(t-1). With a page: names, parted by commas, or all.",
+)  # fmt: skip
+@click.option(
+    "--layout", type=click.Choice(["denominator", "numerator", "shape", "both"]),
     help="denominator: a gradient has the shape of X. numerator: its transpose. shape: that of X for a scalar, a "
-    "Jacobian [m,n] else. both: the first two.",
+    "Jacobian [m,n] else. both: the first two.  [default: denominator; with a page: shape]",
 )  # fmt: skip
 @click.option(
     "--shape", "shapes", multiple=True, metavar="NAME=ROWS,COLUMNS",
@@ -37,28 +40,44 @@ PRINTS = ("text", "latex", "numpy", "index")
     "--form", default="auto", show_default=True, type=click.Choice(["auto", "latex", "python"]), help="Of FORMULA."
 )
 @click.option(
-    "--as", "shown", type=click.Choice(PRINTS), help="Print the result alone: as text, LaTeX, NumPy code, indices."
+    "--as", "shown", type=click.Choice(PRINTS),
+    help="Print the result alone: as text, LaTeX, NumPy code, indices. With a page: latex in the place of Markdown.",
+)  # fmt: skip
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="OUT", help="With a page: write the derivation as a web page."
 )
 @as_json
 def derive(
     formula: str,
     wrt: str,
-    layout: str,
+    layout: str | None,
     shapes: tuple[str, ...],
     distributions: tuple[str, ...],
     form: str,
     shown: str | None,
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """Differentiate FORMULA, in LaTeX (`\\|A x - b\\|^2`) or as Python (`a.T @ X @ b`), and verify the result.
 
     Symbols without a --shape follow the usual convention, as far as it fits: a is a column, A a matrix, α a scalar.
     A result that no matrices can express, as a matrix by a matrix, is shown with indices.
+
+    FORMULA may be a page (Markdown, LaTeX, a notebook, plain text) of forward equations instead: then all gradients of
+    its loss are derived, at each time step where it recurs, and printed as a page that `elman check` holds to be true.
     """
     from elman.calculus.derivation import derive as derived
 
     if shown and as_json:
         raise ConfigError("--as and --json contradict each other: leave one of them out")
+    if Path(formula).is_file():
+        if shapes or distributions or form != "auto":
+            raise ConfigError("a page says its shapes itself: leave --shape, --distribution and --form out")
+        _page(Path(formula), wrt, layout or "shape", shown, html, as_json)
+        return
+    if html is not None:
+        raise ConfigError("--html is for a page of forward equations: give one in the place of the formula")
+    layout = layout or "denominator"
     layouts = ("denominator", "numerator") if layout == "both" else (layout,)
     given = dict(_shape(text) for text in shapes)
     results = [derived(formula, wrt, each, given, form, distributions or None) for each in layouts]
@@ -70,6 +89,33 @@ def derive(
             click.echo(_alone(result, shown))
     else:
         click.echo("\n".join(_lines(results)))
+
+
+def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | None, as_json: bool) -> None:
+    """All gradients of a page's loss, as Markdown, LaTeX, JSON or a web page."""
+    from elman.notes.derive import as_latex, derived, steps_as_json
+    from elman.notes.read import read_page
+
+    if layout == "both":
+        raise ConfigError("a page is derived in one layout at a time: give --layout denominator, numerator or shape")
+    if shown not in (None, "latex"):
+        raise ConfigError(f"a page is not printed as {shown}: leave --as out for Markdown, or give --as latex")
+    names = [] if wrt == "all" else [name.strip() for name in wrt.split(",")]
+    found = derived(read_page(path), names, layout)
+    if html is not None:
+        from elman.cli.files import write_whole
+        from elman.notes.check import check
+        from elman.notes.html import as_html
+        from elman.notes.read import page_of
+
+        page = page_of(found.markdown, "markdown", Path("derivation.md"))
+        write_whole(html, as_html(page, check(page)))
+        click.echo(f"written: {html}", err=True)
+    elif as_json:
+        click.echo(json.dumps(steps_as_json(found), ensure_ascii=False, indent=2))
+    else:
+        click.echo(as_latex(found) if shown == "latex" else found.markdown)
+    click.echo(f"checked by value: {found.checked} formulas hold", err=True)
 
 
 def _shape(given: str) -> tuple[str, str]:

@@ -14,12 +14,13 @@ from elman.notes.model import Statement
 from elman.notes.page import Formula, Page, ShapeLine
 from elman.notes.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.repair import Found
+from elman.notes.supply import SUPPLIED
 from elman.notes.verdict import Claim, Repair, Verdict
 
 
 def claims_of(checker: Checker) -> tuple[Claim, ...]:
     """All claims in the order of the page."""
-    found = [_claim(checker, j) for j in checker.judged.values()]
+    found = [_claim(checker, j) for j in checker.judged.values() if j.statement.formula.kind != SUPPLIED]
     for statement in checker.model.statements:
         found += _no_claim(checker, statement)
     found += _unread(checker)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from elman.calculus.expression import Derivative, Expression, Index, Product, Symbol, shift_time, symbols, transform
 from elman.calculus.gradients import Equation, Step, gradients
 from elman.calculus.gradients import Model as Forward
-from elman.calculus.render import latex
+from elman.calculus.render import latex, text
 from elman.errors import DerivationError, FormulaError
 from elman.notes.check import Checker, check
 from elman.notes.model import TIME, Model
@@ -32,12 +32,48 @@ def derived(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriv
     equations by complex step. Raises `FormulaError` where the page has no loss or an equation does not fit, and
     `DerivationError` if a formula of the result should not hold.
     """
-    steps, text = _derived(page, wrt, layout)
-    report = check(page_of(text, "markdown"))
+    steps, markdown = _derived(page, wrt, layout)
+    report = check(page_of(markdown, "markdown"))
     false = [c for c in report.claims if not c.good]
-    if false and not wrt:
+    if false:
         raise DerivationError(f"the derived formula {false[0].left} = {false[0].formula} failed its check: please report it")
-    return Derivation(text, tuple(steps), sum(c.good for c in report.claims))
+    return Derivation(markdown, tuple(steps), sum(c.good for c in report.claims))
+
+
+def steps_as_json(found: Derivation) -> list[dict[str, object]]:
+    """Every gradient for machines."""
+    return [
+        {
+            "gradient": text(s.left),
+            "letter": text(s.letter) if s.letter is not None else None,
+            "chain": text(s.chain) if s.chain is not None else None,
+            "result": text(s.result),
+            "latex": latex(s.result),
+            "shape": list(s.shape),
+            "rule": s.rule.replace("$", ""),
+        }
+        for s in found.steps
+    ]
+
+
+def as_latex(found: Derivation) -> str:
+    """The page as a LaTeX document."""
+    lines = [r"\documentclass{article}", r"\usepackage{amsmath, amssymb}", r"\begin{document}"]
+    fenced = False
+    for line in found.markdown.splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+            lines.append(r"\begin{verbatim}" if fenced else r"\end{verbatim}")
+        elif fenced:
+            lines.append(line)
+        elif line.startswith("#"):
+            depth, title = line.split(" ", 1)
+            lines.append((r"\section*{" if depth == "#" else r"\subsection*{") + title + "}")
+        elif line.startswith("$$"):
+            lines.append(r"\[" + line.strip("$ ") + r"\]")
+        else:
+            lines.append(line)
+    return "\n".join([*lines, r"\end{document}"])
 
 
 def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], str]:
@@ -54,8 +90,19 @@ def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], s
     if missing:
         raise FormulaError(f"no gradient by {', '.join(missing)}: the loss depends on {', '.join(sorted(known))}")
     if wrt:
-        steps = [s for s in steps if isinstance(s.left.wrt, Symbol) and s.left.wrt.name in wrt]
-    return steps, "\n".join(_page(forward, steps, bool(wrt)))
+        steps = _needed(steps, wrt)
+    return steps, "\n".join(_page(forward, steps))
+
+
+def _needed(steps: list[Step], wrt: Sequence[str]) -> list[Step]:
+    """The gradients by these names, and those whose letters they are written in, in order."""
+    chosen = [isinstance(s.left.wrt, Symbol) and s.left.wrt.name in wrt for s in steps]
+    while True:
+        used = {x.name for s, kept in zip(steps, chosen, strict=True) if kept for x in symbols(s.result)}
+        more = [kept or (s.letter is not None and s.letter.name in used) for s, kept in zip(steps, chosen, strict=True)]
+        if more == chosen:
+            return [s for s, kept in zip(steps, chosen, strict=True) if kept]
+        chosen = more
 
 
 def _loss(model: Model) -> str:
@@ -128,7 +175,7 @@ _LAYOUTS = {
 }
 
 
-def _page(forward: Forward, steps: Sequence[Step], chosen: bool) -> Iterator[str]:
+def _page(forward: Forward, steps: Sequence[Step]) -> Iterator[str]:
     yield "# Derivation"
     yield ""
     yield f"From the forward equations, the gradients of ${latex(forward.loss)}$. {_LAYOUTS[forward.layout]}"
@@ -144,7 +191,7 @@ def _page(forward: Forward, steps: Sequence[Step], chosen: bool) -> Iterator[str
     heading = ""
     for step in steps:
         new = _heading(step, forward)
-        if new != heading and not chosen:
+        if new != heading:
             yield ""
             yield f"## {new}"
         heading = new

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from elman.errors import ConfigError
-from elman.notes.model import Model, build
+from elman.notes.model import build
 from elman.notes.page import Formula, Page, ShapeLine
 
 _EQUATIONS = (
@@ -22,18 +21,17 @@ _SHAPES = {
     "b_1": ("Dh", "1"), "z": ("Dh", "B"), "h": ("Dh", "B"), "U": ("V", "Dh"), "b_2": ("V", "1"), "theta": ("V", "B"),
     "y_hat": ("V", "B"), "delta_1": ("B", "V"), "delta_2": ("B", "Dh"), "gamma": ("B", "Dh"),
 }  # fmt: skip
-SUPPLIED = ("elman",)
+SUPPLIED = "supplied"  # the kind of a formula that the page does not have
+MODELS = ("elman",)
 
 
 def page_with_equations(page: Page, name: str) -> Page:
     """The page with the equations of a known model put before it, at no place of its own; what the page says itself comes first."""
-    if name not in SUPPLIED:
-        raise ConfigError(f"--model {name} is not known, give one of: {', '.join(SUPPLIED)}")
+    if name not in MODELS:
+        raise ConfigError(f"--model {name} is not known, give one of: {', '.join(MODELS)}")
     own = build(page)
     declared = {s.name for s in page.shapes}
     shapes = [ShapeLine(n, r, c, -1, -1, 0, "") for n, (r, c) in _SHAPES.items() if n not in declared]
-    extra = [Formula(text, -1, 0, 0, "supplied") for text in _EQUATIONS if text.split("^")[0] not in own.equations]
+    extra = [Formula(text, -1, 0, 0, SUPPLIED) for text in _EQUATIONS if text.split("^")[0] not in own.equations]
     return replace(page, formulas=(*extra, *page.formulas), shapes=(*shapes, *page.shapes))
 
-
-__all__ = ["SUPPLIED", "Model", "Path", "page_with_equations"]
