@@ -1,4 +1,4 @@
-"""Single corruptions of a page's formulas: what a tired hand writes. Each is false, which the page's own model decides."""
+"""Single corruptions of a page's formulas: what a tired hand writes. Each is false, as the page's own model decides."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ from elman.calculus.render import latex
 from elman.errors import FormulaError
 from elman.notes.check import Checker, Judged
 from elman.notes.edits import shifted
+
+
+TWINS = {
+    "z": "h", "h": "z", "delta_1": "delta_2", "delta_2": "delta_1", "W_h": "W_e", "W_e": "W_h", "y": "y_hat",
+    "y_hat": "y", "e": "x", "gamma": "delta_2", "a": "b", "b": "a",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,7 @@ def node_changes(e: Expression, letters: dict[str, Symbol]) -> Iterator[tuple[st
     if isinstance(e, Symbol):
         for other in shifted(e):
             yield "time step", other
-        twin = {"z": "h", "h": "z", "delta_1": "delta_2", "delta_2": "delta_1", "W_h": "W_e", "W_e": "W_h", "y": "y_hat",
-                "y_hat": "y", "e": "x", "gamma": "delta_2", "a": "b", "b": "a"}.get(e.name)  # fmt: skip
+        twin = TWINS.get(e.name)
         if twin in letters:
             letter = letters[twin]
             yield "letter", replace(letter, time=e.time if letter.time is not None else None)

@@ -44,7 +44,11 @@ EXPECTED = [
     (56, {Verdict.HOLDS}, None),
     (58, {Verdict.HOLDS}, None),
     (63, {Verdict.HOLDS}, None),
-    (70, {Verdict.ARGUMENT, Verdict.OPERATOR, Verdict.MISSING_TRANSPOSE}, r"(\delta_1^{(t)} U) \circ (h \circ (1 - h))^T"),
+    (
+        70,
+        {Verdict.ARGUMENT, Verdict.OPERATOR, Verdict.MISSING_TRANSPOSE},
+        r"(\delta_1^{(t)} U) \circ (h \circ (1 - h))^T",
+    ),
     (74, {Verdict.HOLDS}, None),
     (75, {Verdict.HOLDS}, None),
     (83, {Verdict.HOLDS}, None),

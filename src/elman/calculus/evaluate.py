@@ -5,9 +5,8 @@ The leading axes carry the perturbations of a complex step, so one pass gives th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from elman.calculus.expression import (
     Entry,
     Expression,
     Identity,
-    Index,
     Inverse,
     Iverson,
     Negative,
@@ -32,49 +30,11 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
     children,
-    walk,
-    with_children,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
+from elman.calculus.scope import MisfitError, Scope, is_scalar, shape_text
+from elman.calculus.sums import big_sum
 from elman.errors import FormulaError
-
-
-def _no_derivative(e: Derivative, scope: Scope) -> Array:
-    raise FormulaError("a derivative stands where a value is needed", e.span[0] + 1)
-
-
-def _no_dimension(name: str) -> int:
-    raise FormulaError(f"the dimension {name} is not known")
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where values come from: `symbol` gives them, `dimension` the sizes behind names, `indices` the bound variables.
-
-    `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row.
-    """
-
-    symbol: Callable[[Symbol, Scope], Array]
-    dimension: Callable[[str], int] = _no_dimension
-    derivative: Callable[[Derivative, Scope], Array] = _no_derivative
-    indices: Mapping[str, int] = field(default_factory=dict)
-    softmax_axis: int | None = None
-
-    def bind(self, name: str, value: int) -> Scope:
-        """The same scope with one index bound."""
-        return replace(self, indices={**self.indices, name: value})
-
-
-def values_scope(values: Mapping[str, Array], softmax_axis: int | None = None) -> Scope:
-    """A scope of named matrices [..., m, n]; names of dimensions are taken from no one."""
-
-    def symbol(s: Symbol, scope: Scope) -> Array:
-        key = s.name if s.time is None else f"{s.name}^({s.time})"
-        if key not in values:
-            raise FormulaError(f"{key} has no value", s.span[0] + 1)
-        return values[key]
-
-    return Scope(symbol, softmax_axis=softmax_axis)
 
 
 def evaluate(e: Expression, scope: Scope) -> Array:
@@ -85,28 +45,9 @@ def evaluate(e: Expression, scope: Scope) -> Array:
     return method(e, scope)
 
 
-def is_scalar(a: Array) -> bool:
-    """Whether `a` holds 1 × 1 matrices."""
-    return a.shape[-2:] == (1, 1)
-
-
-def shape_text(a: Array) -> str:
-    """Its shape, as pages write it: [3,5]."""
-    return f"[{a.shape[-2]},{a.shape[-1]}]"
-
-
 def transpose(a: Array) -> Array:
     """Each matrix turned."""
     return np.swapaxes(a, -1, -2)
-
-
-class MisfitError(FormulaError):
-    """Two shapes that do not go together, `left` and `right`, each (rows, columns); `what` says how they met."""
-
-    def __init__(self, a: Array, b: Array, what: str, hint: str, column: int) -> None:
-        super().__init__(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", column)
-        self.left, self.right = a.shape[-2:], b.shape[-2:]
-        self.what, self.hint = what, hint
 
 
 def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitError:
@@ -288,25 +229,41 @@ def _call(e: Call, scope: Scope) -> Array:
         return _primed(e, a, scope)
     if e.function in ELEMENTWISE:
         return ELEMENTWISE[e.function].value(a)
-    axes = (-2, -1) if e.axis is None else (-2 + e.axis,)
     if e.function == "softmax":
         return _softmax(a, softmax_axis(e, a, scope.softmax_axis) - 2)
-    if e.function == "cross_entropy":
-        return -hadamard(a, np.log(rest[0]), e).sum((-2, -1), keepdims=True)
-    if e.function == "trace":
-        return np.trace(square(a, e, "a trace"), axis1=-2, axis2=-1)[..., None, None]
-    if e.function == "det":
-        return np.asarray(np.linalg.det(square(a, e, "a determinant")))[..., None, None]
     if e.function == "diag":
-        if a.shape[-1] == 1 or a.shape[-2] == 1:
-            v = a if a.shape[-1] == 1 else transpose(a)
-            return v * np.eye(v.shape[-2])
-        return np.diagonal(square(a, e, "diag"), axis1=-2, axis2=-1)[..., :, None]
-    if e.function == "norm":
-        return np.sqrt((a * a).sum((-2, -1), keepdims=True))
-    if e.function == "norm1":
-        return (a * np.sign(a.real)).sum((-2, -1), keepdims=True)
-    return a.sum(axes, keepdims=True) if e.function == "sum" else a.mean(axes, keepdims=True)
+        return _diagonal(a, e)
+    return _to_a_scalar(e, a, rest)
+
+
+def _diagonal(a: Array, e: Call) -> Array:
+    """The diagonal matrix of a vector, or the diagonal of a square matrix as a column."""
+    if a.shape[-1] == 1 or a.shape[-2] == 1:
+        v = a if a.shape[-1] == 1 else transpose(a)
+        return np.asarray(v * np.eye(v.shape[-2]))
+    return np.diagonal(square(a, e, "diag"), axis1=-2, axis2=-1)[..., :, None]
+
+
+def _to_a_scalar(e: Call, a: Array, rest: list[Array]) -> Array:
+    """The functions that make one number of a matrix, or of each of its rows or columns."""
+    over = (-2, -1) if e.axis is None else (-2 + e.axis,)
+    value: Array
+    match e.function:
+        case "cross_entropy":
+            value = -hadamard(a, np.log(rest[0]), e).sum(over, keepdims=True)
+        case "trace":
+            value = np.trace(square(a, e, "a trace"), axis1=-2, axis2=-1)[..., None, None]
+        case "det":
+            value = np.asarray(np.linalg.det(square(a, e, "a determinant")))[..., None, None]
+        case "norm":
+            value = np.sqrt((a * a).sum(over, keepdims=True))
+        case "norm1":
+            value = (a * np.sign(a.real)).sum(over, keepdims=True)
+        case "mean":
+            value = a.mean(over, keepdims=True)
+        case _:
+            value = a.sum(over, keepdims=True)
+    return value
 
 
 _POINT = Symbol("u")
@@ -319,115 +276,6 @@ def _primed(e: Call, a: Array, scope: Scope) -> Array:
     slope = ELEMENTWISE[e.function].derivative(_POINT)
     value = evaluate(slope, replace(scope, symbol=lambda s, _: a))
     return np.broadcast_to(value, a.shape) if value.shape[-2:] != a.shape[-2:] else value
-
-
-def sum_range(e: BigSum, scope: Scope) -> range:
-    """The values that the index of `e` takes; entries count from 0, time steps as they are written."""
-    if e.lower is not None and e.upper is not None:
-        entries = {i.variable for node in _entries(e.body) for i in node.indices}
-        low = e.lower.at(dict(scope.indices))
-        high = _upper(e.upper, scope)
-        return range(low - 1, high) if e.index in entries else range(low, high + 1)
-    size = _index_size(e.body, e.index, scope)
-    if size is None:
-        raise FormulaError(f"over what does {e.index} run? Write its bounds", e.span[0] + 1)
-    return range(size)
-
-
-def _upper(i: Index, scope: Scope) -> int:
-    if i.variable is None or i.variable in scope.indices:
-        return i.at(dict(scope.indices))
-    return scope.dimension(i.variable) + i.offset
-
-
-def _entries(e: Expression) -> list[Entry]:
-    return [node for node in walk(e) if isinstance(node, Entry)]
-
-
-def _index_size(body: Expression, index: str, scope: Scope) -> int | None:
-    for node in _entries(body):
-        for place, i in enumerate(node.indices):
-            if i == Index(index):
-                a = evaluate(node.of, scope)
-                single_row = len(node.indices) == 1 and a.shape[-2] == 1
-                return int(a.shape[-1] if single_row else a.shape[-2 + place])
-    return None
-
-
-@lru_cache(maxsize=1024)
-def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
-    """Nested sums over all entries of matrices as one expression in the matrices, and the sums; None where they are not that.
-
-    Σ_b Σ_j y_jb ln ŷ_jb is the sum of the entries of y ∘ ln ŷ: one product in the place of V · B.
-    """
-    sums: list[BigSum] = []
-    body: Expression = e
-    while isinstance(body, BigSum):
-        sums.append(body)
-        body = body.body
-    places = {entry.indices for entry in _entries(body)}
-    bound = {Index(s.index) for s in sums}
-    if len(places) != 1 or set(next(iter(places))) != bound or len(next(iter(places))) != len(bound):
-        return None
-    order = next(iter(places))
-
-    def change(node: Expression) -> Expression | None:
-        if isinstance(node, Entry):
-            return node.of
-        if isinstance(node, Number):
-            return node
-        if (
-            not isinstance(node, Add | Subtract | Negative | Product | Call)
-            or isinstance(node, Call)
-            and node.function not in ELEMENTWISE
-        ):
-            return None
-        below = [change(child) for child in children(node)]
-        if any(child is None for child in below):
-            return None
-        new = with_children(node, tuple(child for child in below if child is not None))
-        return replace(new, operator="∘") if isinstance(new, Product) and new.operator != "/" else new
-
-    whole = change(body)
-    return None if whole is None else (whole, tuple(sorted(sums, key=lambda s: order.index(Index(s.index)))))
-
-
-def _all_entries(e: BigSum, scope: Scope) -> Array | None:
-    """The value of nested sums over entries, all at once."""
-    found = _whole(e)
-    if found is None or any(s.index in scope.indices for s in found[1]):
-        return None
-    value = evaluate(found[0], scope)
-    if len(found[1]) == 1 and value.shape[-2] == 1:
-        return None
-    for axis, s in enumerate(found[1]):
-        size = value.shape[-2 + axis]
-        over = range(size) if s.lower is None or s.upper is None else sum_range(s, scope)
-        if over.start < 0 or over.stop > size:
-            raise FormulaError(f"the index {s.index} leaves the shape {shape_text(value)}", e.span[0] + 1)
-        part = value[..., over.start : over.stop, :] if axis == 0 else value[..., over.start : over.stop]
-        value = np.broadcast_to(part.sum(-2 + axis, keepdims=True), (*part.shape[:-2], *_reduced(part, axis)))
-    return value
-
-
-def _reduced(part: Array, axis: int) -> tuple[int, int]:
-    return (1, part.shape[-1]) if axis == 0 else (part.shape[-2], 1)
-
-
-def _big_sum(e: BigSum, scope: Scope) -> Array:
-    at_once = _all_entries(e, scope)
-    if at_once is not None:
-        return at_once
-    over = sum_range(e, scope)
-    if len(over) > 10_000:
-        raise FormulaError(f"a sum of {len(over)} terms is too long to be added one by one", e.span[0] + 1)
-    terms = [evaluate(e.body, scope.bind(e.index, i)) for i in over]
-    if not terms:
-        return np.zeros((1, 1))
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
 
 
 _EVALUATE: dict[type, Callable[..., Array]] = {
@@ -445,6 +293,6 @@ _EVALUATE: dict[type, Callable[..., Array]] = {
     Inverse: _inverse,
     Power: _power,
     Call: _call,
-    BigSum: _big_sum,
+    BigSum: lambda e, scope: big_sum(e, scope, evaluate),
     Derivative: lambda e, scope: scope.derivative(e, scope),
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 E = TypeVar("E", bound="Expression")
 
@@ -145,7 +145,7 @@ class Inverse(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Power(Expression):
-    """A to a scalar power: of a scalar, or entry by entry (`elementwise`); of a square matrix else, by a whole number."""
+    """A to a scalar power: of a scalar, entry by entry (`elementwise`), or of a square matrix by a whole number."""
 
     of: Expression
     exponent: Expression
@@ -154,8 +154,8 @@ class Power(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Call(Expression):
-    """A function of `functions.py`: σ, exp, softmax, tr, …; `primes` derivatives of it; `axis` 0 (down each column) or 1
-    (along each row) where one was stated.
+    """A function of `functions.py`: σ, exp, softmax, tr, …; `primes` derivatives of it; `axis` 0 (down each column) or
+    1 (along each row) where one was stated.
     """
 
     function: str
@@ -219,7 +219,8 @@ def with_children(e: E, new: tuple[Expression, ...]) -> E:
     """`e` with other children, as many as `children(e)` gives."""
     if isinstance(e, Call):
         return replace(e, arguments=new)
-    return replace(e, **dict(zip(_CHILDREN.get(type(e), ()), new, strict=True)))
+    changes: dict[str, Any] = dict(zip(_CHILDREN.get(type(e), ()), new, strict=True))
+    return replace(e, **changes)
 
 
 def walk(e: Expression) -> Iterator[Expression]:
@@ -257,7 +258,7 @@ def shift_time(e: Expression, variable: str, to: Index) -> Expression:
         if isinstance(node, Derivative) and node.at is not None:
             return replace(node, at=moved(node.at))
         if isinstance(node, Entry):
-            return replace(node, indices=tuple(moved(i) for i in node.indices))
+            return replace(node, indices=tuple(moved(i) or i for i in node.indices))
         if isinstance(node, BigSum):
             return replace(node, lower=moved(node.lower), upper=moved(node.upper))
         return node

@@ -1,6 +1,7 @@
 """The functions that formulas may use: their names, values and derivatives.
 
-Values are complex-safe, so that a complex step passes through: no conjugate, no modulus; relu and abs ask the real part.
+Values are complex-safe, so that a complex step passes through: no conjugate, no modulus; relu and abs ask the real
+part.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ class Elementwise:
 
 
 def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
+    value: Array = 1 / (1 + np.exp(-x))
+    return value
 
 
 def _sign(x: Array) -> Array:
-    return np.sign(x.real)
+    return np.asarray(np.sign(x.real))
 
 
 def _step(x: Array) -> Array:
@@ -94,9 +96,9 @@ WHOLE: dict[str, tuple[int, str]] = {
 SPELLINGS: dict[str, str] = {
     **{name: name for name in (*ELEMENTWISE, *WHOLE)},
     "log": "ln", "logistic": "sigmoid", "sigm": "sigmoid", "ReLU": "relu", "Tanh": "tanh", "Softmax": "softmax",
-    "smax": "softmax", "tr": "trace", "Tr": "trace", "Trace": "trace", "Det": "det", "Diag": "diag", "CE": "cross_entropy",
-    "CrossEntropy": "cross_entropy", "sgn": "sign", "atan": "arctan", "σ": "sigmoid", "Sigmoid": "sigmoid", "Softplus": "softplus",
-    "Sum": "sum",
+    "smax": "softmax", "tr": "trace", "Tr": "trace", "Trace": "trace", "Det": "det", "Diag": "diag",
+    "CE": "cross_entropy", "CrossEntropy": "cross_entropy", "sgn": "sign", "atan": "arctan", "σ": "sigmoid",
+    "Sigmoid": "sigmoid", "Softplus": "softplus", "Sum": "sum",
 }  # fmt: skip
 
 

@@ -1,14 +1,13 @@
 """From forward equations to every gradient: the chain, the order of the factors, the rule, the result.
 
-An equation u = f(v, …) passes the error of u on to v: with G = ∂J/∂u in u's own shape, ∂J/∂v is the gradient of Σ G ∘ f by v, which
-`derivative` finds, simplifies and verifies. Over time, what a loss at step t says of an earlier step i comes through the equations
-that ask for an earlier value (backpropagation through time).
+An equation u = f(v, …) passes the error of u on to v: with G = ∂J/∂u in u's own shape, ∂J/∂v is the gradient of Σ G ∘ f
+by v, which `derivative` finds, simplifies and verifies. Over time, what a loss at step t says of an earlier step i
+comes through the equations that ask for an earlier value (backpropagation through time).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from elman.calculus.derivation import derivative
 from elman.calculus.expression import (
@@ -18,72 +17,19 @@ from elman.calculus.expression import (
     Derivative,
     Expression,
     Index,
-    Negative,
     Product,
-    Subtract,
     Symbol,
     Transpose,
     shift_time,
     symbols,
     transform,
-    walk,
 )
 from elman.calculus.fold import folded
+from elman.calculus.forward import EARLIER, Equation, Flow, Model, Step, T, offset_of
 from elman.calculus.rules import rule
 from elman.calculus.shapes import Shape
+from elman.calculus.turning import as_rows, tidy
 from elman.errors import FormulaError
-
-T, I = Index("t"), Index("i")
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """`left` = `right`; where they have time steps, the left side stands at t."""
-
-    left: Symbol
-    right: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One gradient: `left` = `chain` = `result`, by `rule`; `letter` is the name that it gets, `shape` its shape."""
-
-    left: Derivative
-    chain: Expression | None
-    rule: str
-    result: Expression
-    shape: Shape
-    letter: Symbol | None = None
-    error: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """Forward equations, the shapes of all letters, the loss, the letters for errors by what they are the gradient by, and which
-    letters' columns sum to 1. `layout`: "denominator", every gradient has the shape of what it is by; "numerator", its transpose;
-    "shape", the errors that pass through the chain are its transpose, the gradients by given letters have its shape.
-    """
-
-    equations: Sequence[Equation]
-    shapes: Mapping[str, Shape]
-    loss: Symbol
-    letters: Mapping[str, Symbol]
-    distributions: frozenset[str]
-    layout: str = "shape"
-
-    @property
-    def rows(self) -> bool:
-        """Whether the errors are rows."""
-        return self.layout != "denominator"
-
-    def error_shape(self, name: str) -> Shape:
-        """The shape of the letter for the gradient by `name`."""
-        shape = self.shapes.get(name, ("1", "1"))
-        return shape[::-1] if self.rows else shape
-
-    def equation(self, name: str) -> Equation | None:
-        """The equation of a letter."""
-        return next((e for e in self.equations if e.left.name == name), None)
 
 
 def gradients(model: Model) -> list[Step]:
@@ -95,83 +41,33 @@ class _Deriver:
     def __init__(self, model: Model, written: Model) -> None:
         self.model = model
         self.written = written
+        self.flow = Flow(model)
         self.timed = model.loss.time is not None
-        self.defined = {e.left.name for e in model.equations}
-        self.live = self._ancestors({model.loss.name})
-        self.earlier = self._earlier()
         self.found: list[Step] = []
 
     def steps(self) -> list[Step]:
-        for name in self._order(self.live):
-            self._variable(name, self.live, now=True)
-        self._parameters(self.live, T if self.timed else None)
-        if self.earlier:
-            for name in self._order(self.earlier):
-                self._variable(name, self.earlier, now=False)
-            self._parameters(self.earlier, I)
+        for name in self.flow.order(self.flow.live):
+            self._variable(name, self.flow.live, now=True)
+        self._parameters(self.flow.live, T if self.timed else None)
+        if self.flow.earlier:
+            for name in self.flow.order(self.flow.earlier):
+                self._variable(name, self.flow.earlier, now=False)
+            self._parameters(self.flow.earlier, EARLIER)
             self._sums()
             self._initial()
         return self.found
-
-    # --- the graph ---
-
-    def _uses(self, user: str) -> Iterable[Symbol]:
-        e = self.model.equation(user)
-        return sorted(symbols(e.right), key=lambda s: (s.name, s.time.offset if s.time else 0)) if e else ()
-
-    def _offset(self, s: Symbol) -> int:
-        return s.time.offset if s.time is not None else 0
-
-    def _ancestors(self, start: set[str]) -> set[str]:
-        """Letters that those of `start` are made of at the same step, themselves among them."""
-        seen, stack = set[str](), list(start)
-        while stack:
-            name = stack.pop()
-            if name not in seen:
-                seen.add(name)
-                stack += [s.name for s in self._uses(name) if self._offset(s) == 0]
-        return seen
-
-    def _earlier(self) -> set[str]:
-        """Letters of an earlier step that the loss depends on through the equations that ask for an earlier value."""
-        found: set[str] = set()
-        while True:
-            users = self.live | found
-            asked = {s.name for u in users for s in self._uses(u) if self._offset(s) < 0}
-            new = self._ancestors(asked) | found
-            if new == found:
-                return found
-            found = new
-
-    def _order(self, names: set[str]) -> list[str]:
-        """Defined letters, users before what they use, the loss left out."""
-        order: list[str] = []
-        seen: set[str] = set()
-
-        def visit(name: str) -> None:
-            if name in seen:
-                return
-            seen.add(name)
-            for s in self._uses(name):
-                if self._offset(s) == 0 and s.name in names:
-                    visit(s.name)
-            order.append(name)
-
-        for name in sorted(names):
-            visit(name)
-        return [n for n in reversed(order) if n in self.defined and n != self.model.loss.name]
 
     # --- steps ---
 
     def _variable(self, name: str, among: set[str], now: bool) -> None:
         """∂J/∂v, from all that uses v."""
-        at = (T if now else I) if self._is_timed(name) else None
+        at = (T if now else EARLIER) if self._is_timed(name) else None
         target = self._symbol(name, at)
         terms: list[Expression] = []
         chains: list[Expression] = []
         rules: list[str] = []
         error = 0.0
-        for user in self._users(name, among, now):
+        for user in self.flow.users(name, among, now):
             term, words, chain, e = self._through(user, target, at)
             terms.append(term)
             chains.append(chain)
@@ -182,7 +78,7 @@ class _Deriver:
         total = terms[0]
         for term in terms[1:]:
             total = Add(total, term)
-        result = _as_rows(total) if self.model.rows else total
+        result = as_rows(total) if self.model.rows else total
         letter = self._letter(name, at)
         chain = chains[0]
         for c in chains[1:]:
@@ -194,19 +90,9 @@ class _Deriver:
                  shape[::-1] if self.model.rows else shape, letter, error)
         )  # fmt: skip
 
-    def _users(self, name: str, among: set[str], now: bool) -> list[tuple[str, int]]:
-        found = []
-        for user in sorted(among | (self.live if not now else set())):
-            for offset in sorted({self._offset(s) for s in self._uses(user) if s.name == name}, reverse=True):
-                if offset == 0 and user in among and (now or user != self.model.loss.name):
-                    found.append((user, 0))
-                if offset < 0 and not now:
-                    if user not in self.earlier:
-                        raise FormulaError(f"{user} asks for an earlier {name} and recurs itself in no way: not derived here")
-                    found.append((user, offset))
-        return found
-
-    def _through(self, user: tuple[str, int], target: Symbol, at: Index | None) -> tuple[Expression, str, Expression, float]:
+    def _through(
+        self, user: tuple[str, int], target: Symbol, at: Index | None
+    ) -> tuple[Expression, str, Expression, float]:
         """What `user` passes on to `target`: the term, the rule, the chain of derivatives, the error of its check."""
         name, offset = user
         e = self.model.equation(name)
@@ -220,7 +106,9 @@ class _Deriver:
         else:
             term, error_ = self._pulled(e, by)
             words = rule(e.right, by)
-            user_time = None if not self._is_timed(name) else Index(at.variable, at.offset - offset) if at is not None else T
+            user_time = (
+                None if not self._is_timed(name) else Index(at.variable, at.offset - offset) if at is not None else T
+            )
             user_symbol = self._symbol(name, user_time)
             chain = Product(self._derivative(user_symbol), Derivative(user_symbol, target), "")
             return self._shifted(term, at, offset), words, chain, error_
@@ -245,19 +133,25 @@ class _Deriver:
 
     def _parameters(self, among: set[str], at: Index | None) -> None:
         """∂J/∂W of what is given at every step alike, or the part of one step where earlier steps have one too."""
-        given = {s.name: s for u in sorted(among) for s in self._uses(u) if s.name not in self.defined and s.time is None}
+        given = {
+            s.name: s
+            for u in sorted(among)
+            for s in self.flow.uses(u)
+            if s.name not in self.flow.defined and s.time is None
+        }
         for name in sorted(given, key=lambda n: (n.upper(), n)):
             if name not in self.model.shapes or name in self.model.distributions:
                 continue
             barred = at is not None and self._in_earlier(name)
-            if at == I and not barred:
+            if at == EARLIER and not barred:
                 continue
-            terms, rules, chains, error = [], [], [], 0.0
+            terms, rules, error = list[Expression](), list[str](), 0.0
+            chains: list[Expression] = []
             for user in sorted(among):
                 e = self.model.equation(user)
                 if e is None or not any(s.name == name for s in symbols(e.right)):
                     continue
-                if user == self.model.loss.name and at == I:
+                if user == self.model.loss.name and at == EARLIER:
                     continue
                 by = given[name]
                 if user == self.model.loss.name:
@@ -281,21 +175,21 @@ class _Deriver:
             )  # fmt: skip
 
     def _in_earlier(self, name: str) -> bool:
-        return any(s.name == name for u in self.earlier for s in self._uses(u))
+        return any(s.name == name for u in self.flow.earlier for s in self.flow.uses(u))
 
     def _sums(self) -> None:
         """The same letters act at every step: the gradient is the sum of what the steps contribute."""
-        barred = [s.left.wrt for s in self.found if s.left.at == I]
+        barred = [s.left.wrt for s in self.found if s.left.at == EARLIER]
         for wrt in barred:
             assert isinstance(wrt, Symbol)
-            part = Derivative(self._loss(), wrt, I)
+            part = Derivative(self._loss(), wrt, EARLIER)
             total = BigSum("i", part, Index(None, 1), T)
             words = "the letter acts at every step, so the contributions add up"
             self.found.append(Step(Derivative(self._loss(), wrt), None, words, total, self._laid_shape(wrt.name)))
 
     def _laid(self, e: Expression) -> Expression:
         """The gradient by a given letter, as the layout has it."""
-        return _as_rows(e) if self.model.layout == "numerator" else e
+        return as_rows(e) if self.model.layout == "numerator" else e
 
     def _laid_shape(self, name: str) -> Shape:
         shape = self.model.shapes[name]
@@ -303,17 +197,29 @@ class _Deriver:
 
     def _initial(self) -> None:
         """∂J/∂h^(0), of what every earlier step is asked for: what the first step passes on."""
-        asked = sorted({s.name for u in self.earlier for s in self._uses(u) if self._offset(s) == -1 and s.name in self.defined})
+        asked = sorted(
+            {
+                s.name
+                for u in self.flow.earlier
+                for s in self.flow.uses(u)
+                if offset_of(s) == -1 and s.name in self.flow.defined
+            }
+        )
         for name in asked:
-            step = next((s for s in self.found if isinstance(s.left.wrt, Symbol) and s.left.wrt == self._symbol(name, I)), None)
-            if step is None or any(self._offset(s) == 0 and s.name == name for u in self.earlier for s in self._uses(u)):
+            step = next(
+                (s for s in self.found if isinstance(s.left.wrt, Symbol) and s.left.wrt == self._symbol(name, EARLIER)),
+                None,
+            )
+            if step is None or any(
+                offset_of(s) == 0 and s.name == name for u in self.flow.earlier for s in self.flow.uses(u)
+            ):
                 continue
             zero = Symbol(name, Index(None, 0), step.left.wrt.latex if isinstance(step.left.wrt, Symbol) else "")
             result = _at_step(step.result, "i", 0)
-            result = _tidy(Transpose(result)) if self.model.layout == "shape" else result
+            result = tidy(Transpose(result)) if self.model.layout == "shape" else result
             self.found.append(
-                Step(Derivative(self._loss(), zero), None, "nothing made it: its gradient is what the first step passes on",
-                     result, self._laid_shape(name))
+                Step(Derivative(self._loss(), zero), None,
+                     "nothing made it: its gradient is what the first step passes on", result, self._laid_shape(name))
             )  # fmt: skip
 
     # --- symbols ---
@@ -352,60 +258,9 @@ def _at_step(e: Expression, variable: str, step: int) -> Expression:
 
 
 def _no_matrix(by: Symbol) -> Expression:
-    raise FormulaError(f"the gradient by {by.name} has no matrix form here: give a part of the equation a name of its own")
-
-
-def _as_rows(e: Expression) -> Expression:
-    """The transpose of a gradient, with every transpose where a person would write it."""
-    return _tidy(Transpose(e))
-
-
-def _tidy(e: Expression) -> Expression:
-    if not isinstance(e, Transpose):
-        return e
-    of = e.of
-    if isinstance(of, Transpose):
-        return of.of
-    if isinstance(of, Negative):
-        return Negative(_tidy(Transpose(of.of)))
-    if isinstance(of, Add | Subtract) and _has_transposes(of):
-        return replace(of, left=_tidy(Transpose(of.left)), right=_tidy(Transpose(of.right)))
-    if isinstance(of, Product) and of.operator in ("", "·"):
-        return replace(of, left=_tidy(Transpose(of.right)), right=_tidy(Transpose(of.left)))
-    if isinstance(of, Product) and of.operator == "∘":
-        return _hadamard_turned(of)
-    return e
-
-
-def _hadamard_turned(e: Product) -> Expression:
-    """(Uᵀ δᵀ ∘ h ∘ (1 - h))ᵀ as (δ U) ∘ (h ∘ (1 - h))ᵀ: products turned one by one, the rest together."""
-    factors: list[Expression] = []
-
-    def visit(node: Expression) -> None:
-        if isinstance(node, Product) and node.operator == "∘":
-            visit(node.left)
-            visit(node.right)
-        else:
-            factors.append(node)
-
-    visit(e)
-    turned = [f for f in factors if _has_transposes(f)]
-    rest = [f for f in factors if not _has_transposes(f)]
-    parts = [_tidy(Transpose(f)) for f in turned]
-    if rest:
-        parts.append(Transpose(_joined(rest)))
-    return _joined(parts)
-
-
-def _joined(parts: Sequence[Expression]) -> Expression:
-    total = parts[-1]
-    for part in reversed(parts[:-1]):
-        total = Product(part, total, "∘")
-    return total
-
-
-def _has_transposes(e: Expression) -> bool:
-    return any(isinstance(node, Transpose) for node in walk(e))
+    raise FormulaError(
+        f"the gradient by {by.name} has no matrix form here: give a part of the equation a name of its own"
+    )
 
 
 def _with_loss_of_logits(model: Model) -> Model:

@@ -294,7 +294,7 @@ class _Parser:
             elif kind == "'":
                 mark = self.take()
                 node = Transpose(self._named(node), span=(start, mark.end))
-            elif kind == "|" and self.kind(1) == "_" or kind == "\\rvert" and self.kind(1) == "_":
+            elif (kind == "|" and self.kind(1) == "_") or (kind == "\\rvert" and self.kind(1) == "_"):
                 self.at += 2
                 if self.in_slash:  # ∂J/∂W|_(i): the bar belongs to the whole
                     self.at -= 2
@@ -512,11 +512,11 @@ class _Parser:
             return self.function(SPELLINGS[word], "")
         if word == "I" and self.names.resolve("I") is None:
             return self._identity()
-        if len(inner) == 1 and inner[0].kind in ("letter", "command") or self.names.resolve(word):
+        if (len(inner) == 1 and inner[0].kind in ("letter", "command")) or self.names.resolve(word):
             latex = inner[0].text if inner[0].kind != "command" else "\\" + inner[0].text
             shown = f"\\{token.text}{{{latex if len(inner) == 1 else word}}}"
             return Base(word, latex=shown, start=token.start)
-        if token.text == "mathrm" and word == "d" or not word.isalpha():
+        if (token.text == "mathrm" and word == "d") or not word.isalpha():
             raise FormulaError(f"\\{token.text}{{{word}}} is not read here", token.start + 1)
         return Base(word, latex=f"\\{token.text}{{{word}}}", start=token.start)
 

@@ -1,7 +1,7 @@
 """Names: which letters belong together, and what a script below or above a letter means on a page.
 
-`W_h` is one name and `y_j` an entry of y; `h_t` is h at a time step. LaTeX does not say which; the page does, by what it
-declares, so a parser is given the `Names` of its page.
+`W_h` is one name and `y_j` an entry of y; `h_t` is h at a time step. LaTeX does not say which; the page does, by what
+it declares, so a parser is given the `Names` of its page.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-GREEK = (
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi omicron pi rho "
-    "sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell"
-).split()
-GREEK_LETTERS = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩℓϵϑϕ",
-        (
-            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
-            "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell epsilon theta phi"
-        ).split(),
-        strict=True,
-    )
-)
+_LOWER = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "ο": "omicron", "π": "pi", "ρ": "rho",
+    "σ": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "ℓ": "ell",
+}  # fmt: skip
+_UPPER = {
+    "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Υ": "Upsilon",
+    "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+GREEK_LETTERS = {**_LOWER, **_UPPER, "ϵ": "epsilon", "ϑ": "theta", "ϕ": "phi"}
+GREEK = (*_LOWER.values(), *_UPPER.values(), "varepsilon", "vartheta", "varphi")
 ACCENTS = {
     "hat": "hat", "widehat": "hat", "bar": "bar", "overline": "bar", "tilde": "tilde", "widetilde": "tilde",
     "dot": "dot", "check": "check", "vec": "vec",
@@ -53,8 +50,8 @@ def canonical(identifier: str) -> str:
 class Names:
     """What a page has declared.
 
-    `known` are canonical names that are one symbol each; `timed` those that have time steps; `below` says that time steps are
-    written as subscripts for these.
+    `known` are canonical names that are one symbol each; `timed` those that have time steps; `below` says that time
+    steps are written as subscripts for these.
     """
 
     known: frozenset[str] = frozenset()

@@ -142,9 +142,9 @@ class _Reader:
         sized = ast.unparse(function).rpartition(".")[2] in ("eye", "ones")
         arguments = [] if sized else [self.read(a) for a in node.args]
         while isinstance(function, ast.Attribute):
-            if isinstance(function.value, ast.Name) and function.value.id in _NAMESPACES:
-                function = ast.copy_location(ast.Name(function.attr), function)
-            elif isinstance(function.value, ast.Attribute) and function.value.attr in _NAMESPACES:
+            if (isinstance(function.value, ast.Name) and function.value.id in _NAMESPACES) or (
+                isinstance(function.value, ast.Attribute) and function.value.attr in _NAMESPACES
+            ):
                 function = ast.copy_location(ast.Name(function.attr), function)
             else:  # a method: x.sum(0), x.dot(y)
                 arguments = [self.read(function.value), *arguments]
@@ -166,9 +166,9 @@ class _Reader:
         value = given[0]
         negative = isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub)
         constant = value.operand if negative and isinstance(value, ast.UnaryOp) else value
-        if not isinstance(constant, ast.Constant) or constant.value not in (0, 1, 2):
+        if not isinstance(constant, ast.Constant) or not isinstance(constant.value, int) or constant.value > 2:
             raise self.error(value, "an axis is 0, 1, -1 or -2")
-        return int(constant.value) if not negative else 2 - int(constant.value)
+        return constant.value if not negative else 2 - constant.value
 
     def _named_call(
         self, name: str, arguments: list[Expression], axis: int | None, node: ast.Call, span: tuple[int, int]

@@ -7,8 +7,14 @@ from dataclasses import replace
 from elman.calculus.expression import Add, Call, Expression, Product, Subtract, Symbol, Transpose, children, walk
 from elman.calculus.render import latex
 
-LEFT = "{v} is the left factor of a product $A B$: with $G$ the error of the product in its own shape, the gradient by $A$ is $G B^T$"
-RIGHT = "{v} is the right factor of a product $A B$: with $G$ the error of the product in its own shape, the gradient by $B$ is $A^T G$"
+LEFT = (
+    "{v} is the left factor of a product $A B$: with $G$ the error of the product in its own shape, "
+    "the gradient by $A$ is $G B^T$"
+)
+RIGHT = (
+    "{v} is the right factor of a product $A B$: with $G$ the error of the product in its own shape, "
+    "the gradient by $B$ is $A^T G$"
+)
 ELEMENTWISE = "a function of each entry of {v}: the error times the slope, entry by entry"
 HADAMARD = "{v} is a factor entry by entry: the error times the other factor, entry by entry"
 ADDED = "{v} is added: the error passes as it is; what is added to every column gets the sum over the columns"

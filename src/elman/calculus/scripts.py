@@ -171,7 +171,7 @@ def superscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -
     elementwise = tokens[0].text in ("circ", "odot")
     exponent = parser.group_of(tokens[1:] if elementwise else tokens)
     exponent = exponent.symbol(names) if isinstance(exponent, Base) else exponent
-    return Power(inner, exponent, elementwise or isinstance(inner, Call) and not isinstance(exponent, Number))
+    return Power(inner, exponent, elementwise or (isinstance(inner, Call) and not isinstance(exponent, Number)))
 
 
 def _is_plain_index(tokens: list[Token]) -> bool:
@@ -182,7 +182,9 @@ def _is_plain_index(tokens: list[Token]) -> bool:
 def _timed(
     node: Expression | Base, inside: list[Token], names: Names, parser: _Parser, where: int
 ) -> Expression | Base:
-    """A script in parentheses: a time step; a number on a letter without time steps is a part of its name, as in W^{(1)}."""
+    """A script in parentheses: a time step; a number on a letter without time steps is a part of its name, as in
+    W^{(1)}.
+    """
     index = index_of(inside, parser)
     if isinstance(node, Base) and index.variable is None and node.name not in names.timed and not node.label:
         return replace(node, label=str(index.offset), latex=f"{node.latex}^{{({index.offset})}}")

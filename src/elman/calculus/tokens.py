@@ -24,17 +24,18 @@ class Token:
 
 
 _UNICODE = {
-    "∂": "partial", "∘": "circ", "⊙": "odot", "⊗": "otimes", "·": "cdot", "⋅": "cdot", "×": "times", "∑": "sum", "∇": "nabla",
-    "√": "sqrt", "‖": "|", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "→": "to", "←": "leftarrow", "∈": "in", "∝": "propto",
-    "…": "dots", "⋯": "dots", "≡": "equiv", "≔": "coloneqq", "⊤": "top", "∏": "prod", "∞": "infty", "ᵀ": "^T", "⊺": "top",
+    "∂": "partial", "∘": "circ", "⊙": "odot", "⊗": "otimes", "·": "cdot", "⋅": "cdot", "×": "times", "∑": "sum",
+    "∇": "nabla", "√": "sqrt", "‖": "|", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "→": "to", "←": "leftarrow",
+    "∈": "in", "∝": "propto", "…": "dots", "⋯": "dots", "≡": "equiv", "≔": "coloneqq", "⊤": "top", "∏": "prod",
+    "∞": "infty", "ᵀ": "^T", "⊺": "top",
 }  # fmt: skip
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 _COMBINING = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde"}
 _SKIPPED = {
-    "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "Biggl", "Biggr", "bigm",
-    "middle", "displaystyle", "textstyle", "limits", "nolimits", "nonumber", "notag", "mathstrut", ",", ";", ":", "!", " ", ">",
-    "thinspace", "boxed",
+    "left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "bigm", "Bigl", "Bigr", "biggl", "biggr",
+    "Biggl", "Biggr", "displaystyle", "textstyle", "limits", "nolimits", "nonumber", "notag", "mathstrut", "boxed",
+    "thinspace", ",", ";", ":", "!", " ", ">",
 }  # fmt: skip
 _WITH_ARGUMENT_SKIPPED = {"label", "tag", "hspace", "vspace", "color", "phantom", "ref", "eqref"}
 _PLAIN = re.compile(r"\d+(?:\.\d+)?|[A-Za-z]|[-+*/=<>(){}\[\]^_|,.;:!&'@~$]")

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elman.calculus.evaluate import Scope, evaluate
+from elman.calculus.evaluate import evaluate
 from elman.calculus.expression import Call, Inverse, Symbol, children, symbols, walk
 from elman.calculus.functions import Array
+from elman.calculus.scope import Scope
 from elman.calculus.shapes import Shapes
 from elman.errors import FormulaError
 

@@ -1,7 +1,8 @@
 """An equation that many claims speak against is itself the mistake.
 
-The page's forward equations are the oracle. Where one of them has no value, or several gradients fail together, the smallest edit of one
-equation, or of one declared shape, under which they all hold is a better account than many mistakes.
+The page's forward equations are the oracle. Where one of them has no value, or several gradients fail together, the
+smallest edit of one equation, or of one declared shape, under which they all hold is a better account than many
+mistakes.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class Blame:
 
 
 def blamed(checker: Checker, before: Sequence[Blame] = ()) -> Blame | None:
-    """The one edit of the page's equations or shapes that accounts for most of what fails, or None; `before`: those found already."""
+    """The one edit of the page's equations or shapes that accounts for most of what fails, or None; `before`: those
+    found already.
+    """
     mended = {(b.definition.statement, b.definition.part) for b in before if b.definition is not None}
     failing = [j for j in checker.judged.values() if not j.good and _speaks(j) and j.key not in mended]
     broken = [j for j in failing if j.defines is not None and j.defines.name in checker.model.equations]

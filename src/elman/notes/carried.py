@@ -1,4 +1,6 @@
-"""Slips in a notation that a page goes on to use: σ'(h) defined where σ'(z) is meant, and every formula that takes it over."""
+"""Slips in a notation that a page goes on to use: σ'(h) defined where σ'(z) is meant, and every formula that takes it
+over.
+"""
 
 from __future__ import annotations
 

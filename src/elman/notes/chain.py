@@ -115,6 +115,7 @@ def _instead_of(instead: str, operator: str) -> str:
 
 
 def combined(a: Array, b: Array, node: Product) -> Array | None:
+    """The product of two values, or None where their shapes do not fit."""
     try:
         return combine(a, b, node)
     except FormulaError:

@@ -91,8 +91,9 @@ def check(page: str | Path | Page, model: str | None = None) -> Report:
 
 
 class Checker:
-    """Judges one page; `judged` is every part of every chain, `remarks` what concerns the page as a whole, `reshaped` the declared
-    shapes that took a blame."""
+    """Judges one page; `judged` is every part of every chain, `remarks` what concerns the page as a whole, `reshaped`
+    the declared shapes that took a blame.
+    """
 
     def __init__(self, page: Page, supplied: str | None = None, model: Model | None = None) -> None:
         self.page = page if supplied is None else page_with_equations(page, supplied)
@@ -148,7 +149,9 @@ class Checker:
             j.reading = f"with the loss of step {TIME}"
 
     def at_hand(self, left: Expression, part: Expression) -> tuple[Expression, Expression]:
-        """Both sides with every bare letter, of which the page has one of each step and one of all, at the step at hand."""
+        """Both sides with every bare letter, of which the page has one of each step and one of all, at the step at
+        hand.
+        """
         both = {n for n, found in self.model.equations.items() if len(found) > 1}
 
         def change(node: Expression) -> Expression:
@@ -159,7 +162,9 @@ class Checker:
         return (transform(left, change), transform(part, change)) if both else (left, part)
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
-        """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of one column."""
+        """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of
+        one column.
+        """
         worlds = self.points.worlds(statement)
         first = agreement(worlds[0], left, part)
         if first.error is not None and about_one_column(left, part, first.error):
@@ -230,7 +235,9 @@ class Checker:
 
 
 def only_derivatives(e: Expression) -> bool:
-    """Whether `e` is made of derivatives alone, as their sum is: then both sides are in whatever layout one reads them in."""
+    """Whether `e` is made of derivatives alone, as their sum is: then both sides are in whatever layout one reads them
+    in.
+    """
     if isinstance(e, Derivative):
         return True
     return not isinstance(e, Symbol) and bool(children(e)) and all(only_derivatives(child) for child in children(e))
@@ -244,7 +251,9 @@ def is_claim(statement: Statement) -> bool:
 
 
 def is_condition(statement: Statement, model: Model) -> bool:
-    """Whether an equation in the prose only says what is supposed of a given letter, an index or a size: U = E^T, i = 1, d = D_h."""
+    """Whether an equation in the prose only says what is supposed of a given letter, an index or a size: U = E^T, i =
+    1, d = D_h.
+    """
     left = statement.parts[0]
     if statement.formula.kind != "inline" or not isinstance(left, Symbol):
         return False

@@ -46,8 +46,8 @@ def _claim(checker: Checker, j: Judged) -> Claim:
         reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
     line, column = place(checker.page, start)
     return Claim(
-        line, column, start, end, j.statement.source(0), j.statement.source(j.part), verdict, j.diagnosis, reading, fixes,
-        _shapes(checker, j), j.found[0].verdicts if j.found else (verdict,), j.statement.formula.cell,
+        line, column, start, end, j.statement.source(0), j.statement.source(j.part), verdict, j.diagnosis, reading,
+        fixes, _shapes(checker, j), j.found[0].verdicts if j.found else (verdict,), j.statement.formula.cell,
     )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from elman.calculus.expression import Derivative, Expression, Index, Product, Symbol, shift_time, symbols, transform
-from elman.calculus.gradients import Equation, Step, gradients
-from elman.calculus.gradients import Model as Forward
+from elman.calculus.forward import Equation, Step
+from elman.calculus.forward import Model as Forward
+from elman.calculus.gradients import gradients
 from elman.calculus.render import latex, text
 from elman.errors import DerivationError, FormulaError
 from elman.notes.check import Checker, check
@@ -18,7 +19,9 @@ from elman.notes.read import page_of
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """What was derived: `markdown`, the page; `steps`, one by one; `checked`, how many formulas of the page hold by value."""
+    """What was derived: `markdown`, the page; `steps`, one by one; `checked`, how many formulas of the page hold by
+    value.
+    """
 
     markdown: str
     steps: tuple[Step, ...]
@@ -28,15 +31,17 @@ class Derivation:
 def derived(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Derivation:
     """The gradient of a page's loss by everything, or by the names in `wrt`, from its forward equations.
 
-    `layout` as in `calculus.gradients.Model`. The page that is made is itself checked, formula by formula, against the forward
-    equations by complex step. Raises `FormulaError` where the page has no loss or an equation does not fit, and
+    `layout` as in `calculus.gradients.Model`. The page that is made is itself checked, formula by formula, against the
+    forward equations by complex step. Raises `FormulaError` where the page has no loss or an equation does not fit, and
     `DerivationError` if a formula of the result should not hold.
     """
     steps, markdown = _derived(page, wrt, layout)
     report = check(page_of(markdown, "markdown"))
     false = [c for c in report.claims if not c.good]
     if false:
-        raise DerivationError(f"the derived formula {false[0].left} = {false[0].formula} failed its check: please report it")
+        raise DerivationError(
+            f"the derived formula {false[0].left} = {false[0].formula} failed its check: please report it"
+        )
     return Derivation(markdown, tuple(steps), sum(c.good for c in report.claims))
 
 
@@ -81,8 +86,8 @@ def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], s
     model = checker.model
     loss = _loss(model)
     forward = Forward(
-        tuple(_equations(model, loss)), {**model.derived, **model.shapes}, _letter(model, loss), dict(_letters(model, layout)),
-        model.facts.targets, layout,
+        tuple(_equations(model, loss)), {**model.derived, **model.shapes}, _letter(model, loss),
+        dict(_letters(model, layout)), model.facts.targets, layout,
     )  # fmt: skip
     steps = gradients(forward)
     known = {s.left.wrt.name for s in steps if isinstance(s.left.wrt, Symbol)}
@@ -153,7 +158,9 @@ def _equations(model: Model, loss: str) -> Iterator[Equation]:
 
 
 def _letters(model: Model, layout: str) -> Iterator[tuple[str, Symbol]]:
-    """The letters for errors: the page's own, where it has some and they lie as this layout has them, else δ with an index."""
+    """The letters for errors: the page's own, where it has some and they lie as this layout has them, else δ with an
+    index.
+    """
     own: dict[str, Symbol] = {}
     for name, found in model.named.items():
         wrt = found[0].value.wrt if isinstance(found[0].value, Derivative) else None
@@ -168,8 +175,8 @@ def _letters(model: Model, layout: str) -> Iterator[tuple[str, Symbol]]:
 
 
 _LAYOUTS = {
-    "shape": "The errors that pass through the chain are rows, the transpose of what they are by; the gradients by given letters "
-    "have the shape of these.",
+    "shape": "The errors that pass through the chain are rows, the transpose of what they are by; "
+    "the gradients by given letters have the shape of these.",
     "denominator": "Denominator layout: every gradient has the shape of what it is by.",
     "numerator": "Numerator layout: every gradient has the shape of the transpose of what it is by.",
 }

@@ -1,4 +1,6 @@
-"""Edits of formulas: what they are called, what a letter or a time step may be mistaken for, and variants kept by value."""
+"""Edits of formulas: what they are called, what a letter or a time step may be mistaken for, and variants kept by
+value.
+"""
 
 from __future__ import annotations
 

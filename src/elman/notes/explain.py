@@ -7,19 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from elman.calculus.evaluate import MisfitError
 from elman.calculus.expression import (
     Call,
     Derivative,
     Expression,
     Index,
-    Product,
     Symbol,
-    Transpose,
     transform,
     walk,
 )
 from elman.calculus.render import text
+from elman.calculus.scope import MisfitError
+from elman.calculus.turning import tidy
 from elman.errors import FormulaError
 from elman.notes.blame import Blame, blamed, makes_loss, uses
 from elman.notes.carried import Carried, carried_by
@@ -66,7 +65,7 @@ def _accuse(checker: Checker, blame: Blame) -> None:
     d = blame.definition
     j = checker.judged[d.statement, d.part]
     j.verdict = verdict_of([blame.found])
-    j.found = [replace(blame.found, part=tidy(blame.found.part))]
+    j.found = [replace(blame.found, part=transform(blame.found.part, tidy))]
     j.diagnosis = claims
     j.settled = True
     if not makes_loss(checker.model, d.name):
@@ -126,7 +125,7 @@ class _Explainer:
         numerator = checker.layout == "numerator" and isinstance(j.left, Derivative)
         worlds = self.worlds if not j.result.column else checker.points.column_worlds()
         repairer = Repairer(worlds, checker.points.letters(j.statement), numerator, self._loose())
-        found = [replace(f, part=tidy(f.part)) for f in repairer.repairs(left, part)]
+        found = [replace(f, part=transform(f.part, tidy)) for f in repairer.repairs(left, part)]
         if (left, part) != (j.left, j.expression):
             edits = tuple(slip.edit for slip in self.carried if slip.apply(j.expression) != j.expression)
             found = [replace(f, edits=(*edits, *f.edits), cost=f.cost + EDIT) for f in found]
@@ -221,22 +220,6 @@ class _Explainer:
         return (
             f"where {a} = {b} the shapes agree by accident, and it is {'true' if result.plain else 'false'} there too"
         )
-
-
-def tidy(e: Expression) -> Expression:
-    """The expression as a person would write it: (A B)^T as B^T A^T."""
-
-    def change(node: Expression) -> Expression:
-        if not isinstance(node, Transpose):
-            return node
-        of = node.of
-        if isinstance(of, Transpose):
-            return of.of
-        if isinstance(of, Product) and of.operator in ("", "·"):
-            return replace(of, left=change(Transpose(of.right)), right=change(Transpose(of.left)))
-        return node
-
-    return transform(e, change)
 
 
 def verdict_of(found: Sequence[Found]) -> Verdict:

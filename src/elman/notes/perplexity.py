@@ -1,4 +1,6 @@
-"""Perplexity: the one quantity that a page may name in words and leave open, since its definition is the field's, not the page's."""
+"""Perplexity: the one quantity that a page may name in words and leave open, since its definition is the field's, not
+the page's.
+"""
 
 from __future__ import annotations
 

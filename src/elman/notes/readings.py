@@ -1,5 +1,5 @@
-"""Under which reading a formula would hold: error letters as rows or columns, neighbours multiplied as matrices or entry by entry, a
-derivative of an elementwise function as a diagonal matrix.
+"""Under which reading a formula would hold: error letters as rows or columns, neighbours multiplied as matrices or
+entry by entry, a derivative of an elementwise function as a diagonal matrix.
 
 A formula that holds under a reading of its own is not repaired by it: a page has one reading or none.
 """
@@ -146,10 +146,11 @@ def compare(tried: Sequence[tuple[Judged, list[Reading]]]) -> Iterator[str]:
     for group in groups.values():
         if len(group) < 2 or not any(readings for _, readings in group):
             continue
-        common: set[tuple[str, ...]] = set.intersection(*({r.assumptions for r in rs} for _, rs in group))
+        sets: list[set[tuple[str, ...]]] = [{r.assumptions for r in readings} for _, readings in group]
+        common = sets[0].intersection(*sets[1:])
         lines = ", ".join(str(j.statement.formula.line) for j, _ in group)
         if common:
-            words = " and ".join(min(common, key=lambda words: len(words)))
+            words = " and ".join(sorted(common, key=len)[0])
             yield f"formulas of lines {lines}: one reading makes them true, {words}"
         else:
             each = "; ".join(

@@ -1,7 +1,7 @@
 """The smallest repairs of a claim, found by search over edits and proved by value.
 
-The search looks for an expression near the written one whose value is the true one at one point; what it finds is then held against
-the oracle at every other point, size, time step and index before it is offered.
+The search looks for an expression near the written one whose value is the true one at one point; what it finds is then
+held against the oracle at every other point, size, time step and index before it is offered.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Repairer:
         yield from self._swapped(left, part)
 
     def _assignment(self, left: Expression, part: Expression) -> dict[str, int] | None:
-        """Time steps and indices at which to search: where the claim is seen to be false, if it has a value anywhere."""
+        """Time steps and indices at which to search: where the claim is seen to be false, if it has a value."""
         valued: list[dict[str, int]] = []
         other: list[dict[str, int]] = []
         edge: list[dict[str, int]] = []

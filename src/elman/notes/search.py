@@ -1,8 +1,8 @@
 """Variants of an expression within a few edits: what the writer may have meant.
 
-An edit drops or adds a transpose, swaps two factors, takes ∘ for a product, another symbol or time step, another sign. The
-variants of a node are made of those of its children and kept by value, so that thousands of spellings cost no more than the
-dozens of values they have.
+An edit drops or adds a transpose, swaps two factors, takes ∘ for a product, another symbol or time step, another sign.
+The variants of a node are made of those of its children and kept by value, so that thousands of spellings cost no more
+than the dozens of values they have.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from elman.calculus.evaluate import add, evaluate, sum_range, transpose
+from elman.calculus.evaluate import add, evaluate, transpose
 from elman.calculus.expression import (
     Add,
     BigSum,
@@ -35,6 +35,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import Array
 from elman.calculus.render import text
+from elman.calculus.sums import sum_range
 from elman.errors import FormulaError
 from elman.notes.chain import chain, combined, more_factors
 from elman.notes.edits import EDIT, Edit, Variant, bounds, distinct, placed, shifted
@@ -46,8 +47,8 @@ from elman.notes.world import World
 class Search:
     """All variants of an expression, in one world at one assignment of time steps and indices.
 
-    `letters` are the symbols that may stand in place of another (none: no substitution); `insert` allows a factor or a term more,
-    at one of the `times`.
+    `letters` are the symbols that may stand in place of another (none: no substitution); `insert` allows a factor or a
+    term more, at one of the `times`.
     """
 
     world: World
@@ -116,13 +117,15 @@ class Search:
     def _unturned(self, e: Expression, budget: int) -> list[Variant]:
         if isinstance(e, Product) and e.operator in ("", "·", "∘", "⊗"):
             return chain(self, e, budget)
-        make: Callable[..., Iterable[Variant]] | None = {
+        table: dict[type[Expression], Callable[..., Iterable[Variant]]] = {
             Transpose: self._transpose, Add: self._sum, Subtract: self._sum, Negative: self._negative, Call: self._call,
             Product: self._quotient, BigSum: self._big_sum, Inverse: self._inside, Power: self._inside,
-        }.get(type(e))  # fmt: skip
+        }  # fmt: skip
+        make = table.get(type(e))
         return distinct(self.leaf(e, budget) if make is None else make(e, budget))
 
     def leaf(self, e: Expression, budget: int) -> Iterator[Variant]:
+        """The variants of what is not taken apart: itself, and what it may have been mistaken for."""
         value = self.value(e)
         if value is not None:
             yield Variant(value, 0, e)
@@ -313,7 +316,8 @@ class Search:
             yield from self.leaf(e, budget)
             return
         try:
-            over = sum_range(e, self.world.scope({**self.indices, **{n: r[0] for n, r in self.frames if r}}))
+            inside = self.world.scope({**self.indices, **{n: r[0] for n, r in self.frames if r}})
+            over = sum_range(e, inside, evaluate)
         except FormulaError:
             return
         if not over or len(over) > 50:

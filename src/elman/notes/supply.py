@@ -26,7 +26,9 @@ MODELS = ("elman",)
 
 
 def page_with_equations(page: Page, name: str) -> Page:
-    """The page with the equations of a known model put before it, at no place of its own; what the page says itself comes first."""
+    """The page with the equations of a known model put before it, at no place of its own; what the page says itself
+    comes first.
+    """
     if name not in MODELS:
         raise ConfigError(f"--model {name} is not known, give one of: {', '.join(MODELS)}")
     own = build(page)
@@ -34,4 +36,3 @@ def page_with_equations(page: Page, name: str) -> Page:
     shapes = [ShapeLine(n, r, c, -1, -1, 0, "") for n, (r, c) in _SHAPES.items() if n not in declared]
     extra = [Formula(text, -1, 0, 0, SUPPLIED) for text in _EQUATIONS if text.split("^")[0] not in own.equations]
     return replace(page, formulas=(*extra, *page.formulas), shapes=(*shapes, *page.shapes))
-

@@ -37,7 +37,8 @@ GOOD = frozenset({Verdict.HOLDS, Verdict.DEFINITION, Verdict.NOT_A_CLAIM})
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A repair: `replacement` for what stands at `start:end` of the page's text, and the edits that it consists of, in words.
+    """A repair: `replacement` for what stands at `start:end` of the page's text, and the edits that it consists of, in
+    words.
 
     `formula` is the repaired part alone as LaTeX, `whole` the repaired formula.
     """
@@ -54,10 +55,10 @@ class Repair:
 class Claim:
     """One formula, or one part of a chain, with its verdict.
 
-    `formula` is the part's source (the claim `left = formula`), `left` the source of what it is said to equal. `start` and
-    `end` are its offsets in the page's text, `line` and `column` its place, from 1. `shapes` gives for spans of `formula`
-    (offsets in it) the shape that stands there, as text. `reading` says under which reading it holds, where that needs
-    saying. `fixes` are all minimal repairs, the first the one that `--fix` takes.
+    `formula` is the part's source (the claim `left = formula`), `left` the source of what it is said to equal. `start`
+    and `end` are its offsets in the page's text, `line` and `column` its place, from 1. `shapes` gives for spans of
+    `formula` (offsets in it) the shape that stands there, as text. `reading` says under which reading it holds, where
+    that needs saying. `fixes` are all minimal repairs, the first the one that `--fix` takes.
     """
 
     line: int
@@ -87,7 +88,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All claims of a page in the order of the page; `remarks` concern the page as a whole (layouts, readings, assumptions)."""
+    """All claims of a page in the order of the page; `remarks` concern the page as a whole (layouts, readings,
+    assumptions).
+    """
 
     path: str
     claims: tuple[Claim, ...]

@@ -1,0 +1,67 @@
+"""Where values of expressions come from, and what can be said of shapes that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from elman.calculus.expression import Derivative, Symbol
+from elman.calculus.functions import Array
+from elman.errors import FormulaError
+
+
+def _no_derivative(e: Derivative, scope: Scope) -> Array:
+    raise FormulaError("a derivative stands where a value is needed", e.span[0] + 1)
+
+
+def _no_dimension(name: str) -> int:
+    raise FormulaError(f"the dimension {name} is not known")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where values come from: `symbol` gives them, `dimension` the sizes behind names, `indices` the bound variables.
+
+    `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row.
+    """
+
+    symbol: Callable[[Symbol, Scope], Array]
+    dimension: Callable[[str], int] = _no_dimension
+    derivative: Callable[[Derivative, Scope], Array] = _no_derivative
+    indices: Mapping[str, int] = field(default_factory=dict)
+    softmax_axis: int | None = None
+
+    def bind(self, name: str, value: int) -> Scope:
+        """The same scope with one index bound."""
+        return replace(self, indices={**self.indices, name: value})
+
+
+def values_scope(values: Mapping[str, Array], softmax_axis: int | None = None) -> Scope:
+    """A scope of named matrices [..., m, n]; names of dimensions are taken from no one."""
+
+    def symbol(s: Symbol, scope: Scope) -> Array:
+        key = s.name if s.time is None else f"{s.name}^({s.time})"
+        if key not in values:
+            raise FormulaError(f"{key} has no value", s.span[0] + 1)
+        return values[key]
+
+    return Scope(symbol, softmax_axis=softmax_axis)
+
+
+def is_scalar(a: Array) -> bool:
+    """Whether `a` holds 1 × 1 matrices."""
+    return bool(a.shape[-2:] == (1, 1))
+
+
+def shape_text(a: Array) -> str:
+    """Its shape, as pages write it: [3,5]."""
+    return f"[{a.shape[-2]},{a.shape[-1]}]"
+
+
+class MisfitError(FormulaError):
+    """Two shapes that do not go together, `left` and `right`, each (rows, columns); `what` says how they met."""
+
+    def __init__(self, a: Array, b: Array, what: str, hint: str, column: int) -> None:
+        super().__init__(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", column)
+        self.left, self.right = a.shape[-2:], b.shape[-2:]
+        self.what, self.hint = what, hint
