@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TEXT, Run
+from test_cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
