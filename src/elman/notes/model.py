@@ -27,6 +27,7 @@ from elman.calculus.names import Names
 from elman.calculus.parse import parse_statements
 from elman.errors import FormulaError
 from elman.notes.page import Formula, Page
+from elman.notes.read import readable
 
 TIME = "t"  # the time step at hand, where a page names none
 
@@ -193,14 +194,35 @@ def _parse(page: Page, names: Names) -> tuple[list[Statement], list[tuple[Formul
     statements: list[Statement] = []
     unread: list[tuple[Formula, FormulaError]] = []
     for formula in page.formulas:
+        places: list[int] | None = None
         try:
-            found = parse_statements(formula.text, names, "python" if formula.kind == "code" else "latex")
+            text, places = readable(page, formula)
+            found = parse_statements(text, names, "python" if formula.kind == "code" else "latex")
         except FormulaError as error:
-            unread.append((formula, error))
+            unread.append((formula, _at_its_place(error, places)))
             continue
         for relation in found:
-            statements.append(Statement(formula, relation, len(statements)))
+            back = relation if text == formula.text else _in_page(relation, places)
+            statements.append(Statement(formula, back, len(statements)))
     return statements, unread
+
+
+def _at_its_place(error: FormulaError, places: list[int] | None) -> FormulaError:
+    """The error with its column in the formula as it stands on the page, macros not expanded."""
+    if places is None or error.column is None:
+        return error
+    return FormulaError(error.reason, places[min(error.column, len(places)) - 1] + 1)
+
+
+def _in_page(relation: Relation, places: list[int]) -> Relation:
+    """The relation with every place that of the formula on the page, its macros not expanded."""
+
+    def back(node: Expression) -> Expression:
+        start, end = node.span
+        return replace(node, span=(places[start], max(places[end - 1] + 1, places[start])) if end else node.span)
+
+    regions = tuple((places[start], places[end]) for start, end in relation.regions)
+    return replace(relation, parts=tuple(transform(part, back) for part in relation.parts), regions=regions)
 
 
 def _aliases(shapes: dict[str, tuple[str, str]], statements: list[Statement]) -> dict[str, str]:
