@@ -99,7 +99,7 @@ class Checker:
         self.page = page if supplied is None else page_with_equations(page, supplied)
         self.remarks: list[str] = []
         model = with_facts(build(self.page)) if model is None else model
-        self.points: Points = points_of(model, self.remarks)
+        self.points: Points = points_of(model, self.remarks, self.page.text)
         self.reshaped: dict[str, tuple[tuple[str, str], str]] = {}
         self.model: Model = self.points.model
         self.judged: dict[tuple[int, int], Judged] = {}

@@ -20,10 +20,13 @@ _SHARED: dict[object, World] = {}
 _SHARED_SIZE = 64
 
 
-def points_of(model: Model, remarks: list[str]) -> Points:
-    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's claims need."""
+def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
+    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's words or claims need."""
+    from elman.notes.softmax_axis import softmax_axis
+
     model, assumed = with_inferred_shapes(model)
-    points = Points(with_derived_shapes(model))
+    model = with_derived_shapes(model)
+    points = Points(model, softmax_axis(model, prose, sizes_of(model.shapes), remarks))
     if assumed:
         remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
     return points
