@@ -102,8 +102,10 @@ def random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind: 
     """A given letter's value, the same wherever it is asked for: normal; of a target, a distribution along `axis`; else positive."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), time + 7, seed])
     value = rng.normal(size=shape) * 0.9 + 0.1
+    if 1 not in shape:
+        value *= 1.2 / np.sqrt(min(shape))  # so that a recurrence, and a softmax at its end, stays within what float64 holds
     if shape[0] == shape[1] and shape[0] > 1:
-        value += 1.5 * np.eye(shape[0])  # well away from singular
+        value += np.eye(shape[0])  # well away from singular
     if kind == "target":
         value = np.exp(value)
         value /= value.sum(axis, keepdims=True)
