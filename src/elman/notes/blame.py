@@ -131,7 +131,7 @@ def _reshaped(checker: Checker) -> Iterator[Blame]:
     model = checker.model
     sizes = list(dict.fromkeys(d for shape in model.shapes.values() for d in shape))
     declared = {model.aliases.get(line.name, line.name) for line in checker.page.shapes if line.start >= 0}
-    for name in sorted(declared - set(model.named)):
+    for name in sorted(declared & set(model.shapes) - set(model.named)):
         rows, columns = model.shapes[name]
         others = [(columns, rows)] if rows != columns else []
         others += [(s, columns) for s in sizes if s != rows] + [(rows, s) for s in sizes if s != columns]

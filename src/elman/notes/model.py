@@ -20,6 +20,7 @@ from elman.calculus.expression import (
     Relation,
     Symbol,
     children,
+    symbols,
     transform,
     walk,
 )
@@ -94,7 +95,7 @@ class Model:
 
     `equations` are the forward definitions by name; `named` the letters for derivatives (δ = ∂J/∂z); `start` the values given at one
     step (h^(0) = 0). `shapes` are the declared ones, `derived` those of names whose equations tell; `timed` are the names that differ
-    from step to step.
+    from step to step; `families` those of which there is a column for each value of an index.
     """
 
     statements: tuple[Statement, ...]
@@ -109,6 +110,7 @@ class Model:
     start: dict[tuple[str, Index], Definition] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     derived: dict[str, tuple[str, str]] = field(default_factory=dict)
+    families: frozenset[str] = frozenset()
 
     def defined(self, name: str, timed: bool | None = None) -> Definition | None:
         """The first equation of a name, of the asked kind (with a time step or without) where there are both."""
@@ -167,6 +169,12 @@ def build(page: Page) -> Model:
     sizes = {word for shape in shapes.values() for dim in shape for word in dim.split("*") if not word.isdigit()}
     first = Names.of({*shapes, *sizes})
     statements, _ = _parse(page, first)
+    families = _families(statements, shapes)
+    for old, (name, shape) in families.items():
+        shapes.pop(old)
+        shapes[name] = shape
+        sizes |= {shape[1]}
+    indices = _indices(statements)
     timed, used = set[str](), {*shapes, *sizes}
     for statement in statements:
         for part in statement.parts:
@@ -176,7 +184,9 @@ def build(page: Page) -> Model:
                     timed |= {node.name} if node.time is not None and node.time.variable else set()
         if isinstance(statement.parts[0], Symbol) and len(statement.parts) > 1:
             used.add(statement.parts[0].name)
-    names = Names.of(used | timed, timed)
+    used -= {name for name in used - set(shapes) if name.rpartition("_")[2] in indices and name.rpartition("_")[0] in used}
+    used -= set(families)
+    names = Names.of(used | timed, timed, indices, {name for name, _ in families.values()})
     statements, unread = _parse(page, names)
     aliases = _aliases(shapes, statements)
     for old, new in aliases.items():
@@ -185,9 +195,32 @@ def build(page: Page) -> Model:
     timed = _implicitly_timed(equations, named, timed)
     model = Model(
         tuple(statements), tuple(unread), names, shapes, equations, named, frozenset(timed),
-        page.one_hot, aliases, start,
+        page.one_hot, aliases, start, families=frozenset(name for name, _ in families.values()),
     )  # fmt: skip
     return _folded(model)
+
+
+def _indices(statements: list[Statement]) -> set[str]:
+    """The single letters over which sums of the page run, time steps left out."""
+    found = {name for st in statements for part in st.parts for name in _bound(part) if len(name) == 1}
+    times = {name for st in statements for part in st.parts for name in free_times(part)}
+    times |= {s.time.variable for st in statements for part in st.parts for s in symbols(part) if s.time and s.time.variable}
+    return found - times - {TIME}
+
+
+def _families(
+    statements: list[Statement], shapes: dict[str, tuple[str, str]]
+) -> dict[str, tuple[str, tuple[str, str]]]:
+    """Declared columns that a sum runs over, u_k in Σ_k: by the declared name, the name of all together, and their shape."""
+    taken = {s.name for st in statements for part in st.parts for s in symbols(part)} | set(shapes)
+    found: dict[str, tuple[str, tuple[str, str]]] = {}
+    for node in (n for st in statements for part in st.parts for n in walk(part) if isinstance(n, BigSum)):
+        for name in sorted({s.name for s in symbols(node.body)} & set(shapes)):
+            stem, _, label = name.rpartition("_")
+            if label == node.index and stem and stem not in taken and shapes[name][1] == "1":
+                count = node.upper.variable if node.upper is not None and not node.upper.offset else None
+                found.setdefault(name, (stem, (shapes[name][0], count or node.index.upper())))
+    return found
 
 
 def _parse(page: Page, names: Names) -> tuple[list[Statement], list[tuple[Formula, FormulaError]]]:

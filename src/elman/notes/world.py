@@ -366,6 +366,8 @@ class World:
         if entry is None:
             return found
         values = [i.at(indices) for i in entry.indices]
+        if entry.column:
+            return Jacobian(found.tensor[:, values[0] : values[0] + 1])
         tensor = found.tensor[values[0] : values[0] + 1]
         return Jacobian(tensor[:, values[1] : values[1] + 1] if len(values) == 2 else tensor)
 
