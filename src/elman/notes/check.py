@@ -206,7 +206,8 @@ class Checker:
     def _settle_layout(self) -> None:
         """Which layout the page's gradients are in, by count; one that is true only in the other is no longer plain."""
         votes: Counter[str] = Counter()
-        claims = [j for j in self.judged.values() if self._shows_layout(j)]
+        shown = [j for j in self.judged.values() if self._shows_layout(j)]
+        claims = [j for j in shown if self._of_scalar(j)]
         for j in claims:
             votes["denominator" if j.result.plain else "numerator"] += 1
         if votes["numerator"] != votes["denominator"]:
@@ -220,12 +221,26 @@ class Checker:
                 j.verdict = Verdict.TRANSPOSED
             else:
                 j.result = replace(j.result, plain=True)
+        for j in shown:
+            if j not in claims:  # ∂y/∂x of columns: as [y,x] in numerator layout
+                as_numerator = agreement(self.points.worlds(j.statement)[0], j.left, j.expression).plain
+                j.reading = f"{'numerator' if as_numerator else 'denominator'} layout"
+                if as_numerator or self.layout == "denominator":
+                    j.result = replace(j.result, plain=True)
+                else:
+                    j.verdict = Verdict.TRANSPOSED
         if votes:
             total = sum(votes.values())
             self.remarks.insert(0, f"layout: {votes[self.layout]} of {total} gradients are in {self.layout} layout")
 
+    def _of_scalar(self, j: Judged) -> bool:
+        """Whether a claim is of a scalar's gradient, no matter of which."""
+        of = j.left.of if isinstance(j.left, Derivative) else None
+        shape = self.points.worlds(j.statement)[0].shape_of(of.name) if isinstance(of, Symbol) else None
+        return shape is None or shape == (1, 1) or isinstance(of, Symbol) and of.name in self.model.facts.losses
+
     def _shows_layout(self, j: Judged) -> bool:
-        """Whether a claim is of a scalar's gradient, and true in one layout only."""
+        """Whether a claim is of a gradient, and true in one layout only."""
         if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
             return False
         if only_derivatives(j.expression) or j.result.column:
