@@ -127,6 +127,8 @@ class Checker:
         if j.defines is not None:
             self._definition(j, j.defines)
             return
+        if isinstance(j.left, Symbol) and j.left.name in self.model.differentials:
+            j.reading = f"{text(j.left)} is {text(self.model.named[j.left.name][0].value)}"
         j.result = self.agree(j.statement, j.left, j.expression)
         j.ordinary = not j.result.column
         if not j.result.any:

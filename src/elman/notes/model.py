@@ -17,6 +17,7 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Iverson,
+    Product,
     Relation,
     Symbol,
     children,
@@ -95,7 +96,8 @@ class Model:
 
     `equations` are the forward definitions by name; `named` the letters for derivatives (δ = ∂J/∂z); `start` the values given at one
     step (h^(0) = 0). `shapes` are the declared ones, `derived` those of names whose equations tell; `timed` are the names that differ
-    from step to step; `families` those of which there is a column for each value of an index.
+    from step to step; `families` those of which there is a column for each value of an index, `differentials` those that are read as
+    ∂J/∂W because they are called dW.
     """
 
     statements: tuple[Statement, ...]
@@ -111,6 +113,7 @@ class Model:
     facts: Facts = field(default_factory=Facts)
     derived: dict[str, tuple[str, str]] = field(default_factory=dict)
     families: frozenset[str] = frozenset()
+    differentials: frozenset[str] = frozenset()
 
     def defined(self, name: str, timed: bool | None = None) -> Definition | None:
         """The first equation of a name, of the asked kind (with a time step or without) where there are both."""
@@ -170,6 +173,7 @@ def build(page: Page) -> Model:
     first = Names.of({*shapes, *sizes})
     statements, _ = _parse(page, first)
     families = _families(statements, shapes)
+    differentials = _differentials(statements)
     for old, (name, shape) in families.items():
         shapes.pop(old)
         shapes[name] = shape
@@ -186,6 +190,7 @@ def build(page: Page) -> Model:
             used.add(statement.parts[0].name)
     used -= {name for name in used - set(shapes) if name.rpartition("_")[2] in indices and name.rpartition("_")[0] in used}
     used -= set(families)
+    used |= {name for word in differentials for name in (word, word.partition("_")[0])}
     names = Names.of(used | timed, timed, indices, {name for name, _ in families.values()})
     statements, unread = _parse(page, names)
     aliases = _aliases(shapes, statements)
@@ -198,6 +203,18 @@ def build(page: Page) -> Model:
         page.one_hot, aliases, start, families=frozenset(name for name, _ in families.values()),
     )  # fmt: skip
     return _folded(model)
+
+
+def _differentials(statements: list[Statement]) -> set[str]:
+    """dW on a left side, read as d times W as long as no one says that it is one name."""
+    found = set[str]()
+    for statement in statements:
+        left = statement.parts[0]
+        if isinstance(left, Product) and left.operator == "" and len(statement.parts) > 1:
+            d, of = left.left, left.right
+            if d == Symbol("d") and isinstance(of, Symbol):
+                found.add("d" + of.name)
+    return found
 
 
 def _indices(statements: list[Statement]) -> set[str]:

@@ -22,10 +22,12 @@ _SHARED_SIZE = 64
 
 def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
     """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's words or claims need."""
+    from elman.notes.differentials import with_differentials
     from elman.notes.softmax_axis import softmax_axis
 
     model, assumed = with_inferred_shapes(model)
     model = with_derived_shapes(model)
+    model = with_differentials(model, shared_world(model, Point(tuple(sizes_of(model.shapes).items()))))
     points = Points(model, softmax_axis(model, prose, sizes_of(model.shapes), remarks))
     if assumed:
         remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
