@@ -59,7 +59,7 @@ def blamed(checker: Checker, before: Sequence[Blame] = ()) -> Blame | None:
         found = _weighed(checker, candidate, failing)
         if found is not None and (best is None or _rank(found) > _rank(best)):
             best = found
-            if best.mended == len(failing):
+            if best.mended == len(failing) and best.definition is not None:
                 break  # nothing can do better
     return best
 
@@ -69,7 +69,8 @@ def _speaks(j: Judged) -> bool:
 
 
 def _rank(b: Blame) -> tuple[float, ...]:
-    return (b.mended, -b.cost, b.definition is not None)
+    sizes = {d for shape in b.model.shapes.values() for d in shape}
+    return (b.mended, -b.cost, b.definition is not None, len(sizes))
 
 
 def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[Blame]:

@@ -209,7 +209,7 @@ class Checker:
         """Which layout the page's gradients are in, by count; one that is true only in the other is no longer plain."""
         votes: Counter[str] = Counter()
         shown = [j for j in self.judged.values() if self._shows_layout(j)]
-        claims = [j for j in shown if self._of_scalar(j)]
+        claims = [j for j in shown if self.of_scalar(j)]
         for j in claims:
             votes["denominator" if j.result.plain else "numerator"] += 1
         if votes["numerator"] != votes["denominator"]:
@@ -235,7 +235,7 @@ class Checker:
             total = sum(votes.values())
             self.remarks.insert(0, f"layout: {votes[self.layout]} of {total} gradients are in {self.layout} layout")
 
-    def _of_scalar(self, j: Judged) -> bool:
+    def of_scalar(self, j: Judged) -> bool:
         """Whether a claim is of a scalar's gradient, no matter of which."""
         of = j.left.of if isinstance(j.left, Derivative) else None
         shape = self.points.worlds(j.statement)[0].shape_of(of.name) if isinstance(of, Symbol) else None

@@ -167,6 +167,7 @@ def agreement(world: World, target: Expression, part: Expression, quick: bool = 
     kinds: list[Agreement] = []
     error: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None
+    per_column = is_per_column(world, target)
     for indices in assignments(world, (target, part)):
         try:
             goal, _ = part_value(world, target, indices)
@@ -176,10 +177,10 @@ def agreement(world: World, target: Expression, part: Expression, quick: bool = 
             continue
         except FormulaError as misfit:
             return Agreement(error=misfit)
-        found = compare(goal, value, chain)
+        found = compare(goal, value, chain, per_column)
         if chain and not found.any and not barred:
             value, _ = part_value(world, part, indices, direct=True)
-            found = compare(goal, value, chain)
+            found = compare(goal, value, chain, per_column)
         kinds.append(found)
         if quick:
             break
@@ -197,12 +198,19 @@ def agreement(world: World, target: Expression, part: Expression, quick: bool = 
     )
 
 
-def compare(goal: Array, value: Array, chain: bool = False) -> Agreement:
-    """How two values agree."""
+def is_per_column(world: World, target: Expression) -> bool:
+    """Whether a row said of a scalar `target` may be meant summed up: a loss for each sequence, but no derivative."""
+    return not isinstance(target, Derivative) and not (isinstance(target, Symbol) and target.name in world.model.named)
+
+
+def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = True) -> Agreement:
+    """How two values agree; `per_column`: a scalar with a row that has to be summed up."""
     if not (np.isfinite(goal).all() and np.isfinite(value).all()):
         return Agreement(error=FormulaError("this has no finite value"))
     summed = False
-    if goal.shape[-2:] == (1, 1) and value.shape[-2] == 1 and value.shape[-1] > 1:
+    if not per_column:
+        pass
+    elif goal.shape[-2:] == (1, 1) and value.shape[-2] == 1 and value.shape[-1] > 1:
         value, summed = value.sum(-1, keepdims=True), True
     elif value.shape[-2:] == (1, 1) and goal.shape[-2] == 1 and goal.shape[-1] > 1:
         goal, summed = goal.sum(-1, keepdims=True), True

@@ -133,7 +133,7 @@ class Points:
         """Shapes for the letters that only this statement has: lower case a column, upper case a matrix, sizes that fit."""
         if statement.number not in self._local:
             known = {*self.model.equations, *self.model.named, *self.model.shapes}
-            names = sorted({s.name for part in statement.parts for s in symbols(part)} - known)
+            names = sorted({s.name for s in _introduced(statement)} - known)
             names = [n for n in names if n not in self.sizes() and n != "T"]
             self._local[statement.number] = self._fitting(names, statement) if 0 < len(names) <= 6 else {}
         return self._local[statement.number]
@@ -202,6 +202,14 @@ def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
     if len(name) == 1 or "_" in name:
         return [(s, "1") for s in sizes]
     return [("1", "1")]
+
+
+def _introduced(statement: Statement) -> set[Symbol]:
+    """The letters that a statement may bring in by itself: those that it differentiates or speaks of on the left."""
+    derivatives = [n for part in statement.parts for n in walk(part) if isinstance(n, Derivative)]
+    if derivatives:
+        return {s for d in derivatives for s in symbols(d.of) | symbols(d.wrt)}
+    return symbols(statement.parts[0])
 
 
 def _pieces(e: Expression) -> Iterator[tuple[Expression, bool]]:
