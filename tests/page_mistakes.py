@@ -24,10 +24,7 @@ SIGN, MISSING_T, EXTRA_T = "wrong sign", "missing transpose", "extra transpose"
 ORDER, ARGUMENT, OPERATOR, SHAPE, TIME = (
     "wrong order", "wrong argument", "wrong operator", "wrong shape", "wrong time index",
 )  # fmt: skip
-BATCH, OWN, UNDEFINED, SEVERAL, FALSE = (
-    "batch sum or mean missing", "consistent with the page's own symbol, but that symbol is wrong", "undefined symbol",
-    "several mistakes", "does not hold",
-)  # fmt: skip
+BATCH, UNDEFINED, FALSE, TURNED = "batch sum or mean missing", "undefined symbol", "does not hold", "holds transposed"
 
 _TABLE: dict[str, list[tuple[object, ...]]] = {
     "linear-regression.md": [
@@ -36,7 +33,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"\frac{1}{N} X^T (X w + b - y)", r"\frac{1}{N} X^T (X w + b + y)", SIGN),
         (r"\frac{\partial J}{\partial p} = \frac{1}{N} (p - y)", r"\frac{\partial J}{\partial p} = p - y", BATCH),
         (r"= \frac{1}{N} 1_N^T r", r"= \frac{1}{N} r", BATCH),
-        (r"= \frac{1}{N} r w^T", r"= \frac{1}{N} w r^T", ORDER),
+        (r"= \frac{1}{N} r w^T", r"= \frac{1}{N} w r^T", TURNED),
         (r"\frac{1}{N} X^T r + \lambda w", r"\frac{1}{N} X^T r - \lambda w", SIGN),
         (r"\frac{1}{N} X^T r + \lambda w", r"\frac{1}{N} X^T r + \lambda b", ARGUMENT),
         (r"$$ r = p - y $$", r"$$ r = p + y $$", SIGN),
@@ -49,7 +46,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         ("dW = X.T @ (P - Y) / N", "dW = X.T @ (Y - P) / N", SIGN),
         ("dW = X.T @ (P - Y) / N", "dW = X.T @ (P - Y)", BATCH),
         ("dW = X.T @ (P - Y) / N", "dW = X.T * (P - Y) / N", OPERATOR),
-        ("db = np.sum(P - Y, axis=0) / N", "db = np.sum(P - Y, axis=1) / N", FALSE),
+        ("db = np.sum(P - Y, axis=0) / N", "db = np.sum(P - Y, axis=1) / N", BATCH),
         ("db = np.sum(P - Y, axis=0) / N", "db = (P - Y) / N", BATCH),
         ("dX = dP @ W.T", "dX = dP @ W", MISSING_T),
         ("dX = dP @ W.T", "dX = dP * W.T", OPERATOR),
@@ -71,11 +68,11 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"| $w$ | $[D, 1]$ |", r"| $w$ | $[N, 1]$ |", SHAPE),
     ],
     "logistic-numerator.md": [
-        (r"$$ \frac{\partial J}{\partial z} = (p - y)^T $$", r"$$ \frac{\partial J}{\partial z} = p - y $$", "holds transposed"),
+        (r"$$ \frac{\partial J}{\partial z} = (p - y)^T $$", r"$$ \frac{\partial J}{\partial z} = p - y $$", TURNED),
         (r"= (p - y)^T X $$", r"= X (p - y)^T $$", ORDER),
         (r"= (p - y)^T X $$", r"= (y - p)^T X $$", SIGN),
-        (r"= w (p - y)^T $$", r"= (p - y) w^T $$", "holds transposed"),
-        (r"\frac{\partial z}{\partial w} = X $$", r"\frac{\partial z}{\partial w} = X^T $$", "holds transposed"),
+        (r"= w (p - y)^T $$", r"= (p - y) w^T $$", TURNED),
+        (r"\frac{\partial z}{\partial w} = X $$", r"\frac{\partial z}{\partial w} = X^T $$", TURNED),
     ],
     "two-layer-network.tex": [
         (r"\pd{J}{W_2} &= A_1^\top \Delta_2", r"\pd{J}{W_2} &= A_1 \Delta_2", MISSING_T),
@@ -88,7 +85,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"\pd{J}{W_1} &= X^\top \Delta_1", r"\pd{J}{W_1} &= X^\top \Delta_2", ARGUMENT),
         (r"\pd{J}{Z_2} = \frac{1}{N} (P - Y)", r"\pd{J}{Z_2} = P - Y", BATCH),
         (r"\pd{J}{Z_2} = \frac{1}{N} (P - Y)", r"\pd{J}{Z_2} = \frac{1}{N} (P + Y)", SIGN),
-        (r"A_1 &= \mathrm{ReLU}(Z_1)", r"A_1 &= \tanh(Z_1)", OPERATOR),
+        (r"\odot \mathrm{ReLU}'(Z_1)", r"\odot \tanh'(Z_1)", OPERATOR),
         (r"$W_2 \in \R^{H \times C}$", r"$W_2 \in \R^{C \times H}$", SHAPE),
     ],
     "skip-gram-softmax.md": [
@@ -96,7 +93,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"= U (\hat{y} - y)", r"= U^T (\hat{y} - y)", EXTRA_T),
         (r"= U (\hat{y} - y)", r"= (\hat{y} - y) U", ORDER),
         (r"= U \hat{y} - U y", r"= U \hat{y} + U y", SIGN),
-        (r"= v_c (\hat{y} - y)^T", r"= (\hat{y} - y) v_c^T", ORDER),
+        (r"= v_c (\hat{y} - y)^T", r"= (\hat{y} - y) v_c^T", TURNED),
         (r"= v_c (\hat{y} - y)^T", r"= v_c (\hat{y} - y)", MISSING_T),
         (r"= v_c (\hat{y} - y)^T", r"= v_o (\hat{y} - y)^T", UNDEFINED),
         (r"= v_c (\hat{y} - y)^T", r"= v_c \circ (\hat{y} - y)^T", OPERATOR),
@@ -113,7 +110,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"\frac{\partial J}{\partial u_o} = (\sigma(u_o^T v_c) - 1) v_c", r"\frac{\partial J}{\partial u_o} = \sigma(u_o^T v_c) v_c", FALSE),
         (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = -\sigma(u_k^T v_c) v_c", SIGN),
         (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) u_k", ARGUMENT),
-        (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = \sigma(u_k v_c^T) v_c", SEVERAL),
+        (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = \sigma(u_k v_c^T) v_c", ORDER),
         (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_o", UNDEFINED),
         (r"- \sum_{k=1}^{K} \ln \sigma(-u_k", r"+ \sum_{k=1}^{K} \ln \sigma(-u_k", SIGN),
         (r"+ \sum_{k=1}^{K} (1 - \sigma(-u_k^T v_c)) u_k", r"- \sum_{k=1}^{K} (1 - \sigma(-u_k^T v_c)) u_k", SIGN),
@@ -166,7 +163,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"S = \frac{Q K^T}{\sqrt{d}}", r"S = \frac{Q K}{\sqrt{d}}", MISSING_T),
     ],
     "lstm-step.md": [
-        (r"\odot o_t \odot (1 - \tanh(c_t)^2)", r"\odot o_t \odot (1 - c_t^2)", FALSE),
+        (r"\odot o_t \odot (1 - \tanh(c_t)^2)", r"\odot o_t \odot (1 - c_t^2)", ARGUMENT),
         (r"\odot o_t \odot (1 - \tanh(c_t)^2)", r"\odot o_t \odot (1 + \tanh(c_t)^2)", SIGN),
         (r"{\partial f_t} = \kappa_t \odot c_{t-1}", r"{\partial f_t} = \kappa_t \odot c_t", TIME),
         (r"{\partial i_t} = \kappa_t \odot g_t", r"{\partial i_t} = \kappa_t \odot i_t", ARGUMENT),

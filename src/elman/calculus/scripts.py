@@ -119,7 +119,7 @@ def subscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -> 
         known_timed = node.name in names.timed and names.resolve(node.name) is not None
         if node.time is None and (_is_timelike(tokens) or (text.isdigit() and known_timed)):
             return replace(node, time=index_of(tokens, parser), below=True)
-        if not _indices_in(tokens, names):
+        if not _indices_in(tokens, names) or _has_sister(labelled, names):
             return labelled
     elif _is_timelike(tokens) and isinstance(node, Base) and node.time is None:
         return replace(node, time=index_of(tokens, parser), below=True)
@@ -134,6 +134,14 @@ def _source(tokens: list[Token]) -> str:
     """A subscript as LaTeX."""
     text = "".join(("\\" + t.text + " ") if t.kind == "command" else t.text for t in tokens)
     return text if len(tokens) == 1 else "{" + text.strip() + "}"
+
+
+def _has_sister(labelled: Base, names: Names) -> bool:
+    """Whether v_o is a name because v_c is one, v alone is none, and no sum runs over o."""
+    if names.resolve(labelled.word) is not None or labelled.label in names.indices:
+        return False
+    stem = labelled.name.removesuffix(labelled.label)
+    return any(name.startswith(stem) and name[len(stem) :] in INDEX_LETTERS for name in names.known)
 
 
 def _indices_in(tokens: list[Token], names: Names, numbers: bool = False) -> tuple[Index, ...]:

@@ -225,9 +225,8 @@ class Checker:
                 j.result = replace(j.result, plain=True)
         for j in shown:
             if j not in claims:  # ∂y/∂x of columns: as [y,x] in numerator layout
-                as_numerator = agreement(self.points.worlds(j.statement)[0], j.left, j.expression).plain
-                j.reading = f"{'numerator' if as_numerator else 'denominator'} layout"
-                if as_numerator or self.layout == "denominator":
+                j.reading = f"{'numerator' if j.result.plain else 'denominator'} layout"
+                if j.result.plain or self.layout == "denominator":
                     j.result = replace(j.result, plain=True)
                 else:
                     j.verdict = Verdict.TRANSPOSED

@@ -25,9 +25,13 @@ def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
     from elman.notes.differentials import with_differentials
     from elman.notes.softmax_axis import softmax_axis
 
+    declared = set(model.shapes)
     model, assumed = with_inferred_shapes(model)
     model = with_derived_shapes(model)
     model = with_differentials(model, shared_world(model, Point(tuple(sizes_of(model.shapes).items()))))
+    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)} | set(model.equations)
+    assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
+    model = replace(model, shapes={n: s for n, s in model.shapes.items() if n in assumed or n in declared})
     points = Points(model, softmax_axis(model, prose, sizes_of(model.shapes), remarks))
     if assumed:
         remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))

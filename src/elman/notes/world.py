@@ -338,10 +338,21 @@ class World:
 
     def matrix(self, e: Derivative, indices: dict[str, int]) -> Array:
         """A derivative as a matrix, see `Jacobian.matrix`; `FormulaError` where it has four indices."""
-        found = self.jacobian(e, indices).matrix()
+        jacobian = self.jacobian(e, indices)
+        r, c, m, n = jacobian.tensor.shape
+        if (c, m, n) == (1, 1, 1) and self._is_column(e.of):  # a column that only here has one entry
+            return jacobian.tensor[:, 0, :, 0].T
+        found = jacobian.matrix()
         if found is None:
             raise FormulaError("this derivative has four indices, no matrix: it stands only in a chain", e.span[0] + 1)
         return found
+
+    def _is_column(self, e: Expression) -> bool:
+        """Whether a letter is a column by its shape, whatever its size is here, and no loss."""
+        if not isinstance(e, Symbol) or e.name in self.model.facts.losses:
+            return False
+        shape = self.model.shapes.get(e.name) or self.model.derived.get(e.name)
+        return shape is not None and shape[0] != "1" and shape[1] == "1"
 
     def jacobian(self, e: Derivative, indices: dict[str, int]) -> Jacobian:
         """∂of/∂wrt at these time steps, by complex step."""
