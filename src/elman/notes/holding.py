@@ -51,8 +51,8 @@ class Agreement:
         return self.plain or self.turned
 
 
-def assignments(world: World, parts: Iterable[Expression]) -> list[dict[str, int]]:
-    """The time steps and indices for which a claim of these parts is to be true."""
+def assignments(world: World, parts: Iterable[Expression], quick: bool = False) -> list[dict[str, int]]:
+    """The time steps and indices for which a claim of these parts is to be true; `quick`: an early step first."""
     times, indices, sizes = set[str](), set[str](), dict[str, int]()
     for part in parts:
         times |= free_times(part, world.model.timed)
@@ -64,6 +64,7 @@ def assignments(world: World, parts: Iterable[Expression]) -> list[dict[str, int
     last = world.dimension("T")
     times.discard("T")
     loss = [3, last] if TIME in times or not times else [last]
+    loss = [2, *loss] if quick else loss  # the less to unroll, the better
     others = sorted(times - {TIME})
     ranges = [range(sizes.get(name, 1)) for name in sorted(indices)]
     if int(np.prod([len(r) for r in ranges])) > 64:
@@ -168,7 +169,7 @@ def agreement(world: World, target: Expression, part: Expression, quick: bool = 
     error: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None
     per_column = is_per_column(world, target)
-    for indices in assignments(world, (target, part)):
+    for indices in assignments(world, (target, part), quick):
         try:
             goal, _ = part_value(world, target, indices)
             value, chain = part_value(world, part, indices, direct=barred)

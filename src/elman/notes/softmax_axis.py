@@ -53,7 +53,7 @@ def stated_axis(prose: str) -> int | None:
 
 
 def _is_open(model: Model, sizes: dict[str, int]) -> bool:
-    """Whether some softmax of a matrix has no axis of its own."""
+    """Whether some softmax of a matrix, as far as one can see, has no axis of its own."""
     world = World(model, Point(tuple(sizes.items())))
     return any(_of_matrix(node, world) for d in model.equations.values() for x in d for node in walk(x.value))
 
@@ -66,7 +66,7 @@ def _of_matrix(node: Expression, world: World) -> bool:
     try:
         return 1 not in evaluate(argument, world.scope({**bound, TIME: HORIZON - 1})).shape[-2:]
     except FormulaError:
-        return False
+        return True  # what it is of may be the mistake of the page
 
 
 def _held(world: World) -> int:

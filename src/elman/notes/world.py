@@ -126,6 +126,7 @@ class World:
     _jacobians: dict[tuple[object, ...], Jacobian] = field(default_factory=dict)
     _shapes: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
     _open: list[tuple[str, int | None]] = field(default_factory=list)
+    _last: int | None = None
 
     # --- sizes and random values ---
 
@@ -137,6 +138,13 @@ class World:
             if name == "T":
                 return HORIZON
             raise FormulaError(f"the dimension {name} is not known") from None
+
+    @property
+    def last(self) -> int:
+        """The last time step."""
+        if self._last is None:
+            self._last = self.dimension("T")
+        return self._last
 
     def shape(self, name: str) -> tuple[int, int] | None:
         """The declared shape of a name, in numbers."""
@@ -184,6 +192,8 @@ class World:
         name = s.name
         if name in self.model.named and not self._given_start(name, time):
             return self._named(s, time, scope)
+        if moved is not None and name != moved.name and name not in self.model.equations:
+            moved = None  # a given letter: what is moved elsewhere does not reach it
         key = (name, time, moved, scope.indices.get("@") if moved is not None and moved.at is not None else None)
         if key in self._values:
             return self._values[key]
@@ -222,7 +232,7 @@ class World:
             return self._start(given, name)
         d = self.model.defined(name, timed=time is not None)
         recurs = name in self.model.facts.recurrent
-        if time is not None and (time > self.dimension("T") or time < (0 if recurs or d is None else 1)):
+        if time is not None and (time > self.last or time < (0 if recurs or d is None else 1)):
             raise OutOfRangeError(f"{name} has no time step {time}", s.span[0] + 1)
         if d is None or (time == 0 and recurs):
             shape = self.shape(name)
