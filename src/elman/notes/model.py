@@ -189,9 +189,10 @@ def build(page: Page) -> Model:
         if isinstance(statement.parts[0], Symbol) and len(statement.parts) > 1:
             used.add(statement.parts[0].name)
     used -= {name for name in used - set(shapes) if name.rpartition("_")[2] in indices and name.rpartition("_")[0] in used}
-    used -= set(families)
+    several = {name for name, _ in families.values()}
+    used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in several and n[-1].isdigit()}
     used |= {name for word in differentials for name in (word, word.partition("_")[0])}
-    names = Names.of(used | timed, timed, indices, {name for name, _ in families.values()})
+    names = Names.of(used | timed, timed, indices, several)
     statements, unread = _parse(page, names)
     aliases = _aliases(shapes, statements)
     for old, new in aliases.items():
@@ -200,7 +201,7 @@ def build(page: Page) -> Model:
     timed = _implicitly_timed(equations, named, timed)
     model = Model(
         tuple(statements), tuple(unread), names, shapes, equations, named, frozenset(timed),
-        page.one_hot, aliases, start, families=frozenset(name for name, _ in families.values()),
+        page.one_hot, aliases, start, families=frozenset(several),
     )  # fmt: skip
     return _folded(model)
 

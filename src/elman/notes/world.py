@@ -386,7 +386,7 @@ class World:
         found = self._jacobians[key]
         if entry is None:
             return found
-        values = [i.at(indices) for i in entry.indices]
+        values = [i.at(indices) - (i.variable is None) for i in entry.indices]  # numbers count from 1
         if entry.column:
             return Jacobian(found.tensor[:, values[0] : values[0] + 1])
         tensor = found.tensor[values[0] : values[0] + 1]
