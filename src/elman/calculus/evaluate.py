@@ -127,6 +127,8 @@ def _entry(e: Entry, scope: Scope) -> Array:
         at = [i.at(dict(scope.indices)) - (i.variable is None) for i in e.indices]  # numbers count from 1
     except KeyError as error:
         raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
+    if e.column and 0 <= at[0] < a.shape[-1]:
+        return a[..., at[0] : at[0] + 1]
     if len(at) == 1 and a.shape[-2] == 1 and a.shape[-1] > 1:
         at = [0, *at]  # an entry of a row
     if len(at) > 2 or any(not 0 <= i < n for i, n in zip(at, a.shape[-2:], strict=False)):

@@ -78,10 +78,14 @@ class Identity(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Entry(Expression):
-    """Entries by index: y_jb; one index of a matrix is a row, of a column an entry."""
+    """Entries by index: y_jb; one index of a matrix is a row, of a column an entry.
+
+    `column`: the one index is that of a column; so stands u_k where a page has columns u_1 … u_K.
+    """
 
     of: Expression
     indices: tuple[Index, ...]
+    column: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,11 +51,14 @@ class Names:
     """What a page has declared.
 
     `known` are canonical names that are one symbol each; `timed` those that have time steps; `below` says that time
-    steps are written as subscripts for these.
+    steps are written as subscripts for these. `indices` are letters over which a sum of the page runs, and `families`
+    names of columns that there are several of, u_k for k = 1 … K.
     """
 
     known: frozenset[str] = frozenset()
     timed: frozenset[str] = frozenset()
+    indices: frozenset[str] = frozenset()
+    families: frozenset[str] = frozenset()
     _folded: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,9 +66,11 @@ class Names:
             self._folded.setdefault(fold(name), name)
 
     @classmethod
-    def of(cls, known: Iterable[str], timed: Iterable[str] = ()) -> Names:
+    def of(
+        cls, known: Iterable[str], timed: Iterable[str] = (), indices: Iterable[str] = (), families: Iterable[str] = ()
+    ) -> Names:
         """From any iterables of canonical names."""
-        return cls(frozenset(known), frozenset(timed))
+        return cls(frozenset(known), frozenset(timed), frozenset(indices), frozenset(families))
 
     def resolve(self, name: str) -> str | None:
         """The page's own name for a spelling, or None where the page has none."""

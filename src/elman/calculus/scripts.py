@@ -114,17 +114,20 @@ def subscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -> 
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_source(tokens)}")
         if names.resolve(labelled.name) is not None:
             return labelled
+        if node.name in names.families and node.time is None and len(found := _indices_in(tokens, names, True)) == 1:
+            return Entry(node.symbol(names), found, column=True)
         known_timed = node.name in names.timed and names.resolve(node.name) is not None
         if node.time is None and (_is_timelike(tokens) or (text.isdigit() and known_timed)):
             return replace(node, time=index_of(tokens, parser), below=True)
-        if not _all_indices(tokens):
+        if not _indices_in(tokens, names) or _has_sister(labelled, names):
             return labelled
     elif _is_timelike(tokens) and isinstance(node, Base) and node.time is None:
         return replace(node, time=index_of(tokens, parser), below=True)
     inner = node.symbol(names) if isinstance(node, Base) else node
-    if not _all_indices(tokens, numbers=not isinstance(node, Base) or bool(node.label)):
+    found = _indices_in(tokens, names, numbers=not isinstance(node, Base) or bool(node.label))
+    if not found:
         raise FormulaError(f"the subscript {text!r} is not read as an index", where)
-    return Entry(inner, _indices(tokens, parser))
+    return Entry(inner, found)
 
 
 def _source(tokens: list[Token]) -> str:
@@ -133,15 +136,20 @@ def _source(tokens: list[Token]) -> str:
     return text if len(tokens) == 1 else "{" + text.strip() + "}"
 
 
-def _all_indices(tokens: list[Token], numbers: bool = False) -> bool:
-    kept = [t for t in tokens if t.kind not in ("{", "}", ",")]
-    return bool(kept) and all(
-        (t.kind == "letter" and t.text in INDEX_LETTERS) or (numbers and t.kind == "number") for t in kept
-    )
+def _has_sister(labelled: Base, names: Names) -> bool:
+    """Whether v_o is a name because v_c is one, v alone is none, and no sum runs over o."""
+    if names.resolve(labelled.word) is not None or labelled.label in names.indices:
+        return False
+    stem = labelled.name.removesuffix(labelled.label)
+    return any(name.startswith(stem) and name[len(stem) :] in INDEX_LETTERS for name in names.known)
 
 
-def _indices(tokens: list[Token], parser: _Parser) -> tuple[Index, ...]:
+def _indices_in(tokens: list[Token], names: Names, numbers: bool = False) -> tuple[Index, ...]:
+    """The indices that a subscript consists of; none where it has anything else in it."""
     kept = [t for t in tokens if t.kind not in ("{", "}", ",")]
+    letters = INDEX_LETTERS | names.indices
+    if not all((t.kind == "letter" and t.text in letters) or (numbers and t.kind == "number") for t in kept):
+        return ()
     return tuple(Index(t.text) if t.kind == "letter" else Index(None, int(t.text)) for t in kept)
 
 

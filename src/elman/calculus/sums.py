@@ -59,8 +59,8 @@ def _index_size(body: Expression, index: str, scope: Scope, evaluate: Evaluate) 
         for place, i in enumerate(node.indices):
             if i == Index(index):
                 a = evaluate(node.of, scope)
-                single_row = len(node.indices) == 1 and a.shape[-2] == 1
-                return int(a.shape[-1] if single_row else a.shape[-2 + place])
+                along_row = node.column or (len(node.indices) == 1 and a.shape[-2] == 1)
+                return int(a.shape[-1] if along_row else a.shape[-2 + place])
     return None
 
 
@@ -84,7 +84,7 @@ def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
 
     def change(node: Expression) -> Expression | None:
         if isinstance(node, Entry):
-            return node.of
+            return None if node.column else node.of
         if isinstance(node, Number):
             return node
         if not isinstance(node, Add | Subtract | Negative | Product | Call) or (

@@ -59,7 +59,7 @@ def blamed(checker: Checker, before: Sequence[Blame] = ()) -> Blame | None:
         found = _weighed(checker, candidate, failing)
         if found is not None and (best is None or _rank(found) > _rank(best)):
             best = found
-            if best.mended == len(failing):
+            if best.mended == len(failing) and best.definition is not None:
                 break  # nothing can do better
     return best
 
@@ -69,7 +69,8 @@ def _speaks(j: Judged) -> bool:
 
 
 def _rank(b: Blame) -> tuple[float, ...]:
-    return (b.mended, -b.cost, b.definition is not None)
+    sizes = {d for shape in b.model.shapes.values() for d in shape}
+    return (b.mended, -b.cost, b.definition is not None, len(sizes))
 
 
 def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[Blame]:
@@ -131,7 +132,7 @@ def _reshaped(checker: Checker) -> Iterator[Blame]:
     model = checker.model
     sizes = list(dict.fromkeys(d for shape in model.shapes.values() for d in shape))
     declared = {model.aliases.get(line.name, line.name) for line in checker.page.shapes if line.start >= 0}
-    for name in sorted(declared - set(model.named)):
+    for name in sorted(declared & set(model.shapes) - set(model.named)):
         rows, columns = model.shapes[name]
         others = [(columns, rows)] if rows != columns else []
         others += [(s, columns) for s in sizes if s != rows] + [(rows, s) for s in sizes if s != columns]

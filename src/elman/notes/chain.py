@@ -98,7 +98,8 @@ def more_factors(search: Search, e: Expression) -> Iterator[Variant]:
                 for other in _inserted(e, factor, operator):
                     value = search.value(other)
                     if value is not None:
-                        yield Variant(value, EDIT, other, (Edit(Verdict.FALSE, f"with the factor {text(factor)}"),))
+                        kind = Verdict.BATCH if isinstance(letter, Ones) else Verdict.FALSE
+                        yield Variant(value, EDIT, other, (Edit(kind, f"with the factor {text(factor)}"),))
 
 
 def _inserted(e: Expression, factor: Expression, operator: str) -> Iterator[Expression]:

@@ -99,7 +99,7 @@ class Checker:
         self.page = page if supplied is None else page_with_equations(page, supplied)
         self.remarks: list[str] = []
         model = with_facts(build(self.page)) if model is None else model
-        self.points: Points = points_of(model, self.remarks)
+        self.points: Points = points_of(model, self.remarks, self.page.text)
         self.reshaped: dict[str, tuple[tuple[str, str], str]] = {}
         self.model: Model = self.points.model
         self.judged: dict[tuple[int, int], Judged] = {}
@@ -127,6 +127,8 @@ class Checker:
         if j.defines is not None:
             self._definition(j, j.defines)
             return
+        if isinstance(j.left, Symbol) and j.left.name in self.model.differentials:
+            j.reading = f"{text(j.left)} is {text(self.model.named[j.left.name][0].value)}"
         j.result = self.agree(j.statement, j.left, j.expression)
         j.ordinary = not j.result.column
         if not j.result.any:
@@ -206,7 +208,8 @@ class Checker:
     def _settle_layout(self) -> None:
         """Which layout the page's gradients are in, by count; one that is true only in the other is no longer plain."""
         votes: Counter[str] = Counter()
-        claims = [j for j in self.judged.values() if self._shows_layout(j)]
+        shown = [j for j in self.judged.values() if self._shows_layout(j)]
+        claims = [j for j in shown if self.of_scalar(j)]
         for j in claims:
             votes["denominator" if j.result.plain else "numerator"] += 1
         if votes["numerator"] != votes["denominator"]:
@@ -220,12 +223,25 @@ class Checker:
                 j.verdict = Verdict.TRANSPOSED
             else:
                 j.result = replace(j.result, plain=True)
+        for j in shown:
+            if j not in claims:  # ∂y/∂x of columns: as [y,x] in numerator layout
+                j.reading = f"{'numerator' if j.result.plain else 'denominator'} layout"
+                if j.result.plain or self.layout == "denominator":
+                    j.result = replace(j.result, plain=True)
+                else:
+                    j.verdict = Verdict.TRANSPOSED
         if votes:
             total = sum(votes.values())
             self.remarks.insert(0, f"layout: {votes[self.layout]} of {total} gradients are in {self.layout} layout")
 
+    def of_scalar(self, j: Judged) -> bool:
+        """Whether a claim is of a scalar's gradient, no matter of which."""
+        of = j.left.of if isinstance(j.left, Derivative) else None
+        shape = self.points.worlds(j.statement)[0].shape_of(of.name) if isinstance(of, Symbol) else None
+        return shape is None or shape == (1, 1) or isinstance(of, Symbol) and of.name in self.model.facts.losses
+
     def _shows_layout(self, j: Judged) -> bool:
-        """Whether a claim is of a scalar's gradient, and true in one layout only."""
+        """Whether a claim is of a gradient, and true in one layout only."""
         if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
             return False
         if only_derivatives(j.expression) or j.result.column:

@@ -143,7 +143,7 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
         name = checker.model.aliases.get(line.name, line.name)
         if name in checker.reshaped:
             right, why = checker.reshaped[name]
-            yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(line, right))
+            yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(checker.page, line, right))
         if name not in checker.model.named or line.start < 0:
             continue
         shape = _shape_of(checker, name)
@@ -155,18 +155,17 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
             yield _shape_claim(checker, line, Verdict.HOLDS, words, None)
             continue
         right = shape[::-1] if orientation(declared, shape) else shape
-        fix = _shape_repair(line, right)
+        fix = _shape_repair(checker.page, line, right)
         of = checker.model.named[name][0].value
         assert isinstance(of, Derivative)
         why = f"it is the gradient by {_name(of.wrt)}, which is [{shape[0]},{shape[1]}]"
         yield _shape_claim(checker, line, Verdict.SHAPE, why, fix)
 
 
-def _shape_repair(line: ShapeLine, shape: tuple[str, str]) -> Repair:
-    written = f"[{shape[0]},{shape[1]}]"
-    return Repair(
-        written, line.start, line.end, written, (f"{written}, not [{line.rows},{line.columns}]",), (Verdict.SHAPE,)
-    )
+def _shape_repair(page: Page, line: ShapeLine, shape: tuple[str, str]) -> Repair:
+    written = line.written(*shape, page.text[line.start : line.end])
+    words = f"[{shape[0]},{shape[1]}], not [{line.rows},{line.columns}]"
+    return Repair(f"[{shape[0]},{shape[1]}]", line.start, line.end, written, (words,), (Verdict.SHAPE,))
 
 
 def _name(e: Expression) -> str:

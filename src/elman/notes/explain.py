@@ -110,8 +110,8 @@ class _Explainer:
             return
         error = j.result.error
         if isinstance(error, UndefinedError):
-            j.verdict, j.diagnosis = Verdict.UNDEFINED, error.reason
-        elif j.verdict == Verdict.TIME:
+            j.verdict = Verdict.UNDEFINED
+        if j.verdict == Verdict.TIME:
             self._time_missing()
         elif self._trace_missing(left, part):
             pass
@@ -122,7 +122,7 @@ class _Explainer:
         j, checker = self.j, self.checker
         if isinstance(j.result.error, CycleError):
             j.verdict = Verdict.CYCLE
-        numerator = checker.layout == "numerator" and isinstance(j.left, Derivative)
+        numerator = checker.layout == "numerator" and isinstance(j.left, Derivative) and checker.of_scalar(j)
         worlds = self.worlds if not j.result.column else checker.points.column_worlds()
         repairer = Repairer(worlds, checker.points.letters(j.statement), numerator, self._loose())
         found = [replace(f, part=transform(f.part, tidy)) for f in repairer.repairs(left, part)]

@@ -51,8 +51,8 @@ class Agreement:
         return self.plain or self.turned
 
 
-def assignments(world: World, parts: Iterable[Expression]) -> list[dict[str, int]]:
-    """The time steps and indices for which a claim of these parts is to be true."""
+def assignments(world: World, parts: Iterable[Expression], quick: bool = False) -> list[dict[str, int]]:
+    """The time steps and indices for which a claim of these parts is to be true; `quick`: an early step first."""
     times, indices, sizes = set[str](), set[str](), dict[str, int]()
     for part in parts:
         times |= free_times(part, world.model.timed)
@@ -64,6 +64,7 @@ def assignments(world: World, parts: Iterable[Expression]) -> list[dict[str, int
     last = world.dimension("T")
     times.discard("T")
     loss = [3, last] if TIME in times or not times else [last]
+    loss = [2, *loss] if quick else loss  # the less to unroll, the better
     others = sorted(times - {TIME})
     ranges = [range(sizes.get(name, 1)) for name in sorted(indices)]
     if int(np.prod([len(r) for r in ranges])) > 64:
@@ -85,7 +86,7 @@ def _sizes_of(node: Entry, world: World, indices: set[str]) -> dict[str, int]:
         m, n = world.evaluate(timed, {TIME: HORIZON - 1}).shape[-2:]
     except FormulaError:
         return {}
-    shape = (n,) if len(node.indices) == 1 and m == 1 else (m, n)
+    shape = (n,) if node.column or len(node.indices) == 1 and m == 1 else (m, n)
     return {str(name): shape[place] for place, name in wanted}
 
 
@@ -167,7 +168,8 @@ def agreement(world: World, target: Expression, part: Expression, quick: bool = 
     kinds: list[Agreement] = []
     error: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None
-    for indices in assignments(world, (target, part)):
+    per_column = is_per_column(world, target)
+    for indices in assignments(world, (target, part), quick):
         try:
             goal, _ = part_value(world, target, indices)
             value, chain = part_value(world, part, indices, direct=barred)
@@ -176,10 +178,10 @@ def agreement(world: World, target: Expression, part: Expression, quick: bool = 
             continue
         except FormulaError as misfit:
             return Agreement(error=misfit)
-        found = compare(goal, value, chain)
+        found = compare(goal, value, chain, per_column)
         if chain and not found.any and not barred:
             value, _ = part_value(world, part, indices, direct=True)
-            found = compare(goal, value, chain)
+            found = compare(goal, value, chain, per_column)
         kinds.append(found)
         if quick:
             break
@@ -197,12 +199,19 @@ def agreement(world: World, target: Expression, part: Expression, quick: bool = 
     )
 
 
-def compare(goal: Array, value: Array, chain: bool = False) -> Agreement:
-    """How two values agree."""
+def is_per_column(world: World, target: Expression) -> bool:
+    """Whether a row said of a scalar `target` may be meant summed up: a loss for each sequence, but no derivative."""
+    return not isinstance(target, Derivative) and not (isinstance(target, Symbol) and target.name in world.model.named)
+
+
+def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = True) -> Agreement:
+    """How two values agree; `per_column`: a scalar with a row that has to be summed up."""
     if not (np.isfinite(goal).all() and np.isfinite(value).all()):
         return Agreement(error=FormulaError("this has no finite value"))
     summed = False
-    if goal.shape[-2:] == (1, 1) and value.shape[-2] == 1 and value.shape[-1] > 1:
+    if not per_column:
+        pass
+    elif goal.shape[-2:] == (1, 1) and value.shape[-2] == 1 and value.shape[-1] > 1:
         value, summed = value.sum(-1, keepdims=True), True
     elif value.shape[-2:] == (1, 1) and goal.shape[-2] == 1 and goal.shape[-1] > 1:
         goal, summed = goal.sum(-1, keepdims=True), True

@@ -17,9 +17,11 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Iverson,
+    Product,
     Relation,
     Symbol,
     children,
+    symbols,
     transform,
     walk,
 )
@@ -27,6 +29,7 @@ from elman.calculus.names import Names
 from elman.calculus.parse import parse_statements
 from elman.errors import FormulaError
 from elman.notes.page import Formula, Page
+from elman.notes.read import readable
 
 TIME = "t"  # the time step at hand, where a page names none
 
@@ -93,7 +96,8 @@ class Model:
 
     `equations` are the forward definitions by name; `named` the letters for derivatives (δ = ∂J/∂z); `start` the values given at one
     step (h^(0) = 0). `shapes` are the declared ones, `derived` those of names whose equations tell; `timed` are the names that differ
-    from step to step.
+    from step to step; `families` those of which there is a column for each value of an index, `differentials` those that are read as
+    ∂J/∂W because they are called dW.
     """
 
     statements: tuple[Statement, ...]
@@ -108,6 +112,8 @@ class Model:
     start: dict[tuple[str, Index], Definition] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     derived: dict[str, tuple[str, str]] = field(default_factory=dict)
+    families: frozenset[str] = frozenset()
+    differentials: frozenset[str] = frozenset()
 
     def defined(self, name: str, timed: bool | None = None) -> Definition | None:
         """The first equation of a name, of the asked kind (with a time step or without) where there are both."""
@@ -166,6 +172,13 @@ def build(page: Page) -> Model:
     sizes = {word for shape in shapes.values() for dim in shape for word in dim.split("*") if not word.isdigit()}
     first = Names.of({*shapes, *sizes})
     statements, _ = _parse(page, first)
+    families = _families(statements, shapes)
+    differentials = _differentials(statements)
+    for old, (name, shape) in families.items():
+        shapes.pop(old)
+        shapes[name] = shape
+        sizes |= {shape[1]}
+    indices = _indices(statements)
     timed, used = set[str](), {*shapes, *sizes}
     for statement in statements:
         for part in statement.parts:
@@ -175,7 +188,11 @@ def build(page: Page) -> Model:
                     timed |= {node.name} if node.time is not None and node.time.variable else set()
         if isinstance(statement.parts[0], Symbol) and len(statement.parts) > 1:
             used.add(statement.parts[0].name)
-    names = Names.of(used | timed, timed)
+    used -= {name for name in used - set(shapes) if name.rpartition("_")[2] in indices and name.rpartition("_")[0] in used}
+    several = {name for name, _ in families.values()}
+    used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in several and n[-1].isdigit()}
+    used |= {name for word in differentials for name in (word, word.partition("_")[0])}
+    names = Names.of(used | timed, timed, indices, several)
     statements, unread = _parse(page, names)
     aliases = _aliases(shapes, statements)
     for old, new in aliases.items():
@@ -184,23 +201,79 @@ def build(page: Page) -> Model:
     timed = _implicitly_timed(equations, named, timed)
     model = Model(
         tuple(statements), tuple(unread), names, shapes, equations, named, frozenset(timed),
-        page.one_hot, aliases, start,
+        page.one_hot, aliases, start, families=frozenset(several),
     )  # fmt: skip
     return _folded(model)
+
+
+def _differentials(statements: list[Statement]) -> set[str]:
+    """dW on a left side, read as d times W as long as no one says that it is one name."""
+    found = set[str]()
+    for statement in statements:
+        left = statement.parts[0]
+        if isinstance(left, Product) and left.operator == "" and len(statement.parts) > 1:
+            d, of = left.left, left.right
+            if d == Symbol("d") and isinstance(of, Symbol):
+                found.add("d" + of.name)
+    return found
+
+
+def _indices(statements: list[Statement]) -> set[str]:
+    """The single letters over which sums of the page run, time steps left out."""
+    found = {name for st in statements for part in st.parts for name in _bound(part) if len(name) == 1}
+    times = {name for st in statements for part in st.parts for name in free_times(part)}
+    times |= {s.time.variable for st in statements for part in st.parts for s in symbols(part) if s.time and s.time.variable}
+    return found - times - {TIME}
+
+
+def _families(
+    statements: list[Statement], shapes: dict[str, tuple[str, str]]
+) -> dict[str, tuple[str, tuple[str, str]]]:
+    """Declared columns that a sum runs over, u_k in Σ_k: by the declared name, the name of all together, and their shape."""
+    taken = {s.name for st in statements for part in st.parts for s in symbols(part)} | set(shapes)
+    found: dict[str, tuple[str, tuple[str, str]]] = {}
+    for node in (n for st in statements for part in st.parts for n in walk(part) if isinstance(n, BigSum)):
+        for name in sorted({s.name for s in symbols(node.body)} & set(shapes)):
+            stem, _, label = name.rpartition("_")
+            if label == node.index and stem and stem not in taken and shapes[name][1] == "1":
+                count = node.upper.variable if node.upper is not None and not node.upper.offset else None
+                found.setdefault(name, (stem, (shapes[name][0], count or node.index.upper())))
+    return found
 
 
 def _parse(page: Page, names: Names) -> tuple[list[Statement], list[tuple[Formula, FormulaError]]]:
     statements: list[Statement] = []
     unread: list[tuple[Formula, FormulaError]] = []
     for formula in page.formulas:
+        places: list[int] | None = None
         try:
-            found = parse_statements(formula.text, names, "python" if formula.kind == "code" else "latex")
+            text, places = readable(page, formula)
+            found = parse_statements(text, names, "python" if formula.kind == "code" else "latex")
         except FormulaError as error:
-            unread.append((formula, error))
+            unread.append((formula, _at_its_place(error, places)))
             continue
         for relation in found:
-            statements.append(Statement(formula, relation, len(statements)))
+            back = relation if text == formula.text else _in_page(relation, places)
+            statements.append(Statement(formula, back, len(statements)))
     return statements, unread
+
+
+def _at_its_place(error: FormulaError, places: list[int] | None) -> FormulaError:
+    """The error with its column in the formula as it stands on the page, macros not expanded."""
+    if places is None or error.column is None:
+        return error
+    return FormulaError(error.reason, places[min(error.column, len(places)) - 1] + 1)
+
+
+def _in_page(relation: Relation, places: list[int]) -> Relation:
+    """The relation with every place that of the formula on the page, its macros not expanded."""
+
+    def back(node: Expression) -> Expression:
+        start, end = node.span
+        return replace(node, span=(places[start], max(places[end - 1] + 1, places[start])) if end else node.span)
+
+    regions = tuple((places[start], places[end]) for start, end in relation.regions)
+    return replace(relation, parts=tuple(transform(part, back) for part in relation.parts), regions=regions)
 
 
 def _aliases(shapes: dict[str, tuple[str, str]], statements: list[Statement]) -> dict[str, str]:

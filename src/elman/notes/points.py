@@ -20,10 +20,19 @@ _SHARED: dict[object, World] = {}
 _SHARED_SIZE = 64
 
 
-def points_of(model: Model, remarks: list[str]) -> Points:
-    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's claims need."""
+def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
+    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's words or claims need."""
+    from elman.notes.differentials import with_differentials
+    from elman.notes.softmax_axis import softmax_axis
+
+    declared = set(model.shapes)
     model, assumed = with_inferred_shapes(model)
-    points = Points(with_derived_shapes(model))
+    model = with_derived_shapes(model)
+    model = with_differentials(model, shared_world(model, Point(tuple(sizes_of(model.shapes).items()))))
+    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)} | set(model.equations)
+    assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
+    model = replace(model, shapes={n: s for n, s in model.shapes.items() if n in assumed or n in declared})
+    points = Points(model, softmax_axis(model, prose, sizes_of(model.shapes), remarks))
     if assumed:
         remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
     return points
@@ -128,7 +137,7 @@ class Points:
         """Shapes for the letters that only this statement has: lower case a column, upper case a matrix, sizes that fit."""
         if statement.number not in self._local:
             known = {*self.model.equations, *self.model.named, *self.model.shapes}
-            names = sorted({s.name for part in statement.parts for s in symbols(part)} - known)
+            names = sorted({s.name for s in _introduced(statement)} - known)
             names = [n for n in names if n not in self.sizes() and n != "T"]
             self._local[statement.number] = self._fitting(names, statement) if 0 < len(names) <= 6 else {}
         return self._local[statement.number]
@@ -197,6 +206,14 @@ def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
     if len(name) == 1 or "_" in name:
         return [(s, "1") for s in sizes]
     return [("1", "1")]
+
+
+def _introduced(statement: Statement) -> set[Symbol]:
+    """The letters that a statement may bring in by itself: those that it differentiates or speaks of on the left."""
+    derivatives = [n for part in statement.parts for n in walk(part) if isinstance(n, Derivative)]
+    if derivatives:
+        return {s for d in derivatives for s in symbols(d.of) | symbols(d.wrt)}
+    return symbols(statement.parts[0])
 
 
 def _pieces(e: Expression) -> Iterator[tuple[Expression, bool]]:

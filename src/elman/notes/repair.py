@@ -9,14 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
 from elman.calculus.evaluate import transpose
 from elman.calculus.expression import (
+    Call,
     Derivative,
     Expression,
     Negative,
+    Number,
     Ones,
     Product,
     Symbol,
@@ -29,7 +32,7 @@ from elman.calculus.functions import Array
 from elman.calculus.render import text
 from elman.errors import FormulaError
 from elman.notes.edits import EDIT, Edit, Variant, shifted, times_around
-from elman.notes.holding import agreement, assignments, close, compare, part_value
+from elman.notes.holding import agreement, assignments, close, compare, is_per_column, part_value
 from elman.notes.model import TIME
 from elman.notes.search import Search
 from elman.notes.verdict import Verdict
@@ -206,7 +209,7 @@ class Repairer:
         cost, edits = v.cost + EDIT * len(left_edits), (*left_edits, *v.edits)
         if v.value.ndim != 2:
             return
-        if goal.shape == (1, 1) and v.value.shape[0] == 1 < v.value.shape[1]:
+        if goal.shape == (1, 1) and v.value.shape[0] == 1 < v.value.shape[1] and is_per_column(self.worlds[0], left):
             v = replace(v, value=v.value.sum(1, keepdims=True))  # a loss per column: J is their sum
         either_way = (isinstance(left, Derivative) or self.loose) and goal.shape[0] != goal.shape[1]
         if close(goal, v.value):
@@ -231,12 +234,19 @@ class Repairer:
             yield Found(left, Product(Transpose(Ones(names[m])), v.expression), cost + EDIT, (*edits, edit))
         elif goal.shape == (m, n) and np.abs(v.value).max() > 0:
             for size, name in names.items():
-                for factor, node in ((1 / size, "/"), (size, "")):
+                root = Call("sqrt", (Symbol(name),))
+                for factor, node in ((1 / size, "/"), (size, ""), (size**-0.5, "/√"), (size**0.5, "√")):
                     if size > 1 and close(goal, v.value * factor):
-                        letter = Symbol(name, latex="")
+                        letter = root if "√" in node else Symbol(name, latex="")
+                        node = node.removesuffix("√")
                         part = Product(v.expression, letter, "/") if node else Product(letter, v.expression)
-                        words = f"{'divided' if node else 'multiplied'} by {name}"
-                        yield Found(left, part, cost + EDIT, (*edits, Edit(Verdict.BATCH, words)))
+                        words = f"{'divided' if node else 'multiplied'} by {text(letter)}"
+                        kind = Verdict.FALSE if letter == root else Verdict.BATCH
+                        yield Found(left, part, cost + EDIT, (*edits, Edit(kind, words)))
+            for number in (Fraction(2), Fraction(1, 2)):
+                if close(goal, v.value * float(number)):
+                    edit = Edit(Verdict.FALSE, f"with the factor {number}")
+                    yield Found(left, Product(Number(number), v.expression), cost + EDIT, (*edits, edit))
 
     # --- proof ---
 

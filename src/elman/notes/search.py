@@ -39,6 +39,7 @@ from elman.calculus.sums import sum_range
 from elman.errors import FormulaError
 from elman.notes.chain import chain, combined, more_factors
 from elman.notes.edits import EDIT, Edit, Variant, bounds, distinct, placed, shifted
+from elman.notes.slips import omissions, other_axis, other_sizes
 from elman.notes.verdict import Verdict
 from elman.notes.world import World
 
@@ -58,14 +59,22 @@ class Search:
     times: tuple[Index, ...] = ()
     frames: tuple[tuple[str, range], ...] = ()
 
-    def at_times(self) -> Iterator[Symbol]:
+    def at_times(self) -> Iterator[Symbol | Entry]:
         """Every letter, at each time step of the formula and the steps beside it."""
         for letter in self.letters:
             if letter.time is None:
-                yield letter
+                yield from self._standing(letter)
                 continue
             for time in self.times or (letter.time,):
                 yield replace(letter, time=time)
+
+    def _standing(self, letter: Symbol) -> Iterator[Symbol | Entry]:
+        """A letter as it stands in a formula: of columns u_1 … u_K, u_k for the indices at hand."""
+        if letter.name not in self.world.model.families:
+            yield letter
+            return
+        for i in [n for n in self.indices if len(n) == 1 and n not in ("t", "@")] + [n for n, _ in self.frames]:
+            yield Entry(letter, (Index(i),), column=True)
 
     # --- leaves ---
 
@@ -148,14 +157,25 @@ class Search:
         if isinstance(e, Number):
             for value in {Fraction(1), Fraction(2), Fraction(1, 2), Fraction(0)} - {e.value}:
                 yield Number(value), Edit(Verdict.FALSE, f"{value}, not {e.value}")
+        if self.insert:
+            for wider, kind, words in omissions(e, self.world):
+                yield wider, Edit(kind, words)
         if isinstance(e, Symbol):
+            for size, kind, words in other_sizes(e, self.world):
+                yield size, Edit(kind, words)
             for letter in self.letters:
                 if letter.name != e.name:
-                    yield placed(letter, e), Edit(Verdict.ARGUMENT, f"{text(placed(letter, e))}, not {text(e)}")
+                    for stands in self._standing(placed(letter, e)):
+                        yield stands, Edit(Verdict.ARGUMENT, f"{text(stands)}, not {text(e)}")
         if isinstance(e, Entry) and isinstance(e.of, Transpose):
             other = replace(e, of=e.of.of)
             yield other, Edit(Verdict.EXTRA_TRANSPOSE, f"{text(other)}, not {text(e)}")
-        if isinstance(e, Entry) and isinstance(e.of, Symbol):
+        if isinstance(e, Entry) and e.column:
+            for letter in self.letters:
+                for stands in self._standing(letter):
+                    if stands != e:
+                        yield stands, Edit(Verdict.ARGUMENT, f"{text(stands)}, not {text(e)}")
+        elif isinstance(e, Entry) and isinstance(e.of, Symbol):
             for letter in self.letters:
                 if letter.name != e.of.name:
                     other = replace(e, of=placed(letter, e.of))
@@ -257,6 +277,7 @@ class Search:
                 same.append((replace(e, primes=0), (Edit(Verdict.OPERATOR, f"{e.function}, not its derivative"),)))
             elif e.function in ("sigmoid", "tanh", "relu"):
                 same.append((replace(e, primes=1), (Edit(Verdict.OPERATOR, f"the derivative of {e.function}"),)))
+            same += [(other, (Edit(kind, words),)) for other, kind, words in other_axis(e)]
             if e.function == "softmax" and e.axis is None:
                 same += [(replace(e, axis=a), (Edit(Verdict.OPERATOR, f"along axis {a}"),)) for a in (0, 1)]
         for v in self.variants(e.arguments[0], budget):
@@ -271,6 +292,11 @@ class Search:
             if v.cost + EDIT <= budget:
                 edit = Edit(Verdict.OPERATOR, f"without {e.function}")
                 yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
+        if self.insert and budget >= EDIT:
+            for wider, kind, words in omissions(e, self.world):
+                value = self.value(wider)
+                if value is not None:
+                    yield Variant(value, EDIT, wider, (Edit(kind, words),))
 
     def _applied(self, e: Expression, value: Array) -> Array | None:
         scope = replace(self.world.scope(self.indices), symbol=lambda s, _: value)

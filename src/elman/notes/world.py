@@ -102,8 +102,10 @@ def random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind: 
     """A given letter's value, the same wherever it is asked for: normal; of a target, a distribution along `axis`; else positive."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), time + 7, seed])
     value = rng.normal(size=shape) * 0.9 + 0.1
+    if 1 not in shape:
+        value *= 1.2 / np.sqrt(min(shape))  # so that a recurrence, and a softmax at its end, stays within what float64 holds
     if shape[0] == shape[1] and shape[0] > 1:
-        value += 1.5 * np.eye(shape[0])  # well away from singular
+        value += np.eye(shape[0])  # well away from singular
     if kind == "target":
         value = np.exp(value)
         value /= value.sum(axis, keepdims=True)
@@ -124,6 +126,7 @@ class World:
     _jacobians: dict[tuple[object, ...], Jacobian] = field(default_factory=dict)
     _shapes: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
     _open: list[tuple[str, int | None]] = field(default_factory=list)
+    _last: int | None = None
 
     # --- sizes and random values ---
 
@@ -135,6 +138,13 @@ class World:
             if name == "T":
                 return HORIZON
             raise FormulaError(f"the dimension {name} is not known") from None
+
+    @property
+    def last(self) -> int:
+        """The last time step."""
+        if self._last is None:
+            self._last = self.dimension("T")
+        return self._last
 
     def shape(self, name: str) -> tuple[int, int] | None:
         """The declared shape of a name, in numbers."""
@@ -182,6 +192,8 @@ class World:
         name = s.name
         if name in self.model.named and not self._given_start(name, time):
             return self._named(s, time, scope)
+        if moved is not None and name != moved.name and name not in self.model.equations:
+            moved = None  # a given letter: what is moved elsewhere does not reach it
         key = (name, time, moved, scope.indices.get("@") if moved is not None and moved.at is not None else None)
         if key in self._values:
             return self._values[key]
@@ -220,7 +232,7 @@ class World:
             return self._start(given, name)
         d = self.model.defined(name, timed=time is not None)
         recurs = name in self.model.facts.recurrent
-        if time is not None and (time > self.dimension("T") or time < (0 if recurs or d is None else 1)):
+        if time is not None and (time > self.last or time < (0 if recurs or d is None else 1)):
             raise OutOfRangeError(f"{name} has no time step {time}", s.span[0] + 1)
         if d is None or (time == 0 and recurs):
             shape = self.shape(name)
@@ -336,10 +348,21 @@ class World:
 
     def matrix(self, e: Derivative, indices: dict[str, int]) -> Array:
         """A derivative as a matrix, see `Jacobian.matrix`; `FormulaError` where it has four indices."""
-        found = self.jacobian(e, indices).matrix()
+        jacobian = self.jacobian(e, indices)
+        r, c, m, n = jacobian.tensor.shape
+        if (c, m, n) == (1, 1, 1) and self._is_column(e.of):  # a column that only here has one entry
+            return jacobian.tensor[:, 0, :, 0].T
+        found = jacobian.matrix()
         if found is None:
             raise FormulaError("this derivative has four indices, no matrix: it stands only in a chain", e.span[0] + 1)
         return found
+
+    def _is_column(self, e: Expression) -> bool:
+        """Whether a letter is a column by its shape, whatever its size is here, and no loss."""
+        if not isinstance(e, Symbol) or e.name in self.model.facts.losses:
+            return False
+        shape = self.model.shapes.get(e.name) or self.model.derived.get(e.name)
+        return shape is not None and shape[0] != "1" and shape[1] == "1"
 
     def jacobian(self, e: Derivative, indices: dict[str, int]) -> Jacobian:
         """∂of/∂wrt at these time steps, by complex step."""
@@ -363,7 +386,9 @@ class World:
         found = self._jacobians[key]
         if entry is None:
             return found
-        values = [i.at(indices) for i in entry.indices]
+        values = [i.at(indices) - (i.variable is None) for i in entry.indices]  # numbers count from 1
+        if entry.column:
+            return Jacobian(found.tensor[:, values[0] : values[0] + 1])
         tensor = found.tensor[values[0] : values[0] + 1]
         return Jacobian(tensor[:, values[1] : values[1] + 1] if len(values) == 2 else tensor)
 
