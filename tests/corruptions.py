@@ -25,7 +25,6 @@ from elman.errors import FormulaError
 from elman.notes.check import Checker, Judged
 from elman.notes.edits import shifted
 
-
 TWINS = {
     "z": "h", "h": "z", "delta_1": "delta_2", "delta_2": "delta_1", "W_h": "W_e", "W_e": "W_h", "y": "y_hat",
     "y_hat": "y", "e": "x", "gamma": "delta_2", "a": "b", "b": "a",

@@ -69,7 +69,7 @@ def test_a_mistake_is_found_where_it_is(mistake: Mistake) -> None:
 
 def test_every_model_has_its_mistakes() -> None:
     for page in RIGHT:
-        family = [m for m in MISTAKES if m.page == page or page.startswith("logistic") and m.page.startswith("logistic")]
+        family = [m for m in MISTAKES if m.page == page or (page.startswith("logistic") and m.page.startswith("logistic"))]
         assert len(family) >= 8, page
 
 

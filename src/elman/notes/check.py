@@ -238,7 +238,7 @@ class Checker:
         """Whether a claim is of a scalar's gradient, no matter of which."""
         of = j.left.of if isinstance(j.left, Derivative) else None
         shape = self.points.worlds(j.statement)[0].shape_of(of.name) if isinstance(of, Symbol) else None
-        return shape is None or shape == (1, 1) or isinstance(of, Symbol) and of.name in self.model.facts.losses
+        return shape is None or shape == (1, 1) or (isinstance(of, Symbol) and of.name in self.model.facts.losses)
 
     def _shows_layout(self, j: Judged) -> bool:
         """Whether a claim is of a gradient, and true in one layout only."""

@@ -86,7 +86,7 @@ def _sizes_of(node: Entry, world: World, indices: set[str]) -> dict[str, int]:
         m, n = world.evaluate(timed, {TIME: HORIZON - 1}).shape[-2:]
     except FormulaError:
         return {}
-    shape = (n,) if node.column or len(node.indices) == 1 and m == 1 else (m, n)
+    shape = (n,) if node.column or (len(node.indices) == 1 and m == 1) else (m, n)
     return {str(name): shape[place] for place, name in wanted}
 
 
