@@ -22,7 +22,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.render import latex
 from elman.errors import FormulaError
-from elman.notes.check import Checker, Judged
+from elman.notes.checker import Checker, Judged
 from elman.notes.edits import shifted
 
 TWINS = {

@@ -1,7 +1,7 @@
 """Hostile pages and formulas for the checker and the derivatives: `python tests/fuzz.py --minutes 10`.
 
-Pages of the tests are cut, spliced, doubled, nested and sprinkled with signs and commands; every one must end in a report or in an
-error of the family, within `SECONDS`. Prints what failed, and exits with 1 if anything did.
+Pages of the tests are cut, spliced, doubled, nested and sprinkled with signs and commands; every one must end in a
+report or in an error of the family, within `SECONDS`. Prints what failed, and exits with 1 if anything did.
 """
 
 from __future__ import annotations
@@ -16,27 +16,38 @@ from pathlib import Path
 
 from elman.calculus import derive
 from elman.errors import ElmanError
-from elman.notes.check import check
+from elman.notes.checker import check
 from elman.notes.html import as_html
 from elman.notes.read import page_of
 
 SECONDS = 20
 PIECES = (
-    r"\frac{", r"\partial ", r"{", r"}", "(", ")", "[", "]", "$", "$$", "^T", "^{(t-1)}", "_{", "|_{(i)}", r"\sum_{i=1}^t ", "=", "+", "-",
-    r"\circ ", r"\otimes ", r"\hat{", r"\left(", r"\right)", r"\begin{align}", r"\end{align}", "&", r"\\", "\n\n", "```", "'", '"', "%",
-    r"\newcommand{\x}{\x\x}", r"\x", "\0", "\u202e", "𝛅", "é", "汉字", "1e309", "9" * 400, "0/0", r"\sqrt{-1}", r"\ln 0", "J", "h", "W_h",
-    ".shape = [", "B", "import os", "__import__('os').system('true')", "lambda: 0", "[x for x in ().__class__.__bases__]", "a.T @ ", "**" * 50,
-    "<!-- elman check: off -->", "|" * 60, "{" * 60, "(" * 60, r"\mathrm{tr}(", r"\det ", "^{-1}", r"\mathrm{softmax}(", "\t", "    ",
+    r"\frac{", r"\partial ", r"{", r"}", "(", ")", "[", "]", "$", "$$", "^T", "^{(t-1)}", "_{", "|_{(i)}", "=", "+",
+    "-", r"\sum_{i=1}^t ", r"\circ ", r"\otimes ", r"\hat{", r"\left(", r"\right)", r"\begin{align}",
+    r"\end{align}", "&",
+    r"\\", "\n\n", "```", "'", '"', "%", r"\newcommand{\x}{\x\x}", r"\x", "\0", "\u202e", "𝛅", "é", "汉字", "1e309",
+    "9" * 400, "0/0", r"\sqrt{-1}", r"\ln 0", "J", "h", "W_h", ".shape = [", "B", "import os",
+    "__import__('os').system('true')", "lambda: 0", "[x for x in ().__class__.__bases__]", "a.T @ ", "**" * 50,
+    "<!-- elman check: off -->", "|" * 60, "{" * 60, "(" * 60, r"\mathrm{tr}(", r"\det ", "^{-1}",
+    r"\mathrm{softmax}(", "\t", "    ",
 )  # fmt: skip
-FORMULAS = ("a^T X b", r"\|A x - b\|^2", r"\mathrm{tr}(A X B)", r"\ln\det X", "a.T @ X @ b", "CE(y, softmax(U h + b))", "x^T A x")
+FORMULAS = (
+    "a^T X b",
+    r"\|A x - b\|^2",
+    r"\mathrm{tr}(A X B)",
+    r"\ln\det X",
+    "a.T @ X @ b",
+    "CE(y, softmax(U h + b))",
+    "x^T A x",
+)
 
 
-class Hang(Exception):
+class HangError(Exception):
     """What the alarm raises."""
 
 
 def alarm(*_: object) -> None:
-    raise Hang
+    raise HangError
 
 
 def mutated(text: str, others: list[str], rng: random.Random) -> str:
@@ -64,7 +75,9 @@ def trial(pages: list[str], rng: random.Random) -> str:
     """One hostile input, tried; returns what it was."""
     if rng.random() < 0.3:
         formula = mutated(rng.choice(FORMULAS), list(FORMULAS), rng)[:400]
-        derive(formula, rng.choice(("X", "x", "U", "h^(t-1)", "W_h", "\\", "")), rng.choice(("denominator", "numerator")))
+        derive(
+            formula, rng.choice(("X", "x", "U", "h^(t-1)", "W_h", "\\", "")), rng.choice(("denominator", "numerator"))
+        )
         return formula
     text = rng.choice(pages)
     start = rng.randrange(len(text))
@@ -99,7 +112,9 @@ def main() -> int:
             refused += 1
         except Exception:
             failed += 1
-            print(f"seed {seed} after {time.monotonic() - started:.1f} s:\n{traceback.format_exc()[-1500:]}", flush=True)
+            print(
+                f"seed {seed} after {time.monotonic() - started:.1f} s:\n{traceback.format_exc()[-1500:]}", flush=True
+            )
         finally:
             signal.alarm(0)
         slowest = max(slowest, time.monotonic() - started)

@@ -1,4 +1,6 @@
-"""Mistakes for the pages in `pages/`: what is written there, what a tired hand writes instead, and the verdict that it must get."""
+"""Mistakes for the pages in `pages/`: what is written there, what a tired hand writes instead, and the verdict that it
+must get.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mistake:
-    """`right` stands once on `page`; `wrong` in its place gets one of `verdicts`. `mends`: the first repair makes the page right."""
+    """`right` stands once on `page`; `wrong` in its place gets one of `verdicts`. `mends`: the first repair makes the
+    page right.
+    """
 
     page: str
     right: str
@@ -38,7 +42,11 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"\frac{1}{N} X^T r + \lambda w", r"\frac{1}{N} X^T r + \lambda b", ARGUMENT),
         (r"$$ r = p - y $$", r"$$ r = p + y $$", SIGN),
         (r"\frac{1}{N} X^T r + \lambda w", r"\frac{1}{N} X^T r + \mu w", UNDEFINED),
-        (r"\frac{\partial J}{\partial p} = \frac{1}{N} (p - y)", r"\frac{\partial J}{\partial p} = \frac{2}{N} (p - y)", FALSE),
+        (
+            r"\frac{\partial J}{\partial p} = \frac{1}{N} (p - y)",
+            r"\frac{\partial J}{\partial p} = \frac{2}{N} (p - y)",
+            FALSE,
+        ),
     ],
     "linear-regression-code.md": [
         ("dW = X.T @ (P - Y) / N", "dW = X @ (P - Y) / N", MISSING_T),
@@ -89,7 +97,11 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"$W_2 \in \R^{H \times C}$", r"$W_2 \in \R^{C \times H}$", SHAPE),
     ],
     "skip-gram-softmax.md": [
-        (r"\frac{\partial J}{\partial \theta} = \hat{y} - y", r"\frac{\partial J}{\partial \theta} = y - \hat{y}", SIGN),
+        (
+            r"\frac{\partial J}{\partial \theta} = \hat{y} - y",
+            r"\frac{\partial J}{\partial \theta} = y - \hat{y}",
+            SIGN,
+        ),
         (r"= U (\hat{y} - y)", r"= U^T (\hat{y} - y)", EXTRA_T),
         (r"= U (\hat{y} - y)", r"= (\hat{y} - y) U", ORDER),
         (r"= U \hat{y} - U y", r"= U \hat{y} + U y", SIGN),
@@ -106,12 +118,36 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"= (\sigma(u_o^T v_c) - 1) u_o + \sum", r"= (\sigma(u_o^T v_c) - 1) v_c + \sum", ARGUMENT),
         (r"\sum_{k=1}^{K} \sigma(u_k^T v_c) u_k", r"\sum_{k=1}^{K} \sigma(-u_k^T v_c) u_k", SIGN),
         (r"\sum_{k=1}^{K} \sigma(u_k^T v_c) u_k", r"\sum_{k=1}^{K} \sigma(u_k^T v_c) v_c", ARGUMENT),
-        (r"\frac{\partial J}{\partial u_o} = (\sigma(u_o^T v_c) - 1) v_c", r"\frac{\partial J}{\partial u_o} = (\sigma(u_o^T v_c) - 1) u_o", ARGUMENT),
-        (r"\frac{\partial J}{\partial u_o} = (\sigma(u_o^T v_c) - 1) v_c", r"\frac{\partial J}{\partial u_o} = \sigma(u_o^T v_c) v_c", FALSE),
-        (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = -\sigma(u_k^T v_c) v_c", SIGN),
-        (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) u_k", ARGUMENT),
-        (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = \sigma(u_k v_c^T) v_c", ORDER),
-        (r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c", r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_o", UNDEFINED),
+        (
+            r"\frac{\partial J}{\partial u_o} = (\sigma(u_o^T v_c) - 1) v_c",
+            r"\frac{\partial J}{\partial u_o} = (\sigma(u_o^T v_c) - 1) u_o",
+            ARGUMENT,
+        ),
+        (
+            r"\frac{\partial J}{\partial u_o} = (\sigma(u_o^T v_c) - 1) v_c",
+            r"\frac{\partial J}{\partial u_o} = \sigma(u_o^T v_c) v_c",
+            FALSE,
+        ),
+        (
+            r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c",
+            r"\frac{\partial J}{\partial u_k} = -\sigma(u_k^T v_c) v_c",
+            SIGN,
+        ),
+        (
+            r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c",
+            r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) u_k",
+            ARGUMENT,
+        ),
+        (
+            r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c",
+            r"\frac{\partial J}{\partial u_k} = \sigma(u_k v_c^T) v_c",
+            ORDER,
+        ),
+        (
+            r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c",
+            r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_o",
+            UNDEFINED,
+        ),
         (r"- \sum_{k=1}^{K} \ln \sigma(-u_k", r"+ \sum_{k=1}^{K} \ln \sigma(-u_k", SIGN),
         (r"+ \sum_{k=1}^{K} (1 - \sigma(-u_k^T v_c)) u_k", r"- \sum_{k=1}^{K} (1 - \sigma(-u_k^T v_c)) u_k", SIGN),
     ],
@@ -137,12 +173,24 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"{h^{(t)}}^T \epsilon^{(t)}", r"h^{(t)} \epsilon^{(t)}", MISSING_T),
         (r"{h^{(t)}}^T \epsilon^{(t)}", r"{h^{(t-1)}}^T \epsilon^{(t)}", TIME),
         (r"= 1_B^T \epsilon^{(t)}", r"= \epsilon^{(t)}", BATCH),
-        (r"(\epsilon^{(t)} V^T) \circ \mathrm{relu}'(z^{(t)})", r"(\epsilon^{(t)} V) \circ \mathrm{relu}'(z^{(t)})", MISSING_T),
-        (r"(\epsilon^{(t)} V^T) \circ \mathrm{relu}'(z^{(t)})", r"(V^T \epsilon^{(t)}) \circ \mathrm{relu}'(z^{(t)})", ORDER),
+        (
+            r"(\epsilon^{(t)} V^T) \circ \mathrm{relu}'(z^{(t)})",
+            r"(\epsilon^{(t)} V) \circ \mathrm{relu}'(z^{(t)})",
+            MISSING_T,
+        ),
+        (
+            r"(\epsilon^{(t)} V^T) \circ \mathrm{relu}'(z^{(t)})",
+            r"(V^T \epsilon^{(t)}) \circ \mathrm{relu}'(z^{(t)})",
+            ORDER,
+        ),
         (r"|_{(t)} = {x^{(t)}}^T \delta^{(t)}", r"|_{(t)} = {x^{(t)}}^T \epsilon^{(t)}", ARGUMENT),
         (r"|_{(t)} = {h^{(t-1)}}^T \delta^{(t)}", r"|_{(t)} = {h^{(t)}}^T \delta^{(t)}", TIME),
         (r"= \delta^{(t)} R^T $$", r"= \delta^{(t)} R $$", MISSING_T),
-        (r"= (\delta^{(t)} R^T) \circ \mathrm{relu}'(z^{(t-1)})", r"= (\delta^{(t)} R^T) \circ \mathrm{relu}'(z^{(t)})", TIME),
+        (
+            r"= (\delta^{(t)} R^T) \circ \mathrm{relu}'(z^{(t-1)})",
+            r"= (\delta^{(t)} R^T) \circ \mathrm{relu}'(z^{(t)})",
+            TIME,
+        ),
         (r"|_{(t-1)} = {x^{(t-1)}}^T \frac", r"|_{(t-1)} = {x^{(t)}}^T \frac", TIME),
         (r"V.shape = [H, C]", r"V.shape = [C, H]", SHAPE),
     ],
@@ -157,7 +205,11 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"A \odot (G - (G \odot A) 1_n 1_n^T)", r"A \odot (G - 1_n 1_n^T (G \odot A))", ORDER),
         (r"A \odot (G - (G \odot A) 1_n 1_n^T)", r"A \odot (G + (G \odot A) 1_n 1_n^T)", SIGN),
         (r"A \odot (G - (G \odot A) 1_n 1_n^T)", r"A \odot (G - (G A) 1_n 1_n^T)", OPERATOR),
-        (r"{\partial W_K} = \frac{1}{\sqrt{d}} X^T \Delta^T Q", r"{\partial W_K} = \frac{1}{\sqrt{d}} X^T \Delta^T K", ARGUMENT),
+        (
+            r"{\partial W_K} = \frac{1}{\sqrt{d}} X^T \Delta^T Q",
+            r"{\partial W_K} = \frac{1}{\sqrt{d}} X^T \Delta^T K",
+            ARGUMENT,
+        ),
         (r"= X^T A^T (O - Y)", r"= X^T A (O - Y)", MISSING_T),
         (r"\frac{\partial J}{\partial O} = O - Y", r"\frac{\partial J}{\partial O} = Y - O", SIGN),
         (r"S = \frac{Q K^T}{\sqrt{d}}", r"S = \frac{Q K}{\sqrt{d}}", MISSING_T),

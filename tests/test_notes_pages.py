@@ -1,4 +1,6 @@
-"""Pages of other models, right and wrong: what the checker says of each, and whether its first repair makes the page right again."""
+"""Pages of other models, right and wrong: what the checker says of each, and whether its first repair makes the page
+right again.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from page_mistakes import MISTAKES, Mistake
 
-from elman.notes.check import check
+from elman.notes.checker import check
 from elman.notes.page import Page
 from elman.notes.read import KINDS, page_of
 from elman.notes.verdict import Claim, Report, Verdict
@@ -18,7 +20,8 @@ PAGES = Path(__file__).parent / "pages"
 RIGHT = sorted({m.page for m in MISTAKES})
 COUNTS = {
     "attention.md": 20, "linear-regression-code.md": 7, "linear-regression.md": 11, "logistic-numerator.md": 8,
-    "logistic-regression.md": 14, "lstm-step.md": 34, "relu-rnn.md": 18, "skip-gram-negative.md": 6, "skip-gram-softmax.md": 10,
+    "logistic-regression.md": 14, "lstm-step.md": 34, "relu-rnn.md": 18, "skip-gram-negative.md": 6,
+    "skip-gram-softmax.md": 10,
     "tanh-rnn.md": 15, "two-layer-network.tex": 15,
 }  # fmt: skip
 
@@ -69,7 +72,9 @@ def test_a_mistake_is_found_where_it_is(mistake: Mistake) -> None:
 
 def test_every_model_has_its_mistakes() -> None:
     for page in RIGHT:
-        family = [m for m in MISTAKES if m.page == page or (page.startswith("logistic") and m.page.startswith("logistic"))]
+        family = [
+            m for m in MISTAKES if m.page == page or (page.startswith("logistic") and m.page.startswith("logistic"))
+        ]
         assert len(family) >= 8, page
 
 

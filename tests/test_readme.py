@@ -72,8 +72,6 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_every_option_of_the_guide_exists(command: Run) -> None:
     guide = (ROOT / "docs" / "guide.md").read_text()
-    known = "".join(
-        command(name, "--help").stdout for name in COMMANDS
-    )
+    known = "".join(command(name, "--help").stdout for name in COMMANDS)
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", guide)):
         assert option in known, option

@@ -69,7 +69,9 @@ def offset_of(s: Symbol) -> int:
 
 
 class Flow:
-    """Which letters a loss depends on: `live` at its own step, `earlier` at every step before; `defined` have equations."""
+    """Which letters a loss depends on: `live` at its own step, `earlier` at every step before; `defined` have
+    equations.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model

@@ -30,7 +30,7 @@ _TRANSPOSES = {"T", "top", "intercal", "mathsfT", "mathbfT"}
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A letter that may still take scripts into its name: its word, accent and label, how it was written, and its time."""
+    """A letter that may still take scripts into its name: its word, accent, label, how it was written, its time."""
 
     word: str
     accent: str = ""

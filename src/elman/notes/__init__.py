@@ -1,1 +1,11 @@
-"""A page of formulas → verdicts: what holds, what does not, why, and the smallest repair."""
+"""A page of formulas → verdicts: what holds, what does not, why, and the smallest repair.
+
+`check("notes.md")` is the front door; its report's `claims` know their line, verdict, diagnosis and repairs.
+"""
+
+from __future__ import annotations
+
+from elman.notes.checker import check
+from elman.notes.verdict import Claim, Repair, Report, Verdict
+
+__all__ = ["Claim", "Repair", "Report", "Verdict", "check"]

@@ -13,16 +13,17 @@ from dataclasses import dataclass, replace
 from elman.calculus.expression import Index, Negative, Symbol, walk
 from elman.calculus.render import text
 from elman.errors import FormulaError
-from elman.notes.check import Checker, Judged, about_one_column
+from elman.notes.checker import Checker, Judged, about_one_column
 from elman.notes.edits import EDIT, Edit, Variant, times_around
 from elman.notes.facts import earlier, under_logarithms, with_facts
 from elman.notes.holding import agreement
 from elman.notes.model import TIME, Definition, Model
+from elman.notes.point import HORIZON, Point, UndefinedError
 from elman.notes.points import with_derived_shapes
 from elman.notes.repair import Found
 from elman.notes.search import Search
 from elman.notes.verdict import Verdict
-from elman.notes.world import HORIZON, Point, UndefinedError, World
+from elman.notes.world import World
 
 _SAMPLE = 5  # claims that a candidate is first tried on
 _SHARE = 0.6  # of the claims that fail, so many must hold once the equation is mended

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
 from elman.calculus.render import latex, python
-from elman.notes.check import EQUALITIES, Checker, Judged, is_claim, is_condition
+from elman.notes.checker import EQUALITIES, Checker, Judged, is_claim, is_condition
 from elman.notes.facts import orientation
 from elman.notes.holding import shape_names
 from elman.notes.model import Statement

@@ -11,7 +11,7 @@ from elman.calculus.forward import Model as Forward
 from elman.calculus.gradients import gradients
 from elman.calculus.render import latex, text
 from elman.errors import DerivationError, FormulaError
-from elman.notes.check import Checker, check
+from elman.notes.checker import Checker, check
 from elman.notes.model import TIME, Model
 from elman.notes.page import Page
 from elman.notes.read import page_of

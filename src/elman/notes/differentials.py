@@ -11,7 +11,9 @@ from elman.notes.world import World
 
 
 def with_differentials(model: Model, world: World) -> Model:
-    """The model with every dW read as ∂J/∂W: W is a letter that the loss J is made of, and the page does not define dW as a derivative."""
+    """The model with every dW read as ∂J/∂W: W is a letter that the loss J is made of, and the page does not define dW
+    as a derivative.
+    """
     candidates = {name: _by(name, model) for name in model.equations if name[0] == "d"}
     found = {name: by for name, by in candidates.items() if by is not None}
     if not found:
@@ -25,13 +27,17 @@ def with_differentials(model: Model, world: World) -> Model:
         if by in made_of and name not in made_of:
             named[name] = tuple(_derivative(model, d, loss, by) for d in model.equations[name])
     equations = {name: d for name, d in model.equations.items() if name not in named}
-    return with_facts(replace(model, equations=equations, named={**model.named, **named}, differentials=frozenset(named)))
+    return with_facts(
+        replace(model, equations=equations, named={**model.named, **named}, differentials=frozenset(named))
+    )
 
 
 def _by(name: str, model: Model) -> str | None:
     """W of dW, under the page's name for it."""
     known = {*model.shapes, *model.equations} | {s.name for s in _symbols(model)}
-    return next((other for other in (name[1:], name[1:].lstrip("_")) if other and other in known and other != name), None)
+    return next(
+        (other for other in (name[1:], name[1:].lstrip("_")) if other and other in known and other != name), None
+    )
 
 
 def _symbols(model: Model) -> set[Symbol]:
@@ -41,7 +47,13 @@ def _symbols(model: Model) -> set[Symbol]:
 def _loss(model: Model, world: World, differentials: set[str]) -> str | None:
     """The scalar that the page differentiates, or else that no other equation of it uses."""
     scalars = [n for n in model.equations if n not in differentials and world.shape_of(n) == (1, 1)]
-    used = {n.name for name, found in model.equations.items() if name not in differentials for d in found for n in _in(d.value)}
+    used = {
+        n.name
+        for name, found in model.equations.items()
+        if name not in differentials
+        for d in found
+        for n in _in(d.value)
+    }
     chosen = [n for n in scalars if n in model.facts.losses] + [n for n in scalars if n not in used]
     return next((n for n in chosen if n not in model.timed), chosen[0] if chosen else None)
 

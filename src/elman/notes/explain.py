@@ -22,16 +22,17 @@ from elman.calculus.turning import tidy
 from elman.errors import FormulaError
 from elman.notes.blame import Blame, blamed, makes_loss, uses
 from elman.notes.carried import Carried, carried_by
-from elman.notes.check import Checker, Judged
+from elman.notes.checker import Checker, Judged
 from elman.notes.edits import EDIT, Edit
 from elman.notes.holding import agreement
 from elman.notes.model import TIME
 from elman.notes.page import Page
 from elman.notes.perplexity import perplexity, speaks_of_perplexity
+from elman.notes.point import CycleError, UndefinedError
 from elman.notes.readings import Reading, compare, readings_of
 from elman.notes.repair import Found, Repairer
 from elman.notes.verdict import Verdict
-from elman.notes.world import CycleError, UndefinedError, World
+from elman.notes.world import World
 
 _ROUNDS = 3  # equations and shapes that may be blamed on one page
 

@@ -21,7 +21,8 @@ from elman.calculus.expression import (
 from elman.calculus.functions import Array
 from elman.errors import FormulaError
 from elman.notes.model import TIME, free_indices, free_times
-from elman.notes.world import HORIZON, Jacobian, OutOfRangeError, World
+from elman.notes.point import HORIZON, Jacobian, OutOfRangeError
+from elman.notes.world import World
 
 TOLERANCE = 1e-9
 
@@ -30,9 +31,9 @@ TOLERANCE = 1e-9
 class Agreement:
     """How a part agrees with what it is said to equal: as it stands, turned, or (both False) not at all.
 
-    `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed` that a loss per
-    sequence was added up first; `chain` that the part is a chain of derivatives; `column` that it was read for one column, B = 1; `nothing`
-    that the true value is zero everywhere.
+    `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed` that a
+    loss per sequence was added up first; `chain` that the part is a chain of derivatives; `column` that it was read for
+    one column, B = 1; `nothing` that the true value is zero everywhere.
     """
 
     plain: bool = False
@@ -69,12 +70,12 @@ def assignments(world: World, parts: Iterable[Expression], quick: bool = False) 
     ranges = [range(sizes.get(name, 1)) for name in sorted(indices)]
     if int(np.prod([len(r) for r in ranges])) > 64:
         ranges = [range(min(len(r), 3)) for r in ranges]
-    found = []
-    for t in loss:
-        for steps in itertools.product(range(0, last + 1), repeat=len(others)):
-            for places in itertools.product(*ranges):
-                found.append({TIME: t, **dict(zip(others, steps, strict=True)), **dict(zip(sorted(indices), places, strict=True))})
-    return found
+    return [
+        {TIME: t, **dict(zip(others, steps, strict=True)), **dict(zip(sorted(indices), places, strict=True))}
+        for t in loss
+        for steps in itertools.product(range(last + 1), repeat=len(others))
+        for places in itertools.product(*ranges)
+    ]
 
 
 def _sizes_of(node: Entry, world: World, indices: set[str]) -> dict[str, int]:
@@ -131,7 +132,9 @@ def contract(world: World, factors: list[Expression], indices: dict[str, int], d
             factor = d.value
         assert isinstance(factor, Derivative)
         if before is not None and not _same(world, before, factor.of, indices):
-            raise FormulaError(f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1)
+            raise FormulaError(
+                f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1
+            )
         jacobian = world.jacobian(_direct(factor) if direct else factor, steps)
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None
@@ -164,7 +167,7 @@ def close(a: Array, b: Array) -> bool:
 
 
 def agreement(world: World, target: Expression, part: Expression, quick: bool = False) -> Agreement:
-    """How `part` agrees with `target` in this world; `quick`: at the first time step and index where both have a value."""
+    """How `part` agrees with `target` in this world; `quick`: at the first time step and index where both have one."""
     kinds: list[Agreement] = []
     error: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None

@@ -21,7 +21,7 @@ from elman.calculus.expression import (
 from elman.notes.page import Formula
 
 if TYPE_CHECKING:
-    from elman.notes.check import Checker
+    from elman.notes.checker import Checker
 
 _WORDS = re.compile(r"perplexity|疑惑度|困惑度|混乱度", re.IGNORECASE)
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from elman.calculus.evaluate import MisfitError, evaluate
+from elman.calculus.evaluate import evaluate
 from elman.calculus.expression import Call, Derivative, Expression, Symbol, symbols, walk
+from elman.calculus.scope import MisfitError
 from elman.errors import FormulaError
 from elman.notes.facts import with_facts
 from elman.notes.model import TIME, Model, Statement, free_indices, free_times
-from elman.notes.world import HORIZON, PRIMES, OutOfRangeError, Point, UndefinedError, World
+from elman.notes.point import HORIZON, PRIMES, OutOfRangeError, Point, UndefinedError
+from elman.notes.world import World
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")
 _SHARED: dict[object, World] = {}
@@ -21,7 +23,9 @@ _SHARED_SIZE = 64
 
 
 def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
-    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's words or claims need."""
+    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's words or
+    claims need.
+    """
     from elman.notes.differentials import with_differentials
     from elman.notes.softmax_axis import softmax_axis
 
@@ -29,7 +33,9 @@ def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
     model, assumed = with_inferred_shapes(model)
     model = with_derived_shapes(model)
     model = with_differentials(model, shared_world(model, Point(tuple(sizes_of(model.shapes).items()))))
-    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)} | set(model.equations)
+    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)} | set(
+        model.equations
+    )
     assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
     model = replace(model, shapes={n: s for n, s in model.shapes.items() if n in assumed or n in declared})
     points = Points(model, softmax_axis(model, prose, sizes_of(model.shapes), remarks))
@@ -52,7 +58,9 @@ class Points:
         for statement in self.model.statements:
             for part in statement.parts:
                 for node in walk(part):
-                    if isinstance(node, Symbol) and (node.name not in self._letters or self._letters[node.name].time is None):
+                    if isinstance(node, Symbol) and (
+                        node.name not in self._letters or self._letters[node.name].time is None
+                    ):
                         self._letters[node.name] = replace(node, span=(0, 0))
 
     # --- worlds ---
@@ -134,7 +142,9 @@ class Points:
     # --- undeclared letters ---
 
     def local_shapes(self, statement: Statement) -> dict[str, tuple[str, str]]:
-        """Shapes for the letters that only this statement has: lower case a column, upper case a matrix, sizes that fit."""
+        """Shapes for the letters that only this statement has: lower case a column, upper case a matrix, sizes that
+        fit.
+        """
         if statement.number not in self._local:
             known = {*self.model.equations, *self.model.named, *self.model.shapes}
             names = sorted({s.name for s in _introduced(statement)} - known)
@@ -147,11 +157,7 @@ class Points:
         best: tuple[int, int, dict[str, tuple[str, str]]] = (0, 0, {})
         sizes = ("m", "n", "k") if len(names) <= 4 else ("m", "n")
         choices = [_choices(name, sizes) for name in names]
-        tried = 0
-        for shapes in itertools.product(*choices):
-            tried += 1
-            if tried > 3000:
-                break
+        for shapes in itertools.islice(itertools.product(*choices), 3000):
             local = dict(zip(names, shapes, strict=True))
             world = World(self.model, Point(tuple(sizes_of({**self.model.shapes, **local}).items())), local)
             fitting = sum(_fits(world, piece, scalar) for piece, scalar in pieces)
@@ -166,7 +172,8 @@ class Points:
         """What an error says, its sizes in the page's letters."""
         if not isinstance(error, MisfitError):
             return error.reason
-        return f"{self._shape(world, error.left)} {error.what} {self._shape(world, error.right)} does not fit: {error.hint}"
+        left, right = self._shape(world, error.left), self._shape(world, error.right)
+        return f"{left} {error.what} {right} does not fit: {error.hint}"
 
     @staticmethod
     def _shape(world: World, shape: tuple[int, ...]) -> str:
@@ -178,7 +185,11 @@ class Points:
 def sizes_of(shapes: dict[str, tuple[str, str]]) -> dict[str, int]:
     """A prime for every name of a size, all different; products are left to be multiplied out."""
     names = dict.fromkeys(
-        word for shape in shapes.values() for dim in shape for word in dim.replace(" ", "").split("*") if not word.isdigit()
+        word
+        for shape in shapes.values()
+        for dim in shape
+        for word in dim.replace(" ", "").split("*")
+        if not word.isdigit()
     )
     return {name: PRIMES[i % len(PRIMES)] + (43 if i >= len(PRIMES) else 0) for i, name in enumerate(names)}
 
@@ -202,7 +213,7 @@ def shared_world(model: Model, point: Point) -> World:
 
 def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
     if name[0].isupper():
-        return list(itertools.product(sizes, repeat=2))
+        return [(rows, columns) for rows in sizes for columns in sizes]
     if len(name) == 1 or "_" in name:
         return [(s, "1") for s in sizes]
     return [("1", "1")]
@@ -238,7 +249,9 @@ def _fits(world: World, e: Expression, scalar: bool) -> int:
 
 
 def with_inferred_shapes(model: Model) -> tuple[Model, dict[str, tuple[str, str]]]:
-    """The model with a shape for every given letter that its equations use and nothing declares: the one that fits best."""
+    """The model with a shape for every given letter that its equations use and nothing declares: the one that fits
+    best.
+    """
     missing = sorted(
         {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
         - set(model.equations) - set(model.named) - set(model.shapes) - {"T"} - set(sizes_of(model.shapes))

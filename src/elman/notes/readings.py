@@ -21,7 +21,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.render import text
 from elman.errors import FormulaError
-from elman.notes.check import Checker, Judged
+from elman.notes.checker import Checker, Judged
 from elman.notes.edits import flatten
 from elman.notes.holding import agreement, shape_names
 from elman.notes.world import World

@@ -34,9 +34,10 @@ from elman.errors import FormulaError
 from elman.notes.edits import EDIT, Edit, Variant, shifted, times_around
 from elman.notes.holding import agreement, assignments, close, compare, is_per_column, part_value
 from elman.notes.model import TIME
+from elman.notes.point import OutOfRangeError
 from elman.notes.search import Search
 from elman.notes.verdict import Verdict
-from elman.notes.world import OutOfRangeError, World
+from elman.notes.world import World
 
 SECONDS = 1.5  # a search that takes longer ends with what it has
 _DEEPEST = 4

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 
@@ -18,14 +17,12 @@ from elman.calculus.expression import (
     Add,
     BigSum,
     Call,
-    Derivative,
     Entry,
     Expression,
     Index,
     Inverse,
     Negative,
     Number,
-    Ones,
     Power,
     Product,
     Subtract,
@@ -38,8 +35,9 @@ from elman.calculus.render import text
 from elman.calculus.sums import sum_range
 from elman.errors import FormulaError
 from elman.notes.chain import chain, combined, more_factors
-from elman.notes.edits import EDIT, Edit, Variant, bounds, distinct, placed, shifted
-from elman.notes.slips import omissions, other_axis, other_sizes
+from elman.notes.edits import EDIT, Edit, Variant, bounds, distinct
+from elman.notes.mistaken import mistaken
+from elman.notes.slips import omissions, other_axis
 from elman.notes.verdict import Verdict
 from elman.notes.world import World
 
@@ -63,12 +61,12 @@ class Search:
         """Every letter, at each time step of the formula and the steps beside it."""
         for letter in self.letters:
             if letter.time is None:
-                yield from self._standing(letter)
+                yield from self.standing(letter)
                 continue
             for time in self.times or (letter.time,):
                 yield replace(letter, time=time)
 
-    def _standing(self, letter: Symbol) -> Iterator[Symbol | Entry]:
+    def standing(self, letter: Symbol) -> Iterator[Symbol | Entry]:
         """A letter as it stands in a formula: of columns u_1 … u_K, u_k for the indices at hand."""
         if letter.name not in self.world.model.families:
             yield letter
@@ -140,57 +138,10 @@ class Search:
             yield Variant(value, 0, e)
         if budget < EDIT:
             return
-        for other, edit in self._instead(e):
+        for other, edit in mistaken(self, e):
             value = self.value(other)
             if value is not None:
                 yield Variant(value, EDIT, other, (edit,))
-
-    def _instead(self, e: Expression) -> Iterator[tuple[Expression, Edit]]:
-        if isinstance(e, Symbol | Derivative | Entry):
-            for other in shifted(e):
-                yield other, Edit(Verdict.TIME, f"{text(other)}, not {text(e)}")
-        if isinstance(e, Derivative) and isinstance(e.wrt, Symbol):
-            for letter in self.letters:
-                if letter.name != e.wrt.name and letter.name not in self.world.model.named:
-                    other = replace(e, wrt=placed(letter, e.wrt))
-                    yield other, Edit(Verdict.ARGUMENT, f"{text(other)}, not {text(e)}")
-        if isinstance(e, Number):
-            for value in {Fraction(1), Fraction(2), Fraction(1, 2), Fraction(0)} - {e.value}:
-                yield Number(value), Edit(Verdict.FALSE, f"{value}, not {e.value}")
-        if self.insert:
-            for wider, kind, words in omissions(e, self.world):
-                yield wider, Edit(kind, words)
-        if isinstance(e, Symbol):
-            for size, kind, words in other_sizes(e, self.world):
-                yield size, Edit(kind, words)
-            for letter in self.letters:
-                if letter.name != e.name:
-                    for stands in self._standing(placed(letter, e)):
-                        yield stands, Edit(Verdict.ARGUMENT, f"{text(stands)}, not {text(e)}")
-        if isinstance(e, Entry) and isinstance(e.of, Transpose):
-            other = replace(e, of=e.of.of)
-            yield other, Edit(Verdict.EXTRA_TRANSPOSE, f"{text(other)}, not {text(e)}")
-        if isinstance(e, Entry) and e.column:
-            for letter in self.letters:
-                for stands in self._standing(letter):
-                    if stands != e:
-                        yield stands, Edit(Verdict.ARGUMENT, f"{text(stands)}, not {text(e)}")
-        elif isinstance(e, Entry) and isinstance(e.of, Symbol):
-            for letter in self.letters:
-                if letter.name != e.of.name:
-                    other = replace(e, of=placed(letter, e.of))
-                    yield other, Edit(Verdict.ARGUMENT, f"{text(other)}, not {text(e)}")
-            if len(e.indices) == 2:
-                other = replace(e, indices=e.indices[::-1])
-                yield other, Edit(Verdict.ORDER, f"{text(other)}, not {text(e)}")
-            for i in {n for n in self.indices if len(n) == 1} - {"t", "@"}:
-                if len(e.indices) == 1 and e.indices[0] != Index(i):
-                    other = replace(e, indices=(Index(i),))
-                    yield other, Edit(Verdict.ARGUMENT, f"{text(other)}, not {text(e)}")
-        if isinstance(e, Ones):
-            for name, _ in self.world.point.sizes:
-                if name != e.dim:
-                    yield Ones(name), Edit(Verdict.SHAPE, f"1_{name}, not {text(e)}")
 
     # --- nodes ---
 

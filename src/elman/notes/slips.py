@@ -1,4 +1,6 @@
-"""Slips that leave a sign or a function out: σ for σ - 1, g for g², c for tanh(c), the other axis of a sum, the other size."""
+"""Slips that leave a sign or a function out: σ for σ - 1, g for g², c for tanh(c), the other axis of a sum, the other
+size.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ def other_sizes(e: Symbol, world: World) -> Iterator[tuple[Expression, Verdict, 
 
 
 def omissions(e: Expression, world: World) -> Iterator[tuple[Expression, Verdict, str]]:
-    """What a letter or a function value may have lost: its square, a function of the page around it, the one beside it."""
+    """What a letter or a function value may have lost: its square, a function of the page, the letter beside it."""
     if isinstance(e, Symbol) and e.name not in world.model.named:
         yield Power(e, TWO, elementwise=True), Verdict.FALSE, f"{text(e)} squared"
         for function in functions_of(world):
@@ -44,4 +46,7 @@ def other_axis(e: Call) -> Iterator[tuple[Call, Verdict, str]]:
 def functions_of(world: World) -> list[str]:
     """The elementwise functions of the page's equations."""
     values = [d.value for found in world.model.equations.values() for d in found]
-    return sorted({n.function for v in values for n in walk(v) if isinstance(n, Call) and n.function in ELEMENTWISE} - {"ln", "exp"})
+    return sorted(
+        {n.function for v in values for n in walk(v) if isinstance(n, Call) and n.function in ELEMENTWISE}
+        - {"ln", "exp"}
+    )

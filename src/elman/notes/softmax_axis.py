@@ -9,18 +9,19 @@ from elman.calculus.expression import Call, Derivative, Expression, walk
 from elman.errors import FormulaError
 from elman.notes.holding import agreement
 from elman.notes.model import TIME, Model, free_indices, free_times
-from elman.notes.world import HORIZON, Point, World
+from elman.notes.point import HORIZON, Point
+from elman.notes.world import World
 
 WORDS = ("down each column", "along each row")
 _SENTENCE = re.compile(r"[.!?。!?]\s|\n[ \t]*\n|\n[ \t]*[-*#|]|\$\$|```")
 _ROWS = re.compile(
-    r"\brow[- ]?wise\b|\b(?:each|every|a|per|single) row\b|\brow by row\b|\balong (?:the |its )?rows?\b|按行|逐行|每一?行"
-    r"|\b(?:axis|dim)\s*=\s*(?:1|-1)\b",
+    r"\brow[- ]?wise\b|\b(?:each|every|a|per|single) row\b|\brow by row\b|\balong (?:the |its )?rows?\b"
+    r"|按行|逐行|每一?行|\b(?:axis|dim)\s*=\s*(?:1|-1)\b",
     re.IGNORECASE,
 )
 _COLUMNS = re.compile(
-    r"\bcolumn[- ]?wise\b|\b(?:each|every|a|per|single) column\b|\bcolumn by column\b|\b(?:down|along) (?:the |its )?columns?\b"
-    r"|按列|逐列|每一?列|\b(?:axis|dim)\s*=\s*0\b",
+    r"\bcolumn[- ]?wise\b|\b(?:each|every|a|per|single) column\b|\bcolumn by column\b"
+    r"|\b(?:down|along) (?:the |its )?columns?\b|按列|逐列|每一?列|\b(?:axis|dim)\s*=\s*0\b",
     re.IGNORECASE,
 )
 
@@ -38,7 +39,8 @@ def softmax_axis(model: Model, prose: str, sizes: dict[str, int], remarks: list[
     axis = int(held[1] > held[0])
     if held[0] != held[1]:
         remarks.append(
-            f"softmax is taken to run {WORDS[axis]}: {held[axis]} equations hold so, and {held[1 - axis]} {WORDS[1 - axis]}"
+            f"softmax is taken to run {WORDS[axis]}: "
+            f"{held[axis]} equations hold so, and {held[1 - axis]} {WORDS[1 - axis]}"
         )
     return axis
 
@@ -80,5 +82,3 @@ def _held(world: World) -> int:
                 except FormulaError:
                     continue
     return count
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from elman.errors import ConfigError
-from elman.notes.model import build
+from elman.notes.build import build
 from elman.notes.page import Formula, Page, ShapeLine
 
 _EQUATIONS = (

@@ -1,118 +1,34 @@
 """A page's model with numbers in it: random values, unrolled over time, and derivatives by complex step.
 
-This is the oracle that every claim is held against. It knows nothing of the rules of differentiation: it runs the page's own
-forward equations on inputs that are moved by 1e-20 i, one leading axis for all entries at once, and reads the derivative off the
-imaginary part (Squire and Trapp 1998), exact to rounding.
+This is the oracle that every claim is held against. It knows nothing of the rules of differentiation: it runs the
+page's own forward equations on inputs that are moved by 1e-20 i, one leading axis for all entries at once, and reads
+the derivative off the imaginary part (Squire and Trapp 1998), exact to rounding.
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 import numpy as np
 
-from elman.calculus.evaluate import Scope, evaluate, transpose
+from elman.calculus.evaluate import evaluate, transpose
 from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol
 from elman.calculus.functions import Array
 from elman.calculus.names import fold
+from elman.calculus.scope import Scope
 from elman.errors import FormulaError
 from elman.notes.model import TIME, Definition, Model
-
-STEP = 1e-20
-HORIZON = 4  # time steps
-PRIMES = (3, 5, 7, 2, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
-
-
-class OutOfRangeError(FormulaError):
-    """A time step at which a symbol does not exist: before the first, or after the loss."""
-
-
-class UndefinedError(FormulaError):
-    """A symbol that the page neither declares nor defines; `name` is which."""
-
-    def __init__(self, name: str, column: int | None) -> None:
-        super().__init__(f"{name} is not defined on this page", column)
-        self.name = name
-
-
-class CycleError(FormulaError):
-    """A definition that leads back to itself at the same time step; `names` are those on the way."""
-
-    def __init__(self, names: list[str]) -> None:
-        super().__init__("defined in a circle: " + " → ".join(names))
-        self.names = names
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Where the model is looked at: sizes by name, the seed of the random values, and how a softmax runs."""
-
-    sizes: tuple[tuple[str, int], ...]
-    seed: int = 0
-    softmax_axis: int | None = None
-    label: str = ""
-
-    def size(self, name: str) -> int:
-        """The size behind a name or a product of names and numbers, `4*H`."""
-        known = dict(self.sizes)
-        total = 1
-        for factor in name.replace(" ", "").split("*"):
-            total *= int(factor) if factor.isdigit() else known[factor]
-        return total
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What a complex step moves: a name, at a time step (None: it has none), or only the use that step `at` makes of it."""
-
-    name: str
-    time: int | None = None
-    at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Jacobian:
-    """∂of/∂wrt entry by entry: `tensor` [r,c,m,n], for `wrt` [r,c] and `of` [m,n]."""
-
-    tensor: Array
-
-    @property
-    def scalar(self) -> bool:
-        """Whether it is the gradient of a scalar."""
-        return self.tensor.shape[2:] == (1, 1)
-
-    def matrix(self) -> Array | None:
-        """As a matrix: a scalar's gradient in the shape of what it is by (denominator layout), ∂y/∂x of two columns as [y,x]
-        (numerator layout); None where it has four indices.
-        """
-        r, c, m, n = self.tensor.shape
-        if (m, n) == (1, 1):
-            return self.tensor[:, :, 0, 0]
-        if (r, c) == (1, 1):
-            return self.tensor[0, 0]
-        if c == 1 and n == 1:
-            return self.tensor[:, 0, :, 0].T
-        return None
-
-
-@lru_cache(maxsize=4096)
-def random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
-    """A given letter's value, the same wherever it is asked for: normal; of a target, a distribution along `axis`; else positive."""
-    rng = np.random.default_rng([zlib.crc32(name.encode()), time + 7, seed])
-    value = rng.normal(size=shape) * 0.9 + 0.1
-    if 1 not in shape:
-        value *= 1.2 / np.sqrt(min(shape))  # so that a recurrence, and a softmax at its end, stays within what float64 holds
-    if shape[0] == shape[1] and shape[0] > 1:
-        value += np.eye(shape[0])  # well away from singular
-    if kind == "target":
-        value = np.exp(value)
-        value /= value.sum(axis, keepdims=True)
-    elif kind == "positive":
-        value = np.abs(value) + 0.2
-    value.setflags(write=False)
-    return value
+from elman.notes.point import (
+    HORIZON,
+    STEP,
+    CycleError,
+    Jacobian,
+    Moved,
+    OutOfRangeError,
+    Point,
+    UndefinedError,
+    random_value,
+)
 
 
 @dataclass
@@ -198,9 +114,9 @@ class World:
         if key in self._values:
             return self._values[key]
         value = self._computed(s, name, time, moved)
-        if moved is not None and moved.name == name and moved.time == time:
-            if moved.at is None or moved.at == scope.indices.get("@"):
-                value = self._step(value)
+        here = moved is not None and moved.name == name and moved.time == time
+        if moved is not None and here and moved.at in (None, scope.indices.get("@")):
+            value = self._step(value)
         self._values[key] = value
         return value
 
@@ -208,7 +124,7 @@ class World:
     def _step(value: Array) -> Array:
         """The value, moved in each entry by itself: [m·n,m,n]."""
         m, n = value.shape[-2:]
-        return value + 1j * STEP * np.eye(m * n).reshape(m * n, m, n)
+        return np.asarray(value + 1j * STEP * np.eye(m * n).reshape(m * n, m, n))
 
     def time_of(self, s: Symbol, scope: Scope) -> int | None:
         """The time step of a symbol: its own, or for a letter that has time steps, the one at hand."""
@@ -295,6 +211,7 @@ class World:
         key = ("named", s.name, time, scope.indices.get(TIME))
         if key not in self._values:
             d, indices = self.meaning(s, time, scope)
+            assert isinstance(d.value, Derivative)
             value = self._orient(s.name, self.matrix(d.value, indices))
             self._values[key] = value
         return self._values[key]
@@ -306,22 +223,18 @@ class World:
         """
         definitions = self.model.named[s.name]
         d = next((d for d in definitions if self._general(d)), definitions[0])
-        assert isinstance(d.value, Derivative)
-        indices = dict(scope.indices)
-        if time is None:
+        derivative, indices = d.value, dict(scope.indices)
+        assert isinstance(derivative, Derivative)
+        if time is None or not isinstance(derivative.wrt, Symbol):
             return d, indices
         left = d.time or Index(TIME)
         indices.setdefault(TIME, time - left.offset if left.variable == TIME else time)
-        loss_time = indices[TIME]
-        wrt_time = d.value.wrt.time if isinstance(d.value.wrt, Symbol) else None
-        if wrt_time is not None and left.variable is not None and wrt_time.variable == left.variable:
-            moved = replace(d.value.wrt, time=Index(None, time + wrt_time.offset - left.offset))  # type: ignore[type-var]
-            d = replace(d, value=replace(d.value, wrt=moved))
-        elif wrt_time is None and left.variable is not None:
-            indices[TIME] = loss_time
-            if isinstance(d.value.wrt, Symbol) and d.value.wrt.name in self.model.timed:
-                moved = replace(d.value.wrt, time=Index(None, time - left.offset))
-                d = replace(d, value=replace(d.value, wrt=moved))
+        wrt = derivative.wrt
+        if wrt.time is not None and left.variable is not None and wrt.time.variable == left.variable:
+            wrt = replace(wrt, time=Index(None, time + wrt.time.offset - left.offset))
+        elif wrt.time is None and left.variable is not None and wrt.name in self.model.timed:
+            wrt = replace(wrt, time=Index(None, time - left.offset))
+        d = replace(d, value=replace(derivative, wrt=wrt))
         if left.variable is not None and left.variable != TIME:
             indices[left.variable] = time - left.offset
         return d, indices
@@ -330,7 +243,12 @@ class World:
     def _general(d: Definition) -> bool:
         """Whether the letter's time step is another than the loss's: δ^(i) = ∂J^(t)/∂z^(i)."""
         of = d.value.of if isinstance(d.value, Derivative) else None
-        return isinstance(of, Symbol) and of.time is not None and d.time is not None and of.time.variable != d.time.variable
+        return (
+            isinstance(of, Symbol)
+            and of.time is not None
+            and d.time is not None
+            and of.time.variable != d.time.variable
+        )
 
     def _orient(self, name: str, value: Array) -> Array:
         declared = self.shape(name)
@@ -349,8 +267,7 @@ class World:
     def matrix(self, e: Derivative, indices: dict[str, int]) -> Array:
         """A derivative as a matrix, see `Jacobian.matrix`; `FormulaError` where it has four indices."""
         jacobian = self.jacobian(e, indices)
-        r, c, m, n = jacobian.tensor.shape
-        if (c, m, n) == (1, 1, 1) and self._is_column(e.of):  # a column that only here has one entry
+        if jacobian.tensor.shape[1:] == (1, 1, 1) and self._is_column(e.of):  # a column that only here has one entry
             return jacobian.tensor[:, 0, :, 0].T
         found = jacobian.matrix()
         if found is None:
@@ -367,9 +284,8 @@ class World:
     def jacobian(self, e: Derivative, indices: dict[str, int]) -> Jacobian:
         """∂of/∂wrt at these time steps, by complex step."""
         scope = self.scope(indices)
-        wrt, entry = e.wrt, None
-        if isinstance(wrt, Entry):
-            wrt, entry = wrt.of, wrt
+        entry = e.wrt if isinstance(e.wrt, Entry) else None
+        wrt = e.wrt if entry is None else entry.of
         if not isinstance(wrt, Symbol):
             raise FormulaError("a derivative is by one symbol", e.wrt.span[0] + 1)
         time = self.time_of(wrt, scope)

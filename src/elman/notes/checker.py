@@ -22,15 +22,17 @@ from elman.calculus.expression import (
 )
 from elman.calculus.render import text
 from elman.errors import FormulaError
+from elman.notes.build import build
 from elman.notes.facts import with_facts
 from elman.notes.holding import Agreement, agreement, shape_names
-from elman.notes.model import TIME, Definition, Model, Statement, build, free_times
+from elman.notes.model import TIME, Definition, Model, Statement, free_times
 from elman.notes.page import Page
+from elman.notes.point import CycleError
 from elman.notes.points import Points, points_of
 from elman.notes.repair import Found
 from elman.notes.supply import page_with_equations
 from elman.notes.verdict import Report, Verdict
-from elman.notes.world import CycleError, World
+from elman.notes.world import World
 
 EQUALITIES = ("=", ":=")
 
