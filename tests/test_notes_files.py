@@ -64,7 +64,7 @@ def test_notebooks(tmp_path: Path) -> None:
     path = tmp_path / "n.ipynb"
     path.write_text(source)
     page = read_page(path)
-    assert texts(page) == ["z = W x", "h = W @ x", "y = z^T"]
+    assert [f.text for f in page.formulas] == ["z = W x", "h = W @ x", "y = z^T"]
     assert [(f.cell, f.line, f.column) for f in page.formulas] == [(1, 2, 13), (2, 2, 1), (5, 1, 9)]
     assert page.formulas[2].heading == "Title"
     assert [(s.name, s.cell, s.line) for s in page.shapes] == [("x", 2, 1)]
@@ -121,13 +121,3 @@ def test_missing_pages_and_folders(tmp_path: Path) -> None:
         read_page(tmp_path)
     (tmp_path / "empty.md").write_text("")
     assert read_page(tmp_path / "empty.md").formulas == ()
-
-
-PIECES = [
-    "$", "$$", "\\[", "\\]", "\\(", "a = b", "\n", "\n\n", "`", "```\n", "```math\n", "\\begin{align}", "\\def\\a{",
-    "\\end{align}", "|", "|-|\n", "<!--", "-->", "%", "\\", "{", "}", "x.shape = [a,b]", "\\a", "# ", "é", "\\in", "> ",
-    "\\R^{n}", " one-hot ", "elman check: off", "[V,B]", "scalar", "'''", "\r\n", "---\n", "\\verb",
-    "\\section{", "\u2028",
-]  # fmt: skip
-KINDS = ["markdown", "latex", "text"]
-HEAVY = ["$", "$ ", "$a\n\n", "\\[", "`", "<!--", "```\n", "{", "\\def\\a{", "\\section{", "|-|\n|"]

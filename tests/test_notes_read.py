@@ -254,6 +254,16 @@ def test_plain_text() -> None:
     assert texts(page_of("With $z = Wx$ at hand", "text")) == ["z = Wx"]
 
 
+PIECES = [
+    "$", "$$", "\\[", "\\]", "\\(", "a = b", "\n", "\n\n", "`", "```\n", "```math\n", "\\begin{align}", "\\def\\a{",
+    "\\end{align}", "|", "|-|\n", "<!--", "-->", "%", "\\", "{", "}", "x.shape = [a,b]", "\\a", "# ", "é", "\\in", "> ",
+    "\\R^{n}", " one-hot ", "elman check: off", "[V,B]", "scalar", "'''", "\r\n", "---\n", "\\verb",
+    "\\section{", "\u2028",
+]  # fmt: skip
+KINDS = ["markdown", "latex", "text"]
+HEAVY = ["$", "$ ", "$a\n\n", "\\[", "`", "<!--", "```\n", "{", "\\def\\a{", "\\section{", "|-|\n|"]
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=40), st.sampled_from(["markdown", "latex", "text"])
