@@ -165,3 +165,27 @@ def test_a_repaired_shape_is_written_as_shapes_are_on_the_page() -> None:
     text = text_of("two-layer-network.tex").replace(r"$W_2 \in \R^{H \times C}$", r"$W_2 \in \R^{C \times H}$")
     (claim,) = (c for c in check(page_with("page.tex", text)).claims if not c.good)
     assert claim.fixes[0].replacement == r"{H \times C}"
+
+
+def first_repair(page: str, right: str, wrong: str) -> str | None:
+    assert text_of(page).count(right) == 1
+    (claim,) = (c for c in check(page_with(page, text_of(page).replace(right, wrong))).claims if not c.good)
+    return claim.fix
+
+
+def test_no_repair_says_the_left_side_of_itself() -> None:
+    """The loss may be the mistake; that ε is ε, or that a gradient of zero is zero, is true of every page."""
+    fix = first_repair("relu-rnn.md", r"\sum_{k=1}^{C} y", r"\sum_{k=1}^{C-1} y")
+    assert fix is None or "epsilon" not in fix
+
+
+def test_a_factor_left_out_inside_a_function_is_put_back() -> None:
+    fix = first_repair("skip-gram-negative.md", r"{\partial u_o} = (\sigma(u_o^T v_c)", r"{\partial u_o} = (\sigma(v_c)")
+    assert fix is not None
+    assert "u_o^T v_c" in fix
+
+
+def test_mistakes_with_a_name_come_before_what_may_be_missing() -> None:
+    page = text_of("logistic-numerator.md").replace("J = -\\left(", "J = \\left(")
+    (claim,) = (c for c in check(page_with("page.md", page)).claims if not c.good)
+    assert (claim.left, claim.verdict) == ("J", Verdict.SIGN)

@@ -77,16 +77,21 @@ def _rank(b: Blame) -> tuple[float, ...]:
 def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[Blame]:
     model = checker.model
     definitions = [d for found in model.equations.values() for d in found]
-    for d in broken or definitions:
-        yield from _edited(checker, d)
+    seen: set[tuple[int, object]] = set()
+    groups = [broken, [d for d in definitions if d not in broken]] if broken else [definitions]
+    for group in groups:
+        for insert in (False, True):  # what has a name as a mistake first, then factors and terms that may be missing
+            for d in group:
+                for candidate in _edited(checker, d, insert):
+                    key = (d.statement, candidate.found and (candidate.found.left, candidate.found.part))
+                    if key not in seen:
+                        seen.add(key)
+                        yield candidate
     if broken:
-        for d in definitions:
-            if d not in broken:
-                yield from _edited(checker, d)
         yield from _reshaped(checker)
 
 
-def _edited(checker: Checker, d: Definition) -> Iterator[Blame]:
+def _edited(checker: Checker, d: Definition, insert: bool) -> Iterator[Blame]:
     """The equation with one edit. All letters are given here: what they are made of may be what is broken."""
     statement = checker.model.statements[d.statement]
     model = checker.model
@@ -98,7 +103,7 @@ def _edited(checker: Checker, d: Definition) -> Iterator[Blame]:
         indices[d.time.variable] = HORIZON - 1
     left = statement.parts[0]
     times = times_around(left, d.value)
-    search = Search(world, indices, checker.points.letters(statement), insert=True, times=times)
+    search = Search(world, indices, checker.points.letters(statement), insert=insert, times=times)
     shape = world.shape(d.name)
     whole = search.value(d.value)
     negative = Edit(Verdict.SIGN, "the sign")

@@ -82,7 +82,9 @@ class Repairer:
                     k.part == found.part and k.left == found.left for k in kept
                 ):
                     continue
-                if self._proved(found):
+                if says_itself(self.worlds[0], found.left, found.part) and not says_itself(self.worlds[0], left, part):
+                    continue
+                if self._proved(found, edited_left=found.left != left):
                     if kept and found.cost < kept[0].cost:
                         kept.clear()
                     kept.append(found)
@@ -92,7 +94,7 @@ class Repairer:
             if time.monotonic() - started > SECONDS:
                 break
         found_ = [f for kept in best.values() for f in kept]
-        return sorted(found_, key=lambda f: (f.turned, f.cost, f.left != left, len(text(f.part))))[:6]
+        return sorted(found_, key=lambda f: (f.turned, f.cost, f.left != left, *_plainness(f)))[:6]
 
     # --- candidates ---
 
@@ -251,16 +253,35 @@ class Repairer:
 
     # --- proof ---
 
-    def _proved(self, found: Found) -> bool:
-        """Whether the repaired claim holds in every world."""
+    def _proved(self, found: Found, edited_left: bool) -> bool:
+        """Whether the repaired claim holds in every world, and not because another left side is zero everywhere."""
         for world in self.worlds:
             try:
                 result = agreement(world, found.left, found.part)
             except OutOfRangeError:
                 return False
+            if edited_left and result.nothing:
+                return False
             if not (result.turned if found.turned and not result.plain else result.plain):
                 return False
         return True
+
+
+def _plainness(f: Found) -> tuple[bool, int]:
+    """What comes first among repairs of one cost: those that have a name for the mistake, then the shorter ones."""
+    return Verdict.FALSE in f.verdicts, len(text(f.part))
+
+
+def says_itself(world: World, left: Expression, part: Expression) -> bool:
+    """Whether a part holds its own left side, or the letter or the derivative that the page has for it: that says nothing."""
+    same: set[Expression] = {left}
+    for name, found in world.model.named.items():
+        for d in found:
+            if isinstance(left, Symbol) and (left.name, left.time) == (name, d.time):
+                same.add(d.value)
+            elif d.value == left:
+                same.add(Symbol(name, d.time))
+    return any(node in same for node in walk(part))
 
 
 def letter_text(letter: Symbol) -> str:

@@ -153,7 +153,7 @@ class Search:
                 yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
 
     def _negative(self, e: Negative, budget: int) -> Iterator[Variant]:
-        for v in self.variants(e.of, budget):
+        for v in self.of_whole(e.of, budget):
             yield Variant(-v.value, v.cost, Negative(v.expression), v.edits)
             if v.cost + EDIT <= budget:
                 yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, Edit(Verdict.SIGN, "no minus sign")))
@@ -231,7 +231,7 @@ class Search:
             same += [(other, (Edit(kind, words),)) for other, kind, words in other_axis(e)]
             if e.function == "softmax" and e.axis is None:
                 same += [(replace(e, axis=a), (Edit(Verdict.OPERATOR, f"along axis {a}"),)) for a in (0, 1)]
-        for v in self.variants(e.arguments[0], budget):
+        for v in self.of_whole(e.arguments[0], budget):
             for call, edits in same:
                 if v.cost + EDIT * len(edits) > budget:
                     continue
