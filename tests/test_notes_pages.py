@@ -180,7 +180,9 @@ def test_no_repair_says_the_left_side_of_itself() -> None:
 
 
 def test_a_factor_left_out_inside_a_function_is_put_back() -> None:
-    fix = first_repair("skip-gram-negative.md", r"{\partial u_o} = (\sigma(u_o^T v_c)", r"{\partial u_o} = (\sigma(v_c)")
+    fix = first_repair(
+        "skip-gram-negative.md", r"{\partial u_o} = (\sigma(u_o^T v_c)", r"{\partial u_o} = (\sigma(v_c)"
+    )
     assert fix is not None
     assert "u_o^T v_c" in fix
 

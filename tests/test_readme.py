@@ -25,6 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, command: Run) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     (folder / "conversations.txt").write_text(TEXT.upper())
     (folder / "other.txt").write_text("THE CAT SAT\n")
+    (folder / "notes.md").write_text((ROOT / "docs" / "derivation.md").read_text())
     (block,) = blocks(README, "console")
     for line in block.splitlines():
         piped, _, call = line.removeprefix("$ ").rpartition(" | ")

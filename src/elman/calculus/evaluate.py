@@ -191,7 +191,7 @@ def _power(e: Power, scope: Scope) -> Array:
     if not is_scalar(n):
         raise FormulaError(f"an exponent must be a scalar, not {shape_text(n)}", e.span[0] + 1)
     if e.elementwise or a.shape[-1] != a.shape[-2] or is_scalar(a):
-        whole = isinstance(e.exponent, Number) and e.exponent.value.denominator == 1
+        whole = isinstance(e.exponent, Number) and e.exponent.value.denominator == 1 and abs(e.exponent.value) < 1000
         return a ** int(e.exponent.value) if whole else a**n  # type: ignore[attr-defined]
     if not isinstance(e.exponent, Number) or e.exponent.value.denominator != 1 or abs(e.exponent.value) > 64:
         raise FormulaError("a matrix takes a whole number of at most 64 as its power", e.span[0] + 1)

@@ -32,6 +32,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.names import GREEK_LETTERS
+from elman.calculus.render import is_matrix_product
 
 Shapes = Mapping[tuple[int, int], str]
 
@@ -242,6 +243,8 @@ class _Writer:
         if e.operator in ("∘", "⊗"):
             left = self.write(e.left, _HADAMARD)
             right = self.write(e.right, _PRODUCT)
+            left = _fenced(left) if is_matrix_product(e.left) else left
+            right = _fenced(right) if is_matrix_product(e.right) else right
             return left + _mo(_OPERATORS[e.operator]) + right, _HADAMARD
         sign = _mo("⋅") if e.operator == "·" else '<mo rspace="0.12em">&#x2062;</mo>'
         left = self.write(e.left, _PRODUCT)

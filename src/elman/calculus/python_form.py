@@ -26,6 +26,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import SPELLINGS
 from elman.calculus.names import TIME_LETTERS, Names, canonical
+from elman.calculus.tokens import MAX_DIGITS
 from elman.errors import FormulaError
 
 _MAX_LENGTH = 10_000
@@ -81,7 +82,7 @@ class _Reader:
     def read(self, node: ast.expr) -> Expression:
         span = self.span(node)
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            return Number(Fraction(str(node.value)), span=span)
+            return self._number(node, node.value, span)
         if isinstance(node, ast.Name):
             name = canonical(node.id)
             return Symbol(self.names.resolve(name) or name, latex="", span=span)
@@ -118,6 +119,11 @@ class _Reader:
             case ast.BinOp(left=ast.Name(id=name), op=ast.Add() | ast.Sub(), right=ast.Constant(value=int(number))):
                 return Index(name, number if isinstance(node.op, ast.Add) else -number)
         raise self.error(node, "this is not read as an index: write i, t-1 or 0")
+
+    def _number(self, node: ast.Constant, value: float, span: tuple[int, int]) -> Number:
+        if not abs(value) < 10.0**MAX_DIGITS:
+            raise self.error(node, f"a number of more than {MAX_DIGITS} digits is not read")
+        return Number(Fraction(str(value)), span=span)
 
     def _binary(self, node: ast.BinOp, span: tuple[int, int]) -> Expression:
         left, right = self.read(node.left), self.read(node.right)

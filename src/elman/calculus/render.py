@@ -235,9 +235,9 @@ def _sum(e: Add | Subtract, style: _Style) -> tuple[str, int]:
 def _product(e: Product, style: _Style) -> tuple[str, int]:
     if e.operator in ("∘", "⊗"):
         left, right = _show(e.left, HADAMARD, style), _show(e.right, PRODUCT, style)
-        if isinstance(e.left, BigSum) or _is_matrix_product(e.left):
+        if isinstance(e.left, BigSum) or is_matrix_product(e.left):
             left = f"({left})"
-        if _is_matrix_product(e.right):
+        if is_matrix_product(e.right):
             right = f"({right})"
         return left + style.hadamard[e.operator] + right, HADAMARD
     if e.operator == "/" and style.is_latex:
@@ -252,7 +252,7 @@ def _product(e: Product, style: _Style) -> tuple[str, int]:
     return left + (style.dot if dotted else " ") + right, PRODUCT
 
 
-def _is_matrix_product(e: Expression) -> bool:
+def is_matrix_product(e: Expression) -> bool:
     """A product beside ∘ reads better in parentheses, though it needs none: (δ U) ∘ h."""
     return isinstance(e, Product) and e.operator in ("", "·") and not isinstance(e.left, Number)
 

@@ -11,6 +11,7 @@ from elman.errors import FormulaError
 
 MAX_TOKENS = 4000
 MAX_NESTING = 40
+MAX_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def _next(text: str, i: int, found: list[Token]) -> int:
     plain = _PLAIN.match(text, i)
     if plain and c != "$":
         word = plain.group()
+        if len(word) > MAX_DIGITS:
+            raise FormulaError(f"a number of more than {MAX_DIGITS} digits is not read", i + 1)
         kind = "number" if word[0].isdigit() else "letter" if word.isalpha() else word
         if word == "|" and text.startswith("||", i):
             found.append(Token("norm", "||", i, i + 2))

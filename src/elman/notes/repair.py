@@ -273,7 +273,7 @@ def _plainness(f: Found) -> tuple[bool, int]:
 
 
 def says_itself(world: World, left: Expression, part: Expression) -> bool:
-    """Whether a part holds its own left side, or the letter or the derivative that the page has for it: that says nothing."""
+    """Whether a part holds its own left side, or the letter or derivative that the page has for it."""
     same: set[Expression] = {left}
     for name, found in world.model.named.items():
         for d in found:
