@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -168,6 +169,13 @@ def close(a: Array, b: Array) -> bool:
 
 def agreement(world: World, target: Expression, part: Expression, quick: bool = False) -> Agreement:
     """How `part` agrees with `target` in this world; `quick`: at the first time step and index where both have one."""
+    key = (target, part, quick)
+    if key not in world.agreements:
+        world.agreements[key] = _agreement(world, target, part, quick)
+    return cast(Agreement, world.agreements[key])
+
+
+def _agreement(world: World, target: Expression, part: Expression, quick: bool) -> Agreement:
     kinds: list[Agreement] = []
     error: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None

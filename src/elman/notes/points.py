@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from elman.notes.world import World
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")
 _SHARED: dict[object, World] = {}
+_FITTING: dict[object, dict[str, tuple[str, str]]] = {}
 _SHARED_SIZE = 64
 
 
@@ -108,7 +109,7 @@ class Points:
                 if local:
                     known = dict(point.sizes)
                     full = {**{k: v for k, v in more.items() if k not in known}, **known}
-                    made.append(World(self.model, replace(point, sizes=tuple(full.items())), dict(local)))
+                    made.append(shared_world(self.model, replace(point, sizes=tuple(full.items())), local))
                 else:
                     made.append(shared_world(self.model, point))
             self._worlds[statement.number] = made
@@ -154,6 +155,14 @@ class Points:
 
     def _fitting(self, names: list[str], statement: Statement) -> dict[str, tuple[str, str]]:
         pieces = [piece for part in statement.parts for piece in _pieces(part)]
+        key = (tuple(names), tuple(pieces), *_key(self.model))
+        if key not in _FITTING:
+            while len(_FITTING) >= _SHARED_SIZE:
+                _FITTING.pop(next(iter(_FITTING)))
+            _FITTING[key] = self._best_fitting(names, pieces)
+        return dict(_FITTING[key])
+
+    def _best_fitting(self, names: list[str], pieces: list[tuple[Expression, bool]]) -> dict[str, tuple[str, str]]:
         best: tuple[int, int, dict[str, tuple[str, str]]] = (0, 0, {})
         sizes = ("m", "n", "k") if len(names) <= 4 else ("m", "n")
         choices = [_choices(name, sizes) for name in names]
@@ -194,20 +203,25 @@ def sizes_of(shapes: dict[str, tuple[str, str]]) -> dict[str, int]:
     return {name: PRIMES[i % len(PRIMES)] + (43 if i >= len(PRIMES) else 0) for i, name in enumerate(names)}
 
 
-def shared_world(model: Model, point: Point) -> World:
-    """The world of a model at a point; pages with equal models share what was computed."""
-    key = (
-        tuple(sorted(model.shapes.items())),
+def _key(model: Model) -> tuple[object, ...]:
+    """All of a model that a value can depend on."""
+    facts = model.facts
+    return (
+        tuple(sorted(model.shapes.items())), tuple(sorted(model.derived.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
-        tuple((k, d.value) for k, d in model.start.items()),
-        model.timed, model.facts.targets, model.facts.positive, model.facts.recurrent, model.facts.losses,
-        tuple(sorted(model.facts.turned.items())), point,
+        tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families,
+        facts.targets, facts.positive, facts.recurrent, facts.losses, tuple(sorted(facts.turned.items())),
     )  # fmt: skip
+
+
+def shared_world(model: Model, point: Point, local: Mapping[str, tuple[str, str]] | None = None) -> World:
+    """The world of a model at a point, `local` letters with their shapes; equal models share what was found."""
+    key = (*_key(model), point, tuple(sorted((local or {}).items())))
     if key not in _SHARED:
         while len(_SHARED) >= _SHARED_SIZE:
             _SHARED.pop(next(iter(_SHARED)))
-        _SHARED[key] = World(model, point)
+        _SHARED[key] = World(model, point, dict(local or {}))
     return _SHARED[key]
 
 

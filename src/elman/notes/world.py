@@ -38,6 +38,7 @@ class World:
     model: Model
     point: Point
     local: dict[str, tuple[str, str]] = field(default_factory=dict)
+    agreements: dict[tuple[object, ...], object] = field(default_factory=dict)
     _values: dict[tuple[object, ...], Array] = field(default_factory=dict)
     _jacobians: dict[tuple[object, ...], Jacobian] = field(default_factory=dict)
     _shapes: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
