@@ -191,3 +191,25 @@ def test_mistakes_with_a_name_come_before_what_may_be_missing() -> None:
     page = text_of("logistic-numerator.md").replace("J = -\\left(", "J = \\left(")
     (claim,) = (c for c in check(page_with("page.md", page)).claims if not c.good)
     assert (claim.left, claim.verdict) == ("J", Verdict.SIGN)
+
+
+@pytest.mark.parametrize(
+    ("page", "first", "second"),
+    [
+        ("attention.md", "A \\odot (G - 1_n 1_n^T (G \\odot A))", r"= (O - Y) V"),
+        ("tanh-rnn.md", r"+ \delta_{t+1} W_h", r"\odot (1 - h_t h_t)"),
+        ("linear-regression.md", r"\frac{1}{N} X^T r - \lambda w", r"= \frac{1}{N} X r $$"),
+        ("two-layer-network.tex", r"\pd{J}{Z_2} = P - Y", r"\pd{J}{b_2} &= \Delta_2"),
+    ],
+)
+def test_two_mistakes_are_two_mistakes_and_no_equation_takes_the_blame(page: str, first: str, second: str) -> None:
+    one, two = (next(m for m in MISTAKES if m.page == page and m.wrong == w) for w in (first, second))
+    text = text_of(page)
+    for mistake in (one, two):
+        text = text.replace(mistake.right, mistake.wrong)
+    wrong = [c for c in check(page_with(page, text)).claims if not c.good]
+    assert len(wrong) == 2, wrong
+    for mistake in (one, two):
+        start = text.index(mistake.wrong)
+        (claim,) = (c for c in wrong if c.start < start + len(mistake.wrong) and start < c.end)
+        assert str(claim.verdict) in mistake.verdicts

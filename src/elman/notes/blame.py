@@ -7,6 +7,7 @@ mistakes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from elman.notes.search import Search
 from elman.notes.verdict import Verdict
 from elman.notes.world import World
 
+SECONDS = 2.5  # a search that takes longer ends with what it has
 _SAMPLE = 5  # claims that a candidate is first tried on
 _SHARE = 0.6  # of the claims that fail, so many must hold once the equation is mended
 
@@ -56,12 +58,15 @@ def blamed(checker: Checker, before: Sequence[Blame] = ()) -> Blame | None:
     if not broken and len(failing) < 2:
         return None
     best: Blame | None = None
+    started = time.monotonic()
     for candidate in _candidates(checker, [j.defines for j in broken if j.defines is not None]):
         found = _weighed(checker, candidate, failing)
         if found is not None and (best is None or _rank(found) > _rank(best)):
             best = found
             if best.mended == len(failing) and best.definition is not None:
                 break  # nothing can do better
+        if time.monotonic() - started > SECONDS:
+            break
     return best
 
 
@@ -121,12 +126,12 @@ def _edited(checker: Checker, d: Definition, insert: bool) -> Iterator[Blame]:
             )
     if d.time is not None and isinstance(left, Symbol):
         for offset in (-1, 1):
-            time = Index(d.time.variable, d.time.offset + offset)
-            moved = replace(left, time=time)
+            step = Index(d.time.variable, d.time.offset + offset)
+            moved = replace(left, time=step)
             edit = Edit(Verdict.TIME, f"on the left {text(moved)}")
             equations = {
                 **checker.model.equations,
-                d.name: tuple(replace(x, time=time) if x == d else x for x in checker.model.equations[d.name]),
+                d.name: tuple(replace(x, time=step) if x == d else x for x in checker.model.equations[d.name]),
             }
             yield Blame(
                 replace(checker.model, equations=equations), EDIT, edit, 0, d, Found(moved, d.value, EDIT, (edit,))
@@ -157,11 +162,11 @@ def _weighed(checker: Checker, candidate: Blame, failing: Sequence[Judged]) -> B
     places = _Places(checker, model)
     claims = [j for j in failing if j.defines is None]
     broken = [j for j in failing if j.defines is not None]
-    needed = max(1, int(_SHARE * len(claims) + 0.5)) if claims else 0
+    needed = max(1 if broken else 2, int(_SHARE * len(claims) + 0.5)) if claims else 0
     if broken and not _stands(places.batch):
         return None
     sample = claims if len(claims) < 2 * _SAMPLE else claims[:: len(claims) // _SAMPLE][:_SAMPLE]
-    if _count(places, sample, int(_SHARE * len(sample) + 0.5), quick=True) is None:
+    if _count(places, sample, max(int(_SHARE * len(sample) + 0.5), min(needed, 2, len(sample))), quick=True) is None:
         return None
     if not broken and not _stands(places.batch):
         return None
@@ -198,9 +203,9 @@ def _count(places: _Places, claims: Sequence[Judged], needed: int, quick: bool =
 def _stands(world: World) -> bool:
     """Whether every equation has a value of its declared shape."""
     for name in world.model.equations:
-        time = Index(None, HORIZON - 1) if name in world.model.timed else None
+        step = Index(None, HORIZON - 1) if name in world.model.timed else None
         try:
-            shape = world.value(Symbol(name, time), world.scope({TIME: HORIZON - 1})).shape[-2:]
+            shape = world.value(Symbol(name, step), world.scope({TIME: HORIZON - 1})).shape[-2:]
         except FormulaError:
             return False
         declared = world.shape(name)
