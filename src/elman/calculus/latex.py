@@ -56,6 +56,9 @@ _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
 _DOTS = {"dots", "ldots", "cdots", "vdots", "dotsc", "dotsb"}
 
 
+MAX_LEVELS = 60  # of factors within factors, whatever opens them: brackets, bars, functions, sums
+
+
 def parse_latex(text: str, names: Names) -> list[Relation]:
     """The statements of one formula: chains of relations, parted by commas, line ends and prose."""
     tokens = tokenize(text)
@@ -63,13 +66,14 @@ def parse_latex(text: str, names: Names) -> list[Relation]:
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token], names: Names, length: int) -> None:
+    def __init__(self, tokens: list[Token], names: Names, length: int, depth: int = 0) -> None:
         self.tokens = tokens
         self.names = names
         self.at = 0
         self.stop = len(tokens)
         self.length = length
         self.bars: list[str] = []
+        self.depth = depth
         self.in_slash = False
 
     # --- tokens ---
@@ -129,7 +133,7 @@ class _Parser:
         return inner
 
     def sub_parser(self, tokens: list[Token]) -> _Parser:
-        return _Parser(tokens, self.names, self.length)
+        return _Parser(tokens, self.names, self.length, self.depth)
 
     # --- statements ---
 
@@ -268,6 +272,16 @@ class _Parser:
     # --- factors ---
 
     def factor(self) -> Expression:
+        """An atom and its scripts; one more level of the formula."""
+        self.depth += 1
+        if self.depth > MAX_LEVELS:
+            raise self.error(f"this formula nests deeper than {MAX_LEVELS}: name its parts")
+        try:
+            return self._factor()
+        finally:
+            self.depth -= 1
+
+    def _factor(self) -> Expression:
         start = self.place()
         return self._scripts(self.atom(), start)
 

@@ -86,10 +86,13 @@ def number(p: _Parser) -> Expression:
     return Number(Fraction(token.text))
 
 
+LONGEST = 40  # letters of a name
+
+
 def letters(p: _Parser) -> Expression | Base:
     """A run of letters: a function, a name that the page declared, or one letter."""
     run, end = "", p.at
-    while end < p.stop and p.tokens[end].kind == "letter" and (
+    while end < min(p.stop, p.at + LONGEST) and p.tokens[end].kind == "letter" and (
         not run or p.tokens[end].start == p.tokens[end - 1].end
     ):  # fmt: skip
         run += p.tokens[end].text

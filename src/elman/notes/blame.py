@@ -26,7 +26,7 @@ from elman.notes.search import Search
 from elman.notes.verdict import Verdict
 from elman.notes.world import World
 
-SECONDS = 2.5  # a search that takes longer ends with what it has
+SECONDS = 10  # a search that takes longer ends with what it has
 _SAMPLE = 5  # claims that a candidate is first tried on
 _SHARE = 0.6  # of the claims that fail, so many must hold once the equation is mended
 

@@ -35,6 +35,7 @@ from elman.notes.verdict import Report, Verdict
 from elman.notes.world import World
 
 EQUALITIES = ("=", ":=")
+SECONDS = 30  # for judging a page, and as much for explaining it: what is left then is said to be unchecked
 
 
 @dataclass
@@ -113,15 +114,19 @@ class Checker:
             for d in found
         } | {(d.statement, d.part): d for d in self.model.start.values()}
 
-    def judge(self) -> None:
-        """Judges every equation of the page, then settles its layout."""
+    def judge(self, until: float = float("inf")) -> None:
+        """Judges every equation of the page, as far as it comes `until` then, and settles its layout."""
         for statement in self.model.statements:
             if is_claim(statement) and not is_condition(statement, self.model):
                 for k in range(1, len(statement.parts)):
                     if statement.relation.operators[k - 1] in EQUALITIES:
                         judged = Judged(statement, k, statement.parts[0])
                         self.judged[judged.key] = judged
-                        self._part(judged)
+                        if time.monotonic() < until:
+                            self._part(judged)
+                            continue
+                        judged.verdict, judged.settled = Verdict.NOT_READ, True
+                        judged.diagnosis = f"not checked within {SECONDS} seconds: make it a page of its own"
         self._settle_layout()
 
     def _part(self, j: Judged) -> None:

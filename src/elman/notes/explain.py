@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,7 +24,7 @@ from elman.calculus.turning import tidy
 from elman.errors import FormulaError
 from elman.notes.blame import Blame, blamed, makes_loss, uses
 from elman.notes.carried import Carried, carried_by
-from elman.notes.checker import Checker, Judged
+from elman.notes.checker import SECONDS, Checker, Judged
 from elman.notes.edits import EDIT, Edit
 from elman.notes.holding import agreement
 from elman.notes.model import TIME
@@ -34,26 +36,39 @@ from elman.notes.repair import Found, Repairer
 from elman.notes.verdict import Verdict
 from elman.notes.world import World
 
+_FRAMES = 20_000
 _ROUNDS = 3  # equations and shapes that may be blamed on one page
 
 
 def settle(page: Page, supplied: str | None) -> Checker:
     """The page judged and explained; an equation or a shape that many claims speak against takes the blame for them."""
-    with np.errstate(all="ignore"):  # a formula that is wrong may overflow; its value says so
-        return _settle(page, supplied)
+    deep = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(deep, _FRAMES))  # equations lead through each other, and time steps
+    try:
+        with np.errstate(all="ignore"):  # a formula that is wrong may overflow; its value says so
+            return _settle(page, supplied)
+    except RecursionError:
+        raise FormulaError("the equations of this page lead through too many others: part it") from None
+    finally:
+        sys.setrecursionlimit(deep)
 
 
 def _settle(page: Page, supplied: str | None) -> Checker:
+    started = time.monotonic()
     checker = Checker(page, supplied)
-    checker.judge()
+    checker.judge(started + SECONDS)
     blames: list[Blame] = []
-    while len(blames) < _ROUNDS and (blame := blamed(checker, blames)) is not None:
+    while (
+        len(blames) < _ROUNDS
+        and time.monotonic() < started + SECONDS
+        and (blame := blamed(checker, blames)) is not None
+    ):
         blames.append(blame)
         checker = Checker(page, supplied, blame.model)
-        checker.judge()
+        checker.judge(started + 2 * SECONDS)
     for blame in blames:
         _accuse(checker, blame)
-    _explain(checker)
+    _explain(checker, time.monotonic() + SECONDS)
     return checker
 
 
@@ -78,11 +93,15 @@ def _accuse(checker: Checker, blame: Blame) -> None:
                 other.settled = True
 
 
-def _explain(checker: Checker) -> None:
+def _explain(checker: Checker, until: float) -> None:
     carried: list[Carried] = []
     tried: list[tuple[Judged, list[Reading]]] = []
     for judged in checker.judged.values():
         if judged.settled:
+            continue
+        if time.monotonic() > until and not judged.good:
+            judged.verdict = judged.verdict or Verdict.FALSE
+            judged.diagnosis = f"no repair was sought: the page took more than {SECONDS} seconds"
             continue
         _Explainer(checker, judged, carried, tried).explain()
         more = carried_by(judged.left, judged.found, judged.statement.number)
