@@ -13,43 +13,6 @@ from elman.notes.page import Page
 from elman.notes.read import page_of, read_page
 from elman.notes.verdict import Claim, Repair, Report, Verdict
 
-NOTES = r"""
-# RNN
-
-$$e^{(t)} = Ex^{(t)}$$
-
-$$ J^{(t)} = CE(y^{(t)},\hat{y}^{(t)}) =
-\sum_{j = 1}^Vy_j^{(t)}ln\hat{y_j}^{(t)}$$
-疑惑度:
-$$ P(|)$$
-
-## 记
-
-``` python
-'''
-V: vocab size
-Dh:hidden laver size
-'''
-x.shape = [V,B]
-b1.shape = [Dh,1]
-y_hat.shape = [V,B]
-
-```
-
-### 对于t时刻
-先定义
-$$
-\delta_2^{(t)} =
-\delta_1^{(t)}U z \otimes (1-z)
-$$
-
-    Solotion 里把分母布局的的结果又转置了一下,为了和e的shape相同
-
-``` python
-gamma1.shape = [B,V]
-```
-"""
-
 
 def notebook(*cells: tuple[str, str | list[str]]) -> str:
     made = [{"cell_type": kind, "metadata": {"é": 1.0}, "source": source} for kind, source in cells]

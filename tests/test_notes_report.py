@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from conftest import Run
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from elman.calculus.mathml import mathml
@@ -175,6 +175,7 @@ PIECES = [
 ]  # fmt: skip
 
 
+@example(["$$ a = b $$", "```\n", "$$ a = b $$", "`c`"])
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=30))
 def test_html_of_any_page_is_well_formed(pieces: list[str]) -> None:

@@ -7,7 +7,7 @@ block parts the paragraph it stands in, and what a slot says beside itself (`aft
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -57,7 +57,7 @@ def plain_to_html(text: str, slots: Mapping[int, Slot]) -> str:
     """The HTML of plain text: its paragraphs, line by line."""
     blocks = _Blocks(slots)
     paragraphs = re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n"))
-    return _filled("".join(blocks.paragraph(escape(p.strip("\n")), p, "plain") for p in paragraphs if p.strip()), slots)
+    return _filled("".join(blocks.paragraph(p.strip("\n"), "plain", escape) for p in paragraphs if p.strip()), slots)
 
 
 def _filled(html: str, slots: Mapping[int, Slot]) -> str:
@@ -155,21 +155,22 @@ class _Blocks:
                 break
             stop += 1
         text = "\n".join(lines[i:stop]).strip()
-        return stop, self.paragraph(_inline(text), text)
+        return stop, self.paragraph(text)
 
-    def paragraph(self, html: str, text: str, kind: str = "") -> str:
-        """A paragraph, parted by the blocks in it."""
+    def paragraph(self, text: str, kind: str = "", shown: Callable[[str], str] | None = None) -> str:
+        """A paragraph, parted by the blocks in it, each part `shown` by itself (with its code, links and emphasis)."""
+        shown = shown or _inline
         out: list[str] = []
         at = 0
         opened = f'<p class="{kind}">' if kind else "<p>"
-        for match in _SLOT.finditer(html):
+        for match in _SLOT.finditer(text):
             found = self.slots.get(int(match.group(1)))
             if found is not None and found.block:
-                before = html[at : match.start()].strip()
+                before = shown(text[at : match.start()]).strip()
                 out += [f"{opened}{before}</p>"] if before else []
                 out.append(match.group())
                 at = match.end()
-        rest = html[at:].strip()
+        rest = shown(text[at:]).strip()
         out += [f"{opened}{rest}</p>"] if rest else []
         return "\n".join(out) + self._after(text)
 
