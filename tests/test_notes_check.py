@@ -18,7 +18,8 @@ from elman.notes.read import page_of, read_page
 from elman.notes.verdict import Claim, Report, Verdict
 
 ROOT = Path(__file__).parents[1]
-NOTES = ROOT / "tests" / "pages" / "rnn_notes.md"
+PAGES = ROOT / "tests" / "pages"
+NOTES = PAGES / "rnn_notes.md"
 DERIVATION = ROOT / "docs" / "derivation.md"
 
 
@@ -169,3 +170,12 @@ def test_the_notes_equations_give_the_formulas_of_the_derivation() -> None:
     assert letters["δ_1^(t)"] == written["δ_1^(t)"]
     assert letters["γ^(i)"] == written["γ^(i)"]
     assert letters["δ_2^(i)"] == written["δ_2^(i)"]
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.*")), ids=lambda p: p.name)
+def test_derivations_of_other_models_hold(page: Path) -> None:
+    if page.name == "skip-gram-negative.md":
+        with pytest.raises(FormulaError, match=r"families of columns \(u\) are not derived"):
+            derived(read_page(page))
+        return
+    assert derived(read_page(page)).checked >= 10

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from elman.calculus.expression import Derivative, Expression, Index, Symbol, symbols
 from elman.calculus.shapes import Shape
 from elman.errors import FormulaError
 
-T, EARLIER = Index("t"), Index("i")
+T = Index("t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Model:
     """Forward equations, the shapes of all letters, the loss, the letters for errors by what they are the gradient by,
     and which letters' columns sum to 1. `layout`: "denominator", every gradient has the shape of what it is by;
     "numerator", its transpose; "shape", the errors that pass through the chain are its transpose, the gradients by
-    given letters have its shape.
+    given letters have its shape. `earlier`: how an
+    earlier step is called.
     """
 
     equations: Sequence[Equation]
@@ -47,6 +48,7 @@ class Model:
     letters: Mapping[str, Symbol]
     distributions: frozenset[str]
     layout: str = "shape"
+    earlier: Index = field(default_factory=lambda: Index("i"))
 
     @property
     def rows(self) -> bool:

@@ -25,7 +25,7 @@ from elman.calculus.expression import (
     transform,
 )
 from elman.calculus.fold import folded
-from elman.calculus.forward import EARLIER, Equation, Flow, Model, Step, T, offset_of
+from elman.calculus.forward import Equation, Flow, Model, Step, T, offset_of
 from elman.calculus.rules import rule
 from elman.calculus.shapes import Shape
 from elman.calculus.turning import as_rows, tidy
@@ -52,7 +52,7 @@ class _Deriver:
         if self.flow.earlier:
             for name in self.flow.order(self.flow.earlier):
                 self._variable(name, self.flow.earlier, now=False)
-            self._parameters(self.flow.earlier, EARLIER)
+            self._parameters(self.flow.earlier, self.model.earlier)
             self._sums()
             self._initial()
         return self.found
@@ -61,7 +61,7 @@ class _Deriver:
 
     def _variable(self, name: str, among: set[str], now: bool) -> None:
         """∂J/∂v, from all that uses v."""
-        at = (T if now else EARLIER) if self._is_timed(name) else None
+        at = (T if now else self.model.earlier) if self._is_timed(name) else None
         target = self._symbol(name, at)
         terms: list[Expression] = []
         chains: list[Expression] = []
@@ -143,7 +143,7 @@ class _Deriver:
             if name not in self.model.shapes or name in self.model.distributions:
                 continue
             barred = at is not None and self._in_earlier(name)
-            if at == EARLIER and not barred:
+            if at == self.model.earlier and not barred:
                 continue
             terms, rules, error = list[Expression](), list[str](), 0.0
             chains: list[Expression] = []
@@ -151,7 +151,7 @@ class _Deriver:
                 e = self.model.equation(user)
                 if e is None or not any(s.name == name for s in symbols(e.right)):
                     continue
-                if user == self.model.loss.name and at == EARLIER:
+                if user == self.model.loss.name and at == self.model.earlier:
                     continue
                 by = given[name]
                 if user == self.model.loss.name:
@@ -179,11 +179,11 @@ class _Deriver:
 
     def _sums(self) -> None:
         """The same letters act at every step: the gradient is the sum of what the steps contribute."""
-        barred = [s.left.wrt for s in self.found if s.left.at == EARLIER]
+        barred = [s.left.wrt for s in self.found if s.left.at == self.model.earlier]
         for wrt in barred:
             assert isinstance(wrt, Symbol)
-            part = Derivative(self._loss(), wrt, EARLIER)
-            total = BigSum("i", part, Index(None, 1), T)
+            part = Derivative(self._loss(), wrt, self.model.earlier)
+            total = BigSum(str(self.model.earlier), part, Index(None, 1), T)
             words = "the letter acts at every step, so the contributions add up"
             self.found.append(Step(Derivative(self._loss(), wrt), None, words, total, self._laid_shape(wrt.name)))
 
@@ -206,16 +206,14 @@ class _Deriver:
             }
         )
         for name in asked:
-            step = next(
-                (s for s in self.found if isinstance(s.left.wrt, Symbol) and s.left.wrt == self._symbol(name, EARLIER)),
-                None,
-            )
+            target = self._symbol(name, self.model.earlier)
+            step = next((s for s in self.found if s.left.wrt == target), None)
             if step is None or any(
                 offset_of(s) == 0 and s.name == name for u in self.flow.earlier for s in self.flow.uses(u)
             ):
                 continue
             zero = Symbol(name, Index(None, 0), step.left.wrt.latex if isinstance(step.left.wrt, Symbol) else "")
-            result = _at_step(step.result, "i", 0)
+            result = _at_step(step.result, str(self.model.earlier), 0)
             result = tidy(Transpose(result)) if self.model.layout == "shape" else result
             self.found.append(
                 Step(Derivative(self._loss(), zero), None,

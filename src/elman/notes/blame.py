@@ -18,9 +18,9 @@ from elman.notes.checker import Checker, Judged, about_one_column
 from elman.notes.edits import EDIT, Edit, Variant, times_around
 from elman.notes.facts import earlier, under_logarithms, with_facts
 from elman.notes.holding import agreement
+from elman.notes.inferred import with_derived_shapes
 from elman.notes.model import TIME, Definition, Model
 from elman.notes.point import HORIZON, Point, UndefinedError
-from elman.notes.points import with_derived_shapes
 from elman.notes.repair import Found
 from elman.notes.search import Search
 from elman.notes.verdict import Verdict

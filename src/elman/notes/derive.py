@@ -84,10 +84,13 @@ def as_latex(found: Derivation) -> str:
 def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], str]:
     checker = Checker(page)
     model = checker.model
+    if model.families:
+        raise FormulaError(f"families of columns ({', '.join(sorted(model.families))}) are not derived: write a matrix")
     loss = _loss(model)
+    sizes = dict.fromkeys((*checker.points.sizes(), "T"), ("1", "1"))
     forward = Forward(
-        tuple(_equations(model, loss)), {**model.derived, **model.shapes}, _letter(model, loss),
-        dict(_letters(model, layout)), model.facts.targets, layout,
+        tuple(_equations(model, loss)), {**sizes, **model.derived, **model.shapes}, _letter(model, loss),
+        dict(_letters(model, layout)), model.facts.targets, layout, _earlier(model),
     )  # fmt: skip
     steps = gradients(forward)
     known = {s.left.wrt.name for s in steps if isinstance(s.left.wrt, Symbol)}
@@ -97,6 +100,12 @@ def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], s
     if wrt:
         steps = _needed(steps, wrt)
     return steps, "\n".join(_page(forward, steps))
+
+
+def _earlier(model: Model) -> Index:
+    """A letter for an earlier step that the page does not use for anything else."""
+    words = {word for name in (*model.equations, *model.shapes, *model.named) for word in name.split("_")}
+    return Index(next((letter for letter in ("i", "s", "k", "n", "m") if letter not in words), "q"))
 
 
 def _needed(steps: list[Step], wrt: Sequence[str]) -> list[Step]:
@@ -151,8 +160,10 @@ def _equations(model: Model, loss: str) -> Iterator[Equation]:
             value = shift_time(value, d.time.variable, Index(TIME, -d.time.offset))
 
         def timed(node: Expression) -> Expression:
-            bare = isinstance(node, Symbol) and node.time is None and node.name in model.timed
-            return replace(node, time=Index(TIME)) if isinstance(node, Symbol) and bare else node
+            if not isinstance(node, Symbol):
+                return node
+            bare = node.time is None and node.name in model.timed
+            return replace(node, time=Index(TIME) if bare else node.time, below=False)
 
         yield Equation(_letter(model, name), transform(value, timed))
 
@@ -225,9 +236,10 @@ def _in_order(forward: Forward) -> list[Equation]:
 
 def _shape_lines(forward: Forward, steps: Sequence[Step]) -> Iterator[str]:
     used = {s.name for e in forward.equations for s in (e.left, *symbols(e.right))}
+    sizes = {word for shape in forward.shapes.values() for dim in shape for word in dim.split("*")}
     for name in sorted(used):
         shape = forward.shapes.get(name)
-        if shape is not None and shape != ("1", "1"):
+        if shape is not None and (shape != ("1", "1") or (forward.equation(name) is None and name not in sizes)):
             yield f"{name}.shape = [{shape[0]}, {shape[1]}]"
     done: set[str] = set()
     for step in steps:
@@ -241,8 +253,8 @@ def _heading(step: Step, forward: Forward) -> str:
         return "Backward"
     of = step.left.wrt
     time = step.left.at or (of.time if isinstance(of, Symbol) else None)
-    if time == Index("i"):
-        return "At an earlier step i"
+    if time == forward.earlier:
+        return f"At an earlier step {forward.earlier}"
     if time is None and step.chain is None:
         return "The sum over the steps"
     if time == Index(None, 0):

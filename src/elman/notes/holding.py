@@ -9,20 +9,22 @@ from typing import cast
 
 import numpy as np
 
-from elman.calculus.evaluate import evaluate
+from elman.calculus.evaluate import add, evaluate
 from elman.calculus.expression import (
+    Add,
     Derivative,
     Entry,
     Expression,
     Index,
     Product,
+    Subtract,
     Symbol,
     walk,
 )
 from elman.calculus.functions import Array
 from elman.errors import FormulaError
 from elman.notes.model import TIME, free_indices, free_times
-from elman.notes.point import HORIZON, Jacobian, OutOfRangeError
+from elman.notes.point import HORIZON, Jacobian, OutOfRangeError, equation_of
 from elman.notes.world import World
 
 TOLERANCE = 1e-9
@@ -92,14 +94,21 @@ def _sizes_of(node: Entry, world: World, indices: set[str]) -> dict[str, int]:
     return {str(name): shape[place] for place, name in wanted}
 
 
-def part_value(world: World, e: Expression, indices: dict[str, int], direct: bool = False) -> tuple[Array, bool]:
+def part_value(
+    world: World, e: Expression, indices: dict[str, int], direct: bool = False, one_of_many: bool = False
+) -> tuple[Array, bool]:
     """The value of a part, and whether it is a chain of derivatives (then in the shape of what the last is by).
 
-    `direct`: ∂z^(t)/∂W in a chain means the use of W at step t alone, as the bar on its left side says.
+    `direct`: ∂z^(t)/∂W in a chain means the use of W at step t alone, as the bar on its left side says. In a sum of
+    chains, one for each way on, every derivative but the loss's is of the direct use.
     """
     factors = chain_of(e, world)
     if factors is not None:
-        return contract(world, factors, indices, direct), True
+        return contract(world, factors, indices, direct, one_of_many), True
+    if isinstance(e, Add | Subtract) and (chain_of(e.left, world) or chain_of(e.right, world)):
+        left, one = part_value(world, e.left, indices, direct, True)
+        right, other = part_value(world, e.right, indices, direct, True)
+        return add(left, right if isinstance(e, Add) else -right, e), one or other
     return world.evaluate(e, indices), False
 
 
@@ -120,7 +129,9 @@ def chain_of(e: Expression, world: World) -> list[Expression] | None:
     return factors if all(isinstance(f, Derivative) for f in factors[1:]) else None
 
 
-def contract(world: World, factors: list[Expression], indices: dict[str, int], direct: bool) -> Array:
+def contract(
+    world: World, factors: list[Expression], indices: dict[str, int], direct: bool, one_of_many: bool = False
+) -> Array:
     """The chain rule by value: every derivative with all its indices, neighbours contracted."""
     total: Array | None = None
     before: Symbol | None = None
@@ -136,7 +147,10 @@ def contract(world: World, factors: list[Expression], indices: dict[str, int], d
             raise FormulaError(
                 f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1
             )
-        jacobian = world.jacobian(_direct(factor) if direct else factor, steps)
+        if direct or (one_of_many and before is not None):
+            timed = isinstance(factor.of, Symbol) and factor.of.name in world.model.timed
+            factor = _direct(factor, one_of_many and before is not None, timed)
+        jacobian = world.jacobian(factor, steps)
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None
     assert total is not None
@@ -146,10 +160,13 @@ def contract(world: World, factors: list[Expression], indices: dict[str, int], d
     return found
 
 
-def _direct(e: Derivative) -> Derivative:
-    if isinstance(e.of, Symbol) and isinstance(e.wrt, Symbol) and e.wrt.time is None and e.at is None:
-        return replace(e, at=e.of.time or Index(TIME))
-    return e
+def _direct(e: Derivative, of_states: bool, timed: bool) -> Derivative:
+    """∂u/∂v as the direct use of v in u's own equation: of letters without time steps, or of any."""
+    if not (isinstance(e.of, Symbol) and isinstance(e.wrt, Symbol)) or e.at is not None:
+        return e
+    if not timed:
+        return replace(e, at=Index(None, equation_of(e.of.name)))
+    return replace(e, at=e.of.time or Index(TIME)) if of_states or e.wrt.time is None else e
 
 
 def _same(world: World, a: Symbol, b: Expression, indices: dict[str, int]) -> bool:

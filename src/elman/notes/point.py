@@ -91,6 +91,11 @@ class Jacobian:
         return found
 
 
+def equation_of(name: str) -> int:
+    """What stands for the time step of an equation that has none, where its own use of a letter is asked for."""
+    return -1 - zlib.crc32(name.encode())
+
+
 @lru_cache(maxsize=4096)
 def random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
     """A given letter's value, the same wherever it is asked for: normal; of a target, a distribution along `axis`; else

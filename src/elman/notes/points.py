@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,15 +12,14 @@ from elman.calculus.evaluate import evaluate
 from elman.calculus.expression import Call, Derivative, Expression, Symbol, symbols, walk
 from elman.calculus.scope import MisfitError
 from elman.errors import FormulaError
-from elman.notes.facts import with_facts
-from elman.notes.model import TIME, Model, Statement, free_indices, free_times
-from elman.notes.point import HORIZON, PRIMES, OutOfRangeError, Point, UndefinedError
+from elman.notes.inferred import with_derived_shapes, with_inferred_shapes, with_orientations
+from elman.notes.model import TIME, Model, Statement
+from elman.notes.point import HORIZON, Point
+from elman.notes.shared import SHARED_SIZE, model_key, shared_world, sizes_of
 from elman.notes.world import World
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")
-_SHARED: dict[object, World] = {}
 _FITTING: dict[object, dict[str, tuple[str, str]]] = {}
-_SHARED_SIZE = 64
 
 
 def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
@@ -39,7 +38,8 @@ def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
     )
     assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
     model = replace(model, shapes={n: s for n, s in model.shapes.items() if n in assumed or n in declared})
-    points = Points(model, softmax_axis(model, prose, sizes_of(model.shapes), remarks))
+    axis = softmax_axis(model, prose, sizes_of(model.shapes), remarks)
+    points = Points(with_orientations(model, axis), axis)
     if assumed:
         remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
     return points
@@ -155,9 +155,9 @@ class Points:
 
     def _fitting(self, names: list[str], statement: Statement) -> dict[str, tuple[str, str]]:
         pieces = [piece for part in statement.parts for piece in _pieces(part)]
-        key = (tuple(names), tuple(pieces), *_key(self.model))
+        key = (tuple(names), tuple(pieces), *model_key(self.model))
         if key not in _FITTING:
-            while len(_FITTING) >= _SHARED_SIZE:
+            while len(_FITTING) >= SHARED_SIZE:
                 _FITTING.pop(next(iter(_FITTING)))
             _FITTING[key] = self._best_fitting(names, pieces)
         return dict(_FITTING[key])
@@ -189,40 +189,6 @@ class Points:
         from elman.notes.holding import shape_names
 
         return shape_names(world, shape)
-
-
-def sizes_of(shapes: dict[str, tuple[str, str]]) -> dict[str, int]:
-    """A prime for every name of a size, all different; products are left to be multiplied out."""
-    names = dict.fromkeys(
-        word
-        for shape in shapes.values()
-        for dim in shape
-        for word in dim.replace(" ", "").split("*")
-        if not word.isdigit()
-    )
-    return {name: PRIMES[i % len(PRIMES)] + (43 if i >= len(PRIMES) else 0) for i, name in enumerate(names)}
-
-
-def _key(model: Model) -> tuple[object, ...]:
-    """All of a model that a value can depend on."""
-    facts = model.facts
-    return (
-        tuple(sorted(model.shapes.items())), tuple(sorted(model.derived.items())),
-        tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
-        tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
-        tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families,
-        facts.targets, facts.positive, facts.recurrent, facts.losses, tuple(sorted(facts.turned.items())),
-    )  # fmt: skip
-
-
-def shared_world(model: Model, point: Point, local: Mapping[str, tuple[str, str]] | None = None) -> World:
-    """The world of a model at a point, `local` letters with their shapes; equal models share what was found."""
-    key = (*_key(model), point, tuple(sorted((local or {}).items())))
-    if key not in _SHARED:
-        while len(_SHARED) >= _SHARED_SIZE:
-            _SHARED.pop(next(iter(_SHARED)))
-        _SHARED[key] = World(model, point, dict(local or {}))
-    return _SHARED[key]
 
 
 def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -257,73 +223,6 @@ def _fits(world: World, e: Expression, scalar: bool) -> int:
     except (FormulaError, np.linalg.LinAlgError):
         return 0
     return 2 if scalar and value.shape[-2:] == (1, 1) else 1
-
-
-# --- shapes of given letters that the page does not declare ---
-
-
-def with_inferred_shapes(model: Model) -> tuple[Model, dict[str, tuple[str, str]]]:
-    """The model with a shape for every given letter that its equations use and nothing declares: the one that fits
-    best.
-    """
-    missing = sorted(
-        {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
-        - set(model.equations) - set(model.named) - set(model.shapes) - {"T"} - set(sizes_of(model.shapes))
-        | {name for name in model.facts.recurrent if name in model.equations and name not in model.shapes}
-    )  # fmt: skip
-    if not missing or len(missing) > 12 or not model.shapes:
-        return model, {}
-    candidates = list(dict.fromkeys([*model.shapes.values(), *_more_shapes(model)]))
-    found: dict[str, tuple[str, str]] = {}
-    for name in missing:
-        scores = [(_score(model, {**found, name: shape}, name), -i, shape) for i, shape in enumerate(candidates)]
-        best = max(scores, default=None)
-        if best is not None and best[0] > 0:
-            found[name] = best[2]
-    if not found:
-        return model, {}
-    return with_facts(replace(model, shapes={**model.shapes, **found})), found
-
-
-def with_derived_shapes(model: Model) -> Model:
-    """The model with the shapes that its equations give to names that it does not declare."""
-    world = shared_world(model, Point(tuple(sizes_of(model.shapes).items())))
-    names = {size: name for name, size in world.point.sizes}
-    derived = {}
-    for name in model.equations:
-        shape = None if name in model.shapes else world.shape_of(name)
-        if shape is not None and all(n == 1 or n in names for n in shape):
-            derived[name] = (names.get(shape[0], "1"), names.get(shape[1], "1"))
-    return with_facts(replace(model, derived=derived))
-
-
-def _more_shapes(model: Model) -> Iterator[tuple[str, str]]:
-    names = list(sizes_of(model.shapes))[:6]
-    for name in names:
-        yield (name, "1")
-    yield ("1", "1")
-    yield from itertools.permutations(names, 2)
-
-
-def _score(model: Model, local: dict[str, tuple[str, str]], name: str) -> int:
-    """How many of the equations and parts that speak of `name` have a value with these shapes."""
-    world = World(model, Point(tuple(sizes_of({**model.shapes, **local}).items())), dict(local))
-    score = 0
-    parts = [d.value for found in model.equations.values() for d in found]
-    parts += [p for st in model.statements for p in st.parts if not any(isinstance(n, Derivative) for n in walk(p))]
-    for part in parts:
-        if not any(s.name == name for s in symbols(part)):
-            continue
-        try:
-            bound = dict.fromkeys(free_indices(part), 0) | dict.fromkeys(free_times(part), HORIZON - 2)
-            with np.errstate(all="ignore"):
-                evaluate(part, world.scope({**bound, TIME: HORIZON - 1}))
-            score += 1
-        except (UndefinedError, OutOfRangeError):
-            continue
-        except (FormulaError, np.linalg.LinAlgError):
-            score -= 1
-    return score
 
 
 def primed(e: Expression) -> Iterator[Call]:

@@ -27,6 +27,7 @@ from elman.notes.point import (
     OutOfRangeError,
     Point,
     UndefinedError,
+    equation_of,
     random_value,
 )
 
@@ -195,7 +196,7 @@ class World:
             raise CycleError([n for n, _ in self._open[self._open.index(here) :]] + [name])
         if len(self._open) > 200:
             raise CycleError([n for n, _ in self._open[-4:]])
-        indices: dict[str, int] = {}
+        indices: dict[str, int] = {"@": equation_of(name)}
         if time is not None:
             variable, offset = (d.time.variable, d.time.offset) if d.time is not None else (TIME, 0)
             indices = {variable or TIME: time - offset, TIME: time - offset, "@": time}
@@ -303,7 +304,10 @@ class World:
         found = self._jacobians[key]
         if entry is None:
             return found
-        values = [i.at(indices) - (i.variable is None) for i in entry.indices]  # numbers count from 1
+        try:
+            values = [i.at(indices) - (i.variable is None) for i in entry.indices]  # numbers count from 1
+        except KeyError as error:
+            raise FormulaError(f"the index {error.args[0]} is bound nowhere", entry.span[0] + 1) from None
         if entry.column:
             return Jacobian(found.tensor[:, values[0] : values[0] + 1])
         tensor = found.tensor[values[0] : values[0] + 1]
