@@ -20,7 +20,7 @@ from elman.notes.checker import check
 from elman.notes.html import as_html
 from elman.notes.read import page_of
 
-SECONDS = 20
+SECONDS = 120
 PIECES = (
     r"\frac{", r"\partial ", r"{", r"}", "(", ")", "[", "]", "$", "$$", "^T", "^{(t-1)}", "_{", "|_{(i)}", "=", "+",
     "-", r"\sum_{i=1}^t ", r"\circ ", r"\otimes ", r"\hat{", r"\left(", r"\right)", r"\begin{align}",
