@@ -90,3 +90,9 @@ def test_importing_elman_loads_nothing_heavy() -> None:
 
 def test_the_reference_stands_alone() -> None:
     assert imports(SOURCE / "model" / "reference.py") == set()
+
+
+def test_the_rooms_of_formulas_open_from_the_front_door() -> None:
+    code = "import elman; print(elman.notes.check.__name__, elman.calculus.derive('a^T x', 'x').text)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "check a\n"

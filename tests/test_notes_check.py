@@ -145,6 +145,39 @@ def _is_the_original(checker: Checker, settled: Checker, c: object) -> bool:
         return False
 
 
+OWN_ERROR = r"""
+```
+X.shape = [N, D]
+w.shape = [D, 1]
+y.shape = [N, 1]
+b.shape = [1, 1]
+```
+$$ p = X w + b $$
+$$ J = \frac{1}{2} \|p - y\|^2 $$
+$$ \delta = y - p $$
+$$ \frac{\partial J}{\partial w} = X^T \delta $$
+$$ \frac{\partial J}{\partial b} = 1_N^T \delta $$
+"""
+
+
+def test_a_wrong_letter_of_the_page_is_blamed_not_the_formulas_that_use_it() -> None:
+    page = page_of(OWN_ERROR, "markdown")
+    report = check(page)
+    verdicts = [c.verdict for c in report.claims]
+    assert verdicts == [Verdict.HOLDS, Verdict.HOLDS, Verdict.SIGN, Verdict.OWN_DELTA, Verdict.OWN_DELTA]
+    assert report.claims[2].fix == "p - y"
+    assert check(page_of(apply_fixes(page, report), "markdown")).holds
+
+
+def test_gradients_alone_are_held_against_this_network() -> None:
+    text = r"$$ \delta_1^{(t)} = \frac{\partial J^{(t)}}{\partial \theta^{(t)}} = (y^{(t)} - \hat{y}^{(t)})^T $$"
+    page = page_of(text, "markdown")
+    assert not check(page).holds
+    (claim,) = [c for c in check(page, model="elman").claims if not c.good]
+    assert claim.verdict == Verdict.SIGN
+    assert claim.fix == r"(\hat{y}^{(t)} - y^{(t)})^T"
+
+
 # --- derivations ---
 
 

@@ -83,6 +83,8 @@ def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[Blam
     model = checker.model
     definitions = [d for found in model.equations.values() for d in found]
     seen: set[tuple[int, object]] = set()
+    # the letters for errors first: with them wrong the model itself may still be what the page says
+    definitions.sort(key=lambda d: makes_loss(model, d.name))
     groups = [broken, [d for d in definitions if d not in broken]] if broken else [definitions]
     for group in groups:
         for insert in (False, True):  # what has a name as a mistake first, then factors and terms that may be missing
