@@ -277,3 +277,12 @@ def test_wrong_calls_of_check(tmp_path: Path, command: Run, arguments: list[str]
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_script_on_a_function_stands_on_all_of_it() -> None:
+    """<msup> has two children; a third, the argument, would be drawn as the script."""
+    for formula in (r"\sigma'(z)^T", r"\mathrm{softmax}(z)_j", r"\tanh(z)^2"):
+        root = ElementTree.fromstring(mathml(parse(formula)))
+        for node in root.iter():
+            if node.tag in ("msup", "msub"):
+                assert len(node) == 2, formula

@@ -220,6 +220,8 @@ class _Writer:
         base = self.write(node, _FACTOR)
         if isinstance(node, Derivative | Product) and self._node(node)[1] == _FACTOR:  # a fraction
             base = _fenced(base)
+        if isinstance(node, Call):
+            base = _row(base)  # its name and its argument, as one
         return _scripted(base, below, _joined(above, gap))
 
     @staticmethod
