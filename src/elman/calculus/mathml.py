@@ -54,9 +54,11 @@ def mathml(e: Expression, shapes: Shapes | None = None, display: bool = True) ->
     return _math(_Writer(shapes or {}).write(e), display)
 
 
-def mathml_relation(relation: Relation, shapes: Shapes | None = None, display: bool = False) -> str:
-    """A chain as one `<math>` element."""
-    writer = _Writer(shapes or {})
+def mathml_relation(
+    relation: Relation, shapes: Shapes | None = None, display: bool = False, parted: bool = False
+) -> str:
+    """A chain as one `<math>` element; `parted`: products beside ∘ in parentheses, whether or not they were written."""
+    writer = _Writer(shapes or {}, parted)
     pieces = [writer.write(relation.parts[0])]
     for operator, part in zip(relation.operators, relation.parts[1:], strict=True):
         pieces += [_mo(operator), writer.write(part)]
@@ -119,8 +121,9 @@ def _index(index: Index) -> str:
 class _Writer:
     """Writes nodes; a depth that no page has is cut off rather than recursed into."""
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, parted: bool = False) -> None:
         self.shapes = shapes
+        self.parted = parted  # whether a product beside ∘ is put in parentheses, as it is in what `render` prints
         self.depth = 0
         self.quiet = 0  # within how many fractions of a derivative, where no shapes are shown
 
@@ -245,8 +248,8 @@ class _Writer:
         if e.operator in ("∘", "⊗"):
             left = self.write(e.left, _HADAMARD)
             right = self.write(e.right, _PRODUCT)
-            left = _fenced(left) if is_matrix_product(e.left) else left
-            right = _fenced(right) if is_matrix_product(e.right) else right
+            left = _fenced(left) if self.parted and is_matrix_product(e.left) else left
+            right = _fenced(right) if self.parted and is_matrix_product(e.right) else right
             return left + _mo(_OPERATORS[e.operator]) + right, _HADAMARD
         sign = _mo("⋅") if e.operator == "·" else '<mo rspace="0.12em">&#x2062;</mo>'
         left = self.write(e.left, _PRODUCT)

@@ -65,6 +65,12 @@ class Judged:
         return self.statement.number, self.part
 
     @property
+    def line(self) -> int:
+        """The line of the page on which the part stands."""
+        formula = self.statement.formula
+        return formula.line + formula.text.count("\n", 0, self.statement.region(self.part)[0])
+
+    @property
     def good(self) -> bool:
         """Whether it holds as it stands."""
         return self.verdict is None and self.result.plain

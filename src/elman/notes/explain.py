@@ -85,7 +85,7 @@ def _accuse(checker: Checker, blame: Blame) -> None:
     j.diagnosis = claims
     j.settled = True
     if not makes_loss(checker.model, d.name):
-        line = j.statement.formula.line
+        line = j.line
         for other in checker.judged.values():
             if other.good and other.defines is None and uses(other, d.name):
                 other.verdict = Verdict.OWN_DELTA

@@ -103,7 +103,9 @@ class _Writer:
 
     # --- formulas ---
 
-    def typeset(self, text: str, shapes: tuple[tuple[int, int, str], ...] = (), display: bool = False) -> str:
+    def typeset(
+        self, text: str, shapes: tuple[tuple[int, int, str], ...] = (), display: bool = False, parted: bool = False
+    ) -> str:
         """A part of a formula as MathML, or its source where it cannot be read."""
         try:
             expanded, places = expand(text, self.page.macros)
@@ -111,7 +113,7 @@ class _Writer:
         except (FormulaError, RecursionError):
             return source(text)
         return "<span class='sep'>,</span> ".join(
-            mathml_relation(relation, moved(shapes, places), display) for relation in relations
+            mathml_relation(relation, moved(shapes, places), display, parted) for relation in relations
         )
 
     def notes(self) -> str:
@@ -297,5 +299,5 @@ class _Writer:
         edits = f'<span class="edits">{words("; ".join(repair.edits))}</span>' if repair.edits else ""
         return (
             f'<div class="repair"><span class="label">{label}</span><span class="math">{left}'
-            f"{self.typeset(repair.formula, (), True)}</span>{edits}</div>"
+            f"{self.typeset(repair.formula, (), True, True)}</span>{edits}</div>"
         )

@@ -148,13 +148,12 @@ def compare(tried: Sequence[tuple[Judged, list[Reading]]]) -> Iterator[str]:
             continue
         sets: list[set[tuple[str, ...]]] = [{r.assumptions for r in readings} for _, readings in group]
         common = sets[0].intersection(*sets[1:])
-        lines = ", ".join(str(j.statement.formula.line) for j, _ in group)
+        lines = ", ".join(str(j.line) for j, _ in group)
         if common:
             words = " and ".join(sorted(common, key=len)[0])
             yield f"formulas of lines {lines}: one reading makes them true, {words}"
         else:
             each = "; ".join(
-                f"line {j.statement.formula.line} is {readings[0] if readings else 'true in no reading'}"
-                for j, readings in group
+                f"line {j.line} is {readings[0] if readings else 'true in no reading'}" for j, readings in group
             )
             yield f"formulas of lines {lines}: no one reading makes them agree ({each})"
