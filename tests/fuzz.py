@@ -16,7 +16,7 @@ from pathlib import Path
 
 from elman.calculus import derive
 from elman.errors import ElmanError
-from elman.notes.checker import check
+from elman.notes.check import check
 from elman.notes.html import as_html
 from elman.notes.read import page_of
 

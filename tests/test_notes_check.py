@@ -9,7 +9,8 @@ from corruptions import corruptions
 
 from elman.calculus.render import text
 from elman.errors import FormulaError
-from elman.notes.checker import Checker, check
+from elman.notes.check import check
+from elman.notes.checker import Checker
 from elman.notes.claims import claims_of
 from elman.notes.derive import derived
 from elman.notes.explain import settle

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from page_mistakes import MISTAKES, Mistake
 
-from elman.notes.checker import check
+from elman.notes.check import check
 from elman.notes.page import Page
 from elman.notes.read import KINDS, page_of
 from elman.notes.verdict import Claim, Report, Verdict

@@ -37,7 +37,7 @@ def check(
     NOTES is Markdown, LaTeX, a notebook or plain text. Its own forward equations are the model that its gradients are
     held against. Answers with 0 where all hold, 1 where some do not, 2 where the page cannot be read.
     """
-    from elman.notes.checker import check as checked
+    from elman.notes.check import check as checked
     from elman.notes.read import read_page
 
     for out in (html, fix):

@@ -104,7 +104,7 @@ def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | Non
     found = derived(read_page(path), names, layout)
     if html is not None:
         from elman.cli.files import write_whole
-        from elman.notes.checker import check
+        from elman.notes.check import check
         from elman.notes.html import as_html
         from elman.notes.read import page_of
 

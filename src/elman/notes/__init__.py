@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from elman.notes.checker import check
+from elman.notes.check import check
 from elman.notes.verdict import Claim, Repair, Report, Verdict
 
 __all__ = ["Claim", "Repair", "Report", "Verdict", "check"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from elman.calculus.expression import (
     BigSum,
@@ -31,7 +30,7 @@ from elman.notes.point import CycleError
 from elman.notes.points import Points, points_of
 from elman.notes.repair import Found
 from elman.notes.supply import page_with_equations
-from elman.notes.verdict import Report, Verdict
+from elman.notes.verdict import Verdict
 from elman.notes.world import World
 
 EQUALITIES = ("=", ":=")
@@ -74,29 +73,6 @@ class Judged:
     def good(self) -> bool:
         """Whether it holds as it stands."""
         return self.verdict is None and self.result.plain
-
-
-def check(page: str | Path | Page, model: str | None = None) -> Report:
-    """Checks a page: a path (Markdown, LaTeX, a notebook, plain text) or a `Page` that was read.
-
-    `model="elman"` supplies the forward equations of this package's network for a page that has gradients only. Raises
-    `TextError` where the page cannot be read; whatever is wrong on it is in the report.
-    """
-    from elman.notes.claims import claims_of
-    from elman.notes.explain import settle
-    from elman.notes.read import read_page
-
-    started = time.monotonic()
-    given = page if isinstance(page, Page) else read_page(Path(page))
-    checker = settle(given, model)
-    return Report(
-        str(given.path),
-        claims_of(checker),
-        tuple(checker.remarks),
-        given.skipped,
-        time.monotonic() - started,
-        given.text,
-    )
 
 
 class Checker:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
-from elman.calculus.render import latex, python
+from elman.calculus.render import latex, python, text
 from elman.notes.checker import EQUALITIES, Checker, Judged, is_claim, is_condition
 from elman.notes.facts import orientation
 from elman.notes.holding import shape_names
@@ -169,8 +169,6 @@ def _shape_repair(page: Page, line: ShapeLine, shape: tuple[str, str]) -> Repair
 
 
 def _name(e: Expression) -> str:
-    from elman.calculus.render import text
-
     return text(e)
 
 

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Derivative, Expression, Index, Product, Symbol, shift_time, symbols, transform
+from elman.calculus.expression import (
+    Derivative,
+    Expression,
+    Index,
+    Ones,
+    Product,
+    Symbol,
+    Transpose,
+    shift_time,
+    symbols,
+    transform,
+)
 from elman.calculus.forward import Equation, Step
 from elman.calculus.forward import Model as Forward
 from elman.calculus.gradients import gradients
 from elman.calculus.render import latex, text
 from elman.errors import DerivationError, FormulaError
-from elman.notes.checker import Checker, check
+from elman.notes.check import check
+from elman.notes.checker import Checker
 from elman.notes.model import TIME, Model
 from elman.notes.page import Page
 from elman.notes.read import page_of
@@ -299,8 +311,6 @@ def _factors(e: Expression) -> list[Expression]:
 
 
 def _factor_shape(e: Expression, shapes: dict[str, tuple[str, str]]) -> tuple[str, str] | None:
-    from elman.calculus.expression import Ones, Transpose
-
     if isinstance(e, Transpose):
         inner = _factor_shape(e.of, shapes)
         return None if inner is None else inner[::-1]

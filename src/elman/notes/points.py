@@ -12,6 +12,7 @@ from elman.calculus.evaluate import evaluate
 from elman.calculus.expression import Call, Derivative, Expression, Symbol, symbols, walk
 from elman.calculus.scope import MisfitError
 from elman.errors import FormulaError
+from elman.notes.holding import shape_names
 from elman.notes.inferred import with_derived_shapes, with_inferred_shapes, with_orientations
 from elman.notes.model import TIME, Model, Statement
 from elman.notes.point import HORIZON, Point
@@ -186,8 +187,6 @@ class Points:
 
     @staticmethod
     def _shape(world: World, shape: tuple[int, ...]) -> str:
-        from elman.notes.holding import shape_names
-
         return shape_names(world, shape)
 
 
