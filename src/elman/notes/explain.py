@@ -149,6 +149,8 @@ class _Explainer:
         if (left, part) != (j.left, j.expression):
             edits = tuple(slip.edit for slip in self.carried if slip.apply(j.expression) != j.expression)
             found = [replace(f, edits=(*edits, *f.edits), cost=f.cost + EDIT) for f in found]
+        grouped = Edit(Verdict.OPERATOR, "parentheses: ∘ binds looser than a product")
+        found = [f if f.edits or f.part == part else replace(f, edits=(grouped,)) for f in found]
         j.found = sorted(found, key=lambda f: (f.turned != numerator, f.cost, f.left != left))
         if j.verdict == Verdict.SELF_REFERENCE:
             j.found = [replace(f, edits=(Edit(Verdict.SELF_REFERENCE, "no bar on the left"),)) for f in j.found]

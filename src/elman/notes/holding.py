@@ -198,6 +198,8 @@ def _agreement(world: World, target: Expression, part: Expression, quick: bool) 
     barred = isinstance(target, Derivative) and target.at is not None
     per_column = is_per_column(world, target)
     for indices in assignments(world, (target, part), quick):
+        if isinstance(target, Derivative) and target.at is not None and _step_of(target.at, indices) < 1:
+            continue  # no step before the first makes anything
         try:
             goal, _ = part_value(world, target, indices)
             value, chain = part_value(world, part, indices, direct=barred)
@@ -225,6 +227,10 @@ def _agreement(world: World, target: Expression, part: Expression, quick: bool) 
         shape=kinds[0].shape,
         nothing=all(k.nothing for k in kinds),
     )
+
+
+def _step_of(at: Index, indices: dict[str, int]) -> int:
+    return at.at(indices) if at.variable is None or at.variable in indices else 1
 
 
 def is_per_column(world: World, target: Expression) -> bool:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from elman.calculus.evaluate import evaluate
-from elman.calculus.expression import Derivative, symbols, walk
+from elman.calculus.expression import (
+    Add,
+    Call,
+    Derivative,
+    Expression,
+    Subtract,
+    Symbol,
+    symbols,
+    transform,
+    walk,
+)
+from elman.calculus.shapes import infer
 from elman.errors import FormulaError
 from elman.notes.facts import with_facts
 from elman.notes.holding import agreement
@@ -28,8 +39,11 @@ def with_inferred_shapes(model: Model) -> tuple[Model, dict[str, tuple[str, str]
         - set(model.equations) - set(model.named) - set(model.shapes) - {"T"} - set(sizes_of(model.shapes))
         | {name for name in model.facts.recurrent if name in model.equations and name not in model.shapes}
     )  # fmt: skip
-    if not missing or len(missing) > 12 or not model.shapes:
+    if not missing or len(missing) > 12:
         return model, {}
+    if not model.shapes:
+        fitting = _by_convention(model, missing)
+        return (with_facts(replace(model, shapes=fitting)), fitting) if fitting else (model, {})
     candidates = list(dict.fromkeys([*model.shapes.values(), *_more_shapes(model)]))
     found: dict[str, tuple[str, str]] = {}
     for name in missing:
@@ -40,6 +54,27 @@ def with_inferred_shapes(model: Model) -> tuple[Model, dict[str, tuple[str, str]
     if not found:
         return model, {}
     return with_facts(replace(model, shapes={**model.shapes, **found})), found
+
+
+def _by_convention(model: Model, missing: list[str]) -> dict[str, tuple[str, str]]:
+    """Shapes for a page that declares none: a is a column, A a matrix, as its equations need them to fit together."""
+    equations = [(name, d) for name, found in model.equations.items() for d in found]
+    total: Expression | None = None
+    found: Mapping[str, tuple[str, str]] = {}
+    for name, d in equations:
+        misfit: Expression = Call("sum", (Subtract(Symbol(name), _untimed(d.value)),))
+        wider = misfit if total is None else Add(total, misfit)
+        try:
+            found = infer(wider).symbols
+            total = wider
+        except FormulaError:
+            continue  # what the inference does not read, or what does not fit: the check will say so
+    return {name: found[name] for name in missing if name in found}
+
+
+def _untimed(e: Expression) -> Expression:
+    """The expression with all its time steps left out: a letter has one shape at all of them."""
+    return transform(e, lambda node: replace(node, time=None) if isinstance(node, Symbol) else node)
 
 
 def with_derived_shapes(model: Model) -> Model:
