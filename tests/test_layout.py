@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "checkpoint": {"model", "text"},
     "training": {"text", "model", "checkpoint", "kernels", "inference.evaluate"},
     "inference": {"text", "model", "checkpoint", "kernels"},
+    "gradient_flow": {"text", "model"},
     "language_model": {"text", "model", "checkpoint", "inference"},
 }
 

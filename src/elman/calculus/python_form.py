@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from dataclasses import replace
 from fractions import Fraction
 
@@ -45,7 +46,9 @@ def parse_python(text: str, names: Names) -> list[Relation]:
             raise FormulaError("brackets nest deeper than 40", column)
     stripped = text.strip()
     try:
-        tree = ast.parse(stripped)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python would say of its style is nobody's business here
+            tree = ast.parse(stripped)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = getattr(error, "offset", None) or 1
         raise FormulaError(f"not read as Python: {getattr(error, 'msg', 'too deep')}", column) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 
 from elman.calculus.expression import Call, Derivative, Entry, Relation, Symbol, children
 from elman.calculus.functions import SPELLINGS
@@ -82,7 +83,9 @@ def _states(relation: Relation) -> bool:
 def _is_program_line(line: str) -> bool:
     """Whether a line is Python that no formula is: with strings, lists, calls of methods."""
     try:
-        tree = ast.parse(line)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(line)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return any(

@@ -1,0 +1,40 @@
+"""The lens: what each earlier step contributes to a gradient, how far back it reaches, why it vanishes or explodes.
+
+`decompose(parameters, x, y)` is the front door; `diagnose` says in a sentence or two what it shows.
+"""
+
+from __future__ import annotations
+
+from elman.gradient_flow.decomposition import NAMES, Flow, decompose
+from elman.gradient_flow.diagnosis import Diagnosis, diagnose
+from elman.gradient_flow.jacobians import (
+    bound,
+    jacobian_singular_values,
+    largest_singular_value,
+    lyapunov_spectrum,
+    saturation,
+    spectral_radius,
+)
+from elman.gradient_flow.reach import Truncation, cancellation, decay_rate, norms_by_lag, reach, truncation
+from elman.gradient_flow.trajectory import Trajectory
+
+__all__ = [
+    "NAMES",
+    "Diagnosis",
+    "Flow",
+    "Trajectory",
+    "Truncation",
+    "bound",
+    "cancellation",
+    "decay_rate",
+    "decompose",
+    "diagnose",
+    "jacobian_singular_values",
+    "largest_singular_value",
+    "lyapunov_spectrum",
+    "norms_by_lag",
+    "reach",
+    "saturation",
+    "spectral_radius",
+    "truncation",
+]

@@ -1,0 +1,113 @@
+"""A forward pass with what the lens needs of it: the states, the slopes as logarithms, each loss's own error.
+
+Time steps are counted from 0 here, as arrays are: `h[i + 1]`, `z[i]` and `e[i]` are h^(i+1), z^(i+1) and e^(i+1) of
+docs/derivation.md, and `h[0]` is h^(0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import ShapeError
+from elman.model.network import checked, hidden_states, log_probabilities
+from elman.model.parameters import Parameters
+
+Floats = NDArray[np.floating[Any]]
+Doubles = NDArray[np.float64]
+Integers = NDArray[np.integer[Any]]
+
+LOGITS_NUMBERS = 2**22
+"""The most logits that stand in memory at once."""
+LARGEST_SLOPE = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0}
+"""The largest value of σ'."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """x, y [T,B] read by p from h[0].
+
+    e [T,B,d] · h [T+1,B,Dh] · log2_slope [T,B,Dh], log2 σ'(z), float64, -∞ where σ' is 0 · dh [T,B,Dh],
+    ∂J^(t)/∂h^(t) = δ1 U · J [T], each loss, summed over the batch, nats, float64
+    """
+
+    p: Parameters
+    x: Integers
+    y: Integers
+    e: Floats
+    h: Floats
+    log2_slope: Doubles
+    dh: Floats
+    J: Doubles
+
+    @classmethod
+    def of(cls, p: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -> Trajectory:
+        """The forward pass. h_0 [B,Dh] or None for zeros.
+
+        Raises ShapeError for shapes, types or token ids that do not fit, and where the states overflow.
+        """
+        h_0 = checked(p, x, y, h_0)
+        T, B = x.shape
+        with np.errstate(over="ignore", invalid="ignore"):
+            forward = hidden_states(p, x, h_0)
+        h, e = forward.h, forward.e[forward.words.inverse].reshape(T, B, p.d)
+        if not np.isfinite(h[-1]).all() or not np.isfinite(h).all():
+            step = int(np.argmin(np.isfinite(h).all(axis=(1, 2))))
+            raise ShapeError(
+                f"h is not finite from time step {step} of {T} on in {p.dtype}, expected finite states: "
+                "shorten the text or use float64"
+            )
+        J, dh = _errors(p, h[1:], y)
+        return cls(p, x, y, e, h, _log2_slope(p, e, h), dh, J)
+
+    @property
+    def T(self) -> int:
+        """Number of time steps."""
+        return len(self.x)
+
+    @property
+    def B(self) -> int:
+        """Number of sequences."""
+        return int(self.x.shape[1])
+
+    @property
+    def slope(self) -> Doubles:
+        """σ'(z), [T,B,Dh]."""
+        result: Doubles = np.exp2(self.log2_slope)
+        return result
+
+
+def _log2_slope(p: Parameters, e: Floats, h: Floats) -> Doubles:
+    """log2 σ'(z), told from z: h∘(1-h) and 1-h∘h are 0 in floating point long before σ' is.
+
+    sigmoid: ln σ' = -|z| - 2 ln(1+exp(-|z|));  tanh: ln σ' = 2 (ln 2 - |z| - ln(1+exp(-2|z|)));  relu: 0 or -∞.
+    """
+    if p.activation == "relu":
+        return np.where(h[1:] > 0, 0.0, -np.inf)
+    z = h[:-1] @ p.W_h.T  # z = W_h h^(t-1) + W_e e + b_1     [T,B,Dh]
+    z += e @ p.W_e.T
+    z += p.b_1
+    size = np.abs(z, dtype=np.float64)
+    if p.activation == "tanh":
+        size *= 2  # 1 - tanh²(z) = 4 s(2z) s(-2z), with s the sigmoid
+    result: Doubles = (-size - 2 * np.log1p(np.exp(-size))) / np.log(2)
+    return result + 2 if p.activation == "tanh" else result
+
+
+def _errors(p: Parameters, h: Floats, y: Integers) -> tuple[Doubles, Floats]:
+    """J [T] and dh = (ŷ - y) U [T,B,Dh] for h [T,B,Dh], a chunk of rows at a time."""
+    rows, targets = h.reshape(-1, p.Dh), y.reshape(-1)
+    J, dh = np.empty(len(rows)), np.empty_like(rows)
+    step = max(1, LOGITS_NUMBERS // p.V)
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        delta1 = log_probabilities(p, rows[part])
+        at = np.arange(len(delta1)), targets[part]
+        J[part] = -delta1[at]
+        np.exp(delta1, out=delta1)
+        delta1[at] = np.expm1(-J[part])  # ŷ - 1, without the difference of two close numbers
+        np.matmul(delta1, p.U, out=dh[part])
+    return J.reshape(y.shape).sum(axis=1), dh.reshape(h.shape)
