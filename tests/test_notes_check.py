@@ -216,13 +216,14 @@ def test_derivations_of_other_models_hold(page: Path) -> None:
 
 
 def test_a_page_that_declares_no_shapes_is_read_by_convention() -> None:
-    text = "\n\n".join(
-        f"$$ {formula} $$"
-        for formula in (
-            r"h_t = \tanh(W h_{t-1} + U x_t + b)", r"\hat y_t = \mathrm{softmax}(V h_t + c)", r"J_t = -y_t^T \ln \hat y_t",
-            r"\frac{\partial J_t}{\partial V} = (\hat y_t - y_t) h_t^T", r"\frac{\partial J_t}{\partial c} = y_t - \hat y_t",
-        )
-    )  # fmt: skip
+    formulas = (
+        r"h_t = \tanh(W h_{t-1} + U x_t + b)",
+        r"\hat y_t = \mathrm{softmax}(V h_t + c)",
+        r"J_t = -y_t^T \ln \hat y_t",
+        r"\frac{\partial J_t}{\partial V} = (\hat y_t - y_t) h_t^T",
+        r"\frac{\partial J_t}{\partial c} = y_t - \hat y_t",
+    )
+    text = "\n\n".join(f"$$ {formula} $$" for formula in formulas)
     page = page_of(text, "markdown")
     report = check(page)
     assert [c.verdict for c in report.claims] == [*[Verdict.HOLDS] * 4, Verdict.SIGN]
