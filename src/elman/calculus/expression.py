@@ -10,7 +10,7 @@ vector is [n,1] and a scalar [1,1].
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -117,9 +117,6 @@ class Subtract(Expression):
 
     left: Expression
     right: Expression
-
-
-OPERATORS = ("", "·", "∘", "⊗", "/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +267,8 @@ def shift_time(e: Expression, variable: str, to: Index) -> Expression:
     return transform(e, change)
 
 
-def equal_fields(a: Expression) -> tuple[object, ...]:
-    """What two equal nodes of one type share, children aside."""
-    skip = {*_CHILDREN.get(type(a), ()), "arguments", "span", "latex", "below"}
-    return tuple(getattr(a, f.name) for f in fields(a) if f.name not in skip)
+def factors_of(e: Expression) -> list[Expression]:
+    """The factors of a matrix product, from left to right, however they are grouped; `e` alone where it is none."""
+    if isinstance(e, Product) and e.operator in ("", "·"):
+        return [*factors_of(e.left), *factors_of(e.right)]
+    return [e]

@@ -30,7 +30,6 @@ class Step:
     result: Expression
     shape: Shape
     letter: Symbol | None = None
-    error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

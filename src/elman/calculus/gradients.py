@@ -7,9 +7,11 @@ comes through the equations that ask for an earlier value (backpropagation throu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 
-from elman.calculus.derivation import derivative
+from elman.calculus.derivation import Derived, derivative
 from elman.calculus.expression import (
     Add,
     BigSum,
@@ -60,71 +62,53 @@ class _Deriver:
     # --- steps ---
 
     def _variable(self, name: str, among: set[str], now: bool) -> None:
-        """∂J/∂v, from all that uses v."""
+        """∂J/∂v of a letter that has an equation, from all that uses v."""
         at = (T if now else self.model.earlier) if self._is_timed(name) else None
         target = self._symbol(name, at)
-        terms: list[Expression] = []
-        chains: list[Expression] = []
-        rules: list[str] = []
-        error = 0.0
-        for user in self.flow.users(name, among, now):
-            term, words, chain, e = self._through(user, target, at)
-            terms.append(term)
-            chains.append(chain)
-            rules.append(words)
-            error = max(error, e)
-        if not terms:
-            return
-        total = terms[0]
-        for term in terms[1:]:
-            total = Add(total, term)
-        result = as_rows(total) if self.model.rows else total
-        letter = self._letter(name, at)
-        chain = chains[0]
-        for c in chains[1:]:
-            chain = Add(chain, c)
-        whole = isinstance(chain, Derivative)
-        shape = self.model.shapes[name]
-        self.found.append(
-            Step(self._derivative(target), None if whole else chain, "; ".join(dict.fromkeys(rules)), result,
-                 shape[::-1] if self.model.rows else shape, letter, error)
-        )  # fmt: skip
+        users = self.flow.users(name, among, now)
+        if users:
+            total, chain, words = self._gathered(users, target, at)
+            result = as_rows(total) if self.model.rows else total
+            self.found.append(
+                Step(
+                    self._derivative(target), chain, words, result, self.model.error_shape(name), self._letter(name, at)
+                )
+            )
 
-    def _through(
-        self, user: tuple[str, int], target: Symbol, at: Index | None
-    ) -> tuple[Expression, str, Expression, float]:
-        """What `user` passes on to `target`: the term, the rule, the chain of derivatives, the error of its check."""
+    def _gathered(
+        self, users: Sequence[tuple[str, int]], target: Symbol, at: Index | None
+    ) -> tuple[Expression, Expression | None, str]:
+        """What all users pass on to `target`, the chains that lead there (None: the loss itself uses it), the rules."""
+        terms, chains, rules = zip(*(self._through(user, target, at) for user in users), strict=True)
+        total, chain = reduce(Add, terms), reduce(Add, chains)
+        return total, None if isinstance(chain, Derivative) else chain, "; ".join(dict.fromkeys(rules))
+
+    def _through(self, user: tuple[str, int], target: Symbol, at: Index | None) -> tuple[Expression, Expression, str]:
+        """What `user` passes on to `target`: the term, the chain of derivatives, the rule."""
         name, offset = user
         e = self.model.equation(name)
         assert e is not None
         by = replace(target, time=None if target.time is None else Index("t", offset))
         if name == self.model.loss.name:
             found = derivative(e.right, by, self.model.shapes, distributions=self.model.distributions)
-            term: Expression = self._in_letters(found.expression or _no_matrix(by))
-            words = rule(e.right, by)
             chain: Expression = self._derivative(target)
         else:
-            term, error_ = self._pulled(e, by)
-            words = rule(e.right, by)
-            user_time = (
-                None if not self._is_timed(name) else Index(at.variable, at.offset - offset) if at is not None else T
-            )
-            user_symbol = self._symbol(name, user_time)
-            chain = Product(self._derivative(user_symbol), Derivative(user_symbol, target), "")
-            return self._shifted(term, at, offset), words, chain, error_
-        return self._shifted(term, at, offset), words, chain, found.error
+            found = self._pulled(e, by)
+            passed = None if at is None else Index(at.variable, at.offset - offset)
+            u = self._symbol(name, passed if self._is_timed(name) else None)
+            chain = Product(self._derivative(u), Derivative(u, target), "")
+        term = self._in_letters(found.expression or _no_matrix(by))
+        if at is not None:  # it stood at t + offset
+            term = shift_time(term, "t", Index(at.variable, at.offset - offset))
+        return term, chain, rule(e.right, by)
 
-    def _pulled(self, e: Equation, by: Symbol) -> tuple[Expression, float]:
+    def _pulled(self, e: Equation, by: Symbol) -> Derived:
         """The gradient of Σ G ∘ f by `by`, G the error of the left side."""
         letter = self._letter(e.left.name, e.left.time)
         error = Transpose(letter) if self.model.rows else letter
-        shape = self.model.shapes[e.left.name]
-        shapes = {**self.model.shapes, letter.name: shape[::-1] if self.model.rows else shape}
+        shapes = {**self.model.shapes, letter.name: self.model.error_shape(e.left.name)}
         weighed: Expression = Call("sum", (Product(error, e.right, "∘"),))
-        found = derivative(weighed, by, shapes, distributions=())
-        if found.expression is None:
-            return _no_matrix(by), found.error
-        return self._in_letters(found.expression), found.error
+        return derivative(weighed, by, shapes, distributions=())
 
     def _in_letters(self, e: Expression) -> Expression:
         """What an equation names, by its letter: σ(z) as h, σ'(z) as h ∘ (1 - h)."""
@@ -145,34 +129,15 @@ class _Deriver:
             barred = at is not None and self._in_earlier(name)
             if at == self.model.earlier and not barred:
                 continue
-            terms, rules, error = list[Expression](), list[str](), 0.0
-            chains: list[Expression] = []
-            for user in sorted(among):
-                e = self.model.equation(user)
-                if e is None or not any(s.name == name for s in symbols(e.right)):
-                    continue
-                if user == self.model.loss.name and at == self.model.earlier:
-                    continue
-                by = given[name]
-                if user == self.model.loss.name:
-                    found = derivative(e.right, by, self.model.shapes, distributions=self.model.distributions)
-                    term, worst = found.expression or _no_matrix(by), found.error
-                    chains.append(self._derivative(by))
-                else:
-                    term, worst = self._pulled(e, by)
-                    u = self._symbol(user, at if self._is_timed(user) else None)
-                    chains.append(Product(self._derivative(u), Derivative(u, by), ""))
-                terms.append(self._shifted(term, at, 0))
-                rules.append(rule(e.right, by))
-                error = max(error, worst)
-            total, chain = terms[0], chains[0]
-            for t, c in zip(terms[1:], chains[1:], strict=True):
-                total, chain = Add(total, t), Add(chain, c)
+            users = [
+                (user, 0)
+                for user in sorted(among & self.flow.defined)
+                if any(s.name == name for s in self.flow.uses(user))
+                and not (user == self.model.loss.name and at == self.model.earlier)
+            ]
+            total, chain, words = self._gathered(users, given[name], at)
             left = Derivative(self._loss(), given[name], at if barred else None)
-            self.found.append(
-                Step(left, None if isinstance(chain, Derivative) else chain, "; ".join(dict.fromkeys(rules)),
-                     self._laid(total), self._laid_shape(name), None, error)
-            )  # fmt: skip
+            self.found.append(Step(left, chain, words, self._laid(total), self._laid_shape(name)))
 
     def _in_earlier(self, name: str) -> bool:
         return any(s.name == name for u in self.flow.earlier for s in self.flow.uses(u))
@@ -213,7 +178,7 @@ class _Deriver:
             ):
                 continue
             zero = Symbol(name, Index(None, 0), step.left.wrt.latex if isinstance(step.left.wrt, Symbol) else "")
-            result = _at_step(step.result, str(self.model.earlier), 0)
+            result = shift_time(step.result, str(self.model.earlier), Index(None, 0))
             result = tidy(Transpose(result)) if self.model.layout == "shape" else result
             self.found.append(
                 Step(Derivative(self._loss(), zero), None,
@@ -240,19 +205,6 @@ class _Deriver:
     def _letter(self, name: str, at: Index | None) -> Symbol:
         letter = self.model.letters[name]
         return replace(letter, time=at if self._is_timed(name) else None)
-
-    def _shifted(self, e: Expression, at: Index | None, offset: int) -> Expression:
-        """The term at step `at` of what it is by, which stood at t + offset."""
-        return e if at is None else shift_time(e, "t", Index(at.variable, at.offset - offset))
-
-
-def _at_step(e: Expression, variable: str, step: int) -> Expression:
-    def change(node: Expression) -> Expression:
-        if isinstance(node, Symbol) and node.time is not None and node.time.variable == variable:
-            return replace(node, time=Index(None, node.time.offset + step))
-        return node
-
-    return transform(e, change)
 
 
 def _no_matrix(by: Symbol) -> Expression:

@@ -38,22 +38,7 @@ RELATIONS = {
 }  # fmt: skip
 _SEPARATORS = {",", ";", ".", "newline", "prose", ":"}
 _SPACES = {"quad", "qquad"}
-_FONTS = {
-    "mathrm",
-    "mathbf",
-    "boldsymbol",
-    "bm",
-    "mathit",
-    "mathsf",
-    "mathcal",
-    "mathbb",
-    "operatorname",
-    "mathtt",
-    "vec",
-}
 _DIVIDE_OR_DOT = {"cdot": "·", "times": "·", "/": "/", "*": "·", "@": "·", "bullet": "·"}
-_FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
-_DOTS = {"dots", "ldots", "cdots", "vdots", "dotsc", "dotsb"}
 
 
 MAX_LEVELS = 60  # of factors within factors, whatever opens them: brackets, bars, functions, sums

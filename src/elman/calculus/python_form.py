@@ -32,7 +32,6 @@ from elman.errors import FormulaError
 
 _MAX_LENGTH = 10_000
 _NAMESPACES = {"np", "numpy", "torch", "jnp", "F", "linalg"}
-_MORE = {"concatenate": "", "logdet": ""}
 
 
 def parse_python(text: str, names: Names) -> list[Relation]:

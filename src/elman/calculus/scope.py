@@ -36,18 +36,6 @@ class Scope:
         return replace(self, indices={**self.indices, name: value})
 
 
-def values_scope(values: Mapping[str, Array], softmax_axis: int | None = None) -> Scope:
-    """A scope of named matrices [..., m, n]; names of dimensions are taken from no one."""
-
-    def symbol(s: Symbol, scope: Scope) -> Array:
-        key = s.name if s.time is None else f"{s.name}^({s.time})"
-        if key not in values:
-            raise FormulaError(f"{key} has no value", s.span[0] + 1)
-        return values[key]
-
-    return Scope(symbol, softmax_axis=softmax_axis)
-
-
 def is_scalar(a: Array) -> bool:
     """Whether `a` holds 1 × 1 matrices."""
     return bool(a.shape[-2:] == (1, 1))

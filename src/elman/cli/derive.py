@@ -104,12 +104,9 @@ def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | Non
     found = derived(read_page(path), names, layout)
     if html is not None:
         from elman.cli.files import write_whole
-        from elman.notes.check import check
         from elman.notes.html import as_html
-        from elman.notes.read import page_of
 
-        page = page_of(found.markdown, "markdown", Path("derivation.md"))
-        write_whole(html, as_html(page, check(page)))
+        write_whole(html, as_html(found.page, found.report))
         click.echo(f"written: {html}", err=True)
     elif as_json:
         click.echo(json.dumps(steps_as_json(found), ensure_ascii=False, indent=2))

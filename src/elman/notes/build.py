@@ -67,7 +67,7 @@ def build(page: Page) -> Model:
     timed = _implicitly_timed(equations, named, timed)
     model = Model(
         tuple(statements), tuple(unread), names, shapes, equations, named, frozenset(timed),
-        page.one_hot, aliases, start, families=frozenset(several),
+        aliases, start, families=frozenset(several),
     )  # fmt: skip
     return _folded(model)
 

@@ -10,19 +10,18 @@ from dataclasses import dataclass, replace
 from elman.calculus.expression import Call, Expression, Symbol, transform
 from elman.calculus.render import text
 from elman.notes.edits import Edit
-from elman.notes.repair import Found, Repairer
+from elman.notes.repair import Found
 from elman.notes.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """f'(wrong) stands where f'(right) is meant, since the statement `source` defined it so."""
+    """f'(wrong) stands where f'(right) is meant, since a statement of the page defined it so."""
 
     function: str
     wrong: str
     right: Symbol
     edit: Edit
-    source: int
 
     def apply(self, e: Expression) -> Expression:
         """The expression with the notation put right."""
@@ -38,7 +37,7 @@ class Carried:
         return transform(e, change)
 
 
-def carried_by(left: Expression, found: Sequence[Found], statement: int) -> Carried | None:
+def carried_by(left: Expression, found: Sequence[Found]) -> Carried | None:
     """What a repaired f'(h) = … says of the page's other f'(h)."""
     if not (isinstance(left, Call) and left.primes and found and isinstance(found[0].left, Call)):
         return None
@@ -46,7 +45,4 @@ def carried_by(left: Expression, found: Sequence[Found], statement: int) -> Carr
     if not (isinstance(old, Symbol) and isinstance(new, Symbol)) or old.name == new.name:
         return None
     edit = Edit(Verdict.ARGUMENT, f"{text(found[0].left)}, not {text(left)}")
-    return Carried(left.function, old.name, new, edit, statement)
-
-
-__all__ = ["Carried", "Repairer", "carried_by"]
+    return Carried(left.function, old.name, new, edit)

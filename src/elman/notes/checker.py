@@ -26,7 +26,6 @@ from elman.notes.facts import with_facts
 from elman.notes.holding import Agreement, agreement, shape_names
 from elman.notes.model import TIME, Definition, Model, Statement, free_times
 from elman.notes.page import Page
-from elman.notes.point import CycleError
 from elman.notes.points import Points, points_of
 from elman.notes.repair import Found
 from elman.notes.supply import page_with_equations
@@ -174,10 +173,7 @@ class Checker:
         """A definition holds if it has a value, and that of the declared shape."""
         j.reading = f"{text(j.left)} names it" if d.name in self.model.named else f"defines {text(j.left)}"
         world = self.points.worlds(j.statement)[0]
-        try:
-            j.result = agreement(world, j.left, j.expression)
-        except CycleError as cycle:
-            j.result = Agreement(error=cycle)
+        j.result = agreement(world, j.left, j.expression)
         if j.result.any:
             j.result = Agreement(plain=True)
         if j.result.plain and d.name not in self.model.named:

@@ -28,13 +28,6 @@ def claims_of(checker: Checker) -> tuple[Claim, ...]:
     return tuple(sorted(found, key=lambda c: (c.start, c.end)))
 
 
-def place(page: Page, offset: int) -> tuple[int, int]:
-    """Line and column of an offset, from 1; in a notebook within its cell."""
-    begin = max((c for c in page.cells if c <= offset), default=0)
-    before = page.text[begin:offset]
-    return before.count("\n") + 1, len(before) - before.rfind("\n")
-
-
 def _claim(checker: Checker, j: Judged) -> Claim:
     start, end = (j.statement.formula.start + n for n in j.statement.region(j.part))
     verdict = j.verdict or (Verdict.HOLDS if j.result.plain else Verdict.FALSE)
@@ -44,7 +37,7 @@ def _claim(checker: Checker, j: Judged) -> Claim:
         reading = "for one column (B = 1)"
     elif j.result.summed and j.good:
         reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
-    line, column = place(checker.page, start)
+    line, column, _ = checker.page.place(start)
     return Claim(
         line, column, start, end, j.statement.source(0), j.statement.source(j.part), verdict, j.diagnosis, reading,
         fixes, _shapes(checker, j), j.found[0].verdicts if j.found else (verdict,), j.statement.formula.cell,
@@ -106,8 +99,8 @@ def _unread(checker: Checker) -> Iterator[Claim]:
         start = formula.start + len(formula.text) - len(formula.text.lstrip())
         end = formula.start + len(formula.text.rstrip())
         if "=" in formula.text:
-            line, column = place(checker.page, start)
-            at = place(checker.page, formula.start + (error.column or 1) - 1)
+            line, column, _ = checker.page.place(start)
+            at = checker.page.place(formula.start + (error.column or 1) - 1)
             why = f"{error.reason} (line {at[0]}, column {at[1]})"
             shown = re.sub(r"\s+", " ", formula.text.strip())
             yield Claim(line, column, start, end, "", shown, Verdict.NOT_READ, why, cell=formula.cell)
@@ -119,7 +112,7 @@ def _nothing(checker: Checker, formula: Formula, start: int, end: int, why: str)
     proposal = _perplexity(checker, formula, start, end)
     if proposal is not None:
         why = "left open; the words before it speak of perplexity, the exponential of the mean loss per token"
-    line, column = place(checker.page, start)
+    line, column, _ = checker.page.place(start)
     shown = re.sub(r"\s+", " ", checker.page.text[start:end])
     fixes = (proposal,) if proposal is not None else ()
     return Claim(line, column, start, end, "", shown, Verdict.NOT_A_CLAIM, why, fixes=fixes, cell=formula.cell)
@@ -189,7 +182,7 @@ def _shape_of(checker: Checker, name: str) -> tuple[str, str] | None:
 
 def _shape_claim(checker: Checker, line: ShapeLine, verdict: Verdict, why: str, fix: Repair | None) -> Claim:
     start = line.start
-    at = place(checker.page, start)
+    at = checker.page.place(start)
     shown = checker.page.text[line.start : line.end]
     diagnosis, reading = (why, "") if fix else ("", why)
     return Claim(

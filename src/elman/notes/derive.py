@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from elman.calculus.expression import (
     Derivative,
     Expression,
     Index,
     Ones,
-    Product,
     Symbol,
     Transpose,
+    factors_of,
     shift_time,
     symbols,
     transform,
@@ -27,17 +28,26 @@ from elman.notes.checker import Checker
 from elman.notes.model import TIME, Model
 from elman.notes.page import Page
 from elman.notes.read import page_of
+from elman.notes.verdict import Report
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """What was derived: `markdown`, the page; `steps`, one by one; `checked`, how many formulas of the page hold by
-    value.
-    """
+    """What was derived: `page`, as Markdown; `steps`, one by one; `report`, the check of the page."""
 
-    markdown: str
+    page: Page
     steps: tuple[Step, ...]
-    checked: int
+    report: Report
+
+    @property
+    def markdown(self) -> str:
+        """The page's text."""
+        return self.page.text
+
+    @property
+    def checked(self) -> int:
+        """How many formulas of the page hold by value."""
+        return sum(claim.good for claim in self.report.claims)
 
 
 def derived(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Derivation:
@@ -48,13 +58,14 @@ def derived(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriv
     `DerivationError` if a formula of the result should not hold.
     """
     steps, markdown = _derived(page, wrt, layout)
-    report = check(page_of(markdown, "markdown"))
+    made = page_of(markdown, "markdown", Path("derivation.md"))
+    report = check(made)
     false = [c for c in report.claims if not c.good]
     if false:
         raise DerivationError(
             f"the derived formula {false[0].left} = {false[0].formula} failed its check: please report it"
         )
-    return Derivation(markdown, tuple(steps), sum(c.good for c in report.claims))
+    return Derivation(made, tuple(steps), report)
 
 
 def steps_as_json(found: Derivation) -> list[dict[str, object]]:
@@ -294,7 +305,7 @@ def _shapes_of(step: Step, forward: Forward) -> str:
             r, c = forward.shapes[name]
             shapes[letter.name] = (c, r) if forward.rows else (r, c)
     total = f"${_shape(step.shape)}$"
-    factors = [_factor_shape(f, shapes) for f in _factors(step.result)]
+    factors = [_factor_shape(f, shapes) for f in factors_of(step.result)]
     if len(factors) < 2 or any(f is None for f in factors):
         return f"Its shape: {total}."
     return f"In order: ${''.join(_shape(f) for f in factors if f is not None)} \\to {_shape(step.shape)}$."
@@ -302,12 +313,6 @@ def _shapes_of(step: Step, forward: Forward) -> str:
 
 def _shape(shape: tuple[str, str]) -> str:
     return f"[{shape[0]},{shape[1]}]"
-
-
-def _factors(e: Expression) -> list[Expression]:
-    if isinstance(e, Product) and e.operator in ("", "·"):
-        return [*_factors(e.left), *_factors(e.right)]
-    return [e]
 
 
 def _factor_shape(e: Expression, shapes: dict[str, tuple[str, str]]) -> tuple[str, str] | None:

@@ -104,7 +104,7 @@ def _explain(checker: Checker, until: float) -> None:
             judged.diagnosis = f"no repair was sought: the page took more than {SECONDS} seconds"
             continue
         _Explainer(checker, judged, carried, tried).explain()
-        more = carried_by(judged.left, judged.found, judged.statement.number)
+        more = carried_by(judged.left, judged.found)
         if more is not None:
             carried.append(more)
     checker.remarks += compare(tried)

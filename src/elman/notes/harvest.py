@@ -12,7 +12,6 @@ from elman.calculus.parse import parse
 from elman.errors import FormulaError
 
 _LETTERS = r"[^\W\d](?:[\w\u0300-\u036f]|\{\w+\})*"
-_DIM = r"[\w*\\{}| ]{1,40}"
 _SHAPE_LINE = re.compile(
     rf"^[ \t>]*(?:[-*+][ \t]+)?[`$]?(?:(?:#|//)[ \t]*)?({_LETTERS})[`$]?(?:(\.shape)[ \t]*(?:==?|:)|[ \t]*:)[ \t]*"
     rf"(\[[^\[\]()\n]{{0,120}}\]|\([^\[\]()\n]{{0,120}}\))"

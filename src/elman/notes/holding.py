@@ -9,16 +9,16 @@ from typing import cast
 
 import numpy as np
 
-from elman.calculus.evaluate import add, evaluate
+from elman.calculus.evaluate import add
 from elman.calculus.expression import (
     Add,
     Derivative,
     Entry,
     Expression,
     Index,
-    Product,
     Subtract,
     Symbol,
+    factors_of,
     walk,
 )
 from elman.calculus.functions import Array
@@ -114,14 +114,7 @@ def part_value(
 
 def chain_of(e: Expression, world: World) -> list[Expression] | None:
     """The factors of a product of two or more derivatives, the first of which may be a letter for one; else None."""
-    factors: list[Expression] = []
-    stack = [e]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Product) and node.operator in ("", "·"):
-            stack += [node.left, node.right][::-1]
-        else:
-            factors.append(node)
+    factors = factors_of(e)
     first = factors[0]
     lettered = isinstance(first, Symbol) and first.name in world.model.named
     if len(factors) < 2 or not (lettered or isinstance(first, Derivative)):
@@ -185,7 +178,9 @@ def close(a: Array, b: Array) -> bool:
 
 
 def agreement(world: World, target: Expression, part: Expression, quick: bool = False) -> Agreement:
-    """How `part` agrees with `target` in this world; `quick`: at the first time step and index where both have one."""
+    """How `part` agrees with `target` in this world, an error among the answers; `quick`: at the first time step and
+    index where both have a value.
+    """
     key = (target, part, quick)
     if key not in world.agreements:
         world.agreements[key] = _agreement(world, target, part, quick)
@@ -203,15 +198,15 @@ def _agreement(world: World, target: Expression, part: Expression, quick: bool) 
         try:
             goal, _ = part_value(world, target, indices)
             value, chain = part_value(world, part, indices, direct=barred)
+            found = compare(goal, value, chain, per_column)
+            if chain and not found.any and not barred:
+                value, _ = part_value(world, part, indices, direct=True)
+                found = compare(goal, value, chain, per_column)
         except OutOfRangeError as out:
             error = error or out
             continue
         except FormulaError as misfit:
             return Agreement(error=misfit)
-        found = compare(goal, value, chain, per_column)
-        if chain and not found.any and not barred:
-            value, _ = part_value(world, part, indices, direct=True)
-            found = compare(goal, value, chain, per_column)
         kinds.append(found)
         if quick:
             break
@@ -266,12 +261,3 @@ def shape_names(world: World, shape: tuple[int, ...]) -> str:
     """A shape in the page's own letters: [V,B]."""
     names = {size: name for name, size in reversed(world.point.sizes)}
     return "[" + ",".join(names.get(n, str(n)) if n != 1 else "1" for n in shape) + "]"
-
-
-def try_value(world: World, e: Expression, indices: dict[str, int]) -> Array | None:
-    """The value of `e`, or None where it has none."""
-    try:
-        with np.errstate(all="ignore"):
-            return evaluate(e, world.scope(indices))
-    except FormulaError:
-        return None

@@ -102,7 +102,6 @@ class Model:
     equations: dict[str, tuple[Definition, ...]]
     named: dict[str, tuple[Definition, ...]]
     timed: frozenset[str]
-    one_hot: frozenset[str] = frozenset()
     aliases: dict[str, str] = field(default_factory=dict)
     start: dict[tuple[str, Index], Definition] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)

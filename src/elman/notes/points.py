@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from elman.calculus.evaluate import evaluate
-from elman.calculus.expression import Call, Derivative, Expression, Symbol, symbols, walk
+from elman.calculus.expression import Derivative, Expression, Symbol, symbols, walk
 from elman.calculus.scope import MisfitError
 from elman.errors import FormulaError
 from elman.notes.holding import shape_names
@@ -182,12 +182,8 @@ class Points:
         """What an error says, its sizes in the page's letters."""
         if not isinstance(error, MisfitError):
             return error.reason
-        left, right = self._shape(world, error.left), self._shape(world, error.right)
+        left, right = shape_names(world, error.left), shape_names(world, error.right)
         return f"{left} {error.what} {right} does not fit: {error.hint}"
-
-    @staticmethod
-    def _shape(world: World, shape: tuple[int, ...]) -> str:
-        return shape_names(world, shape)
 
 
 def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -222,10 +218,3 @@ def _fits(world: World, e: Expression, scalar: bool) -> int:
     except (FormulaError, np.linalg.LinAlgError):
         return 0
     return 2 if scalar and value.shape[-2:] == (1, 1) else 1
-
-
-def primed(e: Expression) -> Iterator[Call]:
-    """The f'(x) of an expression, x a letter."""
-    for node in walk(e):
-        if isinstance(node, Call) and node.primes and isinstance(node.arguments[0], Symbol):
-            yield node

@@ -20,11 +20,9 @@ from elman.calculus.expression import (
     transform,
 )
 from elman.calculus.render import text
-from elman.errors import FormulaError
 from elman.notes.checker import Checker, Judged
 from elman.notes.edits import flatten
 from elman.notes.holding import agreement, shape_names
-from elman.notes.world import World
 
 _FACTORS = 5
 
@@ -54,16 +52,9 @@ def readings_of(checker: Checker, j: Judged, left: Expression, part: Expression)
             for diagonal, diagonal_words in _diagonal(turned) if condition else [(turned, ())]:
                 for joined, join_words in _joined(diagonal):
                     words = (*condition, *turn_words, *diagonal_words, *join_words)
-                    if not any(set(r.assumptions) <= set(words) for r in found) and _holds(world, left, joined):
+                    if not any(set(r.assumptions) <= set(words) for r in found) and agreement(world, left, joined).any:
                         found.append(Reading(words))
     return sorted(found, key=lambda r: len(r.assumptions))
-
-
-def _holds(world: World, left: Expression, part: Expression) -> bool:
-    try:
-        return agreement(world, left, part).any
-    except FormulaError:
-        return False
 
 
 def _turned(checker: Checker, part: Expression) -> Iterator[tuple[Expression, tuple[str, ...]]]:

@@ -7,7 +7,7 @@ held against the oracle at every other point, size, time step and index before i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -182,7 +182,7 @@ class Repairer:
             for letter in self.letters:
                 if letter.name != name and world.shape_of(letter.name) == world.shape_of(name):
                     yield (
-                        rename(part, name, letter),
+                        with_letters(part, {name: letter}),
                         Edit(Verdict.ARGUMENT, f"{letter_text(letter)}, not {name_text(name, part)}"),
                     )
 
@@ -201,7 +201,7 @@ class Repairer:
                 one, two = self._letter(a), self._letter(b)
                 if one is None or two is None:
                     continue
-                both = [exchange(e, one, two) for e in (left, part)]
+                both = [with_letters(e, {a: two, b: one}) for e in (left, part)]
                 edit = Edit(Verdict.ARGUMENT, f"{letter_text(one)} and {letter_text(two)} swapped")
                 yield Found(both[0], both[1], EDIT, (edit,))
 
@@ -256,10 +256,7 @@ class Repairer:
     def _proved(self, found: Found, edited_left: bool) -> bool:
         """Whether the repaired claim holds in every world, and not because another left side is zero everywhere."""
         for world in self.worlds:
-            try:
-                result = agreement(world, found.left, found.part)
-            except OutOfRangeError:
-                return False
+            result = agreement(world, found.left, found.part)
             if edited_left and result.nothing:
                 return False
             if not (result.turned if found.turned and not result.plain else result.plain):
@@ -298,24 +295,12 @@ def _has(e: Expression, name: str) -> bool:
     return any(isinstance(n, Symbol) and n.name == name for n in walk(e))
 
 
-def rename(e: Expression, name: str, letter: Symbol) -> Expression:
-    """`e` with `letter` wherever `name` stands, at its time steps."""
+def with_letters(e: Expression, instead: Mapping[str, Symbol]) -> Expression:
+    """`e` with other letters in the place of those named, at their time steps."""
 
     def change(node: Expression) -> Expression:
-        if isinstance(node, Symbol) and node.name == name:
-            return replace(letter, time=node.time, below=node.below, span=node.span)
-        return node
-
-    return transform(e, change)
-
-
-def exchange(e: Expression, one: Symbol, two: Symbol) -> Expression:
-    """`e` with two letters in each other's place."""
-
-    def change(node: Expression) -> Expression:
-        if isinstance(node, Symbol) and node.name in (one.name, two.name):
-            other = two if node.name == one.name else one
-            return replace(other, time=node.time, below=node.below, span=node.span)
+        if isinstance(node, Symbol) and node.name in instead:
+            return replace(instead[node.name], time=node.time, below=node.below, span=node.span)
         return node
 
     return transform(e, change)
