@@ -14,7 +14,9 @@ import time
 import traceback
 from pathlib import Path
 
-from elman.calculus import derive
+from click.testing import CliRunner
+
+from elman.cli import main as main_command
 from elman.errors import ElmanError
 from elman.notes.check import check
 from elman.notes.html import as_html
@@ -74,10 +76,12 @@ def mutated(text: str, others: list[str], rng: random.Random) -> str:
 def trial(pages: list[str], rng: random.Random) -> str:
     """One hostile input, tried; returns what it was."""
     if rng.random() < 0.3:
-        formula = mutated(rng.choice(FORMULAS), list(FORMULAS), rng)[:400]
-        derive(
-            formula, rng.choice(("X", "x", "U", "h^(t-1)", "W_h", "\\", "")), rng.choice(("denominator", "numerator"))
-        )
+        formula = mutated(rng.choice(FORMULAS), list(FORMULAS), rng) * rng.choice((1, 1, 1, 200))
+        wrt = rng.choice(("X", "x", "U", "h^(t-1)", "W_h", "\\", ""))
+        call = ["derive", "--wrt", wrt, "--layout", rng.choice(("denominator", "numerator")), "--", formula]
+        done = CliRunner().invoke(main_command, call)  # as a user calls it: exit code 0 or 2
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
         return formula
     text = rng.choice(pages)
     start = rng.randrange(len(text))

@@ -266,6 +266,7 @@ def test_the_command(command: Run) -> None:
         (["a^T X ) b", "--wrt", "X"], "column 7: ) closes nothing"),
         (["A X", "--wrt", "X", "--as", "numpy"], "take --as index"),
         (["x", "--wrt", "x", "--shape", "x"], "write NAME=ROWS,COLUMNS"),
+        (["(" * 10_000 + "x" + ")" * 10_000, "--wrt", "x"], "column 4001: this formula is longer than 4000 signs"),
     ):
         done = command("derive", *wrong)
         assert done.returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ def derive(
 
     if shown and as_json:
         raise ConfigError("--as and --json contradict each other: leave one of them out")
-    if Path(formula).is_file():
+    if os.path.isfile(formula):  # noqa: PTH113, Path.is_file raises where a formula is too long for a name
         if shapes or distributions or form != "auto":
             raise ConfigError("a page says its shapes itself: leave --shape, --distribution and --form out")
         _page(Path(formula), wrt, layout or "shape", shown, html, as_json)
