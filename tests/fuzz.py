@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from elman.cli import main as main_command
 from elman.errors import ElmanError
 from elman.notes.check import check
+from elman.notes.derive import derived
 from elman.notes.html import as_html
 from elman.notes.read import page_of
 
@@ -90,6 +91,8 @@ def trial(pages: list[str], rng: random.Random) -> str:
     page = page_of(text, rng.choice(("markdown", "latex", "text")))
     report = check(page)
     as_html(page, report)
+    if rng.random() < 0.3:
+        derived(page)
     return text
 
 

@@ -229,3 +229,11 @@ def test_a_page_that_declares_no_shapes_is_read_by_convention() -> None:
     assert [c.verdict for c in report.claims] == [*[Verdict.HOLDS] * 4, Verdict.SIGN]
     assert any("W [m,m]" in remark for remark in report.remarks)
     assert derived(page).checked > 20
+
+
+def test_a_circle_is_named_by_check_and_by_derive() -> None:
+    shapes = "```\nW.shape = [n, n]\na.shape = [n, 1]\n```\n"
+    page = page_of(shapes + "$$ a = W b $$\n\n$$ b = W a $$\n\n$$ J = a^T a $$\n", "markdown")
+    assert {c.verdict for c in check(page).claims} == {Verdict.CYCLE}
+    with pytest.raises(FormulaError, match="defined in a circle: a → b → a"):
+        derived(page)

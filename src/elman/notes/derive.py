@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from elman.calculus.expression import (
     Derivative,
     Expression,
@@ -27,6 +29,7 @@ from elman.notes.check import check
 from elman.notes.checker import Checker
 from elman.notes.model import TIME, Model
 from elman.notes.page import Page
+from elman.notes.point import HORIZON
 from elman.notes.read import page_of
 from elman.notes.verdict import Report
 
@@ -110,6 +113,7 @@ def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], s
     if model.families:
         raise FormulaError(f"families of columns ({', '.join(sorted(model.families))}) are not derived: write a matrix")
     loss = _loss(model)
+    _worth(checker, loss)
     sizes = dict.fromkeys((*checker.points.sizes(), "T"), ("1", "1"))
     forward = Forward(
         tuple(_equations(model, loss)), {**sizes, **model.derived, **model.shapes}, _letter(model, loss),
@@ -129,6 +133,13 @@ def _earlier(model: Model) -> Index:
     """A letter for an earlier step that the page does not use for anything else."""
     words = {word for name in (*model.equations, *model.shapes, *model.named) for word in name.split("_")}
     return Index(next((letter for letter in ("i", "s", "k", "n", "m") if letter not in words), "q"))
+
+
+def _worth(checker: Checker, loss: str) -> None:
+    """Sees that the loss has a value: `FormulaError` where it is defined in a circle, or of shapes that do not fit."""
+    world = next(checker.points.plain_worlds())
+    with np.errstate(all="ignore"):
+        world.value(_letter(checker.model, loss), world.scope({TIME: HORIZON - 1}))
 
 
 def _needed(steps: list[Step], wrt: Sequence[str]) -> list[Step]:
