@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from elman.calculus.evaluate import evaluate
 from elman.calculus.expression import Call, Expression, Index, Ones, Power, Symbol, Transpose
 from elman.calculus.names import Names
 from elman.calculus.parse import parse, parse_statements
 from elman.calculus.render import latex, names_of, python, text
+from elman.calculus.scope import Scope
 from elman.calculus.shapes import declared, infer
 from elman.errors import FormulaError
 
@@ -127,3 +130,9 @@ def test_a_misfit_says_where(formula: str, given: dict[str, str], column: int) -
     with pytest.raises(FormulaError) as caught:
         infer(parse(formula), declared(given))
     assert caught.value.column == column
+
+
+def test_sums_within_sums_are_bounded_together() -> None:
+    nested = "\\sum_{i=1}^{4} \\sum_{j=1}^{4} " * 6 + "x"
+    with pytest.raises(FormulaError, match="a sum of 16384 terms is too long"):
+        evaluate(parse(nested), Scope(lambda s, _: np.ones((1, 1))))

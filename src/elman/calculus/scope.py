@@ -22,7 +22,8 @@ def _no_dimension(name: str) -> int:
 class Scope:
     """Where values come from: `symbol` gives them, `dimension` the sizes behind names, `indices` the bound variables.
 
-    `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row.
+    `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row. `terms`
+    is the product of the lengths of the sums around, each added up term by term.
     """
 
     symbol: Callable[[Symbol, Scope], Array]
@@ -30,6 +31,7 @@ class Scope:
     derivative: Callable[[Derivative, Scope], Array] = _no_derivative
     indices: Mapping[str, int] = field(default_factory=dict)
     softmax_axis: int | None = None
+    terms: int = 1
 
     def bind(self, name: str, value: int) -> Scope:
         """The same scope with one index bound."""

@@ -28,6 +28,7 @@ from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.scope import Scope, shape_text
 from elman.errors import FormulaError
 
+MAX_TERMS = 10_000  # of a sum, with the sums that it stands in
 Evaluate: TypeAlias = Callable[[Expression, Scope], Array]
 
 
@@ -129,9 +130,10 @@ def big_sum(e: BigSum, scope: Scope, evaluate: Evaluate) -> Array:
     if at_once is not None:
         return at_once
     over = sum_range(e, scope, evaluate)
-    if len(over) > 10_000:
-        raise FormulaError(f"a sum of {len(over)} terms is too long to be added one by one", e.span[0] + 1)
-    terms = [evaluate(e.body, scope.bind(e.index, i)) for i in over]
+    inside = replace(scope, terms=scope.terms * max(len(over), 1))
+    if inside.terms > MAX_TERMS:
+        raise FormulaError(f"a sum of {inside.terms} terms is too long to be added one by one", e.span[0] + 1)
+    terms = [evaluate(e.body, inside.bind(e.index, i)) for i in over]
     if not terms:
         return np.zeros((1, 1))
     total = terms[0]
