@@ -237,3 +237,23 @@ def test_a_circle_is_named_by_check_and_by_derive() -> None:
     assert {c.verdict for c in check(page).claims} == {Verdict.CYCLE}
     with pytest.raises(FormulaError, match="defined in a circle: a → b → a"):
         derived(page)
+
+
+def test_a_derivative_by_one_entry_of_a_row() -> None:
+    shapes = "```\nX.shape = [N, D]\nW.shape = [D, K]\nb.shape = [1, K]\nY.shape = [N, K]\n```\n"
+    formulas = (
+        r"Z = X W + 1_N b",
+        r"J = \frac{1}{2} \|Z - Y\|_F^2",
+        r"\frac{\partial J}{\partial b_j} = \sum_{i=1}^{N} (Z_{ij} - Y_{ij})",
+        r"\frac{\partial J}{\partial b_j} = \sum_{i=1}^{N} (Y_{ij} - Z_{ij})",
+    )
+    claims = check(page_of(shapes + "\n\n".join(f"$$ {formula} $$" for formula in formulas), "markdown")).claims
+    assert [c.verdict for c in claims] == [*[Verdict.HOLDS] * 3, Verdict.SIGN]
+
+
+def test_an_entry_that_a_number_does_not_have_is_told() -> None:
+    shapes = "```\nX.shape = [N, D]\nr.shape = [N, 1]\nw.shape = [1, 1]\n```\n"
+    formulas = (r"J = r^T r", r"\frac{\partial J}{\partial w_j} = \sum_{i=1}^{N} r_i X_{ij}")
+    claims = check(page_of(shapes + "\n\n".join(f"$$ {formula} $$" for formula in formulas), "markdown")).claims
+    assert [c.good for c in claims] == [True, False]
+    assert claims[1].diagnosis == "an index leaves the shape [1,1]"

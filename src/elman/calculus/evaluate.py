@@ -5,7 +5,7 @@ The leading axes carry the perturbations of a complex step, so one pass gives th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -123,18 +123,25 @@ def _identity(e: Identity, scope: Scope) -> Array:
 
 def _entry(e: Entry, scope: Scope) -> Array:
     a = evaluate(e.of, scope)
+    return a[(..., *entry_slices(e, a.shape[-2:], scope.indices))]
+
+
+def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -> tuple[slice, slice]:
+    """The rows and columns of a matrix of this shape that `e` names: an entry, a row or a column.
+
+    Raises `FormulaError` where an index is bound nowhere or leaves the shape.
+    """
     try:
-        at = [i.at(dict(scope.indices)) - (i.variable is None) for i in e.indices]  # numbers count from 1
+        at = [i.at(dict(indices)) - (i.variable is None) for i in e.indices]  # numbers count from 1
     except KeyError as error:
         raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
-    if e.column and 0 <= at[0] < a.shape[-1]:
-        return a[..., at[0] : at[0] + 1]
-    if len(at) == 1 and a.shape[-2] == 1 and a.shape[-1] > 1:
+    if e.column and 0 <= at[0] < shape[1]:
+        return slice(None), slice(at[0], at[0] + 1)
+    if len(at) == 1 and shape[0] == 1 and shape[1] > 1:
         at = [0, *at]  # an entry of a row
-    if len(at) > 2 or any(not 0 <= i < n for i, n in zip(at, a.shape[-2:], strict=False)):
-        raise FormulaError(f"an index leaves the shape {shape_text(a)}", e.span[0] + 1)
-    row = a[..., at[0] : at[0] + 1, :]
-    return row if len(at) == 1 else row[..., at[1] : at[1] + 1]
+    if len(at) > 2 or any(not 0 <= i < n for i, n in zip(at, shape, strict=False)):
+        raise FormulaError(f"an index leaves the shape [{shape[0]},{shape[1]}]", e.span[0] + 1)
+    return slice(at[0], at[0] + 1), slice(None) if len(at) == 1 else slice(at[1], at[1] + 1)
 
 
 def _iverson(e: Iverson, scope: Scope) -> Array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from elman.calculus.evaluate import evaluate, transpose
+from elman.calculus.evaluate import entry_slices, evaluate, transpose
 from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol
 from elman.calculus.functions import Array
 from elman.calculus.names import fold
@@ -304,14 +304,8 @@ class World:
         found = self._jacobians[key]
         if entry is None:
             return found
-        try:
-            values = [i.at(indices) - (i.variable is None) for i in entry.indices]  # numbers count from 1
-        except KeyError as error:
-            raise FormulaError(f"the index {error.args[0]} is bound nowhere", entry.span[0] + 1) from None
-        if entry.column:
-            return Jacobian(found.tensor[:, values[0] : values[0] + 1])
-        tensor = found.tensor[values[0] : values[0] + 1]
-        return Jacobian(tensor[:, values[1] : values[1] + 1] if len(values) == 2 else tensor)
+        rows, columns = entry_slices(entry, found.tensor.shape[:2], indices)
+        return Jacobian(found.tensor[rows, columns])
 
     def _complex_step(self, e: Derivative, moved: Moved, wrt: Symbol, indices: dict[str, int]) -> Jacobian:
         self._check_order(e, moved, indices)
