@@ -1,7 +1,7 @@
 """Hostile pages and formulas for the checker and the derivatives: `python tests/fuzz.py --minutes 10`.
 
-Pages of the tests are cut, spliced, doubled, nested and sprinkled with signs and commands; every one must end in a
-report or in an error of the family, within `SECONDS`. Prints what failed, and exits with 1 if anything did.
+Pages of the tests are cut, spliced, doubled, nested, misspelt and sprinkled with signs and commands; every one must
+end in a report or in an error of the family, within `SECONDS`. Prints what failed, and exits with 1 if anything did.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def alarm(*_: object) -> None:
 def mutated(text: str, others: list[str], rng: random.Random) -> str:
     for _ in range(rng.choice((1, 1, 2, 3, 8, 30))):
         i, j = sorted((rng.randrange(len(text) + 1), rng.randrange(len(text) + 1)))
-        kind = rng.randrange(6)
+        kind = rng.randrange(8)
         if kind == 0:
             text = text[:i] + rng.choice(PIECES) + text[i:]
         elif kind == 1:
@@ -69,6 +69,9 @@ def mutated(text: str, others: list[str], rng: random.Random) -> str:
             text = text[:i] + text[i : i + rng.choice((3, 30))] * rng.choice((2, 5, 20)) + text[i:]
         elif kind == 4:
             text = text[:i] + "".join(rng.sample(PIECES, rng.choice((2, 5, 12)))) + text[i:]
+        elif kind in (5, 6) and (at := [k for k in range(i, j) if text[k].isalnum()]):
+            k = rng.choice(at)  # one letter or digit for another: a page that is nearly right
+            text = text[:k] + rng.choice("aijknstTNBDhwxWXJ0129") + text[k + 1 :]
         else:
             text = text[:i] + chr(rng.choice((rng.randrange(1, 128), rng.randrange(0x2000, 0x2400)))) + text[i + 1 :]
     return text[:20_000]

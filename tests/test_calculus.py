@@ -136,3 +136,8 @@ def test_sums_within_sums_are_bounded_together() -> None:
     nested = "\\sum_{i=1}^{4} \\sum_{j=1}^{4} " * 6 + "x"
     with pytest.raises(FormulaError, match="a sum of 16384 terms is too long"):
         evaluate(parse(nested), Scope(lambda s, _: np.ones((1, 1))))
+
+
+def test_a_sum_from_an_unknown_bound_is_told() -> None:
+    with pytest.raises(FormulaError, match="column 1: the bound k of a sum is not known"):
+        evaluate(parse(r"\sum_{i=k}^{4} x"), Scope(lambda s, _: np.ones((1, 1))))

@@ -36,8 +36,7 @@ def sum_range(e: BigSum, scope: Scope, evaluate: Evaluate) -> range:
     """The values that the index of `e` takes; entries count from 0, time steps as they are written."""
     if e.lower is not None and e.upper is not None:
         entries = {i.variable for node in _entries(e.body) for i in node.indices}
-        low = e.lower.at(dict(scope.indices))
-        high = _upper(e.upper, scope)
+        low, high = (_bound(i, e, scope) for i in (e.lower, e.upper))
         return range(low - 1, high) if e.index in entries else range(low, high + 1)
     size = _index_size(e.body, e.index, scope, evaluate)
     if size is None:
@@ -45,10 +44,13 @@ def sum_range(e: BigSum, scope: Scope, evaluate: Evaluate) -> range:
     return range(size)
 
 
-def _upper(i: Index, scope: Scope) -> int:
+def _bound(i: Index, e: BigSum, scope: Scope) -> int:
     if i.variable is None or i.variable in scope.indices:
         return i.at(dict(scope.indices))
-    return scope.dimension(i.variable) + i.offset
+    try:
+        return scope.dimension(i.variable) + i.offset
+    except FormulaError:
+        raise FormulaError(f"the bound {i.variable} of a sum is not known", e.span[0] + 1) from None
 
 
 def _entries(e: Expression) -> list[Entry]:
