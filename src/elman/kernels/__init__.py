@@ -60,6 +60,10 @@ class Backend(Protocol):
         """J [N] alone, in nats, in float64; the forward half of `softmax_cross_entropy`."""
         ...
 
+    def cross_entropy_gradient(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> tuple[Floats, Floats]:
+        """J [N], in nats, in float64, and the gradient dh = (ŷ - y) U [N,Dh] of their sum, alone."""
+        ...
+
     def product(
         self, a: Floats, b: Floats, a_transposed: bool = False, b_transposed: bool = False, bias: Floats | None = None
     ) -> Floats:

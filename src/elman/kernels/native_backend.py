@@ -133,6 +133,15 @@ class NativeBackend:
         _native.softmax(h, U, b_2, y, J, None, None, None, 1.0, 0.0, self.bf16)
         return J
 
+    def cross_entropy_gradient(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> tuple[Floats, Floats]:
+        """J [N] (float64) and dh [N,Dh] alone. Raises ShapeError, for ids out of range too."""
+        if h.dtype != np.float32:
+            return self._numpy.cross_entropy_gradient(h, U, b_2, y)
+        h, U, b_2, y = _softmax_operands(h, U, b_2, y)
+        J, dh = np.empty(len(h), np.float64), self._output(*h.shape)
+        _native.softmax(h, U, b_2, y, J, dh, None, None, 1.0, 0.0, self.bf16)
+        return J, dh
+
     def product(
         self, a: Floats, b: Floats, a_transposed: bool = False, b_transposed: bool = False, bias: Floats | None = None
     ) -> Floats:

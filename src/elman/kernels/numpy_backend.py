@@ -140,6 +140,23 @@ class NumpyBackend:
             self._over_rows(block, theta)
         return J
 
+    def cross_entropy_gradient(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> tuple[Floats, Floats]:
+        """J [N], float64, and dh = (ŷ - y) U [N,Dh], in chunks of rows."""
+        J, dh = np.empty(len(h), np.float64), np.empty_like(h)
+        rows = max(1, LOGITS_BYTES // (len(U) * U.itemsize))
+        for start in range(0, len(h), rows):
+            part = slice(start, min(start + rows, len(h)))
+            delta1 = self._buffer("logits", (part.stop - start, len(U)), U.dtype)
+            np.matmul(h[part], U.T, out=delta1)
+
+            def block(piece: slice, delta1: Floats = delta1, start: int = start) -> None:
+                target = y[start + piece.start : start + piece.stop]
+                J[start + piece.start : start + piece.stop] = _to_delta1(delta1[piece], b_2, target, 1.0)
+
+            self._over_rows(block, delta1)
+            np.matmul(delta1, U, out=dh[part])
+        return J, dh
+
     def product(
         self, a: Floats, b: Floats, a_transposed: bool = False, b_transposed: bool = False, bias: Floats | None = None
     ) -> Floats:
@@ -260,7 +277,7 @@ def _to_delta1(theta: Floats, b_2: Floats, y: Integers, scale: float) -> Floats:
     """θ becomes δ1 = scale (ŷ - y) in place; returns J of each row."""
     J, total = _to_J(theta, b_2, y)
     theta *= (scale / total)[:, None].astype(theta.dtype)
-    theta[np.arange(len(y)), y] -= scale
+    theta[np.arange(len(y)), y] = np.expm1(-J) * scale  # ŷ - 1, without the difference of two close numbers
     return J
 
 

@@ -1,4 +1,5 @@
 // One instruction set's kernels. Compiled once for each, with its flags and ELMAN_ISA set by CMakeLists.txt.
+#include "contributions.h"
 #include "draw.h"
 #include "softmax.h"
 #include "update.h"
@@ -30,6 +31,7 @@ static void recurrence_gradient(Pool& pool, const RecurrenceGradient& q, Precisi
 static void softmax(Pool& pool, Softmax& q, Precision precision) {
   in_precision(precision, [&](auto p) { SoftmaxCall<decltype(p)>(pool, q).run(); });
 }
+static void contributions(Pool& pool, const Contributions& q) { ContributionsCall(pool, q).run(); }
 static long packed(long K, long N) { return packed_size<Float32>(K, N); }
 static void pack(const float* from, long K, long N, float* out) {
   pack_b_transposed<Float32>(from, K, K, N, out, 0, divide_up(N, kPanel));
@@ -50,7 +52,7 @@ const Table table = {
 #else
     false,
 #endif
-    product, recurrence, recurrence_gradient, softmax, sum_of_squares, step, sum_rows, sum_columns, packed, pack, draw, map,
+    product, recurrence, recurrence_gradient, softmax, contributions, sum_of_squares, step, sum_rows, sum_columns, packed, pack, draw, map,
 };
 
 }  // namespace elman::ELMAN_ISA

@@ -39,11 +39,24 @@ struct Softmax {
   const float *h, *U, *b_2;  // h [N,Dh], U [V,Dh], b_2 [V]
   const int64_t* y;          // [N]
   double* J;                 // [N]
-  float *dh, *dU, *db_2;     // null: J alone
+  float *dh, *dU, *db_2;     // all null: J alone; dU and db_2 null: J and dh
   long N, V, Dh;
   double scale;
   double skip_below;     // blocks whose every gradient entry is smaller (before scale) are left out; 0: none
   long skipped, blocks;  // how many were, of how many
+};
+
+// The names of a decomposition in their order: W_h, W_e, b_1, e, h. Mantissas of what has an exponent beside it.
+struct Contributions {
+  const float *dh, *slope;       // [T,B,Dh]: each loss's own error by h, and σ'
+  const double* slope_exponent;  // [T]
+  const float *W_h, *W_e;        // [Dh,Dh] and [Dh,n]; of W_e alone ‖δ W_e‖ is told, so it may be any of the same W_e W_e^T
+  double up_h, up_e;             // their exponents
+  bool triangular;               // W_e[k][j] is 0 for k < j, and n <= Dh
+  const float* along[5];         // what to multiply with for <contribution, total>/‖total‖: δ; δ; Σ_b δ_b; δ; γ. b_1 [Dh], others [T,B,Dh]
+  const double* grams[2];        // [T,B,B], h^T h of the step's h^(i-1) and e^T e
+  double *log2_norms, *cosines;  // [5,T,T], by name, lag t - i and t; what is not reached (t < t - i) is left as it is
+  long T, B, Dh, n;
 };
 
 struct Step {  // one parameter; Adam where m is not null
@@ -80,6 +93,7 @@ struct Table {
   void (*recurrence)(Pool&, const Recurrence&, Precision);
   void (*recurrence_gradient)(Pool&, const RecurrenceGradient&, Precision);
   void (*softmax)(Pool&, Softmax&, Precision);
+  void (*contributions)(Pool&, const Contributions&);
   double (*sum_of_squares)(Pool&, const float*, long);
   void (*step)(Pool&, const Step&);
   void (*sum_rows)(Pool&, const float* values, const int64_t* order, const int64_t* start, long rows, long width, float* out);

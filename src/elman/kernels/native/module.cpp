@@ -20,6 +20,9 @@ template <int axes>
 using Floats = nb::ndarray<float, nb::ndim<axes>, nb::c_contig, nb::device::cpu>;
 template <int axes>
 using Read = nb::ndarray<const float, nb::ndim<axes>, nb::c_contig, nb::device::cpu>;
+template <int axes>
+using Doubles = nb::ndarray<const double, nb::ndim<axes>, nb::c_contig, nb::device::cpu>;
+using Tables = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using Flat = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 using ReadFlat = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 using Ids = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -112,12 +115,16 @@ std::pair<long, long> softmax(Read<2> h, Read<2> U, Read<1> b_2, Ids y, nb::ndar
           "softmax: shapes");
   require_ids(y, V);
   Softmax call{h.data(), U.data(), b_2.data(), y.data(), J.data(), nullptr, nullptr, nullptr, N, V, Dh, scale, skip_below, 0, 0};
+  if (!dh.is_none()) {
+    const auto dh_ = nb::cast<Floats<2>>(dh);
+    require(length(dh_, 0) == N && length(dh_, 1) == Dh, "softmax: dh");
+    call.dh = dh_.data();
+  }
   if (!dU.is_none()) {
-    const auto dh_ = nb::cast<Floats<2>>(dh), dU_ = nb::cast<Floats<2>>(dU);
+    const auto dU_ = nb::cast<Floats<2>>(dU);
     const auto db_2_ = nb::cast<Floats<1>>(db_2);
-    require(length(dh_, 0) == N && length(dh_, 1) == Dh && length(dU_, 0) == V && length(dU_, 1) == Dh && length(db_2_, 0) == V,
-            "softmax: gradients");
-    call.dh = dh_.data(), call.dU = dU_.data(), call.db_2 = db_2_.data();
+    require(call.dh && length(dU_, 0) == V && length(dU_, 1) == Dh && length(db_2_, 0) == V, "softmax: gradients");
+    call.dU = dU_.data(), call.db_2 = db_2_.data();
   }
   {
     nb::gil_scoped_release release;
@@ -125,6 +132,33 @@ std::pair<long, long> softmax(Read<2> h, Read<2> U, Read<1> b_2, Ids y, nb::ndar
     current().softmax(*pool, call, precision(bf16));
   }
   return {call.skipped, call.blocks};
+}
+
+// along: W_h, W_e, b_1, e, h, as in kernels.h.
+void contributions(Read<3> dh, Read<3> slope, Doubles<1> slope_exponent, Read<2> W_h, Read<2> W_e, double up_h, double up_e,
+                   bool triangular, const std::vector<ReadFlat>& along, const std::vector<Doubles<3>>& grams, Tables log2_norms,
+                   Tables cosines) {
+  const long T = length(dh, 0), B = length(dh, 1), Dh = length(dh, 2), n = length(W_e, 1);
+  const size_t all = dh.size();
+  require(all > 0 && slope.size() == all && length(slope, 0) == T && length(slope, 1) == B, "contributions: slope");
+  require(length(slope_exponent, 0) == T, "contributions: slope_exponent");
+  require(length(W_h, 0) == Dh && length(W_h, 1) == Dh && length(W_e, 0) == Dh && n >= 1 && (!triangular || n <= Dh), "contributions: weights");
+  require(along.size() == 5 && grams.size() == 2, "contributions: along, grams");
+  Contributions call{dh.data(), slope.data(), slope_exponent.data(), W_h.data(), W_e.data(), up_h, up_e, triangular, {}, {},
+                     log2_norms.data(), cosines.data(), T, B, Dh, n};
+  for (size_t k = 0; k < 5; ++k) {
+    require(along[k].size() == (k == 2 ? static_cast<size_t>(Dh) : all), "contributions: along");
+    call.along[k] = along[k].data();
+  }
+  for (size_t k = 0; k < 2; ++k) {
+    require(length(grams[k], 0) == T && length(grams[k], 1) == B && length(grams[k], 2) == B, "contributions: grams");
+    call.grams[k] = grams[k].data();
+  }
+  for (const Tables& each : {log2_norms, cosines})
+    require(length(each, 0) == 5 && length(each, 1) == T && length(each, 2) == T, "contributions: tables");
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  current().contributions(*pool, call);
 }
 
 double sum_of_squares(ReadFlat x) {
@@ -260,6 +294,8 @@ NB_MODULE(_native, m) {
     const auto [skipped, blocks] = softmax(h, U, b_2, y, J, dh, dU, db_2, scale, skip_below, bf16);
     return nb::make_tuple(skipped, blocks);
   }, "h"_a, "U"_a, "b_2"_a, "y"_a, "J"_a, "dh"_a.none(), "dU"_a.none(), "db_2"_a.none(), "scale"_a, "skip_below"_a, "bf16"_a);
+  m.def("contributions", &contributions, "dh"_a, "slope"_a, "slope_exponent"_a, "W_h"_a, "W_e"_a, "up_h"_a, "up_e"_a,
+        "triangular"_a, "along"_a, "grams"_a, "log2_norms"_a, "cosines"_a);
   m.def("sum_of_squares", &sum_of_squares);
   m.def("step", &step, "w"_a, "g"_a, "m"_a.none(), "v"_a.none(), "rows"_a.none(), "rate"_a, "scale"_a, "beta_1"_a,
         "beta_2"_a, "eps"_a);

@@ -27,7 +27,7 @@ template <class P>
 class SoftmaxCall {
  public:
   SoftmaxCall(Pool& pool, Softmax& q)
-      : pool_(pool), q_(q), threads_(pool.size()), tiles_(divide_up(q.V, kWords)), gradient_(q.dU != nullptr),
+      : pool_(pool), q_(q), threads_(pool.size()), tiles_(divide_up(q.V, kWords)), gradient_(q.dh != nullptr), weights_(q.dU != nullptr),
         by_words_(tiles_ >= 2 * threads_), run_(q.Dh <= 256 ? 2 * kDeep : kDeep), stride_(row_stride<P>(q.Dh)) {
     const long whole = static_cast<long>(kBytes / (sizeof(Stored) * kWords)) / tiles_;
     const long most = by_words_ ? (whole < 1 ? 1 : whole) : threads_ * run_;
@@ -43,12 +43,13 @@ class SoftmaxCall {
     at_target_ = pool_.scratch(-1, 3, size(N));
     if (gradient_) {
       p_ = reinterpret_cast<Stored*>(pool_.scratch(-1, 4, size(tiles_ * chunk_ * kWords / P::pair)));
-      if (by_words_) runs_ = pool_.scratch(-1, 5, size(divide_up(chunk_, run_) * packed_size<P>(run_, Dh)));
-      const long words = by_words_ ? 0 : q_.V;
+      if (by_words_ && weights_) runs_ = pool_.scratch(-1, 5, size(divide_up(chunk_, run_) * packed_size<P>(run_, Dh)));
+      const long words = by_words_ || !weights_ ? 0 : q_.V;
       for (int t = 0; t < threads_; ++t) {
         pool_.scratch(t, 2, size(kMaxRows * row_stride<Float32>(Dh)));
-        pool_.scratch(t, 3, size(by_words_ ? 0 : packed_size<P>(run_, Dh)));  // h of a run of tokens
-        pool_.scratch(t, 4, size(t ? (by_words_ ? N * Dh : words * (Dh + 1)) : 0));
+        pool_.scratch(t, 3, size(by_words_ || !weights_ ? 0 : packed_size<P>(run_, Dh)));  // h of a run of tokens
+        pool_.scratch(t, 4, size(!t ? 0 : by_words_ ? N * Dh : words * (Dh + 1)));
+        pool_.scratch(t, 6, size(weights_ ? 0 : q_.V));  // ∂J/∂b_2, which nobody asked for
         pool_.scratch(t, 5, size(run_ * (kWords + 2 * W) + 2 * W));  // δ1 of a run of tokens
       }
     }
@@ -69,7 +70,7 @@ class SoftmaxCall {
   Softmax& q_;
   const int threads_;
   const long tiles_;
-  const bool gradient_, by_words_;
+  const bool gradient_, weights_, by_words_;  // weights_: ∂J/∂U and ∂J/∂b_2 besides ∂J/∂h
   const long run_;  // tokens of the second half that go together: h and δ1 of them stay in the core's own cache
   const long stride_;
   long chunk_;
@@ -99,7 +100,7 @@ class SoftmaxCall {
       return;
     }
     float* dU = by_words_ || thread == 0 ? q_.dU : pool_.scratch(thread, 4, 0);
-    float* db_2 = by_words_ || thread == 0 ? q_.db_2 : dU + q_.V * q_.Dh;
+    float* db_2 = !weights_ ? pool_.scratch(thread, 6, 0) : by_words_ || thread == 0 ? q_.db_2 : dU + q_.V * q_.Dh;
     float* dh = by_words_ && thread ? pool_.scratch(thread, 4, 0) : q_.dh;
     bool more = false;
     for (long chunk = 0; chunk < q_.N; chunk += chunk_) {
@@ -111,7 +112,8 @@ class SoftmaxCall {
       for (long tile = tiles.begin; tile < tiles.end; ++tile) forward(thread, tile, tokens, chunk, tile > tiles.begin);
       if (by_words_) pool_.barrier();
       for (long n = mine.begin; n < mine.end; ++n) factors(n, loss(n));
-      if (by_words_) pack_runs(thread, all), pool_.barrier();
+      if (by_words_ && weights_) pack_runs(thread, all);
+      if (by_words_) pool_.barrier();
       for (long tile = tiles.begin; tile < tiles.end; ++tile)
         backward(thread, tile, tokens, chunk, dh, dU, db_2, more, tile == tiles.begin);
       if (tiles.begin == tiles.end)
@@ -119,10 +121,10 @@ class SoftmaxCall {
       if (tokens.begin < tokens.end) more = true;
       if (by_words_) pool_.barrier();  // p is about to be written again
     }
-    if (!more) std::memset(dU, 0, static_cast<size_t>(q_.V * q_.Dh) * 4), std::memset(db_2, 0, static_cast<size_t>(q_.V) * 4);
+    if (!more && weights_) std::memset(dU, 0, static_cast<size_t>(q_.V * q_.Dh) * 4), std::memset(db_2, 0, static_cast<size_t>(q_.V) * 4);
     pool_.barrier();
     if (by_words_) gather(thread, q_.dh, q_.N * q_.Dh, 0);
-    else gather(thread, q_.dU, q_.V * q_.Dh, 0), gather(thread, q_.db_2, q_.V, q_.V * q_.Dh);
+    else if (weights_) gather(thread, q_.dU, q_.V * q_.Dh, 0), gather(thread, q_.db_2, q_.V, q_.V * q_.Dh);
   }
 
   // h of every run of tokens as right operand: this thread's columns of it.
@@ -272,6 +274,7 @@ class SoftmaxCall {
                            Dh, 0, panels);
         write_rows(dh + (from + t) * Dh, sums, ld, m, Dh, !fresh);
       });
+      if (!weights_) continue;
       const float* h = by_words_ ? run_of(from - tokens.begin) : pool_.scratch(thread, 3, 0);
       if (!by_words_) pack_b<P>(q_.h + from * Dh, Dh, count, Dh, pool_.scratch(thread, 3, 0), 0, panels);
       over_row_blocks(0, words, [&](long w, int m) {  // dU = δ1^T h
@@ -280,7 +283,7 @@ class SoftmaxCall {
       });
       more = true;
     }
-    if (!more) std::memset(dU + first * Dh, 0, static_cast<size_t>(words * Dh) * 4);  // every block was left out
+    if (!more && weights_) std::memset(dU + first * Dh, 0, static_cast<size_t>(words * Dh) * 4);  // every block was left out
   }
 
   // Whether no entry of δ1 in this tile and these tokens reaches the threshold.
@@ -301,7 +304,8 @@ class SoftmaxCall {
     const float factor = factor_of(tile, n);
     for (long j = 0; j < padded; j += W) store(row + j, load(p + j) * factor);
     const long target = q_.y[n] - tile * kWords;
-    if (target >= 0 && target < words) row[target] -= static_cast<float>(q_.scale);
+    if (target >= 0 && target < words)  // ŷ - 1, without the difference of two close numbers
+      row[target] = static_cast<float>(std::expm1(-q_.J[n]) * q_.scale);
     for (long j = 0; j < words; j += W) {
       const int n_ = static_cast<int>(min(words - j, W));
       const V d = load(row + j);

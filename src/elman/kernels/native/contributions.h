@@ -1,0 +1,196 @@
+// What every earlier step contributes to every loss's gradient: norms, and cosines to the totals, of
+//
+//   δ^(t,t) = dh^(t) ∘ σ'(z^(t))        γ^(t,i) = δ^(t,i+1) W_h        δ^(t,i) = γ^(t,i) ∘ σ'(z^(i))
+//
+// for all t and i <= t. The way of a loss t back through time needs nothing of another loss's: each thread has losses of
+// its own and meets no barrier. It takes them a chunk at a time, every chunks-th loss, so that chunks are equally long;
+// within a chunk all losses t >= i go through step i together, as rows of one product with W_h and W_e, packed once.
+//
+// The B rows of a loss are mantissas times one power of two, which is scaled anew where their norm leaves the range:
+// nothing overflows, nothing is rounded to zero, and powers of two lose no digit.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "matmul.h"
+
+namespace elman::ELMAN_ISA {
+
+constexpr double kRange = 1099511627776.0;  // 2^40: the squares of a norm stay in [1/kRange, kRange]
+constexpr long kTogether = 4;               // panels of the weights that stay in the core's cache for all rows of a chunk
+constexpr long kLosses = 4 * kMaxRows;      // rows of a chunk: their operands and sums stay there too
+
+static inline double dot(const float* a, const float* b, long n) {
+  V sum[2] = {};
+  over_vectors(n, [&](long j, int count) { sum[j / W & 1] += load_n(a + j, count) * load_n(b + j, count); });
+  return sum_of(sum[0] + sum[1]);
+}
+
+// Σ x², also where a float has no room for a square.
+static inline double squares(const float* x, long n) {
+  const double sum = dot(x, x, n);
+  if (sum > 1e-26 && sum < 1e36) return sum;
+  double again = 0;
+  for (long j = 0; j < n; ++j) again += static_cast<double>(x[j]) * x[j];
+  return again;
+}
+
+class ContributionsCall {
+ public:
+  ContributionsCall(Pool& pool, const Contributions& q)
+      : pool_(pool), q_(q), chunks_(divide_up(divide_up(q.T, max_losses()), pool.size()) * pool.size()),
+        losses_(divide_up(q.T, chunks_)), panels_h_(divide_up(q.Dh, kPanel)), panels_e_(divide_up(q.n, kPanel)),
+        stride_(row_stride<Float32>(q.Dh)), ld_(row_stride<Float32>((panels_h_ + panels_e_) * kPanel)) {}
+
+  void run() {
+    W_h_ = pool_.scratch(-1, 0, size(packed_size<Float32>(q_.Dh, q_.Dh)));
+    W_e_ = pool_.scratch(-1, 1, size(packed_size<Float32>(q_.Dh, q_.n)));
+    for (int t = 0; t < pool_.size(); ++t) {
+      pool_.scratch(t, 0, size(losses_ * q_.B * stride_));
+      pool_.scratch(t, 1, size(losses_ * q_.B * ld_));
+      pool_.scratch(t, 2, size(stride_));
+    }
+    pool_.run([&](int thread) {
+      const Range h = share(panels_h_, thread, pool_.size()), e = share(panels_e_, thread, pool_.size());
+      pack_b<Float32>(q_.W_h, q_.Dh, q_.Dh, q_.Dh, W_h_, h.begin, h.end);
+      pack_b<Float32>(q_.W_e, q_.n, q_.Dh, q_.n, W_e_, e.begin, e.end);
+      pool_.barrier();
+      for (long chunk = thread; chunk < chunks_; chunk += pool_.size()) back(thread, chunk);
+    });
+  }
+
+ private:
+  struct Loss {
+    long t;
+    double gamma_exponent, delta_exponent;
+    double along_e;  // <δ W_e, the total's direction>
+  };
+  static size_t size(long floats) { return static_cast<size_t>(floats); }
+  long max_losses() const { return q_.B < kLosses ? kLosses / q_.B : 1; }
+
+  Pool& pool_;
+  const Contributions& q_;
+  const long chunks_, losses_, panels_h_, panels_e_, stride_, ld_;
+  float *W_h_ = nullptr, *W_e_ = nullptr;
+
+  // The losses t = T-1-chunk, T-1-chunk-chunks, … from their own step back to the first.
+  void back(int thread, long chunk) const {
+    float *delta = pool_.scratch(thread, 0, 0), *gamma = pool_.scratch(thread, 1, 0);  // after gamma: δ W_e
+    std::vector<Loss> losses;
+    for (long i = q_.T - 1 - chunk; i >= 0; --i) {
+      if ((q_.T - 1 - chunk - i) % chunks_ == 0) {
+        for (long b = 0; b < q_.B; ++b)
+          std::memcpy(gamma + (static_cast<long>(losses.size()) * q_.B + b) * ld_, q_.dh + (i * q_.B + b) * q_.Dh, size(q_.Dh) * 4);
+        losses.push_back({i, 0, 0, 0});
+      }
+      for (size_t s = 0; s < losses.size(); ++s) {
+        const long row = static_cast<long>(s) * q_.B;
+        step(thread, losses[s], i, gamma + row * ld_, delta + row * stride_);
+      }
+      products(static_cast<long>(losses.size()) * q_.B, delta, gamma, i > 0);
+      for (size_t s = 0; s < losses.size(); ++s) {
+        Loss& loss = losses[s];
+        double sum = 0;
+        for (long b = 0; b < q_.B; ++b) sum += squares(gamma + (static_cast<long>(s) * q_.B + b) * ld_ + panels_h_ * kPanel, q_.n);
+        write(3, loss.t, i, sum, loss.delta_exponent + q_.up_e, loss.along_e * std::exp2(-q_.up_e));
+        loss.gamma_exponent = loss.delta_exponent + q_.up_h;
+      }
+    }
+  }
+
+  // δ = γ ∘ σ' of one loss at step i, and all that is told of the two.
+  void step(int thread, Loss& loss, long i, float* gamma, float* delta) const {
+    const long B = q_.B, Dh = q_.Dh, at = i * B * Dh;
+    const double of_gamma = scaled(gamma, ld_, loss.gamma_exponent);
+    double along_h = 0;
+    for (long b = 0; b < B; ++b) along_h += dot(gamma + b * ld_, q_.along[4] + at + b * Dh, Dh);
+    write(4, loss.t, i, of_gamma, loss.gamma_exponent, along_h);
+
+    for (long b = 0; b < B; ++b)
+      over_vectors(Dh, [&](long j, int n) {
+        store_n(delta + b * stride_ + j, load_n(gamma + b * ld_ + j, n) * load_n(q_.slope + at + b * Dh + j, n), n);
+      });
+    loss.delta_exponent = loss.gamma_exponent + q_.slope_exponent[i];
+    const double of_delta = scaled(delta, stride_, loss.delta_exponent);
+    double along[3] = {};
+    constexpr int names[] = {0, 1, 3};  // W_h, W_e and, by way of W_e, e
+    for (int k = 0; k < 3; ++k)
+      for (long b = 0; b < B; ++b) along[k] += dot(delta + b * stride_, q_.along[names[k]] + at + b * Dh, Dh);
+    loss.along_e = along[2];
+    for (int k = 0; k < 2; ++k) write(k, loss.t, i, with_gram(delta, of_delta, q_.grams[k] + i * B * B), loss.delta_exponent, along[k]);
+
+    const float* sum = delta;  // Σ_b δ_b
+    if (B > 1) {
+      float* made = pool_.scratch(thread, 2, 0);
+      over_vectors(Dh, [&](long j, int n) {
+        V v{};
+        for (long b = 0; b < B; ++b) v += load_n(delta + b * stride_ + j, n);
+        store_n(made + j, v, n);
+      });
+      sum = made;
+    }
+    write(2, loss.t, i, B > 1 ? squares(sum, Dh) : of_delta, loss.delta_exponent, dot(sum, q_.along[2], Dh));
+  }
+
+  // Σ over the rows of their squares, after they were scaled where they had gone far from 1: the largest entry to [1/2, 1).
+  double scaled(float* rows, long ld, double& exponent) const {
+    double sum = squares_of(rows, ld);
+    if (sum >= 1 / kRange && sum <= kRange) return sum;
+    float largest = 0;
+    for (long b = 0; b < q_.B; ++b)
+      for (long j = 0; j < q_.Dh; ++j) largest = std::fmax(largest, std::fabs(rows[b * ld + j]));
+    if (largest == 0) return 0;
+    int shift;
+    std::frexp(largest, &shift);
+    for (long b = 0; b < q_.B; ++b)
+      for (long j = 0; j < q_.Dh; ++j) rows[b * ld + j] = std::ldexp(rows[b * ld + j], -shift);
+    exponent += shift;
+    return squares_of(rows, ld);
+  }
+  double squares_of(const float* rows, long ld) const {
+    double sum = 0;
+    for (long b = 0; b < q_.B; ++b) sum += squares(rows + b * ld, q_.Dh);
+    return sum;
+  }
+
+  // ‖Σ_b δ_b^T h_b^T‖² = Σ (δδ^T)∘(h^T h), with h^T h in `gram`
+  double with_gram(const float* delta, double of_delta, const double* gram) const {
+    if (q_.B == 1) return of_delta * gram[0];
+    double sum = 0;
+    for (long b = 0; b < q_.B; ++b) {
+      sum += squares(delta + b * stride_, q_.Dh) * gram[b * q_.B + b];
+      for (long c = 0; c < b; ++c) sum += 2 * dot(delta + b * stride_, delta + c * stride_, q_.Dh) * gram[b * q_.B + c];
+    }
+    return sum > 0 ? sum : 0;
+  }
+
+  // γ' = δ W_h, where wanted, and δ W_e for the rows of a chunk.
+  void products(long rows, const float* delta, float* out, bool with_W_h) const {
+    const long Dh = q_.Dh;
+    for (long p = 0; with_W_h && p < panels_h_; p += kTogether)
+      over_row_blocks(0, rows, [&](long from, int m) {
+        rows_into<Float32, true>(out + from * ld_ + p * kPanel, ld_, false, m, Dh, delta + from * stride_, stride_, W_h_, Dh, 0, Dh,
+                                 p, min(p + kTogether, panels_h_));
+      });
+    const long together = q_.triangular ? 1 : kTogether;
+    for (long p = 0; p < panels_e_; p += together) {
+      const long k0 = q_.triangular ? p * kPanel : 0;  // above them there are zeros
+      over_row_blocks(0, rows, [&](long from, int m) {
+        rows_into<Float32, true>(out + from * ld_ + (panels_h_ + p) * kPanel, ld_, false, m, Dh - k0, delta + from * stride_ + k0,
+                                 stride_, W_e_, Dh, k0, q_.n, p, min(p + together, panels_e_));
+      });
+    }
+  }
+
+  // The entry of loss t and step i in the tables of a name: squares · 4^exponent is the norm's square, `along` the product with
+  // the total's direction, in the scale of the squares.
+  void write(int name, long t, long i, double squares, double exponent, double along) const {
+    const long at = (name * q_.T + t - i) * q_.T + t;
+    q_.log2_norms[at] = squares > 0 ? std::log2(squares) / 2 + exponent : -std::numeric_limits<double>::infinity();
+    q_.cosines[at] = squares > 0 ? along / std::sqrt(squares) : 0;
+  }
+};
+
+}  // namespace elman::ELMAN_ISA
