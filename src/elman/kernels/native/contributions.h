@@ -134,25 +134,17 @@ class ContributionsCall {
     write(2, loss.t, i, B > 1 ? squares(sum, Dh) : of_delta, loss.delta_exponent, dot(sum, q_.along[2], Dh));
   }
 
-  // Σ over the rows of their squares, after they were scaled where they had gone far from 1: the largest entry to [1/2, 1).
+  // Σ over the rows of their squares, after they were scaled by a power of two where their norm had gone far from 1.
   double scaled(float* rows, long ld, double& exponent) const {
-    double sum = squares_of(rows, ld);
-    if (sum >= 1 / kRange && sum <= kRange) return sum;
-    float largest = 0;
-    for (long b = 0; b < q_.B; ++b)
-      for (long j = 0; j < q_.Dh; ++j) largest = std::fmax(largest, std::fabs(rows[b * ld + j]));
-    if (largest == 0) return 0;
-    int shift;
-    std::frexp(largest, &shift);
-    for (long b = 0; b < q_.B; ++b)
-      for (long j = 0; j < q_.Dh; ++j) rows[b * ld + j] = std::ldexp(rows[b * ld + j], -shift);
-    exponent += shift;
-    return squares_of(rows, ld);
-  }
-  double squares_of(const float* rows, long ld) const {
     double sum = 0;
     for (long b = 0; b < q_.B; ++b) sum += squares(rows + b * ld, q_.Dh);
-    return sum;
+    if ((sum >= 1 / kRange && sum <= kRange) || sum == 0) return sum;
+    const int shift = std::ilogb(sum) / 2;
+    const float half = std::ldexp(1.0f, -shift / 2), rest = std::ldexp(1.0f, -shift + shift / 2);  // 2^-shift may be no float
+    for (long b = 0; b < q_.B; ++b)
+      over_vectors(q_.Dh, [&](long j, int n) { store_n(rows + b * ld + j, load_n(rows + b * ld + j, n) * half * rest, n); });
+    exponent += shift;
+    return std::ldexp(sum, -2 * shift);
   }
 
   // ‖Σ_b δ_b^T h_b^T‖² = Σ (δδ^T)∘(h^T h), with h^T h in `gram`

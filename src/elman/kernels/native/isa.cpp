@@ -2,6 +2,7 @@
 #include "contributions.h"
 #include "draw.h"
 #include "softmax.h"
+#include "totals.h"
 #include "update.h"
 
 #define ELMAN_TEXT_(x) #x
@@ -52,7 +53,7 @@ const Table table = {
 #else
     false,
 #endif
-    product, recurrence, recurrence_gradient, softmax, contributions, sum_of_squares, step, sum_rows, sum_columns, packed, pack, draw, map,
+    product, recurrence, recurrence_gradient, softmax, contributions, state_gradient, sum_of_squares, step, sum_rows, sum_columns, packed, pack, draw, map,
 };
 
 }  // namespace elman::ELMAN_ISA

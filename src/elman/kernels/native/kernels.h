@@ -59,6 +59,14 @@ struct Contributions {
   long T, B, Dh, n;
 };
 
+struct StateGradient {
+  const double* slope;  // [T,B,Dh]
+  const float* W_h;     // [Dh,Dh]
+  double *gamma, *dz;   // [T,B,Dh]: gamma holds dh and becomes ∂J/∂h; dz is ∂J/∂z
+  long T, B, Dh;
+  double limit;
+};
+
 struct Step {  // one parameter; Adam where m is not null
   float* w;
   const float* g;
@@ -94,6 +102,7 @@ struct Table {
   void (*recurrence_gradient)(Pool&, const RecurrenceGradient&, Precision);
   void (*softmax)(Pool&, Softmax&, Precision);
   void (*contributions)(Pool&, const Contributions&);
+  bool (*state_gradient)(Pool&, const StateGradient&);
   double (*sum_of_squares)(Pool&, const float*, long);
   void (*step)(Pool&, const Step&);
   void (*sum_rows)(Pool&, const float* values, const int64_t* order, const int64_t* start, long rows, long width, float* out);

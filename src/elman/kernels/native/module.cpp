@@ -161,6 +161,17 @@ void contributions(Read<3> dh, Read<3> slope, Doubles<1> slope_exponent, Read<2>
   current().contributions(*pool, call);
 }
 
+// False where γ leaves [-limit, limit].
+bool state_gradient(Doubles<3> slope, Read<2> W_h, Tables gamma, Tables dz, double limit) {
+  const long T = length(gamma, 0), B = length(gamma, 1), Dh = length(gamma, 2);
+  require(T >= 1 && length(W_h, 0) == Dh && length(W_h, 1) == Dh, "state_gradient: W_h");
+  for (size_t axis = 0; axis < 3; ++axis)
+    require(slope.shape(axis) == gamma.shape(axis) && dz.shape(axis) == gamma.shape(axis), "state_gradient: shapes differ");
+  nb::gil_scoped_release release;
+  const PoolLease pool;
+  return current().state_gradient(*pool, {slope.data(), W_h.data(), gamma.data(), dz.data(), T, B, Dh, limit});
+}
+
 double sum_of_squares(ReadFlat x) {
   nb::gil_scoped_release release;
   const PoolLease pool;
@@ -296,6 +307,7 @@ NB_MODULE(_native, m) {
   }, "h"_a, "U"_a, "b_2"_a, "y"_a, "J"_a, "dh"_a.none(), "dU"_a.none(), "db_2"_a.none(), "scale"_a, "skip_below"_a, "bf16"_a);
   m.def("contributions", &contributions, "dh"_a, "slope"_a, "slope_exponent"_a, "W_h"_a, "W_e"_a, "up_h"_a, "up_e"_a,
         "triangular"_a, "along"_a, "grams"_a, "log2_norms"_a, "cosines"_a);
+  m.def("state_gradient", &state_gradient, "slope"_a, "W_h"_a, "gamma"_a, "dz"_a, "limit"_a);
   m.def("sum_of_squares", &sum_of_squares);
   m.def("step", &step, "w"_a, "g"_a, "m"_a.none(), "v"_a.none(), "rows"_a.none(), "rate"_a, "scale"_a, "beta_1"_a,
         "beta_2"_a, "eps"_a);

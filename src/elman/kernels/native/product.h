@@ -149,6 +149,9 @@ static inline void pack_b_transposed(const float* src, long ld, long K, long N, 
 #pragma GCC unroll 16
         for (int i = 0; i < W; ++i)
           square[i] = n0 + i < N ? P::along(src + (n0 + i) * ld + k, static_cast<int>(min(K - k, W * P::pair))) : V{};
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i)
+          if (n0 + i + W < N) __builtin_prefetch(src + (n0 + i + W) * ld + k);  // too many rows for the processor's own
         transpose<1>(square);
         const long deep = min(KL - k / P::pair, W);
         for (long i = 0; i < deep; ++i) store(to + (k / P::pair + i) * vectors * W + v * W, square[i]);
