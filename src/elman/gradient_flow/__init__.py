@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from elman.gradient_flow.decomposition import NAMES, Flow, decompose
+from elman.gradient_flow.decomposition import Flow, decompose
 from elman.gradient_flow.diagnosis import Diagnosis, diagnose
 from elman.gradient_flow.jacobians import (
     bound,
@@ -17,6 +17,7 @@ from elman.gradient_flow.jacobians import (
 )
 from elman.gradient_flow.reach import Truncation, cancellation, decay_rate, norms_by_lag, reach, truncation
 from elman.gradient_flow.trajectory import Trajectory
+from elman.kernels.contributions import NAMES
 
 __all__ = [
     "NAMES",

@@ -3,9 +3,7 @@
     ∂J^(t)/∂W_h|_(i) = δ^T h^(i-1)T    ∂J^(t)/∂W_e|_(i) = δ^T e^(i)T    ∂J^(t)/∂b_1|_(i) = δ^T 1_B
     ∂J^(t)/∂e^(i) = W_e^T δ^T          ∂J^(t)/∂h^(i) = γ               with δ = δ^(t,i), γ = γ^(t,i)
 
-(docs/derivation.md, section 6.) No matrix is made for a pair: a norm comes from Gram matrices,
-‖Σ_b δ_b^T h_b^T‖² = Σ (δδ^T)∘(h^T h), and the product with the total G from ⟨δ^T h^T, G⟩ = Σ δ∘(G h)^T, where
-G h is made once for each step.
+(docs/derivation.md, section 6.)
 """
 
 from __future__ import annotations
@@ -16,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.errors import ConfigError, ShapeError
-from elman.gradient_flow.sweep import Lag, dots, log2_norms, sweep
+from elman.gradient_flow.measure import tables
+from elman.gradient_flow.sweep import dots, sweep
 from elman.gradient_flow.totals import Totals
 from elman.gradient_flow.trajectory import Doubles, Floats, Integers, Trajectory
+from elman.kernels.contributions import NAMES
 from elman.model.parameters import Parameters
 
-NAMES = ("W_h", "W_e", "b_1", "e", "h")
 WEIGHTS = ("W_h", "W_e", "b_1")
 
 
@@ -149,59 +148,8 @@ def decompose(parameters: Parameters, x: Integers, y: Integers, h_0: Floats | No
     """
     way = Trajectory.of(parameters, x, y, h_0)
     totals = Totals.of(way)
-    measure = _Measure(way, totals)
-    norms = {name: np.full((way.T, way.T), -np.inf) for name in NAMES}
-    cosines = {name: np.zeros((way.T, way.T)) for name in NAMES}
-    for lag in sweep(way):
-        for name, (log2_norm, along) in measure(lag).items():
-            norms[name][lag.k, lag.first :] = log2_norm
-            cosines[name][lag.k, lag.first :] = along
-    return Flow(way, totals, norms, cosines)
-
-
-class _Measure:
-    """Of one lag: log2 norms, and cosines to the totals, a number a row."""
-
-    def __init__(self, way: Trajectory, totals: Totals) -> None:
-        dtype = way.p.dtype
-        unit = {name: totals.directions(name).astype(dtype) for name in NAMES}
-        self.ones = way.B == 1
-        self.inputs = {"W_h": way.h[:-1], "W_e": way.e}
-        self.along = {name: unit[name] for name in ("b_1", "e", "h")}
-        for name, rows in self.inputs.items():
-            self.along[name] = rows @ unit[name].T  # (G h)^T, once for every step     [T,B,Dh]
-        wide = {name: rows.astype(np.float64) for name, rows in self.inputs.items()}
-        if self.ones:
-            self.log2_inputs = {name: log2_norms(rows, np.zeros(way.T)) for name, rows in wide.items()}
-        else:
-            self.grams = {name: rows @ rows.swapaxes(1, 2) for name, rows in wide.items()}  # [T,B,B]
-
-    def __call__(self, lag: Lag) -> dict[str, tuple[Doubles, Doubles]]:
-        steps, exponent = lag.steps, lag.delta_exponent
-        found: dict[str, tuple[Doubles, Doubles]] = {}
-        gram = None if self.ones else lag.delta @ lag.delta.swapaxes(1, 2)
-        for name in self.inputs:
-            if gram is None:
-                norm = lag.log2_delta + self.log2_inputs[name][steps]
-            else:
-                squares = np.einsum("tbc,tbc->t", gram, self.grams[name][steps])
-                with np.errstate(divide="ignore"):
-                    norm = np.log2(np.maximum(squares, 0)) / 2 + exponent
-            found[name] = norm, _cosine(dots(lag.delta, self.along[name][steps]), norm - exponent)
-        summed = lag.delta.sum(axis=1) if not self.ones else lag.delta[:, 0]
-        norm = lag.log2_delta if self.ones else log2_norms(summed, exponent)
-        found["b_1"] = norm, _cosine(summed @ self.along["b_1"], norm - exponent)
-        for name, rows, scale in (("e", lag.de, lag.de_exponent), ("h", lag.gamma, lag.gamma_exponent)):
-            norm = log2_norms(rows, scale)
-            found[name] = norm, _cosine(dots(rows, self.along[name][steps]), norm - scale)
-        return found
-
-
-def _cosine(along: Doubles, log2_norm: Doubles) -> Doubles:
-    """⟨contribution, total/‖total‖⟩ / ‖contribution‖; 0 where the contribution is zero."""
-    zero = np.isneginf(log2_norm)
-    result: Doubles = np.where(zero, 0.0, along * np.exp2(-np.where(zero, 0.0, log2_norm)))
-    return result
+    norms, cosines = tables(way, totals)
+    return Flow(way, totals, dict(zip(NAMES, norms, strict=True)), dict(zip(NAMES, cosines, strict=True)))
 
 
 def _known(name: str) -> str:

@@ -55,8 +55,9 @@ def sweep(way: Trajectory, first: int = 0, last: int | None = None) -> Iterator[
     """
     p, B, Dh = way.p, way.B, way.p.Dh
     last = way.T if last is None else last
-    weights, (up_h, up_e) = _scaled_weights(p.W_h, p.W_e)
-    slope, slope_exponent = _scaled_slope(way)
+    (W_h, W_e), (up_h, up_e) = scaled_weights(p.W_h, p.W_e)
+    weights = np.concatenate([W_h, W_e], axis=1)
+    slope, slope_exponent = scaled_slope(way)
     rows = last - first
     products = [np.empty((rows, B, Dh + p.d), p.dtype) for _ in range(2)]
     held = np.empty((rows, B, Dh), p.dtype)
@@ -122,13 +123,13 @@ def _rescale(rows: Floats, exponent: Doubles, which: np.ndarray[tuple[int], np.d
     exponent[which] += shift
 
 
-def _scaled_weights(*weights: Floats) -> tuple[Floats, list[int]]:
-    """The matrices side by side, the largest entry of each in [1/2, 1), and the exponents taken out."""
+def scaled_weights(*weights: Floats) -> tuple[list[Floats], list[int]]:
+    """The matrices, the largest entry of each brought into [1/2, 1), and the exponents taken out."""
     shifts = [int(np.frexp(np.abs(w).max(initial=0))[1]) for w in weights]
-    return np.concatenate([np.ldexp(w, -s) for w, s in zip(weights, shifts, strict=True)], axis=1), shifts
+    return [np.ldexp(w, -s) for w, s in zip(weights, shifts, strict=True)], shifts
 
 
-def _scaled_slope(way: Trajectory) -> tuple[Floats, Doubles]:
+def scaled_slope(way: Trajectory) -> tuple[Floats, Doubles]:
     """σ' [T,B,Dh], the largest of each time step in (1/2, 1], and the exponents taken out, [T]."""
     largest = np.ceil(way.log2_slope.max(axis=(1, 2)))
     largest[np.isneginf(largest)] = 0

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elman.gradient_flow.sweep import log2_norms
 from elman.gradient_flow.trajectory import Doubles, Trajectory
-
-LIMIT = 2.0**300
-"""Beyond this everything is scaled down, so that a total may be larger than a float64 can be."""
+from elman.kernels import backend
 
 
 @dataclass(frozen=True)
@@ -26,33 +25,29 @@ class Totals:
 
     @classmethod
     def of(cls, way: Trajectory) -> Totals:
-        """One backward pass (docs/derivation.md, section 7): dz = (dh^(t) + dz^(t+1) W_h) ∘ σ'(z)."""
+        """One backward pass (docs/derivation.md, section 7): dz = (dh^(t) + dz^(t+1) W_h) ∘ σ'(z).
+
+        Back through time in float64; the products over all steps as the parameters are, on rows near 1.
+        """
         p, T, N = way.p, way.T, way.T * way.B
-        W_h, W_e = p.W_h.astype(np.float64), p.W_e.astype(np.float64)
-        slope, h = way.slope, way.dh.astype(np.float64)
-        dz = np.empty_like(h)
-        exponent = 0
-        for t in range(T - 1, -1, -1):
-            if t < T - 1:
-                h[t] += dz[t + 1] @ W_h  # ∂J/∂h^(t) = dh^(t) + dz^(t+1) W_h
-            np.multiply(h[t], slope[t], out=dz[t])
-            if np.abs(h[t]).max() > LIMIT:
-                h /= LIMIT
-                dz[t:] /= LIMIT
-                exponent += 300
-        rows = dz.reshape(N, p.Dh)
+        product = backend().product
+        h, dz, exponent = backend().state_gradient(way.dh, way.slope, p.W_h)
+        size = np.abs(dz).max(axis=(1, 2), initial=0)
+        whole, each = _power(size.max()), _power(size)[:, None, None]
+        rows = (dz / whole).astype(p.dtype).reshape(N, p.Dh)
+        rows_of_step = (dz / each).astype(p.dtype).reshape(N, p.Dh)
         values = {
-            "W_h": rows.T @ way.h[:-1].reshape(N, p.Dh),
-            "W_e": rows.T @ way.e.reshape(N, p.d),
-            "b_1": rows.sum(axis=0),
-            "e": dz @ W_e,
+            "W_h": product(rows, way.h[:-1].reshape(N, p.Dh), a_transposed=True) * whole,
+            "W_e": product(rows, way.e.reshape(N, p.d), a_transposed=True) * whole,
+            "b_1": dz.sum(axis=(0, 1)),
+            "e": product(rows_of_step, p.W_e).reshape(T, way.B, p.d) * each,
             "h": h,
         }
-        norms: dict[str, Doubles] = {}
-        with np.errstate(divide="ignore"):
-            for name, value in values.items():
-                each = value.reshape(T if name in ("e", "h") else 1, -1)
-                norms[name] = np.log2(np.linalg.norm(each, axis=1)) + exponent
+        norms = {
+            name: log2_norms(rows, np.full(len(rows), float(exponent)))
+            for name, value in values.items()
+            for rows in [value if name in ("e", "h") else value[None]]
+        }
         return cls(values, norms, exponent)
 
     def directions(self, name: str) -> Doubles:
@@ -62,3 +57,9 @@ class Totals:
         norms[norms == 0] = 1
         result: Doubles = value / norms.reshape(-1, *[1] * (value.ndim - 1))
         return result
+
+
+def _power(size: Doubles) -> Doubles:
+    """The power of two next to it, as long as its inverse is a number; 1 for 0."""
+    exponent = np.frexp(size)[1]
+    return np.exp2(np.where(size > 0, np.maximum(exponent, -1000), 0).astype(np.float64))

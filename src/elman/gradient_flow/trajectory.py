@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ShapeError
-from elman.model.network import checked, hidden_states, log_probabilities
+from elman.kernels import backend
+from elman.model.network import checked, hidden_states
 from elman.model.parameters import Parameters
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
-LOGITS_NUMBERS = 2**22
-"""The most logits that stand in memory at once."""
 LARGEST_SLOPE = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0}
 """The largest value of σ'."""
 
@@ -60,8 +59,8 @@ class Trajectory:
                 f"h is not finite from time step {step} of {T} on in {p.dtype}, expected finite states: "
                 "shorten the text or use float64"
             )
-        J, dh = _errors(p, h[1:], y)
-        return cls(p, x, y, e, h, _log2_slope(p, e, h), dh, J)
+        J, dh = backend().cross_entropy_gradient(h[1:].reshape(-1, p.Dh), p.U, p.b_2, y.reshape(-1))
+        return cls(p, x, y, e, h, _log2_slope(p, e, h), dh.reshape(h[1:].shape), J.reshape(y.shape).sum(axis=1))
 
     @property
     def T(self) -> int:
@@ -87,27 +86,11 @@ def _log2_slope(p: Parameters, e: Floats, h: Floats) -> Doubles:
     """
     if p.activation == "relu":
         return np.where(h[1:] > 0, 0.0, -np.inf)
-    z = h[:-1] @ p.W_h.T  # z = W_h h^(t-1) + W_e e + b_1     [T,B,Dh]
-    z += e @ p.W_e.T
-    z += p.b_1
-    size = np.abs(z, dtype=np.float64)
+    product = backend().product
+    z = product(h[:-1].reshape(-1, p.Dh), p.W_h, b_transposed=True)  # z = W_h h^(t-1) + W_e e + b_1     [T·B,Dh]
+    z += product(e.reshape(-1, p.d), p.W_e, b_transposed=True, bias=p.b_1)
+    size = np.abs(z.reshape(h[1:].shape), dtype=np.float64)
     if p.activation == "tanh":
         size *= 2  # 1 - tanh²(z) = 4 s(2z) s(-2z), with s the sigmoid
     result: Doubles = (-size - 2 * np.log1p(np.exp(-size))) / np.log(2)
     return result + 2 if p.activation == "tanh" else result
-
-
-def _errors(p: Parameters, h: Floats, y: Integers) -> tuple[Doubles, Floats]:
-    """J [T] and dh = (ŷ - y) U [T,B,Dh] for h [T,B,Dh], a chunk of rows at a time."""
-    rows, targets = h.reshape(-1, p.Dh), y.reshape(-1)
-    J, dh = np.empty(len(rows)), np.empty_like(rows)
-    step = max(1, LOGITS_NUMBERS // p.V)
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        delta1 = log_probabilities(p, rows[part])
-        at = np.arange(len(delta1)), targets[part]
-        J[part] = -delta1[at]
-        np.exp(delta1, out=delta1)
-        delta1[at] = np.expm1(-J[part])  # ŷ - 1, without the difference of two close numbers
-        np.matmul(delta1, p.U, out=dh[part])
-    return J.reshape(y.shape).sum(axis=1), dh.reshape(h.shape)

@@ -17,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ConfigError
+from elman.kernels.contributions import Contributions
 from elman.kernels.groups import Groups
 from elman.kernels.numpy_backend import NumpyBackend, threads
 
-__all__ = ["Backend", "Groups", "backend", "bf16_is_fast", "native_built", "native_in_use", "threads"]
+__all__ = [
+    "Backend", "Contributions", "Groups", "backend", "bf16_is_fast", "native_built", "native_in_use", "threads",
+]  # fmt: skip
 
 Floats = NDArray[np.floating[Any]]
+Doubles = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
 
@@ -48,6 +52,20 @@ class Backend(Protocol):
 
     def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str) -> Floats:
         """dz [T,B,Dh], with dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), and f' taken from h[t+1]."""
+        ...
+
+    def state_gradient(self, dh: Floats, slope: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:
+        """γ, dz [T,B,Dh] and an exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ slope[t], times 2^-exponent.
+
+        In float64 whatever the weights are, and with the slopes themselves: those of saturated units are no zeros.
+        """
+        ...
+
+    def contributions(self, terms: Contributions) -> tuple[Doubles, Doubles] | None:
+        """log2 of the norms and the cosines to the totals, [5,T,T] by name, lag t - i and t; -∞ and 0 where t < i.
+
+        None where this backend has nothing of the kind: the caller then goes lag by lag.
+        """
         ...
 
     def softmax_cross_entropy(

@@ -22,6 +22,11 @@ def softmax(
     h: A, U: A, b_2: A, y: A, J: A, dh: A | None, dU: A | None, db_2: A | None,
     scale: float, skip_below: float, bf16: bool,
 ) -> tuple[int, int]: ...  # fmt: skip
+def state_gradient(slope: A, W_h: A, gamma: A, dz: A, limit: float) -> bool: ...
+def contributions(
+    dh: A, slope: A, slope_exponent: A, W_h: A, W_e: A, up_h: float, up_e: float, triangular: bool,
+    along: list[A], grams: list[A], log2_norms: A, cosines: A,
+) -> None: ...  # fmt: skip
 def sum_of_squares(x: A) -> float: ...
 def step(
     w: A, g: A, m: A | None, v: A | None, rows: A | None,

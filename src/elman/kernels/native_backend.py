@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from elman.errors import ConfigError, ShapeError
 from elman.kernels import _native
+from elman.kernels.contributions import NAMES, Contributions
 from elman.kernels.groups import Groups
-from elman.kernels.numpy_backend import NumpyBackend
+from elman.kernels.numpy_backend import LIMIT, NumpyBackend
 
 Floats = NDArray[np.floating[Any]]
+Doubles = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
 ACTIVATIONS = {"sigmoid": 0, "tanh": 1, "relu": 2}
@@ -109,6 +111,34 @@ class NativeBackend:
             _float32("dh", dh, dh.shape), states, weights, dz, _activation(activation), self.bf16
         )
         return dz
+
+    def state_gradient(self, dh: Floats, slope: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:
+        """γ, dz [T,B,Dh] and an exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ slope[t], times 2^-exponent.
+
+        Raises ShapeError.
+        """
+        _, _, Dh = _axes("dh", dh, "[T,B,Dh]")
+        if W_h.dtype == np.float32 and slope.shape == dh.shape:
+            gamma, dz = dh.astype(np.float64, order="C"), np.empty(dh.shape)
+            weights = _float32("W_h", W_h, (Dh, Dh))
+            if _native.state_gradient(np.ascontiguousarray(slope), weights, gamma, dz, LIMIT):
+                return gamma, dz, 0
+        return self._numpy.state_gradient(dh, slope, W_h)
+
+    def contributions(self, terms: Contributions) -> tuple[Doubles, Doubles] | None:
+        """log2 of the norms and the cosines, [5,T,T] by name, lag and t; None for float64. Raises ShapeError."""
+        if terms.dh.dtype != np.float32:
+            return None
+        T, _, Dh = shape = _axes("dh", terms.dh, "[T,B,Dh]")
+        log2_norms, cosines = np.full((len(NAMES), T, T), -np.inf), np.zeros((len(NAMES), T, T))
+        along = [_float32(name, terms.along[name], (Dh,) if name == "b_1" else shape) for name in NAMES]
+        _native.contributions(
+            _float32("dh", terms.dh, shape), _float32("slope", terms.slope, shape), terms.slope_exponent,
+            _float32("W_h", terms.W_h, (Dh, Dh)), _float32("W_e", terms.W_e, (Dh, terms.W_e.shape[-1])),
+            terms.up_h, terms.up_e, False, along, [np.ascontiguousarray(terms.grams[name]) for name in ("W_h", "W_e")],
+            log2_norms, cosines,
+        )  # fmt: skip
+        return log2_norms, cosines
 
     def softmax_cross_entropy(
         self, h: Floats, U: Floats, b_2: Floats, y: Integers, scale: float

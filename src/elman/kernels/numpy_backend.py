@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.kernels.contributions import Contributions
 from elman.kernels.groups import Groups
 
 Floats = NDArray[np.floating[Any]]
+Doubles = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
 LOGITS_BYTES = 64 * 2**20
 """The most that a chunk of logits may take. Larger chunks mean fewer sums into dU; this is where it levels off."""
+LIMIT = 2.0**300
+"""Beyond this a gradient of states is scaled down, so that it may be larger than a float64 can be."""
 BLOCK_BYTES = 2**20
 """A row block of the elementwise passes: well inside a core's second-level cache."""
 
@@ -92,6 +96,23 @@ class NumpyBackend:
                 gamma += dh[t]
                 dz[t] *= gamma
         return dz
+
+    def state_gradient(self, dh: Floats, slope: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:
+        """γ, dz [T,B,Dh] and an exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ slope[t], times 2^-exponent."""
+        gamma, W_h = dh.astype(np.float64), W_h.astype(np.float64)
+        dz, exponent = np.empty_like(gamma), 0
+        for t in range(len(dh) - 1, -1, -1):
+            if t < len(dh) - 1:
+                gamma[t] += dz[t + 1] @ W_h
+            np.multiply(gamma[t], slope[t], out=dz[t])
+            if np.abs(gamma[t]).max() > LIMIT:
+                gamma /= LIMIT
+                dz[t:] /= LIMIT
+                exponent += 300
+        return gamma, dz, exponent
+
+    def contributions(self, terms: Contributions) -> None:
+        """None: nothing of its own, the caller goes lag by lag."""
 
     def softmax_cross_entropy(
         self, h: Floats, U: Floats, b_2: Floats, y: Integers, scale: float
