@@ -24,7 +24,7 @@ def softmax(
 ) -> tuple[int, int]: ...  # fmt: skip
 def state_gradient(slope: A, W_h: A, gamma: A, dz: A, limit: float) -> bool: ...
 def contributions(
-    dh: A, slope: A, slope_exponent: A, W_h: A, W_e: A, up_h: float, up_e: float, triangular: bool,
+    dh: A, slope: A, slope_exponent: A, W_h: A, W_e: A, up_h: float, up_e: float,
     along: list[A], grams: list[A], log2_norms: A, cosines: A,
 ) -> None: ...  # fmt: skip
 def sum_of_squares(x: A) -> float: ...

@@ -135,7 +135,7 @@ class NativeBackend:
         _native.contributions(
             _float32("dh", terms.dh, shape), _float32("slope", terms.slope, shape), terms.slope_exponent,
             _float32("W_h", terms.W_h, (Dh, Dh)), _float32("W_e", terms.W_e, (Dh, terms.W_e.shape[-1])),
-            terms.up_h, terms.up_e, False, along, [np.ascontiguousarray(terms.grams[name]) for name in ("W_h", "W_e")],
+            terms.up_h, terms.up_e, along, [np.ascontiguousarray(terms.grams[name]) for name in ("W_h", "W_e")],
             log2_norms, cosines,
         )  # fmt: skip
         return log2_norms, cosines

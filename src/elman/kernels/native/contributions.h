@@ -14,12 +14,13 @@
 #include <limits>
 #include <vector>
 
-#include "matmul.h"
+#include "triangle.h"
 
 namespace elman::ELMAN_ISA {
 
 constexpr double kRange = 1099511627776.0;  // 2^40: the squares of a norm stay in [1/kRange, kRange]
 constexpr long kTogether = 4;               // panels of the weights that stay in the core's cache for all rows of a chunk
+constexpr long kWorthATriangle = 8;         // rows of the sweep for a row of W_e, from which on L gains more than it costs
 constexpr long kLosses = 4 * kMaxRows;      // rows of a chunk: their operands and sums stay there too
 
 static inline double dot(const float* a, const float* b, long n) {
@@ -28,34 +29,37 @@ static inline double dot(const float* a, const float* b, long n) {
   return sum_of(sum[0] + sum[1]);
 }
 
-// Σ x², also where a float has no room for a square.
-static inline double squares(const float* x, long n) {
-  const double sum = dot(x, x, n);
-  if (sum > 1e-26 && sum < 1e36) return sum;
-  double again = 0;
-  for (long j = 0; j < n; ++j) again += static_cast<double>(x[j]) * x[j];
-  return again;
-}
-
 class ContributionsCall {
  public:
   ContributionsCall(Pool& pool, const Contributions& q)
       : pool_(pool), q_(q), chunks_(divide_up(divide_up(q.T, max_losses()), pool.size()) * pool.size()),
-        losses_(divide_up(q.T, chunks_)), panels_h_(divide_up(q.Dh, kPanel)), panels_e_(divide_up(q.n, kPanel)),
+        losses_(divide_up(q.T, chunks_)), triangular_(q.B * q.T * (q.T + 1) / 2 > kWorthATriangle * q.Dh),
+        n_(triangular_ ? min(q.d, q.Dh) : q.d), panels_h_(divide_up(q.Dh, kPanel)), panels_e_(divide_up(n_, kPanel)),
         stride_(row_stride<Float32>(q.Dh)), ld_(row_stride<Float32>((panels_h_ + panels_e_) * kPanel)) {}
 
   void run() {
     W_h_ = pool_.scratch(-1, 0, size(packed_size<Float32>(q_.Dh, q_.Dh)));
-    W_e_ = pool_.scratch(-1, 1, size(packed_size<Float32>(q_.Dh, q_.n)));
+    W_e_ = pool_.scratch(-1, 1, size(packed_size<Float32>(q_.Dh, n_)));
+    const long ld = row_stride<Float32>(q_.d);
+    float* triangle = pool_.scratch(-1, 2, size(triangular_ ? q_.Dh * ld : 0));
     for (int t = 0; t < pool_.size(); ++t) {
       pool_.scratch(t, 0, size(losses_ * q_.B * stride_));
       pool_.scratch(t, 1, size(losses_ * q_.B * ld_));
       pool_.scratch(t, 2, size(stride_));
+      pool_.scratch(t, 3, size(triangular_ ? kReflections * ld : 0));
     }
     pool_.run([&](int thread) {
       const Range h = share(panels_h_, thread, pool_.size()), e = share(panels_e_, thread, pool_.size());
       pack_b<Float32>(q_.W_h, q_.Dh, q_.Dh, q_.Dh, W_h_, h.begin, h.end);
-      pack_b<Float32>(q_.W_e, q_.n, q_.Dh, q_.n, W_e_, e.begin, e.end);
+      if (triangular_) {
+        const Range rows = share(q_.Dh, thread, pool_.size());
+        pack_rows<Float32>(q_.W_e + rows.begin * q_.d, q_.d, rows.end - rows.begin, q_.d, triangle + rows.begin * ld, ld);
+        pool_.barrier();
+        to_triangle(pool_, thread, triangle, q_.Dh, q_.d, ld, pool_.scratch(thread, 3, 0));
+        pack_b<Float32>(triangle, ld, q_.Dh, n_, W_e_, e.begin, e.end);
+      } else {
+        pack_b<Float32>(q_.W_e, q_.d, q_.Dh, n_, W_e_, e.begin, e.end);
+      }
       pool_.barrier();
       for (long chunk = thread; chunk < chunks_; chunk += pool_.size()) back(thread, chunk);
     });
@@ -72,7 +76,9 @@ class ContributionsCall {
 
   Pool& pool_;
   const Contributions& q_;
-  const long chunks_, losses_, panels_h_, panels_e_, stride_, ld_;
+  const long chunks_, losses_;
+  const bool triangular_;  // W_e_ is L with L L^T = W_e W_e^T, of n_ columns
+  const long n_, panels_h_, panels_e_, stride_, ld_;
   float *W_h_ = nullptr, *W_e_ = nullptr;
 
   // The losses t = T-1-chunk, T-1-chunk-chunks, … from their own step back to the first.
@@ -93,7 +99,7 @@ class ContributionsCall {
       for (size_t s = 0; s < losses.size(); ++s) {
         Loss& loss = losses[s];
         double sum = 0;
-        for (long b = 0; b < q_.B; ++b) sum += squares(gamma + (static_cast<long>(s) * q_.B + b) * ld_ + panels_h_ * kPanel, q_.n);
+        for (long b = 0; b < q_.B; ++b) sum += squares(gamma + (static_cast<long>(s) * q_.B + b) * ld_ + panels_h_ * kPanel, n_);
         write(3, loss.t, i, sum, loss.delta_exponent + q_.up_e, loss.along_e * std::exp2(-q_.up_e));
         loss.gamma_exponent = loss.delta_exponent + q_.up_h;
       }
@@ -166,12 +172,12 @@ class ContributionsCall {
         rows_into<Float32, true>(out + from * ld_ + p * kPanel, ld_, false, m, Dh, delta + from * stride_, stride_, W_h_, Dh, 0, Dh,
                                  p, min(p + kTogether, panels_h_));
       });
-    const long together = q_.triangular ? 1 : kTogether;
+    const long together = triangular_ ? 1 : kTogether;
     for (long p = 0; p < panels_e_; p += together) {
-      const long k0 = q_.triangular ? p * kPanel : 0;  // above them there are zeros
+      const long k0 = triangular_ ? p * kPanel : 0;  // above them there are zeros
       over_row_blocks(0, rows, [&](long from, int m) {
         rows_into<Float32, true>(out + from * ld_ + (panels_h_ + p) * kPanel, ld_, false, m, Dh - k0, delta + from * stride_ + k0,
-                                 stride_, W_e_, Dh, k0, q_.n, p, min(p + together, panels_e_));
+                                 stride_, W_e_, Dh, k0, n_, p, min(p + together, panels_e_));
       });
     }
   }

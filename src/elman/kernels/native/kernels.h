@@ -50,13 +50,12 @@ struct Softmax {
 struct Contributions {
   const float *dh, *slope;       // [T,B,Dh]: each loss's own error by h, and σ'
   const double* slope_exponent;  // [T]
-  const float *W_h, *W_e;        // [Dh,Dh] and [Dh,n]; of W_e alone ‖δ W_e‖ is told, so it may be any of the same W_e W_e^T
+  const float *W_h, *W_e;        // [Dh,Dh] and [Dh,d]
   double up_h, up_e;             // their exponents
-  bool triangular;               // W_e[k][j] is 0 for k < j, and n <= Dh
   const float* along[5];         // what to multiply with for <contribution, total>/‖total‖: δ; δ; Σ_b δ_b; δ; γ. b_1 [Dh], others [T,B,Dh]
   const double* grams[2];        // [T,B,B], h^T h of the step's h^(i-1) and e^T e
   double *log2_norms, *cosines;  // [5,T,T], by name, lag t - i and t; what is not reached (t < t - i) is left as it is
-  long T, B, Dh, n;
+  long T, B, Dh, d;
 };
 
 struct StateGradient {

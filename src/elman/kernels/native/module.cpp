@@ -136,16 +136,17 @@ std::pair<long, long> softmax(Read<2> h, Read<2> U, Read<1> b_2, Ids y, nb::ndar
 
 // along: W_h, W_e, b_1, e, h, as in kernels.h.
 void contributions(Read<3> dh, Read<3> slope, Doubles<1> slope_exponent, Read<2> W_h, Read<2> W_e, double up_h, double up_e,
-                   bool triangular, const std::vector<ReadFlat>& along, const std::vector<Doubles<3>>& grams, Tables log2_norms,
+                   const std::vector<ReadFlat>& along, const std::vector<Doubles<3>>& grams, Tables log2_norms,
                    Tables cosines) {
-  const long T = length(dh, 0), B = length(dh, 1), Dh = length(dh, 2), n = length(W_e, 1);
+  const long T = length(dh, 0), B = length(dh, 1), Dh = length(dh, 2), d = length(W_e, 1);
   const size_t all = dh.size();
   require(all > 0 && slope.size() == all && length(slope, 0) == T && length(slope, 1) == B, "contributions: slope");
   require(length(slope_exponent, 0) == T, "contributions: slope_exponent");
-  require(length(W_h, 0) == Dh && length(W_h, 1) == Dh && length(W_e, 0) == Dh && n >= 1 && (!triangular || n <= Dh), "contributions: weights");
+  require(length(W_h, 0) == Dh && length(W_h, 1) == Dh && length(W_e, 0) == Dh && d >= 1,
+          "contributions: weights");
   require(along.size() == 5 && grams.size() == 2, "contributions: along, grams");
-  Contributions call{dh.data(), slope.data(), slope_exponent.data(), W_h.data(), W_e.data(), up_h, up_e, triangular, {}, {},
-                     log2_norms.data(), cosines.data(), T, B, Dh, n};
+  Contributions call{dh.data(), slope.data(), slope_exponent.data(), W_h.data(), W_e.data(), up_h, up_e, {}, {},
+                     log2_norms.data(), cosines.data(), T, B, Dh, d};
   for (size_t k = 0; k < 5; ++k) {
     require(along[k].size() == (k == 2 ? static_cast<size_t>(Dh) : all), "contributions: along");
     call.along[k] = along[k].data();
@@ -306,7 +307,7 @@ NB_MODULE(_native, m) {
     return nb::make_tuple(skipped, blocks);
   }, "h"_a, "U"_a, "b_2"_a, "y"_a, "J"_a, "dh"_a.none(), "dU"_a.none(), "db_2"_a.none(), "scale"_a, "skip_below"_a, "bf16"_a);
   m.def("contributions", &contributions, "dh"_a, "slope"_a, "slope_exponent"_a, "W_h"_a, "W_e"_a, "up_h"_a, "up_e"_a,
-        "triangular"_a, "along"_a, "grams"_a, "log2_norms"_a, "cosines"_a);
+        "along"_a, "grams"_a, "log2_norms"_a, "cosines"_a);
   m.def("state_gradient", &state_gradient, "slope"_a, "W_h"_a, "gamma"_a, "dz"_a, "limit"_a);
   m.def("sum_of_squares", &sum_of_squares);
   m.def("step", &step, "w"_a, "g"_a, "m"_a.none(), "v"_a.none(), "rows"_a.none(), "rate"_a, "scale"_a, "beta_1"_a,
