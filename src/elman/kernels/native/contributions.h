@@ -23,12 +23,6 @@ constexpr long kTogether = 4;               // panels of the weights that stay i
 constexpr long kWorthATriangle = 8;         // rows of the sweep for a row of W_e, from which on L gains more than it costs
 constexpr long kLosses = 4 * kMaxRows;      // rows of a chunk: their operands and sums stay there too
 
-static inline double dot(const float* a, const float* b, long n) {
-  V sum[2] = {};
-  over_vectors(n, [&](long j, int count) { sum[j / W & 1] += load_n(a + j, count) * load_n(b + j, count); });
-  return sum_of(sum[0] + sum[1]);
-}
-
 class ContributionsCall {
  public:
   ContributionsCall(Pool& pool, const Contributions& q)
@@ -106,51 +100,73 @@ class ContributionsCall {
     }
   }
 
-  // δ = γ ∘ σ' of one loss at step i, and all that is told of the two.
+  // Of the B rows of a loss: Σ γ², Σ δ², and the products with the totals' directions, of γ by h and of δ by W_h, W_e, b_1, e.
+  struct Told {
+    double gamma = 0, delta = 0, along_h = 0, along[4] = {};
+  };
+
+  // δ = γ ∘ σ' of one loss at step i, and all that is told of the two but for ‖δ W_e‖.
   void step(int thread, Loss& loss, long i, float* gamma, float* delta) const {
-    const long B = q_.B, Dh = q_.Dh, at = i * B * Dh;
-    const double of_gamma = scaled(gamma, ld_, loss.gamma_exponent);
-    double along_h = 0;
-    for (long b = 0; b < B; ++b) along_h += dot(gamma + b * ld_, q_.along[4] + at + b * Dh, Dh);
-    write(4, loss.t, i, of_gamma, loss.gamma_exponent, along_h);
-
-    for (long b = 0; b < B; ++b)
-      over_vectors(Dh, [&](long j, int n) {
-        store_n(delta + b * stride_ + j, load_n(gamma + b * ld_ + j, n) * load_n(q_.slope + at + b * Dh + j, n), n);
-      });
+    Told told = through(i, gamma, delta);
+    if (scaled(gamma, ld_, told.gamma, loss.gamma_exponent)) told = through(i, gamma, delta);
+    write(4, loss.t, i, told.gamma, loss.gamma_exponent, told.along_h);
     loss.delta_exponent = loss.gamma_exponent + q_.slope_exponent[i];
-    const double of_delta = scaled(delta, stride_, loss.delta_exponent);
-    double along[3] = {};
-    constexpr int names[] = {0, 1, 3};  // W_h, W_e and, by way of W_e, e
-    for (int k = 0; k < 3; ++k)
-      for (long b = 0; b < B; ++b) along[k] += dot(delta + b * stride_, q_.along[names[k]] + at + b * Dh, Dh);
-    loss.along_e = along[2];
-    for (int k = 0; k < 2; ++k) write(k, loss.t, i, with_gram(delta, of_delta, q_.grams[k] + i * B * B), loss.delta_exponent, along[k]);
-
-    const float* sum = delta;  // Σ_b δ_b
-    if (B > 1) {
-      float* made = pool_.scratch(thread, 2, 0);
-      over_vectors(Dh, [&](long j, int n) {
-        V v{};
-        for (long b = 0; b < B; ++b) v += load_n(delta + b * stride_ + j, n);
-        store_n(made + j, v, n);
-      });
-      sum = made;
-    }
-    write(2, loss.t, i, B > 1 ? squares(sum, Dh) : of_delta, loss.delta_exponent, dot(sum, q_.along[2], Dh));
+    if (scaled(delta, stride_, told.delta, loss.delta_exponent)) along_again(i, delta, told);
+    for (int k = 0; k < 2; ++k)
+      write(k, loss.t, i, with_gram(delta, told.delta, q_.grams[k] + i * q_.B * q_.B), loss.delta_exponent, told.along[k]);
+    write(2, loss.t, i, q_.B == 1 ? told.delta : squares_of_sum(thread, delta), loss.delta_exponent, told.along[2]);
+    loss.along_e = told.along[3];
   }
 
-  // Σ over the rows of their squares, after they were scaled by a power of two where their norm had gone far from 1.
-  double scaled(float* rows, long ld, double& exponent) const {
-    double sum = 0;
-    for (long b = 0; b < q_.B; ++b) sum += squares(rows + b * ld, q_.Dh);
-    if ((sum >= 1 / kRange && sum <= kRange) || sum == 0) return sum;
+  Told through(long i, const float* gamma, float* delta) const {
+    Told told;
+    for (long b = 0; b < q_.B; ++b) {
+      const float *from = gamma + b * ld_, *slope = q_.slope + (i * q_.B + b) * q_.Dh;
+      float* to = delta + b * stride_;
+      V of_gamma{}, of_delta{}, along_h{}, along[4] = {};
+      over_vectors(q_.Dh, [&](long j, int n) {
+        const V g = load_n(from + j, n), d = g * load_n(slope + j, n);
+        store_n(to + j, d, n);
+        of_gamma += g * g, of_delta += d * d;
+        along_h += g * load_n(direction(4, i, b) + j, n);
+        for (int k = 0; k < 4; ++k) along[k] += d * load_n(direction(k, i, b) + j, n);
+      });
+      told.gamma += checked(sum_of(of_gamma), from, q_.Dh), told.delta += checked(sum_of(of_delta), to, q_.Dh);
+      told.along_h += sum_of(along_h);
+      for (int k = 0; k < 4; ++k) told.along[k] += sum_of(along[k]);
+    }
+    return told;
+  }
+
+  void along_again(long i, const float* delta, Told& told) const {
+    for (int k = 0; k < 4; ++k) {
+      told.along[k] = 0;
+      for (long b = 0; b < q_.B; ++b) told.along[k] += dot(delta + b * stride_, direction(k, i, b), q_.Dh);
+    }
+  }
+
+  const float* direction(int name, long i, long b) const { return q_.along[name] + (name == 2 ? 0 : (i * q_.B + b) * q_.Dh); }
+
+  // Scales the rows by a power of two where their norm has gone far from 1; whether it has.
+  bool scaled(float* rows, long ld, double& sum, double& exponent) const {
+    if ((sum >= 1 / kRange && sum <= kRange) || sum == 0) return false;
     const int shift = std::ilogb(sum) / 2;
     const float half = std::ldexp(1.0f, -shift / 2), rest = std::ldexp(1.0f, -shift + shift / 2);  // 2^-shift may be no float
     for (long b = 0; b < q_.B; ++b)
       over_vectors(q_.Dh, [&](long j, int n) { store_n(rows + b * ld + j, load_n(rows + b * ld + j, n) * half * rest, n); });
     exponent += shift;
-    return std::ldexp(sum, -2 * shift);
+    sum = std::ldexp(sum, -2 * shift);
+    return true;
+  }
+
+  double squares_of_sum(int thread, const float* delta) const {  // ‖Σ_b δ_b‖²
+    float* sum = pool_.scratch(thread, 2, 0);
+    over_vectors(q_.Dh, [&](long j, int n) {
+      V v{};
+      for (long b = 0; b < q_.B; ++b) v += load_n(delta + b * stride_ + j, n);
+      store_n(sum + j, v, n);
+    });
+    return squares(sum, q_.Dh);
   }
 
   // ‖Σ_b δ_b^T h_b^T‖² = Σ (δδ^T)∘(h^T h), with h^T h in `gram`

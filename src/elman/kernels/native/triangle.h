@@ -9,19 +9,20 @@
 
 namespace elman::ELMAN_ISA {
 
-// Σ x², also where a float has no room for a square.
-static inline double squares(const float* x, long n) {
-  V sum[2] = {};
-  over_vectors(n, [&](long j, int count) {
-    const V v = load_n(x + j, count);
-    sum[j / W & 1] += v * v;
-  });
-  const double found = sum_of(sum[0] + sum[1]);
+// Σ x² as it was found, or in double where a float has no room for a square.
+static inline double checked(double found, const float* x, long n) {
   if (found > 1e-26 && found < 1e36) return found;
   double again = 0;
   for (long j = 0; j < n; ++j) again += static_cast<double>(x[j]) * x[j];
   return again;
 }
+
+static inline double dot(const float* a, const float* b, long n) {
+  V sum[2] = {};
+  over_vectors(n, [&](long j, int count) { sum[j / W & 1] += load_n(a + j, count) * load_n(b + j, count); });
+  return sum_of(sum[0] + sum[1]);
+}
+static inline double squares(const float* x, long n) { return checked(dot(x, x, n), x, n); }
 
 constexpr int kReflections = 4;  // that go through the rows together
 

@@ -73,11 +73,15 @@ static inline void store_n(float* p, V v, int n) {
 }
 
 static inline float sum_of(V v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps((__m512)v);  // halves, as below
+#else
   float lane[W];
   std::memcpy(lane, &v, sizeof lane);
   for (int half = W / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
   return lane[0];
+#endif
 }
 
 static inline float max_of(V v) {
