@@ -10,6 +10,7 @@ namespace elman::ELMAN_ISA {
 
 constexpr long kDeep = 256;                    // lanes of k in one pass: a panel of B stays in the first-level cache
 constexpr long kAcross = 32;                   // panels whose sums stand in the core's cache before they are written
+constexpr long kFewRows = 16 * kMaxRows;        // of a product, up to which its columns are split
 constexpr long kSums = kAcross * kPanel + 16;  // a row of them; no power of two
 
 // m rows of sums, ld apart, to rows of N in memory: row by row, as the processor fetches ahead best. (A piece of 32 columns
@@ -22,10 +23,12 @@ static inline void write_rows(float* out, const float* sums, long ld, int m, lon
     });
 }
 
-// Rows of the result over the threads; B is packed once, by all of them.
+// Rows of the result over the threads, and B packed once by all of them; or, of few rows, columns over the threads, each of
+// which then reads no more of B than it has packed.
 template <class P>
-static void product_by_rows(Pool& pool, const Product& q) {
+static void product_by_parts(Pool& pool, const Product& q) {
   const long KL = lanes<P>(q.K), panels = divide_up(q.N, kPanel), stride = row_stride<P>(q.K);
+  const bool by_columns = q.M <= kFewRows && panels >= 2 * pool.size();
   float* packed = pool.scratch(-1, 0, static_cast<size_t>(packed_size<P>(q.K, q.N)));
   for (int t = 0; t < pool.size(); ++t) {
     pool.scratch(t, 0, static_cast<size_t>(kMaxRows * (q.a_transposed ? KL : stride) + 2 * W));
@@ -35,14 +38,15 @@ static void product_by_rows(Pool& pool, const Product& q) {
     const Range mine = share(panels, thread, pool.size());
     if (q.b_transposed) pack_b_transposed<P>(q.b, q.K, q.K, q.N, packed, mine.begin, mine.end);
     else pack_b<P>(q.b, q.N, q.K, q.N, packed, mine.begin, mine.end);
-    pool.barrier();
+    if (!by_columns) pool.barrier();
     float *left = pool.scratch(thread, 0, 0), *sums = pool.scratch(thread, 1, 0);
-    const Range rows = share(q.M, thread, pool.size());
+    const Range rows = by_columns ? Range{0, q.M} : share(q.M, thread, pool.size());
+    const Range across = by_columns ? mine : Range{0, panels};
     over_row_blocks(rows.begin, rows.end, [&](long from, int m) {
       if (q.a_transposed) pack_columns<P>(q.a + from, q.M, q.K, m, left);
       else pack_rows<P>(q.a + from * q.K, q.K, m, q.K, left, stride);
-      for (long p = 0; p < panels; p += kAcross) {
-        const long last = min(p + kAcross, panels), n0 = p * kPanel, n1 = min(last * kPanel, q.N);
+      for (long p = across.begin; p < across.end; p += kAcross) {
+        const long last = min(p + kAcross, across.end), n0 = p * kPanel, n1 = min(last * kPanel, q.N);
         for (long k0 = 0; k0 < KL; k0 += kDeep) {
           const long deep = min(KL - k0, kDeep);
           if (q.a_transposed) rows_into<P, false>(sums, kSums, k0 > 0, m, deep, left + k0 * m, m, packed, KL, k0, q.N, p, last);
@@ -106,7 +110,7 @@ static void product_by_depth(Pool& pool, const Product& q) {
 template <class P>
 static void product_in(Pool& pool, const Product& q) {
   if (q.a_transposed && !q.b_transposed && !q.bias && q.K >= 64 * pool.size()) product_by_depth<P>(pool, q);
-  else product_by_rows<P>(pool, q);
+  else product_by_parts<P>(pool, q);
 }
 
 // One row of h or dz in lanes, as the next step's left operand.
