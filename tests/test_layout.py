@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "checkpoint": {"model", "text"},
     "training": {"text", "model", "checkpoint", "kernels", "inference.evaluate"},
     "inference": {"text", "model", "checkpoint", "kernels"},
-    "gradient_flow": {"text", "model"},
+    "gradient_flow": {"text", "model", "kernels"},
     "language_model": {"text", "model", "checkpoint", "inference"},
 }
 
