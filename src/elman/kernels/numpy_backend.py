@@ -8,7 +8,7 @@ passes of the softmax run over row blocks that stay in a core's cache, on a pool
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -124,20 +124,14 @@ class NumpyBackend:
         dh = np.empty_like(h)
         dU = np.empty((V, Dh), U.dtype)
         db_2 = np.zeros(V, U.dtype)
-        rows = max(1, LOGITS_BYTES // (V * U.itemsize))
-        chunks = -(-N // rows)
+        chunks = -(-N // _rows_at_once(U))
         rows = -(-N // chunks)  # chunks of even size
         partial = self._buffer("dU", (V, Dh), U.dtype) if chunks > 1 else dU
-        for k, start in enumerate(range(0, N, rows)):
-            part = slice(start, min(start + rows, N))
-            delta1 = self._buffer("logits", (part.stop - start, V), U.dtype)
-            np.matmul(h[part], U.T, out=delta1)  # θ = U h (b_2 is added in cache below)
 
-            def block(piece: slice, delta1: Floats = delta1, start: int = start) -> None:
-                target = y[start + piece.start : start + piece.stop]
-                J[start + piece.start : start + piece.stop] = _to_delta1(delta1[piece], b_2, target, scale)
+        def finish(theta: Floats, at: slice) -> None:
+            J[at] = _to_delta1(theta, b_2, y[at], scale)
 
-            self._over_rows(block, delta1)
+        for k, (part, delta1) in enumerate(self._logits(h, U, rows, finish)):
             np.matmul(delta1, U, out=dh[part])  # ∂J/∂h = δ1 U
             np.matmul(delta1.T, h[part], out=dU if k == 0 else partial)  # ∂J/∂U = δ1^T h^T
             if k > 0:
@@ -147,34 +141,23 @@ class NumpyBackend:
 
     def cross_entropy(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> Floats:
         """J [N], float64, in chunks of rows."""
-        N, V = len(h), len(U)
-        J = np.empty(N, np.float64)
-        rows = max(1, LOGITS_BYTES // (V * U.itemsize))
-        for start in range(0, N, rows):
-            theta = self._buffer("logits", (min(rows, N - start), V), U.dtype)
-            np.matmul(h[start : start + rows], U.T, out=theta)
+        J = np.empty(len(h), np.float64)
 
-            def block(piece: slice, theta: Floats = theta, start: int = start) -> None:
-                target = y[start + piece.start : start + piece.stop]
-                J[start + piece.start : start + piece.stop] = _to_J(theta[piece], b_2, target)[0]
+        def finish(theta: Floats, at: slice) -> None:
+            J[at] = _to_J(theta, b_2, y[at])[0]
 
-            self._over_rows(block, theta)
+        for _ in self._logits(h, U, _rows_at_once(U), finish):
+            pass
         return J
 
     def cross_entropy_gradient(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> tuple[Floats, Floats]:
         """J [N], float64, and dh = (ŷ - y) U [N,Dh], in chunks of rows."""
         J, dh = np.empty(len(h), np.float64), np.empty_like(h)
-        rows = max(1, LOGITS_BYTES // (len(U) * U.itemsize))
-        for start in range(0, len(h), rows):
-            part = slice(start, min(start + rows, len(h)))
-            delta1 = self._buffer("logits", (part.stop - start, len(U)), U.dtype)
-            np.matmul(h[part], U.T, out=delta1)
 
-            def block(piece: slice, delta1: Floats = delta1, start: int = start) -> None:
-                target = y[start + piece.start : start + piece.stop]
-                J[start + piece.start : start + piece.stop] = _to_delta1(delta1[piece], b_2, target, 1.0)
+        def finish(theta: Floats, at: slice) -> None:
+            J[at] = _to_delta1(theta, b_2, y[at], 1.0)
 
-            self._over_rows(block, delta1)
+        for part, delta1 in self._logits(h, U, _rows_at_once(U), finish):
             np.matmul(delta1, U, out=dh[part])
         return J, dh
 
@@ -270,6 +253,24 @@ class NumpyBackend:
             held = self._scratch[name, dtype] = np.empty(size, dtype)
         return held[:size].reshape(shape)
 
+    def _logits(
+        self, h: Floats, U: Floats, rows: int, finish: Callable[[Floats, slice], None]
+    ) -> Iterator[tuple[slice, Floats]]:
+        """U h for so many rows of h at a time, and which they are; finish(U h, rows) has made of it what is wanted.
+
+        It adds b_2 and works in place, a block of rows that is in cache at a time.
+        """
+        for start in range(0, len(h), rows):
+            part = slice(start, min(start + rows, len(h)))
+            theta = self._buffer("logits", (part.stop - start, len(U)), U.dtype)
+            np.matmul(h[part], U.T, out=theta)
+
+            def block(piece: slice, theta: Floats = theta, start: int = start) -> None:
+                finish(theta[piece], slice(start + piece.start, start + piece.stop))
+
+            self._over_rows(block, theta)
+            yield part, theta
+
     def _over_rows(self, work: Callable[[slice], object], array: Floats) -> None:
         """work(rows) for blocks of rows that fit the cache, on all threads. Blocks do not depend on the threads."""
         step = max(1, BLOCK_BYTES // (array.shape[1] * array.itemsize))
@@ -281,6 +282,11 @@ class NumpyBackend:
                 work(piece)
         else:
             list(self._pool.map(work, pieces))
+
+
+def _rows_at_once(U: Floats) -> int:
+    """How many rows of logits may stand in memory together."""
+    return max(1, LOGITS_BYTES // (len(U) * U.itemsize))
 
 
 def _to_J(theta: Floats, b_2: Floats, y: Integers) -> tuple[Floats, Floats]:

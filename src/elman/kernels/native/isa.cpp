@@ -53,7 +53,8 @@ const Table table = {
 #else
     false,
 #endif
-    product, recurrence, recurrence_gradient, softmax, contributions, state_gradient, sum_of_squares, step, sum_rows, sum_columns, packed, pack, draw, map,
+    product, recurrence, recurrence_gradient, softmax, contributions, state_gradient,
+    sum_of_squares, step, sum_rows, sum_columns, packed, pack, draw, map,
 };
 
 }  // namespace elman::ELMAN_ISA
