@@ -135,6 +135,27 @@ def test_float32_is_as_good_as_float32() -> None:
         assert np.abs(exact.cosines(name) - rounded.cosines(name)).max() < 1e-4
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "shape", [(13, 5, 7, 1, 11), (13, 40, 17, 3, 20), (9, 3, 70, 5, 9), (5, 64, 33, 1, 90), (5, 1, 1, 1, 6)]
+)
+def test_float32_on_every_backend(every_backend: str, shape: tuple[int, ...], activation: str) -> None:
+    """One native call where there is one, W_e by its triangle or whole; against float64, which goes lag by lag.
+
+    (At B > 1 and Dh = 1 a norm can cancel over the batch, and has half the digits on every backend.)
+    """
+    p, x, y, h_0 = problem(*shape, activation=activation)
+    p = p.astype("float32")
+    p.W_e[-1] = p.W_e[0]  # not of full rank
+    exact, rounded = decompose(p.astype("float64"), x, y, h_0), decompose(p, x, y, h_0)
+    for name in NAMES:
+        true, found = exact.log10_norms(name), rounded.log10_norms(name)
+        flows = np.isfinite(true)
+        assert (flows == np.isfinite(found)).all()
+        assert np.abs(true[flows] - found[flows]).max() < 1e-4
+        assert np.abs(exact.cosines(name) - rounded.cosines(name)).max() < 1e-4
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("gain", [4 * 10 ** (-300 / 499), 4 * 10 ** (-900 / 499)])
 def test_nothing_is_lost_over_500_steps(gain: float, dtype: str) -> None:

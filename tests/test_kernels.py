@@ -90,6 +90,12 @@ def test_every_operation(mode: bool, threads: int, shape: tuple[int, ...], bf16:
         if np.abs(exact).max() > 1e-12:
             assert error(mine, exact) < tolerance
     assert np.array_equal(kernels.cross_entropy(rows, U, b_2, y), found[0])
+    alone = kernels.cross_entropy_gradient(rows, U, b_2, y)
+    for mine, exact in zip(alone, EXACT.cross_entropy_gradient(*doubles(rows, U, b_2), y), strict=True):
+        assert error(mine, exact) < tolerance
+    slope = generator.random((T, B, Dh))
+    for mine, exact in zip(kernels.state_gradient(dh, slope, W_h), EXACT.state_gradient(dh, slope, W_h), strict=True):
+        assert error(np.asarray(mine), np.asarray(exact)) < 1e-12
     e, W_e, bias = normal(N, d), normal(Dh, d), normal(Dh)
     for a, b, a_t, b_t, added in (
         (e, W_e, False, True, bias), (rows, e, True, False, None), (rows, W_e, False, False, None),
