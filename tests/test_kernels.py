@@ -78,6 +78,9 @@ def test_every_operation(mode: bool, threads: int, shape: tuple[int, ...], bf16:
         assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < tolerance
         dz = kernels.recurrence_gradient(dh, h, W_h, activation)
         assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation)) < tolerance
+        cut = kernels.recurrence_gradient(dh, h, W_h, activation, 0.5)
+        assert error(cut, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, 0.5)) < tolerance
+        assert np.abs(cut).max() <= 0.5
         chosen = generator.integers(0, T * B, (T, B))  # steps that read rows of a table
         table = u.reshape(-1, Dh)
         found = kernels.recurrence(table, W_h, h_0, activation, chosen)

@@ -50,8 +50,11 @@ class Backend(Protocol):
         """
         ...
 
-    def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str) -> Floats:
-        """dz [T,B,Dh], with dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), and f' taken from h[t+1]."""
+    def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str, cut: float = 0.0) -> Floats:
+        """dz [T,B,Dh], with dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), and f' taken from h[t+1].
+
+        cut: the entries of the sum are held within ±cut; 0: they are not.
+        """
         ...
 
     def state_gradient(self, dh: Floats, slope: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:

@@ -100,15 +100,18 @@ class NativeBackend:
         _native.recurrence(inputs.reshape(-1, Dh), weights, begin, rows, h, _activation(activation), self.bf16)
         return h
 
-    def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str) -> Floats:
-        """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]). Raises ShapeError."""
+    def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str, cut: float = 0.0) -> Floats:
+        """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]). Raises ShapeError.
+
+        cut: the entries of the sum are held within ±cut; 0: they are not.
+        """
         if dh.dtype != np.float32:
-            return self._numpy.recurrence_gradient(dh, h, W_h, activation)
+            return self._numpy.recurrence_gradient(dh, h, W_h, activation, cut)
         T, B, Dh = _axes("dh", dh, "[T,B,Dh]")
         dz = self._output(T, B, Dh)
         states, weights = _float32("h", h, (T + 1, B, Dh)), _float32("W_h", W_h, (Dh, Dh))
         _native.recurrence_gradient(
-            _float32("dh", dh, dh.shape), states, weights, dz, _activation(activation), self.bf16
+            _float32("dh", dh, dh.shape), states, weights, dz, _activation(activation), cut, self.bf16
         )
         return dz
 

@@ -83,18 +83,20 @@ class NumpyBackend:
             activate(z)
         return h
 
-    def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str) -> Floats:
-        """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t])."""
+    def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str, cut: float = 0.0) -> Floats:
+        """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), the sum held within ±cut where cut > 0."""
         T = len(dh)
         dz = activation_gradient(h[1:], activation)
         gamma = np.empty_like(dh[0])
         for t in range(T - 1, -1, -1):
             if t == T - 1:
-                dz[t] *= dh[t]
+                gamma[...] = dh[t]
             else:
                 np.matmul(dz[t + 1], W_h, out=gamma)  # γ^(t) = δ2^(t+1) W_h
                 gamma += dh[t]
-                dz[t] *= gamma
+            if cut:
+                np.clip(gamma, -cut, cut, out=gamma)
+            dz[t] *= gamma
         return dz
 
     def state_gradient(self, dh: Floats, slope: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:

@@ -33,6 +33,7 @@ struct RecurrenceGradient {
   long T, B, Dh;
   int activation;
   bool by_units;
+  float cut;  // the largest entry of ∂J/∂h that goes back; 0: no limit
 };
 
 struct Softmax {

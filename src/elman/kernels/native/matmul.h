@@ -205,7 +205,9 @@ static void recurrence_in(Pool& pool, const Recurrence& q) {
 template <class P>
 static void recurrence_gradient_in(Pool& pool, const RecurrenceGradient& q) {
   const long row = q.Dh, step = q.B * q.Dh, last = (q.T - 1) * step;
+  const V most = V{} + q.cut;
   const auto finish = [&](long at, long n, int count, V gamma, float* left) {
+    if (q.cut > 0) gamma = gamma > most ? most : (gamma < -most ? -most : gamma);  // NaN stays
     const V dz = gamma * activation_gradient(load_n(q.h + step + at + n, count), q.activation);  // δ2 = γ ∘ f'(z)
     store_n(q.dz + at + n, dz, count);
     store_lanes<P>(left, n, dz, count);

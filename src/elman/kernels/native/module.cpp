@@ -94,7 +94,8 @@ void recurrence(Read<2> u, Read<2> W_h, Read<2> h_0, nb::object rows, Floats<3> 
   current().recurrence(*pool, call, precision(bf16));
 }
 
-void recurrence_gradient(Read<3> dh, Read<3> h, Read<2> W_h, Floats<3> dz, int activation, bool bf16) {
+void recurrence_gradient(Read<3> dh, Read<3> h, Read<2> W_h, Floats<3> dz, int activation, double cut,
+                         bool bf16) {
   const long T = length(dh, 0), B = length(dh, 1), Dh = length(dh, 2);
   require(T >= 1 && length(h, 0) == T + 1 && length(h, 1) == B && length(h, 2) == Dh, "recurrence_gradient: h");
   require(length(W_h, 0) == Dh && length(W_h, 1) == Dh, "recurrence_gradient: W_h");
@@ -103,7 +104,9 @@ void recurrence_gradient(Read<3> dh, Read<3> h, Read<2> W_h, Floats<3> dz, int a
   nb::gil_scoped_release release;
   const PoolLease pool;
   current().recurrence_gradient(
-      *pool, {dh.data(), h.data(), W_h.data(), dz.data(), T, B, Dh, activation, by_units(B, Dh, (*pool).size(), bf16)},
+      *pool,
+      {dh.data(), h.data(), W_h.data(), dz.data(), T, B, Dh, activation, by_units(B, Dh, (*pool).size(), bf16),
+       static_cast<float>(cut)},
       precision(bf16));
 }
 
