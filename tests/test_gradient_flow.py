@@ -251,6 +251,21 @@ def test_the_two_numbers_of_W_h_are_two() -> None:
     assert largest_singular_value(W_h) == pytest.approx(100.0025, rel=1e-6)
 
 
+def test_the_spectral_radius_of_many_units_is_that_of_the_eigenvalues() -> None:
+    """Normal and not, with a real and with a complex leading pair, and nilpotent; at any scale."""
+    generator = np.random.default_rng(0)
+    Q, _ = np.linalg.qr(generator.standard_normal((200, 200)))
+    kinds = [Q, generator.standard_normal((200, 200)), np.triu(generator.standard_normal((200, 200)))]
+    for A in kinds:
+        for scale in (1e-30, 1.0, 1e30):
+            true = np.abs(np.linalg.eigvals(A)).max() * scale
+            assert spectral_radius(scale * A) == pytest.approx(true, rel=2e-4)
+            sigma = np.linalg.norm(A, 2) * scale
+            assert largest_singular_value(scale * A) == pytest.approx(sigma, rel=1e-12)
+    assert spectral_radius(np.eye(100, k=1)) == 0
+    assert largest_singular_value(np.zeros((3, 3))) == 0
+
+
 def test_reach_truncation_and_cancellation_equal_their_definitions() -> None:
     p, x, y, h_0 = problem()
     flow = decompose(p, x, y, h_0)

@@ -16,6 +16,8 @@ import numpy as np
 from elman.errors import ShapeError
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Trajectory
 
+FEW = 64
+SQUARINGS = 18
 EXACT_RANGE = np.log(1e10)
 """Singular values closer together than this are left to one ordinary SVD; wider apart, small ones would drown in it."""
 SWEEPS = 8
@@ -25,13 +27,34 @@ MARGIN = 10.0
 
 
 def spectral_radius(W_h: Floats) -> float:
-    """The largest |eigenvalue| of W_h."""
-    return float(np.abs(np.linalg.eigvals(W_h.astype(np.float64))).max())
+    """The largest |eigenvalue| of W_h.
+
+    Of more than FEW units as ‖W_h^k‖^(1/k), which tends to it (Gelfand's formula), by squaring k = 2^SQUARINGS: up to
+    ten times as fast as all eigenvalues at 512, and, growing as it does with ln(‖W_h^k‖/ρ^k)/k, right to four digits.
+    """
+    A = W_h.astype(np.float64)
+    if len(A) <= FEW:
+        return float(np.abs(np.linalg.eigvals(A)).max())
+    log_norm = 0.0
+    for m in range(SQUARINGS + 1):
+        norm = np.linalg.norm(A)
+        if norm == 0:
+            return 0.0  # nilpotent
+        log_norm += float(np.log(norm)) / 2**m
+        if m < SQUARINGS:
+            A /= norm
+            A = A @ A
+    return float(np.exp(log_norm))
 
 
 def largest_singular_value(W_h: Floats) -> float:
     """σ_max, the most that W_h stretches a vector; at least the spectral radius."""
-    return float(np.linalg.norm(W_h.astype(np.float64), 2))
+    A = W_h.astype(np.float64)
+    norm = np.linalg.norm(A)
+    if norm == 0 or not np.isfinite(norm):
+        return float(norm)
+    A /= norm  # so that no square of an entry over- or underflows
+    return float(norm * np.sqrt(np.linalg.eigvalsh(A.T @ A)[-1]))  # a third of the time of singular values
 
 
 def bound(activation: str, sigma_max: float, k: int | Doubles) -> Doubles:

@@ -52,6 +52,7 @@ class Trajectory:
         T, B = x.shape
         with np.errstate(over="ignore", invalid="ignore"):
             forward = hidden_states(p, x, h_0)
+        assert forward.words is not None  # x are tokens
         h, e = forward.h, forward.e[forward.words.inverse].reshape(T, B, p.d)
         if not np.isfinite(h[-1]).all() or not np.isfinite(h).all():
             step = int(np.argmin(np.isfinite(h).all(axis=(1, 2))))
