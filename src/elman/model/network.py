@@ -45,16 +45,18 @@ class DropoutMasks:
 class Forward:
     """What the backward half needs again.
 
-    words  which tokens of x are the same
-    e      [n,d], a row for each distinct one; with dropout [T·B,d], a row for each token, since their masks differ
+    words  which tokens of x are the same; None for real inputs
+    e      [n,d], a row for each distinct one; with dropout, and of real inputs, [T·B,d], a row for each token
     h      [T+1,B,Dh] with h[0] = h_0
     h_out  [T,B,Dh], dropped out
+    x      [T·B,V], real inputs; None for tokens
     """
 
-    words: Groups
+    words: Groups | None
     e: Floats
     h: Floats
     h_out: Floats
+    x: Floats | None = None
 
 
 def hidden_states(
@@ -72,6 +74,17 @@ def hidden_states(
     h = kernels.recurrence(u, p.W_h, h_0, p.activation, rows)  # h = σ(W_h h^(t-1) + u)
     h_out = h[1:] * masks.on_h if masks else h[1:]
     return Forward(words, e, h, h_out)
+
+
+def hidden_states_of_reals(p: Parameters, x: Floats, h_0: Floats, kernels: Backend | None = None) -> Forward:
+    """The same for x [T,B,V] of real numbers in place of one-hot columns: e = E x is then a mixture of tokens."""
+    kernels = kernels or backend()
+    T, B, V = x.shape
+    flat = np.ascontiguousarray(x.reshape(T * B, V), p.dtype)
+    e = kernels.product(flat, p.E)  # e = E x, read as rows                              [T·B,d]
+    u = kernels.product(e, p.W_e, b_transposed=True, bias=p.b_1)
+    h = kernels.recurrence(u.reshape(T, B, p.Dh), p.W_h, h_0, p.activation)
+    return Forward(None, e, h, h[1:], flat)
 
 
 def losses(
@@ -97,13 +110,14 @@ def log_probabilities(p: Parameters, h: Floats) -> Floats:
     return result
 
 
-def checked(p: Parameters, x: Integers, y: Integers | None, h_0: Floats | None) -> Floats:
-    """h_0, zeros where None; raises ShapeError where x, y or h_0 do not fit the parameters."""
+def checked(p: Parameters, x: Integers, y: Integers | None, h_0: Floats | None, first: int = 0) -> Floats:
+    """h_0, zeros where None; raises ShapeError where x, y [T-first,B] or h_0 do not fit the parameters."""
     for name, ids in (("x", x), ("y", y)):
         if ids is None:
             continue
-        if ids.ndim != 2 or ids.size == 0 or ids.shape != x.shape:
-            raise ShapeError.of(name, ids.shape, "[T,B], the same for x and y, with T and B at least 1")
+        if ids.ndim != 2 or ids.size == 0 or (ids is not x and ids.shape != (len(x) - first, *x.shape[1:])):
+            same = "the same for x and y" if not first else f"y {first} steps shorter than x"
+            raise ShapeError.of(name, ids.shape, f"[T,B], {same}, with T and B at least 1")
         if not np.issubdtype(ids.dtype, np.integer):
             raise ShapeError(f"{name} holds {ids.dtype}, expected whole numbers: token ids")
         if int(ids.min()) < 0 or int(ids.max()) >= p.V:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from elman.config import ACTIVATIONS, DTYPES, ModelConfig
 from elman.errors import ConfigError, ShapeError
 from elman.kernels import Backend, backend
+from elman.model.initial import recurrent_weights
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -60,11 +61,15 @@ class Parameters:
         tie: bool = False,
         seed: int | np.random.Generator = 0,
         dtype: str = "float32",
+        init: str = "orthogonal",
+        spectral_radius: float | None = None,
+        init_scale: float = 0.3,
     ) -> Parameters:
-        """Weights to begin with: E and U uniform in ±0.3, biases 0, W_e Glorot-uniform, W_h orthogonal.
+        """Weights to begin with: E and U uniform in ±init_scale, biases 0, W_e Glorot-uniform, W_h as `init` says.
 
-        An orthogonal W_h keeps the length of a gradient on its way back. With sigmoid, σ' is at most 1/4, so W_h and
-        W_e begin at twice their size: still safe from explosion (σ_max < 4), and less quick to vanish.
+        `spectral_radius` scales W_h (model/initial.py). With sigmoid, σ' is at most 1/4, so W_h and W_e begin at twice
+        their size: still safe from explosion (σ_max < 4), and less quick to vanish.
+        Raises ConfigError where a choice or a size is not to be had.
         """
         ModelConfig(V=V, d=d, Dh=Dh, activation=activation, tie=tie)  # type: ignore[arg-type]  # checks them all
         if dtype not in DTYPES:
@@ -80,11 +85,10 @@ class Parameters:
                 block[...] = generator.uniform(-bound, bound, block.shape)
             return drawn
 
-        E = uniform(0.3, V, d)
+        E = uniform(init_scale, V, d)
         W_e = uniform(gain * float(np.sqrt(6 / (d + Dh))), Dh, d)
-        Q, R = np.linalg.qr(generator.standard_normal((Dh, Dh)))
-        W_h = np.ascontiguousarray(gain * Q * np.sign(np.diag(R)), dtype)  # the signs make Q uniform over the group
-        U = E if tie else uniform(0.3, V, Dh)
+        W_h = np.ascontiguousarray(recurrent_weights(init, Dh, gain, spectral_radius, generator), dtype)
+        U = E if tie else uniform(init_scale, V, Dh)
         return cls(E, W_e, W_h, np.zeros(Dh, dtype), U, np.zeros(V, dtype), activation)
 
     @property
