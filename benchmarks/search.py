@@ -23,6 +23,7 @@ from elman.checkpoint import RunFolder
 from elman.config import TextConfig
 from elman.text.corpus import Corpus
 from elman.training import run
+from elman.training.problem import TextProblem
 from elman.training.records import StopRecord, ValidationRecord
 
 MODEL = ("d", "Dh", "activation", "tie")
@@ -66,7 +67,8 @@ def reached(options: argparse.Namespace, setting: dict[str, Any]) -> dict[str, A
         if center:
             trainer.p.b_1[:] = -trainer.p.W_h.sum(axis=1) / 2
         if unigram:
-            counts = np.bincount(np.asarray(trainer.streams.tokens), minlength=trainer.p.V) + 1.0
+            assert isinstance(trainer.problem, TextProblem)
+            counts = np.bincount(np.asarray(trainer.problem.streams.tokens), minlength=trainer.p.V) + 1.0
             trainer.p.b_2[:] = np.log(counts / counts.sum())
         curve, clipped, steps = [], 0, 1
         for record in trainer.run():

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "notes": {"calculus", "model.reference"},
     "model": {"kernels"},
     "checkpoint": {"model", "text"},
-    "training": {"text", "model", "checkpoint", "kernels", "inference.evaluate"},
+    "training": {"text", "model", "checkpoint", "kernels", "inference.evaluate", "gradient_flow"},
     "inference": {"text", "model", "checkpoint", "kernels"},
     "gradient_flow": {"text", "model", "kernels"},
     "language_model": {"text", "model", "checkpoint", "inference"},

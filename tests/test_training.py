@@ -22,8 +22,8 @@ from elman.checkpoint import RunFolder, load_state
 from elman.config import LARGE_TEXT, TextConfig, TrainingConfig, level_defaults, passes_in
 from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
 from elman.text.corpus import Corpus
+from elman.training import problem as problem_module
 from elman.training import run
-from elman.training import trainer as trainer_module
 from elman.training.records import RescueRecord, StepRecord, StopRecord, ValidationRecord
 from elman.training.schedule import MikolovRule, learning_rate
 from elman.training.trainer import Trainer
@@ -160,19 +160,19 @@ def test_golden_run(tmp_path: Path, corpus: Path) -> None:
 
 
 class Poison:
-    """loss_and_gradients that gives NaN at the calls told."""
+    """A backward pass that gives NaN at the calls told."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, bad: Any) -> None:
-        self.calls, self.bad, self.true = 0, bad, trainer_module.loss_and_gradients
-        monkeypatch.setattr(trainer_module, "loss_and_gradients", self)
+        self.calls, self.bad, self.true = 0, bad, problem_module.backward
+        monkeypatch.setattr(problem_module, "backward", self)
 
     def __call__(self, *arguments: Any, **more: Any) -> Any:
         self.calls += 1
-        J, gradients, h = self.true(*arguments, **more)
+        found = self.true(*arguments, **more)
         if self.bad(self.calls):
-            gradients.W_h[0, 0] = math.nan
-            h = h * math.nan
-        return J, gradients, h
+            found.gradients.W_h[0, 0] = math.nan
+            found.h_T = found.h_T * math.nan
+        return found
 
 
 def test_a_bad_step_is_skipped_counted_and_harmless(

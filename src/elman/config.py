@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from elman.errors import ConfigError
 
@@ -17,6 +17,9 @@ Activation = Literal["sigmoid", "tanh", "relu"]
 Precision = Literal["float32", "float64", "bf16"]
 OptimizerName = Literal["adam", "sgd"]
 ScheduleName = Literal["cosine", "linear", "constant", "mikolov"]
+InitName = Literal["orthogonal", "identity", "normal", "sparse"]
+OmegaForm = Literal["ratio", "squared"]
+TaskName = Literal["temporal-order", "adding", "copying", "xor", "anbn"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
@@ -25,10 +28,16 @@ DTYPES: tuple[str, ...] = ("float32", "float64")
 """What weights may be; with precision bf16 they are float32."""
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
+INITS: tuple[InitName, ...] = get_args(InitName)
+OMEGA_FORMS: tuple[OmegaForm, ...] = get_args(OmegaForm)
+TASKS: tuple[TaskName, ...] = get_args(TaskName)
 
 
 class _Config:
-    """What the three share: a dictionary with only known keys, and choices that are checked."""
+    """What they share: a dictionary with only known keys, and choices that are checked."""
+
+    ADDED: ClassVar[frozenset[str]] = frozenset()
+    """Settings that runs written before them lack; by default they do nothing."""
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
@@ -41,7 +50,7 @@ class _Config:
         Raises ConfigError for a key this version does not know, a missing key or a bad value.
         """
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        for what, names in (("unknown", set(values) - known), ("missing", known - set(values))):
+        for what, names in (("unknown", set(values) - known), ("missing", known - set(values) - cls.ADDED)):
             if names:
                 raise ConfigError(
                     f"{cls.__name__} has the {what} setting {', '.join(sorted(names))}: "
@@ -124,6 +133,14 @@ class TrainingConfig(_Config):
     schedule        cosine or linear (down to lr_floor · lr), constant, or mikolov (see training/schedule.py)
     warmup          steps over which lr rises from 0
     clip            largest global norm of the gradient of the mean loss; 0: never clipped
+    clip_adaptive   the same as a multiple of the norm's running mean (training/clipping.py); 0: none
+    clip_elements   largest entry of the gradient of the mean loss; 0: none
+    clip_errors     largest entry of ∂J/∂h on its way back, J being one token's loss (Mikolov's rnnlm: 15); 0: none
+    omega           weight of Pascanu's regulariser Ω (training/omega.py); omega_form: ratio, eq. 9 of the paper, or
+                    squared, that of its released code
+    init            how W_h begins; spectral_radius: what it is scaled to have; None: as it comes (sparse: 0.95)
+    init_scale      E and U begin uniform in ± this
+    watch_gradients steps between two looks through the lens at a few sequences; 0: none
     dropout         share of e and of h that is zeroed in training
     epochs          passes over the text; max_time, in seconds, may end it sooner
     patience        validations in a row without gain that end the run; 0: none do
@@ -152,6 +169,20 @@ class TrainingConfig(_Config):
     seed: int = 0
     precision: Precision = "float32"
     skip_below: float = 0.0
+    clip_adaptive: float = 0.0
+    clip_elements: float = 0.0
+    clip_errors: float = 0.0
+    omega: float = 0.0
+    omega_form: OmegaForm = "ratio"
+    init: InitName = "orthogonal"
+    init_scale: float = 0.3
+    spectral_radius: float | None = None
+    watch_gradients: int = 0
+
+    ADDED = frozenset({
+        "clip_adaptive", "clip_elements", "clip_errors", "omega", "omega_form", "init", "init_scale",
+        "spectral_radius", "watch_gradients",
+    })  # fmt: skip
 
     @property
     def dtype(self) -> str:
@@ -175,8 +206,31 @@ class TrainingConfig(_Config):
         _require(self.validate_every >= 0, "validate-every", self.validate_every, "at least 0")
         _require(self.save_every >= 1, "save-every", self.save_every, "at least 1")
         _require(self.record_every >= 1, "record-every", self.record_every, "at least 1")
+        for name in ("clip_adaptive", "clip_elements", "clip_errors", "omega"):
+            value = getattr(self, name)
+            _require(0 <= value < float("inf"), name.replace("_", "-"), value, "at least 0 and finite (0: none)")
+        _require_choice("omega-form", self.omega_form, OMEGA_FORMS)
+        _require_choice("init", self.init, INITS)
+        _require(0 < self.init_scale < float("inf"), "init-scale", self.init_scale, "over 0 and finite")
+        radius = self.spectral_radius
+        _require(radius is None or 0 < radius < float("inf"), "spectral-radius", radius, "over 0 and finite")
+        _require(self.watch_gradients >= 0, "watch-gradients", self.watch_gradients, "at least 0 (0: never)")
         _require(0 <= self.skip_below < 1, "skip-below", self.skip_below, "from 0 (leave nothing out) to under 1")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
+
+
+@dataclass(frozen=True)
+class TaskConfig(_Config):
+    """A synthetic task (training/tasks.py), of sequences of `shortest` to `longest` steps."""
+
+    name: TaskName
+    shortest: int
+    longest: int
+
+    def __post_init__(self) -> None:
+        _require_choice("task", self.name, TASKS)
+        lengths = f"{self.shortest}-{self.longest}"
+        _require(10 <= self.shortest <= self.longest, "task-length", lengths, "SHORTEST-LONGEST with at least 10 steps")
 
 
 # What differs by level, and how it was found: docs/measured.md.
@@ -244,18 +298,21 @@ def level_defaults(
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All three, as `config.json` holds them."""
+    """All of them, as `config.json` holds them."""
 
     text: TextConfig
     model: ModelConfig
     training: TrainingConfig
     corpus: str = ""
     """What it was trained on, for people to read."""
+    task: TaskConfig | None = None
+    """What it was trained on, where that was no text."""
 
     def as_dict(self) -> dict[str, Any]:
         """The whole as plain JSON values."""
         parts = {name: getattr(self, name).as_dict() for name in ("text", "model", "training")}
-        return parts | {"corpus": self.corpus}
+        task = {"task": self.task.as_dict()} if self.task else {}
+        return parts | {"corpus": self.corpus} | task
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
@@ -266,6 +323,7 @@ class RunConfig:
                 ModelConfig.from_dict(values["model"]),
                 TrainingConfig.from_dict(values["training"]),
                 str(values["corpus"]),
+                TaskConfig.from_dict(values["task"]) if "task" in values else None,
             )
         except (KeyError, TypeError) as error:
             raise ConfigError(f"the configuration lacks {error}: it was not written by Elman") from error

@@ -11,7 +11,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from elman.training.records import Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
+from elman.training.problem import TextProblem
+from elman.training.records import FlowRecord, Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
 from elman.training.trainer import Trainer
 
 PLAIN_EVERY = 10.0
@@ -22,6 +23,7 @@ REASONS = {
     "max_time": "time is up",
     "patience": "validation no longer gains",
     "mikolov": "validation no longer gains (Mikolov's rule)",
+    "solved": "the task is solved: under 1 % of the sequences held out are wrong",
     "asked": "stopped as asked",
 }
 
@@ -69,9 +71,9 @@ class Display:
         tied = ", tied" if model.tie else ""
         limit = f" or {clock(settings.max_time)}" if settings.max_time else ""
         self.say(f"corpus   {trainer.config.corpus}")
-        self.say(
-            f"tokens   {trainer.streams.predictions:,} at level {trainer.config.text.level}, {model.V:,} different"
-        )
+        if isinstance(trainer.problem, TextProblem):
+            count, level = trainer.problem.streams.predictions, trainer.config.text.level
+            self.say(f"tokens   {count:,} at level {level}, {model.V:,} different")
         self.say(f"model    d={model.d} Dh={model.Dh} {model.activation}{tied}: {trainer.p.count:,} parameters")
         self.say(
             f"run      {trainer.run_folder.path}: "
@@ -101,12 +103,16 @@ class Display:
                 self._step(record)
             case ValidationRecord():
                 train, valid = self._measure(record.train_nats_per_token), self._measure(record.nats_per_token)
+                if record.wrong is not None:
+                    train, valid = f"loss {record.train_nats_per_token:.4f}", f"{record.wrong:.2%} wrong"
                 self.validation = f"  valid {valid}"
                 best = "  best" if record.best else ""
                 self.say(
                     f"epoch {record.epoch:>3}  step {record.step:>7,}  train {train}  valid {valid}  "
                     f"lr {record.learning_rate:.2g}  {clock(record.seconds)}{best}"
                 )
+            case FlowRecord():
+                pass  # `elman flow` shows them
             case RescueRecord():
                 self.say(
                     f"step {record.step:,}: several steps in a row gave no finite gradient; "
@@ -135,6 +141,10 @@ class Display:
         left = clock(record.seconds * (1 - done) / done) if done > 0.002 else "…"
         value = record.nats_per_token / math.log(2) if self.bits else math.exp(min(record.nats_per_token, 700))
         train = f"train {value:.3f} bits" if self.bits else f"train {value:.1f}"
+        if trainer.config.task:
+            train = f"loss {record.nats_per_token:.4f}"
+        if record.omega is not None:
+            train += f"  Ω {record.omega:.3f}"
         clipped = f" clipped {record.clipped}/{steps}" if record.clipped else ""
         skipped = f"  skipped {record.skipped}" if record.skipped else ""
         line = (
@@ -154,10 +164,12 @@ class Display:
             f"{REASONS[record.reason]} after {record.step:,} steps, {clock(record.seconds)}; "
             f"clipped {record.clipped / steps:.0%} of the steps, skipped {record.skipped}"
         )
-        if math.isfinite(record.best_nats_per_token):
+        if record.best_wrong is not None:
+            self.say(f"best: {record.best_wrong:.2%} of the sequences held out wrong")
+        elif math.isfinite(record.best_nats_per_token):
             self.say(f"best validation: {self._measure(record.best_nats_per_token)}")
         if record.reason in ("asked", "max_time"):
             more = "" if record.reason == "asked" else " --max-time SECONDS"
             self.say(f"go on:   elman train --resume {path}{more}")
-        if record.reason != "asked":
+        if record.reason != "asked" and record.best_wrong is None:
             self.say(f'try:     elman generate {path} "The" --temperature 0.8')

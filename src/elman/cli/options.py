@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from elman.errors import ConfigError
+
 THREAD_VARIABLES = (
     "ELMAN_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -40,3 +42,11 @@ def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
 def run_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """RUN, a run folder."""
     return click.argument("run", type=click.Path(path_type=Path))(command)
+
+
+def lengths(text: str) -> tuple[int, int]:
+    """The shortest and the longest of --task-length: 50-200, or 100 for both. Raises ConfigError."""
+    parts = text.split("-")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise ConfigError(f"task-length is {text!r}; it must be a number of steps, or SHORTEST-LONGEST, as in 50-200")
+    return int(parts[0]), int(parts[-1])

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elman.cli.options import as_json, threads
+from elman.cli.options import as_json, lengths, threads
 from elman.config import (
     ACTIVATIONS,
+    INITS,
     LARGE_TEXT,
     LEVELS,
+    OMEGA_FORMS,
     OPTIMIZERS,
     PRECISIONS,
     SCHEDULES,
+    TASKS,
+    TaskConfig,
     TextConfig,
     TrainingConfig,
     level_defaults,
@@ -28,6 +32,7 @@ from elman.config import (
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
+    from elman.config import TaskName
     from elman.training.records import StopRecord
     from elman.training.trainer import Trainer
 
@@ -38,7 +43,9 @@ TRAINING_OPTIONS = {
     "lr_floor": "lr_floor", "warmup": "warmup", "clip": "clip", "dropout": "dropout", "epochs": "epochs",
     "max_time": "max_time", "patience": "patience", "validate_every": "validate_every", "save_every": "save_every",
     "record_every": "record_every", "seed": "seed", "precision": "precision",
-    "skip_below": "skip_below",
+    "skip_below": "skip_below", "clip_adaptive": "clip_adaptive", "clip_elements": "clip_elements",
+    "clip_errors": "clip_errors", "omega": "omega", "omega_form": "omega_form", "init": "init",
+    "spectral_radius": "spectral_radius", "init_scale": "init_scale", "watch_gradients": "watch_gradients",
 }  # fmt: skip
 """Options by their field; one that was not given is left to the defaults."""
 RESUME_OPTIONS = ("epochs", "max_time", "patience")
@@ -105,6 +112,32 @@ def _by_level(field: str) -> str:
 @click.option(
     "--clip", type=float, metavar="NORM", help="Largest norm of the gradient; 0: no limit." + _default("clip")
 )
+@click.option("--clip-adaptive", type=float, metavar="X", help="The same, at X times the norm's running mean.")
+@click.option("--clip-elements", type=float, metavar="X", help="Hold every entry of the gradient within ±X.")
+@click.option(
+    "--clip-errors",
+    type=float,
+    metavar="X",
+    help="Hold every entry of a token's error within ±X on its way back through time (rnnlm: 15).",
+)
+@click.option("--omega", type=float, metavar="WEIGHT", help="Add the regulariser Ω, against vanishing gradients.")
+@click.option(
+    "--omega-form",
+    type=click.Choice(OMEGA_FORMS),
+    help="ratio: eq. 9 of the paper; squared: its code." + _default("omega_form"),
+)
+@click.option("--init", type=click.Choice(INITS), help="How W_h begins." + _default("init"))
+@click.option(
+    "--spectral-radius", type=float, metavar="R", help="Scale the first W_h to it.  [default: as it comes; sparse 0.95]"
+)
+@click.option("--init-scale", type=float, metavar="X", help="E and U begin uniform in ±X." + _default("init_scale"))
+@click.option(
+    "--watch-gradients", type=int, metavar="STEPS", help="Look through the lens so often, for `elman flow`; 0: never."
+)
+@click.option("--task", type=click.Choice(TASKS), help="Learn this synthetic task instead of a text.")
+@click.option(
+    "--task-length", metavar="STEPS", help="Its sequences' length, one number or SHORTEST-LONGEST.  [default: 50-200]"
+)
 @click.option("--epochs", type=int, help="Passes over the text." + _default("epochs"))
 @click.option("--max-time", type=float, metavar="SECONDS", help="End in time, the schedule fitted to it.")
 @click.option(
@@ -142,6 +175,8 @@ def train(
     valid: tuple[Path, ...],
     held_out: float | None,
     exact: bool,
+    task: TaskName | None,
+    task_length: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -157,10 +192,16 @@ def train(
         given.setdefault("precision", "float32")
     if exact and (given.get("precision") == "bf16" or given.get("skip_below")):
         raise ConfigError("--exact contradicts --precision bf16 and --skip-below, which approximate: leave one out")
-    trainer = _resumed(resume, text, out, valid, held_out, given) if resume else None
-    if trainer is None:
-        out = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-        trainer = _started(out, text, valid, held_out, given)
+    if task_length and not task:
+        raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
+    folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    if resume:
+        trainer = _resumed(resume, text, out, valid, held_out, given | ({"task": task} if task else {}))
+    elif task:
+        _refuse_text(text, valid, held_out, given)
+        trainer = _started_task(folder, TaskConfig(task, *lengths(task_length or "50-200")), given)
+    else:
+        trainer = _started(folder, text, valid, held_out, given)
     stopped = _run(trainer)
     if as_json:
         click.echo(json.dumps(_summary(trainer, stopped), indent=2))
@@ -204,6 +245,28 @@ def _started(out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_ou
     return run.start(folder, sources, TextConfig(**text_config), model, training, display.reading)
 
 
+def _refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[str, Any]) -> None:
+    others = ["TEXT"] if text else []
+    others += [f"--{name}" for name, value in (("valid", valid), ("held-out", held_out)) if value]
+    others += [f"--{name.replace('_', '-')}" for name in given if name in TEXT_OPTIONS or name == "bptt"]
+    if others:
+        raise ConfigError(
+            f"--task makes its own sequences and contradicts {', '.join(others)}: leave that out "
+            "(--task-length says how long they are)"
+        )
+
+
+def _started_task(out: Path, task: TaskConfig, given: dict[str, Any]) -> Trainer:
+    from elman.checkpoint import RunFolder
+    from elman.training import run
+
+    model, training = (
+        {field: given[name] for name, field in table.items() if name in given}
+        for table in (MODEL_OPTIONS, TRAINING_OPTIONS)
+    )
+    return run.start_task(RunFolder(out), task, model, training)
+
+
 def _run(trainer: Trainer) -> StopRecord:
     """Trains with a display, under the run's lock; Ctrl-C and SIGTERM stop after the step in hand."""
     from elman.cli.display import Display
@@ -237,6 +300,7 @@ def _summary(trainer: Trainer, stopped: StopRecord) -> dict[str, Any]:
     finite = math.isfinite(best)
     return {
         "run": str(trainer.run_folder.path),
+        **({} if stopped.best_wrong is None else {"wrong_sequences": stopped.best_wrong}),
         "validation_perplexity": math.exp(best) if finite else None,
         "validation_bits_per_token": best / math.log(2) if finite else None,
         "reason": stopped.reason,

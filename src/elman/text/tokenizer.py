@@ -78,6 +78,11 @@ class Tokenizer:
         return cls(hf, config.level)
 
     @classmethod
+    def of_words(cls, words: Sequence[str]) -> Tokenizer:
+        """Level word, with these words, in this order, after `<unk>` and `<eos>`."""
+        return cls(_assembled("word", {token: k for k, token in enumerate([UNK, EOS, *words])}), "word")
+
+    @classmethod
     def from_json(cls, text: str) -> Tokenizer:
         """The tokenizer of a `tokenizer.json` that `to_json` made. Raises TextError for anything else."""
         try:

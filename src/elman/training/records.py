@@ -20,6 +20,7 @@ class StepRecord:
     learning_rate: float
     seconds: float
     tokens_per_second: float
+    omega: float | None = None  # the regulariser's mean, where there is one
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,29 @@ class ValidationRecord:
     train_nats_per_token: float
     best: bool
     learning_rate: float
+    seconds: float
+    wrong: float | None = None  # of a task: the share of sequences that were wrong
+
+
+@dataclass(frozen=True)
+class FlowRecord:
+    """What the lens saw before a step (gradient_flow.diagnosis.Numbers has the meanings). `seconds`: what it took.
+
+    log10_norms_by_lag: log10 of Σ_t ‖∂J^(t)/∂W_h|_(t-k)‖ for k = 0, 1, …; None where nothing flows
+    """
+
+    step: int
+    sequences: int
+    T: int
+    verdict: str
+    decay_rate: float
+    reach: int
+    mean_slope: float
+    flat: float
+    sigma_max: float
+    spectral_radius: float
+    cancellation: float
+    log10_norms_by_lag: list[float | None]
     seconds: float
 
 
@@ -46,7 +70,7 @@ class RescueRecord:
 
 @dataclass(frozen=True)
 class StopRecord:
-    """Why the run ended: `epochs`, `max_time`, `patience`, `mikolov` or `asked`."""
+    """Why the run ended: `epochs`, `max_time`, `patience`, `mikolov`, `solved` (a task) or `asked`."""
 
     step: int
     epoch: int
@@ -55,9 +79,10 @@ class StopRecord:
     clipped: int
     skipped: int
     seconds: float
+    best_wrong: float | None = None
 
 
-Record = StepRecord | ValidationRecord | RescueRecord | StopRecord
+Record = FlowRecord | StepRecord | ValidationRecord | RescueRecord | StopRecord
 
 
 @dataclass
@@ -70,6 +95,8 @@ class Progress:
     tokens: int = 0
     seconds: float = 0.0
     best: float = math.inf
+    best_wrong: float = 1.0  # of a task: the share of sequences wrong at the best weights
+    mean_norm: float = 0.0  # of the gradient, as it was before it was clipped
     validations_without_gain: int = 0
     factor: float = 1.0  # on lr, halved at each rescue
     rescues: int = 0
@@ -79,7 +106,8 @@ class Progress:
     # sums since the last record, and since the last validation
     record_nats: float = 0.0
     record_norm: float = 0.0
-    record_tokens: int = 0
+    record_omega: float = 0.0
+    record_tokens: int = 0  # that had a loss
     record_steps: int = 0
     record_clipped: int = 0
     record_skipped: int = 0
@@ -87,3 +115,44 @@ class Progress:
     since_tokens: int = 0
     metrics_bytes: int = 0
     ended: str = ""  # why, once the run is over for good
+
+    def taken(self, J: float, losses: int, tokens: int, norm: float, clipped: bool, omega: float) -> None:
+        """A step was taken: J, the mean of `losses` losses, on a batch of `tokens` tokens."""
+        self.bad_in_a_row = 0
+        self.tokens += tokens
+        self.clipped += clipped
+        self.record_clipped += clipped
+        self.record_nats += J * losses
+        self.record_norm += norm
+        self.record_omega += omega
+        self.record_tokens += losses
+        self.record_steps += 1
+        self.since_nats += J * losses
+        self.since_tokens += losses
+
+    def skip(self) -> None:
+        """A step was not taken: its loss or gradient was not finite."""
+        self.bad_in_a_row += 1
+        self.skipped += 1
+        self.record_skipped += 1
+
+    def step_record(self, rate: float, seconds: float, with_omega: bool) -> StepRecord:
+        """The record of the steps since the last one; the sums begin anew."""
+        steps = self.record_steps
+        record = StepRecord(
+            step=self.step, epoch=self.epoch + 1, tokens=self.tokens,
+            nats_per_token=self.record_nats / self.record_tokens if self.record_tokens else math.nan,
+            gradient_norm=self.record_norm / steps if steps else math.nan,
+            clipped=self.record_clipped, skipped=self.record_skipped, learning_rate=rate,
+            seconds=round(seconds, 3), tokens_per_second=round(self.tokens / max(seconds, 1e-9), 1),
+            omega=self.record_omega / steps if with_omega and steps else None,
+        )  # fmt: skip
+        self.record_nats = self.record_norm = self.record_omega = 0.0
+        self.record_tokens = self.record_steps = self.record_clipped = self.record_skipped = 0
+        return record
+
+    def train_nats(self) -> float:
+        """The mean training loss since the last validation; the sums begin anew."""
+        mean = self.since_nats / self.since_tokens if self.since_tokens else math.nan
+        self.since_nats, self.since_tokens = 0.0, 0
+        return mean

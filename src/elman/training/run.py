@@ -9,18 +9,26 @@ from typing import Any, Protocol
 import numpy as np
 
 from elman.checkpoint import RunFolder, load_config, load_state, save_config
-from elman.config import ModelConfig, RunConfig, TextConfig, TrainingConfig, level_defaults, passes_in
+from elman.config import ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig, level_defaults, passes_in
 from elman.errors import CheckpointError, ConfigError
 from elman.kernels import bf16_is_fast
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Tokenizer
+from elman.training.problem import Problem, TextProblem
+from elman.training.tasks import VOCABULARY, TaskProblem
 from elman.training.trainer import Trainer
 
 HELD_OUT_LIMIT = 512 * 2**10
 """Unless a share is asked for, no more bytes than this are held out: validation should stay quick."""
 DEFAULT_HELD_OUT = 0.05
+TASK_DEFAULTS: tuple[dict[str, Any], dict[str, Any]] = (
+    {"d": 10, "Dh": 50, "activation": "tanh", "tie": False},
+    {"B": 20, "lr": 3e-4, "epochs": 100, "patience": 0, "omega": 2.0, "omega_form": "squared", "save_every": 1000,
+     "record_every": 100},
+)  # fmt: skip
+"""Sizes and settings of a task: 50 units, batches of 20 and Ω as in Pascanu, Mikolov and Bengio (2013)."""
 
 
 class Watcher(Protocol):
@@ -91,14 +99,48 @@ def start(
         passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, bf16_is_fast())
         settings, sizes = _settings(text, model, training, sources.train.size, passes)
     config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
-    p = Parameters.initialise(
-        tokenizer.V, config.model.d, config.model.Dh, activation=config.model.activation, tie=config.model.tie,
-        seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
-    )  # fmt: skip
-    trainer = _trainer(folder, config, p)
+    return _begun(folder, config, tokenizer)
+
+
+def start_task(folder: RunFolder, task: TaskConfig, model: dict[str, Any], training: dict[str, Any]) -> Trainer:
+    """A trainer of a new run on a synthetic task; settings that were not asked for are `TASK_DEFAULTS`.
+
+    Raises CheckpointError where the folder is taken, ConfigError where settings do not fit.
+    """
+    tokenizer = Tokenizer.of_words(VOCABULARY[task.name])
+    sizes, settings = TASK_DEFAULTS
+    config = RunConfig(
+        TextConfig("word"),
+        ModelConfig(V=tokenizer.V, **(sizes | model)),
+        replace(TrainingConfig(), **(settings | training)),
+        f"the task {task.name}, {task.shortest} to {task.longest} steps",
+        task,
+    )
+    if task.name == "adding":  # reads real numbers, not tokens
+        for option in ("dropout", "watch_gradients"):
+            if getattr(config.training, option):
+                raise ConfigError(f"the task adding reads real numbers: leave out --{option.replace('_', '-')}")
+    folder.require_new()
+    with folder.writing():
+        folder.training.mkdir(parents=True, exist_ok=True)
+    return _begun(folder, config, tokenizer)
+
+
+def _begun(folder: RunFolder, config: RunConfig, tokenizer: Tokenizer) -> Trainer:
+    trainer = _trainer(folder, config, first_parameters(config))
     trainer.save_first()
     save_config(folder, config, tokenizer.to_json())
     return trainer
+
+
+def first_parameters(config: RunConfig) -> Parameters:
+    """The weights that a run of this configuration begins with, the same bits each time."""
+    model, settings = config.model, config.training
+    return Parameters.initialise(
+        model.V, model.d, model.Dh, activation=model.activation, tie=model.tie,
+        seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
+        init=settings.init, spectral_radius=settings.spectral_radius, init_scale=settings.init_scale,
+    )  # fmt: skip
 
 
 def _settings(
@@ -139,7 +181,14 @@ def resume(folder: RunFolder, changes: dict[str, Any]) -> Trainer:
 
 
 def _trainer(folder: RunFolder, config: RunConfig, p: Parameters) -> Trainer:
+    return Trainer(folder, config, p, _problem(folder, config))
+
+
+def _problem(folder: RunFolder, config: RunConfig) -> Problem:
+    settings = config.training
+    if config.task:
+        return TaskProblem(config.task, settings.B, settings.seed)
     for path in (folder.train_tokens, folder.valid_tokens):
         if not path.exists():
             raise CheckpointError(f"{path} is missing: the run was not copied whole, so it can be used but not resumed")
-    return Trainer(folder, config, p, open_tokens(folder.train_tokens), open_tokens(folder.valid_tokens))
+    return TextProblem(open_tokens(folder.train_tokens), open_tokens(folder.valid_tokens), settings.B, settings.T)

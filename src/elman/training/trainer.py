@@ -18,20 +18,29 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.checkpoint import RunFolder, load_model, load_state, save_model, save_state
 from elman.config import RunConfig
 from elman.errors import CheckpointError, DivergedError
-from elman.inference.evaluate import mean_loss
 from elman.kernels import backend
-from elman.model.bptt import loss_and_gradients
+from elman.model.bptt import Backward
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
-from elman.text.batches import Streams
+from elman.training import clipping
+from elman.training.omega import omega
 from elman.training.optimizer import make_optimizer
-from elman.training.records import Progress, Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
+from elman.training.problem import Batch, Problem
+from elman.training.records import (
+    FlowRecord,
+    Progress,
+    Record,
+    RescueRecord,
+    StepRecord,
+    StopRecord,
+    ValidationRecord,
+)
 from elman.training.schedule import MikolovRule, learning_rate
+from elman.training.watch import look
 
 BAD_STEPS = 5
 """Non-finite steps in a row after which the last checkpoint is taken back with half the learning rate."""
@@ -47,13 +56,11 @@ class Trainer:
         run: RunFolder,
         config: RunConfig,
         p: Parameters,
-        train: NDArray[Any],
-        valid: NDArray[Any],
+        problem: Problem,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.run_folder, self.config, self.p, self.valid = run, config, p, valid
+        self.run_folder, self.config, self.p, self.problem = run, config, p, problem
         self.settings = config.training
-        self.streams = Streams(train, self.settings.B, self.settings.T)
         self.kernels = backend(self.settings.precision, self.settings.skip_below)
         self.optimizer = make_optimizer(self.settings, p, self.kernels)
         self.generator = np.random.Generator(np.random.PCG64(self.settings.seed))
@@ -68,7 +75,7 @@ class Trainer:
     @property
     def total_steps(self) -> int:
         """Steps of all the epochs."""
-        return self.settings.epochs * len(self.streams)
+        return self.settings.epochs * len(self.problem)
 
     @property
     def share_done(self) -> float:
@@ -93,7 +100,7 @@ class Trainer:
         while reason is None:
             yield from self._step()
             reason = self._why_stop()
-            at_end = self.progress.window == len(self.streams)
+            at_end = self.progress.window == len(self.problem)
             every = self.settings.validate_every
             if at_end or (every and self.progress.step % every == 0) or reason == "max_time":
                 record, ended = self._validate(at_end)
@@ -112,57 +119,59 @@ class Trainer:
         yield StopRecord(
             self.progress.step, self.progress.epoch, reason, self.progress.best,
             self.progress.clipped, self.progress.skipped, self.seconds(),
+            None if self.config.task is None else self.progress.best_wrong,
         )  # fmt: skip
 
     def _step(self) -> Iterator[Record]:
         """One window: gradients, clipping, update; or, where they are not finite, nothing but a count."""
         now, settings = self.progress, self.settings
-        x, y = self.streams.window(now.window)
-        masks = None
-        if settings.dropout:
-            masks = DropoutMasks.draw(self.p, len(x), settings.B, settings.dropout, self.generator)
+        batch = self.problem.batch(now.epoch, now.window)
+        if settings.watch_gradients and now.step % settings.watch_gradients == 0:
+            yield from self._watch(batch)
         with np.errstate(all="ignore"):  # what overflows is seen in the norm
-            J, gradients, h = loss_and_gradients(self.p, x, y, self.h, masks=masks, kernels=self.kernels)
+            found, regular = self._backward(batch)
+            J, gradients = found.J, found.gradients
+            over = bool(settings.clip_elements) and clipping.clip_elements(gradients, settings.clip_elements)
             norm = gradients.norm(self.kernels)
         rate = learning_rate(settings, now.step, self.share_done) * now.factor * self.mikolov.factor
         now.step += 1
         now.window += 1
         if math.isfinite(J) and math.isfinite(norm):
-            clip = bool(settings.clip) and norm > settings.clip
-            self.optimizer.step(self.p, gradients, rate, settings.clip / norm if clip else 1.0)
-            self.h = h
-            now.bad_in_a_row = 0
-            now.tokens += x.size
-            now.clipped += clip
-            now.record_clipped += clip
-            now.record_nats += J * x.size
-            now.record_norm += norm
-            now.record_tokens += x.size
-            now.record_steps += 1
-            now.since_nats += J * x.size
-            now.since_tokens += x.size
+            limit = clipping.limit(settings, now.mean_norm)
+            now.mean_norm = clipping.running_mean(now.mean_norm, norm, now.step - 1 - now.skipped)
+            self.optimizer.step(self.p, gradients, rate, limit / norm if norm > limit else 1.0)
+            if self.problem.carries:
+                self.h = found.h_T
+            now.taken(J, batch.y.size, len(batch.x) * settings.B, norm, over or norm > limit, regular)
         else:
             self.h = self.p.initial_state(settings.B)
-            now.bad_in_a_row += 1
-            now.skipped += 1
-            now.record_skipped += 1
+            now.skip()
         if now.step % settings.record_every == 0:
             yield self._record(rate)
         if now.bad_in_a_row == BAD_STEPS:
             yield self._rescue()
 
+    def _backward(self, batch: Batch) -> tuple[Backward, float]:
+        """The gradients of a batch, with those of the regulariser; and Ω."""
+        settings, masks = self.settings, None
+        if settings.dropout:
+            masks = DropoutMasks.draw(self.p, len(batch.x), settings.B, settings.dropout, self.generator)
+        found = self.problem.backward(self.p, batch, self.h, masks, self.kernels, settings.clip_errors)
+        if not settings.omega:
+            return found, 0.0
+        value, dW_h = omega(found.dz, found.dh, self.p.W_h, settings.omega_form, self.kernels)
+        found.gradients.W_h += settings.omega * dW_h
+        return found, value
+
+    def _watch(self, batch: Batch) -> Iterator[FlowRecord]:
+        """What the lens shows of a few sequences of the batch, before the step is taken."""
+        record = look(self.progress.step, self.p, batch, self.h)
+        if record:
+            self._write("flow", record)
+            yield record
+
     def _record(self, rate: float) -> StepRecord:
-        now = self.progress
-        seconds = self.seconds()
-        record = StepRecord(
-            step=now.step, epoch=now.epoch + 1, tokens=now.tokens,
-            nats_per_token=now.record_nats / now.record_tokens if now.record_tokens else math.nan,
-            gradient_norm=now.record_norm / now.record_steps if now.record_steps else math.nan,
-            clipped=now.record_clipped, skipped=now.record_skipped, learning_rate=rate,
-            seconds=round(seconds, 3), tokens_per_second=round(now.tokens / max(seconds, 1e-9), 1),
-        )  # fmt: skip
-        now.record_nats = now.record_norm = 0.0
-        now.record_tokens = now.record_steps = now.record_clipped = now.record_skipped = 0
+        record = self.progress.step_record(rate, self.seconds(), bool(self.settings.omega))
         self._write("step", record)
         return record
 
@@ -191,10 +200,11 @@ class Trainer:
         began = self.clock()
         now = self.progress
         with np.errstate(all="ignore"):
-            nats = mean_loss(self.p, self.valid)
-        best = nats < now.best
+            measure = self.problem.measure(self.p)
+        nats, wrong = measure.nats, measure.wrong
+        best = math.isfinite(nats) and (wrong or 0.0, nats) < (now.best_wrong if wrong is not None else 0.0, now.best)
         if best:
-            now.best, now.validations_without_gain = nats, 0
+            now.best, now.best_wrong, now.validations_without_gain = nats, wrong or 0.0, 0
             save_model(self.run_folder, self.p)
         else:
             now.validations_without_gain += 1
@@ -207,9 +217,10 @@ class Trainer:
                 self._take_back_best()
         if self.settings.patience and now.validations_without_gain >= self.settings.patience:
             ended = ended or "patience"
-        train = now.since_nats / now.since_tokens if now.since_tokens else math.nan
-        now.since_nats, now.since_tokens = 0.0, 0
-        record = ValidationRecord(now.step, now.epoch + 1, nats, train, best, rate, round(self.seconds(), 3))
+        if self.problem.solved(measure):
+            ended = "solved"
+        seconds = round(self.seconds(), 3)
+        record = ValidationRecord(now.step, now.epoch + 1, nats, now.train_nats(), best, rate, seconds, wrong)
         self._write("validation", record)
         self.validation_seconds = self.clock() - began
         return record, ended
@@ -240,7 +251,7 @@ class Trainer:
         """What a validation takes: as measured, or guessed as a third of training on as many tokens."""
         if self.validation_seconds is not None:
             return self.validation_seconds
-        return self.seconds() / max(self.progress.tokens, 1) * len(self.valid) / 3
+        return self.seconds() / max(self.progress.tokens, 1) * self.problem.validation_tokens / 3
 
     def _write(self, kind: str, record: Record) -> None:
         values = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(record).items()}

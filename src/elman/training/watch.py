@@ -1,0 +1,42 @@
+"""A look through the lens while a network learns (`--watch-gradients`)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import ShapeError
+from elman.gradient_flow import decompose, diagnose, norms_by_lag
+from elman.model.parameters import Parameters
+from elman.training.problem import Batch
+from elman.training.records import FlowRecord
+
+SEQUENCES = 2
+"""So many of the batch are looked at."""
+
+
+def look(step: int, p: Parameters, batch: Batch, h: NDArray[Any]) -> FlowRecord | None:
+    """The gradient of the batch's first sequences by time step; None where the states are no longer finite.
+
+    batch: of tokens. Every step has a loss there: where the problem's comes at the end, the others ask for its first
+    answer too.
+    """
+    began, few = time.perf_counter(), slice(0, SEQUENCES)
+    x, answers = batch.x[:, few], batch.y[:, few]
+    y = np.concatenate([np.repeat(answers[:1], batch.first, axis=0), answers])
+    try:
+        flow = decompose(p, x, y, h[few])
+    except ShapeError:  # an overflow on the way: the trainer sees to it
+        return None
+    found = diagnose(flow)
+    by_lag = [round(float(norm), 4) if np.isfinite(norm) else None for norm in norms_by_lag(flow)]
+    numbers = found.numbers
+    return FlowRecord(
+        step=step, sequences=x.shape[1], T=len(x), verdict=found.verdict, decay_rate=numbers.decay_rate,
+        reach=numbers.reach, mean_slope=numbers.mean_slope, flat=numbers.flat, sigma_max=numbers.sigma_max,
+        spectral_radius=numbers.spectral_radius, cancellation=numbers.cancellation, log10_norms_by_lag=by_lag,
+        seconds=round(time.perf_counter() - began, 4),
+    )  # fmt: skip
