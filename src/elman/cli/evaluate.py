@@ -44,8 +44,8 @@ def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, as_json
         _task(lm, lengths(task_length) if task_length else None, as_json)
         return
     if task_length or not text:
-        extra = "--task-length is for a run on a --task" if task_length else "there is nothing to measure it on"
-        raise ConfigError(f"{extra}; {run} was trained on a text, not on a task: name the TEXT to measure it on")
+        extra = "--task-length is for a run on a --task, and" if task_length else "TEXT is missing:"
+        raise ConfigError(f"{extra} {run} was trained on a text, not on a task: name the TEXT to measure it on")
     found = lm.evaluate(Corpus.from_paths(text).pieces())
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else _table(found))
 
