@@ -91,14 +91,20 @@ def start(
         passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, bf16_is_fast())
         settings, sizes = _settings(text, model, training, sources.train.size, passes)
     config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
-    p = Parameters.initialise(
-        tokenizer.V, config.model.d, config.model.Dh, activation=config.model.activation, tie=config.model.tie,
-        seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
-    )  # fmt: skip
+    p = first_parameters(config)
     trainer = _trainer(folder, config, p)
     trainer.save_first()
     save_config(folder, config, tokenizer.to_json())
     return trainer
+
+
+def first_parameters(config: RunConfig) -> Parameters:
+    """The weights that a run of this configuration begins with, the same bits each time."""
+    model, settings = config.model, config.training
+    return Parameters.initialise(
+        model.V, model.d, model.Dh, activation=model.activation, tie=model.tie,
+        seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
+    )  # fmt: skip
 
 
 def _settings(
