@@ -15,6 +15,7 @@ from elman.cli.bench import bench
 from elman.cli.check import check
 from elman.cli.derive import derive
 from elman.cli.evaluate import evaluate
+from elman.cli.flow import flow
 from elman.cli.generate import generate
 from elman.cli.info import info
 from elman.cli.score import score
@@ -50,6 +51,7 @@ def main() -> None:
     elman score runs/book < sentences.txt       log probability of each line
     elman generate runs/book "It was"           text in its manner
     elman info runs/book                        what it is; without a run, what this installation is
+    elman flow runs/book other.txt              what every earlier step contributes to the gradient
     elman check notes.md                        which formulas of a page hold, and how to mend the others
     elman derive "a^T X b" --wrt X              a derivative in matrix notation, verified
     elman bench                                 how fast training runs on this machine
@@ -59,5 +61,5 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-for command in (train, evaluate, score, generate, check, derive, bench, info):
+for command in (train, evaluate, score, generate, flow, check, derive, bench, info):
     main.add_command(command)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from elman import __version__
+from elman.cli.metrics import read_metrics
 from elman.cli.options import as_json
 
 
@@ -65,17 +66,10 @@ def _last_validations(folder: Any) -> dict[str, Any]:
     """Of metrics.jsonl: the best validation and the last step."""
     import math
 
-    if not folder.metrics.exists():
-        return {}
     best: dict[str, Any] = {}
-    with folder.metrics.open(encoding="utf-8") as lines:
-        for line in lines:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                break  # cut off in mid-line by a crash: what follows is not there
-            if record["kind"] == "validation" and record["best"]:
-                best = record
+    for record in read_metrics(folder.metrics):
+        if record["kind"] == "validation" and record["best"]:
+            best = record
     if not best:
         return {}
     return {

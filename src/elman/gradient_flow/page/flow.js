@@ -1,0 +1,219 @@
+// The page: for each network its tokens and its heat map, linked; then the charts.
+
+const DECADES = 12;  // of a heat map, from its largest value down
+const TINT = 3;  // decades over which a token's tint fades
+const state = { name: "W_h" };
+
+class Side {
+  constructor(data, root) {
+    this.data = data;
+    this.root = root;
+    this.t = data.chosen;
+    this.i = null;
+    this.tokens = [...root.querySelectorAll(".tok")];
+    this.canvas = $("canvas", root);
+    this.tables = {};
+    const text = $(".text", root);
+    text.addEventListener("click", event => {
+      const token = event.target.closest(".tok");
+      if (token && Number(token.dataset.i) > 0) this.choose(Number(token.dataset.i) - 1);
+    });
+    text.addEventListener("pointerover", event => {
+      const token = event.target.closest(".tok");
+      if (token && event.pointerType !== "touch") this.point(Number(token.dataset.i));
+    });
+    text.addEventListener("pointerleave", () => this.point(null));
+    for (const node of [text, this.canvas]) node.addEventListener("keydown", event => this.key(event));
+    this.canvas.addEventListener("pointermove", event => {
+      const at = this.place(event);
+      if (at && at[0] <= at[1]) this.say(at[1], at[0]);
+    });
+    this.canvas.addEventListener("pointerleave", () => this.say(this.t, this.i));
+    this.canvas.addEventListener("click", event => {
+      const at = this.place(event);
+      if (at) { this.choose(at[1]); this.point(Math.min(at[0], at[1])); }
+    });
+  }
+
+  get T() { return this.data.T; }
+  norm(t, i) { return (this.tables[state.name] ||= table(this.data.norms[state.name]))(t, i); }
+
+  // The share of step i in the gradient of loss t, signed; null for e and h, where steps have no sum.
+  share(t, i) {
+    const within = this.data.within[state.name];
+    if (!within) return null;
+    this.cosines ||= {};
+    const cosine = (this.cosines[state.name] ||= new Int16Array(bytes(within.cosines)))[triangle(t, i)] / 32767;
+    const whole = within.log10_norms[t];
+    return whole === null || cosine === 0 ? 0 : cosine * 10 ** (this.norm(t, i) - whole);
+  }
+
+  choose(t, alone) {
+    this.t = Math.min(Math.max(t, 0), this.T - 1);
+    if (this.i !== null && this.i > this.t) this.i = null;
+    if (!alone) for (const side of sides) if (side !== this && DATA.linked) side.choose(this.t, true);
+    this.tint();
+    this.draw();
+    this.say(this.t, this.i);
+  }
+
+  point(i) {
+    this.i = i !== null && i <= this.t ? i : null;
+    this.tokens.forEach((token, k) => token.classList.toggle("pointed", k === this.i));
+    this.draw();
+    this.say(this.t, this.i);
+  }
+
+  key(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (event.key === "Home") this.choose(0);
+    else if (event.key === "End") this.choose(this.T - 1);
+    else if (!step) return;
+    else if (event.shiftKey) this.point(Math.min(Math.max((this.i ?? this.t + 1) + step, 0), this.t));
+    else this.choose(this.t + step);
+    event.preventDefault();
+    this.tokens[this.t + 1].scrollIntoView({ block: "nearest" });
+  }
+
+  // Tints every token up to t by what it contributes: strength by size, hue by sign.
+  tint() {
+    let top = -Infinity;
+    for (let i = 0; i <= this.t; i++) top = Math.max(top, this.norm(this.t, i));
+    this.tokens.forEach((token, i) => {
+      token.classList.toggle("chosen", i === this.t + 1);
+      token.classList.toggle("later", i > this.t + 1);
+      token.setAttribute("aria-current", i === this.t + 1 ? "true" : "false");
+      const strength = i <= this.t && top > -Infinity ? 1 - (top - this.norm(this.t, i)) / TINT : 0;
+      const share = strength > 0 ? this.share(this.t, i) : null;
+      token.style.backgroundColor = strength > 0
+        ? `color-mix(in srgb, var(${share !== null && share < 0 ? "--against" : "--with"}) ${Math.round(6 + 69 * strength)}%, transparent)`
+        : "";
+    });
+  }
+
+  draw() {
+    const top = this.data.tops[state.name], low = Math.max(this.data.bottoms[state.name], top - DECADES);
+    const marks = [{ row: this.t }];
+    if (this.i !== null) marks.push({ row: this.t, column: this.i, strong: true });
+    this.place = heatMap(this.canvas, {
+      name: state.name, columns: this.T, rows: this.T, low, high: top, clipped: this.data.bottoms[state.name] < low,
+      value: (i, t) => i <= t ? this.norm(t, i) : null, x: "step i", y: "loss t", marks,
+    });
+  }
+
+  shown(k) { return `“${this.tokens[k].textContent}”`; }
+
+  say(t, i) {
+    const norms = Array.from({ length: t + 1 }, (_, k) => this.norm(t, k)), top = Math.max(...norms);
+    const sizes = norms.map(v => top > -Infinity ? 10 ** (v - top) : 0), sum = sizes.reduce((a, b) => a + b, 0);
+    let held = 0, lag = 0;
+    for (; lag <= t; lag++) if ((held += sizes[t - lag]) >= 0.95 * sum * (1 - 1e-12)) break;
+    const J = this.data.J[t], within = this.data.within[state.name], name = DATA.letters[state.name];
+    const whole = within ? `; ‖∂J/∂${name}‖ = ${scientific(within.log10_norms[t])}` : "";
+    const far = sum === 0 ? "nothing comes back" : lag === 0 ? "95 % of the contributions’ norms come from this very step"
+      : `95 % of the contributions’ norms come from the last ${lag + 1} steps`;
+    $(".loss", this.root).textContent = `Loss ${t} predicts ${this.shown(t + 1)} with probability ${plain(Math.exp(-J))} ` +
+      `(${plain(J)} nats)${whole}; ${far}.`;
+    const out = $(".step", this.root);
+    if (i === null) { out.textContent = "Point at an earlier token for its own numbers."; return; }
+    const share = this.share(t, i), back = t - i;
+    const sign = share === null ? "" : `; its share of this loss’s gradient is ${percent(share, true)}: it works ` +
+      (share < 0 ? "against it" : "with it");
+    out.textContent = `Step ${i} reads ${this.shown(i)}, ${back} step${back === 1 ? "" : "s"} back: norm ` +
+      `${scientific(norms[i])}, ${percent(sum ? sizes[i] / sum : 0)} of all the norms${share === 0 ? "" : sign}.`;
+  }
+}
+
+const sides = DATA.sides.map((data, k) => new Side(data, document.getElementById(`side-${k}`)));
+const style = k => `s${k}`;
+const lags = values => values.map((_, k) => k);
+
+function reachOf(byLag) {
+  const top = Math.max(...byLag.map(v => v ?? -Infinity)), sizes = byLag.map(v => v === null ? 0 : 10 ** (v - top));
+  const sum = sizes.reduce((a, b) => a + b, 0);
+  let held = 0;
+  return sizes.findIndex(size => (held += size) >= 0.95 * sum * (1 - 1e-12));
+}
+
+function drawLags() {
+  const box = $("#by-lag");
+  if (!box) return;
+  const series = [], marks = [];
+  let high = -Infinity, low = Infinity;
+  DATA.sides.forEach((side, k) => {
+    const norms = side.by_lag[state.name], which = DATA.sides.length > 1 ? `${side.label}: ` : "";
+    for (const v of norms) if (v !== null) { high = Math.max(high, v); low = Math.min(low, v); }
+    series.push({ x: lags(norms), y: norms, style: style(k), label: `${which}norm` });
+    series.push({ x: lags(norms), y: side.bounds[state.name], style: style(k), label: `${which}bound`, dash: true, aside: true });
+    marks.push({ x: reachOf(norms), style: style(k), label: `reach ${reachOf(norms)}` });
+  });
+  const more = (high - low) * 0.08 || 1;
+  $("#by-lag-title").innerHTML = WEIGHT[state.name];
+  lineChart(box, { x: "lag k, steps back", y: "Σ over t of the norm", log: true, series, marks, range: [low - more, high + 2 * more] });
+}
+const WEIGHT = Object.fromEntries([...document.querySelectorAll("input[name=weight]")].map(
+  input => [input.value, $(`label[for="${input.id}"]`).innerHTML]));
+
+function drawSingular(side, k) {
+  const box = document.getElementById(`singular-${k}`), s = side.singular, column = n => s.log10.map(row => row[n]);
+  if (!box) return;
+  const [largest, ninety, seventyfive, median, twentyfive, ten, smallest] = s.percentiles.map((_, n) => column(n));
+  const finite = values => values.filter(v => v !== null);
+  const high = Math.max(0, ...finite(largest)), low = Math.min(-1, ...finite(median)) * 1.05;
+  lineChart(box, { x: "lag k, steps back", y: "singular value", log: true, range: [low, high + (high - low) * 0.06], marks: [{ y: 0 }],
+    series: [
+      { x: s.lags, low: ten, high: ninety, style: "s0 wide", label: "10 to 90 %" },
+      { x: s.lags, low: twentyfive, high: seventyfive, style: "s0", label: "25 to 75 %" },
+      { x: s.lags, y: largest, style: "s1", label: "largest", dots: true },
+      { x: s.lags, y: median, style: "s0", label: "median", dots: true },
+      { x: s.lags, y: smallest, style: "s2", label: "smallest", dots: true },
+    ] });
+}
+
+function drawHistory(h, k) {
+  const at = name => document.getElementById(`${name}-${k}`);
+  const log10 = values => values.map(v => v > 0 ? Math.log10(v) : null);
+  if (at("norms")) lineChart(at("norms"), { x: "training step", y: "‖gradient‖ before clipping", log: true,
+    series: [
+      { x: h.step, low: log10(h.lowest), high: log10(h.highest), style: "s0", label: "range" },
+      { x: h.step, y: log10(h.gradient_norm), style: "s0", label: "mean" },
+    ],
+    marks: [...(h.clip ? [{ y: Math.log10(h.clip), style: "s1", label: `clip ${plain(h.clip)}` }] : []),
+      ...h.rescues.map(x => ({ x, style: "s2", label: "rescue" }))] });
+  if (at("clipped")) lineChart(at("clipped"), { x: "training step", y: "share of the steps", height: 170, range: [0, 1.02],
+    series: [{ x: h.step, y: h.clipped, style: "s1", label: "clipped" }, { x: h.step, y: h.skipped, style: "s2", label: "skipped" }] });
+  if (!h.flow_step.length) return;
+  const line = (name, y, series, more) => lineChart(at(name), { x: "training step", y, height: 200, ...more,
+    series: series.map(([key, label, s]) => ({ x: h.flow_step, y: h.flow[key], style: s, label, dots: true })) });
+  line("reach", "reach, steps", [["reach", "reach", "s0"]], { zero: true });
+  line("decay", "factor per step back", [["decay_rate", "decay rate", "s0"]], { marks: [{ y: 1 }] });
+  line("radius", "of W_h", [["sigma_max", "largest singular value", "s1"], ["spectral_radius", "spectral radius", "s0"]]);
+  const flat = h.log10_norms_by_lag.flat().filter(v => v !== null);
+  if (!flat.length) return;
+  const high = flat.reduce((a, b) => Math.max(a, b)), bottom = flat.reduce((a, b) => Math.min(a, b));
+  heatMap(at("lens"), { name: `lens ${k}`, columns: h.flow_step.length, rows: h.log10_norms_by_lag[0].length, up: true,
+    low: Math.max(bottom, high - DECADES), high, clipped: bottom < high - DECADES, height: 260,
+    value: (column, lag) => h.log10_norms_by_lag[column][lag], x: "training step", y: "lag k, steps back",
+    columnSaid: column => h.flow_step[column].toLocaleString("en") });
+}
+
+function drawAll() {
+  for (const side of sides) { side.tint(); side.draw(); side.say(side.t, side.i); }
+  drawLags();
+  DATA.sides.forEach(drawSingular);
+  DATA.histories.forEach(drawHistory);
+}
+for (const input of document.querySelectorAll("input[name=weight]")) input.addEventListener("change", () => {
+  state.name = input.value;
+  for (const node of document.querySelectorAll(".signed")) node.hidden = !["W_h", "W_e"].includes(state.name);
+  drawAll();
+});
+let waiting = 0, seen = 0;
+addEventListener("resize", () => {
+  if (innerWidth === seen) return;
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(() => { seen = innerWidth; drawAll(); });
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+addEventListener("beforeprint", drawAll);
+drawAll();
