@@ -20,7 +20,7 @@ class History:
 
     step [n], with gradient_norm, nats_per_token, learning_rate, and clipped, skipped as shares of the steps in a line ·
     validation_step, validation_nats · rescues: steps at which a checkpoint was taken back ·
-    flow_step [m], with `flow` by the names in LENS, the verdicts, and log10_norms_by_lag [m,T] · clip: the limit, 0: none
+    flow_step [m], with `flow` by the names in LENS, verdicts and log10_norms_by_lag [m,T] · clip: the limit; 0: none
     """
 
     step: Doubles
@@ -84,7 +84,7 @@ class History:
     def as_dict(self) -> dict[str, Any]:
         """A summary, and the lens's columns, as plain JSON values."""
         norms = self.gradient_norm[np.isfinite(self.gradient_norm)]
-        return plain({
+        found: dict[str, Any] = plain({
             "steps": self.steps,
             "clip": self.clip,
             "gradient_norm_median": float(np.median(norms)) if len(norms) else None,
@@ -96,6 +96,7 @@ class History:
             "lens_verdicts": self.verdicts,
             **{f"lens_{_WORDS.get(name, name)}": self.flow[name] for name in LENS},
         })  # fmt: skip
+        return found
 
 
 _WORDS = {"sigma_max": "largest_singular_value", "flat": "saturated_share"}

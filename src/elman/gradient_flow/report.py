@@ -155,11 +155,10 @@ def _truncations(views: Sequence[View]) -> str:
     rows = []
     for view in views:
         found = {each.tau: each for each in view.truncations}
-        for words, text in (
-            ("of it is lost", lambda each: f"{each.lost:.2%}"),
-            ("it turns by", lambda each: f"{each.angle:.1f}°"),
-        ):
-            cells = "".join(f'<td class="n">{text(found[tau]) if tau in found else "–"}</td>' for tau in taus)
+        lost = {tau: f"{each.lost:.2%}" for tau, each in found.items()}
+        turned = {tau: f"{each.angle:.1f}°" for tau, each in found.items()}
+        for words, values in (("of it is lost", lost), ("it turns by", turned)):
+            cells = "".join(f'<td class="n">{values.get(tau, "–")}</td>' for tau in taus)
             rows.append(f"<tr><th>{words}{_of(view, views)}</th>{cells}</tr>")
     head = "".join(f"<th>{tau}</th>" for tau in taus)
     return (
@@ -172,7 +171,8 @@ def _charts(views: Sequence[View]) -> str:
     singular = "".join(
         f"<figure><h3>Singular values of ∂h<sup>(T)</sup>/∂h<sup>(T−k)</sup>{_of(view, views)}</h3>"
         f'<div id="singular-{k}"></div><figcaption>How much the last state still depends on the one k steps before: in '
-        "the direction it feels most, in the median direction, and in the one it feels least. The dotted line is 1.</figcaption></figure>"
+        "the direction it feels most, in the median direction, and in the one it feels least. The dotted line is 1."
+        "</figcaption></figure>"
         for k, view in enumerate(views)
     )
     return (
@@ -218,8 +218,8 @@ def _foot(views: Sequence[View]) -> str:
     exact = (
         "Every contribution is exact: nothing is truncated or sampled. Time steps and losses are counted from 0; step "
         "<i>i</i> reads token <i>i</i>, loss <i>t</i> predicts token <i>t</i> + 1. By <i>W<sub>h</sub></i> and "
-        "<i>W<sub>e</sub></i> the contributions of all steps add up to the gradient of the loss, so each has a signed share "
-        "in it; by <i>e</i> and <i>h</i> every step has a vector of its own, nothing is added up, and there is no sign. "
+        "<i>W<sub>e</sub></i> the contributions of all steps add up to the gradient of the loss, so each has a signed "
+        "share in it; by <i>e</i> and <i>h</i> every step has a vector of its own, nothing is added up, and no sign. "
     )
     return f"</main><footer><p>{exact if views else ''}Made by <code>elman flow</code>.</p></footer>"
 
