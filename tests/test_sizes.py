@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -10,6 +12,36 @@ from elman.calculus.derivation import derive
 from elman.calculus.sizes import is_number, is_written, size_of
 from elman.cli import main
 from elman.errors import FormulaError
+from elman.notes.check import check
+from elman.notes.harvest import dimension
+from elman.notes.read import page_of
+from elman.notes.shared import sizes_of
+from elman.notes.verdict import Claim, Verdict
+
+NETWORK = r"""
+W_1.shape = [128,784]
+b_1.shape = [128,1]
+W_2.shape = [10,128]
+b_2.shape = [10,1]
+x.shape = [784,1]
+y.shape = [10,1]
+
+$$ z = W_1 x + b_1 $$
+$$ h = \sigma(z) $$
+$$ o = W_2 h + b_2 $$
+$$ \hat y = \mathrm{softmax}(o) $$
+$$ J = -\sum_{i=1}^{10} y_i \ln \hat y_i $$
+$$ \mu = \frac{1}{784} \sum_{i=1}^{784} x_i $$
+"""
+
+
+def claims(page: str) -> list[Claim]:
+    return list(check(page_of(page, "markdown")).claims)
+
+
+def verdict(formula: str, page: str = NETWORK) -> Claim:
+    """What is said of the last formula of a page."""
+    return claims(f"{page}\n$$ {formula} $$\n")[-1]
 
 
 @pytest.mark.parametrize("text", ["²", "٣", "0", "", "n", "-1", "1.0", "10", "٠"])
@@ -20,9 +52,18 @@ def test_a_number_is_one_digit_from_1_on_in_ascii(text: str) -> None:
 
 def test_a_size_has_one_spelling() -> None:
     assert [size_of(text) for text in ("D_h", "007", "784", "9", "²")] == ["Dh", "7", "784", "9", "²"]
+    assert [dimension(text) for text in ("28*28", "4 D_h", "0128", "1*n", "0*n", "²", "٣")] == [
+        "784", "4*Dh", "128", "n", "0", None, None,
+    ]  # fmt: skip
     for text in ("0", "000", "{}"):
         with pytest.raises(FormulaError, match="expected"):
             size_of(text)
+
+
+def test_written_sizes_get_different_primes_that_no_literal_size_has() -> None:
+    sizes = sizes_of({"a": ("784", "128"), "b": ("784", "3"), "c": ("4*Dh", "5")})
+    assert list(sizes) == ["784", "128", "Dh"]
+    assert len({*sizes.values(), 3, 5}) == 5
 
 
 # --- derivatives ---
@@ -73,3 +114,59 @@ def test_a_number_keeps_its_value_beside_a_size() -> None:
     assert r"\mathrm{784}" not in mean.latex
     with pytest.raises(FormulaError, match=r"x is \[783, 1\], where 784 is 784"):
         mean.evaluate({"x": x[1:]})
+
+
+# --- notes ---
+
+
+def test_a_network_of_784_and_128_is_checked_as_one_of_named_sizes() -> None:
+    right = [
+        r"\frac{\partial J}{\partial o} = \hat y - y",
+        r"\frac{\partial J}{\partial W_1} = ((W_2^T (\hat y - y)) \circ h \circ (1 - h)) x^T",
+        r"\mu = \mathrm{mean}(x)",
+        r"\mu = \frac{1}{784} 1_{784}^T x",
+        r"1_{784}^T 1_{784} = 784",
+        r"I_{784} x = x",
+        r"784 x = 780 x + 4 x",
+        r"\mu = \frac{1}{2} \frac{1}{392} \sum_{i=1}^{784} x_i",
+    ]
+    assert {formula: verdict(formula).verdict for formula in right} == dict.fromkeys(right, Verdict.HOLDS)
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected", "words"),
+    [
+        (r"\frac{\partial J}{\partial h} = W_2 (\hat y - y)", Verdict.MISSING_TRANSPOSE, "[10,128] times [10,1]"),
+        (r"\mu = \frac{1}{784} 1_{128}^T x", Verdict.SHAPE, "[1,128] times [784,1] does not fit"),
+        (r"\mu = \frac{1}{128} \sum_{i=1}^{784} x_i", Verdict.ARGUMENT, "its value is another"),
+        (r"\mu = \frac{2}{784} \sum_{i=1}^{784} x_i", Verdict.FALSE, "it is 2 times the true value"),
+        (r"\mu = \sum_{i=1}^{784} x_i", Verdict.BATCH, "its value is another"),
+        (r"10 x = 3 x", Verdict.SEVERAL, "its value is another"),
+        (r"I_{99999999999} x = x", Verdict.FALSE, "[99999999999,99999999999] times [784,1] does not fit"),
+        (r"1_{784}^T 1_{784} = 783", Verdict.NOT_READ, "not checked: 783 may hang on the sizes 10, 128, 784"),
+        (r"\mu = \sum_{i=1}^{400} x_i", Verdict.NOT_READ, "not checked: it names an entry by its number"),
+        (r"1_0^T x = \mu", Verdict.NOT_READ, "a size of 0 is given where one from 1 on is expected"),
+    ],
+)
+def test_what_is_wrong_with_written_sizes_is_said_and_no_more(formula: str, expected: Verdict, words: str) -> None:
+    found = verdict(formula)
+    assert found.verdict == expected
+    assert words in found.diagnosis
+
+
+def test_the_other_size_is_offered() -> None:
+    assert verdict(r"\mu = \frac{1}{128} \sum_{i=1}^{784} x_i").fix == r"\frac{1}{784} (\sum_{i=1}^{784} x_i)"
+
+
+def test_a_declared_size_of_0_is_not_read(tmp_path: Path) -> None:
+    page = tmp_path / "notes.md"
+    page.write_text("h.shape = [Dh,0]\nx.shape = [Dh,1]\n$$ h = 2 x $$\n")
+    done = CliRunner().invoke(main, ["check", str(page)])
+    assert done.exit_code == 1
+    assert "a size of 0 is given where one from 1 on is expected: write a number or a name" in done.output
+
+
+def test_a_product_of_many_sizes_is_not_looked_at() -> None:
+    found = claims("A.shape = [a1*b1*c1*d1*e1*f1,g1*h1*i1]\n$$ L = \\mathrm{sum}(A \\circ A) $$\n")
+    assert found[0].verdict == Verdict.NOT_READ
+    assert "not checked: an array here is too large" in found[0].diagnosis

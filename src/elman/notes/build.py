@@ -24,6 +24,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.names import Names
 from elman.calculus.parse import parse_statements
+from elman.calculus.sizes import is_written
 from elman.errors import FormulaError
 from elman.notes.model import TIME, Definition, Model, Statement, free_indices, free_times
 from elman.notes.page import Formula, Page
@@ -32,8 +33,8 @@ from elman.notes.read import readable
 
 def build(page: Page) -> Model:
     """Reads every formula of the page, twice: first for the names, then with them."""
-    shapes = {s.name: (s.rows, s.columns) for s in page.shapes}
-    sizes = {word for shape in shapes.values() for dim in shape for word in dim.split("*") if not word.isdigit()}
+    shapes = {s.name: (s.rows, s.columns) for s in page.shapes if "0" not in (s.rows, s.columns)}
+    sizes = {word for shape in shapes.values() for dim in shape for word in dim.split("*") if not is_written(word)}
     first = Names.of({*shapes, *sizes})
     statements, _ = _parse(page, first)
     families = _families(statements, shapes)
