@@ -170,3 +170,58 @@ def test_a_product_of_many_sizes_is_not_looked_at() -> None:
     found = claims("A.shape = [a1*b1*c1*d1*e1*f1,g1*h1*i1]\n$$ L = \\mathrm{sum}(A \\circ A) $$\n")
     assert found[0].verdict == Verdict.NOT_READ
     assert "not checked: an array here is too large" in found[0].diagnosis
+
+
+# --- sizes of which a page says what they are ---
+
+SAID = r"""
+x.shape = [N,1]
+b.shape = [M,B]
+
+Let $N = 28 \cdot 28$, $M = 4$ and $B = 32$; at $B = 1$ it is easy.
+
+$$ N = 784 $$
+$$ \mu = \frac{1}{784} \sum_{i=1}^{784} x_i $$
+$$ s = \frac{1}{4} \sum_{j=1}^{4} b_j $$
+$$ L = \frac{1}{2B} \mathrm{sum}(b \circ b) $$
+"""
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\mu = \mathrm{mean}(x)", r"\mu = \frac{1}{N} \sum_{i=1}^{N} x_i", r"\mu = \frac{1}{N} 1_{784}^T x",
+        r"s = \frac{1}{M} 1_M^T b", r"s = \frac{1}{M} 1_4^T b", r"s 1_B = \frac{1}{4} 1_4^T b 1_{32}",
+        r"\frac{\partial L}{\partial b} = \frac{1}{32} b", r"\frac{\partial L}{\partial b} = \frac{1}{B} b",
+    ],
+)  # fmt: skip
+def test_a_size_and_the_number_that_it_is_said_to_be_are_one(formula: str) -> None:
+    assert verdict(formula, SAID).verdict == Verdict.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("N = 784", Verdict.NOT_A_CLAIM),
+        (r"\frac{\partial L}{\partial b} = -\frac{1}{32} b", Verdict.SIGN),
+        (r"\mu = \frac{1}{N} 1_4^T x", Verdict.SHAPE),
+        (r"\frac{\partial L}{\partial b} = \frac{1}{31} b", Verdict.NOT_READ),
+        (r"\mu = \frac{4}{784} 1_N^T x", Verdict.FALSE),
+    ],
+)
+def test_what_is_wrong_with_a_size_that_is_said_is_found(formula: str, expected: Verdict) -> None:
+    assert verdict(formula, SAID).verdict == expected
+
+
+def test_a_small_number_stays_a_number_beside_a_size_of_it() -> None:
+    page = "x.shape = [K,1]\n\nHere $K = 2$.\n\n$$ L = \\frac{1}{2} \\|x\\|^2 $$\n"
+    assert verdict(r"\frac{\partial L}{\partial x} = x", page).verdict == Verdict.HOLDS
+    wrong = verdict(r"\frac{\partial L}{\partial x} = -x", page)
+    assert (wrong.verdict, wrong.fix) == (Verdict.SIGN, "x")
+
+
+def test_a_time_step_beyond_those_looked_at_is_not_judged() -> None:
+    page = "W.shape = [D,D]\nx.shape = [D,1]\nh.shape = [D,1]\n$$ h^{(t)} = \\tanh(W h^{(t-1)} + x^{(t)}) $$\n"
+    found = verdict(r"J = \sum_{t=1}^{100} h^{(t)T} h^{(t)}", page)
+    assert found.verdict == Verdict.NOT_READ
+    assert "a time step after the 4 that a page is looked at: write T" in found.diagnosis

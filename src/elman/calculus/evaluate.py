@@ -103,7 +103,7 @@ def _matched(e: Add | Subtract | Product, scope: Scope) -> tuple[Array, Array]:
 
 def _number(e: Number, scope: Scope) -> Array:
     value = e.value
-    if not scope.literal and value > LARGEST and value.denominator == 1:
+    if (value > LARGEST) != scope.literal and value > 1 and value.denominator == 1:
         value = Fraction(scope.written(int(value)))
     return np.array([[float(value)]])
 
@@ -115,7 +115,7 @@ def _symbol(e: Symbol, scope: Scope) -> Array:
 def _size(dim: str | None, e: Expression, scope: Scope) -> int:
     if dim is None:
         raise FormulaError("the size cannot be told: write it, as in 1_n", e.span[0] + 1)
-    return int(dim) if is_number(dim) else scope.dimension(dim)
+    return scope.written(int(dim)) if is_number(dim) else scope.dimension(dim)
 
 
 def _ones(e: Ones, scope: Scope) -> Array:

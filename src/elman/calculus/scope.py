@@ -28,8 +28,8 @@ class Scope:
 
     `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row. `terms`
     is the product of the lengths of the sums around, each added up term by term. `written` gives the size that stands
-    here for one written as a number (784), and the number itself where it is the size of nothing; `literal`: only a
-    size is looked up there, and a factor of 784 is 784.
+    here for one written as a number (784), and the number itself where it is the size of nothing; a factor of 784
+    is looked up there, too, and one of 4 is not; where `literal`, it is the other way round.
     """
 
     symbol: Callable[[Symbol, Scope], Array]

@@ -27,7 +27,6 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.names import fold
 from elman.calculus.scope import OutsideError, Scope, shape_text
-from elman.calculus.sizes import LARGEST
 from elman.errors import FormulaError
 
 MAX_TERMS = 10_000  # of a sum, with the sums that it stands in
@@ -50,7 +49,7 @@ def sum_range(e: BigSum, scope: Scope, evaluate: Evaluate) -> range:
 def _bound(i: Index, e: BigSum, scope: Scope, along: bool) -> int:
     """A bound of a sum, which runs `along` a matrix: then a written size is the one that stands for it."""
     if i.variable is None:
-        return scope.written(i.offset) if along and i.offset > LARGEST else i.offset
+        return scope.written(i.offset) if along and i.offset > 1 else i.offset
     if i.variable in scope.indices:
         return i.at(dict(scope.indices))
     try:

@@ -27,6 +27,7 @@ from elman.calculus.parse import parse_statements
 from elman.calculus.sizes import is_written
 from elman.errors import FormulaError
 from elman.notes.model import TIME, Definition, Model, Statement, free_indices, free_times
+from elman.notes.numbers import says_a_size, sizes_said
 from elman.notes.page import Formula, Page
 from elman.notes.read import readable
 
@@ -64,11 +65,12 @@ def build(page: Page) -> Model:
     aliases = _aliases(shapes, statements)
     for old, new in aliases.items():
         shapes[new] = shapes.pop(old)
-    equations, named, start = _definitions(statements)
+    said = sizes_said(statements, shapes)
+    equations, named, start = _definitions([s for s in statements if not says_a_size(s, said)])
     timed = _implicitly_timed(equations, named, timed)
     model = Model(
         tuple(statements), tuple(unread), names, shapes, equations, named, frozenset(timed),
-        aliases, start, families=frozenset(several),
+        aliases, start, families=frozenset(several), said=said,
     )  # fmt: skip
     return _folded(model)
 

@@ -25,7 +25,7 @@ from elman.notes.build import build
 from elman.notes.facts import with_facts
 from elman.notes.holding import Agreement, agreement, shape_names
 from elman.notes.model import TIME, Definition, Model, Statement, free_times
-from elman.notes.numbers import large_numbers, why_unchecked
+from elman.notes.numbers import numbers_in, says_a_size, why_unchecked
 from elman.notes.page import Page
 from elman.notes.points import Points, points_of
 from elman.notes.repair import Found
@@ -162,11 +162,11 @@ class Checker:
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
         """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of
-        one column; a number that is a size of the page, too, is that size, or else itself.
+        one column; a number that is a size of the page, too, is that size and itself, in turn.
         """
         found = self._agree(self.points.worlds(statement), left, part)
         sizes = self.points.written
-        if found.plain or not sizes or sizes.isdisjoint(map(str, large_numbers(self.model, (left, part)))):
+        if found.plain or not sizes or sizes.isdisjoint(map(str, numbers_in(self.model, (left, part)))):
             return found
         literal = self._agree(self.points.literal_worlds(statement), left, part)
         return literal if literal.plain or (literal.any and not found.any) else found
@@ -273,6 +273,8 @@ def is_condition(statement: Statement, model: Model) -> bool:
     1, d = D_h.
     """
     left = statement.parts[0]
+    if says_a_size(statement, model.said):
+        return True
     if statement.formula.kind != "inline" or not isinstance(left, Symbol):
         return False
     if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:

@@ -81,8 +81,8 @@ class Points:
 
     @cached_property
     def written(self) -> frozenset[str]:
-        """The sizes of the page that are written as numbers and stand for names: 784."""
-        return frozenset(filter(is_written, self.sizes()))
+        """The numbers that are sizes of the page and not looked at as such: of x.shape = [784,1], of N = 784."""
+        return frozenset(filter(is_written, self.sizes())) | frozenset(self.model.said.values()) - {"1"}
 
     def points(self) -> Iterator[Point]:
         """Two random points at sizes that are different primes (other ones at the second, where a size is written as a
@@ -126,7 +126,7 @@ class Points:
         return self._worlds[statement.number]
 
     def literal_worlds(self, statement: Statement) -> list[World]:
-        """The worlds of a statement in which a factor of 784 is 784, though the size of 784 is not."""
+        """The worlds of a statement in which a factor is read in the other way: 784 as 784, 4 as the size M = 4."""
         worlds = self.worlds(statement)
         return [shared_world(self.model, replace(w.point, literal=True), w.local) for w in worlds]
 

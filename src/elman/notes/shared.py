@@ -31,7 +31,7 @@ def model_key(model: Model) -> tuple[object, ...]:
         tuple(sorted(model.shapes.items())), tuple(sorted(model.derived.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
-        tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families,
+        tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families, tuple(model.said.items()),
         facts.targets, facts.positive, facts.recurrent, facts.losses, tuple(sorted(facts.turned.items())),
     )  # fmt: skip
 

@@ -50,11 +50,21 @@ class World:
     _found: dict[str, tuple[int, int]] = field(default_factory=dict)
     _open: list[tuple[str, int | None]] = field(default_factory=list)
     _last: int | None = None
+    _said: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._said = {number: name for name, number in reversed(self.model.said.items()) if number != "1"}
 
     # --- sizes and random values ---
 
+    def written(self, number: int) -> int:
+        """What stands for a size written as a number, 784; the number itself where it is the size of nothing."""
+        name = self._said.get(str(number))
+        return self.point.written(number) if name is None else self.dimension(name)
+
     def dimension(self, name: str) -> int:
         """The size behind a name; T is the number of time steps unless a shape uses it."""
+        name = self._said.get(name, name)
         try:
             size = self.point.size(name)
             if size in ELSEWHERE:
@@ -106,7 +116,7 @@ class World:
             derivative=self._derivative,
             indices=indices or {},
             softmax_axis=self.point.softmax_axis,
-            written=self.point.written,
+            written=self.written,
             literal=self.point.literal,
         )
 
