@@ -111,6 +111,12 @@ class Jacobian:
         return found
 
 
+def check_extent(m: int, n: int) -> None:
+    """Raises `UncheckedError` for an array that is too large to be moved entry by entry."""
+    if m * n > LARGEST:
+        raise UncheckedError("an array here is too large to be looked at: write a name for a product of sizes")
+
+
 def equation_of(name: str) -> int:
     """What stands for the time step of an equation that has none, where its own use of a letter is asked for."""
     return -1 - zlib.crc32(name.encode())

@@ -21,15 +21,14 @@ from elman.notes.model import TIME, Definition, Model
 from elman.notes.point import (
     ELSEWHERE,
     HORIZON,
-    LARGEST,
     STEP,
     CycleError,
     Jacobian,
     Moved,
     OutOfRangeError,
     Point,
-    UncheckedError,
     UndefinedError,
+    check_extent,
     equation_of,
     random_value,
 )
@@ -101,7 +100,7 @@ class World:
     def _random(self, name: str, time: int | None) -> Array:
         shape, facts = self.shape(name), self.model.facts
         assert shape is not None
-        self._check_size(*shape)
+        check_extent(*shape)
         kind = "target" if name in facts.targets else "positive" if name in facts.positive else ""
         down = shape[1] == 1 or (self.point.softmax_axis != 1 and shape[0] > 1)
         return random_value(name, time or 0, shape, self.point.seed, kind, 0 if down else 1)
@@ -144,14 +143,10 @@ class World:
         return value
 
     @staticmethod
-    def _check_size(m: int, n: int) -> None:
-        if m * n > LARGEST:
-            raise UncheckedError("an array here is too large to be looked at: write a name for a product of sizes")
-
-    def _step(self, value: Array) -> Array:
+    def _step(value: Array) -> Array:
         """The value, moved in each entry by itself: [m·n,m,n]."""
         m, n = value.shape[-2:]
-        self._check_size(m, n)
+        check_extent(m, n)
         return np.asarray(value + 1j * STEP * np.eye(m * n).reshape(m * n, m, n))
 
     def time_of(self, s: Symbol, scope: Scope) -> int | None:
