@@ -32,7 +32,7 @@ TREATMENTS: dict[str, dict[str, Any]] = {
     "no clipping": NONE,
     "--clip 1": {"clip": 1.0},
     "--clip 0.25": {"clip": 0.25},
-    "--clip-adaptive 1.5": NONE | {"clip_adaptive": 1.5},
+    "--clip-adaptive 0.5": NONE | {"clip_adaptive": 0.5},
     "--clip-elements 0.01": NONE | {"clip_elements": 0.01},
     "--clip-errors 0.1": NONE | {"clip_errors": 0.1},
     "--omega 0.01": NONE | {"omega": 0.01},
@@ -71,7 +71,7 @@ def main() -> int:
 def measured(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
     """One run."""
     sizes = {"d": 64, "Dh": options.hidden, "activation": options.activation}
-    shared = {"B": 32, "T": 32, "epochs": options.epochs, "lr": 0.003, "patience": 0, "seed": 1}
+    shared = {"B": 32, "T": 32, "epochs": options.epochs, "lr": 0.005, "patience": 0, "seed": 1}
     with tempfile.TemporaryDirectory() as folder:
         sources = run.Sources(Corpus.from_paths([options.text]))
         began = time.perf_counter()
