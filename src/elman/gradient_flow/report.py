@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from elman.gradient_flow.history import History
-from elman.gradient_flow.shown import direction, shown
+from elman.gradient_flow.shown import direction, percent, shown
 from elman.gradient_flow.trajectory import Doubles
 from elman.gradient_flow.view import QUANTILES, SHOWN, View, plain
 
@@ -98,8 +98,8 @@ def _side(view: View, k: int, named: bool) -> str:
         'aria-label="The text. Left and right choose the predicted token, with Shift the earlier step.">'
         f'{_tokens(view)}</div><div class="say" aria-live="polite"><p class="loss"></p><p class="step"></p></div></div>'
         '<figure class="map"><canvas tabindex="0" role="img" aria-label="Heat map of all contributions: the loss t '
-        'downwards, the step i to the right"></canvas><figcaption>log₁₀ of the norm of what step <i>i</i> contributes '
-        "to loss <i>t</i>, all pairs; click to choose.</figcaption></figure></section>"
+        'downwards, the step i to the right"></canvas><figcaption>The norm of what step <i>i</i> contributes to the '
+        "gradient of loss <i>t</i>, for every pair; click to choose.</figcaption></figure></section>"
     )
 
 
@@ -156,7 +156,7 @@ def _truncations(views: Sequence[View]) -> str:
     for view in views:
         found = {each.tau: each for each in view.truncations}
         for words, text in (
-            ("of it is lost", lambda each: f"{each.lost:.2%}"),
+            ("of it is lost", lambda each: percent(each.lost)),
             ("it turns by", lambda each: f"{each.angle:.1f}°"),
         ):
             cells = "".join(f'<td class="n">{text(found[tau]) if tau in found else "–"}</td>' for tau in taus)
@@ -172,7 +172,8 @@ def _charts(views: Sequence[View]) -> str:
     singular = "".join(
         f"<figure><h3>Singular values of ∂h<sup>(T)</sup>/∂h<sup>(T−k)</sup>{_of(view, views)}</h3>"
         f'<div id="singular-{k}"></div><figcaption>How much the last state still depends on the one k steps before: in '
-        "the direction it feels most, in the median direction, and in the one it feels least. The dotted line is 1.</figcaption></figure>"
+        "the direction it feels most, in the median one, and in the middle half and 80 % of them. The dotted line is 1."
+        "</figcaption></figure>"
         for k, view in enumerate(views)
     )
     return (

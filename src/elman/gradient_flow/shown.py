@@ -31,6 +31,11 @@ def _visible(character: str) -> str:
     return character
 
 
+def percent(share: float) -> str:
+    """With two digits after the point; what they cannot tell from nothing is not shown as nothing."""
+    return "<0.01%" if 0 < share < 5e-5 else f"{share:.2%}"
+
+
 def direction(tokens: Iterable[str]) -> str:
     """rtl where most letters are of a script that runs from right to left, else ltr."""
     right = left = 0

@@ -12,7 +12,7 @@ import numpy as np
 from elman.errors import ShapeError, TextError
 from elman.gradient_flow.decomposition import Flow, decompose
 from elman.gradient_flow.diagnosis import Diagnosis, diagnose
-from elman.gradient_flow.jacobians import bound, jacobian_singular_values
+from elman.gradient_flow.jacobians import bound, jacobian_singular_values, largest_singular_value
 from elman.gradient_flow.reach import Truncation, norms_by_lag, truncation
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Integers
 from elman.gradient_flow.within import Within, within_losses
@@ -174,11 +174,11 @@ def bound_by_lag(flow: Flow, name: str = "h") -> Doubles:
     slope = math.log2(LARGEST_SLOPE[way.p.activation]) if name != "h" else 0.0
     with np.errstate(divide="ignore"):
         if name == "e":
-            beside += np.log2(np.linalg.norm(way.p.W_e.astype(np.float64), 2))
+            beside += np.log2(largest_singular_value(way.p.W_e))
         elif name != "h":
             rows = way.h[:-1] if name == "W_h" else way.e
             beside = np.log2(np.linalg.norm(rows.astype(np.float64), axis=(1, 2)))
-        per_step = np.log2(bound(way.p.activation, flow_sigma_max(flow), 1))
+        per_step = np.log2(bound(way.p.activation, largest_singular_value(way.p.W_h), 1))
         found = np.full(T, -np.inf)
         for k in range(T):
             each = own[k:] + beside[: T - k]
@@ -187,11 +187,6 @@ def bound_by_lag(flow: Flow, name: str = "h") -> Doubles:
                 found[k] = np.log2(np.exp2(each - top).sum()) + top + k * per_step + slope
     result: Doubles = found * np.log10(2)
     return result
-
-
-def flow_sigma_max(flow: Flow) -> float:
-    """σ_max(W_h)."""
-    return float(np.linalg.norm(flow.trajectory.p.W_h.astype(np.float64), 2))
 
 
 def plain(value: Any) -> Any:

@@ -38,9 +38,9 @@ function lineChart(box, options) {
     svg("line", { x1: X(x), x2: X(x), y1: top, y2: height - bottom, class: "grid" }, root);
     svg("text", { x: X(x), y: height - bottom + 16, class: "tick", "text-anchor": "middle" }, root, x.toLocaleString("en"));
   }
-  for (const y of ticks(...range, height / 45, options.log && range[1] - range[0] > 2)) {
+  const levels = options.log ? logTicks(...range, height / 45) : ticks(...range, height / 45).map(y => [y, plain(y)]);
+  for (const [y, said] of levels) {
     svg("line", { x1: left, x2: width - right, y1: Y(y), y2: Y(y), class: "grid" }, root);
-    const said = options.log ? (Number.isInteger(y) ? power(y) : plain(10 ** y)) : plain(y);
     svg("text", { x: left - 7, y: Y(y) + 4, class: "tick", "text-anchor": "end" }, root, said);
   }
   svg("text", { x: (left + width - right) / 2, y: height - 6, class: "axis", "text-anchor": "middle" }, root, options.x);
@@ -166,10 +166,8 @@ function heatMap(canvas, o) {
   }
   c.fillStyle = soft;
   c.textAlign = "left";
-  const decades = ticks(o.low, o.high, 6, o.high - o.low > 3);
-  for (const d of decades) {
-    const said = (o.clipped && d <= o.low + 1e-9 ? "≤" : "") + (Number.isInteger(d) ? power(d) : plain(10 ** d));
-    c.fillText(said, left + w + 25, top + (o.high - d) / (o.high - o.low || 1) * h + 4);
+  for (const [d, said] of logTicks(o.low, o.high, 6)) {
+    c.fillText((o.clipped && d <= o.low + 1e-9 ? "≤" : "") + said, left + w + 25, top + (o.high - d) / (o.high - o.low || 1) * h + 4);
   }
   c.strokeStyle = ink;
   for (const { row, column, strong } of o.marks || []) {

@@ -157,7 +157,7 @@ const WEIGHT = Object.fromEntries([...document.querySelectorAll("input[name=weig
 function drawSingular(side, k) {
   const box = document.getElementById(`singular-${k}`), s = side.singular, column = n => s.log10.map(row => row[n]);
   if (!box) return;
-  const [largest, ninety, seventyfive, median, twentyfive, ten, smallest] = s.percentiles.map((_, n) => column(n));
+  const [largest, ninety, seventyfive, median, twentyfive, ten] = s.percentiles.map((_, n) => column(n));
   const finite = values => values.filter(v => v !== null);
   const high = Math.max(0, ...finite(largest)), low = Math.min(-1, ...finite(median)) * 1.05;
   lineChart(box, { x: "lag k, steps back", y: "singular value", log: true, range: [low, high + (high - low) * 0.06], marks: [{ y: 0 }],
@@ -166,7 +166,6 @@ function drawSingular(side, k) {
       { x: s.lags, low: twentyfive, high: seventyfive, style: "s0", label: "25 to 75 %" },
       { x: s.lags, y: largest, style: "s1", label: "largest", dots: true },
       { x: s.lags, y: median, style: "s0", label: "median", dots: true },
-      { x: s.lags, y: smallest, style: "s2", label: "smallest", dots: true },
     ] });
 }
 

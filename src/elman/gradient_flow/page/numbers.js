@@ -50,4 +50,14 @@ function ticks(low, high, count, whole) {
   }
   return found;
 }
+// Of a logarithmic axis: [log10, label] of powers of ten, or of 1, 2 and 5 times them where the axis has few.
+function logTicks(low, high, count) {
+  if (high - low > 2.2) return ticks(low, high, count, true).map(d => [d, power(d)]);
+  const found = [];
+  for (let d = Math.floor(low); d <= high; d++) for (const n of high - low > 1.2 ? [1, 3] : [1, 2, 5]) {
+    const at = d + Math.log10(n);
+    if (at >= low && at <= high) found.push([at, plain(n * 10 ** d)]);
+  }
+  return found.length > 1 ? found : ticks(low, high, count).map(d => [d, plain(10 ** d)]);
+}
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
