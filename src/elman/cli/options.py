@@ -41,7 +41,7 @@ def threads(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def one_thread(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--threads, where small factorizations are most of the work: more threads of the BLAS wait for each other there."""
+    """--threads, where small factorizations are most of the work: there more threads wait for each other."""
     return click.option(
         "--threads", type=click.IntRange(1), callback=_one_thread, expose_value=False, metavar="N",
         help="Threads to use.  [default: 1]",

@@ -217,10 +217,11 @@ def _history(label: str, history: History, k: int) -> str:
 
 def _foot(views: Sequence[View]) -> str:
     exact = (
-        "Every contribution is exact: nothing is truncated or sampled. Time steps and losses are counted from 0; step "
-        "<i>i</i> reads token <i>i</i>, loss <i>t</i> predicts token <i>t</i> + 1. By <i>W<sub>h</sub></i> and "
-        "<i>W<sub>e</sub></i> the contributions of all steps add up to the gradient of the loss, so each has a signed share "
-        "in it; by <i>e</i> and <i>h</i> every step has a vector of its own, nothing is added up, and there is no sign. "
+        "Every contribution is exact: nothing is truncated or sampled. Time steps and losses are counted from 0; "
+        "step <i>i</i> reads token <i>i</i>, loss <i>t</i> predicts token <i>t</i> + 1. By <i>W<sub>h</sub></i> and "
+        "<i>W<sub>e</sub></i> the contributions of all steps add up to the gradient of the loss, so each has a signed "
+        "share in it; by <i>e</i> and <i>h</i> every step has a vector of its own, nothing is added up, and there is "
+        "no sign. "
     )
     return f"</main><footer><p>{exact if views else ''}Made by <code>elman flow</code>.</p></footer>"
 

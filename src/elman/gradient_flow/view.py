@@ -31,7 +31,7 @@ QUANTILES = (100, 90, 75, 50, 25, 10, 0)
 
 @dataclass(frozen=True)
 class Named:
-    """What is looked at, in words: `label` is short, `description` says the sizes; `separator` stands between tokens."""
+    """What is looked at, in words: `label` is short, `description` has the sizes, `separator` parts tokens."""
 
     label: str
     description: str

@@ -22,8 +22,9 @@ BLOCK_NUMBERS = 2**24
 
 @dataclass(frozen=True)
 class Within:
-    """cosines [T,T], entry [t,i]: between ∂J^(t)/∂W|_(i) and ∂J^(t)/∂W; 0 where one is 0 · log10_norms [T]: of ∂J^(t)/∂W.
+    """cosines [T,T], entry [t,i]: between ∂J^(t)/∂W|_(i) and ∂J^(t)/∂W; 0 where one is 0.
 
+    log10_norms [T]: of ∂J^(t)/∂W.
     The share of step i in loss t is cosine · ‖contribution‖ / ‖∂J^(t)/∂W‖; over i ≤ t the shares sum to 1.
     """
 
