@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to, which is moved into place where nothing went wrong. Raises OSError."""
+    """A temporary name beside `path` to write to, moved into place where nothing went wrong. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
