@@ -1,0 +1,243 @@
+"""The plots of the lens, each drawn into a figure or a part of one: axes in log10, since norms go beyond a float64.
+
+What is zero (log10: -∞) or unknown (NaN) is not drawn. The page of `--html` shows the same (page/flow.js).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator
+
+from elman.gradient_flow.history import History
+from elman.gradient_flow.trajectory import Doubles
+from elman.gradient_flow.view import View
+
+DECADES = 12
+"""Of a heat map, from its largest value down."""
+POINTS = 150
+"""Points of a curve over training; more records are taken together."""
+BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#666666"
+"""Of Okabe and Ito, which every kind of colour vision tells apart."""
+SIDES = (BLUE, VERMILION)
+LAG = r"lag $k$, steps back"
+STEP = "training step"
+BY_LAG = r"$\sum_t\,\Vert\partial J^{(t)}/\partial W_h|_{(t-k)}\Vert$, nats"
+CONTRIBUTION = r"$\Vert\partial J^{(t)}/\partial W_h|_{(i)}\Vert$, nats"
+
+
+def heat_map(part: Figure | SubFigure, view: View) -> None:
+    """What each step i contributes to the gradient of each loss t, all pairs i ≤ t; framed: the loss of `tokens`."""
+    axes = part.subplots()
+    norms = view.flow.log10_norms("W_h")
+    axes.set(xlabel=r"step $i$", ylabel=r"loss $t$")
+    axes.xaxis.set_major_locator(_whole(6))
+    axes.yaxis.set_major_locator(_whole(6))
+    seen = np.ma.masked_invalid(np.where(np.tri(view.T, dtype=bool), norms, np.nan))
+    scale, cut = _colours(seen)
+    image = axes.imshow(seen, norm=scale, cmap="viridis", origin="upper", aspect="auto")
+    t = view.chosen
+    axes.add_patch(Rectangle((-0.5, t - 0.5), t + 1, 1, facecolor="none", edgecolor=VERMILION, lw=0.7))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    _colour_bar(part, image, axes, CONTRIBUTION, cut)
+
+
+def by_lag(part: Figure | SubFigure, views: Sequence[View]) -> None:
+    """The norm of the contributions summed over all losses against the lag, its bound, and the reach."""
+    axes = part.subplots()
+    handles: list[Artist] = []
+    names: list[str] = []
+    for colour, view in zip(SIDES, views, strict=False):
+        norms, lags = view.by_lag["W_h"], np.arange(view.T)
+        (line,) = axes.plot(lags, _finite(norms), color=colour, zorder=3)
+        axes.plot(lags, _finite(view.bounds["W_h"]), color=colour, ls="--", lw=0.8)
+        axes.axvline(view.diagnosis.numbers.reach, color=colour, ls=":", lw=1)
+        steps = f"reach {view.diagnosis.numbers.reach}"
+        handles.append(line)
+        names.append(f"norm, {steps}" if len(views) == 1 else f"{plain_label(view.named.label, 34)}, {steps}")
+    handles += [Line2D([], [], color=GREY, ls="--", lw=0.8), Line2D([], [], color=GREY, ls=":", lw=1)]
+    axes.set(xlabel=LAG, ylabel=BY_LAG)
+    known = np.concatenate([view.by_lag["W_h"] for view in views])
+    _log_axis(axes, known, below=0.08, above=0.16)
+    axes.xaxis.set_major_locator(_whole(7))
+    _legend(part, handles, [*names, "bound", "reach (95 %)"], columns=3 if len(views) == 1 else 2)
+
+
+def singular_values(part: Figure | SubFigure, view: View) -> None:
+    """The singular values of ∂h^(T)/∂h^(T-k) against the lag: the largest, the median, the smallest, and two bands."""
+    axes = part.subplots()
+    lags = np.array(view.singular_lags)
+    largest, ninety, upper, median, lower, ten, smallest = view.quantiles().T
+    colours = (VERMILION, BLUE, PURPLE)
+    for low, high, shade in ((ten, ninety, 0.14), (lower, upper, 0.28)):
+        axes.fill_between(lags, _finite(low), _finite(high), color=BLUE, alpha=shade, lw=0)
+    lines = [
+        axes.plot(lags, _finite(values), color=colour, marker="o", markersize=2.2)[0]
+        for values, colour in zip((largest, median, smallest), colours, strict=True)
+    ]
+    axes.axhline(0, color=GREY, ls=":", lw=1)
+    axes.set(xlabel=LAG, ylabel=r"singular values of $\partial h^{(T)}/\partial h^{(T-k)}$")
+    _log_axis(axes, np.array([0.0, -1.0, *largest, *median]), below=0.05, above=0.08)
+    axes.xaxis.set_major_locator(_whole(7))
+    bands = [Patch(color=BLUE, alpha=0.35, lw=0), Patch(color=BLUE, alpha=0.14, lw=0)]
+    _legend(part, [*lines, *bands], ["largest", "median", "smallest", "25–75 %", "10–90 %"], columns=3)
+
+
+def norms(part: Figure | SubFigure, history: History) -> None:
+    """The norm of the gradient over training with the limit of clipping; the share of steps clipped and skipped."""
+    found = history.binned(POINTS)
+    above, below = part.subplots(2, sharex=True, height_ratios=(2, 1))
+    low, mean, high = (_log10(found[key]) for key in ("lowest", "gradient_norm", "highest"))
+    handles: list[Artist] = list(above.plot(found["step"], mean, color=BLUE))
+    names = ["norm"]
+    if (high > low).any():  # several records a point
+        above.fill_between(found["step"], low, high, color=BLUE, alpha=0.28, lw=0)
+        handles.append(Patch(color=BLUE, alpha=0.28, lw=0))
+        names = ["mean", "range"]
+    limit = [np.log10(history.clip)] if history.clip > 0 else []
+    for each in limit:
+        handles.append(above.axhline(each, color=VERMILION, ls="--", lw=1))
+        names.append(f"clip limit {history.clip:g}")
+    for k, step in enumerate(history.rescues[np.isfinite(history.rescues)]):
+        rescue = above.axvline(step, color=PURPLE, ls=":", lw=1)
+        if k == 0:
+            handles.append(rescue)
+            names.append("rescue")
+    above.set_ylabel("gradient norm")
+    _log_axis(above, np.array([*low, *mean, *high, *limit]), below=0.06, above=0.06)
+    for key, colour, dash in (("clipped", VERMILION, "-"), ("skipped", PURPLE, "--")):
+        handles += below.plot(found["step"], found[key], color=colour, ls=dash)
+        names.append(key)
+    below.set(xlabel=STEP, ylabel="share of steps", ylim=(-0.03, 1.03))
+    _over_training(below)
+    part.align_ylabels([above, below])
+    _legend(part, handles, names, columns=3)
+
+
+def lens(part: Figure | SubFigure, history: History) -> None:
+    """What the lens saw while training: norm against lag, reach and decay per step back. The later look counts."""
+    steps, last = np.unique(history.flow_step[::-1], return_index=True)
+    pick = len(history.flow_step) - 1 - last
+    grid = part.add_gridspec(3, 2, width_ratios=(24, 1), height_ratios=(2.2, 1, 1))
+    top = part.add_subplot(grid[0, 0])
+    reach, decay = (part.add_subplot(grid[k, 0], sharex=top) for k in (1, 2))
+    seen = np.ma.masked_invalid(history.log10_norms_by_lag[pick].T)
+    scale, cut = _colours(seen)
+    edges = np.arange(len(seen) + 1) - 0.5
+    image = top.pcolormesh(_edges(steps), edges, seen, norm=scale, cmap="viridis", rasterized=True)
+    top.set_ylabel(r"lag $k$, steps back")
+    top.yaxis.set_major_locator(_whole(5))
+    _colour_bar(part, image, part.add_subplot(grid[0, 1]), BY_LAG, cut, own=True)
+    reach.plot(steps, history.flow["reach"][pick], color=BLUE, marker="o", markersize=1.6)
+    reach.set_ylabel("reach, steps")
+    reach.set_ylim(bottom=0)
+    decay.plot(steps, history.flow["decay_rate"][pick], color=BLUE, marker="o", markersize=1.6)
+    decay.axhline(1, color=GREY, ls=":", lw=1)
+    decay.set(xlabel=STEP, ylabel="decay per step")
+    for axes in (top, reach):
+        axes.tick_params(labelbottom=False)
+    reach.yaxis.set_major_locator(_whole(3))
+    decay.yaxis.set_major_locator(MaxNLocator(3))
+    _over_training(decay)
+    part.align_ylabels([top, reach, decay])
+
+
+def plain_label(label: str, longest: int) -> str:
+    """A label with its end kept, and nothing in it that matplotlib would take for a formula or for hidden."""
+    short = label if len(label) <= longest else "…" + label[len(label) - longest + 1 :]
+    return (" " * short.startswith("_") + short).replace("$", r"\$")
+
+
+def _finite(log10: Doubles) -> Doubles:
+    return np.where(np.isfinite(log10), log10, np.nan)
+
+
+def _log10(values: Doubles) -> Doubles:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _finite(np.log10(values))
+
+
+def _log_axis(axes: Axes, log10: Doubles, *, below: float, above: float) -> None:
+    """Limits around what is known, with shares of its range beyond it, and powers of ten at the ticks."""
+    known = log10[np.isfinite(log10)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (-1.0, 0.0)
+    if not len(known):
+        axes.text(0.5, 0.5, "nothing flows: all is zero", transform=axes.transAxes, ha="center", color=GREY)
+    range_ = high - low or 1.0
+    low, high = low - below * range_, high + above * range_
+    axes.set_ylim(low, high)
+    ticks, form = _powers(low, high)
+    axes.yaxis.set_major_locator(ticks)
+    axes.yaxis.set_major_formatter(form)
+    axes.grid(axis="y", color="#e3e3e3", lw=0.4)
+    axes.set_axisbelow(True)
+
+
+def _whole(count: int) -> Locator:
+    return MaxNLocator(count, integer=True, steps=[1, 2, 5, 10])
+
+
+def _powers(low: float, high: float) -> tuple[Locator, FuncFormatter]:
+    """Whole powers of ten over more than two decades, else 1, 2 and 5 times them, else whatever is round."""
+    if high - low > 2:
+        return _whole(6), FuncFormatter(lambda log10, _: f"$10^{{{round(log10)}}}$")
+    decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    between = [n + part for n in decades for part in np.log10((1, 2, 5)) if low <= n + part <= high]
+    ticks = FixedLocator(between) if len(between) > 1 else MaxNLocator(4)
+    return ticks, FuncFormatter(lambda log10, _: _number(log10))
+
+
+def _number(log10: float) -> str:
+    if -3 < log10 < 4:
+        return f"{10**log10:.3g}"
+    exponent = int(np.floor(log10 + 1e-9))
+    return rf"${10 ** (log10 - exponent):.3g}\cdot 10^{{{exponent}}}$"
+
+
+def _colours(log10: np.ma.MaskedArray) -> tuple[Normalize, bool]:
+    """DECADES from the largest value down at most; and whether that cuts some."""
+    known = log10.compressed()
+    if not len(known):
+        return Normalize(-1.0, 0.0), False
+    low, high = float(known.min()), float(known.max())
+    shown = max(low, high - DECADES) if high > low else low - 1
+    return Normalize(shown, high), shown > low
+
+
+def _colour_bar(
+    part: Figure | SubFigure, image: ScalarMappable, axes: Axes, label: str, cut: bool, *, own: bool = False
+) -> None:
+    """Beside the axes, or filling them where they are its own."""
+    ticks, form = _powers(*image.get_clim())
+    place = {"cax": axes} if own else {"ax": axes, "fraction": 0.05, "pad": 0.02}
+    bar = part.colorbar(image, ticks=ticks, format=form, **place)
+    bar.set_label(label)
+    bar.outline.set_linewidth(0.4)
+    if cut:
+        bar.ax.set_xlabel("or less", fontsize=6.5, labelpad=2)
+
+
+def _edges(steps: Doubles) -> Doubles:
+    """The borders of columns around these steps, which rise."""
+    if len(steps) == 1:
+        return np.array([steps[0] - 0.5, steps[0] + 0.5])
+    between = (steps[1:] + steps[:-1]) / 2
+    return np.array([2 * steps[0] - between[0], *between, 2 * steps[-1] - between[-1]])
+
+
+def _over_training(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(_whole(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
+
+
+def _legend(part: Figure | SubFigure, handles: Sequence[Artist], names: Sequence[str], columns: int) -> None:
+    part.legend(handles, names, loc="outside upper center", ncols=columns)

@@ -1,0 +1,86 @@
+"""A run as TensorBoard shows it: event files of what training recorded, and the diagnosis as text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from elman.errors import ConfigError
+from elman.gradient_flow.history import LENS, History
+from elman.gradient_flow.saving import whole
+from elman.gradient_flow.trajectory import Doubles
+from elman.gradient_flow.view import View
+
+try:
+    from tensorboardX import summary
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.record_writer import RecordWriter
+except ImportError:
+    raise ConfigError("the event files need tensorboardX: pip install 'elman[tensorboard]'") from None
+
+FILE = "events.out.tfevents.0.elman"
+"""One name, so that a second look takes the first one's place and no curve is drawn twice."""
+
+
+def write_events(folder: Path, views: Sequence[View], histories: Mapping[str, History]) -> list[Path]:
+    """A subfolder for each network, with its event file; what is NaN or infinite is left out.
+
+    Times of the day are no part of a run's records: all events bear the time 0, and the same run gives the same bytes.
+    Raises OSError where that cannot be written.
+    """
+    networks: list[tuple[str, View | None]] = [(view.named.label, view) for view in views]
+    networks += [(label, None) for label in histories if label not in {known for known, _ in networks}]
+    written: list[Path] = []
+    for label, view in networks:
+        path = folder / _free(_folder_name(label), {each.parent.name for each in written}) / FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as temporary:
+            writer = RecordWriter(str(temporary))
+            try:
+                for event in _events(view, histories.get(label)):
+                    writer.write(event.SerializeToString())
+            finally:
+                writer.close()
+        written.append(path)
+    return written
+
+
+def _events(view: View | None, history: History | None) -> Iterator[Any]:
+    yield Event(wall_time=0.0, file_version="brain.Event:2")
+    if view is not None:
+        # As Markdown, in which TensorBoard shows it.
+        text = f"**{view.named.label}**, {view.named.description}\n\n{view.diagnosis.text}"
+        yield Event(wall_time=0.0, step=0, summary=summary.text("diagnosis", text))
+    if history is None:
+        return
+    for tag, steps, values in _columns(history):
+        for step, value in zip(steps, values, strict=True):
+            if math.isfinite(step) and math.isfinite(value):
+                yield Event(wall_time=0.0, step=int(step), summary=summary.scalar(tag, value))
+
+
+def _columns(history: History) -> Iterator[tuple[str, Doubles, Doubles]]:
+    """Tag, steps [n], values [n]."""
+    for name in ("gradient_norm", "nats_per_token", "learning_rate"):
+        yield name, history.step, getattr(history, name)
+    yield "clipped_share", history.step, history.clipped
+    yield "skipped_share", history.step, history.skipped
+    yield "validation/nats_per_token", history.validation_step, history.validation_nats
+    for name in LENS:
+        yield f"lens/{name}", history.flow_step, history.flow[name]
+    lag = 1
+    while lag < history.log10_norms_by_lag.shape[1]:
+        yield f"lens/log10_norm_at_lag_{lag}", history.flow_step, history.log10_norms_by_lag[:, lag]
+        lag *= 2
+
+
+def _folder_name(label: str) -> str:
+    """The last part of a run's path, in characters that every file system takes; TensorBoard shows it."""
+    return re.sub(r"[^\w.]+", "-", re.split(r"[/\\]", label)[-1]).strip("-.") or "run"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    return name if name not in taken else next(f"{name}-{k}" for k in range(2, 99) if f"{name}-{k}" not in taken)

@@ -1,0 +1,154 @@
+"""The plots of the lens for print: half a page of A4 wide each, in files of their own or together on a page."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from elman.errors import ConfigError
+from elman.gradient_flow.history import History
+from elman.gradient_flow.saving import whole
+from elman.gradient_flow.view import View
+
+try:
+    from matplotlib import style
+    from matplotlib.figure import Figure, SubFigure
+except ImportError:
+    raise ConfigError("the plots need matplotlib: pip install 'elman[plots]'") from None
+
+from elman.gradient_flow import drawing
+from elman.gradient_flow.token_plot import Text, tokens
+
+KINDS = ("png", "svg", "pdf")
+WIDTH, DPI = 3.3, 300
+"""Inches: half a page of A4 within its margins."""
+TITLE = 0.2
+STYLE = {
+    "font.family": "DejaVu Sans", "font.size": 8, "mathtext.fontset": "dejavusans", "axes.titlesize": 8,
+    "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "legend.frameon": False,
+    "legend.handlelength": 1.6, "legend.columnspacing": 1.2, "legend.borderpad": 0.1, "legend.labelspacing": 0.3,
+    "lines.linewidth": 1.2, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5, "ytick.major.size": 2.5, "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03, "svg.fonttype": "none", "svg.hashsalt": "elman", "pdf.fonttype": 42,
+}  # fmt: skip
+UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Of the metadata, so that the same numbers give the same bytes."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """kind: its file's name but for the side's number · title: of the side, where two are compared."""
+
+    kind: str
+    name: str
+    title: str
+    height: float
+    draw: Callable[[Figure | SubFigure], None]
+
+
+def write_plots(path: Path, kind: str, views: Sequence[View], histories: Mapping[str, History]) -> list[Path]:
+    """All plots on a page where path ends in .png, .svg or .pdf; else a file each into the folder path.
+
+    Raises ConfigError for a kind that is none of KINDS and where there is nothing to draw, OSError where a file
+    cannot be written.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"the kind of plot is {kind!r}; choose one of {', '.join(KINDS)}")
+    with _styled():
+        plots = plan(views, histories)
+        if not plots:
+            raise ConfigError("there is nothing to plot: the run has no training steps recorded, and no text is given")
+        alone = path.suffix[1:].lower()
+        if alone in KINDS:
+            _save(page(plots), path, alone)
+            return [path]
+        path.mkdir(parents=True, exist_ok=True)
+        written = []
+        for plot in plots:
+            written.append(path / f"{plot.name}.{kind}")
+            _save(figure(plot), written[-1], kind)
+        return written
+
+
+def plan(views: Sequence[View], histories: Mapping[str, History]) -> list[Plot]:
+    """The plots there are, in the order of a page."""
+    labels = [view.named.label for view in views]
+    labels += [label for label in histories if label not in labels]
+    found: list[Plot] = []
+
+    def add(kind: str, k: int | None, height: float, draw: Callable[[Figure | SubFigure], None]) -> None:
+        """k: the side, or None for a plot of all."""
+        several = k is not None and len(labels) > 1
+        title = drawing.plain_label(labels[k], 46) if several and k is not None else ""
+        name = f"{kind}-{k + 1}" if several and k is not None else kind
+        found.append(Plot(kind, name, title, height + TITLE * bool(title), draw))
+
+    for k, view in enumerate(views):
+        add("heat-map", k, 2.75, partial(drawing.heat_map, view=view))
+    for k, view in enumerate(views):
+        add("tokens", k, Text(view, WIDTH).height, partial(tokens, view=view, above=TITLE if len(labels) > 1 else 0.0))
+    if views:
+        add("by-lag", None, 2.4 + 0.15 * (len(views) - 1), partial(drawing.by_lag, views=views))
+    for k, view in enumerate(views):
+        add("singular-values", k, 2.4, partial(drawing.singular_values, view=view))
+    for label, history in histories.items():
+        if len(history.step):
+            add("norms", labels.index(label), 2.8, partial(drawing.norms, history=history))
+    for label, history in histories.items():
+        if history.watched:
+            add("lens", labels.index(label), 4.0, partial(drawing.lens, history=history))
+    return found
+
+
+def figure(plot: Plot) -> Figure:
+    """One plot by itself."""
+    made = Figure((WIDTH, plot.height), dpi=DPI, layout="none" if plot.kind == "tokens" else "constrained")
+    _draw(plot, made)
+    return made
+
+
+def page(plots: Sequence[Plot]) -> Figure:
+    """All of them, two beside each other: the two sides of one kind, or what has one side only."""
+    rows = list(_rows(plots))
+    heights = [max(plot.height for plot in row) for row in rows]
+    made = Figure((2 * WIDTH, sum(heights)), dpi=DPI, layout="constrained")
+    parts = made.subfigures(len(rows), 2, height_ratios=heights, wspace=0, hspace=0, squeeze=False)
+    for row, places in zip(rows, parts, strict=True):
+        for plot, place in zip(row, places, strict=False):
+            _draw(plot, place)
+    return made
+
+
+def _rows(plots: Sequence[Plot]) -> Iterator[list[Plot]]:
+    kinds: dict[str, list[Plot]] = {}
+    for plot in plots:
+        kinds.setdefault(plot.kind, []).append(plot)
+    single = [same[0] for same in kinds.values() if len(same) == 1]
+    yield from (same for same in kinds.values() if len(same) > 1)
+    yield from (single[k : k + 2] for k in range(0, len(single), 2))
+
+
+def _draw(plot: Plot, part: Figure | SubFigure) -> None:
+    if plot.title:
+        part.suptitle(plot.title, fontsize=8)
+    plot.draw(part)
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    """Our style and nobody else's; and no warning of a sign that no installed font has: it is drawn as a box."""
+    with warnings.catch_warnings(), style.context(STYLE, after_reset=True):
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
+        yield
+
+
+def _save(made: Figure, path: Path, kind: str) -> None:
+    drawn = io.BytesIO()
+    made.savefig(drawn, format=kind, dpi=DPI, metadata=UNDATED[kind])
+    with whole(path) as temporary:
+        temporary.write_bytes(drawn.getvalue())

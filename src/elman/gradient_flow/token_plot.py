@@ -1,0 +1,161 @@
+"""The text itself as a plot: every token tinted by how much its time step contributes to the gradient of one loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.patches import Rectangle
+
+from elman.gradient_flow.shown import direction, shown
+from elman.gradient_flow.view import View
+
+WITH, AGAINST = "#0072b2", "#e07000"
+TINT = 3
+"""Decades over which a tint fades."""
+SIZE, LINE, MARGIN = 8.0, 0.175, 0.06
+"""Points; inches."""
+HEAD, FOOT = 0.24, 0.46
+MOST_LINES = 40
+MONOSPACE = ("DejaVu Sans Mono", "Noto Sans Mono CJK SC", "Noto Sans Mono CJK JP")
+PROPORTIONAL = ("DejaVu Sans",)
+FALLBACKS = (
+    "DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans Mono CJK SC", "Noto Serif CJK SC",
+    "Source Han Sans SC", "PingFang SC", "Hiragino Sans", "Hiragino Sans GB", "Apple SD Gothic Neo", "Microsoft YaHei",
+    "Yu Gothic", "MS Gothic", "Malgun Gothic", "SimSun", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "Droid Sans Fallback", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Bengali",
+    "Noto Sans Tamil", "Noto Sans Thai", "Noto Sans Ethiopic", "Noto Sans Georgian", "Noto Sans Armenian",
+    "Noto Sans Symbols", "Noto Sans Symbols 2", "Noto Emoji", "Segoe UI Symbol", "Arial Unicode MS",
+)  # fmt: skip
+_DPI = 300
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Token k, as it is shown, on a line and from x on, in inches."""
+
+    k: int
+    text: str
+    line: int
+    x: float
+    width: float
+
+
+class Text:
+    """A view's tokens laid out in lines of a width, those around the chosen loss where there are very many."""
+
+    def __init__(self, view: View, width: float) -> None:
+        installed = set(fontManager.get_font_names())
+        wanted = (*(PROPORTIONAL if view.named.separator else MONOSPACE), *FALLBACKS)
+        self.view, self.width = view, width
+        self.font = FontProperties(family=[name for name in dict.fromkeys(wanted) if name in installed], size=SIZE)
+        self._renderer = RendererAgg(1, 1, _DPI)
+        every = self._lay(view.tokens)
+        last = every[view.chosen + 1].line + 2
+        first = max(0, min(last, every[-1].line + 1) - MOST_LINES)
+        self.first = first
+        self.placed = [each for each in every if first <= each.line < first + MOST_LINES]
+        self.cut_after = every[-1].line >= first + MOST_LINES
+        self.lines = self.placed[-1].line - first + 1
+
+    @property
+    def height(self) -> float:
+        """Inches of the whole plot."""
+        return HEAD + self.lines * LINE + (self.first > 0) * LINE + self.cut_after * LINE + FOOT
+
+    def _lay(self, tokens: Sequence[str]) -> list[Placed]:
+        found, line, x, room = [], 0, 0.0, self.width - 2 * MARGIN
+        gap = self.measure("x") * 0.6 if self.view.named.separator else 0.0
+        for k, token in enumerate(tokens):
+            text = shown(token)
+            while len(text) > 1 and self.measure(text) > room:
+                text = text[: len(text) - 2] + "…"
+            width = self.measure(text)
+            if x + width > room + 1e-6 and x > 0:
+                line, x = line + 1, 0.0
+            found.append(Placed(k, text, line, x, width))
+            x += width + gap
+            if text.endswith("⏎"):
+                line, x = line + 1, 0.0
+        return found
+
+    def measure(self, text: str) -> float:
+        """Inches."""
+        return float(self._renderer.get_text_width_height_descent(text, self.font, ismath=False)[0]) / _DPI
+
+
+def strengths(view: View) -> list[tuple[float, bool]]:
+    """For each step i ≤ t of the chosen loss: from 0 for at most a thousandth of the largest norm to 1; against it?"""
+    steps = view.loss_as_dict(view.chosen)["contributions"]
+    top = max(step["log10_norm"] for step in steps)
+    if np.isneginf(top):
+        return [(0.0, False)] * len(steps)
+    return [(max(0.0, 1 - (top - step["log10_norm"]) / TINT), step["share"] < 0) for step in steps]
+
+
+def tint(strength: float, against: bool) -> tuple[float, float, float]:
+    """The colour mixed with white paper."""
+    share = 0.06 + 0.69 * strength if strength > 0 else 0.0
+    red, green, blue = (1 - share + share * c for c in to_rgb(AGAINST if against else WITH))
+    return red, green, blue
+
+
+def tokens(part: Figure | SubFigure, view: View, above: float = 0.0) -> None:
+    """Blue contributes along the gradient of the chosen loss, orange against it; framed: the token that it predicts.
+
+    above: inches that are left free for a title.
+    """
+    width = part.bbox.width / part.dpi
+    text = Text(view, width)
+    axes = part.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(part.bbox.height / part.dpi - above, -above))
+    axes.set_axis_off()
+    axes.set_in_layout(False)
+    axes.text(MARGIN, 0.13, rf"contributions to $\partial J^{{({view.chosen})}}/\partial W_h$", va="center")
+    found, right_to_left = strengths(view), direction(view.tokens) == "rtl"
+    top = HEAD
+    if text.first > 0:
+        axes.text(MARGIN, top + LINE / 2, "…", va="center", color="#888888")
+        top += LINE
+    for each in text.placed:
+        x = width - MARGIN - each.x - each.width if right_to_left else MARGIN + each.x
+        y = top + (each.line - text.first) * LINE
+        if each.k < len(found) and found[each.k][0] > 0:
+            axes.add_patch(_box(x, y, each.width, facecolor=tint(*found[each.k]), edgecolor="none"))
+        predicted, later = each.k == view.chosen + 1, each.k > view.chosen + 1
+        if predicted:
+            axes.add_patch(_box(x, y, each.width, facecolor="none", edgecolor="black", linewidth=0.9, zorder=3))
+        colour = "#a0a0a0" if later else "black"
+        axes.text(x, y + LINE * 0.7, each.text, font=text.font, color=colour, parse_math=False)
+        if view.oov[each.k]:
+            axes.plot([x, x + each.width], [y + LINE * 0.9] * 2, color=colour, ls=":", lw=0.7)
+    bottom = top + text.lines * LINE
+    if text.cut_after:
+        axes.text(MARGIN, bottom + LINE / 2, "…", va="center", color="#888888")
+        bottom += LINE
+    _key(axes, bottom + 0.16)
+
+
+def _box(x: float, y: float, width: float, **look: Any) -> Rectangle:
+    return Rectangle((x, y + 0.01), width, LINE - 0.02, **look)
+
+
+def _key(axes: Axes, y: float) -> None:
+    """What the colours mean."""
+    small: dict[str, Any] = {"fontsize": 7, "va": "center"}
+    x = MARGIN
+    for against, name, room in ((False, "with this gradient", 1.42), (True, "against it", 1.06)):
+        for k in range(12):
+            colour = tint((k + 1) / 12, against)
+            axes.add_patch(Rectangle((x + k * 0.035, y - 0.05), 0.036, 0.1, facecolor=colour, edgecolor="none"))
+        axes.text(x + 0.47, y, name, **small)
+        x += room
+    axes.add_patch(Rectangle((x, y - 0.05), 0.1, 0.1, facecolor="none", edgecolor="black", linewidth=0.9))
+    axes.text(x + 0.15, y, "predicted", **small)
+    axes.text(MARGIN, y + 0.17, "pale to strong: a thousandth of the largest norm to the largest", **small)
