@@ -154,7 +154,8 @@ def _say_history(console: Console, label: str, history: History) -> None:
         Text(
             f"{label}: the norm of the gradient over {history.steps:,} steps, "
             f"median {found['gradient_norm_median']:.3g}, largest {found['gradient_norm_largest']:.3g}, {clip}, "
-            f"clipped in {found['clipped_share']:.1%} of them, skipped in {found['skipped_share']:.1%}, {found['rescues']} rescues"
+            f"clipped in {found['clipped_share']:.1%} of them, skipped in {found['skipped_share']:.1%}, "
+            f"{found['rescues']} rescues"
         )
     )
     with np.errstate(divide="ignore", invalid="ignore"):

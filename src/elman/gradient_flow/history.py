@@ -85,7 +85,7 @@ class History:
     def as_dict(self) -> dict[str, Any]:
         """A summary, and the lens's columns, as plain JSON values."""
         norms = self.gradient_norm[np.isfinite(self.gradient_norm)]
-        return plain({
+        found: dict[str, Any] = plain({
             "steps": self.steps,
             "clip": self.clip,
             "gradient_norm_median": float(np.median(norms)) if len(norms) else None,
@@ -97,6 +97,7 @@ class History:
             "lens_verdicts": self.verdicts,
             **{f"lens_{_WORDS.get(name, name)}": self.flow[name] for name in LENS},
         })  # fmt: skip
+        return found
 
 
 _WORDS = {"sigma_max": "largest_singular_value", "flat": "saturated_share"}

@@ -190,7 +190,7 @@ class _Graded:
             for _ in range(SWEEPS):
                 # (diag(e^s) M)^T = M^T diag(e^s) = Q (R diag(e^s)): the same singular values, nearer to diagonal
                 order = np.argsort(-each.scale, kind="stable")
-                R = _without_rounding(np.linalg.qr(each.M[order].T, mode="r"), len(order))
+                R = _without_rounding(np.asarray(np.linalg.qr(each.M[order].T, mode="r")), len(order))
                 falling = each.scale[order]
                 row = np.maximum.accumulate(falling[::-1])[::-1]
                 row = np.where(np.isneginf(row), 0.0, row)

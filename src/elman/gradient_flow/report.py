@@ -154,12 +154,10 @@ def _truncations(views: Sequence[View]) -> str:
     taus = sorted({each.tau for view in views for each in view.truncations})
     rows = []
     for view in views:
-        found = {each.tau: each for each in view.truncations}
-        for words, text in (
-            ("of it is lost", lambda each: percent(each.lost)),
-            ("it turns by", lambda each: f"{each.angle:.1f}°"),
-        ):
-            cells = "".join(f'<td class="n">{text(found[tau]) if tau in found else "–"}</td>' for tau in taus)
+        lost = {each.tau: percent(each.lost) for each in view.truncations}
+        turned = {each.tau: f"{each.angle:.1f}°" for each in view.truncations}
+        for words, found in (("of it is lost", lost), ("it turns by", turned)):
+            cells = "".join(f'<td class="n">{found.get(tau, "–")}</td>' for tau in taus)
             rows.append(f"<tr><th>{words}{_of(view, views)}</th>{cells}</tr>")
     head = "".join(f"<th>{tau}</th>" for tau in taus)
     return (

@@ -112,7 +112,7 @@ class View:
             numbers |= {f"{name}_share": share, f"{name}_at": at}
         numbers["largest_singular_value"] = numbers.pop("sigma_max")
         numbers["saturated_share"] = numbers.pop("flat")
-        return plain({
+        found: dict[str, Any] = plain({
             "model": self.named.label,
             "description": self.named.description,
             "text": self.named.text,
@@ -135,6 +135,7 @@ class View:
             },
             "chosen_loss": self.loss_as_dict(self.chosen),
         })  # fmt: skip
+        return found
 
     def loss_as_dict(self, t: int) -> dict[str, Any]:
         """One loss: what it predicts, and what each step contributes to its ∂J^(t)/∂W_h."""

@@ -54,9 +54,10 @@ def within_losses(flow: Flow) -> dict[str, Within]:
         deltas = np.zeros((last - first, last, B, Dh))
         exponents = np.full((last - first, last), -np.inf)
         for lag in sweep(way, first, last):
-            t = np.arange(lag.first, lag.first + len(lag.delta))
-            deltas[t - first, t - lag.k] = lag.delta
-            exponents[t - first, t - lag.k] = np.where(np.isneginf(lag.log2_delta), -np.inf, lag.delta_exponent)
+            losses = np.arange(lag.first, lag.first + len(lag.delta))
+            deltas[losses - first, losses - lag.k] = lag.delta
+            exponent = np.where(np.isneginf(lag.log2_delta), -np.inf, lag.delta_exponent)
+            exponents[losses - first, losses - lag.k] = exponent
         for t in range(first, last):
             _of_loss(deltas[t - first, : t + 1], exponents[t - first, : t + 1], grams, found, t)
     return found
