@@ -23,6 +23,7 @@ from elman.gradient_flow.view import QUANTILES, SHOWN, View, plain
 
 LETTERS = {"W_h": "Wₕ", "W_e": "Wₑ", "e": "e", "h": "h"}
 _HTML = {"W_h": "<i>W<sub>h</sub></i>", "W_e": "<i>W<sub>e</sub></i>", "e": "<i>e</i>", "h": "<i>h</i>"}
+_LENS = f"Of the contributions to ∂J/∂{_HTML['W_h']}, on a few sequences; blank: nothing comes back so far."
 _POINTS = 400
 """Points of a curve over training; more records are taken together."""
 _CODES = 2**16 - 1
@@ -58,13 +59,21 @@ def _head(title: str, views: Sequence[View]) -> str:
         name = f"<b>{escape(view.named.label)}</b>" if len(views) > 1 else ""
         verdicts = view.diagnosis.findings or ("healthy",)
         badges = "".join(f'<span class="badge {escape(v)}">{escape(v)}</span>' for v in verdicts)
-        parts.append(f'<div class="diagnosis">{name}{badges}<p>{escape(view.diagnosis.text)}</p></div>')
+        parts.append(f'<div class="diagnosis">{name}{badges}<p>{_formulas(view.diagnosis.text)}</p></div>')
     about = "".join(
         f'<p class="about">{escape(view.named.description)} · {escape(view.named.text)}, {view.T} tokens from token '
         f"{view.named.start:,} on · {view.nats_per_token:.3f} nats per token</p>"
         for view in views
     )
     return f'<header><p class="kind">Gradient flow</p><h1>{escape(title)}</h1>{about}{"".join(parts)}</header>\n<main>'
+
+
+def _formulas(sentence: str) -> str:
+    """A sentence of the diagnosis, its letters as on a page."""
+    text = escape(sentence).replace("σ_max", "σ<sub>max</sub>").replace("b_1", "<i>b</i><sub>1</sub>")
+    for name in ("W_h", "W_e"):
+        text = text.replace(name, _HTML[name])
+    return text
 
 
 def _text(views: Sequence[View]) -> str:
@@ -200,10 +209,10 @@ def _history(label: str, history: History, k: int) -> str:
     note = ""
     if history.watched:
         figures += [
-            figure("lens", "The lens: norm against lag", "Of the contributions to ∂J/∂W<sub>h</sub>, log₁₀.", "canvas"),
+            figure("lens", "The lens: norm against lag", _LENS, "canvas"),
             figure("reach", "Reach", "The lags that hold 95 % of the contributions’ norms."),
             figure("decay", "Decay per step back", "Dotted: 1, neither fading nor growing."),
-            figure("radius", "Spectral radius and largest singular value", "Two numbers of W<sub>h</sub>."),
+            figure("radius", "Spectral radius and largest singular value", f"Two numbers of {_HTML['W_h']}."),
         ]
     else:
         note = (

@@ -14,7 +14,7 @@ function svg(name, attributes, parent, text) {
 function lineChart(box, options) {
   box.textContent = "";
   const width = Math.max(box.clientWidth, 260), height = options.height || 250;
-  const left = 58, right = 14, top = 12, bottom = 42;
+  const left = 58, right = 22, top = 12, bottom = 42;
   const known = values => (values || []).filter(v => v !== null && Number.isFinite(v));
   const xs = options.series.flatMap(s => known(s.x));
   const ys = options.series.filter(s => !s.aside).flatMap(s => [...known(s.y), ...known(s.low), ...known(s.high)]);
@@ -25,7 +25,7 @@ function lineChart(box, options) {
   if (!options.range) {
     for (const mark of options.marks || []) if (mark.y !== undefined) range = [Math.min(range[0], mark.y), Math.max(range[1], mark.y)];
     const more = (range[1] - range[0]) * 0.06 || (options.log ? 0.5 : Math.abs(range[1]) * 0.1 || 1);
-    range = [options.zero ? 0 : range[0] - more, range[1] + more];
+    range = options.zero ? [0, range[1] * 1.08 || 1] : [range[0] - more, range[1] + more];
   }
   const X = x => left + (x - xRange[0]) / (xRange[1] - xRange[0]) * (width - left - right);
   const Y = y => top + (range[1] - y) / (range[1] - range[0]) * (height - top - bottom);
@@ -75,7 +75,7 @@ function lineChart(box, options) {
     if (!mark.label) return;
     const end = mark.y !== undefined || X(mark.x) > width - 120;
     svg("text", { x: mark.y === undefined ? X(mark.x) + (end ? -5 : 5) : width - right - 4,
-      y: mark.y === undefined ? top + 12 + 15 * k : Y(mark.y) - 5, class: `tick ${mark.style || ""}`,
+      y: mark.y === undefined ? height - bottom - 7 - 15 * k : Y(mark.y) - 5, class: `tick ${mark.style || ""}`,
       "text-anchor": end ? "end" : "start" }, root, mark.label);
   });
   const named = options.series.filter(s => s.label);
@@ -138,7 +138,7 @@ function heatMap(canvas, o) {
     }
     canvas.picture.getContext("2d").putImageData(image, 0, 0);
   }
-  const ink = colour("--ink"), soft = colour("--soft");
+  const soft = colour("--soft");
   c.scale(ratio, ratio);
   c.clearRect(0, 0, width, height);
   c.imageSmoothingEnabled = false;
@@ -169,12 +169,14 @@ function heatMap(canvas, o) {
   for (const [d, said] of logTicks(o.low, o.high, 6)) {
     c.fillText((o.clipped && d <= o.low + 1e-9 ? "≤" : "") + said, left + w + 25, top + (o.high - d) / (o.high - o.low || 1) * h + 4);
   }
-  c.strokeStyle = ink;
   for (const { row, column, strong } of o.marks || []) {
-    c.lineWidth = strong ? 1.5 : 1;
-    c.strokeStyle = strong ? colour("--mark") : ink;
     const x = column === undefined ? 0 : column / o.columns * w, y = row / o.rows * h;
-    c.strokeRect(left + x - 0.5, top + y - 0.5, (column === undefined ? (row + 1) / o.columns * w : w / o.columns) + 1, h / o.rows + 1);
+    const box = [left + x - 1, top + y - 1, (column === undefined ? (row + 1) / o.columns * w : w / o.columns) + 2, h / o.rows + 2];
+    for (const [wide, ink] of [[3, "#fff"], [1.2, strong ? colour("--mark") : "#000"]]) {  // seen on every colour
+      c.lineWidth = wide;
+      c.strokeStyle = ink;
+      c.strokeRect(...box);
+    }
   }
   c.setTransform(1, 0, 0, 1, 0, 0);
   return event => {
