@@ -20,8 +20,7 @@ class History:
 
     step [n], with gradient_norm, nats_per_token, learning_rate, and clipped, skipped as shares of the steps in a line ·
     validation_step, validation_nats · rescues: steps at which a checkpoint was taken back ·
-    flow_step [m], with `flow` by the names in LENS, the verdicts, and log10_norms_by_lag [m,T] ·
-    clip: the limit, 0: none
+    flow_step [m], with `flow` by the names in LENS, verdicts and log10_norms_by_lag [m,T] · clip: the limit; 0: none
     """
 
     step: Doubles

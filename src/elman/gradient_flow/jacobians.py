@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.errors import ShapeError
+from elman.gradient_flow.lapack import on_one_thread
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Trajectory
 
 FEW = 64
@@ -26,6 +27,7 @@ MARGIN = 10.0
 """In nats. Singular values further apart than this do not feel each other, after the sweeps."""
 
 
+@on_one_thread
 def spectral_radius(W_h: Floats) -> float:
     """The largest |eigenvalue| of W_h.
 
@@ -47,6 +49,7 @@ def spectral_radius(W_h: Floats) -> float:
     return float(np.exp(log_norm))
 
 
+@on_one_thread
 def largest_singular_value(W_h: Floats) -> float:
     """σ_max, the most that W_h stretches a vector; at least the spectral radius."""
     A = W_h.astype(np.float64)
@@ -89,6 +92,7 @@ def saturation(way: Trajectory) -> Saturation:
     return Saturation(float(slope.mean()), slope.mean(axis=(1, 2)), float(flat.mean()))
 
 
+@on_one_thread
 def lyapunov_spectrum(way: Trajectory, count: int | None = None, sequence: int = 0, skip: int = 0) -> Doubles:
     """The `count` largest Lyapunov exponents, nats per step, falling, [count]; all where None.
 
@@ -115,6 +119,7 @@ def lyapunov_spectrum(way: Trajectory, count: int | None = None, sequence: int =
     return np.sort(growth / (way.T - skip))[::-1]
 
 
+@on_one_thread
 def jacobian_singular_values(
     way: Trajectory, t: int | None = None, lags: Sequence[int] | None = None, sequence: int = 0
 ) -> Doubles:

@@ -12,7 +12,7 @@ import numpy as np
 from elman.errors import ShapeError, TextError
 from elman.gradient_flow.decomposition import Flow, decompose
 from elman.gradient_flow.diagnosis import Diagnosis, diagnose
-from elman.gradient_flow.jacobians import bound, jacobian_singular_values, largest_singular_value
+from elman.gradient_flow.jacobians import jacobian_singular_values, largest_singular_value
 from elman.gradient_flow.reach import Truncation, norms_by_lag, truncation
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Integers
 from elman.gradient_flow.within import Within, within_losses
@@ -31,7 +31,7 @@ QUANTILES = (100, 90, 75, 50, 25, 10, 0)
 
 @dataclass(frozen=True)
 class Named:
-    """What is looked at, in words: `label` is short, `description` has the sizes, `separator` parts tokens."""
+    """What is looked at, in words: `label` is short, `description` says the sizes; `separator` parts the tokens."""
 
     label: str
     description: str
@@ -76,13 +76,14 @@ class View:
         if at is not None and not 0 <= at < T:
             raise ShapeError(f"at is {at}, and the window has the losses 0 to {T - 1}")
         flow = decompose(p, ids[:-1, None], ids[1:, None], h_0)
+        found = diagnose(flow)
         farthest = min(T, max(1, JACOBIAN_WORK // p.Dh**3))
         lags = [lag for lag in LAGS if lag <= farthest]
         return cls(
             named=named, flow=flow, tokens=list(tokens), oov=list(oov) or [False] * (T + 1),
-            diagnosis=diagnose(flow), within=within_losses(flow),
+            diagnosis=found, within=within_losses(flow),
             by_lag={name: norms_by_lag(flow, name) for name in SHOWN},
-            bounds={name: bound_by_lag(flow, name) for name in SHOWN},
+            bounds={name: bound_by_lag(flow, name, found.numbers.one_step_bound) for name in SHOWN},
             singular_lags=lags, singular_values=jacobian_singular_values(flow.trajectory, lags=lags),
             truncations=truncation(flow, [tau for tau in TAUS if tau < T]),
             chosen=int(farthest_loss(flow)) if at is None else at,
@@ -163,8 +164,10 @@ def farthest_loss(flow: Flow, share: float = 0.95) -> int:
     return half + int(np.lexsort((top[half:], own[half:]))[-1])
 
 
-def bound_by_lag(flow: Flow, name: str = "h") -> Doubles:
+def bound_by_lag(flow: Flow, name: str, one_step: float) -> Doubles:
     """log10 of what Σ_t ‖contribution of step t-k to J^(t)‖ cannot exceed at each lag k, [T].
+
+    one_step: the bound on ‖∂h^(i+1)/∂h^(i)‖_2 (jacobians.bound).
 
     ‖γ^(t,i)‖ ≤ ‖γ^(t,t)‖ bound^k, and ‖δ‖ ≤ max σ' ‖γ‖; the rest is the norm of what W is multiplied with at step i,
     or for e that of W_e.
@@ -179,7 +182,7 @@ def bound_by_lag(flow: Flow, name: str = "h") -> Doubles:
         elif name != "h":
             rows = way.h[:-1] if name == "W_h" else way.e
             beside = np.log2(np.linalg.norm(rows.astype(np.float64), axis=(1, 2)))
-        per_step = np.log2(bound(way.p.activation, largest_singular_value(way.p.W_h), 1))
+        per_step = np.log2(one_step)
         found = np.full(T, -np.inf)
         for k in range(T):
             each = own[k:] + beside[: T - k]
@@ -200,4 +203,4 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in value]
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
-    return value
+    return value.item() if isinstance(value, np.generic) else value

@@ -22,9 +22,8 @@ BLOCK_NUMBERS = 2**24
 
 @dataclass(frozen=True)
 class Within:
-    """cosines [T,T], entry [t,i]: between ∂J^(t)/∂W|_(i) and ∂J^(t)/∂W; 0 where one is 0.
+    """Of each loss. log10_norms [T]: of ∂J^(t)/∂W · cosines [T,T], entry [t,i]: of ∂J^(t)/∂W|_(i) to it, 0 if one is 0.
 
-    log10_norms [T]: of ∂J^(t)/∂W.
     The share of step i in loss t is cosine · ‖contribution‖ / ‖∂J^(t)/∂W‖; over i ≤ t the shares sum to 1.
     """
 
@@ -54,12 +53,11 @@ def within_losses(flow: Flow) -> dict[str, Within]:
         deltas = np.zeros((last - first, last, B, Dh))
         exponents = np.full((last - first, last), -np.inf)
         for lag in sweep(way, first, last):
-            losses = np.arange(lag.first, lag.first + len(lag.delta))
-            deltas[losses - first, losses - lag.k] = lag.delta
-            exponent = np.where(np.isneginf(lag.log2_delta), -np.inf, lag.delta_exponent)
-            exponents[losses - first, losses - lag.k] = exponent
-        for t in range(first, last):
-            _of_loss(deltas[t - first, : t + 1], exponents[t - first, : t + 1], grams, found, t)
+            t = np.arange(lag.first, lag.first + len(lag.delta))
+            deltas[t - first, t - lag.k] = lag.delta
+            exponents[t - first, t - lag.k] = np.where(np.isneginf(lag.log2_delta), -np.inf, lag.delta_exponent)
+        for loss in range(first, last):
+            _of_loss(deltas[loss - first, : loss + 1], exponents[loss - first, : loss + 1], grams, found, loss)
     return found
 
 
