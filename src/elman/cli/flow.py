@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.files import write_whole
-from elman.cli.options import as_json, run_argument, threads
+from elman.cli.options import as_json, one_thread, run_argument
 from elman.errors import ConfigError, TextError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ FORMATS = ("png", "svg", "pdf")
     "--tensorboard", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the run as TensorBoard event files."
 )
 @as_json
-@threads
+@one_thread
 def flow(
     run: Path, text: tuple[Path, ...], steps: int | None, start: int | None, at: int | None, init: bool,
     compare: Path | None, html: Path | None, png: Path | None, kind: str | None, tensorboard: Path | None,
