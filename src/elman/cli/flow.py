@@ -29,7 +29,7 @@ FORMATS = ("png", "svg", "pdf")
     "--at",
     type=click.IntRange(0),
     metavar="t",
-    help="The loss whose contributions are shown, from 0.  [default: the one that reaches farthest back]",
+    help="The loss whose contributions are shown, from 0.  [default: the one of RUN that reaches farthest back]",
 )
 @click.option("--init", is_flag=True, help="Look at the network as RUN began, before training.")
 @click.option("--compare", type=click.Path(path_type=Path), metavar="RUN2", help="Show this run beside RUN.")
@@ -109,12 +109,13 @@ def _check(
 def _sides(
     run: Path, text: tuple[Path, ...], compare: Path | None, init: bool, *, steps: int, start: int, at: int | None
 ) -> list[Side]:
-    from elman.cli.window import open_side
+    from elman.cli.window import open_side, same_loss
     from elman.text.corpus import Corpus
 
     corpus = Corpus.from_paths(text) if text else None
     runs = [(run, init)] + ([(compare, False)] if compare is not None else [])
-    return [open_side(each, corpus, steps=steps, start=start, at=at, before_training=before) for each, before in runs]
+    sides = [open_side(each, corpus, steps=steps, start=start, at=at, before_training=before) for each, before in runs]
+    return same_loss(sides)
 
 
 def _history(side: Side) -> dict[str, Any]:

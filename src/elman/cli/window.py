@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,17 @@ def open_side(
     h_0 = hidden_states(p, before[:, None], p.initial_state(1)).h[-1] if len(before) else None
     tokens = [lm.tokenizer.tokens[k] for k in window]
     return Side(label, history, View.of(p, window, tokens, named, oov=list(oov[-len(window) :]), h_0=h_0, at=at))
+
+
+def same_loss(sides: Sequence[Side]) -> list[Side]:
+    """The first side's chosen loss in each that has the same tokens: two networks are compared at one prediction."""
+    first = sides[0].view
+    return [
+        replace(side, view=replace(side.view, chosen=first.chosen))
+        if first and side.view and list(side.view.tokens) == list(first.tokens)
+        else side
+        for side in sides
+    ]
 
 
 def _context(start: int) -> int:
