@@ -108,9 +108,9 @@ def _by_lag(views: Sequence[View]) -> Text:
         steps = sorted(loss["contributions"], key=lambda c: -c["log10_norm"])[:5]
         named = ", ".join(f"“{shown(c['reads'])}” (lag {loss['at'] - c['step']}, {c['share']:+.0%})" for c in steps)
         text.append(
-            f"the loss at {loss['at']}, which predicts “{shown(loss['predicts'])}”, has its gradient mostly from "
-            f"{named}\n"
+            f"the loss at {loss['at']}, which predicts “{shown(loss['predicts'])}”, has its gradient mostly from\n"
         )
+        text.append(f"  {named}\n")
         text.append("\n")
     return text
 
@@ -153,8 +153,9 @@ def _say_history(console: Console, label: str, history: History) -> None:
     clip = f"clip {history.clip:g}" if history.clip else "no clip"
     console.print(
         Text(
-            f"{label}: the norm of the gradient over {history.steps:,} steps, {norms}, {clip}, clipped in "
-            f"{found['clipped_share']:.1%} of them, skipped in {found['skipped_share']:.1%}, {found['rescues']} rescues"
+            f"{label}: the norm of the gradient over {history.steps:,} steps, {norms}\n"
+            f"  {clip}, clipped in {found['clipped_share']:.1%} of the steps, skipped in {found['skipped_share']:.1%}, "
+            f"{found['rescues']} rescues"
         )
     )
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -69,7 +69,7 @@ def by_lag(part: Figure | SubFigure, views: Sequence[View]) -> None:
     known = np.concatenate([view.by_lag["W_h"] for view in views])
     _log_axis(axes, known, below=0.08, above=0.16)
     axes.xaxis.set_major_locator(_whole(7))
-    _legend(part, handles, [*names, "bound", "reach (95 %)"], columns=3 if len(views) == 1 else 2)
+    _legend(axes, handles, [*names, "bound", "reach (95 %)"], columns=3 if len(views) == 1 else 1)
 
 
 def singular_values(part: Figure | SubFigure, view: View) -> None:
@@ -89,7 +89,7 @@ def singular_values(part: Figure | SubFigure, view: View) -> None:
     _log_axis(axes, np.array([0.0, -1.0, *largest, *median]), below=0.05, above=0.08)
     axes.xaxis.set_major_locator(_whole(7))
     bands = [Patch(color=BLUE, alpha=0.35, lw=0), Patch(color=BLUE, alpha=0.14, lw=0)]
-    _legend(part, [*lines, *bands], ["largest", "median", "smallest", "25–75 %", "10–90 %"], columns=3)
+    _legend(axes, [*lines, *bands], ["largest", "median", "smallest", "25–75 %", "10–90 %"], columns=3)
 
 
 def norms(part: Figure | SubFigure, history: History) -> None:
@@ -120,7 +120,7 @@ def norms(part: Figure | SubFigure, history: History) -> None:
     below.set(xlabel=STEP, ylabel="share of steps", ylim=(-0.03, 1.03))
     _over_training(below)
     part.align_ylabels([above, below])
-    _legend(part, handles, names, columns=3)
+    _legend(above, handles, names, columns=3)
 
 
 def lens(part: Figure | SubFigure, history: History) -> None:
@@ -139,7 +139,7 @@ def lens(part: Figure | SubFigure, history: History) -> None:
     _colour_bar(part, image, part.add_subplot(grid[0, 1]), BY_LAG, cut, own=True)
     reach.plot(steps, history.flow["reach"][pick], color=BLUE, marker="o", markersize=1.6)
     reach.set_ylabel("reach, steps")
-    reach.set_ylim(bottom=0)
+    reach.set_ylim(0, 1.15 * max(1.0, np.nanmax(history.flow["reach"], initial=0)))
     decay.plot(steps, history.flow["decay_rate"][pick], color=BLUE, marker="o", markersize=1.6)
     decay.axhline(1, color=GREY, ls=":", lw=1)
     decay.set(xlabel=STEP, ylabel="decay per step")
@@ -219,11 +219,9 @@ def _colour_bar(
     """Beside the axes, or filling them where they are its own."""
     ticks, form = _powers(*image.get_clim())
     place = {"cax": axes} if own else {"ax": axes, "fraction": 0.05, "pad": 0.02}
-    bar = part.colorbar(image, ticks=ticks, format=form, **place)
+    bar = part.colorbar(image, ticks=ticks, format=form, extend="min" if cut else "neither", **place)
     bar.set_label(label)
     bar.outline.set_linewidth(0.4)
-    if cut:
-        bar.ax.set_xlabel("or less", fontsize=6.5, labelpad=2)
 
 
 def _edges(steps: Doubles) -> Doubles:
@@ -239,5 +237,5 @@ def _over_training(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
 
 
-def _legend(part: Figure | SubFigure, handles: Sequence[Artist], names: Sequence[str], columns: int) -> None:
-    part.legend(handles, names, loc="outside upper center", ncols=columns)
+def _legend(axes: Axes, handles: Sequence[Artist], names: Sequence[str], columns: int) -> None:
+    axes.legend(handles, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)

@@ -33,7 +33,7 @@ STYLE = {
     "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "legend.frameon": False,
     "legend.handlelength": 1.6, "legend.columnspacing": 1.2, "legend.borderpad": 0.1, "legend.labelspacing": 0.3,
     "lines.linewidth": 1.2, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5, "ytick.major.size": 2.5, "figure.constrained_layout.h_pad": 0.03,
+    "xtick.major.size": 2.5, "ytick.major.size": 2.5, "figure.constrained_layout.h_pad": 0.05,
     "figure.constrained_layout.w_pad": 0.03, "svg.fonttype": "none", "svg.hashsalt": "elman", "pdf.fonttype": 42,
 }  # fmt: skip
 UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -93,7 +93,7 @@ def plan(views: Sequence[View], histories: Mapping[str, History]) -> list[Plot]:
     for k, view in enumerate(views):
         add("tokens", k, Text(view, WIDTH).height, partial(tokens, view=view, above=TITLE if len(labels) > 1 else 0.0))
     if views:
-        add("by-lag", None, 2.4 + 0.15 * (len(views) - 1), partial(drawing.by_lag, views=views))
+        add("by-lag", None, 2.4 + 0.4 * (len(views) - 1), partial(drawing.by_lag, views=views))
     for k, view in enumerate(views):
         add("singular-values", k, 2.4, partial(drawing.singular_values, view=view))
     for label, history in histories.items():

@@ -22,7 +22,7 @@ TINT = 3
 """Decades over which a tint fades."""
 SIZE, LINE, MARGIN = 8.0, 0.175, 0.06
 """Points; inches."""
-HEAD, FOOT = 0.24, 0.46
+HEAD, FOOT = 0.24, 0.5
 MOST_LINES = 40
 MONOSPACE = ("DejaVu Sans Mono", "Noto Sans Mono CJK SC", "Noto Sans Mono CJK JP")
 PROPORTIONAL = ("DejaVu Sans",)

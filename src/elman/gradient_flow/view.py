@@ -188,7 +188,7 @@ def bound_by_lag(flow: Flow, name: str, one_step: float) -> Doubles:
             each = own[k:] + beside[: T - k]
             top = each.max()
             if not np.isneginf(top):
-                found[k] = np.log2(np.exp2(each - top).sum()) + top + k * per_step + slope
+                found[k] = np.log2(np.exp2(each - top).sum()) + top + slope + (k * per_step if k else 0.0)
     result: Doubles = found * np.log10(2)
     return result
 
