@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from elman.cli.window import Side
 
 FORMATS = ("png", "svg", "pdf")
+OTHER_PICTURES = (".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".eps", ".ps", ".html")
 
 
 @click.command(epilog="Example:  elman flow runs/book book.txt --html flow.html")
@@ -60,7 +61,8 @@ def flow(
     elman flow RUN TEXT --init --compare RUN      before training and after
     elman flow RUN TEXT --png plots/              the plots, for a paper
     """
-    _check(text, {"steps": steps, "start": start, "at": at, "init": init or None}, html, png, kind)
+    _check_text(run, text, compare, {"steps": steps, "start": start, "at": at, "init": init or None}, init=init)
+    _check_outputs(text, html, png, kind, tensorboard)
     if png is not None:  # what is not installed is told before the work is done
         from elman.gradient_flow.plots import write_plots
     if tensorboard is not None:
@@ -68,6 +70,8 @@ def flow(
     sides = _sides(run, text, compare, init, steps=steps or 100, start=start or 0, at=at)
     views = [side.view for side in sides if side.view]
     histories = {side.label: side.history for side in sides if side.history}
+    if not views and not any(history.recorded for history in histories.values()):
+        raise ConfigError(f"{run} has no records of its training: name TEXT after RUN to look at the network itself")
     written: list[Path] = []
     if html is not None:
         from elman.gradient_flow.report import as_html
@@ -91,19 +95,37 @@ def flow(
         click.echo(f"written: {path}", err=True)
 
 
-def _check(
-    text: tuple[Path, ...], of_text: dict[str, Any], html: Path | None, png: Path | None, kind: str | None
+def _check_text(
+    run: Path, text: tuple[Path, ...], compare: Path | None, of_text: dict[str, Any], *, init: bool
 ) -> None:
     """Raises ConfigError for what contradicts."""
     given = [f"--{name}" for name, value in of_text.items() if value is not None]
     if not text and given:
         raise ConfigError(f"{', '.join(given)} {'is' if len(given) == 1 else 'are'} about a text: name TEXT after RUN")
-    if kind is not None and (png is None or png.suffix[1:] in FORMATS):
+    if compare is not None and not init and compare.resolve() == run.resolve():
+        raise ConfigError(f"--compare {compare} is RUN itself: add --init to compare it with how it began")
+
+
+def _check_outputs(
+    text: tuple[Path, ...], html: Path | None, png: Path | None, kind: str | None, tensorboard: Path | None
+) -> None:
+    """Raises ConfigError for what cannot be written, or not all of it."""
+    page = png is not None and png.suffix[1:].lower() in FORMATS
+    if kind is not None and (png is None or page):
         raise ConfigError("--format is for the plots in a folder: give --png FOLDER with it")
-    if html is not None and any(html.resolve() == path.resolve() for path in text):
-        raise ConfigError(f"{html} is the text itself: give another name to write to")
-    if html is not None and html.is_dir():
-        raise ConfigError(f"{html} is a folder: name the file to write, such as {html / 'flow.html'}")
+    if png is not None and not page and png.suffix.lower() in OTHER_PICTURES:
+        raise ConfigError(f"{png} would be a folder: name a file that ends in .png, .svg or .pdf, or a folder")
+    files = {"--html": html, "--png": png if page else None}
+    for option, path in files.items():
+        if path is not None and any(path.resolve() == each.resolve() for each in text):
+            raise ConfigError(f"{path} is the text itself: give another name to write to")
+        if path is not None and path.is_dir():
+            raise ConfigError(f"{path} is a folder: name the file to write, such as {path / f'flow.{option[2:]}'}")
+    for option, path in {"--png": None if page else png, "--tensorboard": tensorboard}.items():
+        if path is not None and path.exists() and not path.is_dir():
+            raise ConfigError(f"{path} is a file: {option} writes into a folder")
+    if html is not None and html in (png, tensorboard):
+        raise ConfigError(f"{html} cannot be two things: give every output a name of its own")
 
 
 def _sides(

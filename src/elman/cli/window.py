@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elman.checkpoint import RunFolder
 from elman.cli.metrics import read_metrics
-from elman.errors import TextError
+from elman.errors import ConfigError, TextError
 from elman.gradient_flow.history import History
 from elman.gradient_flow.view import FEWEST_TOKENS, Named, View
 from elman.language_model import LanguageModel, load
@@ -39,7 +39,7 @@ def open_side(
 ) -> Side:
     """Reads a run and a window of the text: the tokens from `start` on, `steps` of them where there are so many.
 
-    Raises CheckpointError for no run, TextError for a text that ends too soon.
+    Raises CheckpointError for no run, TextError for a text that ends too soon, ConfigError where it cannot be read.
     """
     lm = load(run)
     assert lm.config is not None  # a loaded model has one
@@ -50,6 +50,8 @@ def open_side(
         history = History.of(read_metrics(RunFolder(run).metrics), settings.clip, settings.record_every)
     if corpus is None:
         return Side(label, history, None)
+    if lm.config.task and lm.config.task.name == "adding":
+        raise ConfigError(f"{run} learnt to read real numbers, not tokens: leave TEXT out")
     p = (first_parameters(lm.config) if before_training else lm.p).astype("float64")
     named = Named(label, describe(lm), corpus.name, start, " " if lm.tokenizer.level == "word" else "")
     ids, oov = _window(corpus, lm, steps, start)

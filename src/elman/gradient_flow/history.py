@@ -66,6 +66,11 @@ class History:
         return int(max(np.nanmax(self.step, initial=0), np.nanmax(self.flow_step, initial=0)))
 
     @property
+    def recorded(self) -> bool:
+        """Whether there is anything to tell."""
+        return len(self.step) > 0 or self.watched
+
+    @property
     def watched(self) -> bool:
         """Whether training recorded the lens."""
         return len(self.flow_step) > 0

@@ -36,7 +36,7 @@ def as_html(views: Sequence[View], histories: Mapping[str, History]) -> str:
     script = "".join((page / name).read_text(encoding="utf-8") for name in ("numbers.js", "charts.js", "flow.js"))
     labels = [view.named.label for view in views] or list(histories)
     title = " beside ".join(labels)
-    past = {label: history for label, history in histories.items() if len(history.step) or history.watched}
+    past = {label: history for label, history in histories.items() if history.recorded}
     body = [
         _head(title, views),
         *([_text(views), _numbers(views), _charts(views)] if views else []),
