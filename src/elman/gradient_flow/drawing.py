@@ -95,7 +95,7 @@ def singular_values(part: Figure | SubFigure, view: View) -> None:
 def norms(part: Figure | SubFigure, history: History) -> None:
     """The norm of the gradient over training with the limit of clipping; the share of steps clipped and skipped."""
     found = history.binned(POINTS)
-    above, below = part.subplots(2, sharex=True, height_ratios=(2, 1))
+    above, below = part.subplots(2, sharex=True, height_ratios=(1.6, 1))
     low, mean, high = (_log10(found[key]) for key in ("lowest", "gradient_norm", "highest"))
     handles: list[Artist] = list(above.plot(found["step"], mean, color=BLUE))
     names = ["norm"]
