@@ -153,6 +153,7 @@ def test_without_a_text_it_tells_what_training_recorded(command: Run, watched: P
     assert found["lens_reach"] == [line["reach"] for line in flows]
     assert found["lens_largest_singular_value"] == [line["sigma_max"] for line in flows]
     assert found["lens_verdicts"] == [line["verdict"] for line in flows]
+    assert found["lens_log10_norms_by_lag"] == [line["log10_norms_by_lag"] for line in flows]
     assert found["gradient_norm_median"] == pytest.approx(np.median(norms))
     assert said(command, word_run)["history"]["lens_steps"] == []
     assert "--watch-gradients N records it" in command("flow", word_run).stdout
