@@ -201,7 +201,7 @@ def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, leve
         (["train", "--resume", "nowhere"], "there is no run at nowhere"),
         (["evaluate", "nowhere", "{corpus}"], "there is no run at nowhere"),
         (["evaluate", "{run}", "nowhere.txt"], "nowhere.txt does not exist"),
-        (["evaluate", "{run}"], "TEXT is missing: {run} was trained on a text"),
+        (["evaluate", "{run}"], "was trained on a text, not on a task: name the TEXT to measure it on"),
         (["score", "{run}", "nowhere.txt"], "cannot read nowhere.txt"),
         (["score", "{run}", "--base", "3"], "'3' is not one of"),
         (["score", "{run}", "--per-token", "--nbest", "all"], "contradict each other"),

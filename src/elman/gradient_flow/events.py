@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from elman.errors import ConfigError
+from elman.errors import MissingExtraError
 from elman.gradient_flow.history import LENS, History
 from elman.gradient_flow.saving import whole
 from elman.gradient_flow.trajectory import Doubles
@@ -19,7 +19,7 @@ try:
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.record_writer import RecordWriter
 except ImportError:
-    raise ConfigError("the event files need tensorboardX: pip install 'elman[tensorboard]'") from None
+    raise MissingExtraError("the event files need tensorboardX: pip install 'elman[tensorboard]'") from None
 
 FILE = "events.out.tfevents.0.elman"
 """One name, so that a second look takes the first one's place and no curve is drawn twice."""

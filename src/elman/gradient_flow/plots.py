@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from elman.errors import ConfigError
+from elman.errors import ConfigError, MissingExtraError
 from elman.gradient_flow.history import History
 from elman.gradient_flow.saving import whole
 from elman.gradient_flow.view import View
@@ -19,7 +19,7 @@ try:
     from matplotlib import style
     from matplotlib.figure import Figure, SubFigure
 except ImportError:
-    raise ConfigError("the plots need matplotlib: pip install 'elman[plots]'") from None
+    raise MissingExtraError("the plots need matplotlib: pip install 'elman[plots]'") from None
 
 from elman.gradient_flow import drawing
 from elman.gradient_flow.token_plot import Text, tokens
