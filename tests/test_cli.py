@@ -14,7 +14,7 @@ from conftest import Run
 
 import elman
 
-COMMANDS = ("train", "evaluate", "score", "generate", "check", "derive", "bench", "info")
+COMMANDS = ("train", "evaluate", "score", "generate", "flow", "check", "derive", "bench", "info")
 
 
 def fails(done: subprocess.CompletedProcess[str], sentence: str, code: int = 2) -> None:
