@@ -111,8 +111,8 @@ def test_written_again_it_takes_the_first_ones_place(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_told_in_a_sentence() -> None:
     code = (
-        "import sys; sys.modules['tensorboardX'] = None\nfrom elman.errors import ConfigError\n"
-        "try: import elman.gradient_flow.events\nexcept ConfigError as error: sys.stdout.write(str(error))"
+        "import sys; sys.modules['tensorboardX'] = None\nfrom elman.errors import MissingExtraError\n"
+        "try: import elman.gradient_flow.events\nexcept MissingExtraError as error: sys.stdout.write(str(error))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "the event files need tensorboardX: pip install 'elman[tensorboard]'"

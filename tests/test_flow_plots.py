@@ -232,8 +232,8 @@ def test_no_pyplot_is_needed() -> None:
 
 def test_a_missing_package_is_told_in_a_sentence() -> None:
     code = (
-        "import sys; sys.modules['matplotlib'] = None\nfrom elman.errors import ConfigError\n"
-        "try: import elman.gradient_flow.plots\nexcept ConfigError as error: sys.stdout.write(str(error))"
+        "import sys; sys.modules['matplotlib'] = None\nfrom elman.errors import MissingExtraError\n"
+        "try: import elman.gradient_flow.plots\nexcept MissingExtraError as error: sys.stdout.write(str(error))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "the plots need matplotlib: pip install 'elman[plots]'"
