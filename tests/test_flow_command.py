@@ -14,6 +14,8 @@ import pytest
 from conftest import Run, problem
 
 import elman
+from elman.cli.flow_summary import summary
+from elman.cli.window import Side
 from elman.gradient_flow import decompose, diagnose, norms_by_lag
 from elman.gradient_flow.history import LENS, History
 from elman.gradient_flow.report import as_html
@@ -267,6 +269,20 @@ def test_a_network_through_which_nothing_flows_has_a_page() -> None:
     assert view.diagnosis.verdict == "vanishing"
     assert "NaN" not in Page(text).data
     assert "Infinity" not in Page(text).data
+
+
+@pytest.mark.parametrize("growth", [1.3, 4.0])
+def test_the_numbers_of_an_exploding_network_stay_short(growth: float, capsys: pytest.CaptureFixture[str]) -> None:
+    p, *_ = problem(V=7, activation="relu")
+    p.W_h[...] = growth * np.eye(p.Dh)
+    ids = np.random.default_rng(1).integers(0, 7, 201)
+    view = View.of(p, ids, [f"w{k}" for k in ids], Named("a model", "sizes", "a text", 0, " "))
+    assert view.diagnosis.verdict == "exploding"
+    summary([Side("a model", None, view)])
+    text = capsys.readouterr().out
+    assert re.search(r", [\d.]+(e\+\d+)? nats per token$", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) < 140
+    assert max(map(len, re.findall(r"\d+", re.sub("<script.*?</script>", "", as_html([view], {}), flags=re.S)))) < 10
 
 
 # What stands behind it

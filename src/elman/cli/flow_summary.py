@@ -10,7 +10,7 @@ from rich.text import Text
 
 from elman.cli.window import Side
 from elman.gradient_flow.history import History
-from elman.gradient_flow.shown import percent, shown
+from elman.gradient_flow.shown import decimals, percent, shown
 from elman.gradient_flow.view import LAGS, View
 
 BAR = 24
@@ -38,10 +38,12 @@ def summary(sides: Sequence[Side]) -> None:
 def _say_view(console: Console, view: View, width: int) -> None:
     console.print(Text(view.named.label, style="bold"), Text(view.named.description))
     oov = f", {sum(view.oov)} OOV" if any(view.oov) else ""
+    nats = view.nats_per_token
+    perplexity = f" (perplexity {np.exp(nats):,.2f})" if nats < 20 else ""
     console.print(
         Text(
             f"{view.named.text}: {view.T} tokens from token {view.named.start:,} on{oov}, "
-            f"{view.nats_per_token:.3f} nats per token (perplexity {np.exp(min(view.nats_per_token, 700)):,.2f})"
+            f"{decimals(nats)} nats per token{perplexity}"
         )
     )
     style = "green" if view.diagnosis.verdict == "healthy" else "yellow"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from elman.gradient_flow.history import History
-from elman.gradient_flow.shown import direction, percent, shown
+from elman.gradient_flow.shown import decimals, direction, percent, shown
 from elman.gradient_flow.trajectory import Doubles
 from elman.gradient_flow.view import QUANTILES, SHOWN, View, plain
 
@@ -62,7 +62,7 @@ def _head(title: str, views: Sequence[View]) -> str:
         parts.append(f'<div class="diagnosis">{name}{badges}<p>{_formulas(view.diagnosis.text)}</p></div>')
     about = "".join(
         f'<p class="about">{escape(view.named.description)} · {escape(view.named.text)}, {view.T} tokens from token '
-        f"{view.named.start:,} on · {view.nats_per_token:.3f} nats per token</p>"
+        f"{view.named.start:,} on · {decimals(view.nats_per_token)} nats per token</p>"
         for view in views
     )
     return f'<header><p class="kind">Gradient flow</p><h1>{escape(title)}</h1>{about}{"".join(parts)}</header>\n<main>'
@@ -108,7 +108,7 @@ def _side(view: View, k: int, named: bool) -> str:
         f'{_tokens(view)}</div><div class="say" aria-live="polite"><p class="loss"></p><p class="step"></p></div></div>'
         '<figure class="map"><canvas tabindex="0" role="img" aria-label="Heat map of all contributions: the loss t '
         'downwards, the step i to the right"></canvas><figcaption>The norm of what step <i>i</i> contributes to the '
-        "gradient of loss <i>t</i>, for every pair; click to choose.</figcaption></figure></section>"
+        "gradient of loss <i>t</i>, for every pair; blank: nothing. Click to choose.</figcaption></figure></section>"
     )
 
 

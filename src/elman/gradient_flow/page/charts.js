@@ -64,8 +64,9 @@ function lineChart(box, options) {
       pen = "L";
     });
     svg("path", { d: path, class: `line ${s.style}${s.dash ? " dash" : ""}` }, plot);
-    if (s.dots) s.x.forEach((x, k) => {
-      if (finite(s.y[k]) !== null) svg("circle", { cx: X(x), cy: Y(finite(s.y[k])), r: 2.5, class: `dot ${s.style}` }, plot);
+    const alone = k => finite(s.y[k - 1]) === null && finite(s.y[k + 1]) === null;  // a line would not show it
+    s.x.forEach((x, k) => {
+      if (finite(s.y[k]) !== null && (s.dots || alone(k))) svg("circle", { cx: X(x), cy: Y(finite(s.y[k])), r: 2.5, class: `dot ${s.style}` }, plot);
     });
   }
   (options.marks || []).forEach((mark, k) => {
@@ -132,7 +133,7 @@ function heatMap(canvas, o) {
     const image = new ImageData(o.columns, o.rows);
     for (let row = 0; row < o.rows; row++) for (let column = 0; column < o.columns; column++) {
       const v = o.value(column, row);
-      if (v === null || Number.isNaN(v)) continue;
+      if (v === null || !Number.isFinite(v)) continue;
       const rgb = viridis((v - o.low) / (o.high - o.low || 1)), at = 4 * ((o.up ? o.rows - 1 - row : row) * o.columns + column);
       image.data.set([...rgb, 255], at);
     }

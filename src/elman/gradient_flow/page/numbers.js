@@ -23,7 +23,8 @@ function scientific(log10) {
   if (exponent >= -2 && exponent <= 3) return plain(10 ** log10);
   return `${mantissa.toFixed(2)}·${power(exponent)}`;
 }
-const plain = x => x === null || !Number.isFinite(x) ? "–" : String(Number(x.toPrecision(3)));
+const plain = x => x === null || !Number.isFinite(x) ? "–" : 
+  String(Number(x.toPrecision(3))).replace(/e\+?(-?\d+)/, (_, n) => `·${power(n)}`);
 const percent = (x, sign) => {
   const p = Math.abs(100 * x), digits = p >= 9.95 || p === 0 ? 0 : p >= 0.095 ? 1 : 2;
   return (x < 0 ? "−" : sign ? "+" : "") + (p < 0.005 && p > 0 ? "<0.01" : p.toFixed(digits)) + " %";
