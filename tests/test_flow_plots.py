@@ -52,7 +52,7 @@ def history(steps: int = 300, looks: int = 12, clip: float = 1.0) -> History:
 
 def drawn(name: str, views: list[View], histories: dict[str, History] | None = None) -> Any:
     """The figure of one plot."""
-    with plots._styled():
+    with plots.styled():
         return plots.figure(next(plot for plot in plots.plan(views, histories or {}) if plot.name == name))
 
 

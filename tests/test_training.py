@@ -197,6 +197,15 @@ def test_bad_steps_in_a_row_take_the_checkpoint_back_with_half_the_rate(
     assert records[-1].reason == "epochs"
 
 
+def test_a_rescue_before_the_first_step_was_taken_is_survived(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The running mean of the norm begins with the steps that were taken, however many were skipped before."""
+    Poison(monkeypatch, lambda call: call <= 5)
+    *_, stop = started(tmp_path / "run", corpus, clip_adaptive=2.0).run()
+    assert (stop.reason, stop.skipped) == ("epochs", 5)
+
+
 def test_a_run_that_cannot_be_rescued_says_why_and_leaves_a_checkpoint(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

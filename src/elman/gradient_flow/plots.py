@@ -59,7 +59,7 @@ def write_plots(path: Path, kind: str, views: Sequence[View], histories: Mapping
     """
     if kind not in KINDS:
         raise ConfigError(f"the kind of plot is {kind!r}; choose one of {', '.join(KINDS)}")
-    with _styled():
+    with styled():
         plots = plan(views, histories)
         if not plots:
             raise ConfigError("there is nothing to plot: the run has no training steps recorded, and no text is given")
@@ -140,7 +140,7 @@ def _draw(plot: Plot, part: Figure | SubFigure) -> None:
 
 
 @contextmanager
-def _styled() -> Iterator[None]:
+def styled() -> Iterator[None]:
     """Our style and nobody else's; and no warning of a sign that no installed font has: it is drawn as a box."""
     with warnings.catch_warnings(), style.context(STYLE, after_reset=True):
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)

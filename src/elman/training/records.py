@@ -97,6 +97,7 @@ class Progress:
     best: float = math.inf
     best_wrong: float = 1.0  # of a task: the share of sequences wrong at the best weights
     mean_norm: float = 0.0  # of the gradient, as it was before it was clipped
+    taken_steps: int = 0  # those that were not skipped; a rescue takes it back with the weights
     validations_without_gain: int = 0
     factor: float = 1.0  # on lr, halved at each rescue
     rescues: int = 0
@@ -119,6 +120,7 @@ class Progress:
     def taken(self, J: float, losses: int, tokens: int, norm: float, clipped: bool, omega: float) -> None:
         """A step was taken: J, the mean of `losses` losses, on a batch of `tokens` tokens."""
         self.bad_in_a_row = 0
+        self.taken_steps += 1
         self.tokens += tokens
         self.clipped += clipped
         self.record_clipped += clipped

@@ -138,7 +138,7 @@ class Trainer:
         now.window += 1
         if math.isfinite(J) and math.isfinite(norm):
             limit = clipping.limit(settings, now.mean_norm)
-            now.mean_norm = clipping.running_mean(now.mean_norm, norm, now.step - 1 - now.skipped)
+            now.mean_norm = clipping.running_mean(now.mean_norm, norm, now.taken_steps)
             self.optimizer.step(self.p, gradients, rate, limit / norm if norm > limit else 1.0)
             if self.problem.carries:
                 self.h = found.h_T
