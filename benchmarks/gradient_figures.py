@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 import elman
@@ -67,23 +68,22 @@ def of_sigma_max(sigma_max: float) -> Doubles:
 
 
 def bounds() -> Figure:
-    """Four networks whose fate is known, the norm of ∂J/∂h against the lag, and its bound."""
+    """Four networks whose fate is known: the norm of ∂J/∂h against the lag, a mean over the losses, and its bound."""
     full = 60 * np.sign(np.random.default_rng(2).standard_normal(20))
     networks = (
         (r"sigmoid, $\sigma_{\max} = 3$", network("sigmoid", of_sigma_max(3))),
-        (r"sigmoid, $\sigma_{\max} = 50$, all units saturated", network("sigmoid", of_sigma_max(50), full)),
+        (r"sigmoid, $\sigma_{\max} = 50$, saturated", network("sigmoid", of_sigma_max(50), full)),
         (r"tanh near 0, $W_h$ orthogonal", network("tanh", orthogonal())),
         (r"relu, all units active, spectral radius 1.2", network("relu", of_radius(1.2), 0.5)),
     )
     made = Figure((WIDE, 4.2), dpi=DPI, layout="constrained")
     for axes, (title, flow) in zip(made.subplots(2, 2).flat, networks, strict=True):
         found = diagnose(flow)
-        norms = norms_by_lag(flow, "h")
-        lags = np.arange(flow.T)
+        norms, lags = mean_by_lag(flow), np.arange(flow.T)
         allowed = np.log10(bound(flow.trajectory.p.activation, found.numbers.sigma_max, 1)) * lags + norms[0]
         axes.plot(lags, norms, color=BLUE)
         axes.plot(lags, allowed, color=VERMILION, ls="--", lw=0.8)
-        axes.set_title(f"{title}: {', '.join(found.findings) or 'healthy'}")
+        axes.set_title(f"{title}: {found.verdict}")
         low, high = min(norms.min(), norms[0] - 1), max(norms.max(), norms[0] + 1)
         axes.set_ylim(low - 0.05 * (high - low), high + 0.25 * (high - low))
         powers(axes)
@@ -191,7 +191,7 @@ def starts() -> Figure:
             p = elman.Parameters.initialise(12, 10, 100, activation=activation, init=init, seed=0, dtype="float64")
             x, y = np.random.default_rng(0).integers(0, 12, (2, 200, 4))
             flow = decompose(p, x, y)
-            norms = norms_by_lag(flow, "h")
+            norms = mean_by_lag(flow)
             axes.plot(norms - norms[0], color=colour, label=init)
             print(f"start {activation} {init}: {diagnose(flow).numbers.decay_rate:.3f} a step")
         axes.set_title(activation)
@@ -204,7 +204,7 @@ def starts() -> Figure:
 
 
 def omega() -> Figure:
-    """The decay per step while relu networks that begin normal learn temporal order, with Ω and without."""
+    """The decay per step while networks of the notes (sigmoid) learn temporal order, with Ω and without."""
     made = Figure((WIDE, 2.5), dpi=DPI, layout="constrained")
     left, right = made.subplots(1, 2)
     for name, settings, colour in (
@@ -212,17 +212,18 @@ def omega() -> Figure:
         ("clipping and Ω, ratio", {"omega": 2.0, "omega_form": "ratio"}, PURPLE),
         ("clipping and Ω, squared", {"omega": 2.0, "omega_form": "squared"}, BLUE),
     ):
-        records = learning({"init": "normal", "watch_gradients": 50, **settings}, "relu", 2000, every=20)
+        records = learning({"init": "orthogonal", "watch_gradients": 50, **settings}, "sigmoid", 2000, every=20)
         flows = [r for r in records if isinstance(r, FlowRecord)]
         steps = [r for r in records if isinstance(r, StepRecord)]
         left.plot([r.step for r in flows], [r.decay_rate for r in flows], color=colour, label=name)
-        right.plot([r.step for r in steps], [r.nats_per_token for r in steps], color=colour, lw=0.8)
+        away = [(r.log10_norms_by_lag[40] or -np.inf) - (r.log10_norms_by_lag[0] or 0.0) for r in flows]
+        right.plot([r.step for r in flows], away, color=colour)
         print(f"omega, {name}: decay {flows[0].decay_rate:.3f} to {flows[-1].decay_rate:.3f}, "
-              f"loss {steps[-1].nats_per_token:.3f}")  # fmt: skip
+              f"lag 40: 10^{away[0]:.1f} to 10^{away[-1]:.1f}, loss {steps[-1].nats_per_token:.3f}")  # fmt: skip
     left.axhline(1, color=GREY, ls=":", lw=1)
     left.set(xlabel="training step", ylabel="factor of the gradient per step back")
-    right.axhline(np.log(4), color=GREY, ls=":", lw=1)
-    right.set(xlabel="training step", ylabel="loss, nats")
+    right.set(xlabel="training step", ylabel="norm at lag 40 by that at lag 0")
+    powers(right)
     left.legend()
     return made
 
@@ -250,6 +251,12 @@ def trained(folder: str, text: str) -> dict[str, Figure]:
     return {"pairs": pairs, "truncation": lost}
 
 
+def mean_by_lag(flow: Flow) -> Doubles:
+    """log10 of the mean of ‖∂J^(t)/∂h^(t-k)‖ over the losses t ≥ k that reach so far, [T]."""
+    found: Doubles = norms_by_lag(flow, "h") - np.log10(np.arange(flow.T, 0, -1))
+    return found
+
+
 def log10(values: list[float]) -> Doubles:
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Doubles = np.log10(np.array(values, float))
@@ -257,6 +264,7 @@ def log10(values: list[float]) -> Doubles:
 
 
 def powers(axes: Axes) -> None:
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(lambda value, _: f"$10^{{{value:g}}}$")
     axes.grid(axis="y", color="#e3e3e3", lw=0.4)
 

@@ -32,7 +32,8 @@ PIECES = (
     "9" * 400, "0/0", r"\sqrt{-1}", r"\ln 0", "J", "h", "W_h", ".shape = [", "B", "import os",
     "__import__('os').system('true')", "lambda: 0", "[x for x in ().__class__.__bases__]", "a.T @ ", "**" * 50,
     "<!-- elman check: off -->", "|" * 60, "{" * 60, "(" * 60, r"\mathrm{tr}(", r"\det ", "^{-1}",
-    r"\mathrm{softmax}(", "\t", "    ",
+    r"\mathrm{softmax}(", "\t", "    ", "_0", "1_{784}", "I_{99999999999}", "²", ".shape = [784,0]\n",
+    "784*", "N = 784",
 )  # fmt: skip
 FORMULAS = (
     "a^T X b",

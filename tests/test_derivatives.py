@@ -232,6 +232,7 @@ def test_both_forms_and_all_prints() -> None:
         ("A^{12} x", "A", {"A": "n,n"}, 1, "powers up to 8"),
         (r"\ln(-x^T x)", "x", {}, None, "no point was found"),
         ("x", "x", {"x": "a+b"}, None, "the shape 'a+b' of x is not read"),
+        ("a.T @ x" + " @ x" * 1000, "x", {}, 1, "this formula nests deeper than 120: name its parts"),
     ],
 )
 def test_what_is_refused_says_where(

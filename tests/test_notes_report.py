@@ -175,6 +175,9 @@ PIECES = [
 ]  # fmt: skip
 
 
+@example(["*e*", "**b**"])
+@example(["*", "[l](#a)", "*"])
+@example(["***e***"])
 @example(["$$ a = b $$", "```\n", "$$ a = b $$", "`c`"])
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=30))

@@ -12,12 +12,15 @@ import pytest
 from conftest import Run, problem
 
 import elman
-from elman.config import INITS, TrainingConfig
+from elman.checkpoint import RunFolder
+from elman.config import INITS, TextConfig, TrainingConfig
 from elman.errors import ConfigError
 from elman.model.bptt import backward
 from elman.model.initial import CONNECTIONS
 from elman.model.parameters import Rows
-from elman.training import clipping
+from elman.text.corpus import Corpus
+from elman.training import clipping, run
+from elman.training.flossing import flossing
 from elman.training.omega import omega
 
 FORMS = ("ratio", "squared")
@@ -254,6 +257,7 @@ def test_every_flag_does_something_and_is_kept(
         ("--omega", "-0.5", "omega is -0.5; it must be at least 0"),
         ("--spectral-radius", "0", "spectral-radius is 0.0; it must be over 0 and finite"),
         ("--init-scale", "0", "init-scale is 0.0; it must be over 0 and finite"),
+        ("--omega-form", "squared", "--omega-form is about --omega: say its WEIGHT, or leave it out"),
         ("--watch-gradients", "-1", "watch-gradients is -1; it must be at least 0 (0: never)"),
     ],
 )
@@ -273,3 +277,74 @@ def test_a_run_from_before_the_treatments_is_read_with_none(command: Run, plain:
     settings = {k: v for k, v in values["training"].items() if k not in TrainingConfig.ADDED}
     assert len(settings) < len(values["training"])
     assert TrainingConfig.from_dict(settings) == TrainingConfig.from_dict(values["training"])
+
+
+# Flossing
+
+
+@pytest.mark.usefixtures("every_backend")
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_the_gradient_of_flossing_equals_central_differences(activation: str, count: int) -> None:
+    """Through the QR of every step, the slopes, the states: of W_h, W_e, b_1 and E, entry by entry."""
+    p, x, *_ = problem(Dh=6, T=7, B=2, activation=activation)
+    found = flossing(p, x, count)
+    for name in ("W_h", "W_e", "b_1", "E"):
+        gradient = getattr(found.gradients, name)
+        dense = gradient.dense() if isinstance(gradient, Rows) else gradient
+        w = getattr(p, name)
+        for index in list(np.ndindex(w.shape))[::3]:
+            before, losses = w[index], []
+            for step in (1e-5, -1e-5):
+                w[index] = before + step
+                losses.append(flossing(p, x, count).L)
+            w[index] = before
+            assert dense[index] == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-5, abs=1e-8), (name, index)
+    assert not found.gradients.U.any()
+    assert not found.gradients.b_2.any()
+
+
+def test_flossed_exponents_are_those_of_the_lens() -> None:
+    p, x, y, _ = problem(Dh=12, T=30, B=1, activation="tanh")
+    found = flossing(p, x, 12)
+    flow = elman.gradient_flow.decompose(p, x, y)
+    lens = elman.gradient_flow.lyapunov_spectrum(flow.trajectory)
+    assert np.allclose(np.sort(found.exponents[0])[::-1], lens, atol=1e-8)
+
+
+def test_flossing_before_training_pushes_the_exponents_to_0(tmp_path: Path, corpus: Path) -> None:
+    sources = run.Sources(Corpus.from_paths([corpus]))
+    trainers = []
+    for name, steps in (("plain", 0), ("flossed", 300)):
+        settings: dict[str, Any] = {"B": 4, "T": 20, "floss": steps, "epochs": 1}
+        settings |= {"floss_exponents": 4} if steps else {}
+        trainers.append(run.start(RunFolder(tmp_path / name), sources, TextConfig(), {"d": 16, "Dh": 16}, settings))
+    plain, flossed = trainers
+    x = plain.problem.batch(0, 0).x[:, :4]
+    before, after = (flossing(trainer.p, x, 4).exponents for trainer in trainers)
+    assert before.mean() < -0.5  # a sigmoid network from an orthogonal W_h
+    assert np.abs(after).mean() < 0.1 * np.abs(before).mean()
+    assert np.array_equal(plain.p.b_2, flossed.p.b_2)
+    again = run.start(
+        RunFolder(tmp_path / "again"), sources, TextConfig(), {"d": 16, "Dh": 16}, dict(settings)
+    )  # the same bits each time
+    assert np.array_equal(again.p.W_h, flossed.p.W_h)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--floss", 5, "--activation", "relu"), "flossing needs --activation sigmoid or tanh"),
+        (("--floss", 5, "--floss-exponents", 17), "floss-exponents is 17; it must be at most --hidden, 16"),
+        (("--floss-exponents", 4), "--floss-exponents is about --floss"),
+        (("--floss", -1), "floss is -1; it must be at least 0 (0: none)"),
+    ],
+)
+def test_what_cannot_be_flossed_is_said(
+    command: Run, corpus: Path, tmp_path: Path, arguments: tuple[Any, ...], says: str
+) -> None:
+    done = command("train", corpus, "--hidden", 16, "--out", tmp_path / "run", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()

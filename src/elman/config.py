@@ -140,6 +140,8 @@ class TrainingConfig(_Config):
                     squared, that of its released code
     init            how W_h begins; spectral_radius: what it is scaled to have; None: as it comes (sparse: 0.95)
     init_scale      E and U begin uniform in ± this
+    floss           steps of gradient flossing before training (training/flossing.py), of the floss_exponents largest
+                    Lyapunov exponents; None: of as many as a quarter of the units
     watch_gradients steps between two looks through the lens at a few sequences; 0: none
     dropout         share of e and of h that is zeroed in training
     epochs          passes over the text; max_time, in seconds, may end it sooner
@@ -177,11 +179,13 @@ class TrainingConfig(_Config):
     init: InitName = "orthogonal"
     init_scale: float = 0.3
     spectral_radius: float | None = None
+    floss: int = 0
+    floss_exponents: int | None = None
     watch_gradients: int = 0
 
     ADDED = frozenset({
-        "clip_adaptive", "clip_elements", "clip_errors", "omega", "omega_form", "init", "init_scale",
-        "spectral_radius", "watch_gradients",
+        "clip_adaptive", "clip_elements", "clip_errors", "floss", "floss_exponents", "omega", "omega_form",
+        "init", "init_scale", "spectral_radius", "watch_gradients",
     })  # fmt: skip
 
     @property
@@ -214,6 +218,9 @@ class TrainingConfig(_Config):
         _require(0 < self.init_scale < float("inf"), "init-scale", self.init_scale, "over 0 and finite")
         radius = self.spectral_radius
         _require(radius is None or 0 < radius < float("inf"), "spectral-radius", radius, "over 0 and finite")
+        _require(self.floss >= 0, "floss", self.floss, "at least 0 (0: none)")
+        count = self.floss_exponents
+        _require(count is None or count >= 1, "floss-exponents", count, "at least 1")
         _require(self.watch_gradients >= 0, "watch-gradients", self.watch_gradients, "at least 0 (0: never)")
         _require(0 <= self.skip_below < 1, "skip-below", self.skip_below, "from 0 (leave nothing out) to under 1")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")

@@ -25,6 +25,7 @@ from elman.calculus.parse import parse
 from elman.calculus.render import latex, python, text
 from elman.calculus.shapes import SCALAR, Shape, Shapes, declared, infer
 from elman.calculus.simplify import simplify
+from elman.calculus.sizes import is_number, is_written
 from elman.calculus.verify import Point, complex_step, points, relative_error
 from elman.errors import DerivationError, FormulaError
 
@@ -102,7 +103,7 @@ class Derived:
         return _value(None, self._index, (*self._of, *self._by), point)
 
     def _sizes(self, point: Point) -> tuple[int, ...]:
-        return tuple(int(d) if d.isdigit() else point.sizes[d] for d in self.shape)
+        return tuple(int(d) if is_number(d) else point.sizes[d] for d in self.shape)
 
     def json(self) -> dict[str, Any]:
         """All of it for machines."""
@@ -281,7 +282,7 @@ def _check_occurs(formula: Expression, wrt: Symbol) -> None:
 def point_of(shapes: Shapes, values: Mapping[str, Any]) -> Point:
     """A point from given values, the sizes told from their shapes; `FormulaError` where they contradict each other."""
     given = {fold(name): value for name, value in values.items()}
-    sizes: dict[str, int] = {}
+    sizes = {dim: int(dim) for dim in shapes.dimensions() if is_written(dim)}
     found: dict[Symbol, Array] = {}
     for s in symbols(shapes.tree):
         key = fold(s.name) if s.time is None else f"{fold(s.name)}^({s.time})"
@@ -290,7 +291,7 @@ def point_of(shapes: Shapes, values: Mapping[str, Any]) -> Point:
         value = np.asarray(given[key])
         value = value.reshape(-1, 1) if value.ndim < 2 else value
         for dim, size in zip(shapes.symbols[s.name], value.shape, strict=True):
-            if int(sizes.setdefault(dim, int(dim) if dim.isdigit() else size)) != size:
+            if int(sizes.setdefault(dim, int(dim) if is_number(dim) else size)) != size:
                 raise FormulaError(f"{s.name} is {list(value.shape)}, where {dim} is {sizes[dim]}")
         found[s] = value
     return Point(sizes, found)

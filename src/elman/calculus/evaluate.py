@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -32,7 +33,8 @@ from elman.calculus.expression import (
     children,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
-from elman.calculus.scope import MisfitError, Scope, is_scalar, shape_text
+from elman.calculus.scope import MisfitError, OutsideError, Scope, is_scalar, shape_text
+from elman.calculus.sizes import LARGEST, is_number
 from elman.calculus.sums import big_sum
 from elman.errors import FormulaError
 
@@ -100,7 +102,10 @@ def _matched(e: Add | Subtract | Product, scope: Scope) -> tuple[Array, Array]:
 
 
 def _number(e: Number, scope: Scope) -> Array:
-    return np.array([[float(e.value)]])
+    value = e.value
+    if (value > LARGEST) != scope.literal and value > 1 and value.denominator == 1:
+        value = Fraction(scope.written(int(value)))
+    return np.array([[float(value)]])
 
 
 def _symbol(e: Symbol, scope: Scope) -> Array:
@@ -110,7 +115,7 @@ def _symbol(e: Symbol, scope: Scope) -> Array:
 def _size(dim: str | None, e: Expression, scope: Scope) -> int:
     if dim is None:
         raise FormulaError("the size cannot be told: write it, as in 1_n", e.span[0] + 1)
-    return int(dim) if dim.isdigit() else scope.dimension(dim)
+    return scope.written(int(dim)) if is_number(dim) else scope.dimension(dim)
 
 
 def _ones(e: Ones, scope: Scope) -> Array:
@@ -140,7 +145,7 @@ def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -
     if len(at) == 1 and shape[0] == 1 and shape[1] > 1:
         at = [0, *at]  # an entry of a row
     if len(at) > 2 or any(not 0 <= i < n for i, n in zip(at, shape, strict=False)):
-        raise FormulaError(f"an index leaves the shape [{shape[0]},{shape[1]}]", e.span[0] + 1)
+        raise OutsideError(f"an index leaves the shape [{shape[0]},{shape[1]}]", e.span[0] + 1, shape)
     return slice(at[0], at[0] + 1), slice(None) if len(at) == 1 else slice(at[1], at[1] + 1)
 
 

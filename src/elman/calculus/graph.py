@@ -27,6 +27,7 @@ from elman.calculus.chains import (
 from elman.calculus.expression import Call, Expression, Identity, Number, Ones, Symbol
 from elman.calculus.index import DELTA, FUNCTION, GROUP, SYMBOL, Factor, Ix, Sum, Term
 from elman.calculus.index_value import matrix_slots
+from elman.calculus.sizes import is_number
 
 _ONE = Fraction(1)
 
@@ -152,7 +153,7 @@ class _Graph:
             assert f.atom is not None
             return (f.atom,), f.exponent
         if f.kind == "dimension":
-            e: Expression = Number(Fraction(f.name)) if f.name.isdigit() else Symbol(f.name)
+            e: Expression = Number(Fraction(f.name)) if is_number(f.name) else Symbol(f.name)
             return (e,), f.exponent
         assert f.argument is not None
         if f.kind == "det":

@@ -30,6 +30,7 @@ from elman.calculus.index import (
     inside,
 )
 from elman.calculus.render import text_name
+from elman.calculus.sizes import is_number
 
 Value = Callable[[Symbol], Array]
 
@@ -43,7 +44,7 @@ def index_value(sum_: Sum, axes: tuple[Ix, ...], value: Value, sizes: Mapping[st
 
 
 def _size(i: Ix, sizes: Mapping[str, int]) -> int:
-    return int(i.dim) if i.dim.isdigit() else sizes[i.dim]
+    return int(i.dim) if is_number(i.dim) else sizes[i.dim]
 
 
 def _term(t: Term, axes: tuple[Ix, ...], value: Value, sizes: Mapping[str, int]) -> Array:
@@ -74,7 +75,7 @@ def _factor(f: Factor, value: Value, sizes: Mapping[str, int]) -> Array:
     if f.kind == DELTA:
         return np.eye(_size(f.indices[0], sizes))
     if f.kind == DIMENSION:
-        return np.asarray(float(f.name if f.name.isdigit() else sizes[f.name]))
+        return np.asarray(float(f.name if is_number(f.name) else sizes[f.name]))
     assert f.argument is not None
     if f.kind == FUNCTION and f.name.endswith("'"):
         slots = tuple(Ix(-1 - k, i.dim) for k, i in enumerate(f.indices))

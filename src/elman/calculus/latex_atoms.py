@@ -13,8 +13,8 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import SPELLINGS
 from elman.calculus.latex_commands import bracket, command, flat, function, identity
-from elman.calculus.names import fold
 from elman.calculus.scripts import Base
+from elman.calculus.sizes import size_of
 from elman.errors import FormulaError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def number(p: _Parser) -> Expression:
     token = p.take()
     if token.text == "1" and p.kind() == "_":
         p.at += 1
-        return Ones(fold(flat(p.inside())))
+        return Ones(size_of(flat(p.inside()), token.end + 1))
     if token.text == "1" and p.kind() in ("[", "(") and "=" in {t.kind for t in p.tokens[p.at : p.partner()]}:
         return bracket(p)
     return Number(Fraction(token.text))

@@ -21,8 +21,9 @@ from elman.calculus.expression import (
     Product,
 )
 from elman.calculus.functions import SPELLINGS
-from elman.calculus.names import ACCENTS, GREEK, INDEX_LETTERS, fold
+from elman.calculus.names import ACCENTS, GREEK, INDEX_LETTERS
 from elman.calculus.scripts import Base, index_of, subscript, superscript
+from elman.calculus.sizes import size_of
 from elman.calculus.tokens import Token
 from elman.errors import FormulaError
 
@@ -121,7 +122,7 @@ def font(p: _Parser, token: Token) -> Expression | Base:
         dim = None
         if p.kind() == "_":
             p.at += 1
-            dim = fold(flat(p.inside()))
+            dim = size_of(flat(p.inside()), token.end + 1)
         elif p.kind() in ("[", "(") and "=" in {t.kind for t in p.tokens[p.at : p.partner()]}:
             return bracket(p)
         return Ones(dim)
@@ -177,7 +178,8 @@ def identity(p: _Parser) -> Expression:
     """I, with its size below it."""
     if p.kind() == "_":
         p.at += 1
-        return Identity(fold(flat(p.inside())))
+        where = p.place() + 1
+        return Identity(size_of(flat(p.inside()), where))
     return Identity()
 
 

@@ -8,9 +8,9 @@ from elman.calculus.expression import Expression, Relation, children
 from elman.calculus.latex import parse_latex
 from elman.calculus.names import Names
 from elman.calculus.python_form import parse_python
+from elman.calculus.tokens import MAX_DEPTH
 from elman.errors import FormulaError
 
-MAX_DEPTH = 120
 _PYTHON = re.compile(r"@|\*\*|\.T\b|(?<![\\A-Za-z_])(?:np|torch)\.|\*|\w\.\w+\(")
 _LATEX = re.compile(r"\\|\^|_\{|[{}]")
 

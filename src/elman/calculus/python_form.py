@@ -27,7 +27,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import SPELLINGS
 from elman.calculus.names import TIME_LETTERS, Names, canonical
-from elman.calculus.tokens import MAX_DIGITS
+from elman.calculus.tokens import MAX_DEPTH, MAX_DIGITS
 from elman.errors import FormulaError
 
 _MAX_LENGTH = 10_000
@@ -69,6 +69,7 @@ class _Reader:
         self.names = names
         self.offset = offset
         self.text = text
+        self.depth = 0
 
     def span(self, node: ast.expr) -> tuple[int, int]:
         """Where the node stands; columns of `ast` count bytes of a line, a formula is one line."""
@@ -82,6 +83,14 @@ class _Reader:
         return FormulaError(message, self.span(node)[0] + 1)
 
     def read(self, node: ast.expr) -> Expression:
+        if self.depth > MAX_DEPTH:
+            raise self.error(node, f"this formula nests deeper than {MAX_DEPTH}: name its parts")
+        self.depth += 1
+        found = self._read(node)
+        self.depth -= 1
+        return found
+
+    def _read(self, node: ast.expr) -> Expression:
         span = self.span(node)
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
             return self._number(node, node.value, span)

@@ -36,6 +36,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, WHOLE
 from elman.calculus.names import ACCENTS, GREEK, GREEK_LETTERS, Names
 from elman.calculus.render_python import python
+from elman.calculus.sizes import is_written
 
 __all__ = ["latex", "latex_name", "names_of", "python", "text", "text_name"]
 
@@ -79,7 +80,7 @@ def latex_name(name: str) -> str:
 def _latex_word(word: str) -> str:
     if word in GREEK:
         return "\\" + word
-    return word if len(word) == 1 else f"\\mathrm{{{word}}}"
+    return word if len(word) == 1 or is_written(word) else f"\\mathrm{{{word}}}"
 
 
 def _latex_label(label: str) -> str:

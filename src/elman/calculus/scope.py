@@ -14,6 +14,10 @@ def _no_derivative(e: Derivative, scope: Scope) -> Array:
     raise FormulaError("a derivative stands where a value is needed", e.span[0] + 1)
 
 
+def _itself(number: int) -> int:
+    return number
+
+
 def _no_dimension(name: str) -> int:
     raise FormulaError(f"the dimension {name} is not known")
 
@@ -23,7 +27,9 @@ class Scope:
     """Where values come from: `symbol` gives them, `dimension` the sizes behind names, `indices` the bound variables.
 
     `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row. `terms`
-    is the product of the lengths of the sums around, each added up term by term.
+    is the product of the lengths of the sums around, each added up term by term. `written` gives the size that stands
+    here for one written as a number (784), and the number itself where it is the size of nothing; a factor of 784
+    is looked up there, too, and one of 4 is not; where `literal`, it is the other way round.
     """
 
     symbol: Callable[[Symbol, Scope], Array]
@@ -32,6 +38,8 @@ class Scope:
     indices: Mapping[str, int] = field(default_factory=dict)
     softmax_axis: int | None = None
     terms: int = 1
+    written: Callable[[int], int] = _itself
+    literal: bool = False
 
     def bind(self, name: str, value: int) -> Scope:
         """The same scope with one index bound."""
@@ -46,6 +54,14 @@ def is_scalar(a: Array) -> bool:
 def shape_text(a: Array) -> str:
     """Its shape, as pages write it: [3,5]."""
     return f"[{a.shape[-2]},{a.shape[-1]}]"
+
+
+class OutsideError(FormulaError):
+    """An entry asked for that an array of this `shape` does not have."""
+
+    def __init__(self, reason: str, column: int, shape: tuple[int, ...]) -> None:
+        super().__init__(reason, column)
+        self.shape = shape
 
 
 class MisfitError(FormulaError):

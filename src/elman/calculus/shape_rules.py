@@ -28,7 +28,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.functions import ELEMENTWISE
-from elman.calculus.names import fold
+from elman.calculus.sizes import size_of
 from elman.errors import FormulaError
 
 Shape = tuple[str, str]
@@ -224,7 +224,9 @@ class Inference:
         before = self.indices
         size = self.fresh()
         if e.upper is not None:
-            size = fold(str(e.upper))
+            if e.upper.offset and (e.upper.variable is not None or e.upper.offset < 0):
+                raise FormulaError(f"this sum ends at {e.upper} where a size is expected: write n or 5", e.span[0] + 1)
+            size = size_of(str(e.upper), e.span[0] + 1)
         self.indices = {**before, e.index: size}
         self.sums[id(e)] = size
         shape = self.visit(e.body)

@@ -23,6 +23,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.names import GREEK, fold
 from elman.calculus.shape_rules import SCALAR, Inference, Shape
+from elman.calculus.sizes import is_number, is_written, size_of
 from elman.errors import FormulaError
 
 __all__ = ["SCALAR", "Shape", "Shapes", "declared", "infer", "shape_text"]
@@ -56,8 +57,8 @@ class Shapes:
         return id(node) in self._matrix_powers
 
     def dimensions(self) -> tuple[str, ...]:
-        """The names of all dimensions, without 1, in order of appearance."""
-        found = [d for shape in (*self.symbols.values(), *self._nodes.values()) for d in shape if not d.isdigit()]
+        """The names of all dimensions, numbers beyond 9 among them, in order of appearance."""
+        found = [d for shape in (*self.symbols.values(), *self._nodes.values()) for d in shape if not is_number(d)]
         return tuple(dict.fromkeys(found))
 
 
@@ -69,14 +70,18 @@ def shape_text(shape: Shape) -> str:
 def declared(shapes: Mapping[str, str | tuple[object, ...]] | None) -> dict[str, Shape]:
     """Declared shapes in one form: `"m,n"`, `"[m,n]"`, `("m", "n")`; `"n"` is a column, `"1"` or `""` a scalar.
 
-    Raises `FormulaError` for what is no shape.
+    Raises `FormulaError` for what is no shape, and for a size of 0.
     """
     found: dict[str, Shape] = {}
     for name, given in (shapes or {}).items():
         parts = given.strip(" []()").split(",") if isinstance(given, str) else [str(part) for part in given]
-        dims = [fold(part.strip()) for part in parts if part.strip()]
-        if len(dims) > 2 or not all(d.isdigit() or d.isidentifier() for d in dims):
+        written = [part.strip() for part in parts if part.strip()]
+        if len(written) > 2 or not all(is_written(d) or d.isidentifier() for d in written):
             raise FormulaError(f"the shape {given!r} of {name} is not read: write m,n or n or 1")
+        try:
+            dims = [size_of(d) for d in written]
+        except FormulaError as error:
+            raise FormulaError(f"the shape {given!r} of {name} is not read: {error.reason}") from None
         rows, columns = [*dims, "1", "1"][:2]
         found[name] = rows, columns
     return found

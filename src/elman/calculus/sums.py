@@ -25,7 +25,8 @@ from elman.calculus.expression import (
     with_children,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
-from elman.calculus.scope import Scope, shape_text
+from elman.calculus.names import fold
+from elman.calculus.scope import OutsideError, Scope, shape_text
 from elman.errors import FormulaError
 
 MAX_TERMS = 10_000  # of a sum, with the sums that it stands in
@@ -36,19 +37,23 @@ def sum_range(e: BigSum, scope: Scope, evaluate: Evaluate) -> range:
     """The values that the index of `e` takes; entries count from 0, time steps as they are written."""
     if e.lower is not None and e.upper is not None:
         entries = {i.variable for node in _entries(e.body) for i in node.indices}
-        low, high = (_bound(i, e, scope) for i in (e.lower, e.upper))
-        return range(low - 1, high) if e.index in entries else range(low, high + 1)
+        along = e.index in entries
+        low, high = (_bound(i, e, scope, along) for i in (e.lower, e.upper))
+        return range(low - 1, high) if along else range(low, high + 1)
     size = _index_size(e.body, e.index, scope, evaluate)
     if size is None:
         raise FormulaError(f"over what does {e.index} run? Write its bounds", e.span[0] + 1)
     return range(size)
 
 
-def _bound(i: Index, e: BigSum, scope: Scope) -> int:
-    if i.variable is None or i.variable in scope.indices:
+def _bound(i: Index, e: BigSum, scope: Scope, along: bool) -> int:
+    """A bound of a sum, which runs `along` a matrix: then a written size is the one that stands for it."""
+    if i.variable is None:
+        return scope.written(i.offset) if along and i.offset > 1 else i.offset
+    if i.variable in scope.indices:
         return i.at(dict(scope.indices))
     try:
-        return scope.dimension(i.variable) + i.offset
+        return scope.dimension(fold(i.variable)) + i.offset
     except FormulaError:
         raise FormulaError(f"the bound {i.variable} of a sum is not known", e.span[0] + 1) from None
 
@@ -116,7 +121,9 @@ def _all_entries(e: BigSum, scope: Scope, evaluate: Evaluate) -> Array | None:
         size = value.shape[-2 + axis]
         over = range(size) if s.lower is None or s.upper is None else sum_range(s, scope, evaluate)
         if over.start < 0 or over.stop > size:
-            raise FormulaError(f"the index {s.index} leaves the shape {shape_text(value)}", e.span[0] + 1)
+            raise OutsideError(
+                f"the index {s.index} leaves the shape {shape_text(value)}", e.span[0] + 1, value.shape[-2:]
+            )
         part = value[..., over.start : over.stop, :] if axis == 0 else value[..., over.start : over.stop]
         value = np.broadcast_to(part.sum(-2 + axis, keepdims=True), (*part.shape[:-2], *_reduced(part, axis)))
     return value

@@ -11,6 +11,7 @@ from elman.errors import FormulaError
 
 MAX_TOKENS = 4000
 MAX_NESTING = 40
+MAX_DEPTH = 120  # of an expression: a sum of 120 terms is as deep
 MAX_DIGITS = 40
 
 

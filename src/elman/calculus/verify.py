@@ -17,6 +17,7 @@ from elman.calculus.expression import Call, Inverse, Symbol, children, symbols, 
 from elman.calculus.functions import Array
 from elman.calculus.scope import Scope
 from elman.calculus.shapes import Shapes
+from elman.calculus.sizes import is_number
 from elman.errors import FormulaError
 
 POINTS = 3
@@ -42,7 +43,13 @@ class Point:
                 return np.array([[float(self.sizes[s.name])]])
             raise FormulaError(f"{s.name} has no value")
 
-        return Scope(symbol, lambda name: self.sizes[name])
+        return Scope(symbol, self.size, written=lambda n: self.sizes.get(str(n), n), literal=True)
+
+    def size(self, name: str) -> int:
+        """The size behind the name of a dimension; `FormulaError` where no shape has it."""
+        if name in self.sizes:
+            return self.sizes[name]
+        raise FormulaError(f"the dimension {name} is not known")
 
 
 def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = POINTS) -> Iterator[Point]:
@@ -110,7 +117,7 @@ def _values(
 ) -> dict[Symbol, Array]:
     values: dict[Symbol, Array] = {}
     for s in sorted(symbols(shapes.tree), key=lambda s: (s.name, str(s.time))):
-        rows, columns = (int(d) if d.isdigit() else sizes[d] for d in shapes.symbols[s.name])
+        rows, columns = (int(d) if is_number(d) else sizes[d] for d in shapes.symbols[s.name])
         value = draw(generator, (rows, columns))
         if s.name in distributions:
             value = generator.uniform(0.2, 1.0, (rows, columns))

@@ -45,7 +45,8 @@ TRAINING_OPTIONS = {
     "record_every": "record_every", "seed": "seed", "precision": "precision",
     "skip_below": "skip_below", "clip_adaptive": "clip_adaptive", "clip_elements": "clip_elements",
     "clip_errors": "clip_errors", "omega": "omega", "omega_form": "omega_form", "init": "init",
-    "spectral_radius": "spectral_radius", "init_scale": "init_scale", "watch_gradients": "watch_gradients",
+    "spectral_radius": "spectral_radius", "init_scale": "init_scale", "floss": "floss",
+    "floss_exponents": "floss_exponents", "watch_gradients": "watch_gradients",
 }  # fmt: skip
 """Options by their field; one that was not given is left to the defaults."""
 RESUME_OPTIONS = ("epochs", "max_time", "patience")
@@ -132,6 +133,12 @@ def _by_level(field: str) -> str:
 )
 @click.option("--init-scale", type=float, metavar="X", help="E and U begin uniform in ±X." + _default("init_scale"))
 @click.option(
+    "--floss", type=int, metavar="STEPS", help="Before training, so many steps that push Lyapunov exponents to 0."
+)
+@click.option(
+    "--floss-exponents", type=int, metavar="K", help="Of the K largest exponents.  [default: a quarter of --hidden]"
+)
+@click.option(
     "--watch-gradients", type=int, metavar="STEPS", help="Look through the lens so often, for `elman flow`; 0: never."
 )
 @click.option("--task", type=click.Choice(TASKS), help="Learn this synthetic task instead of a text.")
@@ -192,6 +199,8 @@ def train(
         given.setdefault("precision", "float32")
     if exact and (given.get("precision") == "bf16" or given.get("skip_below")):
         raise ConfigError("--exact contradicts --precision bf16 and --skip-below, which approximate: leave one out")
+    if "omega_form" in given and not task and not resume and not given.get("omega"):
+        raise ConfigError("--omega-form is about --omega: say its WEIGHT, or leave it out")
     if task_length and not task:
         raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")

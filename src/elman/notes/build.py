@@ -24,16 +24,18 @@ from elman.calculus.expression import (
 )
 from elman.calculus.names import Names
 from elman.calculus.parse import parse_statements
+from elman.calculus.sizes import is_written
 from elman.errors import FormulaError
 from elman.notes.model import TIME, Definition, Model, Statement, free_indices, free_times
+from elman.notes.numbers import says_a_size, sizes_said
 from elman.notes.page import Formula, Page
 from elman.notes.read import readable
 
 
 def build(page: Page) -> Model:
     """Reads every formula of the page, twice: first for the names, then with them."""
-    shapes = {s.name: (s.rows, s.columns) for s in page.shapes}
-    sizes = {word for shape in shapes.values() for dim in shape for word in dim.split("*") if not word.isdigit()}
+    shapes = {s.name: (s.rows, s.columns) for s in page.shapes if "0" not in (s.rows, s.columns)}
+    sizes = {word for shape in shapes.values() for dim in shape for word in dim.split("*") if not is_written(word)}
     first = Names.of({*shapes, *sizes})
     statements, _ = _parse(page, first)
     families = _families(statements, shapes)
@@ -63,11 +65,12 @@ def build(page: Page) -> Model:
     aliases = _aliases(shapes, statements)
     for old, new in aliases.items():
         shapes[new] = shapes.pop(old)
-    equations, named, start = _definitions(statements)
+    said = sizes_said(statements, shapes)
+    equations, named, start = _definitions([s for s in statements if not says_a_size(s, said)])
     timed = _implicitly_timed(equations, named, timed)
     model = Model(
         tuple(statements), tuple(unread), names, shapes, equations, named, frozenset(timed),
-        aliases, start, families=frozenset(several),
+        aliases, start, families=frozenset(several), said=said,
     )  # fmt: skip
     return _folded(model)
 

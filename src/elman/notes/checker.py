@@ -25,6 +25,7 @@ from elman.notes.build import build
 from elman.notes.facts import with_facts
 from elman.notes.holding import Agreement, agreement, shape_names
 from elman.notes.model import TIME, Definition, Model, Statement, free_times
+from elman.notes.numbers import numbers_in, says_a_size, why_unchecked
 from elman.notes.page import Page
 from elman.notes.points import Points, points_of
 from elman.notes.repair import Found
@@ -127,6 +128,14 @@ class Checker:
             j.result = replace(j.result, plain=True)  # a chain, a bare derivative: either layout is what is meant
         if j.result.chain:
             j.reading = "the chain rule" + (f", {j.reading}" if j.reading else "")
+        self._unchecked(j)
+
+    def _unchecked(self, j: Judged) -> None:
+        """What fails for the sizes at which the page is looked at, and may hold at its own, is not judged."""
+        worlds = self.points.worlds(j.statement)
+        why = "" if j.result.any else why_unchecked(worlds, j.result, (j.left, j.expression), self.points.written)
+        if why:
+            j.verdict, j.settled, j.diagnosis = Verdict.NOT_READ, True, f"not checked: {why}"
 
     def _at_hand(self, j: Judged) -> None:
         """A bare J where the page has J and J^(t): the one of the step at hand, if that makes the claim true."""
@@ -153,9 +162,16 @@ class Checker:
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
         """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of
-        one column.
+        one column; a number that is a size of the page, too, is that size and itself, in turn.
         """
-        worlds = self.points.worlds(statement)
+        found = self._agree(self.points.worlds(statement), left, part)
+        sizes = self.points.written
+        if found.plain or not sizes or sizes.isdisjoint(map(str, numbers_in(self.model, (left, part)))):
+            return found
+        literal = self._agree(self.points.literal_worlds(statement), left, part)
+        return literal if literal.plain or (literal.any and not found.any) else found
+
+    def _agree(self, worlds: list[World], left: Expression, part: Expression) -> Agreement:
         first = agreement(worlds[0], left, part)
         if first.error is not None and about_one_column(left, part, first.error):
             column = [w for w in worlds if w.point.label == "B = 1"]
@@ -180,6 +196,7 @@ class Checker:
             self._against_declared(j, world, d.name)
         if j.result.plain and lacks_time(j.left, j.expression):
             j.verdict = Verdict.TIME
+        self._unchecked(j)
 
     def _against_declared(self, j: Judged, world: World, name: str) -> None:
         declared, actual = world.shape(name), world.shape_of(name)
@@ -256,6 +273,8 @@ def is_condition(statement: Statement, model: Model) -> bool:
     1, d = D_h.
     """
     left = statement.parts[0]
+    if says_a_size(statement, model.said):
+        return True
     if statement.formula.kind != "inline" or not isinstance(left, Symbol):
         return False
     if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:

@@ -134,6 +134,10 @@ def _shape_claims(checker: Checker) -> Iterator[Claim]:
     """Declared shapes of letters for derivatives: that of what they are by, or its transpose."""
     for line in checker.page.shapes:
         name = checker.model.aliases.get(line.name, line.name)
+        if "0" in (line.rows, line.columns):
+            why = "a size of 0 is given where one from 1 on is expected: write a number or a name"
+            yield _shape_claim(checker, line, Verdict.NOT_READ, why, None)
+            continue
         if name in checker.reshaped:
             right, why = checker.reshaped[name]
             yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(checker.page, line, right))
@@ -184,7 +188,7 @@ def _shape_claim(checker: Checker, line: ShapeLine, verdict: Verdict, why: str, 
     start = line.start
     at = checker.page.place(start)
     shown = checker.page.text[line.start : line.end]
-    diagnosis, reading = (why, "") if fix else ("", why)
+    diagnosis, reading = ("", why) if verdict == Verdict.HOLDS else (why, "")
     return Claim(
         at[0], at[1], start, line.end, f"shape of {line.name}", shown, verdict, diagnosis, reading,
         (fix,) if fix else (), cell=line.cell,

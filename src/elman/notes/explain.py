@@ -20,6 +20,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.render import text
 from elman.calculus.scope import MisfitError
+from elman.calculus.sizes import is_written
 from elman.calculus.turning import tidy
 from elman.errors import FormulaError
 from elman.notes.blame import Blame, blamed, makes_loss, uses
@@ -28,6 +29,7 @@ from elman.notes.checker import SECONDS, Checker, Judged
 from elman.notes.edits import EDIT, Edit
 from elman.notes.holding import agreement
 from elman.notes.model import TIME
+from elman.notes.numbers import same_ratio
 from elman.notes.page import Page
 from elman.notes.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.point import CycleError, UndefinedError
@@ -219,11 +221,17 @@ class _Explainer:
         if result.error is not None:
             words.append(self.checker.points.in_letters(result.error, self.worlds[0]))
             words.append(self._accident(result.error))
-        elif result.ratio is not None:
+        elif result.ratio is not None and self._is_a_multiple():
             words.append(f"it is {result.ratio:.6g} times the true value")
         elif not result.any:
             words.append("its value is another")
         return "; ".join(w for w in words if w)
+
+    def _is_a_multiple(self) -> bool:
+        """Whether it is the same multiple of the true value at all sizes that may stand for a number."""
+        if not self.checker.points.written:
+            return True
+        return same_ratio(self.j.result, agreement(self.worlds[1], self.j.left, self.j.expression))
 
     def _accident(self, error: FormulaError) -> str:
         """Where two sizes that are equal by accident would hide the misfit: what the formula is worth there."""
@@ -234,6 +242,8 @@ class _Explainer:
         if inner is None or inner[0] not in names or inner[1] not in names:
             return ""
         a, b = names[inner[0]], names[inner[1]]
+        if is_written(a) and is_written(b):
+            return ""
         sizes = dict(self.worlds[0].point.sizes)
         point = self.checker.points.point({**sizes, a: sizes[b]}, 5, f"{a} = {b}")
         result = agreement(World(self.checker.model, point, dict(self.worlds[0].local)), self.j.left, self.j.expression)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from elman.calculus.expression import Entry, Symbol
 from elman.calculus.names import canonical, fold
 from elman.calculus.parse import parse
+from elman.calculus.sizes import is_written
 from elman.errors import FormulaError
 
 _LETTERS = r"[^\W\d](?:[\w\u0300-\u036f]|\{\w+\})*"
@@ -42,16 +44,22 @@ class Declared:
 
 
 def dimension(text: str) -> str | None:
-    r"""A dimension as the checker knows it: `D_h` and `d_{\text{h}}` are Dh and dh, `4H` and `4 \cdot H` are 4*H."""
+    r"""A dimension as the checker knows it: `D_h` and `d_{\text{h}}` are Dh and dh, `4H` and `4 \cdot H` are 4*H;
+    `28*28` is 784, and what has no entries 0.
+    """
     plain = re.sub(r"\\(?:text|mathrm|operatorname|mathit|,|;|!)|[{}\s$]", "", text)
     plain = plain.replace("\\cdot", "*").replace("\\vert", "|").replace("\\", "").strip("|")
     if len(plain) > 40 or re.fullmatch(r"\d*\*?\w*(?:\*\w+)*", plain) is None or not plain or plain == "*":
         return None
     factors: list[str] = []
     for factor in plain.split("*"):
-        match = re.fullmatch(r"(\d+)([^\W\d]\w*)", factor)
+        match = re.fullmatch(r"([0-9]+)([^\W\d]\w*)", factor)
         factors += [match.group(1), fold(match.group(2))] if match else [fold(factor)]
-    return "*".join(factors) if all(factors) else None
+    if not all(is_written(factor) or factor.isidentifier() for factor in factors):
+        return None
+    number = prod(int(factor) for factor in factors if is_written(factor))
+    names = [factor for factor in factors if not is_written(factor)]
+    return "*".join([str(number)] * (number > 1 or not names) + names) if number else "0"
 
 
 def dimensions(text: str) -> tuple[str, str] | None:

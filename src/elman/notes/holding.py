@@ -259,5 +259,5 @@ def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = T
 
 def shape_names(world: World, shape: tuple[int, ...]) -> str:
     """A shape in the page's own letters: [V,B]."""
-    names = {size: name for name, size in reversed(world.point.sizes)}
+    names = world.elsewhere | {size: name for name, size in reversed(world.point.sizes)}
     return "[" + ",".join(names.get(n, str(n)) if n != 1 else "1" for n in shape) + "]"

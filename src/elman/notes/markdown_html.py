@@ -25,7 +25,10 @@ _INLINE = re.compile(
     re.DOTALL,
 )
 _BOLD = re.compile(r"\*\*(?=\S)((?:[^*]|\*(?!\*)){1,500}?)(?<=\S)\*\*")
-_ITALIC = re.compile(r"\*(?=\S)([^*]{1,500}?)(?<=\S)\*|(?<!\w)_(?=\S)([^_\n]{1,300}?)(?<=\S)_(?!\w)")
+_WHOLE = r"<strong>[^*<]*</strong>"  # in italics, all of what is bold or nothing of it
+_ITALIC = re.compile(
+    rf"\*(?=\S)((?:{_WHOLE}|[^*<]){{1,500}}?)(?<=\S)\*|(?<!\w)_(?=\S)((?:{_WHOLE}|[^_\n<]){{1,300}}?)(?<=\S)_(?!\w)"
+)
 _MAX_DEPTH = 8
 
 
@@ -254,7 +257,7 @@ def _inline(text: str) -> str:
         if image is not None:
             return keep(f"<em>{escape(image)}</em>")
         if label is not None and re.match(r"(?:https?:|mailto:|#|[\w./-]+$|[\w./-]+#)", target):
-            return keep(f'<a href="{escape(target)}">') + _INLINE.sub(token, label) + keep("</a>")
+            return keep(f'<a href="{escape(target)}">{_inline(label)}</a>')
         if address is not None:
             return keep(f'<a href="{escape(address)}">{escape(address)}</a>')
         if comment is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from elman.calculus.expression import Derivative, Entry, Expression, Index, Number, Ones, Symbol, Transpose
 from elman.calculus.render import text
+from elman.calculus.sizes import is_written
 from elman.notes.edits import Edit, placed, shifted
 from elman.notes.slips import omissions, other_sizes
 from elman.notes.verdict import Verdict
@@ -30,6 +31,9 @@ def mistaken(search: Search, e: Expression) -> Iterator[tuple[Expression, Edit]]
     if isinstance(e, Number):
         for value in {Fraction(1), Fraction(2), Fraction(1, 2), Fraction(0)} - {e.value}:
             yield Number(value), Edit(Verdict.FALSE, f"{value}, not {e.value}")
+        sizes = {name for name, _ in search.world.point.sizes if is_written(name)}
+        for other_size in sizes - {str(e.value)} if str(e.value) in sizes else ():
+            yield Number(Fraction(other_size)), Edit(Verdict.ARGUMENT, f"{other_size}, not {e.value}")
     if search.insert:
         for wider, kind, words in omissions(e, search.world):
             yield wider, Edit(kind, words)

@@ -92,7 +92,8 @@ class Model:
     `equations` are the forward definitions by name; `named` the letters for derivatives (δ = ∂J/∂z); `start` the values
     given at one step (h^(0) = 0). `shapes` are the declared ones, `derived` those of names whose equations tell;
     `timed` are the names that differ from step to step; `families` those of which there is a column for each value of
-    an index, `differentials` those that are read as ∂J/∂W because they are called dW.
+    an index, `differentials` those that are read as ∂J/∂W because they are called dW; `said` are the sizes of which the
+    page says what they are, N = 784.
     """
 
     statements: tuple[Statement, ...]
@@ -108,6 +109,7 @@ class Model:
     derived: dict[str, tuple[str, str]] = field(default_factory=dict)
     families: frozenset[str] = frozenset()
     differentials: frozenset[str] = frozenset()
+    said: dict[str, str] = field(default_factory=dict)
 
     def defined(self, name: str, timed: bool | None = None) -> Definition | None:
         """The first equation of a name, of the asked kind (with a time step or without) where there are both."""

@@ -9,15 +9,22 @@ from functools import lru_cache
 import numpy as np
 
 from elman.calculus.functions import Array
+from elman.calculus.sizes import is_number, is_written
 from elman.errors import FormulaError
 
 STEP = 1e-20
 HORIZON = 4  # time steps
 PRIMES = (3, 5, 7, 2, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
+ELSEWHERE = (97, 101, 103, 107, 109, 113, 127)  # for a number under a 1 or an I that no shape has
+LARGEST = 5_000  # entries of an array that is moved entry by entry
 
 
 class OutOfRangeError(FormulaError):
     """A time step at which a symbol does not exist: before the first, or after the loss."""
+
+
+class UncheckedError(FormulaError):
+    """What the checker does not look at: nothing is said of whether it holds."""
 
 
 class UndefinedError(FormulaError):
@@ -38,20 +45,33 @@ class CycleError(FormulaError):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where the model is looked at: sizes by name, the seed of the random values, and how a softmax runs."""
+    """Where the model is looked at: sizes by name, the seed of the random values, and how a softmax runs.
+
+    `literal`: a factor of 784 is 784, though a size of 784 is another here, and one of 4 is the size M where M = 4.
+    """
 
     sizes: tuple[tuple[str, int], ...]
     seed: int = 0
     softmax_axis: int | None = None
     label: str = ""
+    literal: bool = False
 
     def size(self, name: str) -> int:
-        """The size behind a name or a product of names and numbers, `4*H`."""
+        """The size behind a name or a product of names and numbers, `4*H`; `KeyError` for a name that is none."""
         known = dict(self.sizes)
         total = 1
         for factor in name.replace(" ", "").split("*"):
-            total *= int(factor) if factor.isascii() and factor.isdigit() else known[factor]
+            if is_number(factor):
+                total *= int(factor)
+            elif factor in known or not is_written(factor):
+                total *= known[factor]
+            else:
+                total *= ELSEWHERE[zlib.crc32(factor.encode()) % len(ELSEWHERE)]
         return total
+
+    def written(self, number: int) -> int:
+        """What stands for a size written as a number, 784; the number itself where no shape has it."""
+        return dict(self.sizes).get(str(number), number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +109,12 @@ class Jacobian:
         elif c == 1 and n == 1:
             found = self.tensor[:, 0, :, 0].T
         return found
+
+
+def check_extent(m: int, n: int) -> None:
+    """Raises `UncheckedError` for an array that is too large to be moved entry by entry."""
+    if m * n > LARGEST:
+        raise UncheckedError("an array here is too large to be looked at: write a name for a product of sizes")
 
 
 def equation_of(name: str) -> int:

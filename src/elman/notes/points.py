@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from elman.calculus.evaluate import evaluate
 from elman.calculus.expression import Derivative, Expression, Symbol, symbols, walk
 from elman.calculus.scope import MisfitError
+from elman.calculus.sizes import is_written
 from elman.errors import FormulaError
 from elman.notes.holding import shape_names
 from elman.notes.inferred import with_derived_shapes, with_inferred_shapes, with_orientations
@@ -77,11 +79,18 @@ class Points:
         """Pairwise different primes for the names of the page's sizes."""
         return sizes_of(self.model.shapes)
 
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """The numbers that are sizes of the page and not looked at as such: of x.shape = [784,1], of N = 784."""
+        return frozenset(filter(is_written, self.sizes())) | frozenset(self.model.said.values()) - {"1"}
+
     def points(self) -> Iterator[Point]:
-        """Two random points at sizes that are different primes; B = 1; and B equal to another size."""
+        """Two random points at sizes that are different primes (other ones at the second, where a size is written as a
+        number, which may be one of them by accident); B = 1; and B equal to another size.
+        """
         sizes = self.sizes()
         yield self.point(sizes, 0)
-        yield self.point(sizes, 1)
+        yield self.point(sizes_of(self.model.shapes, 1) if self.written else sizes, 1)
         batch = self.batch
         if batch is not None:
             yield self.point({**sizes, batch: 1}, 2, "B = 1")
@@ -115,6 +124,11 @@ class Points:
                     made.append(shared_world(self.model, point))
             self._worlds[statement.number] = made
         return self._worlds[statement.number]
+
+    def literal_worlds(self, statement: Statement) -> list[World]:
+        """The worlds of a statement in which a factor is read in the other way: 784 as 784, 4 as the size M = 4."""
+        worlds = self.worlds(statement)
+        return [shared_world(self.model, replace(w.point, literal=True), w.local) for w in worlds]
 
     def column_worlds(self) -> list[World]:
         """Two worlds of one column."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from elman.calculus.sizes import is_number
 from elman.notes.model import Model
 from elman.notes.point import PRIMES, Point
 from elman.notes.world import World
@@ -12,16 +13,15 @@ _SHARED: dict[object, World] = {}
 SHARED_SIZE = 64
 
 
-def sizes_of(shapes: dict[str, tuple[str, str]]) -> dict[str, int]:
-    """A prime for every name of a size, all different; products are left to be multiplied out."""
-    names = dict.fromkeys(
-        word
-        for shape in shapes.values()
-        for dim in shape
-        for word in dim.replace(" ", "").split("*")
-        if not word.isdigit()
-    )
-    return {name: PRIMES[i % len(PRIMES)] + (43 if i >= len(PRIMES) else 0) for i, name in enumerate(names)}
+def sizes_of(shapes: dict[str, tuple[str, str]], shift: int = 0) -> dict[str, int]:
+    """A prime for every name of a size, all different, the `shift` next ones in the place of the first; products are
+    left to be multiplied out. A number beyond 9 is a name.
+    """
+    dims = [dim.replace(" ", "") for shape in shapes.values() for dim in shape]
+    names = dict.fromkeys(word for dim in dims for word in dim.split("*") if not is_number(word))
+    free = [prime for prime in PRIMES if str(prime) not in dims]
+    free += [prime + 43 for prime in PRIMES]
+    return {name: free[(i + shift) % len(free)] for i, name in enumerate(names)}
 
 
 def model_key(model: Model) -> tuple[object, ...]:
@@ -31,7 +31,7 @@ def model_key(model: Model) -> tuple[object, ...]:
         tuple(sorted(model.shapes.items())), tuple(sorted(model.derived.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
-        tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families,
+        tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families, tuple(model.said.items()),
         facts.targets, facts.positive, facts.recurrent, facts.losses, tuple(sorted(facts.turned.items())),
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from elman.calculus.scope import Scope
 from elman.errors import FormulaError
 from elman.notes.model import TIME, Definition, Model
 from elman.notes.point import (
+    ELSEWHERE,
     HORIZON,
     STEP,
     CycleError,
@@ -27,6 +28,7 @@ from elman.notes.point import (
     OutOfRangeError,
     Point,
     UndefinedError,
+    check_extent,
     equation_of,
     random_value,
 )
@@ -39,19 +41,34 @@ class World:
     model: Model
     point: Point
     local: dict[str, tuple[str, str]] = field(default_factory=dict)
+    elsewhere: dict[int, str] = field(default_factory=dict)
     agreements: dict[tuple[object, ...], object] = field(default_factory=dict)
     _values: dict[tuple[object, ...], Array] = field(default_factory=dict)
     _jacobians: dict[tuple[object, ...], Jacobian] = field(default_factory=dict)
     _shapes: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+    _found: dict[str, tuple[int, int]] = field(default_factory=dict)
     _open: list[tuple[str, int | None]] = field(default_factory=list)
     _last: int | None = None
+    _said: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._said = {number: name for name, number in reversed(self.model.said.items()) if number != "1"}
 
     # --- sizes and random values ---
 
+    def written(self, number: int) -> int:
+        """What stands for a size written as a number, 784; the number itself where it is the size of nothing."""
+        name = self._said.get(str(number))
+        return self.point.written(number) if name is None else self.dimension(name)
+
     def dimension(self, name: str) -> int:
         """The size behind a name; T is the number of time steps unless a shape uses it."""
+        name = self._said.get(name, name)
         try:
-            return self.point.size(name)
+            size = self.point.size(name)
+            if size in ELSEWHERE:
+                self.elsewhere[size] = name
+            return size
         except KeyError:
             if name == "T":
                 return HORIZON
@@ -65,9 +82,9 @@ class World:
         return self._last
 
     def shape(self, name: str) -> tuple[int, int] | None:
-        """The declared shape of a name, in numbers."""
+        """The declared shape of a name, in numbers, or what its equation gives a recurring one."""
         declared = self.model.shapes.get(name) or self.local.get(name)
-        return None if declared is None else (self.dimension(declared[0]), self.dimension(declared[1]))
+        return self._found.get(name) if declared is None else (self.dimension(declared[0]), self.dimension(declared[1]))
 
     def shape_of(self, name: str) -> tuple[int, ...] | None:
         """The shape of a name's value in this world, declared or worked out; None where it has none."""
@@ -83,6 +100,7 @@ class World:
     def _random(self, name: str, time: int | None) -> Array:
         shape, facts = self.shape(name), self.model.facts
         assert shape is not None
+        check_extent(*shape)
         kind = "target" if name in facts.targets else "positive" if name in facts.positive else ""
         down = shape[1] == 1 or (self.point.softmax_axis != 1 and shape[0] > 1)
         return random_value(name, time or 0, shape, self.point.seed, kind, 0 if down else 1)
@@ -97,6 +115,8 @@ class World:
             derivative=self._derivative,
             indices=indices or {},
             softmax_axis=self.point.softmax_axis,
+            written=self.written,
+            literal=self.point.literal,
         )
 
     def evaluate(self, e: Expression, indices: dict[str, int]) -> Array:
@@ -126,6 +146,7 @@ class World:
     def _step(value: Array) -> Array:
         """The value, moved in each entry by itself: [m·n,m,n]."""
         m, n = value.shape[-2:]
+        check_extent(m, n)
         return np.asarray(value + 1j * STEP * np.eye(m * n).reshape(m * n, m, n))
 
     def time_of(self, s: Symbol, scope: Scope) -> int | None:
@@ -155,8 +176,8 @@ class World:
         if d is None or (time == 0 and recurs):
             shape = self.shape(name)
             if shape is None and d is not None:
-                shape = self.value(Symbol(name, Index(None, 1)), self.scope(), None).shape[-2:]
-                self.local[name] = (str(shape[0]), str(shape[1]))
+                m, n = self.value(Symbol(name, Index(None, 1)), self.scope(), None).shape[-2:]
+                self._found[name] = shape = (m, n)
             if shape is None:
                 size = self._as_size(name)
                 if size is None:

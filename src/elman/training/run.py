@@ -16,6 +16,7 @@ from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Tokenizer
+from elman.training.flossing import floss
 from elman.training.problem import Problem, TextProblem
 from elman.training.tasks import VOCABULARY, TaskProblem
 from elman.training.trainer import Trainer
@@ -119,8 +120,9 @@ def start_task(folder: RunFolder, task: TaskConfig, model: dict[str, Any], train
         f"the task {task.name}, {task.shortest} to {task.longest} steps",
         task,
     )
+    _require_flossing(config.training, config.model.activation, config.model.Dh)
     if task.name == "adding":  # reads real numbers, not tokens
-        for option in ("dropout", "watch_gradients"):
+        for option in ("dropout", "watch_gradients", "floss"):
             if getattr(config.training, option):
                 raise ConfigError(f"the task adding reads real numbers: leave out --{option.replace('_', '-')}")
     folder.require_new()
@@ -131,6 +133,8 @@ def start_task(folder: RunFolder, task: TaskConfig, model: dict[str, Any], train
 
 def _begun(folder: RunFolder, config: RunConfig, tokenizer: Tokenizer) -> Trainer:
     trainer = _trainer(folder, config, first_parameters(config))
+    if config.training.floss:
+        floss(trainer.p, trainer.problem, config.training, trainer.kernels)
     trainer.save_first()
     save_config(folder, config, tokenizer.to_json())
     return trainer
@@ -144,6 +148,19 @@ def first_parameters(config: RunConfig) -> Parameters:
         seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
         init=settings.init, spectral_radius=settings.spectral_radius, init_scale=settings.init_scale,
     )  # fmt: skip
+
+
+def _require_flossing(settings: TrainingConfig, activation: str, Dh: int) -> None:
+    """Raises ConfigError where flossing was asked for and cannot be."""
+    count = settings.floss_exponents
+    if not settings.floss:
+        if count is not None:
+            raise ConfigError("--floss-exponents is about --floss: say how many STEPS of it, or leave it out")
+        return
+    if activation == "relu":
+        raise ConfigError("flossing needs --activation sigmoid or tanh: the slope of relu does not move with W_h")
+    if count is not None and count > Dh:
+        raise ConfigError(f"floss-exponents is {count}; it must be at most --hidden, {Dh}")
 
 
 def _settings(
@@ -162,8 +179,10 @@ def _settings(
     if "tie" not in model and model.get("d", sizes["d"]) != model.get("Dh", sizes["Dh"]):
         sizes = sizes | {"tie": False}  # tied by default only where that is possible
     sizes = sizes | model
-    ModelConfig(V=2, **sizes)  # complains before anything is read
-    return replace(TrainingConfig(), **(settings | training)), sizes
+    found = replace(TrainingConfig(), **(settings | training))
+    checked = ModelConfig(V=2, **sizes)  # complains before anything is read
+    _require_flossing(found, checked.activation, checked.Dh)
+    return found, sizes
 
 
 def resume(folder: RunFolder, changes: dict[str, Any]) -> Trainer:

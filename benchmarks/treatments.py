@@ -1,0 +1,94 @@
+"""What each treatment of the gradient does to a model of a text: quality, and what the lens shows of it.
+
+    python benchmarks/treatments.py TEXT [--activation sigmoid] [--epochs 2] [--hidden 128]
+
+One row a flag, all else equal: level char, Adam, one seed; validation bits per character, the share of steps clipped,
+and of 100 characters of the validation text the decay per step, the reach and the largest singular value. `no clipping`
+is the row to compare with. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman.checkpoint import RunFolder
+from elman.config import TextConfig
+from elman.gradient_flow import decompose, diagnose
+from elman.text.corpus import Corpus
+from elman.training import run
+from elman.training.problem import TextProblem
+from elman.training.records import StopRecord
+
+NONE: dict[str, Any] = {"clip": 0.0}
+TREATMENTS: dict[str, dict[str, Any]] = {
+    "no clipping": NONE,
+    "--clip 1": {"clip": 1.0},
+    "--clip 0.25": {"clip": 0.25},
+    "--clip-adaptive 1.5": NONE | {"clip_adaptive": 1.5},
+    "--clip-elements 0.01": NONE | {"clip_elements": 0.01},
+    "--clip-errors 0.1": NONE | {"clip_errors": 0.1},
+    "--omega 0.01": NONE | {"omega": 0.01},
+    "--omega 0.1": NONE | {"omega": 0.1},
+    "--omega 0.1 --omega-form squared": NONE | {"omega": 0.1, "omega_form": "squared"},
+    "--init identity": NONE | {"init": "identity"},
+    "--init normal": NONE | {"init": "normal"},
+    "--init sparse": NONE | {"init": "sparse"},
+    "--floss 200": NONE | {"floss": 200},
+    "--bptt 8": NONE | {"T": 8, "B": 128},
+    "--bptt 64": NONE | {"T": 64, "B": 16},
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--activation", choices=("sigmoid", "tanh", "relu"), default="sigmoid")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--hidden", type=int, default=128)
+    options = parser.parse_args()
+    print("| treatment | validation, bits per character | clipped | seconds | decay per step | reach | σ_max |")
+    print("|---|---|---|---|---|---|---|")
+    rows = {}
+    for name, settings in TREATMENTS.items():
+        found = rows[name] = measured(options, settings)
+        print(
+            f"| `{name}` | {found['bits']:.3f} | {found['clipped']:.0%} | {found['seconds']:.0f} "
+            f"| {found['decay']:.2f} | {found['reach']} | {found['sigma_max']:.3g} |",
+            flush=True,
+        )
+    print(json.dumps(rows))
+    return 0
+
+
+def measured(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+    """One run."""
+    sizes = {"d": 64, "Dh": options.hidden, "activation": options.activation}
+    shared = {"B": 32, "T": 32, "epochs": options.epochs, "lr": 0.003, "patience": 0, "seed": 1}
+    with tempfile.TemporaryDirectory() as folder:
+        sources = run.Sources(Corpus.from_paths([options.text]))
+        began = time.perf_counter()
+        trainer = run.start(RunFolder(Path(folder) / "r"), sources, TextConfig("char"), sizes, shared | settings)
+        for record in trainer.run():
+            if isinstance(record, StopRecord):
+                stopped = record
+        seconds = time.perf_counter() - began
+        assert isinstance(trainer.problem, TextProblem)
+        ids = np.asarray(trainer.problem.valid[:101], np.int64)
+        flow = decompose(trainer.p.astype("float64"), ids[:-1, None], ids[1:, None])
+    numbers = diagnose(flow).numbers
+    return {
+        "bits": stopped.best_nats_per_token / math.log(2), "clipped": stopped.clipped / stopped.step,
+        "seconds": seconds, "decay": numbers.decay_rate, "reach": numbers.reach, "sigma_max": numbers.sigma_max,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
