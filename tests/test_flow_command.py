@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import Run, problem
+from test_flow_page import NAMES, Page
 
 import elman
-from elman.cli.flow_summary import summary
-from elman.cli.window import Side
 from elman.gradient_flow import decompose, diagnose, norms_by_lag
 from elman.gradient_flow.history import LENS, History
-from elman.gradient_flow.report import as_html
 from elman.gradient_flow.shown import direction, shown
-from elman.gradient_flow.view import Named, View, farthest_loss
+from elman.gradient_flow.view import farthest_loss
 from elman.gradient_flow.within import within_losses
 from elman.model.network import hidden_states
-
-NAMES = ("W_h", "W_e", "e", "h")
 
 
 @pytest.fixture(scope="module")
@@ -41,44 +35,6 @@ def said(command: Run, *arguments: object, **more: Any) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def view_of(T: int = 12, activation: str = "tanh", **more: Any) -> View:
-    p, *_ = problem(V=7, activation=activation)
-    ids = np.random.default_rng(1).integers(0, 7, T + 1)
-    return View.of(p, ids, [f"w{k}" for k in ids], Named("a model", "sizes", "a text", 0, " "), **more)
-
-
-class Page(HTMLParser):
-    """The parts of a page, its data, and everything that could fetch."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.tokens: list[str] = []
-        self.inside = ""
-        self.data = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.tags.append((tag, found))
-        self.inside = f"{found.get('id') or ''}" if tag == "script" else ""
-        if tag == "span" and "tok" in (found.get("class") or "").split():
-            self.tokens.append("")
-            self.inside = "token"
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self.inside == "data":
-            self.data += data
-        elif self.inside == "token":
-            self.tokens[-1] += data
-
-
-# The command
 
 
 def test_the_numbers_are_those_of_the_decomposition(command: Run, watched: Path, corpus: Path) -> None:
@@ -200,9 +156,6 @@ def test_what_does_not_fit_is_said(
     assert not list(tmp_path.iterdir())
 
 
-# The report
-
-
 def test_the_page_fetches_nothing_and_holds_every_number(
     command: Run, watched: Path, corpus: Path, tmp_path: Path
 ) -> None:
@@ -227,65 +180,6 @@ def test_the_page_fetches_nothing_and_holds_every_number(
         )
         assert np.allclose(page_norms, own_norms, atol=1e-6, equal_nan=True)  # None is NaN here: nothing flows
     assert found["diagnosis"].replace("_", "") in re.sub("<[^>]*>", "", text.replace("&#x27;", "'"))
-
-
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
-def test_every_pair_stands_in_the_page_with_16_bits(activation: str) -> None:
-    view = view_of(activation=activation)
-    (side,) = json.loads(Page(as_html([view], {})).data)["sides"]
-    pairs = np.tril_indices(view.T)
-    for name in NAMES:
-        packed = side["norms"][name]
-        codes = np.frombuffer(base64.b64decode(packed["codes"]), "<u2").astype(float)
-        table = view.flow.log10_norms(name)[pairs]
-        there = np.isfinite(table)
-        assert ((codes > 0) == there).all()
-        assert np.abs(packed["low"] + (codes[there] - 1) * packed["step"] - table[there]).max() <= packed["step"]
-        assert packed["step"] < 1e-2
-    for name in ("W_h", "W_e"):
-        cosines = np.frombuffer(base64.b64decode(side["within"][name]["cosines"]), "<i2") / 32767
-        assert np.abs(cosines - view.within[name].cosines[pairs]).max() < 1e-4
-
-
-def test_tokens_cannot_break_out_of_the_page() -> None:
-    p, *_ = problem(V=7)
-    ids = np.arange(6)
-    tokens = ["<b>", "</script><script>alert(1)</script>", "&amp;", '"', "'", "<!--"]
-    text = as_html([View.of(p, ids, tokens, Named("</title>", "<i>", "<u>"))], {"</script>": History.of([])})
-    assert "<script>alert" not in text
-    assert Page(text).tokens == tokens
-    assert text.count("</script>") == 2  # the data's and the program's own
-    assert text.count("</title>") == 1
-
-
-def test_a_network_through_which_nothing_flows_has_a_page() -> None:
-    p, *_ = problem(V=7, activation="tanh")
-    p.W_h[...] = 0
-    ids = np.arange(6)
-    view = View.of(p, ids, list("abcdef"), Named("zero", ""))
-    text = as_html([view], {})
-    (side,) = json.loads(Page(text).data)["sides"]
-    assert side["by_lag"]["h"][1:] == [None] * 4
-    assert view.diagnosis.verdict == "vanishing"
-    assert "NaN" not in Page(text).data
-    assert "Infinity" not in Page(text).data
-
-
-@pytest.mark.parametrize("growth", [1.3, 4.0])
-def test_the_numbers_of_an_exploding_network_stay_short(growth: float, capsys: pytest.CaptureFixture[str]) -> None:
-    p, *_ = problem(V=7, activation="relu")
-    p.W_h[...] = growth * np.eye(p.Dh)
-    ids = np.random.default_rng(1).integers(0, 7, 201)
-    view = View.of(p, ids, [f"w{k}" for k in ids], Named("a model", "sizes", "a text", 0, " "))
-    assert view.diagnosis.verdict == "exploding"
-    summary([Side("a model", None, view)])
-    text = capsys.readouterr().out
-    assert re.search(r", [\d.]+(e\+\d+)? nats per token$", text, re.MULTILINE)
-    assert max(map(len, text.splitlines())) < 140
-    assert max(map(len, re.findall(r"\d+", re.sub("<script.*?</script>", "", as_html([view], {}), flags=re.S)))) < 10
-
-
-# What stands behind it
 
 
 @pytest.mark.parametrize("B", [1, 3])
