@@ -81,14 +81,16 @@ def bounds() -> Figure:
         found = diagnose(flow)
         norms, lags = mean_by_lag(flow), np.arange(flow.T)
         allowed = np.log10(bound(flow.trajectory.p.activation, found.numbers.sigma_max, 1)) * lags + norms[0]
-        axes.plot(lags, norms, color=BLUE)
-        axes.plot(lags, allowed, color=VERMILION, ls="--", lw=0.8)
+        axes.plot(lags, norms, color=BLUE, label="norm")
+        axes.plot(lags, allowed, color=VERMILION, ls="--", lw=0.8, label="bound")
         axes.set_title(f"{title}: {found.verdict}")
         low, high = min(norms.min(), norms[0] - 1), max(norms.max(), norms[0] + 1)
         axes.set_ylim(low - 0.05 * (high - low), high + 0.25 * (high - low))
         powers(axes)
         print(f"{title}: {found.text}")
+    made.axes[0].legend(loc="lower left")
     lag(made)
+    made.supylabel(r"$\Vert\partial J^{(t)}/\partial h^{(t-k)}\Vert$, mean over $t$", fontsize=8)
     return made
 
 
@@ -96,8 +98,8 @@ def two_numbers() -> Figure:
     """A W_h whose spectral radius is under 1 and whose largest singular value is over 1: first growth, then decay."""
     Dh = 20
     W_h = np.triu(gaussian(Dh), 1) * 0.25 + 0.8 * np.eye(Dh)
-    flow = network("tanh", W_h, T=100, small=1e-6)
-    lags = list(range(80))
+    flow = network("tanh", W_h, T=300, small=1e-6)
+    lags = list(range(0, 281, 4))
     values = jacobian_singular_values(flow.trajectory, lags=lags)[:, 0]
     sigma_max, radius = np.linalg.norm(W_h, 2), np.abs(np.linalg.eigvals(W_h)).max()
     made = Figure((WIDE / 2, 2.6), dpi=DPI, layout="constrained")
@@ -108,11 +110,12 @@ def two_numbers() -> Figure:
     axes.plot(lags, np.log10(radius) * np.array(lags), color=PURPLE, ls=":", lw=1,
               label=rf"$\rho^k$, spectral radius $\rho$ = {radius:.2f}")  # fmt: skip
     top = values.max()
-    axes.set_ylim(min(values.min(), np.log10(radius) * lags[-1]) - 0.5, top + 2)
+    axes.set_ylim(min(values.min(), np.log10(radius) * lags[-1]) - 0.5, top + 3)
     axes.legend(loc="lower left")
     powers(axes)
     lag(made)
-    print(f"two numbers: at most 10^{top:.1f} times as long, {int(values.argmax())} steps back; σ_max {sigma_max:.2f}")
+    at = lags[int(values.argmax())]
+    print(f"two numbers: at most 10^{top:.1f} times as long, {at} steps back; σ_max {sigma_max:.2f}")
     return made
 
 
@@ -271,7 +274,6 @@ def powers(axes: Axes) -> None:
 
 def lag(made: Figure) -> None:
     made.supxlabel("lag $k$, steps back", fontsize=8)
-    made.supylabel("")
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {

@@ -70,6 +70,15 @@ def test_the_numbers_are_those_of_the_decomposition(command: Run, watched: Path,
         assert each["share"] == pytest.approx((term * whole).sum() / (whole**2).sum(), abs=1e-9)
 
 
+def test_the_guide_tells_of_keys_that_are_there(command: Run, watched: Path, corpus: Path) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
+    _, table = guide.split("| in the terminal | key of `--json` | meaning |\n")
+    rows = table.split("\n\n")[0].splitlines()[1:]
+    keys = [key for row in rows for key in re.findall(r"`(\w+)`", row.split(" | ")[1])]
+    assert len(keys) > 10
+    assert set(keys) <= set(said(command, watched, corpus, "--steps", 30))
+
+
 def test_the_summary_is_for_people(command: Run, watched: Path, corpus: Path) -> None:
     done = command("flow", watched, corpus, "--steps", 30)
     assert done.returncode == 0, done.stderr

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "tests" / "pages"
 NOTES = PAGES / "rnn_notes.md"
 DERIVATION = ROOT / "docs" / "derivation.md"
+EXPLODING = ROOT / "docs" / "exploding-gradients.md"
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,16 @@ def test_the_repaired_notes_hold(notes: Report) -> None:
     repaired = check(page_of(apply_fixes(page, notes), "markdown"))
     assert repaired.holds
     assert all(c.verdict == Verdict.HOLDS for c in repaired.claims)
+
+
+def test_the_page_on_exploding_gradients_holds_and_would_not_if_it_were_wrong() -> None:
+    report = check(EXPLODING)
+    assert [(c.line, c.formula, c.diagnosis) for c in report.claims if not c.good] == []
+    assert sum(c.verdict == Verdict.HOLDS for c in report.claims) >= 25
+    text = EXPLODING.read_text()
+    for right, wrong in ((r"4 (q - 1)", r"2 (q - 1)"), (r"\delta^T \delta W $$", r"W \delta^T \delta $$")):
+        assert right in text
+        assert not check(page_of(text.replace(right, wrong, 1))).holds, wrong
 
 
 def test_the_derivation_holds() -> None:

@@ -18,6 +18,8 @@ from elman.gradient_flow.trajectory import Doubles, Floats, Trajectory
 
 RANGE = 2.0**40
 """A row is scaled anew when the square of its norm leaves [1/RANGE, RANGE]."""
+NEAR = 8
+"""Weights whose largest entry lies within 2^±NEAR are taken as they are: one step cannot leave the range by them."""
 SMALLEST_SQUARE = {"float32": 1e-26, "float64": 1e-280}
 """Below this a sum of squares may have lost terms to underflow, and is computed again, scaled."""
 
@@ -124,9 +126,10 @@ def _rescale(rows: Floats, exponent: Doubles, which: np.ndarray[tuple[int], np.d
 
 
 def scaled_weights(*weights: Floats) -> tuple[list[Floats], list[int]]:
-    """The matrices, the largest entry of each brought into [1/2, 1), and the exponents taken out."""
-    shifts = [int(np.frexp(np.abs(w).max(initial=0))[1]) for w in weights]
-    return [np.ldexp(w, -s) for w, s in zip(weights, shifts, strict=True)], shifts
+    """The matrices, where need be over a power of two that brings the largest entry near 1, and the exponents."""
+    exponents = [int(np.frexp(max(w.max(), -w.min()))[1]) for w in weights]
+    shifts = [s if abs(s) > NEAR else 0 for s in exponents]
+    return [np.ldexp(w, -s) if s else w for w, s in zip(weights, shifts, strict=True)], shifts
 
 
 def scaled_slope(way: Trajectory) -> tuple[Floats, Doubles]:

@@ -123,17 +123,20 @@ class ContributionsCall {
     for (long b = 0; b < q_.B; ++b) {
       const float *from = gamma + b * ld_, *slope = q_.slope + (i * q_.B + b) * q_.Dh;
       float* to = delta + b * stride_;
-      V of_gamma{}, of_delta{}, along_h{}, along[4] = {};
+      const float *h = direction(4, i, b), *W_h = direction(0, i, b), *W_e = direction(1, i, b), *b_1 = direction(2, i, b),
+                  *e = direction(3, i, b);
+      V of_gamma{}, of_delta{}, by_h{}, by_W_h{}, by_W_e{}, by_b_1{}, by_e{};
       over_vectors(q_.Dh, [&](long j, int n) {
         const V g = load_n(from + j, n), d = g * load_n(slope + j, n);
         store_n(to + j, d, n);
         of_gamma += g * g, of_delta += d * d;
-        along_h += g * load_n(direction(4, i, b) + j, n);
-        for (int k = 0; k < 4; ++k) along[k] += d * load_n(direction(k, i, b) + j, n);
+        by_h += g * load_n(h + j, n), by_b_1 += d * load_n(b_1 + j, n), by_e += d * load_n(e + j, n);
+        by_W_h += d * load_n(W_h + j, n), by_W_e += d * load_n(W_e + j, n);
       });
       told.gamma += checked(sum_of(of_gamma), from, q_.Dh), told.delta += checked(sum_of(of_delta), to, q_.Dh);
-      told.along_h += sum_of(along_h);
-      for (int k = 0; k < 4; ++k) told.along[k] += sum_of(along[k]);
+      told.along_h += sum_of(by_h);
+      told.along[0] += sum_of(by_W_h), told.along[1] += sum_of(by_W_e);
+      told.along[2] += sum_of(by_b_1), told.along[3] += sum_of(by_e);
     }
     return told;
   }
