@@ -24,9 +24,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, command: Run) -> Path:
     """A folder in which the README's first block was run, its 20 seconds made 3."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "conversations.txt").write_text(TEXT.upper())
-    (folder / "other.txt").write_text("THE CAT SAT\n")
+    (folder / "other.txt").write_text("THE CAT SAT ON THE MAT\n")
     (folder / "notes.md").write_text((ROOT / "docs" / "derivation.md").read_text())
-    (block,) = blocks(README, "console")
+    block, _ = blocks(README, "console")
     for line in block.splitlines():
         piped, _, call = line.removeprefix("$ ").rpartition(" | ")
         words = shlex.split(call.replace("--max-time 20", "--max-time 3"))
@@ -45,6 +45,21 @@ def test_python_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for block in python:
         exec(block, names)
     assert names["log_prob"] < 0
+
+
+def test_the_commands_of_the_picture_run(tmp_path: Path, command: Run) -> None:
+    """Of a smaller text, in less time."""
+    (tmp_path / "tinyshakespeare.txt").write_text(TEXT)
+    smaller = {"--max-time 120": "--max-time 2", "--start 1060042": "--start 42"}
+    for line in blocks(README, "console")[1].splitlines():
+        for given, instead in smaller.items():
+            line = line.replace(given, instead)
+        words = shlex.split(line.removeprefix("$ "))
+        assert words[0] == "elman"
+        done = command(*words[1:], cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert "Gradient flow: runs/shakespeare" in (tmp_path / "flow.html").read_text()
+    assert (ROOT / "docs" / "flow.png").stat().st_size < 300_000
 
 
 def test_the_two_commands_are_in_the_makefile() -> None:

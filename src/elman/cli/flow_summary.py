@@ -10,7 +10,7 @@ from rich.text import Text
 
 from elman.cli.window import Side
 from elman.gradient_flow.history import History
-from elman.gradient_flow.shown import shown
+from elman.gradient_flow.shown import decimals, percent, shown
 from elman.gradient_flow.view import LAGS, View
 
 BAR = 24
@@ -38,10 +38,12 @@ def summary(sides: Sequence[Side]) -> None:
 def _say_view(console: Console, view: View, width: int) -> None:
     console.print(Text(view.named.label, style="bold"), Text(view.named.description))
     oov = f", {sum(view.oov)} OOV" if any(view.oov) else ""
+    nats = view.nats_per_token
+    perplexity = f" (perplexity {np.exp(nats):,.2f})" if nats < 20 else ""
     console.print(
         Text(
             f"{view.named.text}: {view.T} tokens from token {view.named.start:,} on{oov}, "
-            f"{view.nats_per_token:.3f} nats per token (perplexity {np.exp(min(view.nats_per_token, 700)):,.2f})"
+            f"{decimals(nats)} nats per token{perplexity}"
         )
     )
     style = "green" if view.diagnosis.verdict == "healthy" else "yellow"
@@ -67,7 +69,7 @@ def _table(views: Sequence[View]) -> Text:
         ("saturated", [f"{n.flat:.0%}" for n in numbers], "of the units have under a tenth of the largest σ'"),
         ("cancellation", [f"{n.cancellation:.3g}" for n in numbers], "Σ‖contribution‖ / ‖Σ contribution‖"),
         *(
-            (f"truncated at {tau}", [f"{t.lost:.2%}" if t else "–" for t in each], "of ∂J/∂W_h lost (norm of the rest)")
+            (f"truncated at {tau}", [percent(t.lost) if t else "–" for t in each], "of ∂J/∂W_h lost (norm of the rest)")
             for tau, each in loses.items()
             if any(each)
         ),
@@ -158,7 +160,8 @@ def _say_history(console: Console, label: str, history: History) -> None:
             f"{found['rescues']} rescues"
         )
     )
-    console.print(Text(f"  {sparkline(history.gradient_norm)}"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        console.print(Text(f"  {sparkline(np.log(history.gradient_norm))}  logarithmic"))
     if not history.watched:
         console.print(
             Text("  The lens was not watched in this run; elman train --watch-gradients N records it.", style="dim")

@@ -26,11 +26,25 @@ def _set_threads(ctx: click.Context, parameter: click.Parameter, value: int | No
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(value)))
 
 
+def _one_thread(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
+    """One, unless the call or the environment asks for more."""
+    if value is not None or not any(name in os.environ for name in THREAD_VARIABLES):
+        _set_threads(ctx, parameter, value or 1)
+
+
 def threads(command: Callable[..., Any]) -> Callable[..., Any]:
     """--threads: how many the matrix products and the elementwise passes use."""
     return click.option(
         "--threads", type=click.IntRange(1), callback=_set_threads, expose_value=False, metavar="N",
         help="Threads to use.  [default: all processors]",
+    )(command)  # fmt: skip
+
+
+def one_thread(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--threads, where small factorizations are most of the work: there more threads wait for each other."""
+    return click.option(
+        "--threads", type=click.IntRange(1), callback=_one_thread, expose_value=False, metavar="N",
+        help="Threads to use.  [default: 1]",
     )(command)  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from elman.checkpoint import RunFolder
 from elman.cli.metrics import read_metrics
-from elman.errors import TextError
+from elman.errors import ConfigError, TextError
 from elman.gradient_flow.history import History
 from elman.gradient_flow.view import FEWEST_TOKENS, Named, View
 from elman.language_model import LanguageModel, load
@@ -38,7 +39,7 @@ def open_side(
 ) -> Side:
     """Reads a run and a window of the text: the tokens from `start` on, `steps` of them where there are so many.
 
-    Raises CheckpointError for no run, TextError for a text that ends too soon.
+    Raises CheckpointError for no run, TextError for a text that ends too soon, ConfigError where it cannot be read.
     """
     lm = load(run)
     assert lm.config is not None  # a loaded model has one
@@ -49,6 +50,8 @@ def open_side(
         history = History.of(read_metrics(RunFolder(run).metrics), settings.clip, settings.record_every)
     if corpus is None:
         return Side(label, history, None)
+    if lm.config.task and lm.config.task.name == "adding":
+        raise ConfigError(f"{run} learnt to read real numbers, not tokens: leave TEXT out")
     p = (first_parameters(lm.config) if before_training else lm.p).astype("float64")
     named = Named(label, describe(lm), corpus.name, start, " " if lm.tokenizer.level == "word" else "")
     ids, oov = _window(corpus, lm, steps, start)
@@ -56,6 +59,17 @@ def open_side(
     h_0 = hidden_states(p, before[:, None], p.initial_state(1)).h[-1] if len(before) else None
     tokens = [lm.tokenizer.tokens[k] for k in window]
     return Side(label, history, View.of(p, window, tokens, named, oov=list(oov[-len(window) :]), h_0=h_0, at=at))
+
+
+def same_loss(sides: Sequence[Side]) -> list[Side]:
+    """The first side's chosen loss in each that has the same tokens: two networks are compared at one prediction."""
+    first = sides[0].view
+    return [
+        replace(side, view=replace(side.view, chosen=first.chosen))
+        if first and side.view and list(side.view.tokens) == list(first.tokens)
+        else side
+        for side in sides
+    ]
 
 
 def _context(start: int) -> int:

@@ -66,6 +66,11 @@ class History:
         return int(max(np.nanmax(self.step, initial=0), np.nanmax(self.flow_step, initial=0)))
 
     @property
+    def recorded(self) -> bool:
+        """Whether there is anything to tell."""
+        return len(self.step) > 0 or self.watched
+
+    @property
     def watched(self) -> bool:
         """Whether training recorded the lens."""
         return len(self.flow_step) > 0
@@ -92,9 +97,10 @@ class History:
             "clipped_share": _mean(self.clipped),
             "skipped_share": _mean(self.skipped),
             "rescues": len(self.rescues),
-            "lens_steps": self.flow_step,
+            "lens_steps": [int(step) if np.isfinite(step) else None for step in self.flow_step],
             "lens_verdicts": self.verdicts,
             **{f"lens_{_WORDS.get(name, name)}": self.flow[name] for name in LENS},
+            "lens_log10_norms_by_lag": self.log10_norms_by_lag,
         })  # fmt: skip
         return found
 

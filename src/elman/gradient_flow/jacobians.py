@@ -195,7 +195,7 @@ class _Graded:
             for _ in range(SWEEPS):
                 # (diag(e^s) M)^T = M^T diag(e^s) = Q (R diag(e^s)): the same singular values, nearer to diagonal
                 order = np.argsort(-each.scale, kind="stable")
-                R = _qr(each.M[order].T)[1]
+                R = _without_rounding(np.asarray(np.linalg.qr(each.M[order].T, mode="r")), len(order))
                 falling = each.scale[order]
                 row = np.maximum.accumulate(falling[::-1])[::-1]
                 row = np.where(np.isneginf(row), 0.0, row)
@@ -238,10 +238,14 @@ def _blocks(base: Doubles) -> list[slice]:
 
 
 def _qr(A: Doubles) -> tuple[Doubles, Doubles]:
-    """Q and R, with 0 for what in R is rounding: a direction that dies (relu at 0) is then seen to."""
     Q, R = np.linalg.qr(A)
-    R[np.abs(R) < len(A) * np.finfo(np.float64).eps * np.abs(R).max(initial=0)] = 0
-    return Q, R
+    return Q, _without_rounding(R, len(A))
+
+
+def _without_rounding(R: Doubles, rows: int) -> Doubles:
+    """With 0 for what in R is rounding: a direction that dies (relu at 0) is then seen to."""
+    R[np.abs(R) < rows * np.finfo(np.float64).eps * np.abs(R).max(initial=0)] = 0
+    return R
 
 
 def _finite(value: float) -> float:

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from elman.gradient_flow.history import History
-from elman.gradient_flow.shown import direction, shown
+from elman.gradient_flow.shown import decimals, direction, percent, shown
 from elman.gradient_flow.trajectory import Doubles
 from elman.gradient_flow.view import QUANTILES, SHOWN, View, plain
 
 LETTERS = {"W_h": "Wₕ", "W_e": "Wₑ", "e": "e", "h": "h"}
 _HTML = {"W_h": "<i>W<sub>h</sub></i>", "W_e": "<i>W<sub>e</sub></i>", "e": "<i>e</i>", "h": "<i>h</i>"}
+_LENS = f"Of the contributions to ∂J/∂{_HTML['W_h']}, on a few sequences; blank: nothing comes back so far."
 _POINTS = 400
 """Points of a curve over training; more records are taken together."""
 _CODES = 2**16 - 1
@@ -35,7 +36,7 @@ def as_html(views: Sequence[View], histories: Mapping[str, History]) -> str:
     script = "".join((page / name).read_text(encoding="utf-8") for name in ("numbers.js", "charts.js", "flow.js"))
     labels = [view.named.label for view in views] or list(histories)
     title = " beside ".join(labels)
-    past = {label: history for label, history in histories.items() if len(history.step) or history.watched}
+    past = {label: history for label, history in histories.items() if history.recorded}
     body = [
         _head(title, views),
         *([_text(views), _numbers(views), _charts(views)] if views else []),
@@ -58,13 +59,21 @@ def _head(title: str, views: Sequence[View]) -> str:
         name = f"<b>{escape(view.named.label)}</b>" if len(views) > 1 else ""
         verdicts = view.diagnosis.findings or ("healthy",)
         badges = "".join(f'<span class="badge {escape(v)}">{escape(v)}</span>' for v in verdicts)
-        parts.append(f'<div class="diagnosis">{name}{badges}<p>{escape(view.diagnosis.text)}</p></div>')
+        parts.append(f'<div class="diagnosis">{name}{badges}<p>{_formulas(view.diagnosis.text)}</p></div>')
     about = "".join(
         f'<p class="about">{escape(view.named.description)} · {escape(view.named.text)}, {view.T} tokens from token '
-        f"{view.named.start:,} on · {view.nats_per_token:.3f} nats per token</p>"
+        f"{view.named.start:,} on · {decimals(view.nats_per_token)} nats per token</p>"
         for view in views
     )
     return f'<header><p class="kind">Gradient flow</p><h1>{escape(title)}</h1>{about}{"".join(parts)}</header>\n<main>'
+
+
+def _formulas(sentence: str) -> str:
+    """A sentence of the diagnosis, its letters as on a page."""
+    text = escape(sentence).replace("σ_max", "σ<sub>max</sub>").replace("b_1", "<i>b</i><sub>1</sub>")
+    for name in ("W_h", "W_e"):
+        text = text.replace(name, _HTML[name])
+    return text
 
 
 def _text(views: Sequence[View]) -> str:
@@ -98,8 +107,8 @@ def _side(view: View, k: int, named: bool) -> str:
         'aria-label="The text. Left and right choose the predicted token, with Shift the earlier step.">'
         f'{_tokens(view)}</div><div class="say" aria-live="polite"><p class="loss"></p><p class="step"></p></div></div>'
         '<figure class="map"><canvas tabindex="0" role="img" aria-label="Heat map of all contributions: the loss t '
-        'downwards, the step i to the right"></canvas><figcaption>log₁₀ of the norm of what step <i>i</i> contributes '
-        "to loss <i>t</i>, all pairs; click to choose.</figcaption></figure></section>"
+        'downwards, the step i to the right"></canvas><figcaption>The norm of what step <i>i</i> contributes to the '
+        "gradient of loss <i>t</i>, for every pair; blank: nothing. Click to choose.</figcaption></figure></section>"
     )
 
 
@@ -154,11 +163,10 @@ def _truncations(views: Sequence[View]) -> str:
     taus = sorted({each.tau for view in views for each in view.truncations})
     rows = []
     for view in views:
-        found = {each.tau: each for each in view.truncations}
-        lost = {tau: f"{each.lost:.2%}" for tau, each in found.items()}
-        turned = {tau: f"{each.angle:.1f}°" for tau, each in found.items()}
-        for words, values in (("of it is lost", lost), ("it turns by", turned)):
-            cells = "".join(f'<td class="n">{values.get(tau, "–")}</td>' for tau in taus)
+        lost = {each.tau: percent(each.lost) for each in view.truncations}
+        turned = {each.tau: f"{each.angle:.1f}°" for each in view.truncations}
+        for words, found in (("of it is lost", lost), ("it turns by", turned)):
+            cells = "".join(f'<td class="n">{found.get(tau, "–")}</td>' for tau in taus)
             rows.append(f"<tr><th>{words}{_of(view, views)}</th>{cells}</tr>")
     head = "".join(f"<th>{tau}</th>" for tau in taus)
     return (
@@ -171,7 +179,7 @@ def _charts(views: Sequence[View]) -> str:
     singular = "".join(
         f"<figure><h3>Singular values of ∂h<sup>(T)</sup>/∂h<sup>(T−k)</sup>{_of(view, views)}</h3>"
         f'<div id="singular-{k}"></div><figcaption>How much the last state still depends on the one k steps before: in '
-        "the direction it feels most, in the median direction, and in the one it feels least. The dotted line is 1."
+        "the direction it feels most, in the median one, and in the middle half and 80 % of them. The dotted line is 1."
         "</figcaption></figure>"
         for k, view in enumerate(views)
     )
@@ -201,10 +209,10 @@ def _history(label: str, history: History, k: int) -> str:
     note = ""
     if history.watched:
         figures += [
-            figure("lens", "The lens: norm against lag", "Of the contributions to ∂J/∂W<sub>h</sub>, log₁₀.", "canvas"),
+            figure("lens", "The lens: norm against lag", _LENS, "canvas"),
             figure("reach", "Reach", "The lags that hold 95 % of the contributions’ norms."),
             figure("decay", "Decay per step back", "Dotted: 1, neither fading nor growing."),
-            figure("radius", "Spectral radius and largest singular value", "Two numbers of W<sub>h</sub>."),
+            figure("radius", "Spectral radius and largest singular value", f"Two numbers of {_HTML['W_h']}."),
         ]
     else:
         note = (
@@ -216,10 +224,11 @@ def _history(label: str, history: History, k: int) -> str:
 
 def _foot(views: Sequence[View]) -> str:
     exact = (
-        "Every contribution is exact: nothing is truncated or sampled. Time steps and losses are counted from 0; step "
-        "<i>i</i> reads token <i>i</i>, loss <i>t</i> predicts token <i>t</i> + 1. By <i>W<sub>h</sub></i> and "
+        "Every contribution is exact: nothing is truncated or sampled. Time steps and losses are counted from 0; "
+        "step <i>i</i> reads token <i>i</i>, loss <i>t</i> predicts token <i>t</i> + 1. By <i>W<sub>h</sub></i> and "
         "<i>W<sub>e</sub></i> the contributions of all steps add up to the gradient of the loss, so each has a signed "
-        "share in it; by <i>e</i> and <i>h</i> every step has a vector of its own, nothing is added up, and no sign. "
+        "share in it; by <i>e</i> and <i>h</i> every step has a vector of its own, nothing is added up, and there is "
+        "no sign. "
     )
     return f"</main><footer><p>{exact if views else ''}Made by <code>elman flow</code>.</p></footer>"
 

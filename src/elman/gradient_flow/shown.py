@@ -31,6 +31,16 @@ def _visible(character: str) -> str:
     return character
 
 
+def percent(share: float) -> str:
+    """With two digits after the point; what they cannot tell from nothing is not shown as nothing."""
+    return "<0.01%" if 0 < share < 5e-5 else f"{share:.2%}"
+
+
+def decimals(nats: float) -> str:
+    """With three digits after the point; of an exploded network's losses the first three alone."""
+    return f"{nats:.3f}" if nats < 1e5 else f"{nats:.3g}"
+
+
 def direction(tokens: Iterable[str]) -> str:
     """rtl where most letters are of a script that runs from right to left, else ltr."""
     right = left = 0

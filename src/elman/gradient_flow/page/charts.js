@@ -14,7 +14,7 @@ function svg(name, attributes, parent, text) {
 function lineChart(box, options) {
   box.textContent = "";
   const width = Math.max(box.clientWidth, 260), height = options.height || 250;
-  const left = 58, right = 14, top = 12, bottom = 42;
+  const left = 58, right = 22, top = 12, bottom = 42;
   const known = values => (values || []).filter(v => v !== null && Number.isFinite(v));
   const xs = options.series.flatMap(s => known(s.x));
   const ys = options.series.filter(s => !s.aside).flatMap(s => [...known(s.y), ...known(s.low), ...known(s.high)]);
@@ -25,7 +25,7 @@ function lineChart(box, options) {
   if (!options.range) {
     for (const mark of options.marks || []) if (mark.y !== undefined) range = [Math.min(range[0], mark.y), Math.max(range[1], mark.y)];
     const more = (range[1] - range[0]) * 0.06 || (options.log ? 0.5 : Math.abs(range[1]) * 0.1 || 1);
-    range = [options.zero ? 0 : range[0] - more, range[1] + more];
+    range = options.zero ? [0, range[1] * 1.08 || 1] : [range[0] - more, range[1] + more];
   }
   const X = x => left + (x - xRange[0]) / (xRange[1] - xRange[0]) * (width - left - right);
   const Y = y => top + (range[1] - y) / (range[1] - range[0]) * (height - top - bottom);
@@ -38,9 +38,9 @@ function lineChart(box, options) {
     svg("line", { x1: X(x), x2: X(x), y1: top, y2: height - bottom, class: "grid" }, root);
     svg("text", { x: X(x), y: height - bottom + 16, class: "tick", "text-anchor": "middle" }, root, x.toLocaleString("en"));
   }
-  for (const y of ticks(...range, height / 45, options.log && range[1] - range[0] > 2)) {
+  const levels = options.log ? logTicks(...range, height / 45) : ticks(...range, height / 45).map(y => [y, plain(y)]);
+  for (const [y, said] of levels) {
     svg("line", { x1: left, x2: width - right, y1: Y(y), y2: Y(y), class: "grid" }, root);
-    const said = options.log ? (Number.isInteger(y) ? power(y) : plain(10 ** y)) : plain(y);
     svg("text", { x: left - 7, y: Y(y) + 4, class: "tick", "text-anchor": "end" }, root, said);
   }
   svg("text", { x: (left + width - right) / 2, y: height - 6, class: "axis", "text-anchor": "middle" }, root, options.x);
@@ -64,8 +64,9 @@ function lineChart(box, options) {
       pen = "L";
     });
     svg("path", { d: path, class: `line ${s.style}${s.dash ? " dash" : ""}` }, plot);
-    if (s.dots) s.x.forEach((x, k) => {
-      if (finite(s.y[k]) !== null) svg("circle", { cx: X(x), cy: Y(finite(s.y[k])), r: 2.5, class: `dot ${s.style}` }, plot);
+    const alone = k => finite(s.y[k - 1]) === null && finite(s.y[k + 1]) === null;  // a line would not show it
+    s.x.forEach((x, k) => {
+      if (finite(s.y[k]) !== null && (s.dots || alone(k))) svg("circle", { cx: X(x), cy: Y(finite(s.y[k])), r: 2.5, class: `dot ${s.style}` }, plot);
     });
   }
   (options.marks || []).forEach((mark, k) => {
@@ -75,7 +76,7 @@ function lineChart(box, options) {
     if (!mark.label) return;
     const end = mark.y !== undefined || X(mark.x) > width - 120;
     svg("text", { x: mark.y === undefined ? X(mark.x) + (end ? -5 : 5) : width - right - 4,
-      y: mark.y === undefined ? top + 12 + 15 * k : Y(mark.y) - 5, class: `tick ${mark.style || ""}`,
+      y: mark.y === undefined ? height - bottom - 7 - 15 * k : Y(mark.y) - 5, class: `tick ${mark.style || ""}`,
       "text-anchor": end ? "end" : "start" }, root, mark.label);
   });
   const named = options.series.filter(s => s.label);
@@ -132,13 +133,13 @@ function heatMap(canvas, o) {
     const image = new ImageData(o.columns, o.rows);
     for (let row = 0; row < o.rows; row++) for (let column = 0; column < o.columns; column++) {
       const v = o.value(column, row);
-      if (v === null || Number.isNaN(v)) continue;
+      if (v === null || !Number.isFinite(v)) continue;
       const rgb = viridis((v - o.low) / (o.high - o.low || 1)), at = 4 * ((o.up ? o.rows - 1 - row : row) * o.columns + column);
       image.data.set([...rgb, 255], at);
     }
     canvas.picture.getContext("2d").putImageData(image, 0, 0);
   }
-  const ink = colour("--ink"), soft = colour("--soft");
+  const soft = colour("--soft");
   c.scale(ratio, ratio);
   c.clearRect(0, 0, width, height);
   c.imageSmoothingEnabled = false;
@@ -166,17 +167,17 @@ function heatMap(canvas, o) {
   }
   c.fillStyle = soft;
   c.textAlign = "left";
-  const decades = ticks(o.low, o.high, 6, o.high - o.low > 3);
-  for (const d of decades) {
-    const said = (o.clipped && d <= o.low + 1e-9 ? "≤" : "") + (Number.isInteger(d) ? power(d) : plain(10 ** d));
-    c.fillText(said, left + w + 25, top + (o.high - d) / (o.high - o.low || 1) * h + 4);
+  for (const [d, said] of logTicks(o.low, o.high, 6)) {
+    c.fillText((o.clipped && d <= o.low + 1e-9 ? "≤" : "") + said, left + w + 25, top + (o.high - d) / (o.high - o.low || 1) * h + 4);
   }
-  c.strokeStyle = ink;
   for (const { row, column, strong } of o.marks || []) {
-    c.lineWidth = strong ? 1.5 : 1;
-    c.strokeStyle = strong ? colour("--mark") : ink;
     const x = column === undefined ? 0 : column / o.columns * w, y = row / o.rows * h;
-    c.strokeRect(left + x - 0.5, top + y - 0.5, (column === undefined ? (row + 1) / o.columns * w : w / o.columns) + 1, h / o.rows + 1);
+    const box = [left + x - 1, top + y - 1, (column === undefined ? (row + 1) / o.columns * w : w / o.columns) + 2, h / o.rows + 2];
+    for (const [wide, ink] of [[3, "#fff"], [1.2, strong ? colour("--mark") : "#000"]]) {  // seen on every colour
+      c.lineWidth = wide;
+      c.strokeStyle = ink;
+      c.strokeRect(...box);
+    }
   }
   c.setTransform(1, 0, 0, 1, 0, 0);
   return event => {

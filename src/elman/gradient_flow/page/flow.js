@@ -72,7 +72,13 @@ class Side {
     else if (event.shiftKey) this.point(Math.min(Math.max((this.i ?? this.t + 1) + step, 0), this.t));
     else this.choose(this.t + step);
     event.preventDefault();
-    this.tokens[this.t + 1].scrollIntoView({ block: "nearest" });
+    this.show();
+  }
+
+  // Brings the predicted token into the box of the text, without moving the page.
+  show() {
+    const box = $(".text", this.root), token = this.tokens[this.t + 1].getBoundingClientRect(), edge = box.getBoundingClientRect();
+    if (token.top < edge.top || token.bottom > edge.bottom) box.scrollTop += token.top - edge.top - edge.height * 0.7;
   }
 
   // Tints every token up to t by what it contributes: strength by size, hue by sign.
@@ -157,7 +163,7 @@ const WEIGHT = Object.fromEntries([...document.querySelectorAll("input[name=weig
 function drawSingular(side, k) {
   const box = document.getElementById(`singular-${k}`), s = side.singular, column = n => s.log10.map(row => row[n]);
   if (!box) return;
-  const [largest, ninety, seventyfive, median, twentyfive, ten, smallest] = s.percentiles.map((_, n) => column(n));
+  const [largest, ninety, seventyfive, median, twentyfive, ten] = s.percentiles.map((_, n) => column(n));
   const finite = values => values.filter(v => v !== null);
   const high = Math.max(0, ...finite(largest)), low = Math.min(-1, ...finite(median)) * 1.05;
   lineChart(box, { x: "lag k, steps back", y: "singular value", log: true, range: [low, high + (high - low) * 0.06], marks: [{ y: 0 }],
@@ -166,7 +172,6 @@ function drawSingular(side, k) {
       { x: s.lags, low: twentyfive, high: seventyfive, style: "s0", label: "25 to 75 %" },
       { x: s.lags, y: largest, style: "s1", label: "largest", dots: true },
       { x: s.lags, y: median, style: "s0", label: "median", dots: true },
-      { x: s.lags, y: smallest, style: "s2", label: "smallest", dots: true },
     ] });
 }
 
@@ -187,7 +192,7 @@ function drawHistory(h, k) {
     series: series.map(([key, label, s]) => ({ x: h.flow_step, y: h.flow[key], style: s, label, dots: true })) });
   line("reach", "reach, steps", [["reach", "reach", "s0"]], { zero: true });
   line("decay", "factor per step back", [["decay_rate", "decay rate", "s0"]], { marks: [{ y: 1 }] });
-  line("radius", "of W_h", [["sigma_max", "largest singular value", "s1"], ["spectral_radius", "spectral radius", "s0"]]);
+  line("radius", `of ${DATA.letters.W_h}`, [["sigma_max", "largest singular value", "s1"], ["spectral_radius", "spectral radius", "s0"]]);
   const flat = h.log10_norms_by_lag.flat().filter(v => v !== null);
   if (!flat.length) return;
   const high = flat.reduce((a, b) => Math.max(a, b)), bottom = flat.reduce((a, b) => Math.min(a, b));
@@ -217,3 +222,4 @@ addEventListener("resize", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 addEventListener("beforeprint", drawAll);
 drawAll();
+for (const side of sides) side.show();

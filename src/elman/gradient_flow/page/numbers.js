@@ -23,7 +23,8 @@ function scientific(log10) {
   if (exponent >= -2 && exponent <= 3) return plain(10 ** log10);
   return `${mantissa.toFixed(2)}·${power(exponent)}`;
 }
-const plain = x => x === null || !Number.isFinite(x) ? "–" : String(Number(x.toPrecision(3)));
+const plain = x => x === null || !Number.isFinite(x) ? "–" : 
+  String(Number(x.toPrecision(3))).replace(/e\+?(-?\d+)/, (_, n) => `·${power(n)}`);
 const percent = (x, sign) => {
   const p = Math.abs(100 * x), digits = p >= 9.95 || p === 0 ? 0 : p >= 0.095 ? 1 : 2;
   return (x < 0 ? "−" : sign ? "+" : "") + (p < 0.005 && p > 0 ? "<0.01" : p.toFixed(digits)) + " %";
@@ -49,5 +50,15 @@ function ticks(low, high, count, whole) {
     found.push(Math.abs(x) < step * 1e-9 ? 0 : Number(x.toPrecision(12)));
   }
   return found;
+}
+// Of a logarithmic axis: [log10, label] of powers of ten, or of 1, 2 and 5 times them where the axis has few.
+function logTicks(low, high, count) {
+  if (high - low > 2.2) return ticks(low, high, count, true).map(d => [d, power(d)]);
+  const found = [];
+  for (let d = Math.floor(low); d <= high; d++) for (const n of high - low > 1.2 ? [1, 3] : [1, 2, 5]) {
+    const at = d + Math.log10(n);
+    if (at >= low && at <= high) found.push([at, plain(n * 10 ** d)]);
+  }
+  return found.length > 1 ? found : ticks(low, high, count).map(d => [d, plain(10 ** d)]);
 }
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

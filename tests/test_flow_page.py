@@ -1,0 +1,111 @@
+"""The page of `elman flow`: what it holds is what the lens found, whatever the tokens and the network are."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from conftest import problem
+
+from elman.cli.flow_summary import summary
+from elman.cli.window import Side
+from elman.gradient_flow.history import History
+from elman.gradient_flow.report import as_html
+from elman.gradient_flow.view import Named, View
+
+NAMES = ("W_h", "W_e", "e", "h")
+
+
+def view_of(T: int = 12, activation: str = "tanh") -> View:
+    p, *_ = problem(V=7, activation=activation)
+    ids = np.random.default_rng(1).integers(0, 7, T + 1)
+    return View.of(p, ids, [f"w{k}" for k in ids], Named("a model", "sizes", "a text", 0, " "))
+
+
+class Page(HTMLParser):
+    """The parts of a page, its data, and everything that could fetch."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.tokens: list[str] = []
+        self.inside = ""
+        self.data = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        self.inside = f"{found.get('id') or ''}" if tag == "script" else ""
+        if tag == "span" and "tok" in (found.get("class") or "").split():
+            self.tokens.append("")
+            self.inside = "token"
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "data":
+            self.data += data
+        elif self.inside == "token":
+            self.tokens[-1] += data
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_every_pair_stands_in_the_page_with_16_bits(activation: str) -> None:
+    view = view_of(activation=activation)
+    (side,) = json.loads(Page(as_html([view], {})).data)["sides"]
+    pairs = np.tril_indices(view.T)
+    for name in NAMES:
+        packed = side["norms"][name]
+        codes = np.frombuffer(base64.b64decode(packed["codes"]), "<u2").astype(float)
+        table = view.flow.log10_norms(name)[pairs]
+        there = np.isfinite(table)
+        assert ((codes > 0) == there).all()
+        assert np.abs(packed["low"] + (codes[there] - 1) * packed["step"] - table[there]).max() <= packed["step"]
+        assert packed["step"] < 1e-2
+    for name in ("W_h", "W_e"):
+        cosines = np.frombuffer(base64.b64decode(side["within"][name]["cosines"]), "<i2") / 32767
+        assert np.abs(cosines - view.within[name].cosines[pairs]).max() < 1e-4
+
+
+def test_tokens_cannot_break_out_of_the_page() -> None:
+    p, *_ = problem(V=7)
+    ids = np.arange(6)
+    tokens = ["<b>", "</script><script>alert(1)</script>", "&amp;", '"', "'", "<!--"]
+    text = as_html([View.of(p, ids, tokens, Named("</title>", "<i>", "<u>"))], {"</script>": History.of([])})
+    assert "<script>alert" not in text
+    assert Page(text).tokens == tokens
+    assert text.count("</script>") == 2  # the data's and the program's own
+    assert text.count("</title>") == 1
+
+
+def test_a_network_through_which_nothing_flows_has_a_page() -> None:
+    p, *_ = problem(V=7, activation="tanh")
+    p.W_h[...] = 0
+    ids = np.arange(6)
+    view = View.of(p, ids, list("abcdef"), Named("zero", ""))
+    text = as_html([view], {})
+    (side,) = json.loads(Page(text).data)["sides"]
+    assert side["by_lag"]["h"][1:] == [None] * 4
+    assert view.diagnosis.verdict == "vanishing"
+    assert "NaN" not in Page(text).data
+    assert "Infinity" not in Page(text).data
+
+
+@pytest.mark.parametrize("growth", [1.3, 4.0])
+def test_the_numbers_of_an_exploding_network_stay_short(growth: float, capsys: pytest.CaptureFixture[str]) -> None:
+    p, *_ = problem(V=7, activation="relu")
+    p.W_h[...] = growth * np.eye(p.Dh)
+    ids = np.random.default_rng(1).integers(0, 7, 201)
+    view = View.of(p, ids, [f"w{k}" for k in ids], Named("a model", "sizes", "a text", 0, " "))
+    assert view.diagnosis.verdict == "exploding"
+    summary([Side("a model", None, view)])
+    text = capsys.readouterr().out
+    assert re.search(r", [\d.]+(e\+\d+)? nats per token$", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) < 140
+    assert max(map(len, re.findall(r"\d+", re.sub("<script.*?</script>", "", as_html([view], {}), flags=re.S)))) < 10
