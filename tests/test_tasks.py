@@ -287,7 +287,7 @@ def test_from_the_command_line(command: Run, tmp_path: Path) -> None:
     assert abs(own["wrong_sequences"] - summary["wrong_sequences"]) < 0.05
     said = command("evaluate", out).stdout
     assert f"{own['wrong_sequences']:.2%}" in said
-    assert command("info", out).returncode == 0
+    assert json.loads(command("info", out, "--json").stdout)["wrong_sequences"] == summary["wrong_sequences"]
     assert set(command("generate", out, "0 1", "--max-tokens", 9).stdout.split()) <= {"0", "1", "<unk>", "<eos>"}
 
 

@@ -171,5 +171,7 @@ class Display:
         if record.reason in ("asked", "max_time"):
             more = "" if record.reason == "asked" else " --max-time SECONDS"
             self.say(f"go on:   elman train --resume {path}{more}")
-        if record.reason != "asked" and record.best_wrong is None:
+        if record.best_wrong is not None:
+            self.say(f"try:     elman evaluate {path} --task-length 500")
+        elif record.reason != "asked":
             self.say(f'try:     elman generate {path} "The" --temperature 0.8')

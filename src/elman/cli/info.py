@@ -72,9 +72,11 @@ def _last_validations(folder: Any) -> dict[str, Any]:
             best = record
     if not best:
         return {}
+    at = {"best_at_step": best["step"], "best_after_seconds": best["seconds"]}
+    if best.get("wrong") is not None:
+        return {"wrong_sequences": best["wrong"]} | at
     return {
         "validation_perplexity": round(math.exp(best["nats_per_token"]), 2),
         "validation_bits_per_token": round(best["nats_per_token"] / math.log(2), 4),
-        "best_at_step": best["step"],
-        "best_after_seconds": best["seconds"],
+        **at,
     }
