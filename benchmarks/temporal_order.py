@@ -77,7 +77,7 @@ def main() -> int:
             found[name].append(outcome(name, seed, options.steps, options.lengths))
             print(f"{name}, seed {seed}: {say(found[name][-1])}", flush=True)
     print()
-    print(f"| network and treatment | solved | steps | before the first step | wrong at {LONGEST} | longer |")
+    print("| network and treatment | solved | steps | the lens before the first step | wrong | at longer lengths |")
     print("|---|---|---|---|---|---|")
     for name, outcomes in found.items():
         print(row(name, outcomes))
