@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "inference": {"text", "model", "checkpoint", "kernels"},
     "gradient_flow": {"text", "model", "kernels"},
     "language_model": {"text", "model", "checkpoint", "inference"},
+    "torch": {"kernels", "model", "language_model"},
 }
 
 
@@ -67,10 +68,15 @@ def test_nobody_imports_the_command_line() -> None:
             assert not any(name.split(".")[0] == "cli" for name in imports(path)), path
 
 
+def may_use_torch(path: Path) -> bool:
+    return path.parent == SOURCE / "torch" or path.name == "torch_backend.py"
+
+
 def test_no_framework_no_pickle_no_eval_and_no_printing_but_in_the_command_line() -> None:
     for path in SOURCE.rglob("*.py"):
         text = path.read_text()
-        assert not re.search(r"\b(import|from) (torch|jax|tensorflow|pickle)\b", text), path
+        assert not re.search(r"\b(import|from) (jax|tensorflow|pickle)\b", text), path
+        assert may_use_torch(path) or not re.search(r"\b(import|from) torch\b", text), path
         assert not re.search(r"(?<![.\w])(eval|exec)\(", text), path
         if "cli" not in path.parts:
             assert not re.search(r"(?<![.\w])print\(", text), path
@@ -87,6 +93,21 @@ def test_importing_elman_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_pytorch_is_imported_by_its_own_room_alone() -> None:
+    """With every other room imported (but for what other extras or the native kernels need) it is not there."""
+    mine = sorted(
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in SOURCE.rglob("*.py")
+        if not may_use_torch(path) and path.name != "__main__.py"
+    )
+    code = (
+        f"import contextlib, importlib, sys\nfor name in {mine}:\n"
+        "    with contextlib.suppress(ImportError): importlib.import_module(name)\n"
+        "assert 'torch' not in sys.modules and 'elman.torch' not in sys.modules and 'elman.training.run' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_reference_stands_alone() -> None:

@@ -25,7 +25,7 @@ _HOME = {
     "ElmanError": "elman.errors",
 }
 
-_ROOMS = ("calculus", "gradient_flow", "notes")
+_ROOMS = ("calculus", "gradient_flow", "notes", "torch")
 
 __all__ = ["ElmanError", "Gradients", "LanguageModel", "Parameters", "__version__", "load", "loss_and_gradients"]
 

@@ -1,0 +1,15 @@
+"""Elman beside PyTorch: a recurrent layer for other people's models, and language models both ways.
+
+Importing this imports PyTorch (`import elman` does not); without it there is a MissingExtraError.
+"""
+
+from elman.errors import MissingExtraError
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError:
+    raise MissingExtraError("elman.torch needs PyTorch: pip install 'elman[torch]'") from None
+
+from elman.torch.rnn import ElmanRNN
+
+__all__ = ["ElmanRNN"]
