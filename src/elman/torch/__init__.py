@@ -10,6 +10,7 @@ try:
 except ImportError:
     raise MissingExtraError("elman.torch needs PyTorch: pip install 'elman[torch]'") from None
 
+from elman.torch.convert import RecurrentLanguageModel, from_torch, to_torch
 from elman.torch.rnn import ElmanRNN
 
-__all__ = ["ElmanRNN"]
+__all__ = ["ElmanRNN", "RecurrentLanguageModel", "from_torch", "to_torch"]

@@ -1,0 +1,145 @@
+"""Language models both ways: Elman's parameters as a PyTorch module of standard layers, and such a module as those.
+
+PyTorch has no sigmoid recurrence, but σ(z) = (1 + tanh(z/2))/2: a sigmoid network is a tanh network of g = 2h - 1
+(docs/derivation.md, section 8), with the weights
+
+    W_h/4     W_e/2     b_1/2 and W_h 1/4 (the two biases)     U/2     b_2 + U 1/2
+
+and the first state g = -1 where h = 0. Where U and E are one array, E is halved in place of W_e, so that they stay one.
+Halving is exact in binary; b_2 alone is rounded, once each way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elman.config import ACTIVATIONS
+from elman.errors import ConfigError
+from elman.language_model import LanguageModel
+from elman.model.parameters import Parameters
+from elman.torch.rnn import ElmanRNN
+
+HARMLESS = (nn.Dropout, nn.Identity)
+"""Layers that do nothing once a model is trained."""
+
+
+class RecurrentLanguageModel(nn.Module):  # type: ignore[misc]  # PyTorch is not there for the type checker
+    """embedding → rnn → linear: the logits of the next token.
+
+    embedding nn.Embedding(V, d), rnn nn.RNN(d, Dh), linear nn.Linear(Dh, V); their weights are one where `tie`. A
+    sigmoid network is computed as a tanh network: its state is g = 2h - 1, which begins at -1.
+    Raises ConfigError for an activation that is none, or where `tie` and d is not Dh.
+    """
+
+    def __init__(
+        self, V: int, d: int, Dh: int, activation: str = "sigmoid", tie: bool = False, device: Any = None,
+        dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise ConfigError(f"activation is {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+        if tie and d != Dh:
+            raise ConfigError(f"tied weights need d = Dh, not d = {d} and Dh = {Dh}")
+        self.activation = activation
+        nonlinearity = "tanh" if activation == "sigmoid" else activation
+        self.embedding = nn.Embedding(V, d, device=device, dtype=dtype)
+        self.rnn = nn.RNN(d, Dh, nonlinearity=nonlinearity, device=device, dtype=dtype)
+        self.linear = nn.Linear(Dh, V, device=device, dtype=dtype)
+        if tie:
+            self.linear.weight = self.embedding.weight
+
+    def initial_state(self, B: int) -> Tensor:
+        """The state [1,B,Dh] before the first token: that of h = 0."""
+        first = -1.0 if self.activation == "sigmoid" else 0.0
+        return self.linear.weight.new_full((1, B, self.rnn.hidden_size), first)
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """θ [T,B,V], the logits of every next token, and the state [1,B,Dh] to carry on with; x int [T,B]."""
+        output, state = self.rnn(self.embedding(x), self.initial_state(x.shape[1]) if state is None else state)
+        return self.linear(output), state
+
+
+def to_torch(model: LanguageModel | Parameters, device: Any = None) -> RecurrentLanguageModel:
+    """The same network as a module of standard layers, a copy in the same precision: the same losses to rounding."""
+    p = model.p if isinstance(model, LanguageModel) else model
+    dtype = torch.float32 if p.dtype == np.float32 else torch.float64
+    module = RecurrentLanguageModel(p.V, p.d, p.Dh, p.activation, p.tied, device, dtype)
+    E, W_e, W_h, b_1, U, b_2 = (np.ascontiguousarray(array) for _, array in p.items())
+    b_hh = np.zeros_like(b_1)
+    if p.activation == "sigmoid":
+        E, W_e = (E / 2, W_e) if p.tied else (E, W_e / 2)
+        W_h, b_1, U = W_h / 4, b_1 / 2, U / 2
+        b_hh, b_2 = W_h.sum(axis=1), b_2 + U.sum(axis=1)
+    rnn, linear = module.rnn, module.linear
+    with torch.no_grad():
+        for weight, array in (
+            (module.embedding.weight, E), (rnn.weight_ih_l0, W_e), (rnn.weight_hh_l0, W_h), (rnn.bias_ih_l0, b_1),
+            (rnn.bias_hh_l0, b_hh), (linear.weight, U), (linear.bias, b_2),
+        ):  # fmt: skip
+            weight.copy_(torch.from_numpy(array))
+    return module
+
+
+def from_torch(module: Any) -> Parameters:
+    """The parameters of a module whose only layers are an nn.Embedding, an nn.RNN or ElmanRNN and an nn.Linear.
+
+    A copy, float32 or float64 as the module's; tied where the module's weights are one. A RecurrentLanguageModel gives
+    back its own activation, sigmoid too; anybody else's nn.RNN is what it is, tanh or relu. Dropout is left out, as it
+    does nothing once a model is trained; what else a forward does between its layers cannot be seen from here.
+    Raises ConfigError for what Elman's network has not.
+    """
+    embedding, rnn, linear = _layers(module)
+    d, Dh, V = rnn.input_size, rnn.hidden_size, embedding.num_embeddings
+    given = (embedding.embedding_dim, linear.in_features, linear.out_features)
+    if given != (d, Dh, V):
+        raise ConfigError(
+            f"the layers do not fit each other: an embedding of size {given[0]} before an RNN of {d} inputs, and a "
+            f"linear layer of {given[1]} inputs and {given[2]} outputs behind {Dh} units and {V} tokens"
+        )
+    tied = linear.weight is embedding.weight
+    E, W_e, W_h, U = (_array(w) for w in (embedding.weight, rnn.weight_ih_l0, rnn.weight_hh_l0, linear.weight))
+    b_ih, b_hh = (_array(b) for b in (rnn.bias_ih_l0, rnn.bias_hh_l0)) if rnn.bias else np.zeros((2, Dh), E.dtype)
+    b_2 = np.zeros(V, E.dtype) if linear.bias is None else _array(linear.bias)
+    activation = rnn.nonlinearity
+    if isinstance(module, RecurrentLanguageModel) and module.activation == "sigmoid":
+        activation = "sigmoid"
+        b_hh, b_2 = 2 * (b_hh - W_h.sum(axis=1)), b_2 - U.sum(axis=1)  # b_hh is 0 again, exactly, unless it was learnt
+        E, W_e = (2 * E, W_e) if tied else (E, 2 * W_e)
+        W_h, b_ih, U = 4 * W_h, 2 * b_ih, 2 * U
+    return Parameters(E, W_e, W_h, b_ih + b_hh, E if tied else U, b_2, activation)
+
+
+def _layers(module: Any) -> tuple[Any, Any, Any]:
+    """The three, each there once and nothing beside them. Raises ConfigError."""
+    parts = [part for part in module.modules() if not list(part.children()) and not isinstance(part, HARMLESS)]
+    found = []
+    for kinds, name in (((nn.Embedding,), "nn.Embedding"), ((nn.RNN, ElmanRNN), "nn.RNN"), ((nn.Linear,), "nn.Linear")):
+        mine = [part for part in parts if type(part) in kinds]
+        if len(mine) != 1:
+            raise ConfigError(f"the module has {len(mine)} layers of {name}, expected one: Elman's network has one")
+        found += mine
+    known = {id(weight) for part in parts for weight in part.parameters()}
+    others = [type(part).__name__ for part in parts if part not in found]
+    others += [name for name, weight in module.named_parameters() if id(weight) not in known]
+    if others:
+        raise ConfigError(f"the module has {', '.join(others)}, which Elman's network has not")
+    embedding, rnn, linear = found
+    for what, wrong in (
+        ("an RNN of several layers", rnn.num_layers != 1),
+        ("an RNN of both directions", rnn.bidirectional),
+        ("an embedding of limited norm (max_norm)", embedding.max_norm is not None),
+    ):
+        if wrong:
+            raise ConfigError(f"the module has {what}, which Elman's network has not")
+    return embedding, rnn, linear
+
+
+def _array(weight: Tensor) -> Any:
+    """A copy as a NumPy array. Raises ConfigError for types that Elman's weights have not."""
+    if weight.dtype not in (torch.float32, torch.float64):
+        raise ConfigError(f"the module's weights are {weight.dtype}: turn them into float32 with module.float() first")
+    return weight.detach().cpu().numpy().copy()
