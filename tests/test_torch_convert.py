@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,3 +146,16 @@ def test_what_cannot_be_converted_is_refused() -> None:
         RecurrentLanguageModel(13, 5, 7, tie=True)
     with pytest.raises(ConfigError, match="activation is 'gelu'"):
         RecurrentLanguageModel(13, 5, 7, "gelu")
+
+
+def test_the_guides_examples_run() -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
+    section = guide.split("## With PyTorch\n")[1].split("\n## ")[0]
+    names: dict[str, Any] = {}
+    swap, convert = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    exec(swap, names)
+    assert isinstance(names["model"].rnn, ElmanRNN)
+    assert names["losses"][-1] < 0.2 < 1 < names["losses"][0]
+    exec(convert, names)
+    assert names["theta"].shape == (35, 8, 50)
+    assert np.array_equal(names["back"].W_h, names["p"].W_h)
