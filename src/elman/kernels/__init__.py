@@ -22,7 +22,8 @@ from elman.kernels.groups import Groups
 from elman.kernels.numpy_backend import NumpyBackend, threads
 
 __all__ = [
-    "Backend", "Contributions", "Groups", "backend", "bf16_is_fast", "native_built", "native_in_use", "threads",
+    "Backend", "Contributions", "Groups", "backend", "backend_of", "bf16_is_fast", "native_built", "native_in_use",
+    "on_device", "threads",
 ]  # fmt: skip
 
 Floats = NDArray[np.floating[Any]]
@@ -40,7 +41,19 @@ class Backend(Protocol):
 
     @property
     def xp(self) -> Any:
-        """The array namespace: `numpy`, or one that speaks like it."""
+        """The array namespace: `numpy`, or one in which what is asked of it has the same name."""
+        ...
+
+    def array(self, values: Any, like: Floats | None = None) -> Any:
+        """The values as an array of this backend, in the type of `like` where it is given; shared where it can be."""
+        ...
+
+    def host(self, array: Any) -> NDArray[Any]:
+        """The array as NumPy's, on the host; shared where it can be."""
+        ...
+
+    def zeros(self, shape: tuple[int, ...], like: Floats) -> Floats:
+        """Zeros in the type of `like`."""
         ...
 
     def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str, rows: Integers | None = None) -> Floats:
@@ -100,7 +113,7 @@ class Backend(Protocol):
         ...
 
     def group(self, tokens: Integers, V: int) -> Groups:
-        """Which of the tokens [N], each under V, are the same."""
+        """Which of the host's tokens [N], each under V, are the same."""
         ...
 
     def sum_rows(self, values: Floats, groups: Groups) -> Floats:
@@ -189,3 +202,17 @@ def backend(precision: str = "float32", skip_below: float = 0.0) -> Backend:
         if asked:
             raise ConfigError(f"{what} needs the native kernels, which are not in use; `elman info` says why")
     return _NUMPY
+
+
+def backend_of(array: Any) -> Backend:
+    """The backend whose arrays these are: `backend()` of NumPy's, the torch backend of a tensor's device."""
+    if isinstance(array, np.ndarray):
+        return backend()
+    return on_device(str(array.device))
+
+
+@cache
+def on_device(device: str) -> Backend:
+    """The torch backend on a device, as PyTorch names it: cpu, cuda, cuda:1. Needs PyTorch."""
+    made: Backend = importlib.import_module("elman.kernels.torch_backend").TorchBackend(device)
+    return made

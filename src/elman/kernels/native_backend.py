@@ -16,6 +16,7 @@ from elman.errors import ConfigError, ShapeError
 from elman.kernels import _native
 from elman.kernels.contributions import NAMES, Contributions
 from elman.kernels.groups import Groups
+from elman.kernels.host_arrays import HostArrays
 from elman.kernels.numpy_backend import LIMIT, NumpyBackend
 
 Floats = NDArray[np.floating[Any]]
@@ -54,14 +55,12 @@ def use_threads(count: int) -> None:
     _native.set_threads(count)
 
 
-class NativeBackend:
+class NativeBackend(HostArrays):
     """The hot operations in C++, on float32 arrays.
 
     bf16: operands of products are rounded to bfloat16 (sums, softmax, weights and updates stay float32).
     skip_below: blocks of the softmax gradient whose every entry ŷ is below it are left out; 0: none is.
     """
-
-    xp = np
 
     def __init__(self, bf16: bool = False, skip_below: float = 0.0) -> None:
         self.bf16, self.skip_below = bf16, skip_below

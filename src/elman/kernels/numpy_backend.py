@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from elman.kernels.contributions import Contributions
 from elman.kernels.groups import Groups
+from elman.kernels.host_arrays import HostArrays
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
@@ -59,11 +60,10 @@ def activation_gradient(h: Floats, activation: str) -> Floats:
     return (h > 0).astype(h.dtype)
 
 
-class NumpyBackend:
+class NumpyBackend(HostArrays):
     """The three hot operations on NumPy arrays, float32 or float64."""
 
     name = "numpy"
-    xp = np
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None

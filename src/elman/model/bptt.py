@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.kernels import Backend, backend
+from elman.kernels import Backend, backend_of
 from elman.model.network import DropoutMasks, Forward, checked, hidden_states
 from elman.model.parameters import Gradients, Parameters, Rows
 
@@ -70,12 +70,12 @@ def backward(
     cut: no entry of ∂J/∂h, J being the loss of one token, goes back larger than this (0: none is cut). Then dz and
     the gradients are no longer those of J.
     """
-    kernels = kernels or backend()
+    kernels = kernels or backend_of(p.W_h)
     h_0 = checked(p, x, y, h_0, first)
     (T, B), N = x.shape, y.size
     forward = hidden_states(p, x, h_0, masks, kernels)
     J, own, dU, db_2 = kernels.softmax_cross_entropy(  # δ1 = ŷ - y; dh = δ1 U; dU = δ1^T h^T; db_2 = δ1^T 1
-        forward.h_out[first:].reshape(N, p.Dh), p.U, p.b_2, y.reshape(N), 1 / N
+        forward.h_out[first:].reshape(N, p.Dh), p.U, p.b_2, kernels.array(y.reshape(N)), 1 / N
     )
     if masks:
         own *= masks.on_h[first:].reshape(N, p.Dh)
@@ -87,7 +87,7 @@ def from_step(own: Floats, T: int) -> Floats:
     """dh [T,B,Dh] from that of the last steps, which alone have a loss."""
     if len(own) == T:
         return own
-    dh = np.zeros((T, *own.shape[1:]), own.dtype)
+    dh = backend_of(own).zeros((T, *own.shape[1:]), own)
     dh[T - len(own) :] = own
     return dh
 
@@ -110,7 +110,9 @@ def through_time(
     dh_0 = kernels.product(dz[0], p.W_h)  # W_h^T δ2^(1)T, read as rows
     dE: Rows | None
     if forward.x is not None:
-        dE = Rows(np.arange(p.V), kernels.product(forward.x, de, a_transposed=True), (p.V, p.d))  # Σ_i de^(i) x^(i)T
+        dE = Rows(
+            kernels.array(np.arange(p.V)), kernels.product(forward.x, de, a_transposed=True), (p.V, p.d)
+        )  # Σ_i de^(i) x^(i)T
     else:
         assert forward.words is not None  # either of the two
         if masks:

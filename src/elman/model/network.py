@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ShapeError
-from elman.kernels import Backend, Groups, backend
+from elman.kernels import Backend, Groups, backend_of
 from elman.model.parameters import Parameters
 
 Floats = NDArray[np.floating[Any]]
@@ -30,13 +30,13 @@ class DropoutMasks:
         Four entries a drawn number, 16 bits each, so `rate` is met to 1/65536.
         """
         kept = max(1, round((1 - rate) * 2**16))
-        scale = p.dtype.type(2**16 / kept)
+        dtype, array = p.dtype, backend_of(p.W_h).array
 
         def mask(width: int) -> Floats:
             size = T * B * width
             drawn = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
-            entries: Floats = np.multiply(drawn < kept, scale, dtype=p.dtype)
-            return entries.reshape(T, B, width)
+            entries: Floats = np.multiply(drawn < kept, dtype.type(2**16 / kept), dtype=dtype)
+            return cast(Floats, array(entries.reshape(T, B, width)))
 
         return cls(mask(p.d), mask(p.Dh))
 
@@ -63,13 +63,13 @@ def hidden_states(
     p: Parameters, x: Integers, h_0: Floats, masks: DropoutMasks | None = None, kernels: Backend | None = None
 ) -> Forward:
     """e, h and what the output layer sees of h, for x [T,B]."""
-    kernels = kernels or backend()
+    kernels = kernels or backend_of(p.W_h)
     words = kernels.group(x.reshape(-1), p.V)
     rows = words.inverse.reshape(x.shape)
-    e = p.E.take(words.index, axis=0)  # e = E x                                     [n,d]
+    e = p.E[words.index]  # e = E x                                                  [n,d]
     if masks:
-        e = e.take(words.inverse, axis=0) * masks.on_e.reshape(-1, p.d)  # [T·B,d]
-        rows = np.arange(x.size).reshape(x.shape)
+        e = e[words.inverse] * masks.on_e.reshape(-1, p.d)  # [T·B,d]
+        rows = kernels.array(np.arange(x.size).reshape(x.shape))
     u = kernels.product(e, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1     [n,Dh] or [T·B,Dh]
     h = kernels.recurrence(u, p.W_h, h_0, p.activation, rows)  # h = σ(W_h h^(t-1) + u)
     h_out = h[1:] * masks.on_h if masks else h[1:]
@@ -78,9 +78,9 @@ def hidden_states(
 
 def hidden_states_of_reals(p: Parameters, x: Floats, h_0: Floats, kernels: Backend | None = None) -> Forward:
     """The same for x [T,B,V] of real numbers in place of one-hot columns: e = E x is then a mixture of tokens."""
-    kernels = kernels or backend()
+    kernels = kernels or backend_of(p.W_h)
     T, B, V = x.shape
-    flat = np.ascontiguousarray(x.reshape(T * B, V), p.dtype)
+    flat = kernels.array(np.ascontiguousarray(x.reshape(T * B, V), p.dtype))
     e = kernels.product(flat, p.E)  # e = E x, read as rows                              [T·B,d]
     u = kernels.product(e, p.W_e, b_transposed=True, bias=p.b_1)
     h = kernels.recurrence(u.reshape(T, B, p.Dh), p.W_h, h_0, p.activation)
@@ -94,11 +94,11 @@ def losses(
 
     x, y int [T,B]; h_0 [B,Dh] or None for zeros. Raises ShapeError for shapes, types or ids that do not fit.
     """
-    kernels = kernels or backend()
+    kernels = kernels or backend_of(p.W_h)
     h_0 = checked(p, x, y, h_0)
     forward = hidden_states(p, x, h_0, kernels=kernels)
-    J = kernels.cross_entropy(forward.h_out.reshape(-1, p.Dh), p.U, p.b_2, y.reshape(-1))  # -ln ŷ_y
-    return J.reshape(y.shape), forward.h[-1]
+    J = kernels.cross_entropy(forward.h_out.reshape(-1, p.Dh), p.U, p.b_2, kernels.array(y.reshape(-1)))  # -ln ŷ_y
+    return kernels.host(J).reshape(y.shape), forward.h[-1]
 
 
 def log_probabilities(p: Parameters, h: Floats) -> Floats:
@@ -126,6 +126,6 @@ def checked(p: Parameters, x: Integers, y: Integers | None, h_0: Floats | None, 
     B = x.shape[1]
     if h_0 is None:
         return p.initial_state(B)
-    if h_0.shape != (B, p.Dh):
-        raise ShapeError.of("h_0", h_0.shape, f"[B,Dh] = {(B, p.Dh)}")
-    return h_0.astype(p.dtype, copy=False)
+    if tuple(h_0.shape) != (B, p.Dh):
+        raise ShapeError.of("h_0", tuple(h_0.shape), f"[B,Dh] = {(B, p.Dh)}")
+    return cast(Floats, backend_of(p.W_h).array(h_0, p.W_h))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from elman.config import ACTIVATIONS, DTYPES, ModelConfig
 from elman.errors import ConfigError, ShapeError
-from elman.kernels import Backend, backend
+from elman.kernels import Backend, backend_of
 from elman.model.initial import recurrent_weights
 
 Floats = NDArray[np.floating[Any]]
@@ -113,13 +114,13 @@ class Parameters:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of every weight."""
-        return self.E.dtype
+        """The type of every weight, as NumPy names it."""
+        return backend_of(self.E).host(self.E[:0]).dtype
 
     @property
     def count(self) -> int:
         """How many numbers are learnt, a shared one counted once."""
-        return sum(array.size for _, array in self.distinct())
+        return sum(math.prod(array.shape) for _, array in self.distinct())
 
     def items(self) -> Iterator[tuple[str, Floats]]:
         """The six, by name."""
@@ -139,11 +140,19 @@ class Parameters:
         """The same weights in another precision; itself where nothing changes."""
         if self.dtype == np.dtype(dtype):
             return self
-        return Parameters.from_distinct({name: a.astype(dtype) for name, a in self.distinct()}, self.activation)
+        kernels = backend_of(self.E)
+        arrays = {name: kernels.array(kernels.host(a).astype(dtype)) for name, a in self.distinct()}
+        return Parameters.from_distinct(arrays, self.activation)
+
+    def on(self, kernels: Backend) -> Parameters:
+        """A copy of the weights as arrays of this backend: on its device."""
+        host = backend_of(self.E).host
+        arrays = {name: kernels.array(host(a).copy()) for name, a in self.distinct()}
+        return Parameters.from_distinct(arrays, self.activation)
 
     def initial_state(self, B: int) -> Floats:
         """h^(0) = 0, [B,Dh]."""
-        return np.zeros((B, self.Dh), self.dtype)
+        return backend_of(self.W_h).zeros((B, self.Dh), self.W_h)
 
 
 @dataclass
@@ -159,7 +168,7 @@ class Rows:
 
     def dense(self) -> Floats:
         """The whole [V,d] array."""
-        whole = np.zeros(self.shape, self.values.dtype)
+        whole = backend_of(self.values).zeros(self.shape, self.values)
         whole[self.index] = self.values
         return whole
 
@@ -188,7 +197,7 @@ class Gradients:
 
     def norm(self, kernels: Backend | None = None) -> float:
         """The Euclidean norm over all of them together; not finite where any entry is not."""
-        kernels = kernels or backend()
+        kernels = kernels or backend_of(self.W_h)
         arrays = (value.values if isinstance(value, Rows) else value for _, value in self.distinct())
         return float(np.sqrt(sum(map(kernels.sum_of_squares, arrays))))
 
