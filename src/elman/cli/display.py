@@ -79,6 +79,8 @@ class Display:
             f"run      {trainer.run_folder.path}: "
             f"{settings.epochs} epochs{limit}, {settings.optimizer}, lr {settings.lr:g}"
         )
+        if trainer.device:
+            self.say(f"device   {trainer.device.name}")
         if trainer.progress.step:
             self.say(f"resumed  at step {trainer.progress.step:,}")
         if self.live:

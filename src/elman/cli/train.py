@@ -173,6 +173,12 @@ def _by_level(field: str) -> str:
     is_flag=True,
     help="Approximate nothing: float32 products also where bf16 is the default, and no --skip-below.",
 )
+@click.option(
+    "--device",
+    metavar="NAME",
+    help="Compute on cuda (the first GPU), cuda:N or, with auto, on a GPU if there is one; needs PyTorch.  "
+    "[default: cpu]",
+)
 @as_json
 @threads
 def train(
@@ -184,6 +190,7 @@ def train(
     exact: bool,
     task: TaskName | None,
     task_length: str | None,
+    device: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -205,12 +212,12 @@ def train(
         raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     if resume:
-        trainer = _resumed(resume, text, out, valid, held_out, given | ({"task": task} if task else {}))
+        trainer = _resumed(resume, text, out, valid, held_out, given | ({"task": task} if task else {}), device)
     elif task:
-        _refuse_text(text, valid, held_out, given)
+        _refuse_text(text, valid, held_out, given, device)
         trainer = _started_task(folder, TaskConfig(task, *lengths(task_length or "50-200")), given)
     else:
-        trainer = _started(folder, text, valid, held_out, given)
+        trainer = _started(folder, text, valid, held_out, given, device)
     stopped = _run(trainer)
     if as_json:
         click.echo(json.dumps(_summary(trainer, stopped), indent=2))
@@ -219,9 +226,11 @@ def train(
 
 
 def _resumed(
-    resume: Path, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any]
-) -> Trainer:
+    resume: Path, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any],
+    device: str | None,
+) -> Trainer:  # fmt: skip
     from elman.checkpoint import RunFolder
+    from elman.kernels import chosen_device
     from elman.training import run
 
     others = ["TEXT"] if text else []
@@ -230,14 +239,18 @@ def _resumed(
     if others:
         raise ConfigError(
             f"--resume goes on with the run's own settings and contradicts {', '.join(others)}: leave that out "
-            f"(--epochs, --max-time and --patience may be changed)"
+            f"(--epochs, --max-time, --patience and --device may be changed)"
         )
-    return run.resume(RunFolder(resume), {TRAINING_OPTIONS[name]: value for name, value in given.items()})
+    changes = {TRAINING_OPTIONS[name]: value for name, value in given.items()}
+    return run.resume(RunFolder(resume), changes, chosen_device(device))
 
 
-def _started(out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any) -> Trainer:
+def _started(
+    out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any, device: str | None
+) -> Trainer:
     from elman.checkpoint import RunFolder
     from elman.cli import display
+    from elman.kernels import chosen_device
     from elman.text.corpus import Corpus
     from elman.training import run
 
@@ -251,10 +264,14 @@ def _started(out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_ou
     )
     corpus = Corpus.from_paths(text) if text else Corpus.embedded()
     sources = run.Sources(corpus, Corpus.from_paths(valid) if valid else None, held_out)
-    return run.start(folder, sources, TextConfig(**text_config), model, training, display.reading)
+    return run.start(
+        folder, sources, TextConfig(**text_config), model, training, display.reading, chosen_device(device)
+    )
 
 
-def _refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[str, Any]) -> None:
+def _refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[str, Any], device: str | None) -> None:
+    if device not in (None, "cpu", "auto"):
+        raise ConfigError("--task is computed on the CPU alone: leave it or --device out")
     others = ["TEXT"] if text else []
     others += [f"--{name}" for name, value in (("valid", valid), ("held-out", held_out)) if value]
     others += [f"--{name.replace('_', '-')}" for name in given if name in TEXT_OPTIONS or name == "bptt"]

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from elman.errors import ConfigError
 from elman.kernels.contributions import Contributions
+from elman.kernels.devices import chosen_device, on_device
 from elman.kernels.groups import Groups
 from elman.kernels.numpy_backend import NumpyBackend, threads
 
 __all__ = [
-    "Backend", "Contributions", "Groups", "backend", "backend_of", "bf16_is_fast", "native_built", "native_in_use",
-    "on_device", "threads",
+    "Backend", "Contributions", "Groups", "backend", "backend_of", "bf16_is_fast", "chosen_device", "native_built",
+    "native_in_use", "on_device", "threads",
 ]  # fmt: skip
 
 Floats = NDArray[np.floating[Any]]
@@ -208,11 +209,5 @@ def backend_of(array: Any) -> Backend:
     """The backend whose arrays these are: `backend()` of NumPy's, the torch backend of a tensor's device."""
     if isinstance(array, np.ndarray):
         return backend()
-    return on_device(str(array.device))
-
-
-@cache
-def on_device(device: str) -> Backend:
-    """The torch backend on a device, as PyTorch names it: cpu, cuda, cuda:1. Needs PyTorch."""
-    made: Backend = importlib.import_module("elman.kernels.torch_backend").TorchBackend(device)
+    made: Backend = on_device(str(array.device))
     return made

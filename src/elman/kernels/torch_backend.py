@@ -50,6 +50,11 @@ def recurrence_gradient(dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut
     return dz
 
 
+def gpus() -> int:
+    """How many GPUs PyTorch sees."""
+    return int(torch.cuda.device_count())
+
+
 class TorchBackend:
     """The hot operations on tensors of one device, float32 or float64; J is float64."""
 

@@ -10,8 +10,6 @@ elements  every entry is held within ±clip_elements (Mikolov 2012; char-rnn's 5
 
 from __future__ import annotations
 
-import numpy as np
-
 from elman.config import TrainingConfig
 from elman.model.parameters import Gradients, Rows
 
@@ -24,9 +22,9 @@ def clip_elements(gradients: Gradients, most: float) -> bool:
     over = False
     for _, gradient in gradients.distinct():
         values = gradient.values if isinstance(gradient, Rows) else gradient
-        if float(np.abs(values).max(initial=0)) > most:
+        if max(float(values.max()), -float(values.min())) > most:
             over = True
-            np.clip(values, -most, most, out=values)
+            values[...] = values.clip(-most, most)
     return over
 
 

@@ -29,7 +29,7 @@ class Optimizer:
         raise NotImplementedError
 
     def arrays(self) -> Arrays:
-        """What must be saved to go on exactly; the very arrays, not copies."""
+        """What must be saved to go on exactly; the very arrays where they are the host's, not copies."""
         return {}
 
     def restore(self, arrays: Arrays) -> None:
@@ -75,13 +75,15 @@ class Adam(Optimizer):
 
     def arrays(self) -> Arrays:
         """Both moments of every weight, and the number of steps taken."""
-        moments = {f"adam.{part}.{name}": a for part in "mv" for name, a in getattr(self, part).items()}
+        host = self.kernels.host
+        moments = {f"adam.{part}.{name}": host(a) for part in "mv" for name, a in getattr(self, part).items()}
         return moments | {"adam.count": np.array([self.count], np.int64)}
 
     def restore(self, arrays: Arrays) -> None:
         """Takes back what `arrays` gave."""
         for part in "mv":
-            setattr(self, part, {name: arrays[f"adam.{part}.{name}"] for name in getattr(self, part)})
+            moments = {name: self.kernels.array(arrays[f"adam.{part}.{name}"]) for name in getattr(self, part)}
+            setattr(self, part, moments)
         self.count = int(arrays["adam.count"][0])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from elman.checkpoint import RunFolder, load_config, load_state, save_config
 from elman.config import ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig, level_defaults, passes_in
 from elman.errors import CheckpointError, ConfigError
-from elman.kernels import bf16_is_fast
+from elman.kernels import Backend, bf16_is_fast
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
 from elman.text.corpus import Corpus
@@ -82,16 +82,21 @@ def start(
     model: dict[str, Any],
     training: dict[str, Any],
     watch: Watcher = lambda what, pieces, size: pieces,
+    device: Backend | None = None,
 ) -> Trainer:
     """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for.
 
-    What was not asked for is default, and what depends on the level by `level_defaults`.
+    What was not asked for is default, and what depends on the level by `level_defaults`. device: the torch backend that
+    computes it, where it is not the CPU's own (elman.kernels.chosen_device).
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
     """
     if sources.held_out is not None and not 0 < sources.held_out < 1:
         raise ConfigError(f"held-out is {sources.held_out!r}; it must be over 0 and under 1")
-    settings, sizes = _settings(text, model, training, sources.train.size)
+    fast = device is None and bf16_is_fast()
+    settings, sizes = _settings(text, model, training, sources.train.size, fast=fast)
+    if device:
+        require_for_device(settings)
     folder.require_new()
     with_bytes = sources.training_pieces()
     tokenizer = Tokenizer.train(watch("vocabulary", *with_bytes), text)
@@ -100,10 +105,10 @@ def start(
         count = write_tokens(folder.train_tokens, watch("tokens", *sources.training_pieces()), tokenizer)
         write_tokens(folder.valid_tokens, watch("validation", *sources.validation_pieces()), tokenizer)
     if settings.max_time is not None:
-        passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, bf16_is_fast())
-        settings, sizes = _settings(text, model, training, sources.train.size, passes)
+        passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast)
+        settings, sizes = _settings(text, model, training, sources.train.size, passes, fast)
     config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
-    return _begun(folder, config, tokenizer)
+    return _begun(folder, config, tokenizer, device)
 
 
 def start_task(folder: RunFolder, task: TaskConfig, model: dict[str, Any], training: dict[str, Any]) -> Trainer:
@@ -131,8 +136,8 @@ def start_task(folder: RunFolder, task: TaskConfig, model: dict[str, Any], train
     return _begun(folder, config, tokenizer)
 
 
-def _begun(folder: RunFolder, config: RunConfig, tokenizer: Tokenizer) -> Trainer:
-    trainer = _trainer(folder, config, first_parameters(config))
+def _begun(folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, device: Backend | None = None) -> Trainer:
+    trainer = _trainer(folder, config, first_parameters(config), device)
     if config.training.floss:
         floss(trainer.p, trainer.problem, config.training, trainer.kernels)
     trainer.save_first()
@@ -164,12 +169,16 @@ def _require_flossing(settings: TrainingConfig, activation: str, Dh: int) -> Non
 
 
 def _settings(
-    text: TextConfig, model: dict[str, Any], training: dict[str, Any], size: int, passes: float = float("inf")
-) -> tuple[TrainingConfig, dict[str, Any]]:
-    """Defaults of the level, the text's size in bytes and the passes there is time for, under what was asked for."""
+    text: TextConfig, model: dict[str, Any], training: dict[str, Any], size: int, passes: float = float("inf"),
+    fast: bool = False,
+) -> tuple[TrainingConfig, dict[str, Any]]:  # fmt: skip
+    """Defaults of the level, the text's size in bytes and the passes there is time for, under what was asked for.
+
+    fast: bfloat16 products may be taken by default.
+    """
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
     sizes, settings = level_defaults(text.level, optimizer, size, passes)
-    if not bf16_is_fast():
+    if not fast:
         settings.pop("precision", None)
     if model.get("tie") and "d" in model and "Dh" not in model:
         model = model | {"Dh": model["d"]}
@@ -185,25 +194,37 @@ def _settings(
     return found, sizes
 
 
-def resume(folder: RunFolder, changes: dict[str, Any]) -> Trainer:
+def resume(folder: RunFolder, changes: dict[str, Any], device: Backend | None = None) -> Trainer:
     """A trainer that goes on where the run stopped. `changes`: epochs, max_time or patience, where given.
 
-    Raises CheckpointError where the folder is no run, or damaged.
+    device: as in `start`; it need not be that of before. Raises CheckpointError where the folder is no run, or damaged.
     """
     config, tokenizer_json = load_config(folder)
+    if device:
+        require_for_device(config.training, config.task)
     if changes:
         config = config.with_training(**changes)
     path = folder.stopped if folder.stopped.exists() else folder.state
     p, _, _ = load_state(folder, path, config)
-    trainer = _trainer(folder, config, p)
+    trainer = _trainer(folder, config, p, device)
     trainer.resume(extended=bool(changes))
     if changes:
         save_config(folder, config, tokenizer_json)
     return trainer
 
 
-def _trainer(folder: RunFolder, config: RunConfig, p: Parameters) -> Trainer:
-    return Trainer(folder, config, p, _problem(folder, config))
+def require_for_device(settings: TrainingConfig, task: TaskConfig | None = None) -> None:
+    """Raises ConfigError where a run has what only the CPU computes."""
+    for given, what in (
+        (task is not None, "--task"), (settings.precision == "bf16", "--precision bf16"),
+        (settings.skip_below > 0, "--skip-below"), (settings.omega > 0, "--omega"), (settings.floss > 0, "--floss"),
+    ):  # fmt: skip
+        if given:
+            raise ConfigError(f"{what} is computed on the CPU alone: leave it or --device out")
+
+
+def _trainer(folder: RunFolder, config: RunConfig, p: Parameters, device: Backend | None = None) -> Trainer:
+    return Trainer(folder, config, p, _problem(folder, config), device=device)
 
 
 def _problem(folder: RunFolder, config: RunConfig) -> Problem:

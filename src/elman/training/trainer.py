@@ -22,7 +22,7 @@ import numpy as np
 from elman.checkpoint import RunFolder, load_model, load_state, save_model, save_state
 from elman.config import RunConfig
 from elman.errors import CheckpointError, DivergedError
-from elman.kernels import backend
+from elman.kernels import Backend, backend
 from elman.model.bptt import Backward
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
@@ -49,7 +49,10 @@ RESCUES = 5
 
 
 class Trainer:
-    """One run. `stop()` asks it to end after the step in hand, with everything saved."""
+    """One run. `stop()` asks it to end after the step in hand, with everything saved.
+
+    device: the torch backend that computes it, where it is not the CPU's own.
+    """
 
     def __init__(
         self,
@@ -58,15 +61,18 @@ class Trainer:
         p: Parameters,
         problem: Problem,
         clock: Callable[[], float] = time.monotonic,
+        device: Backend | None = None,
     ) -> None:
-        self.run_folder, self.config, self.p, self.problem = run, config, p, problem
+        self.run_folder, self.config, self.problem = run, config, problem
         self.settings = config.training
-        self.kernels = backend(self.settings.precision, self.settings.skip_below)
-        self.optimizer = make_optimizer(self.settings, p, self.kernels)
+        self.device = device
+        self.kernels = device or backend(self.settings.precision, self.settings.skip_below)
+        self.p = p.on(device) if device else p
+        self.optimizer = make_optimizer(self.settings, self.p, self.kernels)
         self.generator = np.random.Generator(np.random.PCG64(self.settings.seed))
         self.mikolov = MikolovRule()
         self.progress = Progress()
-        self.h = p.initial_state(self.settings.B)
+        self.h = self.p.initial_state(self.settings.B)
         self.stop_asked = False
         self.validation_seconds: float | None = None
         self.clock = clock
@@ -84,6 +90,10 @@ class Trainer:
         if self.settings.max_time is not None:
             share = max(share, self.seconds() / self.settings.max_time)
         return min(share, 1.0)
+
+    def on_host(self) -> Parameters:
+        """The weights as arrays of the host, whatever device they are on."""
+        return self.p.on(backend()) if self.device else self.p
 
     def seconds(self) -> float:
         """Seconds this run has taken, those before a resume counted."""
@@ -115,7 +125,7 @@ class Trainer:
         self.progress.ended = "" if reason in ("asked", "max_time") else reason
         self._save(self.run_folder.stopped if reason in ("asked", "max_time") else self.run_folder.state)
         if not self.run_folder.model.exists():
-            save_model(self.run_folder, self.p)
+            save_model(self.run_folder, self.on_host())
         yield StopRecord(
             self.progress.step, self.progress.epoch, reason, self.progress.best,
             self.progress.clipped, self.progress.skipped, self.seconds(),
@@ -165,7 +175,7 @@ class Trainer:
 
     def _watch(self, batch: Batch) -> Iterator[FlowRecord]:
         """What the lens shows of a few sequences of the batch, before the step is taken."""
-        record = look(self.progress.step, self.p, batch, self.h)
+        record = look(self.progress.step, self.on_host(), batch, self.kernels.host(self.h))
         if record:
             self._write("flow", record)
             yield record
@@ -205,7 +215,7 @@ class Trainer:
         best = math.isfinite(nats) and (wrong or 0.0, nats) < (now.best_wrong if wrong is not None else 0.0, now.best)
         if best:
             now.best, now.best_wrong, now.validations_without_gain = nats, wrong or 0.0, 0
-            save_model(self.run_folder, self.p)
+            save_model(self.run_folder, self.on_host())
         else:
             now.validations_without_gain += 1
         rate = learning_rate(self.settings, now.step, self.share_done) * now.factor * self.mikolov.factor
@@ -229,7 +239,7 @@ class Trainer:
         """rnnlm goes on from the best weights after an epoch that made them worse."""
         _, _, best = load_model(self.run_folder)
         for (_, w), (_, b) in zip(self.p.distinct(), best.distinct(), strict=True):
-            w[...] = b
+            w[...] = self.kernels.array(b)
 
     def _next_epoch(self) -> None:
         self.progress.epoch += 1
@@ -274,15 +284,15 @@ class Trainer:
             "mikolov": asdict(self.mikolov),
             "generator": self.generator.bit_generator.state,
         }
-        save_state(path, self.p, {"h": self.h, **self.optimizer.arrays()}, counters)
+        save_state(path, self.on_host(), {"h": self.kernels.host(self.h), **self.optimizer.arrays()}, counters)
         if path == self.run_folder.state:
             self.run_folder.stopped.unlink(missing_ok=True)
 
     def _load(self, path: Any) -> None:
         p, arrays, counters = load_state(self.run_folder, path, self.config)
         for (_, w), (_, saved) in zip(self.p.distinct(), p.distinct(), strict=True):
-            w[...] = saved
-        self.h = arrays.pop("h")
+            w[...] = self.kernels.array(saved)
+        self.h = self.kernels.array(arrays.pop("h"))
         self.optimizer.restore(arrays)
         self.progress = Progress(**counters["progress"])
         self.mikolov = MikolovRule(**counters["mikolov"])

@@ -1,0 +1,44 @@
+"""Which device computes: the CPU by Elman's own backends, or another by PyTorch."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from functools import cache
+from typing import Any
+
+from elman.errors import ConfigError, MissingExtraError
+
+
+@cache
+def on_device(device: str) -> Any:
+    """The torch backend on a device, as PyTorch names it: cpu, cuda, cuda:1. Raises MissingExtraError."""
+    return _module().TorchBackend(device)
+
+
+def chosen_device(name: str | None) -> Any:
+    """The torch backend that `--device` names; None for the CPU's own backends.
+
+    cuda, cuda:N; auto: cuda where there is one; cpu or None: the CPU. Raises MissingExtraError where PyTorch is not
+    installed, ConfigError for a device that is not there.
+    """
+    if name in (None, "cpu") or (name == "auto" and importlib.util.find_spec("torch") is None):
+        return None
+    assert name is not None
+    kind, _, number = name.partition(":")
+    if name != "auto" and (kind != "cuda" or not (number or "0").isdigit()):
+        raise ConfigError(f"device is {name!r}; choose cpu, cuda, cuda:N (the GPU of that number) or auto")
+    count = _module().gpus()
+    if name == "auto":
+        return on_device("cuda") if count else None
+    if int(number or 0) >= count:
+        raise ConfigError(f"device is {name}, but PyTorch sees {count} GPUs here: leave --device out to use the CPU")
+    return on_device(name)
+
+
+def _module() -> Any:
+    try:
+        importlib.import_module("torch")
+    except ImportError:
+        raise MissingExtraError("a device other than the CPU needs PyTorch: pip install 'elman[torch]'") from None
+    return importlib.import_module("elman.kernels.torch_backend")

@@ -1,0 +1,163 @@
+"""Runs that PyTorch computes, with its CPU as the device: the run of the host to rounding, and one folder for both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+
+import elman
+from elman.checkpoint import RunFolder
+from elman.config import TextConfig
+from elman.errors import ConfigError
+from elman.kernels import Backend, chosen_device, on_device
+from elman.text.corpus import Corpus
+from elman.training import run
+from elman.training.records import FlowRecord, StepRecord, StopRecord, ValidationRecord
+from elman.training.trainer import Trainer
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
+
+SMALL: dict[str, Any] = {
+    "epochs": 2, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5, "precision": "float64",
+}  # fmt: skip
+TORCH = on_device("cpu")
+GROWN = 1e-9
+"""What float64's rounding, 1e-16, may have grown to over the steps of a run."""
+TREATMENTS: dict[str, dict[str, Any]] = {
+    "adam": {},
+    "mikolov": {"optimizer": "sgd", "schedule": "mikolov", "lr": 8.0, "clip": 0.25, "epochs": 6},
+    "cut": {"clip_elements": 0.001, "clip_errors": 0.5, "clip_adaptive": 1.5},
+    "watched": {"watch_gradients": 20},
+}
+
+
+def started(folder: Path, corpus: Path, device: Backend | None = TORCH, tie: bool = True, **settings: Any) -> Trainer:
+    sources, sizes = run.Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie}
+    return run.start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings, device=device)
+
+
+def assert_same_weights(one: Path, other: Path, tolerance: float = GROWN) -> None:
+    for (name, a), (_, b) in zip(elman.load(one).p.items(), elman.load(other).p.items(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * float(np.abs(b).max()), err_msg=name)
+
+
+@pytest.mark.parametrize("name", TREATMENTS)
+def test_a_run_on_the_device_is_the_run_of_the_host(tmp_path: Path, corpus: Path, name: str) -> None:
+    trainers = [
+        started(tmp_path / place, corpus, device, tie=name != "cut", **TREATMENTS[name])
+        for place, device in (("device", TORCH), ("host", None))
+    ]
+    assert isinstance(trainers[0].p.E, torch.Tensor)
+    kinds: set[type] = set()
+    worse = 0
+    for mine, true in zip(trainers[0].run(), trainers[1].run(), strict=True):
+        kinds.add(type(mine))
+        assert type(mine) is type(true)
+        if isinstance(mine, StepRecord):
+            assert mine.nats_per_token == pytest.approx(true.nats_per_token, rel=GROWN)
+            assert mine.clipped == true.clipped
+        if isinstance(mine, ValidationRecord):
+            assert (mine.nats_per_token, mine.best) == (pytest.approx(true.nats_per_token, rel=GROWN), true.best)
+            worse += not mine.best
+        if isinstance(mine, FlowRecord):
+            assert mine.verdict == true.verdict
+    assert worse > 0 or name != "mikolov"  # so that the best weights were taken back
+    assert ((FlowRecord in kinds), StopRecord in kinds) == (name == "watched", True)
+    assert_same_weights(tmp_path / "device", tmp_path / "host")
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("first", [TORCH, None], ids=["device to host", "host to device"])
+def test_a_run_goes_on_where_the_other_stopped(
+    tmp_path: Path, corpus: Path, first: Backend | None, optimizer: str
+) -> None:
+    *_, whole = started(tmp_path / "whole", corpus, None, optimizer=optimizer).run()
+    trainer = started(tmp_path / "broken", corpus, first, optimizer=optimizer)
+    for record in trainer.run():
+        if isinstance(record, StepRecord) and record.step == 25:
+            trainer.stop()
+    assert record.reason == "asked"
+    *_, last = run.resume(RunFolder(tmp_path / "broken"), {}, None if first else TORCH).run()
+    assert (last.reason, last.step) == (whole.reason, whole.step)
+    assert_same_weights(tmp_path / "broken", tmp_path / "whole")
+
+
+def test_float32_and_its_rescues(tmp_path: Path, corpus: Path) -> None:
+    """A learning rate that explodes: taken back from the checkpoint on the device, too."""
+    settings = {"precision": "float32", "optimizer": "sgd", "lr": 1e6, "clip": 0.0, "schedule": "constant", "warmup": 0}
+    trainer = started(tmp_path / "run", corpus, **settings, dropout=0.0)
+    assert trainer.p.E.dtype == torch.float32
+    assert trainer.kernels is TORCH
+    for record in trainer.run():
+        assert np.isfinite(getattr(record, "rate", 0.0))
+    assert elman.load(tmp_path / "run").p.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("settings", "option"),
+    [
+        ({"precision": "bf16"}, "--precision bf16"),
+        ({"precision": "float32", "skip_below": 1e-5}, "--skip-below"),
+        ({"omega": 1.0}, "--omega"),
+        ({"floss": 3}, "--floss"),
+    ],
+)
+def test_what_only_the_host_computes_is_refused(
+    tmp_path: Path, corpus: Path, settings: dict[str, Any], option: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{option} is computed on the CPU alone: leave it or --device out"):
+        started(tmp_path / "run", corpus, **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_brisk_runs_take_no_bf16_by_default_there(tmp_path: Path, corpus: Path) -> None:
+    sources = run.Sources(Corpus.from_paths([corpus]))
+    trainer = run.start(
+        RunFolder(tmp_path / "run"), sources, TextConfig(), {}, {"max_time": 0.001, "B": 4}, device=TORCH
+    )
+    assert trainer.settings.precision == "float32"
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """PyTorch says that it sees two."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    yield
+    on_device.cache_clear()
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_which_device_is_chosen() -> None:
+    assert chosen_device(None) is chosen_device("cpu") is None
+    assert [chosen_device(name).name for name in ("auto", "cuda", "cuda:1")] == [
+        "torch (cuda)", "torch (cuda)", "torch (cuda:1)",
+    ]  # fmt: skip
+    for name, sentence in (
+        ("cuda:2", "device is cuda:2, but PyTorch sees 2 GPUs here: leave --device out to use the CPU"),
+        ("gpu", "device is 'gpu'; choose cpu, cuda, cuda:N"),
+        ("cuda:x", "device is 'cuda:x'"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            chosen_device(name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_on_the_command_line_without_a_gpu(command: Run, corpus: Path, tmp_path: Path) -> None:
+    for arguments in ([corpus], ["--resume", tmp_path / "auto"]):
+        if arguments[0] == "--resume":
+            done = command(
+                "train", corpus, "--device", "auto", "--out", tmp_path / "auto", "--epochs", 1, "--hidden", 8
+            )
+            assert done.returncode == 0, done.stderr
+            assert "device" not in done.stderr
+        done = command("train", *arguments, "--device", "cuda")
+        assert done.returncode == 2
+        assert "device is cuda, but PyTorch sees 0 GPUs here: leave --device out to use the CPU" in done.stderr
+    done = command("train", "--task", "xor", "--device", "cuda")
+    assert done.returncode == 2
+    assert "--task is computed on the CPU alone" in done.stderr
