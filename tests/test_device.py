@@ -36,6 +36,18 @@ TREATMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU's tensors do not become NumPy's unasked; here they would."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TypeError("a tensor became an array in passing")
+
+    monkeypatch.setattr(torch.Tensor, "__array__", refuse)
+    with pytest.raises(TypeError):
+        np.asarray(torch.ones(1))
+
+
 def started(folder: Path, corpus: Path, device: Backend | None = TORCH, tie: bool = True, **settings: Any) -> Trainer:
     sources, sizes = run.Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie}
     return run.start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings, device=device)
