@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.options import as_json, lengths, threads
+from elman.cli.processes import joined
+from elman.cli.starting import refuse_text, resumed, started, started_task
 from elman.config import (
     ACTIVATIONS,
     INITS,
@@ -25,7 +27,6 @@ from elman.config import (
     SCHEDULES,
     TASKS,
     TaskConfig,
-    TextConfig,
     TrainingConfig,
     level_defaults,
 )
@@ -35,21 +36,6 @@ if TYPE_CHECKING:
     from elman.config import TaskName
     from elman.training.records import StopRecord
     from elman.training.trainer import Trainer
-
-TEXT_OPTIONS = {"level": "level", "vocab_size": "vocab_size", "min_count": "min_count"}
-MODEL_OPTIONS = {"embed": "d", "hidden": "Dh", "activation": "activation", "tie": "tie"}
-TRAINING_OPTIONS = {
-    "batch_size": "B", "bptt": "T", "optimizer": "optimizer", "lr": "lr", "schedule": "schedule",
-    "lr_floor": "lr_floor", "warmup": "warmup", "clip": "clip", "dropout": "dropout", "epochs": "epochs",
-    "max_time": "max_time", "patience": "patience", "validate_every": "validate_every", "save_every": "save_every",
-    "record_every": "record_every", "seed": "seed", "precision": "precision",
-    "skip_below": "skip_below", "clip_adaptive": "clip_adaptive", "clip_elements": "clip_elements",
-    "clip_errors": "clip_errors", "omega": "omega", "omega_form": "omega_form", "init": "init",
-    "spectral_radius": "spectral_radius", "init_scale": "init_scale", "floss": "floss",
-    "floss_exponents": "floss_exponents", "watch_gradients": "watch_gradients",
-}  # fmt: skip
-"""Options by their field; one that was not given is left to the defaults."""
-RESUME_OPTIONS = ("epochs", "max_time", "patience")
 
 
 def _default(field: str) -> str:
@@ -211,86 +197,19 @@ def train(
     if task_length and not task:
         raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    team = joined(device, out or resume)
     if resume:
-        trainer = _resumed(resume, text, out, valid, held_out, given | ({"task": task} if task else {}), device)
+        trainer = resumed(resume, text, out, valid, held_out, given | ({"task": task} if task else {}), device, team)
     elif task:
-        _refuse_text(text, valid, held_out, given, device)
-        trainer = _started_task(folder, TaskConfig(task, *lengths(task_length or "50-200")), given)
+        refuse_text(text, valid, held_out, given, device)
+        trainer = started_task(folder, TaskConfig(task, *lengths(task_length or "50-200")), given, team)
     else:
-        trainer = _started(folder, text, valid, held_out, given, device)
+        trainer = started(folder, text, valid, held_out, given, device, team)
     stopped = _run(trainer)
-    if as_json:
+    if as_json and trainer.team.rank == 0:
         click.echo(json.dumps(_summary(trainer, stopped), indent=2))
     if stopped.reason == "asked":
         raise click.exceptions.Exit(130)
-
-
-def _resumed(
-    resume: Path, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any],
-    device: str | None,
-) -> Trainer:  # fmt: skip
-    from elman.checkpoint import RunFolder
-    from elman.kernels import chosen_device
-    from elman.training import run
-
-    others = ["TEXT"] if text else []
-    others += [f"--{name}" for name, value in (("out", out), ("valid", valid), ("held-out", held_out)) if value]
-    others += [f"--{name.replace('_', '-')}" for name in given if name not in RESUME_OPTIONS]
-    if others:
-        raise ConfigError(
-            f"--resume goes on with the run's own settings and contradicts {', '.join(others)}: leave that out "
-            f"(--epochs, --max-time, --patience and --device may be changed)"
-        )
-    changes = {TRAINING_OPTIONS[name]: value for name, value in given.items()}
-    return run.resume(RunFolder(resume), changes, chosen_device(device))
-
-
-def _started(
-    out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any, device: str | None
-) -> Trainer:
-    from elman.checkpoint import RunFolder
-    from elman.cli import display
-    from elman.kernels import chosen_device
-    from elman.text.corpus import Corpus
-    from elman.training import run
-
-    if valid and held_out is not None:
-        raise ConfigError("--valid and --held-out contradict each other: leave one of them out")
-    folder = RunFolder(out)
-    folder.require_new()
-    text_config, model, training = (
-        {field: given[name] for name, field in table.items() if name in given}
-        for table in (TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS)
-    )
-    corpus = Corpus.from_paths(text) if text else Corpus.embedded()
-    sources = run.Sources(corpus, Corpus.from_paths(valid) if valid else None, held_out)
-    return run.start(
-        folder, sources, TextConfig(**text_config), model, training, display.reading, chosen_device(device)
-    )
-
-
-def _refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[str, Any], device: str | None) -> None:
-    if device not in (None, "cpu", "auto"):
-        raise ConfigError("--task is computed on the CPU alone: leave it or --device out")
-    others = ["TEXT"] if text else []
-    others += [f"--{name}" for name, value in (("valid", valid), ("held-out", held_out)) if value]
-    others += [f"--{name.replace('_', '-')}" for name in given if name in TEXT_OPTIONS or name == "bptt"]
-    if others:
-        raise ConfigError(
-            f"--task makes its own sequences and contradicts {', '.join(others)}: leave that out "
-            "(--task-length says how long they are)"
-        )
-
-
-def _started_task(out: Path, task: TaskConfig, given: dict[str, Any]) -> Trainer:
-    from elman.checkpoint import RunFolder
-    from elman.training import run
-
-    model, training = (
-        {field: given[name] for name, field in table.items() if name in given}
-        for table in (MODEL_OPTIONS, TRAINING_OPTIONS)
-    )
-    return run.start_task(RunFolder(out), task, model, training)
 
 
 def _run(trainer: Trainer) -> StopRecord:
@@ -298,6 +217,11 @@ def _run(trainer: Trainer) -> StopRecord:
     from elman.cli.display import Display
     from elman.training.records import StopRecord
 
+    if trainer.team.rank:  # the first of several processes has the display and the lock
+        with _stopping(trainer):
+            *_, last = trainer.run()
+        assert isinstance(last, StopRecord)
+        return last
     with trainer.run_folder.locked(), _stopping(trainer), Display(trainer) as display:
         for record in trainer.run():
             display.show(record)

@@ -19,7 +19,8 @@ from elman.text.tokenizer import Tokenizer
 from elman.training.flossing import floss
 from elman.training.problem import Problem, TextProblem
 from elman.training.tasks import VOCABULARY, TaskProblem
-from elman.training.trainer import Trainer
+from elman.training.team import Team
+from elman.training.trainer import ALONE, Trainer
 
 HELD_OUT_LIMIT = 512 * 2**10
 """Unless a share is asked for, no more bytes than this are held out: validation should stay quick."""
@@ -83,11 +84,13 @@ def start(
     training: dict[str, Any],
     watch: Watcher = lambda what, pieces, size: pieces,
     device: Backend | None = None,
+    team: Team = ALONE,
 ) -> Trainer:
     """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for.
 
     What was not asked for is default, and what depends on the level by `level_defaults`. device: the torch backend that
-    computes it, where it is not the CPU's own (elman.kernels.chosen_device).
+    computes it, where it is not the CPU's own (elman.kernels.chosen_device). team: as in `resume`; the first of its
+    processes calls this, the others `join`.
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
     """
@@ -97,6 +100,7 @@ def start(
     settings, sizes = _settings(text, model, training, sources.train.size, fast=fast)
     if device:
         require_for_device(settings)
+    require_for_team(settings, team)
     folder.require_new()
     with_bytes = sources.training_pieces()
     tokenizer = Tokenizer.train(watch("vocabulary", *with_bytes), text)
@@ -108,10 +112,12 @@ def start(
         passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast)
         settings, sizes = _settings(text, model, training, sources.train.size, passes, fast)
     config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
-    return _begun(folder, config, tokenizer, device)
+    return _begun(folder, config, tokenizer, device, team)
 
 
-def start_task(folder: RunFolder, task: TaskConfig, model: dict[str, Any], training: dict[str, Any]) -> Trainer:
+def start_task(
+    folder: RunFolder, task: TaskConfig, model: dict[str, Any], training: dict[str, Any], team: Team = ALONE
+) -> Trainer:
     """A trainer of a new run on a synthetic task; settings that were not asked for are `TASK_DEFAULTS`.
 
     Raises CheckpointError where the folder is taken, ConfigError where settings do not fit.
@@ -130,19 +136,26 @@ def start_task(folder: RunFolder, task: TaskConfig, model: dict[str, Any], train
         for option in ("dropout", "watch_gradients", "floss"):
             if getattr(config.training, option):
                 raise ConfigError(f"the task adding reads real numbers: leave out --{option.replace('_', '-')}")
+    require_for_team(config.training, team)
     folder.require_new()
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
-    return _begun(folder, config, tokenizer)
+    return _begun(folder, config, tokenizer, team=team)
 
 
-def _begun(folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, device: Backend | None = None) -> Trainer:
+def _begun(
+    folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, device: Backend | None = None, team: Team = ALONE
+) -> Trainer:
+    """Everything of the run is in its folder before the others of a team may look."""
     trainer = _trainer(folder, config, first_parameters(config), device)
     if config.training.floss:
         floss(trainer.p, trainer.problem, config.training, trainer.kernels)
     trainer.save_first()
     save_config(folder, config, tokenizer.to_json())
-    return trainer
+    if team.size == 1:
+        return trainer
+    team.wait()
+    return join(folder, team)
 
 
 def first_parameters(config: RunConfig) -> Parameters:
@@ -194,21 +207,33 @@ def _settings(
     return found, sizes
 
 
-def resume(folder: RunFolder, changes: dict[str, Any], device: Backend | None = None) -> Trainer:
+def join(folder: RunFolder, team: Team) -> Trainer:
+    """A trainer of a process of a team, once the run's folder is there."""
+    config, _ = load_config(folder)
+    p, _, _ = load_state(folder, folder.state, config)
+    trainer = _trainer(folder, config, p, team=team)
+    trainer.resume()
+    return trainer
+
+
+def resume(folder: RunFolder, changes: dict[str, Any], device: Backend | None = None, team: Team = ALONE) -> Trainer:
     """A trainer that goes on where the run stopped. `changes`: epochs, max_time or patience, where given.
 
-    device: as in `start`; it need not be that of before. Raises CheckpointError where the folder is no run, or damaged.
+    device: as in `start`; it need not be that of before. team: the processes that go on with it, all of
+    which call this; they need not be as many as before. Raises CheckpointError where the folder is no run, or damaged.
     """
     config, tokenizer_json = load_config(folder)
+    require_for_team(config.training, team)
     if device:
         require_for_device(config.training, config.task)
     if changes:
         config = config.with_training(**changes)
     path = folder.stopped if folder.stopped.exists() else folder.state
     p, _, _ = load_state(folder, path, config)
-    trainer = _trainer(folder, config, p, device)
+    trainer = _trainer(folder, config, p, device, team)
     trainer.resume(extended=bool(changes))
-    if changes:
+    team.wait()  # all have read what the first now changes
+    if changes and team.rank == 0:
         save_config(folder, config, tokenizer_json)
     return trainer
 
@@ -223,8 +248,21 @@ def require_for_device(settings: TrainingConfig, task: TaskConfig | None = None)
             raise ConfigError(f"{what} is computed on the CPU alone: leave it or --device out")
 
 
-def _trainer(folder: RunFolder, config: RunConfig, p: Parameters, device: Backend | None = None) -> Trainer:
-    return Trainer(folder, config, p, _problem(folder, config), device=device)
+def require_for_team(settings: TrainingConfig, team: Team) -> None:
+    """Raises ConfigError where several processes cannot share a run."""
+    if settings.B % team.size:
+        raise ConfigError(
+            f"batch-size is {settings.B}, which {team.size} processes cannot share evenly: "
+            f"take a multiple of {team.size}"
+        )
+    if team.size > 1 and settings.omega:
+        raise ConfigError("--omega is computed in one process: leave it out, or start without torchrun")
+
+
+def _trainer(
+    folder: RunFolder, config: RunConfig, p: Parameters, device: Backend | None = None, team: Team = ALONE
+) -> Trainer:
+    return Trainer(folder, config, p, _problem(folder, config), device=device, team=team)
 
 
 def _problem(folder: RunFolder, config: RunConfig) -> Problem:

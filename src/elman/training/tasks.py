@@ -137,7 +137,7 @@ class TaskProblem:
         if self.task.name != "adding":
             return backward(p, batch.x, batch.y, h_0, first=batch.first, masks=masks, kernels=kernels, cut=cut)
         forward = hidden_states_of_reals(p, batch.x, h_0, kernels)
-        h, B = forward.h[-1], self.B
+        h, B = forward.h[-1], batch.x.shape[1]
         error = h @ p.U[0] + p.b_2[0] - batch.y[0].astype(p.dtype)  # answer - target, [B]
         dtheta = 2 / B * error
         dU, db_2 = np.zeros_like(p.U), np.zeros_like(p.b_2)

@@ -29,7 +29,7 @@ from elman.model.parameters import Parameters
 from elman.training import clipping
 from elman.training.omega import omega
 from elman.training.optimizer import make_optimizer
-from elman.training.problem import Batch, Problem
+from elman.training.problem import Batch, Measure, Problem
 from elman.training.records import (
     FlowRecord,
     Progress,
@@ -40,18 +40,21 @@ from elman.training.records import (
     ValidationRecord,
 )
 from elman.training.schedule import MikolovRule, learning_rate
+from elman.training.team import Alone, Team, masks_of, part_of, share
 from elman.training.watch import look
 
 BAD_STEPS = 5
 """Non-finite steps in a row after which the last checkpoint is taken back with half the learning rate."""
 RESCUES = 5
 """How often that is done before the run is given up."""
+ALONE = Alone()
 
 
 class Trainer:
     """One run. `stop()` asks it to end after the step in hand, with everything saved.
 
-    device: the torch backend that computes it, where it is not the CPU's own.
+    device: the torch backend that computes it, where it is not the CPU's own. team: the processes that train it
+    together, this one among them; each has a trainer, and the first alone writes.
     """
 
     def __init__(
@@ -62,21 +65,24 @@ class Trainer:
         problem: Problem,
         clock: Callable[[], float] = time.monotonic,
         device: Backend | None = None,
+        team: Team = ALONE,
     ) -> None:
         self.run_folder, self.config, self.problem = run, config, problem
         self.settings = config.training
-        self.device = device
+        self.device, self.team = device, team
+        self.mine = share(team, self.settings.B)
         self.kernels = device or backend(self.settings.precision, self.settings.skip_below)
         self.p = p.on(device) if device else p
         self.optimizer = make_optimizer(self.settings, self.p, self.kernels)
         self.generator = np.random.Generator(np.random.PCG64(self.settings.seed))
         self.mikolov = MikolovRule()
         self.progress = Progress()
-        self.h = self.p.initial_state(self.settings.B)
+        self.h = self._first_states()
         self.stop_asked = False
         self.validation_seconds: float | None = None
         self.clock = clock
         self._since = clock()
+        self._agreed_seconds = 0.0
 
     @property
     def total_steps(self) -> int:
@@ -86,10 +92,10 @@ class Trainer:
     @property
     def share_done(self) -> float:
         """How much of the run is over, 0 to 1: of its steps, or of its time if that is nearer its end."""
-        share = self.progress.step / self.total_steps
+        done = self.progress.step / self.total_steps
         if self.settings.max_time is not None:
-            share = max(share, self.seconds() / self.settings.max_time)
-        return min(share, 1.0)
+            done = max(done, self._agreed_seconds / self.settings.max_time)
+        return min(done, 1.0)
 
     def on_host(self) -> Parameters:
         """The weights as arrays of the host, whatever device they are on."""
@@ -124,7 +130,7 @@ class Trainer:
                 self._save(self.run_folder.state)
         self.progress.ended = "" if reason in ("asked", "max_time") else reason
         self._save(self.run_folder.stopped if reason in ("asked", "max_time") else self.run_folder.state)
-        if not self.run_folder.model.exists():
+        if self.team.rank == 0 and not self.run_folder.model.exists():
             save_model(self.run_folder, self.on_host())
         yield StopRecord(
             self.progress.step, self.progress.epoch, reason, self.progress.best,
@@ -135,8 +141,10 @@ class Trainer:
     def _step(self) -> Iterator[Record]:
         """One window: gradients, clipping, update; or, where they are not finite, nothing but a count."""
         now, settings = self.progress, self.settings
-        batch = self.problem.batch(now.epoch, now.window)
-        if settings.watch_gradients and now.step % settings.watch_gradients == 0:
+        batch = part_of(self.problem.batch(now.epoch, now.window), self.mine)
+        if settings.max_time is not None:
+            (self._agreed_seconds,) = self.team.agreed(self.seconds())
+        if settings.watch_gradients and now.step % settings.watch_gradients == 0 and self.team.rank == 0:
             yield from self._watch(batch)
         with np.errstate(all="ignore"):  # what overflows is seen in the norm
             found, regular = self._backward(batch)
@@ -152,9 +160,10 @@ class Trainer:
             self.optimizer.step(self.p, gradients, rate, limit / norm if norm > limit else 1.0)
             if self.problem.carries:
                 self.h = found.h_T
-            now.taken(J, batch.y.size, len(batch.x) * settings.B, norm, over or norm > limit, regular)
+            losses, tokens = batch.y.size * self.team.size, len(batch.x) * settings.B
+            now.taken(J, losses, tokens, norm, over or norm > limit, regular)
         else:
-            self.h = self.p.initial_state(settings.B)
+            self.h = self._first_states()
             now.skip()
         if now.step % settings.record_every == 0:
             yield self._record(rate)
@@ -165,8 +174,10 @@ class Trainer:
         """The gradients of a batch, with those of the regulariser; and Ω."""
         settings, masks = self.settings, None
         if settings.dropout:
-            masks = DropoutMasks.draw(self.p, len(batch.x), settings.B, settings.dropout, self.generator)
+            drawn = DropoutMasks.draw(self.p, len(batch.x), settings.B, settings.dropout, self.generator)
+            masks = masks_of(drawn, self.mine) if self.team.size > 1 else drawn
         found = self.problem.backward(self.p, batch, self.h, masks, self.kernels, settings.clip_errors)
+        self.team.mean(found)
         if not settings.omega:
             return found, 0.0
         value, dW_h = omega(found.dz, found.dh, self.p.W_h, settings.omega_form, self.kernels)
@@ -209,15 +220,16 @@ class Trainer:
         """Measures, keeps the weights if they are the best so far; and why the run should end now, if it should."""
         began = self.clock()
         now = self.progress
-        with np.errstate(all="ignore"):
-            measure = self.problem.measure(self.p)
+        measure = self._measured()
         nats, wrong = measure.nats, measure.wrong
         best = math.isfinite(nats) and (wrong or 0.0, nats) < (now.best_wrong if wrong is not None else 0.0, now.best)
         if best:
             now.best, now.best_wrong, now.validations_without_gain = nats, wrong or 0.0, 0
-            save_model(self.run_folder, self.on_host())
+            if self.team.rank == 0:
+                save_model(self.run_folder, self.on_host())
         else:
             now.validations_without_gain += 1
+        self.team.wait()  # the best weights may be read at once
         rate = learning_rate(self.settings, now.step, self.share_done) * now.factor * self.mikolov.factor
         ended = None
         if self.settings.schedule == "mikolov":
@@ -235,6 +247,15 @@ class Trainer:
         self.validation_seconds = self.clock() - began
         return record, ended
 
+    def _measured(self) -> Measure:
+        """By the first process, which tells the others."""
+        found = Measure(math.nan)
+        if self.team.rank == 0:
+            with np.errstate(all="ignore"):
+                found = self.problem.measure(self.p)
+        nats, wrong = self.team.agreed(found.nats, math.nan if found.wrong is None else found.wrong)
+        return Measure(nats, None if math.isnan(wrong) else wrong)
+
     def _take_back_best(self) -> None:
         """rnnlm goes on from the best weights after an epoch that made them worse."""
         _, _, best = load_model(self.run_folder)
@@ -244,18 +265,22 @@ class Trainer:
     def _next_epoch(self) -> None:
         self.progress.epoch += 1
         self.progress.window = 0
-        self.h = self.p.initial_state(self.settings.B)
+        self.h = self._first_states()
+
+    def _first_states(self) -> Any:
+        return self.p.initial_state(self.settings.B // self.team.size)
 
     def _all_epochs(self) -> str | None:
         return "epochs" if self.progress.epoch >= self.settings.epochs else None
 
     def _why_stop(self) -> str | None:
-        if self.stop_asked:
+        if self.team.any(self.stop_asked):
             return "asked"
         limit = self.settings.max_time
-        if limit is not None and self.seconds() + min(self._validation_time(), limit / 2) >= limit:
-            return "max_time"
-        return None
+        if limit is None:
+            return None
+        (needed,) = self.team.agreed(self.seconds() + min(self._validation_time(), limit / 2))
+        return "max_time" if needed >= limit else None
 
     def _validation_time(self) -> float:
         """What a validation takes: as measured, or guessed as a third of training on as many tokens."""
@@ -264,6 +289,8 @@ class Trainer:
         return self.seconds() / max(self.progress.tokens, 1) * self.problem.validation_tokens / 3
 
     def _write(self, kind: str, record: Record) -> None:
+        if self.team.rank:
+            return
         values = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(record).items()}
         line = (json.dumps({"kind": kind, **values}) + "\n").encode()
         try:
@@ -284,15 +311,18 @@ class Trainer:
             "mikolov": asdict(self.mikolov),
             "generator": self.generator.bit_generator.state,
         }
-        save_state(path, self.on_host(), {"h": self.kernels.host(self.h), **self.optimizer.arrays()}, counters)
-        if path == self.run_folder.state:
-            self.run_folder.stopped.unlink(missing_ok=True)
+        h = self.team.whole(self.kernels.host(self.h))
+        if self.team.rank == 0:
+            save_state(path, self.on_host(), {"h": h, **self.optimizer.arrays()}, counters)
+            if path == self.run_folder.state:
+                self.run_folder.stopped.unlink(missing_ok=True)
+        self.team.wait()
 
     def _load(self, path: Any) -> None:
         p, arrays, counters = load_state(self.run_folder, path, self.config)
         for (_, w), (_, saved) in zip(self.p.distinct(), p.distinct(), strict=True):
             w[...] = self.kernels.array(saved)
-        self.h = self.kernels.array(arrays.pop("h"))
+        self.h = self.kernels.array(arrays.pop("h")[self.mine])
         self.optimizer.restore(arrays)
         self.progress = Progress(**counters["progress"])
         self.mikolov = MikolovRule(**counters["mikolov"])
@@ -311,7 +341,7 @@ class Trainer:
         stopped = self.run_folder.stopped
         self._load(stopped if stopped.exists() else self.run_folder.state)
         metrics = self.run_folder.metrics
-        if metrics.exists() and metrics.stat().st_size > self.progress.metrics_bytes:
+        if self.team.rank == 0 and metrics.exists() and metrics.stat().st_size > self.progress.metrics_bytes:
             os.truncate(metrics, self.progress.metrics_bytes)
         if extended and self.progress.epoch < self.settings.epochs:
             self.progress.ended = ""

@@ -1,0 +1,125 @@
+"""From a call of `elman train` to its trainer: a new run of a text or a task, one that goes on, one that is joined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elman.config import TaskConfig, TextConfig
+from elman.errors import ConfigError
+
+if TYPE_CHECKING:
+    from elman.checkpoint import RunFolder
+    from elman.training.team import Team
+    from elman.training.trainer import Trainer
+
+TEXT_OPTIONS = {"level": "level", "vocab_size": "vocab_size", "min_count": "min_count"}
+MODEL_OPTIONS = {"embed": "d", "hidden": "Dh", "activation": "activation", "tie": "tie"}
+TRAINING_OPTIONS = {
+    "batch_size": "B", "bptt": "T", "optimizer": "optimizer", "lr": "lr", "schedule": "schedule",
+    "lr_floor": "lr_floor", "warmup": "warmup", "clip": "clip", "dropout": "dropout", "epochs": "epochs",
+    "max_time": "max_time", "patience": "patience", "validate_every": "validate_every", "save_every": "save_every",
+    "record_every": "record_every", "seed": "seed", "precision": "precision",
+    "skip_below": "skip_below", "clip_adaptive": "clip_adaptive", "clip_elements": "clip_elements",
+    "clip_errors": "clip_errors", "omega": "omega", "omega_form": "omega_form", "init": "init",
+    "spectral_radius": "spectral_radius", "init_scale": "init_scale", "floss": "floss",
+    "floss_exponents": "floss_exponents", "watch_gradients": "watch_gradients",
+}  # fmt: skip
+"""Options by their field; one that was not given is left to the defaults."""
+RESUME_OPTIONS = ("epochs", "max_time", "patience")
+
+
+def resumed(
+    resume: Path, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any],
+    device: str | None, team: Team | None,
+) -> Trainer:  # fmt: skip
+    """A run that goes on. Raises ConfigError for what contradicts its settings."""
+    from elman.checkpoint import RunFolder
+    from elman.kernels import chosen_device
+    from elman.training import run
+
+    others = ["TEXT"] if text else []
+    others += [f"--{name}" for name, value in (("out", out), ("valid", valid), ("held-out", held_out)) if value]
+    others += [f"--{name.replace('_', '-')}" for name in given if name not in RESUME_OPTIONS]
+    if others:
+        raise ConfigError(
+            f"--resume goes on with the run's own settings and contradicts {', '.join(others)}: leave that out "
+            f"(--epochs, --max-time, --patience and --device may be changed)"
+        )
+    changes = {TRAINING_OPTIONS[name]: value for name, value in given.items()}
+    return run.resume(RunFolder(resume), changes, chosen_device(device), **_with(team))
+
+
+def started(
+    out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any, device: str | None,
+    team: Team | None,
+) -> Trainer:  # fmt: skip
+    """A new run of a text."""
+    from elman.checkpoint import RunFolder
+    from elman.cli import display
+    from elman.kernels import chosen_device
+    from elman.text.corpus import Corpus
+    from elman.training import run
+
+    if valid and held_out is not None:
+        raise ConfigError("--valid and --held-out contradict each other: leave one of them out")
+    folder = RunFolder(out)
+    if team and team.rank:
+        return _joined(folder, team)
+    folder.require_new()
+    text_config, model, training = (
+        {field: given[name] for name, field in table.items() if name in given}
+        for table in (TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS)
+    )
+    corpus = Corpus.from_paths(text) if text else Corpus.embedded()
+    sources = run.Sources(corpus, Corpus.from_paths(valid) if valid else None, held_out)
+    return run.start(
+        folder,
+        sources,
+        TextConfig(**text_config),
+        model,
+        training,
+        display.reading,
+        chosen_device(device),
+        **_with(team),
+    )
+
+
+def refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[str, Any], device: str | None) -> None:
+    """Raises ConfigError for what a task has no use for."""
+    if device not in (None, "cpu", "auto"):
+        raise ConfigError("--task is computed on the CPU alone: leave it or --device out")
+    others = ["TEXT"] if text else []
+    others += [f"--{name}" for name, value in (("valid", valid), ("held-out", held_out)) if value]
+    others += [f"--{name.replace('_', '-')}" for name in given if name in TEXT_OPTIONS or name == "bptt"]
+    if others:
+        raise ConfigError(
+            f"--task makes its own sequences and contradicts {', '.join(others)}: leave that out "
+            "(--task-length says how long they are)"
+        )
+
+
+def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team | None) -> Trainer:
+    """A new run of a task."""
+    from elman.checkpoint import RunFolder
+    from elman.training import run
+
+    model, training = (
+        {field: given[name] for name, field in table.items() if name in given}
+        for table in (MODEL_OPTIONS, TRAINING_OPTIONS)
+    )
+    if team and team.rank:
+        return _joined(RunFolder(out), team)
+    return run.start_task(RunFolder(out), task, model, training, **_with(team))
+
+
+def _joined(folder: RunFolder, team: Team) -> Trainer:
+    """The trainer of another process than the first, once that has made the folder."""
+    from elman.training import run
+
+    team.wait()
+    return run.join(folder, team)
+
+
+def _with(team: Team | None) -> dict[str, Team]:
+    return {} if team is None else {"team": team}
