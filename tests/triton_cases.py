@@ -83,14 +83,15 @@ OPTIONS = kernels.options
 
 
 def test_small_and_large_arguments_keep_their_digits() -> None:
-    z = tensor(np.concatenate([sign * np.logspace(-30, 38, 128) for sign in (1, -1)]))[None, None]
+    sizes = np.concatenate([np.logspace(-30, 38, 64), np.logspace(-1.5, 0, 64)])
+    z = tensor(np.concatenate([sizes, -sizes]))[None, None]
     W_h, h_0 = torch.zeros(256, 256, device=DEVICE), torch.zeros_like(z[0])
     eps = float(np.finfo(np.float32).eps)
     for activation in ACTIVATIONS:
         found = doubles(kernels.recurrence(z, W_h, h_0, activation))[0]
         with np.errstate(under="ignore", over="ignore"):
             true = EXACT.recurrence(*doubles(z, W_h, h_0), activation)
-        assert (np.abs(found - true) <= 8 * eps * np.abs(true) + np.finfo(np.float32).tiny).all(), activation
+        assert (np.abs(found - true) <= 4 * eps * np.abs(true) + np.finfo(np.float32).tiny).all(), activation
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -124,8 +125,10 @@ def test_softmax_and_its_gradient(V: int) -> None:
     theta = tensor(generator.uniform(-80, 80, (7, V)))
     theta[0] = 80.0
     theta[1] = -80.0
+    theta[2] = torch.linspace(0, 5, V)  # the largest comes last, and what came before still counts
+    theta[3] = torch.linspace(5, 0, V)
     y = torch.as_tensor(generator.integers(0, V, 7), device=DEVICE)
-    y[2] = theta[2].argmax()
+    y[4] = theta[4].argmax()
     exact = doubles(theta)[0]
     exact -= exact.max(1, keepdims=True)
     target = (np.arange(7), y.cpu().numpy())
@@ -143,8 +146,8 @@ def test_a_sure_prediction_keeps_the_digits_of_its_gradient() -> None:
     theta[0, 3] = 40.0
     kernels.softmax_gradient(theta, torch.tensor([3], device=DEVICE), 1.0)
     others = 999 * np.exp(-40.0)
-    assert float(theta[0, 3]) == pytest.approx(-others / (1 + others), rel=1e-5)
-    assert float(theta[0, 4]) == pytest.approx(np.exp(-40.0), rel=1e-5)
+    assert float(theta[0, 3]) == pytest.approx(-others / (1 + others), rel=1e-5, abs=0)
+    assert float(theta[0, 4]) == pytest.approx(np.exp(-40.0), rel=1e-5, abs=0)
 
 
 def test_logits_that_are_no_numbers_are_not_hidden() -> None:

@@ -1,9 +1,9 @@
 """Triton kernels for CUDA: all T steps of the recurrence, or of its gradient, in one launch; the softmax in another.
 
 Rows of a batch do not depend on each other, so a program takes a tile of rows through all T steps by itself: nothing
-waits for another program, and the state never leaves the chip between two steps. That holds as long as one program can
-hold its rows' states and sums, [ROWS,Dh] in registers, and multiply by the whole W_h: up to WIDEST units. Beyond it,
-one multiprocessor would read so much of W_h at every step that the matrix product over all of them is faster.
+waits for another program, and the state stays in registers from one step to the next. That holds as long as one
+program's registers hold the states and the sums of its rows, [ROWS,Dh] each: up to WIDEST units; W_h stays there too
+where it fits, and is else read tile by tile at every step. (What that is worth on a GPU has not been measured.)
 
 With TRITON_INTERPRET=1 in the environment before Triton is imported the same kernels run on a CPU, in NumPy: that is
 how the tests prove them. Nothing but `torch_backend` imports this, and only for tensors that these kernels take.
@@ -19,7 +19,7 @@ import triton.language as tl
 from torch import Tensor
 
 WIDEST = 256
-"""The most units: at 512, states, sums and a strip of W_h no longer fit in a program's registers."""
+"""The most units: at 512, states, sums and a strip of W_h spill some 300 bytes a thread (ptxas, sm_90, 16 warps)."""
 ROWS = 16
 """Sequences a program: the fewest that a product on tensor cores takes."""
 COLUMNS = 4096
@@ -210,15 +210,15 @@ def softmax_gradient(theta: Tensor, y: Tensor, scale: float) -> Tensor:
 def options(W_h: Tensor, precision: str) -> dict[str, Any]:
     """How a program goes about the product: with all of W_h at once, or K of its rows at a time.
 
-    By what ptxas says for sm_90: the largest K that spills no register.
+    By what ptxas says for sm_80 and sm_90: so that a thread spills next to nothing (32 bytes at most, at 256 units).
     """
     D, half = max(16, triton.next_power_of_2(len(W_h))), W_h.dtype == torch.bfloat16
     on_tensor_cores = half or precision != "ieee"
     at_once = 128 if on_tensor_cores else 64
-    K = D if at_once >= D else 64 if half else 16
+    K = D if at_once >= D else 32 if half else 16
     return {
         "D": D, "K": K, "ROWS": ROWS, "PRECISION": precision, "WIDEN": half and INTERPRETED,
-        "num_warps": 16 if D == WIDEST and not half else 8, "enable_fp_fusion": True,
+        "num_warps": 16 if D == WIDEST else 8, "enable_fp_fusion": True,
     }  # fmt: skip
 
 
