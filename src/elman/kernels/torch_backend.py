@@ -1,12 +1,18 @@
 """The torch backend: plain PyTorch operations, on any device and in any precision that they know.
 
+On CUDA, where Triton is installed, the recurrence and the softmax's gradient are kernels of triton_recurrence.py.
+
 Its arrays are tensors. Nothing on the plain path imports it: `backend_of` does where parameters are tensors, and
 `elman.torch`, whose operators run on it where Elman's own kernels cannot.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,8 +37,31 @@ def activation_gradient(h: Tensor, activation: str) -> Tensor:
     return (h > 0).to(h.dtype)
 
 
+@cache
+def _kernels(device: str) -> Any:
+    """The Triton kernels for a kind of device; None where there are none, and nothing of Triton is imported.
+
+    cuda; and cpu where TRITON_INTERPRET asks for Triton's interpreter. Read once.
+    """
+    interpreted = os.environ.get("TRITON_INTERPRET", "0") not in ("", "0")
+    if not (device == "cuda" or (device == "cpu" and interpreted)) or importlib.util.find_spec("triton") is None:
+        return None
+    return importlib.import_module("elman.kernels.triton_recurrence")
+
+
+def _precision() -> str:
+    """What PyTorch's own float32 products run in, which is the kernels' precision too."""
+    products = torch.backends.cuda.matmul
+    by_name = hasattr(products, "fp32_precision")  # PyTorch 2.9 and later
+    return "tf32" if (products.fp32_precision == "tf32" if by_name else products.allow_tf32) else "ieee"
+
+
 def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str) -> Tensor:
     """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])."""
+    kernels = _kernels(u.device.type)
+    if kernels and kernels.takes(u, W_h):
+        found: Tensor = kernels.recurrence(u, W_h, h_0, activation, _precision())
+        return found
     activate = ACTIVATE[activation]
     h = u.new_empty((len(u) + 1, *u.shape[1:]))
     h[0] = h_0
@@ -43,6 +72,10 @@ def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str) -> Tensor:
 
 def recurrence_gradient(dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut: float = 0.0) -> Tensor:
     """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), f' from h[t+1]; the sum within ±cut where cut > 0."""
+    kernels = _kernels(dh.device.type)
+    if kernels and kernels.takes(dh, W_h):
+        found: Tensor = kernels.recurrence_gradient(dh, h, W_h, activation, cut, _precision())
+        return found
     dz = activation_gradient(h[1:], activation)
     for t in range(len(dh) - 1, -1, -1):
         gamma = torch.addmm(dh[t], dz[t + 1], W_h) if t < len(dh) - 1 else dh[t]  # γ^(t) = dh^(t) + δ2^(t+1) W_h
@@ -214,6 +247,9 @@ def _to_J(theta: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def _to_delta1(theta: Tensor, y: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """J of each row and δ1 = scale (ŷ - y), in θ's place."""
+    kernels = _kernels(theta.device.type)
+    if kernels and theta.dtype == torch.float32:
+        return kernels.softmax_gradient(theta, y, scale), theta
     J, total = _to_J(theta, y)
     theta *= (scale / total)[:, None]
     at_target = torch.expm1(-J) * scale  # ŷ - 1, without the difference of two close numbers

@@ -1,0 +1,228 @@
+"""Triton kernels for CUDA: all T steps of the recurrence, or of its gradient, in one launch; the softmax in another.
+
+Rows of a batch do not depend on each other, so a program takes a tile of rows through all T steps by itself: nothing
+waits for another program, and the state stays in registers from one step to the next. That holds as long as one
+program's registers hold the states and the sums of its rows, [ROWS,Dh] each: up to WIDEST units; W_h stays there too
+where it fits, and is else read tile by tile at every step. (What that is worth on a GPU has not been measured.)
+
+With TRITON_INTERPRET=1 in the environment before Triton is imported the same kernels run on a CPU, in NumPy: that is
+how the tests prove them. Nothing but `torch_backend` imports this, and only for tensors that these kernels take.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+WIDEST = 256
+"""The most units: at 512, states, sums and a strip of W_h spill some 300 bytes a thread (ptxas, sm_90, 16 warps)."""
+ROWS = 16
+"""Sequences a program: the fewest that a product on tensor cores takes."""
+COLUMNS = 4096
+"""Logits of a row that the softmax takes at a time."""
+
+
+@triton.jit
+def _activate(z, ACTIVATION: tl.constexpr):
+    """f(z), without an overflow for any z, and NaN where z is NaN."""
+    if ACTIVATION == "relu":
+        return tl.where(z < 0, 0.0, z)
+    if ACTIVATION == "sigmoid":
+        e = tl.exp(-tl.abs(z))
+        return tl.where(z < 0, e, 1.0) / (1.0 + e)
+    e = tl.exp(-2.0 * tl.abs(z))
+    far = (1.0 - e) / (1.0 + e)
+    small = tl.where(tl.abs(z) < 0.1, z, 0.0)  # there 1 - e would be the difference of two close numbers
+    s = small * small
+    near = small * (1.0 + s * (-1 / 3 + s * (2 / 15 - s * (17 / 315))))
+    return tl.where(tl.abs(z) < 0.1, near, tl.where(z < 0, -far, far))
+
+
+@triton.jit
+def _slope(h, ACTIVATION: tl.constexpr):
+    """f'(z), told from h = f(z) alone."""
+    if ACTIVATION == "relu":
+        return tl.where(h > 0, 1.0, 0.0)
+    if ACTIVATION == "sigmoid":
+        return h * (1.0 - h)
+    return 1.0 - h * h
+
+
+@triton.jit
+def _matrix(M, k, along, across, Dh, K: tl.constexpr, D: tl.constexpr):
+    """Rows k to k + K of a matrix [Dh,Dh] whose entry (i, j) stands at along·i + across·j: [K,D], 0 outside."""
+    i, j = k + tl.arange(0, K)[:, None], tl.arange(0, D)[None, :]
+    return tl.load(M + i * along + j * across, mask=(i < Dh) & (j < Dh), other=0.0)
+
+
+@triton.jit
+def _product(
+    x, M, whole, along, across, Dh, K: tl.constexpr, D: tl.constexpr,
+    PRECISION: tl.constexpr, WIDEN: tl.constexpr,
+):  # fmt: skip
+    """x M [ROWS,D] for x [ROWS,D] float32, in M's own type with float32 sums; `whole` is M where K is all of D."""
+    if K == D:
+        total = _dot(x, whole, PRECISION, WIDEN)
+    else:
+        parts = tl.reshape(x, (x.shape[0], D // K, K))
+        part = tl.arange(0, D // K)[None, :, None]
+        total = tl.zeros_like(x)
+        for p in range(D // K):
+            x_p = tl.sum(tl.where(part == p, parts, 0.0), 1)  # the p-th K columns: registers cannot be indexed
+            total += _dot(x_p, _matrix(M, p * K, along, across, Dh, K, D), PRECISION, WIDEN)
+    return total
+
+
+@triton.jit
+def _dot(x, M, PRECISION: tl.constexpr, WIDEN: tl.constexpr):
+    x = x.to(M.dtype)
+    if WIDEN:  # the interpreter takes the bits of bfloat16 for integers; products of two are exact in float32
+        return tl.dot(x.to(tl.float32), M.to(tl.float32), input_precision="ieee")
+    return tl.dot(x, M, input_precision=PRECISION)
+
+
+@triton.jit
+def _recurrence(
+    u, W_h, h, T, B, Dh, along, across, D: tl.constexpr, K: tl.constexpr,
+    ROWS: tl.constexpr, ACTIVATION: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
+):  # fmt: skip
+    """h[t+1] = f(u[t] + h[t] W_h^T) for t = 0 … T-1; u [T,B,Dh], h [T+1,B,Dh] with h[0] given."""
+    b, j = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None], tl.arange(0, D)[None, :]
+    at, inside = b * Dh + j, (b < B) & (j < Dh)
+    whole = _matrix(W_h, 0, along, across, Dh, K, D)
+    h_t = tl.load(h + at, mask=inside, other=0.0).to(tl.float32)
+    for _ in range(T):
+        z = tl.load(u + at, mask=inside, other=0.0).to(tl.float32)
+        z += _product(h_t, W_h, whole, along, across, Dh, K, D, PRECISION, WIDEN)
+        h_t = _activate(z, ACTIVATION)
+        u += B * Dh  # pointers go on: T·B·Dh may be more than 32 bits hold
+        h += B * Dh
+        tl.store(h + at, h_t.to(h.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def _recurrence_gradient(
+    dh, h, W_h, dz, T, B, Dh, along, across, cut, D: tl.constexpr,
+    K: tl.constexpr, ROWS: tl.constexpr, ACTIVATION: tl.constexpr, CUT: tl.constexpr, PRECISION: tl.constexpr,
+    WIDEN: tl.constexpr,
+):  # fmt: skip
+    """dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(from h[t+1]) for t = T-1 … 0, within ±cut where CUT; given the last steps."""
+    b, j = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None], tl.arange(0, D)[None, :]
+    at, inside = b * Dh + j, (b < B) & (j < Dh)
+    whole = _matrix(W_h, 0, along, across, Dh, K, D)
+    dz_t = tl.zeros((ROWS, D), tl.float32)
+    for _ in range(T):
+        gamma = tl.load(dh + at, mask=inside, other=0.0).to(tl.float32)
+        gamma += _product(dz_t, W_h, whole, along, across, Dh, K, D, PRECISION, WIDEN)  # γ^(t) = dh^(t) + δ2^(t+1) W_h
+        if CUT:
+            gamma = tl.where(gamma > cut, cut, tl.where(gamma < -cut, -cut, gamma))  # NaN stays NaN
+        dz_t = gamma * _slope(tl.load(h + at, mask=inside, other=0.0).to(tl.float32), ACTIVATION)
+        tl.store(dz + at, dz_t.to(dz.dtype.element_ty), mask=inside)
+        dh -= B * Dh
+        dz -= B * Dh
+        h -= B * Dh
+
+
+@triton.jit
+def _softmax(theta, y, J, V, stride, scale, BLOCK: tl.constexpr):
+    """J of a row of logits, and scale (ŷ - y) in their place: one pass for max and Σ, another for the gradient."""
+    row = tl.program_id(0).to(tl.int64)
+    theta += row * stride
+    target = tl.load(y + row)
+    at_target = tl.load(theta + target)
+    largest = at_target
+    others = at_target * 0.0  # Σ exp(θ_j - max) over j ≠ y: by it 1 - ŷ_y is no difference of close numbers
+    for start in range(0, V, BLOCK):
+        j = start + tl.arange(0, BLOCK)
+        block = tl.load(theta + j, mask=j < V, other=float("-inf"))
+        before = largest
+        largest = tl.maximum(before, tl.max(block, 0))
+        others = others * tl.exp(before - largest) + tl.sum(tl.where(j == target, 0.0, tl.exp(block - largest)), 0)
+    total = others + tl.exp(at_target - largest)
+    exact = others.to(tl.float64) + tl.exp((at_target - largest).to(tl.float64))
+    tl.store(J + row, tl.log(exact) - (at_target - largest).to(tl.float64))
+    for start in range(0, V, BLOCK):
+        j = start + tl.arange(0, BLOCK)
+        block = tl.load(theta + j, mask=j < V, other=float("-inf"))
+        delta1 = tl.where(j == target, -others, tl.exp(block - largest)) * (scale / total)
+        tl.store(theta + j, delta1, mask=j < V)
+
+
+INTERPRETED = not isinstance(_softmax, triton.JITFunction)
+"""Whether the kernels of this process run on a CPU, in Triton's interpreter."""
+
+
+def takes(u: Tensor, W_h: Tensor) -> bool:
+    """Whether this recurrence runs here: all float32 or all bfloat16, up to WIDEST units."""
+    return u.dtype == W_h.dtype and u.dtype in (torch.float32, torch.bfloat16) and len(W_h) <= WIDEST
+
+
+def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, precision: str = "ieee") -> Tensor:
+    """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t]).
+
+    All float32, or all bfloat16: then each product's factors are, and its sum is float32. precision: ieee, or tf32 for
+    products of float32 rounded to 10 bits.
+    """
+    u = u.contiguous()
+    T, B, Dh = u.shape
+    h = u.new_empty((T + 1, B, Dh))
+    h[0] = h_0
+    if h.numel() > B * Dh > 0:
+        across, along = W_h.stride()  # entry (i, j) of W_h^T
+        with torch.cuda.device_of(u):
+            _recurrence[(triton.cdiv(B, ROWS),)](
+                u, W_h, h, T, B, Dh, along, across, ACTIVATION=activation, **options(W_h, precision)
+            )
+    return h
+
+
+def recurrence_gradient(
+    dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut: float = 0.0, precision: str = "ieee"
+) -> Tensor:
+    """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), f' from h[t+1]; the sum within ±cut where cut > 0."""
+    dh, h = dh.contiguous(), h.contiguous()
+    T, B, Dh = dh.shape
+    dz = torch.empty_like(dh)
+    if dz.numel():
+        along, across = W_h.stride()
+        with torch.cuda.device_of(dh):
+            _recurrence_gradient[(triton.cdiv(B, ROWS),)](
+                dh[-1], h[-1], W_h, dz[-1], T, B, Dh, along, across, float(cut), ACTIVATION=activation, CUT=cut > 0,
+                **options(W_h, precision),
+            )  # fmt: skip
+    return dz
+
+
+def softmax_gradient(theta: Tensor, y: Tensor, scale: float) -> Tensor:
+    """J [N], float64, of the logits θ [N,V], float32; δ1 = scale (ŷ - y) takes their place; y int [N]."""
+    N, V = theta.shape
+    J = theta.new_empty(N, dtype=torch.float64)
+    if N:
+        with torch.cuda.device_of(theta):
+            _softmax[(N,)](theta, y.contiguous(), J, V, theta.stride(0), float(scale), **softmax_options(V))
+    return J
+
+
+def options(W_h: Tensor, precision: str) -> dict[str, Any]:
+    """How a program goes about the product: with all of W_h at once, or K of its rows at a time.
+
+    By what ptxas says for sm_80 and sm_90: so that a thread spills next to nothing (32 bytes at most, at 256 units).
+    """
+    D, half = max(16, triton.next_power_of_2(len(W_h))), W_h.dtype == torch.bfloat16
+    on_tensor_cores = half or precision != "ieee"
+    at_once = 128 if on_tensor_cores else 64
+    K = D if at_once >= D else 32 if half else 16
+    return {
+        "D": D, "K": K, "ROWS": ROWS, "PRECISION": precision, "WIDEN": half and INTERPRETED,
+        "num_warps": 16 if D == WIDEST else 8, "enable_fp_fusion": True,
+    }  # fmt: skip
+
+
+def softmax_options(V: int) -> dict[str, Any]:
+    """How many logits a program takes at a time, and by how many threads."""
+    block = min(COLUMNS, triton.next_power_of_2(V))
+    return {"BLOCK": block, "num_warps": 8 if block > 1024 else 4, "enable_fp_fusion": True}

@@ -1,0 +1,115 @@
+"""The Triton kernels: in Triton's interpreter on any machine, compiled for a GPU, and on one where there is one.
+
+The interpreter has to be asked for before Triton is imported, so triton_cases.py runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
+triton = pytest.importorskip("triton", reason="Triton is not installed", exc_type=ImportError)
+
+from elman.config import ACTIVATIONS  # noqa: E402
+from elman.kernels import triton_recurrence as kernels  # noqa: E402
+
+CASES = Path(__file__).with_name("triton_cases.py")
+SHARED_BYTES = 99 * 1024
+"""What a program may have on the smallest of the compute capabilities 8.0 to 9.0."""
+POINTERS = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}
+TYPES = {"*fp32", "*bf16", "*fp64", "*i64", "i32", "fp32"}
+
+
+def run_cases(interpret: str, *chosen: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(CASES), *chosen],
+        env=os.environ | {"TRITON_INTERPRET": interpret}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_kernel_in_the_interpreter() -> None:
+    summary = run_cases("1").splitlines()[-1]
+    assert "passed" in summary
+    assert "skipped" not in summary
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
+def test_every_kernel_on_a_gpu() -> None:
+    assert "passed" in run_cases("0")
+
+
+def test_triton_is_not_imported_for_tensors_of_a_cpu() -> None:
+    code = (
+        "import sys, torch\nfrom elman.kernels import on_device, torch_backend\nthere = 'triton' in sys.modules\n"
+        "x = torch.zeros(2, 2)\ntorch_backend.recurrence(x[None], x, x, 'tanh')\n"
+        "on_device('cpu').cross_entropy_gradient(x, x, x[0], torch.zeros(2, dtype=torch.int64))\n"
+        "assert 'elman.kernels.triton_recurrence' not in sys.modules and ('triton' in sys.modules) == there"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+@pytest.fixture
+def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Compiles a kernel for a compute capability; no GPU is needed for that. Numbers are given by type or by value."""
+    if kernels.INTERPRETED:
+        pytest.skip("TRITON_INTERPRET is set: nothing is compiled in this process")
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+
+    def compile_(kernel: Any, capability: int, options: dict[str, Any], **arguments: Any) -> Any:
+        launch = {"num_warps", "enable_fp_fusion"}
+        values = {name: value for name, value in (arguments | options).items() if name not in launch}
+        types = {name: value for name, value in values.items() if value in TYPES}
+        return triton.compile(
+            triton.compiler.ASTSource(
+                fn=kernel,
+                signature={name: types.get(name, "constexpr") for name in kernel.arg_names},
+                constexprs={name: value for name, value in values.items() if name not in types},
+            ),
+            target=triton.backends.compiler.GPUTarget("cuda", capability, 32),
+            options={name: value for name, value in options.items() if name in launch},
+        )
+
+    return compile_
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize(
+    ("dtype", "precision"), [(torch.float32, "ieee"), (torch.float32, "tf32"), (torch.bfloat16, "ieee")]
+)
+@pytest.mark.parametrize(("Dh", "activation"), [(1, "tanh"), (33, "relu"), (128, "sigmoid"), (256, "tanh")])
+def test_recurrences_compile_for_a_gpu(
+    compiled: Any, Dh: int, activation: str, dtype: Any, precision: str, capability: int
+) -> None:
+    pointer = POINTERS[dtype]
+    assert activation in ACTIVATIONS
+    options = kernels.options(torch.empty(Dh, Dh, dtype=dtype), precision) | {"ACTIVATION": activation}
+    one = 1 if Dh == 1 else "i32"  # Triton takes a 1 for a constant of the program
+    sizes = {"T": one, "B": one, "Dh": one}
+    found = compiled(
+        kernels._recurrence, capability, options, u=pointer, W_h=pointer, h=pointer, **sizes, along="i32", across=1
+    )
+    backward = compiled(
+        kernels._recurrence_gradient, capability, options, dh=pointer, h=pointer, W_h=pointer, dz=pointer, **sizes,
+        along=1, across="i32", cut="fp32", CUT=True,
+    )  # fmt: skip
+    for kernel in (found, backward):
+        assert kernel.metadata.shared <= SHARED_BYTES
+        assert ("mma.sync" in kernel.asm["ptx"]) == (precision == "tf32" or dtype == torch.bfloat16)
+
+
+@pytest.mark.parametrize("V", [1, 1000, 50_000])
+def test_the_softmax_compiles_for_a_gpu(compiled: Any, V: int) -> None:
+    one = 1 if V == 1 else "i32"
+    compiled(
+        kernels._softmax, 80, kernels.softmax_options(V), theta="*fp32", y="*i64", J="*fp64", V=one, stride=one,
+        scale="fp32",
+    )  # fmt: skip

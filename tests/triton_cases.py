@@ -1,0 +1,177 @@
+"""What test_triton.py runs in a process of its own: on a CPU in Triton's interpreter, or on a GPU where there is one.
+
+Each kernel against NumPy in float64, with the tolerances of test_kernels.py, and through the torch backend's own hook.
+The interpreter knows no TF32, and cuts a float32 off to a bfloat16 where a GPU rounds it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from elman.config import ACTIVATIONS
+from elman.kernels import numpy_backend, on_device, torch_backend
+from elman.kernels import triton_recurrence as kernels
+
+EXACT = numpy_backend.NumpyBackend()
+DEVICE = "cpu" if kernels.INTERPRETED else "cuda"
+TOLERANCE = {torch.float32: float(np.sqrt(5000) * np.finfo(np.float32).eps / 2), torch.bfloat16: 4 * 2**-8}
+TYPES = pytest.mark.parametrize("dtype", list(TOLERANCE), ids=["float32", "bfloat16"])
+SHAPES = [(1, 1, 1), (3, 17, 33), (17, 3, 17), (33, 1, 3), (2, 33, 16), (2, 16, 130), (3, 2, 256)]  # T, B, Dh
+
+
+def tensor(values: Any, dtype: Any = torch.float32) -> Any:
+    return torch.as_tensor(values, device=DEVICE).to(dtype)
+
+
+def normal(generator: np.random.Generator, dtype: Any, *size: int, scale: float = 1.0) -> Any:
+    return tensor(generator.standard_normal(size) * scale, dtype)
+
+
+def doubles(*tensors: Any) -> list[np.ndarray]:
+    return [each.double().cpu().numpy() for each in tensors]
+
+
+def error(found: Any, expected: np.ndarray) -> float:
+    assert found.shape == expected.shape
+    return float(np.abs(doubles(found)[0] - expected).max() / max(np.abs(expected).max(), 1e-30))
+
+
+@TYPES
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_recurrence_and_its_gradient(activation: str, shape: tuple[int, int, int], dtype: Any) -> None:
+    T, B, Dh = shape
+    generator = np.random.default_rng(sum(shape))
+    u, h_0, dh = (normal(generator, dtype, *size) for size in ((T, B, Dh), (B, Dh), (T, B, Dh)))
+    W_h = normal(generator, dtype, Dh, Dh, scale=0.5 * Dh**-0.5)
+    h = torch_backend.recurrence(u, W_h, h_0, activation)
+    assert h.dtype == dtype
+    assert torch.equal(h[0], h_0)
+    assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < TOLERANCE[dtype]
+    for cut in (0.0, 0.5):
+        dz = torch_backend.recurrence_gradient(dh, h, W_h, activation, cut)
+        assert dz.dtype == dtype
+        assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, cut)) < TOLERANCE[dtype]
+        assert not cut or dz.abs().max() <= cut
+    assert torch.equal(h, kernels.recurrence(u, W_h, h_0, activation))  # the hook led there
+    assert torch.equal(dz, kernels.recurrence_gradient(dh, h, W_h, activation, cut))
+    assert torch.equal(h, kernels.recurrence(u, W_h.T.contiguous().T, h_0, activation))  # W_h in either order
+
+
+def test_tf32_by_name_and_by_pytorchs_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    u, W_h, h_0 = (normal(generator, torch.float32, *size, scale=0.3) for size in ((3, 5, 20), (20, 20), (5, 20)))
+    h = kernels.recurrence(u, W_h, h_0, "tanh", "tf32")
+    assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), "tanh")) < 4 * 2**-11
+    asked = []
+    monkeypatch.setattr(kernels, "options", lambda W_h, precision: asked.append(precision) or OPTIONS(W_h, precision))
+    before = torch.get_float32_matmul_precision()
+    try:
+        for precision in ("highest", "high"):
+            torch.set_float32_matmul_precision(precision)
+            torch_backend.recurrence(u, W_h, h_0, "tanh")
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert asked == ["ieee", "tf32"]
+
+
+OPTIONS = kernels.options
+
+
+def test_small_and_large_arguments_keep_their_digits() -> None:
+    sizes = np.concatenate([np.logspace(-30, 38, 64), np.logspace(-1.5, 0, 64)])
+    z = tensor(np.concatenate([sizes, -sizes]))[None, None]
+    W_h, h_0 = torch.zeros(256, 256, device=DEVICE), torch.zeros_like(z[0])
+    eps = float(np.finfo(np.float32).eps)
+    for activation in ACTIVATIONS:
+        found = doubles(kernels.recurrence(z, W_h, h_0, activation))[0]
+        with np.errstate(under="ignore", over="ignore"):
+            true = EXACT.recurrence(*doubles(z, W_h, h_0), activation)
+        assert (np.abs(found - true) <= 4 * eps * np.abs(true) + np.finfo(np.float32).tiny).all(), activation
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_is_no_number_is_not_hidden(activation: str) -> None:
+    u, W_h, h_0 = tensor(np.zeros((3, 2, 4))), tensor(np.eye(4)), tensor(np.ones((2, 4)))
+    u[1, 0, 2] = float("nan")
+    h = kernels.recurrence(u, W_h, h_0, activation)
+    assert torch.isnan(h[2, 0, 2])
+    assert not torch.isnan(h[:, 1]).any()
+    dz = kernels.recurrence_gradient(torch.where(torch.isnan(u), u, 1.0), torch.ones_like(h) / 2, W_h, activation, 0.1)
+    assert torch.isnan(dz[1, 0, 2])
+    assert not torch.isnan(dz[2]).any()
+
+
+@pytest.mark.parametrize(("Dh", "dtype"), [(257, torch.float32), (5, torch.float64)], ids=["wide", "float64"])
+def test_what_the_kernels_do_not_take_runs_on_plain_operations(Dh: int, dtype: Any) -> None:
+    generator = np.random.default_rng(Dh)
+    u, h_0 = normal(generator, dtype, 2, 3, Dh), normal(generator, dtype, 3, Dh)
+    W_h = normal(generator, dtype, Dh, Dh, scale=Dh**-0.5)
+    assert not kernels.takes(u, W_h)
+    h = torch_backend.recurrence(u, W_h, h_0, "tanh")
+    tolerance = TOLERANCE.get(dtype, 1e-12)
+    assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), "tanh")) < tolerance
+    dz = torch_backend.recurrence_gradient(u, h, W_h, "tanh")
+    assert error(dz, EXACT.recurrence_gradient(*doubles(u, h, W_h), "tanh")) < tolerance
+
+
+@pytest.mark.parametrize("V", [1, 5, 1000, 5001])
+def test_softmax_and_its_gradient(V: int) -> None:
+    generator = np.random.default_rng(V)
+    theta = tensor(generator.uniform(-80, 80, (7, V)))
+    theta[0] = 80.0
+    theta[1] = -80.0
+    theta[2] = torch.linspace(0, 5, V)  # the largest comes last, and what came before still counts
+    theta[3] = torch.linspace(5, 0, V)
+    y = torch.as_tensor(generator.integers(0, V, 7), device=DEVICE)
+    y[4] = theta[4].argmax()
+    exact = doubles(theta)[0]
+    exact -= exact.max(1, keepdims=True)
+    target = (np.arange(7), y.cpu().numpy())
+    true_J = np.log(np.exp(exact).sum(1)) - exact[target]
+    true = np.exp(exact) / np.exp(exact).sum(1, keepdims=True)
+    true[target] -= 1
+    J = kernels.softmax_gradient(theta, y, 0.25)
+    assert J.dtype == torch.float64
+    assert np.abs(doubles(J)[0] - true_J).max() <= TOLERANCE[torch.float32] * max(true_J.max(), 1.0)
+    assert np.abs(doubles(theta)[0] - true / 4).max() <= TOLERANCE[torch.float32] / 4
+
+
+def test_a_sure_prediction_keeps_the_digits_of_its_gradient() -> None:
+    theta = tensor(np.zeros((1, 1000)))
+    theta[0, 3] = 40.0
+    kernels.softmax_gradient(theta, torch.tensor([3], device=DEVICE), 1.0)
+    others = 999 * np.exp(-40.0)
+    assert float(theta[0, 3]) == pytest.approx(-others / (1 + others), rel=1e-5, abs=0)
+    assert float(theta[0, 4]) == pytest.approx(np.exp(-40.0), rel=1e-5, abs=0)
+
+
+def test_logits_that_are_no_numbers_are_not_hidden() -> None:
+    theta = tensor(np.zeros((2, 5)))
+    theta[0, 2] = float("nan")
+    J = kernels.softmax_gradient(theta, torch.zeros(2, dtype=torch.int64, device=DEVICE), 1.0)
+    assert torch.isnan(J).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("V", [1, 5, 1000])
+def test_the_backends_softmax_goes_by_the_kernel(V: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    N, Dh, generator, calls = 10, 4, np.random.default_rng(V), []
+    monkeypatch.setattr(torch_backend, "LOGITS_BYTES", 3 * V * 4)  # chunks of three rows
+    monkeypatch.setattr(kernels, "softmax_gradient", lambda *a: calls.append(a) or SOFTMAX(*a))
+    h, U, b_2 = (normal(generator, torch.float32, *size) for size in ((N, Dh), (V, Dh), (V,)))
+    y = torch.as_tensor(generator.integers(0, V, N), device=DEVICE)
+    backend = on_device(DEVICE)
+    for name, more in (("softmax_cross_entropy", (1 / N,)), ("cross_entropy_gradient", ())):
+        found = getattr(backend, name)(h, U, b_2, y, *more)
+        expected = getattr(EXACT, name)(*doubles(h, U, b_2), y.cpu().numpy(), *more)
+        for mine, true in zip(found, expected, strict=True):
+            if np.abs(true).max() > 1e-12:
+                assert error(mine, true) < TOLERANCE[torch.float32], name
+    assert len(calls) == 8
+
+
+SOFTMAX = kernels.softmax_gradient
