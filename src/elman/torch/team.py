@@ -5,6 +5,7 @@ Dense gradients go as one array; the rows of E as rows, those that several proce
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -49,6 +50,7 @@ class TorchTeam:
 
     def __init__(self) -> None:
         distributed.init_process_group("gloo")
+        atexit.register(distributed.destroy_process_group)  # its threads must end before the interpreter does
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
 
     @_told
