@@ -31,7 +31,7 @@ RESUME_OPTIONS = ("epochs", "max_time", "patience")
 
 def resumed(
     resume: Path, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any],
-    device: str | None, team: Team | None,
+    device: str | None, team: Team,
 ) -> Trainer:  # fmt: skip
     """A run that goes on. Raises ConfigError for what contradicts its settings."""
     from elman.checkpoint import RunFolder
@@ -47,12 +47,12 @@ def resumed(
             f"(--epochs, --max-time, --patience and --device may be changed)"
         )
     changes = {TRAINING_OPTIONS[name]: value for name, value in given.items()}
-    return run.resume(RunFolder(resume), changes, chosen_device(device), **_with(team))
+    return run.resume(RunFolder(resume), changes, chosen_device(device), team)
 
 
 def started(
     out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any, device: str | None,
-    team: Team | None,
+    team: Team,
 ) -> Trainer:  # fmt: skip
     """A new run of a text."""
     from elman.checkpoint import RunFolder
@@ -64,7 +64,7 @@ def started(
     if valid and held_out is not None:
         raise ConfigError("--valid and --held-out contradict each other: leave one of them out")
     folder = RunFolder(out)
-    if team and team.rank:
+    if team.rank:
         return _joined(folder, team)
     folder.require_new()
     text_config, model, training = (
@@ -74,14 +74,7 @@ def started(
     corpus = Corpus.from_paths(text) if text else Corpus.embedded()
     sources = run.Sources(corpus, Corpus.from_paths(valid) if valid else None, held_out)
     return run.start(
-        folder,
-        sources,
-        TextConfig(**text_config),
-        model,
-        training,
-        display.reading,
-        chosen_device(device),
-        **_with(team),
+        folder, sources, TextConfig(**text_config), model, training, display.reading, chosen_device(device), team
     )
 
 
@@ -99,7 +92,7 @@ def refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[s
         )
 
 
-def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team | None) -> Trainer:
+def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team) -> Trainer:
     """A new run of a task."""
     from elman.checkpoint import RunFolder
     from elman.training import run
@@ -108,9 +101,9 @@ def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team 
         {field: given[name] for name, field in table.items() if name in given}
         for table in (MODEL_OPTIONS, TRAINING_OPTIONS)
     )
-    if team and team.rank:
+    if team.rank:
         return _joined(RunFolder(out), team)
-    return run.start_task(RunFolder(out), task, model, training, **_with(team))
+    return run.start_task(RunFolder(out), task, model, training, team)
 
 
 def _joined(folder: RunFolder, team: Team) -> Trainer:
@@ -118,8 +111,4 @@ def _joined(folder: RunFolder, team: Team) -> Trainer:
     from elman.training import run
 
     team.wait()
-    return run.join(folder, team)
-
-
-def _with(team: Team | None) -> dict[str, Team]:
-    return {} if team is None else {"team": team}
+    return run.resume(folder, {}, team=team)

@@ -316,4 +316,9 @@ def threads() -> int:
         told = os.environ.get(name, "")
         if told.isdigit() and int(told) > 0:
             return int(told)
+    return processors()
+
+
+def processors() -> int:
+    """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

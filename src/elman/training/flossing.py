@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from elman.config import TrainingConfig
 from elman.errors import ConfigError
 from elman.kernels import Backend, backend
+from elman.kernels.numpy_backend import activation_gradient
 from elman.model.bptt import through_time
 from elman.model.network import hidden_states
 from elman.model.parameters import Gradients, Parameters
@@ -70,7 +71,8 @@ def flossing(p: Parameters, x: Integers, count: int, kernels: Backend | None = N
     T, B = x.shape
     forward = hidden_states(p, x, p.initial_state(B), kernels=kernels)
     h, W_h = forward.h[1:].astype(np.float64), p.W_h.astype(np.float64)
-    slope, bend = _slope(h, p.activation)
+    slope = activation_gradient(h, p.activation)
+    bend = 1 - 2 * h if p.activation == "sigmoid" else -2 * h  # ∂σ'/∂h
     start = np.linalg.qr(np.random.default_rng(0).standard_normal((p.Dh, count)))[0]
     Q, R, ahead = [np.broadcast_to(start, (B, p.Dh, count))], [], []
     for t in range(T):
@@ -102,8 +104,3 @@ def flossing(p: Parameters, x: Integers, count: int, kernels: Backend | None = N
     found = through_time(p, forward, L, dh.astype(p.dtype), dU, db_2, None, kernels, 0.0)
     found.gradients.W_h += dW_h.astype(p.dtype)
     return Flossing(L, exponents, found.gradients)
-
-
-def _slope(h: Doubles, activation: str) -> tuple[Doubles, Doubles]:
-    """σ'(z) from h, and its derivative by h."""
-    return (h * (1 - h), 1 - 2 * h) if activation == "sigmoid" else (1 - h * h, -2 * h)

@@ -19,8 +19,8 @@ from elman.text.tokenizer import Tokenizer
 from elman.training.flossing import floss
 from elman.training.problem import Problem, TextProblem
 from elman.training.tasks import VOCABULARY, TaskProblem
-from elman.training.team import Team
-from elman.training.trainer import ALONE, Trainer
+from elman.training.team import ALONE, Team
+from elman.training.trainer import Trainer
 
 HELD_OUT_LIMIT = 512 * 2**10
 """Unless a share is asked for, no more bytes than this are held out: validation should stay quick."""
@@ -90,7 +90,7 @@ def start(
 
     What was not asked for is default, and what depends on the level by `level_defaults`. device: the torch backend that
     computes it, where it is not the CPU's own (elman.kernels.chosen_device). team: as in `resume`; the first of its
-    processes calls this, the others `join`.
+    processes calls this, the others `resume` once it is begun.
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
     """
@@ -155,7 +155,7 @@ def _begun(
     if team.size == 1:
         return trainer
     team.wait()
-    return join(folder, team)
+    return resume(folder, {}, team=team)
 
 
 def first_parameters(config: RunConfig) -> Parameters:
@@ -205,15 +205,6 @@ def _settings(
     checked = ModelConfig(V=2, **sizes)  # complains before anything is read
     _require_flossing(found, checked.activation, checked.Dh)
     return found, sizes
-
-
-def join(folder: RunFolder, team: Team) -> Trainer:
-    """A trainer of a process of a team, once the run's folder is there."""
-    config, _ = load_config(folder)
-    p, _, _ = load_state(folder, folder.state, config)
-    trainer = _trainer(folder, config, p, team=team)
-    trainer.resume()
-    return trainer
 
 
 def resume(folder: RunFolder, changes: dict[str, Any], device: Backend | None = None, team: Team = ALONE) -> Trainer:

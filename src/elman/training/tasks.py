@@ -118,8 +118,8 @@ class TaskProblem:
 
     @property
     def validation_tokens(self) -> int:
-        """One a sequence; where every step has a loss, a few more."""
-        return HELD_OUT
+        """Those of all the sequences held out."""
+        return HELD_OUT * (self.task.shortest + self.task.longest) // 2
 
     def __len__(self) -> int:
         return STEPS_IN_EPOCH

@@ -69,6 +69,9 @@ class Alone:
         """Nobody else is awaited."""
 
 
+ALONE = Alone()
+
+
 def share(team: Team, B: int) -> slice:
     """Which of B streams are this process's."""
     each = B // team.size

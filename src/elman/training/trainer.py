@@ -40,14 +40,13 @@ from elman.training.records import (
     ValidationRecord,
 )
 from elman.training.schedule import MikolovRule, learning_rate
-from elman.training.team import Alone, Team, masks_of, part_of, share
+from elman.training.team import ALONE, Team, masks_of, part_of, share
 from elman.training.watch import look
 
 BAD_STEPS = 5
 """Non-finite steps in a row after which the last checkpoint is taken back with half the learning rate."""
 RESCUES = 5
 """How often that is done before the run is given up."""
-ALONE = Alone()
 
 
 class Trainer:
@@ -175,7 +174,7 @@ class Trainer:
         settings, masks = self.settings, None
         if settings.dropout:
             drawn = DropoutMasks.draw(self.p, len(batch.x), settings.B, settings.dropout, self.generator)
-            masks = masks_of(drawn, self.mine) if self.team.size > 1 else drawn
+            masks = masks_of(drawn, self.mine)
         found = self.problem.backward(self.p, batch, self.h, masks, self.kernels, settings.clip_errors)
         self.team.mean(found)
         if not settings.omega:
