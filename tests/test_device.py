@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from conftest import Run
 
 import elman
 from elman.checkpoint import RunFolder
-from elman.config import TextConfig
+from elman.config import TextConfig, TrainingConfig
 from elman.errors import ConfigError
-from elman.kernels import Backend, chosen_device, on_device
+from elman.kernels import Backend, backend_of, chosen_device, native_in_use, on_device
+from elman.model.network import DropoutMasks
+from elman.model.parameters import Parameters
 from elman.text.corpus import Corpus
 from elman.training import run
 from elman.training.records import FlowRecord, StepRecord, StopRecord, ValidationRecord
@@ -22,12 +25,19 @@ from elman.training.trainer import Trainer
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
 
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensor, FakeTensorMode  # noqa: E402
+
+from elman.training.device_step import DeviceStep  # noqa: E402
+
 SMALL: dict[str, Any] = {
     "epochs": 2, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5, "precision": "float64",
 }  # fmt: skip
 TORCH = on_device("cpu")
 GROWN = 1e-9
 """What float64's rounding, 1e-16, may have grown to over the steps of a run."""
+LAGGING = {"record_every": 7, "save_every": 11, "validate_every": 13}
+"""Something is due at other steps than before."""
+CLOCKS = ("seconds", "tokens_per_second")
 TREATMENTS: dict[str, dict[str, Any]] = {
     "adam": {},
     "mikolov": {"optimizer": "sgd", "schedule": "mikolov", "lr": 8.0, "clip": 0.25, "epochs": 6},
@@ -48,6 +58,19 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         np.asarray(torch.ones(1))
 
 
+@pytest.fixture
+def same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each draws its own, from the same seeds."""
+
+    def draw(p: Parameters, T: int, B: int, rate: float, generator: Any) -> DropoutMasks:
+        on_host = isinstance(generator, np.random.Generator)
+        drawn = np.random.default_rng(int(generator.integers(2**63)) if on_host else generator.initial_seed())
+        masks = ((drawn.random((T, B, width)) >= rate) / (1 - rate) for width in (p.d, p.Dh))
+        return DropoutMasks(*(backend_of(p.E).array(mask, p.E) for mask in masks))
+
+    monkeypatch.setattr(DropoutMasks, "draw", draw)
+
+
 def started(folder: Path, corpus: Path, device: Backend | None = TORCH, tie: bool = True, **settings: Any) -> Trainer:
     sources, sizes = run.Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie}
     return run.start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings, device=device)
@@ -58,6 +81,7 @@ def assert_same_weights(one: Path, other: Path, tolerance: float = GROWN) -> Non
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * float(np.abs(b).max()), err_msg=name)
 
 
+@pytest.mark.usefixtures("same_masks")
 @pytest.mark.parametrize("name", TREATMENTS)
 def test_a_run_on_the_device_is_the_run_of_the_host(tmp_path: Path, corpus: Path, name: str) -> None:
     trainers = [
@@ -83,6 +107,7 @@ def test_a_run_on_the_device_is_the_run_of_the_host(tmp_path: Path, corpus: Path
     assert_same_weights(tmp_path / "device", tmp_path / "host")
 
 
+@pytest.mark.usefixtures("same_masks")
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("first", [TORCH, None], ids=["device to host", "host to device"])
 def test_a_run_goes_on_where_the_other_stopped(
@@ -99,12 +124,54 @@ def test_a_run_goes_on_where_the_other_stopped(
     assert_same_weights(tmp_path / "broken", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("V", [7, 500], ids=["fewer tokens than in a window", "more"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("tie", [False, True])
+def test_nothing_in_a_step_waits_for_the_device(tie: bool, optimizer: str, V: int, precision: str) -> None:
+    """On tensors that have no numbers: what asks for one, or for a shape that depends on one, is an error."""
+    settings = {"optimizer": optimizer, "dropout": 0.3, "clip_elements": 0.1, "clip_errors": 1.0, "clip_adaptive": 2.0}
+    p = Parameters.initialise(V, 8, 8, tie=tie)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        kernels = TORCH.at(precision)
+        step = DeviceStep(TrainingConfig(B=4, T=6, **settings), p.on(kernels), kernels)
+        step.compute(step._window(6))
+        assert isinstance(step.p.E, FakeTensor)
+        with pytest.raises(DataDependentOutputException):
+            float(step.found[0])
+
+
+def test_a_run_that_was_broken_on_the_device_ends_as_one_that_was_not(tmp_path: Path, corpus: Path) -> None:
+    """The same bits: its masks come from seeds that the host draws."""
+    *_, whole = started(tmp_path / "whole", corpus, **LAGGING).run()
+    trainer = started(tmp_path / "broken", corpus, **LAGGING)
+    for record in trainer.run():
+        if isinstance(record, StepRecord) and record.step == 25:
+            trainer.stop()
+    *_, last = run.resume(RunFolder(tmp_path / "broken"), {}, TORCH).run()
+    assert (last.step, last.best_nats_per_token) == (whole.step, whole.best_nats_per_token)
+    assert_same_weights(tmp_path / "broken", tmp_path / "whole", 0.0)
+    lines = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("broken", "whole")]
+    kept = [[{k: v for k, v in json.loads(line).items() if k not in CLOCKS} for line in part] for part in lines]
+    assert kept[0] == kept[1]
+
+
+def test_masks_of_the_device() -> None:
+    like = torch.zeros(1)
+    for rate in (0.1, 0.5):
+        mask = TORCH.dropout_mask((100, 50, 20), rate, np.random.default_rng(1), like)
+        again = TORCH.dropout_mask((100, 50, 20), rate, np.random.default_rng(1), like)
+        assert torch.equal(mask, again)
+        assert torch.unique(mask).tolist() == [0, pytest.approx(1 / (1 - rate), rel=1e-4)]
+        assert float(mask.mean()) == pytest.approx(1, abs=5 * np.sqrt(rate / (1 - rate) / mask.numel()))
+
+
 def test_float32_and_its_rescues(tmp_path: Path, corpus: Path) -> None:
     """A learning rate that explodes: taken back from the checkpoint on the device, too."""
     settings = {"precision": "float32", "optimizer": "sgd", "lr": 1e6, "clip": 0.0, "schedule": "constant", "warmup": 0}
     trainer = started(tmp_path / "run", corpus, **settings, dropout=0.0)
     assert trainer.p.E.dtype == torch.float32
-    assert trainer.kernels is TORCH
+    assert trainer.step.kernels.name == TORCH.name
     for record in trainer.run():
         assert np.isfinite(getattr(record, "rate", 0.0))
     assert elman.load(tmp_path / "run").p.dtype == np.float32
@@ -113,7 +180,6 @@ def test_float32_and_its_rescues(tmp_path: Path, corpus: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "option"),
     [
-        ({"precision": "bf16"}, "--precision bf16"),
         ({"precision": "float32", "skip_below": 1e-5}, "--skip-below"),
         ({"omega": 1.0}, "--omega"),
         ({"floss": 3}, "--floss"),
@@ -125,6 +191,24 @@ def test_what_only_the_host_computes_is_refused(
     with pytest.raises(ConfigError, match=f"{option} is computed on the CPU alone: leave it or --device out"):
         started(tmp_path / "run", corpus, **settings)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "tf32"])
+def test_other_precisions_train_as_float32_does(tmp_path: Path, corpus: Path, precision: str) -> None:
+    """Nearly: their products are rounded to 8 and 11 bits (tf32 on a GPU alone). And it goes on on the CPU."""
+    losses = {}
+    for name in ("float32", precision):
+        trainer = started(tmp_path / name, corpus, precision=name, dropout=0.0)
+        assert trainer.step.kernels.precision == name
+        assert trainer.p.E.dtype == torch.float32
+        *_, last = trainer.run()
+        losses[name] = last.best_nats_per_token
+    assert losses[precision] == pytest.approx(losses["float32"], rel=0.02)
+    if precision == "tf32" or native_in_use():
+        *_, last = run.resume(RunFolder(tmp_path / precision), {"epochs": 3}).run()
+        assert last.best_nats_per_token < losses[precision] * 1.01
+    with pytest.raises(ConfigError, match="--precision tf32 is a GPU's: choose float32, float64 or bf16"):
+        started(tmp_path / "host", corpus, None, precision="tf32")
 
 
 def test_brisk_runs_take_no_bf16_by_default_there(tmp_path: Path, corpus: Path) -> None:

@@ -288,8 +288,9 @@ def test_rows_are_summed_before_a_norm() -> None:
         groups = backend().group(tokens, 5)
         index, sums = groups.index, backend().sum_rows(values.astype(dtype), groups)
         rows = Rows(index, sums, (5, 1))
-        assert rows.index.tolist() == [1, 3]
-        assert rows.values.tolist() == [[2.0], [5.0]]
+        assert rows.index.tolist()[:2] == [1, 3]
+        assert rows.values.tolist()[:2] == [[2.0], [5.0]]
+        assert not rows.values[2:].any()  # a device has as many rows as there are tokens
         assert rows.dense().ravel().tolist() == [0, 2, 0, 5, 0]
 
 

@@ -76,7 +76,8 @@ def on_torch() -> Iterator[None]:
 
         @staticmethod
         def sum_rows(values: np.ndarray, groups: Groups) -> np.ndarray:
-            return hosted(TORCH.sum_rows(TORCH.array(values), Groups(*map(TORCH.array, vars(groups).values()))))
+            given = Groups(**{name: TORCH.array(part) for name, part in vars(groups).items()})
+            return hosted(TORCH.sum_rows(TORCH.array(values), given))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(elman, "loss_and_gradients", by_tensors(bptt.loss_and_gradients), raising=False)
@@ -122,7 +123,7 @@ def test_every_operation(shape: tuple[int, ...], dtype: str, monkeypatch: pytest
     check("state_gradient", dh.astype(np.float64), np.full((T, B, Dh), 1e80), W_h.astype(np.float64))
     rows, U, b_2, y = normal(N, Dh), normal(V, Dh, scale=Dh**-0.5), normal(V), generator.integers(0, V, N)
     for limit in (numpy_backend.LOGITS_BYTES, 3 * V * rows.itemsize):  # whole, and in chunks of three rows
-        monkeypatch.setattr("elman.kernels.torch_backend.LOGITS_BYTES", limit)
+        monkeypatch.setattr("elman.kernels.torch_softmax.LOGITS_BYTES", limit)
         check("softmax_cross_entropy", rows, U, b_2, y, 1 / N)
         check("cross_entropy", rows, U, b_2, y)
         check("cross_entropy_gradient", rows, U, b_2, y)
@@ -134,9 +135,15 @@ def test_every_operation(shape: tuple[int, ...], dtype: str, monkeypatch: pytest
     check("sum_of_squares", rows)
     assert error(TORCH.sum_columns(TORCH.array(rows)), rows.astype(np.float64).sum(0)) < tolerance * np.sqrt(N)
     groups, true = TORCH.group(y, V), EXACT.group(y, V)
-    assert all(np.array_equal(TORCH.host(mine), getattr(true, name)) for name, mine in vars(groups).items())
-    sums = TORCH.sum_rows(TORCH.array(rows), groups)
-    assert error(sums, EXACT.sum_rows(rows.astype(np.float64), true)) < tolerance
+    index, inverse, n = TORCH.host(groups.index), TORCH.host(groups.inverse), len(true.index)
+    assert len(index) == min(N, V)
+    assert np.array_equal(index[:n], true.index)
+    assert np.array_equal(inverse, true.inverse)
+    assert (index[n:] < 0).all()  # others that do not occur, each once
+    assert len(np.unique(index % V)) == len(index)
+    sums = TORCH.host(TORCH.sum_rows(TORCH.array(rows), groups))
+    assert error(sums[:n], EXACT.sum_rows(rows.astype(np.float64), true)) < tolerance
+    assert not sums[n:].any()
 
 
 @pytest.mark.parametrize("chosen", [None, np.array([3, 4, 17, 49])], ids=["whole", "rows"])

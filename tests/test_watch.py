@@ -53,7 +53,7 @@ def test_the_record_is_what_the_lens_shows(tmp_path: Path, corpus: Path) -> None
             continue
         batch = trainer.problem.batch(trainer.progress.epoch, trainer.progress.window)
         few = slice(0, SEQUENCES)
-        flow = decompose(trainer.p, batch.x[:, few], batch.y[:, few], trainer.h[few])
+        flow = decompose(trainer.p, batch.x[:, few], batch.y[:, few], trainer.step.h[few])
         expected = diagnose(flow)
         assert record.verdict == expected.verdict
         for name in ("decay_rate", "reach", "sigma_max", "spectral_radius", "mean_slope", "flat", "cancellation"):

@@ -14,7 +14,7 @@ from elman.errors import ConfigError
 
 Level = Literal["byte", "char", "word", "bpe"]
 Activation = Literal["sigmoid", "tanh", "relu"]
-Precision = Literal["float32", "float64", "bf16"]
+Precision = Literal["float32", "float64", "bf16", "tf32"]
 OptimizerName = Literal["adam", "sgd"]
 ScheduleName = Literal["cosine", "linear", "constant", "mikolov"]
 InitName = Literal["orthogonal", "identity", "normal", "sparse"]
@@ -25,7 +25,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 DTYPES: tuple[str, ...] = ("float32", "float64")
-"""What weights may be; with precision bf16 they are float32."""
+"""What weights may be; with precision bf16 and tf32 they are float32."""
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 INITS: tuple[InitName, ...] = get_args(InitName)
@@ -149,7 +149,8 @@ class TrainingConfig(_Config):
     validate_every  steps between validations within an epoch; 0: only after each epoch
     save_every      steps between checkpoints; they come after each epoch too
     record_every    steps that make one line of metrics.jsonl
-    precision       of weights and products; bf16: bfloat16 products, float32 sums, weights and updates
+    precision       of weights and products; bf16, tf32: products of numbers rounded to 8 and to 11 bits, float32 sums,
+                    weights and updates
     skip_below      blocks of the softmax gradient with no entry ŷ - y this large are left out; 0: none is
     """
 

@@ -145,8 +145,8 @@ def _by_level(field: str) -> str:
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="Of the weights and products; bf16: products alone.  [default: float32; for word, bpe bf16 where --max-time "
-    "allows few passes and the processor has fast bf16 products]",
+    help="Of the weights and products; bf16, tf32 (a GPU's): products alone.  [default: float32; for word, bpe bf16 "
+    "where --max-time allows few passes and the processor has fast bf16 products]",
 )
 @click.option(
     "--skip-below",
@@ -190,8 +190,10 @@ def train(
         raise ConfigError("--resume goes on with the run's own settings and contradicts --exact: leave that out")
     if exact:
         given.setdefault("precision", "float32")
-    if exact and (given.get("precision") == "bf16" or given.get("skip_below")):
-        raise ConfigError("--exact contradicts --precision bf16 and --skip-below, which approximate: leave one out")
+    if exact and (given.get("precision") in ("bf16", "tf32") or given.get("skip_below")):
+        raise ConfigError(
+            "--exact contradicts --precision bf16 or tf32 and --skip-below, which approximate: leave one out"
+        )
     if "omega_form" in given and not task and not resume and not given.get("omega"):
         raise ConfigError("--omega-form is about --omega: say its WEIGHT, or leave it out")
     if task_length and not task:

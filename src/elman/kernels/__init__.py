@@ -105,8 +105,8 @@ class Backend(Protocol):
         """a b [M,N], either one read transposed where asked, plus the bias [N] on every row."""
         ...
 
-    def sum_of_squares(self, x: Floats) -> float:
-        """Σ x² over all of x."""
+    def sum_of_squares(self, x: Floats) -> Any:
+        """Σ x² over all of x: a number, on the device where there is one."""
         ...
 
     def sum_columns(self, x: Floats) -> Floats:
@@ -114,15 +114,18 @@ class Backend(Protocol):
         ...
 
     def group(self, tokens: Integers, V: int) -> Groups:
-        """Which of the host's tokens [N], each under V, are the same."""
+        """Which of the tokens [N], each under V, are the same."""
         ...
 
-    def sum_rows(self, values: Floats, groups: Groups) -> Floats:
-        """The sum of each distinct token's rows of values [N,d]: [n,d]."""
+    def sum_rows(self, values: Floats, groups: Any) -> Floats:
+        """The sum of each distinct token's rows of values [N,d]: [n,d]; the groups are this backend's own."""
         ...
 
-    def sgd(self, w: Floats, g: Floats, rate: float, rows: Integers | None = None) -> None:
-        """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice."""
+    def sgd(self, w: Floats, g: Floats, rate: Any, rows: Integers | None = None) -> None:
+        """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice.
+
+        Nothing is changed where rate is 0, whatever g is.
+        """
         ...
 
     def adam(
@@ -131,13 +134,25 @@ class Backend(Protocol):
         g: Floats,
         m: Floats,
         v: Floats,
-        rate: float,
+        rate: Any,
         beta: tuple[float, float],
-        eps: float,
-        scale: float,
+        eps: Any,
+        scale: Any,
         rows: Integers | None = None,
     ) -> None:
-        """Adam's step in place on the gradient scale·g, with moments m and v; ε as in the corrected-rate form."""
+        """Adam's step in place on the gradient scale·g, with moments m and v; ε as in the corrected-rate form.
+
+        rows: of w, m and v these alone, and not those under 0 (Groups.index). A device takes numbers of its own for
+        rate, ε and scale, and changes nothing where scale is 0.
+        """
+        ...
+
+    def counter(self) -> Any:
+        """A count that begins at 0: of the steps that a device may leave out by itself, a number of its own."""
+        ...
+
+    def dropout_mask(self, shape: tuple[int, ...], rate: float, generator: np.random.Generator, like: Floats) -> Floats:
+        """Inverted dropout: each entry 0 or 1/keep, `rate` met to 1/65536; drawn by the generator, or seeded by it."""
         ...
 
     def sampler(self, inputs: Floats, W_h: Floats, U: Floats, b_2: Floats, activation: str) -> Any:

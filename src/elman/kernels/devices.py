@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from functools import cache
 from typing import Any
 
@@ -34,6 +35,20 @@ def chosen_device(name: str | None) -> Any:
     if int(number or 0) >= count:
         raise ConfigError(f"device is {name}, but PyTorch sees {count} GPUs here: leave --device out to use the CPU")
     return on_device(name)
+
+
+@cache
+def triton_kernels(device: str, name: str) -> Any:
+    """The module of Elman's Triton kernels of this name for a kind of device; None where there are none.
+
+    There are for cuda, and for cpu where TRITON_INTERPRET asks for Triton's interpreter; none without Triton, and none
+    where ELMAN_TRITON is 0. Read once. Nothing of Triton is imported where there are none.
+    """
+    interpreted = os.environ.get("TRITON_INTERPRET", "0") not in ("", "0")
+    wanted = device == "cuda" or (device == "cpu" and interpreted)
+    if not wanted or os.environ.get("ELMAN_TRITON") == "0" or importlib.util.find_spec("triton") is None:
+        return None
+    return importlib.import_module(f"elman.kernels.triton_{name}")
 
 
 def _module() -> Any:

@@ -11,24 +11,33 @@ from numpy.typing import NDArray
 Integers = NDArray[np.integer[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Groups:
     """N tokens, n of them distinct.
 
-    index [n]    the distinct tokens, rising
+    index [n]    the distinct tokens; none stands twice. On a device n is known before the tokens are, the lesser of N
+                 and V: behind those that occur stand others, a token k that does not as k - V, which reads the same row
     inverse [N]  which of them each one is: tokens = index[inverse]
-    order [N]    positions, those of the first distinct token first, each token's rising
-    start [n+1]  where each one's positions begin in `order`
     """
 
     index: Integers
     inverse: Integers
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderedGroups(Groups):
+    """On the host: `index` is rising, and it is known where each one stands.
+
+    order [N]    positions, those of the first distinct token first, each token's rising
+    start [n+1]  where each one's positions begin in `order`
+    """
+
     order: Integers
     start: Integers
 
     @classmethod
-    def of(cls, tokens: Integers) -> Groups:
+    def of(cls, tokens: Integers) -> OrderedGroups:
         """The groups of tokens [N], by NumPy."""
         index, inverse, counts = np.unique(tokens, return_inverse=True, return_counts=True)
         start = np.concatenate([[0], np.cumsum(counts)])
-        return cls(index, inverse, np.argsort(tokens, kind="stable"), start)
+        return cls(index=index, inverse=inverse, order=np.argsort(tokens, kind="stable"), start=start)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from elman.errors import ConfigError, ShapeError
 from elman.kernels import _native
 from elman.kernels.contributions import NAMES, Contributions
-from elman.kernels.groups import Groups
+from elman.kernels.groups import OrderedGroups
 from elman.kernels.host_arrays import HostArrays
 from elman.kernels.numpy_backend import LIMIT, NumpyBackend
 
@@ -203,14 +203,14 @@ class NativeBackend(HostArrays):
         _native.sum_columns(_float32("x", x, (N, n)), out)
         return out
 
-    def group(self, tokens: Integers, V: int) -> Groups:
+    def group(self, tokens: Integers, V: int) -> OrderedGroups:
         """Which of the tokens [N] are the same. Raises ShapeError for ids out of range."""
         N = len(tokens)
         order, index, inverse, start = (np.empty(N + extra, np.int64) for extra in (0, 0, 0, 1))
         n = _native.group(_ids("tokens", tokens, (N,), V), V, order, start, index, inverse)
-        return Groups(index[:n], inverse, order, start[: n + 1])
+        return OrderedGroups(index=index[:n], inverse=inverse, order=order, start=start[: n + 1])
 
-    def sum_rows(self, values: Floats, groups: Groups) -> Floats:
+    def sum_rows(self, values: Floats, groups: OrderedGroups) -> Floats:
         """The sum of each distinct token's rows of values [N,d]: [n,d]. Raises ShapeError."""
         if values.dtype != np.float32:
             return self._numpy.sum_rows(values, groups)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.kernels.contributions import Contributions
-from elman.kernels.groups import Groups
+from elman.kernels.groups import OrderedGroups
 from elman.kernels.host_arrays import HostArrays
 
 Floats = NDArray[np.floating[Any]]
@@ -182,11 +182,11 @@ class NumpyBackend(HostArrays):
         total: Floats = x.sum(axis=0)
         return total
 
-    def group(self, tokens: Integers, V: int) -> Groups:
+    def group(self, tokens: Integers, V: int) -> OrderedGroups:
         """Which of the tokens [N], each under V, are the same."""
-        return Groups.of(tokens)
+        return OrderedGroups.of(tokens)
 
-    def sum_rows(self, values: Floats, groups: Groups) -> Floats:
+    def sum_rows(self, values: Floats, groups: OrderedGroups) -> Floats:
         """The sum of each distinct token's rows of values [N,d]: [n,d]."""
         sums: Floats = np.add.reduceat(values[groups.order], groups.start[:-1], axis=0)
         return sums

@@ -1,6 +1,7 @@
 """The torch backend: plain PyTorch operations, on any device and in any precision that they know.
 
-On CUDA, where Triton is installed, the recurrence and the softmax's gradient are kernels of triton_recurrence.py.
+On CUDA, where Triton is installed, the recurrence, the softmax's gradient and the updates are Triton kernels
+(triton_recurrence.py, triton_softmax.py, triton_update.py); ELMAN_TRITON=0 in the environment leaves them out.
 
 Its arrays are tensors. Nothing on the plain path imports it: `backend_of` does where parameters are tensors, and
 `elman.torch`, whose operators run on it where Elman's own kernels cannot.
@@ -8,20 +9,23 @@ Its arrays are tensors. Nothing on the plain path imports it: `backend_of` does 
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
-from collections.abc import Callable, Iterator
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from elman.kernels import torch_softmax, torch_update
 from elman.kernels.contributions import Contributions
+from elman.kernels.devices import triton_kernels
 from elman.kernels.groups import Groups
-from elman.kernels.numpy_backend import LIMIT, LOGITS_BYTES
+from elman.kernels.host_arrays import kept_of
+from elman.kernels.numpy_backend import LIMIT
+from elman.kernels.torch_products import factor, in_tf32, input_precision, product
+
+Result = TypeVar("Result")
 
 ACTIVATE: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.Tensor.sigmoid_, "tanh": torch.Tensor.tanh_, "relu": torch.Tensor.relu_,
@@ -37,48 +41,33 @@ def activation_gradient(h: Tensor, activation: str) -> Tensor:
     return (h > 0).to(h.dtype)
 
 
-@cache
-def _kernels(device: str) -> Any:
-    """The Triton kernels for a kind of device; None where there are none, and nothing of Triton is imported.
-
-    cuda; and cpu where TRITON_INTERPRET asks for Triton's interpreter. Read once.
-    """
-    interpreted = os.environ.get("TRITON_INTERPRET", "0") not in ("", "0")
-    if not (device == "cuda" or (device == "cpu" and interpreted)) or importlib.util.find_spec("triton") is None:
-        return None
-    return importlib.import_module("elman.kernels.triton_recurrence")
-
-
-def _precision() -> str:
-    """What PyTorch's own float32 products run in, which is the kernels' precision too."""
-    products = torch.backends.cuda.matmul
-    by_name = hasattr(products, "fp32_precision")  # PyTorch 2.9 and later
-    return "tf32" if (products.fp32_precision == "tf32" if by_name else products.allow_tf32) else "ieee"
-
-
 def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str) -> Tensor:
-    """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])."""
-    kernels = _kernels(u.device.type)
+    """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t]).
+
+    Where u is float32 and W_h bfloat16, the factors of each product are bfloat16 and all else is float32.
+    """
+    kernels = triton_kernels(u.device.type, "recurrence")
     if kernels and kernels.takes(u, W_h):
-        found: Tensor = kernels.recurrence(u, W_h, h_0, activation, _precision())
+        found: Tensor = kernels.recurrence(u, W_h, h_0, activation, input_precision())
         return found
     activate = ACTIVATE[activation]
     h = u.new_empty((len(u) + 1, *u.shape[1:]))
     h[0] = h_0
     for t in range(len(u)):
-        activate(torch.addmm(u[t], h[t], W_h.T, out=h[t + 1]))  # z = W_h h^(t-1) + W_e e + b_1
+        activate(product(h[t].to(W_h.dtype), W_h.T, plus=u[t], out=h[t + 1]))  # z = W_h h^(t-1) + W_e e + b_1
     return h
 
 
 def recurrence_gradient(dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut: float = 0.0) -> Tensor:
     """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), f' from h[t+1]; the sum within ±cut where cut > 0."""
-    kernels = _kernels(dh.device.type)
+    kernels = triton_kernels(dh.device.type, "recurrence")
     if kernels and kernels.takes(dh, W_h):
-        found: Tensor = kernels.recurrence_gradient(dh, h, W_h, activation, cut, _precision())
+        found: Tensor = kernels.recurrence_gradient(dh, h, W_h, activation, cut, input_precision())
         return found
     dz = activation_gradient(h[1:], activation)
     for t in range(len(dh) - 1, -1, -1):
-        gamma = torch.addmm(dh[t], dz[t + 1], W_h) if t < len(dh) - 1 else dh[t]  # γ^(t) = dh^(t) + δ2^(t+1) W_h
+        # γ^(t) = dh^(t) + δ2^(t+1) W_h
+        gamma = product(dz[t + 1].to(W_h.dtype), W_h, plus=dh[t]) if t < len(dh) - 1 else dh[t]
         dz[t] *= gamma.clamp(-cut, cut) if cut else gamma
     return dz
 
@@ -88,13 +77,31 @@ def gpus() -> int:
     return int(torch.cuda.device_count())
 
 
+def _precise(method: Callable[..., Result]) -> Callable[..., Result]:
+    """In TF32 where that is the backend's precision."""
+
+    @wraps(method)
+    def within(self: TorchBackend, *arguments: Any, **options: Any) -> Result:
+        with in_tf32(self.precision == "tf32"):
+            return method(self, *arguments, **options)
+
+    return within
+
+
 class TorchBackend:
-    """The hot operations on tensors of one device, float32 or float64; J is float64."""
+    """The hot operations on tensors of one device, float32 or float64; J is float64.
+
+    precision: of the products of float32 (torch_products.py); float32: what PyTorch's own run in.
+    """
 
     xp = torch
 
-    def __init__(self, device: str = "cpu") -> None:
-        self.device = torch.device(device)
+    def __init__(self, device: str = "cpu", precision: str = "float32") -> None:
+        self.device, self.precision = torch.device(device), precision
+
+    def at(self, precision: str) -> TorchBackend:
+        """The same device in another precision."""
+        return TorchBackend(str(self.device), precision)
 
     @property
     def name(self) -> str:
@@ -115,13 +122,31 @@ class TorchBackend:
         """Zeros in the type of `like`."""
         return like.new_zeros(shape)
 
+    def counter(self) -> Tensor:
+        """0 on the device, to be counted up from there."""
+        return torch.zeros((), dtype=torch.float64, device=self.device)
+
+    def dropout_mask(self, shape: tuple[int, ...], rate: float, generator: Any, like: Tensor) -> Tensor:
+        """Inverted dropout: each entry 0 or 1/keep, drawn on the device: by a generator of PyTorch's, or of that seed.
+
+        So the same masks on the same device, and others on the host.
+        """
+        if not isinstance(generator, torch.Generator):
+            seed = int(generator.integers(2**63))
+            generator = torch.Generator(self.device).manual_seed(seed)
+        kept = kept_of(rate) / 2**16
+        drawn = torch.rand(shape, device=self.device, dtype=like.dtype, generator=generator)
+        return (drawn < kept).to(like.dtype) / kept
+
+    @_precise
     def recurrence(self, u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, rows: Any = None) -> Tensor:
         """h [T+1,B,Dh] from u [T,B,Dh], or u [n,Dh] and rows [T,B]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])."""
-        return recurrence(u if rows is None else u[rows], W_h, h_0, activation)
+        return recurrence(u if rows is None else u[rows], factor(W_h, self.precision), h_0, activation)
 
+    @_precise
     def recurrence_gradient(self, dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut: float = 0.0) -> Tensor:
         """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), the sum held within ±cut where cut > 0."""
-        return recurrence_gradient(dh, h, W_h, activation, cut)
+        return recurrence_gradient(dh, h, factor(W_h, self.precision), activation, cut)
 
     def state_gradient(self, dh: Tensor, slope: Tensor, W_h: Tensor) -> tuple[Tensor, Tensor, int]:
         """γ, dz [T,B,Dh] and an exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ slope[t], times 2^-exponent."""
@@ -140,65 +165,59 @@ class TorchBackend:
     def contributions(self, terms: Contributions) -> None:
         """None: nothing of its own, the caller goes lag by lag."""
 
+    @_precise
     def softmax_cross_entropy(
         self, h: Tensor, U: Tensor, b_2: Tensor, y: Tensor, scale: float
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """J [N] and scale times dh [N,Dh], dU [V,Dh], db_2 [V]; the logits only ever stand a chunk at a time."""
-        J, dh = h.new_empty(len(h), dtype=torch.float64), torch.empty_like(h)
-        dU, db_2 = torch.zeros_like(U), torch.zeros_like(b_2)
-        for part, theta in _logits(h, U, b_2):
-            J[part], delta1 = _to_delta1(theta, y[part], scale)
-            torch.matmul(delta1, U, out=dh[part])  # ∂J/∂h = δ1 U
-            dU.addmm_(delta1.T, h[part])  # ∂J/∂U = δ1^T h^T
-            db_2 += delta1.sum(0)  # ∂J/∂b_2 = δ1^T 1_B
-        return J, dh, dU, db_2
+        return torch_softmax.softmax_cross_entropy(h, U, b_2, y, scale, self.precision)
 
+    @_precise
     def cross_entropy(self, h: Tensor, U: Tensor, b_2: Tensor, y: Tensor) -> Tensor:
         """J [N], float64, in chunks of rows."""
-        return torch.cat([_to_J(theta, y[part])[0] for part, theta in _logits(h, U, b_2)])
+        return torch_softmax.cross_entropy(h, U, b_2, y, self.precision)
 
+    @_precise
     def cross_entropy_gradient(self, h: Tensor, U: Tensor, b_2: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """J [N], float64, and dh = (ŷ - y) U [N,Dh], in chunks of rows."""
-        J, dh = h.new_empty(len(h), dtype=torch.float64), torch.empty_like(h)
-        for part, theta in _logits(h, U, b_2):
-            J[part], delta1 = _to_delta1(theta, y[part], 1.0)
-            torch.matmul(delta1, U, out=dh[part])
-        return J, dh
+        return torch_softmax.cross_entropy_gradient(h, U, b_2, y, self.precision)
 
+    @_precise
     def product(
         self, a: Tensor, b: Tensor, a_transposed: bool = False, b_transposed: bool = False, bias: Tensor | None = None
     ) -> Tensor:
         """a b [M,N], either one read transposed where asked, plus the bias [N] on every row."""
-        left, right = a.T if a_transposed else a, b.T if b_transposed else b
-        return left @ right if bias is None else torch.addmm(bias, left, right)
+        left, right = factor(a, self.precision), factor(b, self.precision)
+        return product(left.T if a_transposed else left, right.T if b_transposed else right, bias, dtype=a.dtype)
 
-    def sum_of_squares(self, x: Tensor) -> float:
-        """Σ x² over all of x, in float64."""
-        return float(torch.linalg.vector_norm(x, dtype=torch.float64).square())
+    def sum_of_squares(self, x: Tensor) -> Tensor:
+        """Σ x² over all of x, in float64, on the device."""
+        return torch.linalg.vector_norm(x, dtype=torch.float64).square()
 
     def sum_columns(self, x: Tensor) -> Tensor:
         """Σ over the rows of x [N,n]: [n]."""
         return x.sum(0)
 
     def group(self, tokens: Any, V: int) -> Groups:
-        """Which of the tokens [N], each under V, are the same; the tokens are the host's, so nothing waits for them."""
-        found = Groups.of(tokens)
-        index, inverse, order, start = map(self.array, (found.index, found.inverse, found.order, found.start))
-        return Groups(index, inverse, order, start)
+        """Which of the tokens [N], each under V, are the same; nothing waits for the device."""
+        tokens = self.array(tokens).long()
+        occurs = torch.zeros(V, dtype=torch.bool, device=self.device).index_fill(0, tokens, True)
+        before = occurs.cumsum(0) - occurs.long()  # how many tokens under this one occur
+        token = torch.arange(V, device=self.device)
+        place = torch.where(occurs, before, occurs.sum() + token - before)  # those that do not occur stand behind
+        index = torch.empty_like(token).scatter_(0, place, torch.where(occurs, token, token - V))
+        return Groups(index=index[: min(len(tokens), V)], inverse=place[tokens])
 
     def sum_rows(self, values: Tensor, groups: Groups) -> Tensor:
-        """The sum of each distinct token's rows of values [N,d]: [n,d]; in the order of the tokens, on every device."""
-        return torch.segment_reduce(values[groups.order], "sum", offsets=groups.start, axis=0)
+        """The sum of each distinct token's rows of values [N,d]: [n,d]."""
+        return torch.ops.aten.embedding_dense_backward(values, groups.inverse, len(groups.index), -1, False)
 
     def sampler(self, inputs: Tensor, W_h: Tensor, U: Tensor, b_2: Tensor, activation: str) -> None:
         """None: nothing of its own, tokens are drawn one by one by the caller."""
 
-    def sgd(self, w: Tensor, g: Tensor, rate: float, rows: Tensor | None = None) -> None:
-        """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice."""
-        if rows is None:
-            w.sub_(g, alpha=rate)
-        else:
-            w.index_add_(0, rows, g, alpha=-rate)
+    def sgd(self, w: Tensor, g: Tensor, rate: Any, rows: Tensor | None = None) -> None:
+        """w ← w - rate g, in place; or w[rows] alone (torch_update.sgd)."""
+        torch_update.sgd(w, g, rate, rows)
 
     def adam(
         self,
@@ -206,51 +225,11 @@ class TorchBackend:
         g: Tensor,
         m: Tensor,
         v: Tensor,
-        rate: float,
+        rate: Any,
         beta: tuple[float, float],
-        eps: float,
-        scale: float,
+        eps: Any,
+        scale: Any,
         rows: Tensor | None = None,
     ) -> None:
-        """Adam's step in place on the gradient scale·g, called g here; of w, m and v the rows alone, where given.
-
-        m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε)
-        """
-        if rows is not None:
-            parts = [array[rows] for array in (w, m, v)]
-            self.adam(parts[0], g, parts[1], parts[2], rate, beta, eps, scale)
-            for array, part in zip((w, m, v), parts, strict=True):
-                array[rows] = part
-            return
-        m.mul_(beta[0]).add_(g, alpha=(1 - beta[0]) * scale)
-        v.mul_(beta[1]).addcmul_(g, g, value=(1 - beta[1]) * scale * scale)
-        w.addcdiv_(m, v.sqrt().add_(eps), value=-rate)
-
-
-def _logits(h: Tensor, U: Tensor, b_2: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """θ = U h + b_2 for so many rows of h at a time, and which they are."""
-    at_once = max(1, LOGITS_BYTES // (len(U) * U.element_size()))
-    chunks = -(-len(h) // at_once)
-    rows = -(-len(h) // chunks)  # chunks of even size
-    for start in range(0, len(h), rows):
-        part = slice(start, min(start + rows, len(h)))
-        yield part, torch.addmm(b_2, h[part], U.T)
-
-
-def _to_J(theta: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """J and Σ exp(θ - max θ) of each row; θ becomes exp(θ - max θ), so that nothing overflows."""
-    theta -= theta.amax(1, keepdim=True)
-    at_target = theta.gather(1, y[:, None]).squeeze(1).double()
-    total = theta.exp_().sum(1)
-    return total.double().log() - at_target, total
-
-
-def _to_delta1(theta: Tensor, y: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """J of each row and δ1 = scale (ŷ - y), in θ's place."""
-    kernels = _kernels(theta.device.type)
-    if kernels and theta.dtype == torch.float32:
-        return kernels.softmax_gradient(theta, y, scale), theta
-    J, total = _to_J(theta, y)
-    theta *= (scale / total)[:, None]
-    at_target = torch.expm1(-J) * scale  # ŷ - 1, without the difference of two close numbers
-    return J, theta.scatter_(1, y[:, None], at_target.to(theta.dtype)[:, None])
+        """Adam's step in place on the gradient scale·g; of w, m and v the rows alone, where given."""
+        torch_update.adam(w, g, m, v, rate, beta, eps, scale, rows)

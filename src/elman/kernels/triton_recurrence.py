@@ -1,4 +1,4 @@
-"""Triton kernels for CUDA: all T steps of the recurrence, or of its gradient, in one launch; the softmax in another.
+"""Triton kernels for CUDA: all T steps of the recurrence, or of its gradient, in one launch.
 
 Rows of a batch do not depend on each other, so a program takes a tile of rows through all T steps by itself: nothing
 waits for another program, and the state stays in registers from one step to the next. That holds as long as one
@@ -22,8 +22,6 @@ WIDEST = 256
 """The most units: at 512, states, sums and a strip of W_h spill some 300 bytes a thread (ptxas, sm_90, 16 warps)."""
 ROWS = 16
 """Sequences a program: the fewest that a product on tensor cores takes."""
-COLUMNS = 4096
-"""Logits of a row that the softmax takes at a time."""
 
 
 @triton.jit
@@ -127,32 +125,7 @@ def _recurrence_gradient(
         h -= B * Dh
 
 
-@triton.jit
-def _softmax(theta, y, J, V, stride, scale, BLOCK: tl.constexpr):
-    """J of a row of logits, and scale (ŷ - y) in their place: one pass for max and Σ, another for the gradient."""
-    row = tl.program_id(0).to(tl.int64)
-    theta += row * stride
-    target = tl.load(y + row)
-    at_target = tl.load(theta + target)
-    largest = at_target
-    others = at_target * 0.0  # Σ exp(θ_j - max) over j ≠ y: by it 1 - ŷ_y is no difference of close numbers
-    for start in range(0, V, BLOCK):
-        j = start + tl.arange(0, BLOCK)
-        block = tl.load(theta + j, mask=j < V, other=float("-inf"))
-        before = largest
-        largest = tl.maximum(before, tl.max(block, 0))
-        others = others * tl.exp(before - largest) + tl.sum(tl.where(j == target, 0.0, tl.exp(block - largest)), 0)
-    total = others + tl.exp(at_target - largest)
-    exact = others.to(tl.float64) + tl.exp((at_target - largest).to(tl.float64))
-    tl.store(J + row, tl.log(exact) - (at_target - largest).to(tl.float64))
-    for start in range(0, V, BLOCK):
-        j = start + tl.arange(0, BLOCK)
-        block = tl.load(theta + j, mask=j < V, other=float("-inf"))
-        delta1 = tl.where(j == target, -others, tl.exp(block - largest)) * (scale / total)
-        tl.store(theta + j, delta1, mask=j < V)
-
-
-INTERPRETED = not isinstance(_softmax, triton.JITFunction)
+INTERPRETED = not isinstance(_recurrence, triton.JITFunction)
 """Whether the kernels of this process run on a CPU, in Triton's interpreter."""
 
 
@@ -197,16 +170,6 @@ def recurrence_gradient(
     return dz
 
 
-def softmax_gradient(theta: Tensor, y: Tensor, scale: float) -> Tensor:
-    """J [N], float64, of the logits θ [N,V], float32; δ1 = scale (ŷ - y) takes their place; y int [N]."""
-    N, V = theta.shape
-    J = theta.new_empty(N, dtype=torch.float64)
-    if N:
-        with torch.cuda.device_of(theta):
-            _softmax[(N,)](theta, y.contiguous(), J, V, theta.stride(0), float(scale), **softmax_options(V))
-    return J
-
-
 def options(W_h: Tensor, precision: str) -> dict[str, Any]:
     """How a program goes about the product: with all of W_h at once, or K of its rows at a time.
 
@@ -220,9 +183,3 @@ def options(W_h: Tensor, precision: str) -> dict[str, Any]:
         "D": D, "K": K, "ROWS": ROWS, "PRECISION": precision, "WIDEN": half and INTERPRETED,
         "num_warps": 16 if D == WIDEST else 8, "enable_fp_fusion": True,
     }  # fmt: skip
-
-
-def softmax_options(V: int) -> dict[str, Any]:
-    """How many logits a program takes at a time, and by how many threads."""
-    block = min(COLUMNS, triton.next_power_of_2(V))
-    return {"BLOCK": block, "num_warps": 8 if block > 1024 else 4, "enable_fp_fusion": True}

@@ -22,13 +22,13 @@ Integers = NDArray[np.integer[Any]]
 
 @dataclass
 class Backward:
-    """What a backward pass finds; J is the mean over the tokens that have a loss.
+    """What a backward pass finds; J is the mean over the tokens that have a loss, a number where the arrays are.
 
     h_T [B,Dh]; dz [T,B,Dh] = ∂J/∂z^(t); dh [T,B,Dh], each step's own ∂J^(t)/∂h^(t), so that ∂J/∂h^(t) is
     dh^(t) + dz^(t+1) W_h.
     """
 
-    J: float
+    J: Any
     gradients: Gradients
     h_T: Floats
     dz: Floats
@@ -51,7 +51,7 @@ def loss_and_gradients(
     Raises ShapeError for shapes, types or token ids that do not fit the parameters.
     """
     found = backward(p, x, y, h_0, masks=masks, kernels=kernels)
-    return found.J, found.gradients, found.h_T
+    return float(found.J), found.gradients, found.h_T
 
 
 def backward(
@@ -70,9 +70,16 @@ def backward(
     cut: no entry of ∂J/∂h, J being the loss of one token, goes back larger than this (0: none is cut). Then dz and
     the gradients are no longer those of J.
     """
-    kernels = kernels or backend_of(p.W_h)
-    h_0 = checked(p, x, y, h_0, first)
-    (T, B), N = x.shape, y.size
+    return backward_unchecked(p, x, y, checked(p, x, y, h_0, first), first, masks, kernels or backend_of(p.W_h), cut)
+
+
+def backward_unchecked(
+    p: Parameters, x: Integers, y: Integers, h_0: Floats, first: int, masks: DropoutMasks | None, kernels: Backend,
+    cut: float,
+) -> Backward:  # fmt: skip
+    """The same, of what is known to fit; x and y may be on a device, and nothing waits for it then."""
+    T, B = x.shape
+    N = (T - first) * B
     forward = hidden_states(p, x, h_0, masks, kernels)
     J, own, dU, db_2 = kernels.softmax_cross_entropy(  # δ1 = ŷ - y; dh = δ1 U; dU = δ1^T h^T; db_2 = δ1^T 1
         forward.h_out[first:].reshape(N, p.Dh), p.U, p.b_2, kernels.array(y.reshape(N)), 1 / N
@@ -80,7 +87,7 @@ def backward(
     if masks:
         own *= masks.on_h[first:].reshape(N, p.Dh)
     dh = from_step(own.reshape(T - first, B, p.Dh), T)
-    return through_time(p, forward, float(J.mean()), dh, dU, db_2, masks, kernels, cut / N)
+    return through_time(p, forward, J.mean(), dh, dU, db_2, masks, kernels, cut / N)
 
 
 def from_step(own: Floats, T: int) -> Floats:
@@ -93,7 +100,7 @@ def from_step(own: Floats, T: int) -> Floats:
 
 
 def through_time(
-    p: Parameters, forward: Forward, J: float, dh: Floats, dU: Floats, db_2: Floats,
+    p: Parameters, forward: Forward, J: Any, dh: Floats, dU: Floats, db_2: Floats,
     masks: DropoutMasks | None, kernels: Backend, cut: float,
 ) -> Backward:  # fmt: skip
     """From each step's own dh to every gradient."""

@@ -25,20 +25,9 @@ class DropoutMasks:
 
     @classmethod
     def draw(cls, p: Parameters, T: int, B: int, rate: float, generator: np.random.Generator) -> DropoutMasks:
-        """Masks for one window, from one generator: first those of e, then those of h.
-
-        Four entries a drawn number, 16 bits each, so `rate` is met to 1/65536.
-        """
-        kept = max(1, round((1 - rate) * 2**16))
-        dtype, array = p.dtype, backend_of(p.W_h).array
-
-        def mask(width: int) -> Floats:
-            size = T * B * width
-            drawn = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
-            entries: Floats = np.multiply(drawn < kept, dtype.type(2**16 / kept), dtype=dtype)
-            return cast(Floats, array(entries.reshape(T, B, width)))
-
-        return cls(mask(p.d), mask(p.Dh))
+        """Masks for one window, from one generator: first those of e, then those of h."""
+        mask = backend_of(p.W_h).dropout_mask
+        return cls(mask((T, B, p.d), rate, generator, p.E), mask((T, B, p.Dh), rate, generator, p.E))
 
 
 @dataclass
@@ -65,12 +54,12 @@ def hidden_states(
     """e, h and what the output layer sees of h, for x [T,B]."""
     kernels = kernels or backend_of(p.W_h)
     words = kernels.group(x.reshape(-1), p.V)
-    rows = words.inverse.reshape(x.shape)
+    rows: Integers | None = words.inverse.reshape(x.shape)
     e = p.E[words.index]  # e = E x                                                  [n,d]
     if masks:
-        e = e[words.inverse] * masks.on_e.reshape(-1, p.d)  # [T·B,d]
-        rows = kernels.array(np.arange(x.size).reshape(x.shape))
+        e, rows = e[words.inverse] * masks.on_e.reshape(-1, p.d), None  # [T·B,d]
     u = kernels.product(e, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1     [n,Dh] or [T·B,Dh]
+    u = u if rows is not None else u.reshape(*x.shape, p.Dh)
     h = kernels.recurrence(u, p.W_h, h_0, p.activation, rows)  # h = σ(W_h h^(t-1) + u)
     h_out = h[1:] * masks.on_h if masks else h[1:]
     return Forward(words, e, h, h_out)

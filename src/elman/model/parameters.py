@@ -159,7 +159,7 @@ class Parameters:
 class Rows:
     """A gradient that is zero but for some rows: `values[k]` belongs to row `index[k]`; no row stands twice.
 
-    index [n] rising · values [n,d] · shape (V, d), the whole's.
+    index [n], as in `Groups`: a row under 0 is one that nothing came to · values [n,d] · shape (V, d), the whole's.
     """
 
     index: Integers
@@ -197,9 +197,15 @@ class Gradients:
 
     def norm(self, kernels: Backend | None = None) -> float:
         """The Euclidean norm over all of them together; not finite where any entry is not."""
-        kernels = kernels or backend_of(self.W_h)
-        arrays = (value.values if isinstance(value, Rows) else value for _, value in self.distinct())
-        return float(np.sqrt(sum(map(kernels.sum_of_squares, arrays))))
+        return float(np.sqrt(float(self.sum_of_squares(kernels or backend_of(self.W_h)))))
+
+    def sum_of_squares(self, kernels: Backend) -> Any:
+        """The square of the norm, where the gradients are: on a device nothing waits for it."""
+        return sum(map(kernels.sum_of_squares, self.arrays()))
+
+    def arrays(self) -> Iterator[Floats]:
+        """What `distinct` has, as arrays: of E the rows that are there."""
+        return (value.values if isinstance(value, Rows) else value for _, value in self.distinct())
 
 
 def shapes(V: int, d: int, Dh: int) -> dict[str, tuple[int, ...]]:

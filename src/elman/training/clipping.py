@@ -10,21 +10,22 @@ elements  every entry is held within ±clip_elements (Mikolov 2012; char-rnn's 5
 
 from __future__ import annotations
 
+from typing import Any
+
 from elman.config import TrainingConfig
-from elman.model.parameters import Gradients, Rows
+from elman.kernels import backend_of
+from elman.model.parameters import Gradients
 
 MEMORY = 100
 """Steps over which the running mean of the norm forgets; it is a plain mean until there have been so many."""
 
 
-def clip_elements(gradients: Gradients, most: float) -> bool:
-    """Holds every entry within ±most, in place; whether there was one over it."""
-    over = False
-    for _, gradient in gradients.distinct():
-        values = gradient.values if isinstance(gradient, Rows) else gradient
-        if max(float(values.max()), -float(values.min())) > most:
-            over = True
-            values[...] = values.clip(-most, most)
+def clip_elements(gradients: Gradients, most: float) -> Any:
+    """Holds every entry within ±most, in place; whether there was one over it, told where the gradients are."""
+    over: Any = False
+    for values in gradients.arrays():
+        over = over | (values.max() > most) | (values.min() < -most)
+        backend_of(values).xp.clip(values, -most, most, out=values)
     return over
 
 

@@ -24,8 +24,11 @@ EPS = 1e-8
 class Optimizer:
     """What the trainer asks of an optimizer: a step, and its arrays for the checkpoint."""
 
-    def step(self, p: Parameters, gradients: Gradients, rate: float, scale: float) -> None:
-        """Moves the weights in place against scale times the gradients."""
+    def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
+        """Moves the weights in place against scale times the gradients.
+
+        On a device rate and scale may be its own numbers; where scale is 0 then, no step is taken.
+        """
         raise NotImplementedError
 
     def arrays(self) -> Arrays:
@@ -42,7 +45,7 @@ class SGD(Optimizer):
     def __init__(self, kernels: Backend | None = None) -> None:
         self.kernels = kernels or backend()
 
-    def step(self, p: Parameters, gradients: Gradients, rate: float, scale: float) -> None:
+    def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
         """Moves the weights in place."""
         for name, gradient in gradients.distinct():
             w = getattr(p, name)
@@ -59,12 +62,12 @@ class Adam(Optimizer):
         self.kernels = kernels or backend()
         self.m = {name: self.kernels.xp.zeros_like(w) for name, w in p.distinct()}
         self.v = {name: self.kernels.xp.zeros_like(w) for name, w in p.distinct()}
-        self.count = 0
+        self.count = self.kernels.counter()
 
-    def step(self, p: Parameters, gradients: Gradients, rate: float, scale: float) -> None:
+    def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
         """Moves the weights and the moments in place."""
-        self.count += 1
-        root = float(np.sqrt(1 - BETA[1] ** self.count))
+        self.count += scale > 0
+        root = (1 - BETA[1] ** self.count) ** 0.5
         rate, eps = rate * root / (1 - BETA[0] ** self.count), EPS * root
         for name, gradient in gradients.distinct():
             w, m, v = getattr(p, name), self.m[name], self.v[name]
@@ -77,14 +80,15 @@ class Adam(Optimizer):
         """Both moments of every weight, and the number of steps taken."""
         host = self.kernels.host
         moments = {f"adam.{part}.{name}": host(a) for part in "mv" for name, a in getattr(self, part).items()}
-        return moments | {"adam.count": np.array([self.count], np.int64)}
+        return moments | {"adam.count": np.array([int(self.count)], np.int64)}
 
     def restore(self, arrays: Arrays) -> None:
-        """Takes back what `arrays` gave."""
+        """Takes back what `arrays` gave, in place."""
         for part in "mv":
-            moments = {name: self.kernels.array(arrays[f"adam.{part}.{name}"]) for name in getattr(self, part)}
-            setattr(self, part, moments)
-        self.count = int(arrays["adam.count"][0])
+            for name, moment in getattr(self, part).items():
+                moment[...] = self.kernels.array(arrays[f"adam.{part}.{name}"])
+        self.count *= 0
+        self.count += int(arrays["adam.count"][0])
 
 
 def make_optimizer(config: TrainingConfig, p: Parameters, kernels: Backend | None = None) -> Optimizer:

@@ -100,6 +100,8 @@ def start(
     settings, sizes = _settings(text, model, training, sources.train.size, fast=fast)
     if device:
         require_for_device(settings)
+    else:
+        require_for_cpu(settings)
     require_for_team(settings, team)
     folder.require_new()
     with_bytes = sources.training_pieces()
@@ -136,6 +138,7 @@ def start_task(
         for option in ("dropout", "watch_gradients", "floss"):
             if getattr(config.training, option):
                 raise ConfigError(f"the task adding reads real numbers: leave out --{option.replace('_', '-')}")
+    require_for_cpu(config.training)
     require_for_team(config.training, team)
     folder.require_new()
     with folder.writing():
@@ -149,7 +152,7 @@ def _begun(
     """Everything of the run is in its folder before the others of a team may look."""
     trainer = _trainer(folder, config, first_parameters(config), device)
     if config.training.floss:
-        floss(trainer.p, trainer.problem, config.training, trainer.kernels)
+        floss(trainer.p, trainer.problem, config.training, trainer.step.kernels)
     trainer.save_first()
     save_config(folder, config, tokenizer.to_json())
     if team.size == 1:
@@ -232,11 +235,17 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Backend | None = 
 def require_for_device(settings: TrainingConfig, task: TaskConfig | None = None) -> None:
     """Raises ConfigError where a run has what only the CPU computes."""
     for given, what in (
-        (task is not None, "--task"), (settings.precision == "bf16", "--precision bf16"),
-        (settings.skip_below > 0, "--skip-below"), (settings.omega > 0, "--omega"), (settings.floss > 0, "--floss"),
+        (task is not None, "--task"), (settings.skip_below > 0, "--skip-below"), (settings.omega > 0, "--omega"),
+        (settings.floss > 0, "--floss"),
     ):  # fmt: skip
         if given:
             raise ConfigError(f"{what} is computed on the CPU alone: leave it or --device out")
+
+
+def require_for_cpu(settings: TrainingConfig) -> None:
+    """Raises ConfigError where a new run has what only a GPU computes; on a CPU tf32 goes on as float32."""
+    if settings.precision == "tf32":
+        raise ConfigError("--precision tf32 is a GPU's: choose float32, float64 or bf16, or add --device cuda")
 
 
 def require_for_team(settings: TrainingConfig, team: Team) -> None:

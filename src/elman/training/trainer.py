@@ -22,13 +22,9 @@ import numpy as np
 from elman.checkpoint import RunFolder, load_model, load_state, save_model, save_state
 from elman.config import RunConfig
 from elman.errors import CheckpointError, DivergedError
-from elman.kernels import Backend, backend
-from elman.model.bptt import Backward
-from elman.model.network import DropoutMasks
+from elman.kernels import backend, backend_of
 from elman.model.parameters import Parameters
 from elman.training import clipping
-from elman.training.omega import omega
-from elman.training.optimizer import make_optimizer
 from elman.training.problem import Batch, Measure, Problem
 from elman.training.records import (
     FlowRecord,
@@ -40,7 +36,8 @@ from elman.training.records import (
     ValidationRecord,
 )
 from elman.training.schedule import MikolovRule, learning_rate
-from elman.training.team import ALONE, Team, masks_of, part_of, share
+from elman.training.step import HostStep, Outcome, Step
+from elman.training.team import ALONE, Team, part_of, share
 from elman.training.watch import look
 
 BAD_STEPS = 5
@@ -63,25 +60,31 @@ class Trainer:
         p: Parameters,
         problem: Problem,
         clock: Callable[[], float] = time.monotonic,
-        device: Backend | None = None,
+        device: Any = None,
         team: Team = ALONE,
     ) -> None:
         self.run_folder, self.config, self.problem = run, config, problem
         self.settings = config.training
         self.device, self.team = device, team
         self.mine = share(team, self.settings.B)
-        self.kernels = device or backend(self.settings.precision, self.settings.skip_below)
         self.p = p.on(device) if device else p
-        self.optimizer = make_optimizer(self.settings, self.p, self.kernels)
-        self.generator = np.random.Generator(np.random.PCG64(self.settings.seed))
+        self.step = self._make_step()
         self.mikolov = MikolovRule()
         self.progress = Progress()
-        self.h = self._first_states()
         self.stop_asked = False
         self.validation_seconds: float | None = None
         self.clock = clock
         self._since = clock()
         self._agreed_seconds = 0.0
+
+    def _make_step(self) -> Step:
+        precision = self.settings.precision
+        if self.device is None:
+            kernels = backend(precision, self.settings.skip_below)
+            return HostStep(self.settings, self.p, self.problem, kernels, self.team)
+        from elman.training.device_step import DeviceStep
+
+        return DeviceStep(self.settings, self.p, self.device.at(precision))
 
     @property
     def total_steps(self) -> int:
@@ -145,47 +148,38 @@ class Trainer:
             (self._agreed_seconds,) = self.team.agreed(self.seconds())
         if settings.watch_gradients and now.step % settings.watch_gradients == 0 and self.team.rank == 0:
             yield from self._watch(batch)
-        with np.errstate(all="ignore"):  # what overflows is seen in the norm
-            found, regular = self._backward(batch)
-            J, gradients = found.J, found.gradients
-            over = bool(settings.clip_elements) and clipping.clip_elements(gradients, settings.clip_elements)
-            norm = gradients.norm(self.kernels)
         rate = learning_rate(settings, now.step, self.share_done) * now.factor * self.mikolov.factor
+        self._count(self.step.take(batch, rate, now))
         now.step += 1
         now.window += 1
-        if math.isfinite(J) and math.isfinite(norm):
-            limit = clipping.limit(settings, now.mean_norm)
-            now.mean_norm = clipping.running_mean(now.mean_norm, norm, now.taken_steps)
-            self.optimizer.step(self.p, gradients, rate, limit / norm if norm > limit else 1.0)
-            if self.problem.carries:
-                self.h = found.h_T
-            losses, tokens = batch.y.size * self.team.size, len(batch.x) * settings.B
-            now.taken(J, losses, tokens, norm, over or norm > limit, regular)
-        else:
-            self.h = self._first_states()
-            now.skip()
+        if self._is_due():
+            self._count(self.step.settle())
         if now.step % settings.record_every == 0:
             yield self._record(rate)
-        if now.bad_in_a_row == BAD_STEPS:
+        if now.bad_in_a_row >= BAD_STEPS:
             yield self._rescue()
 
-    def _backward(self, batch: Batch) -> tuple[Backward, float]:
-        """The gradients of a batch, with those of the regulariser; and Ω."""
-        settings, masks = self.settings, None
-        if settings.dropout:
-            drawn = DropoutMasks.draw(self.p, len(batch.x), settings.B, settings.dropout, self.generator)
-            masks = masks_of(drawn, self.mine)
-        found = self.problem.backward(self.p, batch, self.h, masks, self.kernels, settings.clip_errors)
-        self.team.mean(found)
-        if not settings.omega:
-            return found, 0.0
-        value, dW_h = omega(found.dz, found.dh, self.p.W_h, settings.omega_form, self.kernels)
-        found.gradients.W_h += settings.omega * dW_h
-        return found, value
+    def _count(self, outcomes: list[Outcome]) -> None:
+        """What came of steps goes into the sums."""
+        now = self.progress
+        for outcome in outcomes:
+            if outcome.taken:
+                now.mean_norm = clipping.running_mean(now.mean_norm, outcome.norm, now.taken_steps)
+                now.taken(
+                    outcome.J, outcome.losses, outcome.tokens, outcome.norm, outcome.clipped, outcome.omega
+                )  # fmt: skip
+            else:
+                now.skip()
+
+    def _is_due(self) -> bool:
+        """Whether something is to be written after this step: what came of it must be known then."""
+        now, settings = self.progress, self.settings
+        every = (settings.record_every, settings.save_every, settings.validate_every)
+        return now.window == len(self.problem) or any(each and now.step % each == 0 for each in every)
 
     def _watch(self, batch: Batch) -> Iterator[FlowRecord]:
         """What the lens shows of a few sequences of the batch, before the step is taken."""
-        record = look(self.progress.step, self.on_host(), batch, self.kernels.host(self.h))
+        record = look(self.progress.step, self.on_host(), batch, self.step.kernels.host(self.step.h))
         if record:
             self._write("flow", record)
             yield record
@@ -217,6 +211,7 @@ class Trainer:
 
     def _validate(self, at_end: bool) -> tuple[ValidationRecord, str | None]:
         """Measures, keeps the weights if they are the best so far; and why the run should end now, if it should."""
+        self._count(self.step.settle())
         began = self.clock()
         now = self.progress
         measure = self._measured()
@@ -259,15 +254,12 @@ class Trainer:
         """rnnlm goes on from the best weights after an epoch that made them worse."""
         _, _, best = load_model(self.run_folder)
         for (_, w), (_, b) in zip(self.p.distinct(), best.distinct(), strict=True):
-            w[...] = self.kernels.array(b)
+            w[...] = backend_of(w).array(b)
 
     def _next_epoch(self) -> None:
         self.progress.epoch += 1
         self.progress.window = 0
-        self.h = self._first_states()
-
-    def _first_states(self) -> Any:
-        return self.p.initial_state(self.settings.B // self.team.size)
+        self.step.begin_again()
 
     def _all_epochs(self) -> str | None:
         return "epochs" if self.progress.epoch >= self.settings.epochs else None
@@ -304,15 +296,16 @@ class Trainer:
 
     def _save(self, path: Any) -> None:
         """The checkpoint; the one of a stop is out of date as soon as another is written."""
+        self._count(self.step.settle())
         self.progress.seconds, self._since = self.seconds(), self.clock()
         counters = {
             "progress": asdict(self.progress),
             "mikolov": asdict(self.mikolov),
-            "generator": self.generator.bit_generator.state,
+            "generator": self.step.generator.bit_generator.state,
         }
-        h = self.team.whole(self.kernels.host(self.h))
+        arrays = self.step.arrays()
         if self.team.rank == 0:
-            save_state(path, self.on_host(), {"h": h, **self.optimizer.arrays()}, counters)
+            save_state(path, self.on_host(), arrays, counters)
             if path == self.run_folder.state:
                 self.run_folder.stopped.unlink(missing_ok=True)
         self.team.wait()
@@ -320,12 +313,11 @@ class Trainer:
     def _load(self, path: Any) -> None:
         p, arrays, counters = load_state(self.run_folder, path, self.config)
         for (_, w), (_, saved) in zip(self.p.distinct(), p.distinct(), strict=True):
-            w[...] = self.kernels.array(saved)
-        self.h = self.kernels.array(arrays.pop("h")[self.mine])
-        self.optimizer.restore(arrays)
+            w[...] = backend_of(w).array(saved)
         self.progress = Progress(**counters["progress"])
+        self.step.restore(arrays, self.progress)
         self.mikolov = MikolovRule(**counters["mikolov"])
-        self.generator.bit_generator.state = counters["generator"]
+        self.step.generator.bit_generator.state = counters["generator"]
         self._since = self.clock()
 
     def save_first(self) -> None:

@@ -1,0 +1,60 @@
+"""Matrix products on tensors in the precision that is asked for.
+
+float32, float64  as PyTorch computes them
+tf32              float32 products rounded to 10 bits, on tensor cores; where there are none, float32
+bf16              the factors are bfloat16, the sums and all that comes out float32
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+_PRODUCTS = torch.backends.cuda.matmul
+_NAME = "fp32_precision" if hasattr(_PRODUCTS, "fp32_precision") else "allow_tf32"  # the former since PyTorch 2.9
+
+
+def factor(x: Tensor, precision: str) -> Tensor:
+    """x as a factor of products: bfloat16 where it is float32 and bf16 is asked for."""
+    return x.bfloat16() if precision == "bf16" and x.dtype == torch.float32 else x
+
+
+def product(
+    left: Tensor, right: Tensor, plus: Tensor | None = None, out: Tensor | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """left right, plus an array or a row; in `out` where it is given, which may be what is added.
+
+    Where factors are bfloat16 and dtype, `plus` or `out` is float32, so are the sums and the result.
+    """
+    given = plus if plus is not None else out
+    dtype = dtype or (left.dtype if given is None else given.dtype)
+    if dtype == left.dtype:
+        return torch.mm(left, right, out=out) if plus is None else torch.addmm(plus, left, right, out=out)
+    if not (left.is_cuda and hasattr(torch.ops.aten.mm, "dtype_out")):  # PyTorch 2.8 and later, and no CPU
+        return product(left.to(dtype), right.to(dtype), plus, out)  # products of two bfloat16 are exact in float32
+    if plus is None:
+        return torch.mm(left, right, out_dtype=dtype, out=out)
+    if plus.dim() == 2:
+        return torch.addmm(plus, left, right, out_dtype=dtype, out=out)
+    return torch.mm(left, right, out_dtype=dtype, out=out).add_(plus)
+
+
+def input_precision() -> str:
+    """What PyTorch's own float32 products run in, which is the kernels' precision too: ieee or tf32."""
+    return "tf32" if getattr(_PRODUCTS, _NAME) in ("tf32", True) else "ieee"
+
+
+@contextmanager
+def in_tf32(wanted: bool) -> Iterator[None]:
+    """PyTorch's float32 products in TF32 for as long as this lasts, where it is wanted."""
+    before = getattr(_PRODUCTS, _NAME)
+    if wanted:
+        setattr(_PRODUCTS, _NAME, "tf32" if _NAME == "fp32_precision" else True)
+    try:
+        yield
+    finally:
+        if wanted:
+            setattr(_PRODUCTS, _NAME, before)

@@ -1,0 +1,87 @@
+"""Triton kernels for CUDA: SGD and Adam, each in one pass, steered by numbers that stay on the device.
+
+With TRITON_INTERPRET=1 in the environment before Triton is imported they run on a CPU, in NumPy: that is how the tests
+prove them. Nothing but `torch_update` imports this.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+BLOCK = 1024
+"""Numbers a program."""
+
+
+@triton.jit
+def _place(index, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    """Where a program reads the gradient and where it changes the weights; and which of them it may."""
+    program = tl.program_id(0).to(tl.int64)
+    row, j = program // blocks, program % blocks * BLOCK + tl.arange(0, BLOCK)
+    mine = row
+    if ROWS:
+        mine = tl.load(index + row)
+    return row * width + j, mine * width + j, (j < width) & (mine >= 0)
+
+
+@triton.jit
+def _sgd(w, g, index, rate, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    """w ← w - rate g, unless rate is 0."""
+    read, write, mine = _place(index, width, blocks, ROWS, BLOCK)
+    step = tl.load(rate).to(tl.float32)
+    mine &= step != 0
+    tl.store(w + write, tl.load(w + write, mask=mine) - step * tl.load(g + read, mask=mine), mask=mine)
+
+
+@triton.jit
+def _adam(
+    w, g, m, v, index, rate, eps, scale, beta_1, rest_1, beta_2, rest_2, width, blocks,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε); g: scale times it; unless scale is 0."""
+    read, write, mine = _place(index, width, blocks, ROWS, BLOCK)
+    factor = tl.load(scale)
+    mine &= factor > 0
+    g_ = tl.load(g + read, mask=mine) * factor.to(tl.float32)
+    m_ = beta_1 * tl.load(m + write, mask=mine) + rest_1 * g_
+    v_ = beta_2 * tl.load(v + write, mask=mine) + rest_2 * g_ * g_
+    step = tl.load(rate).to(tl.float32) * m_ / (tl.sqrt(v_) + tl.load(eps).to(tl.float32))
+    tl.store(w + write, tl.load(w + write, mask=mine) - step, mask=mine)
+    tl.store(m + write, m_, mask=mine)
+    tl.store(v + write, v_, mask=mine)
+
+
+def takes(w: Tensor, steering: object) -> bool:
+    """Whether an update runs here: weights that are float32 and whole, steered by the device's own numbers."""
+    return w.dtype == torch.float32 and w.is_contiguous() and isinstance(steering, Tensor)
+
+
+def sgd(w: Tensor, g: Tensor, rate: Tensor, rows: Tensor | None) -> None:
+    """w ← w - rate g, in place, of its rows alone where given, and not of those under 0; nothing where rate is 0."""
+    programs, width, blocks = _sizes(w, rows)
+    if programs:
+        with torch.cuda.device_of(w):
+            _sgd[(programs,)](w, g.contiguous(), rows, rate, width, blocks, ROWS=rows is not None, BLOCK=BLOCK)
+
+
+def adam(
+    w: Tensor, g: Tensor, m: Tensor, v: Tensor, rate: Tensor, beta: tuple[float, float], eps: Tensor, scale: Tensor,
+    rows: Tensor | None,
+) -> None:  # fmt: skip
+    """Adam's step in place, as `torch_update.adam` has it; rate, ε and scale are float64 [] on the device."""
+    programs, width, blocks = _sizes(w, rows)
+    if programs:
+        with torch.cuda.device_of(w):
+            _adam[(programs,)](
+                w, g.contiguous(), m, v, rows, rate, eps, scale, beta[0], 1 - beta[0], beta[1], 1 - beta[1],
+                width, blocks, ROWS=rows is not None, BLOCK=BLOCK,
+            )  # fmt: skip
+
+
+def _sizes(w: Tensor, rows: Tensor | None) -> tuple[int, int, int]:
+    """Programs in all; numbers in a row (of a whole array: in all of it), and programs a row."""
+    width = w.numel() if rows is None else w[0].numel()
+    blocks = triton.cdiv(width, BLOCK)
+    return (blocks if rows is None else len(rows) * blocks), width, blocks
