@@ -18,8 +18,10 @@ triton = pytest.importorskip("triton", reason="Triton is not installed", exc_typ
 
 from elman.config import ACTIVATIONS  # noqa: E402
 from elman.kernels import triton_recurrence as kernels  # noqa: E402
+from elman.kernels import triton_softmax as softmax  # noqa: E402
+from elman.kernels import triton_update as updates  # noqa: E402
 
-CASES = Path(__file__).with_name("triton_cases.py")
+CASES = [Path(__file__).with_name(f"triton_{name}cases.py") for name in ("", "step_")]
 SHARED_BYTES = 99 * 1024
 """What a program may have on the smallest of the compute capabilities 8.0 to 9.0."""
 POINTERS = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}
@@ -28,7 +30,7 @@ TYPES = {"*fp32", "*bf16", "*fp64", "*i64", "i32", "fp32"}
 
 def run_cases(interpret: str, *chosen: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(CASES), *chosen],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, CASES), *chosen],
         env=os.environ | {"TRITON_INTERPRET": interpret}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -110,6 +112,16 @@ def test_recurrences_compile_for_a_gpu(
 def test_the_softmax_compiles_for_a_gpu(compiled: Any, V: int) -> None:
     one = 1 if V == 1 else "i32"
     compiled(
-        kernels._softmax, 80, kernels.softmax_options(V), theta="*fp32", y="*i64", J="*fp64", V=one, stride=one,
+        softmax._softmax, 80, softmax.options(V), theta="*fp32", y="*i64", J="*fp64", delta1="*bf16", V=one,
         scale="fp32",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_the_updates_compile_for_a_gpu(compiled: Any, rows: bool) -> None:
+    sizes = {"width": "i32", "blocks": "i32", "index": "*i64" if rows else None}
+    options = {"ROWS": rows} | updates.OPTIONS
+    compiled(updates._sgd, 80, options, w="*fp32", g="*fp32", rate="*fp64", **sizes)
+    arrays = dict.fromkeys("wgmv", "*fp32") | dict.fromkeys(("rate", "eps", "scale"), "*fp64")
+    betas = dict.fromkeys(("beta_1", "rest_1", "beta_2", "rest_2"), "fp32")
+    compiled(updates._adam, 80, options, **arrays, **betas, **sizes)

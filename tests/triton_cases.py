@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from elman.config import ACTIVATIONS
-from elman.kernels import numpy_backend, on_device, torch_backend
+from elman.kernels import numpy_backend, torch_backend
 from elman.kernels import triton_recurrence as kernels
 
 EXACT = numpy_backend.NumpyBackend()
@@ -117,61 +117,3 @@ def test_what_the_kernels_do_not_take_runs_on_plain_operations(Dh: int, dtype: A
     assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), "tanh")) < tolerance
     dz = torch_backend.recurrence_gradient(u, h, W_h, "tanh")
     assert error(dz, EXACT.recurrence_gradient(*doubles(u, h, W_h), "tanh")) < tolerance
-
-
-@pytest.mark.parametrize("V", [1, 5, 1000, 5001])
-def test_softmax_and_its_gradient(V: int) -> None:
-    generator = np.random.default_rng(V)
-    theta = tensor(generator.uniform(-80, 80, (7, V)))
-    theta[0] = 80.0
-    theta[1] = -80.0
-    theta[2] = torch.linspace(0, 5, V)  # the largest comes last, and what came before still counts
-    theta[3] = torch.linspace(5, 0, V)
-    y = torch.as_tensor(generator.integers(0, V, 7), device=DEVICE)
-    y[4] = theta[4].argmax()
-    exact = doubles(theta)[0]
-    exact -= exact.max(1, keepdims=True)
-    target = (np.arange(7), y.cpu().numpy())
-    true_J = np.log(np.exp(exact).sum(1)) - exact[target]
-    true = np.exp(exact) / np.exp(exact).sum(1, keepdims=True)
-    true[target] -= 1
-    J = kernels.softmax_gradient(theta, y, 0.25)
-    assert J.dtype == torch.float64
-    assert np.abs(doubles(J)[0] - true_J).max() <= TOLERANCE[torch.float32] * max(true_J.max(), 1.0)
-    assert np.abs(doubles(theta)[0] - true / 4).max() <= TOLERANCE[torch.float32] / 4
-
-
-def test_a_sure_prediction_keeps_the_digits_of_its_gradient() -> None:
-    theta = tensor(np.zeros((1, 1000)))
-    theta[0, 3] = 40.0
-    kernels.softmax_gradient(theta, torch.tensor([3], device=DEVICE), 1.0)
-    others = 999 * np.exp(-40.0)
-    assert float(theta[0, 3]) == pytest.approx(-others / (1 + others), rel=1e-5, abs=0)
-    assert float(theta[0, 4]) == pytest.approx(np.exp(-40.0), rel=1e-5, abs=0)
-
-
-def test_logits_that_are_no_numbers_are_not_hidden() -> None:
-    theta = tensor(np.zeros((2, 5)))
-    theta[0, 2] = float("nan")
-    J = kernels.softmax_gradient(theta, torch.zeros(2, dtype=torch.int64, device=DEVICE), 1.0)
-    assert torch.isnan(J).tolist() == [True, False]
-
-
-@pytest.mark.parametrize("V", [1, 5, 1000])
-def test_the_backends_softmax_goes_by_the_kernel(V: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    N, Dh, generator, calls = 10, 4, np.random.default_rng(V), []
-    monkeypatch.setattr(torch_backend, "LOGITS_BYTES", 3 * V * 4)  # chunks of three rows
-    monkeypatch.setattr(kernels, "softmax_gradient", lambda *a: calls.append(a) or SOFTMAX(*a))
-    h, U, b_2 = (normal(generator, torch.float32, *size) for size in ((N, Dh), (V, Dh), (V,)))
-    y = torch.as_tensor(generator.integers(0, V, N), device=DEVICE)
-    backend = on_device(DEVICE)
-    for name, more in (("softmax_cross_entropy", (1 / N,)), ("cross_entropy_gradient", ())):
-        found = getattr(backend, name)(h, U, b_2, y, *more)
-        expected = getattr(EXACT, name)(*doubles(h, U, b_2), y.cpu().numpy(), *more)
-        for mine, true in zip(found, expected, strict=True):
-            if np.abs(true).max() > 1e-12:
-                assert error(mine, true) < TOLERANCE[torch.float32], name
-    assert len(calls) == 8
-
-
-SOFTMAX = kernels.softmax_gradient

@@ -13,26 +13,27 @@ from torch import Tensor
 
 BLOCK = 1024
 """Numbers a program."""
+OPTIONS = {"BLOCK": BLOCK, "num_warps": 4, "enable_fp_fusion": True}
 
 
 @triton.jit
 def _place(index, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constexpr):
-    """Where a program reads the gradient and where it changes the weights; and which of them it may."""
+    """Which row a program changes, which of the gradient it reads for it, and which of their numbers."""
     program = tl.program_id(0).to(tl.int64)
     row, j = program // blocks, program % blocks * BLOCK + tl.arange(0, BLOCK)
     mine = row
     if ROWS:
         mine = tl.load(index + row)
-    return row * width + j, mine * width + j, (j < width) & (mine >= 0)
+    return mine, row * width + j, mine * width + j, j < width
 
 
 @triton.jit
 def _sgd(w, g, index, rate, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constexpr):
     """w ← w - rate g, unless rate is 0."""
-    read, write, mine = _place(index, width, blocks, ROWS, BLOCK)
+    row, read, write, inside = _place(index, width, blocks, ROWS, BLOCK)
     step = tl.load(rate).to(tl.float32)
-    mine &= step != 0
-    tl.store(w + write, tl.load(w + write, mask=mine) - step * tl.load(g + read, mask=mine), mask=mine)
+    if row >= 0 and step != 0:
+        tl.store(w + write, tl.load(w + write, mask=inside) - step * tl.load(g + read, mask=inside), mask=inside)
 
 
 @triton.jit
@@ -41,16 +42,16 @@ def _adam(
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε); g: scale times it; unless scale is 0."""
-    read, write, mine = _place(index, width, blocks, ROWS, BLOCK)
-    factor = tl.load(scale)
-    mine &= factor > 0
-    g_ = tl.load(g + read, mask=mine) * factor.to(tl.float32)
-    m_ = beta_1 * tl.load(m + write, mask=mine) + rest_1 * g_
-    v_ = beta_2 * tl.load(v + write, mask=mine) + rest_2 * g_ * g_
-    step = tl.load(rate).to(tl.float32) * m_ / (tl.sqrt(v_) + tl.load(eps).to(tl.float32))
-    tl.store(w + write, tl.load(w + write, mask=mine) - step, mask=mine)
-    tl.store(m + write, m_, mask=mine)
-    tl.store(v + write, v_, mask=mine)
+    row, read, write, inside = _place(index, width, blocks, ROWS, BLOCK)
+    factor = tl.load(scale).to(tl.float32)
+    if row >= 0 and factor > 0:
+        g_ = tl.load(g + read, mask=inside) * factor
+        m_ = beta_1 * tl.load(m + write, mask=inside) + rest_1 * g_
+        v_ = beta_2 * tl.load(v + write, mask=inside) + rest_2 * g_ * g_
+        step = tl.load(rate).to(tl.float32) * m_ / (tl.sqrt(v_) + tl.load(eps).to(tl.float32))
+        tl.store(w + write, tl.load(w + write, mask=inside) - step, mask=inside)
+        tl.store(m + write, m_, mask=inside)
+        tl.store(v + write, v_, mask=inside)
 
 
 def takes(w: Tensor, steering: object) -> bool:
@@ -63,7 +64,7 @@ def sgd(w: Tensor, g: Tensor, rate: Tensor, rows: Tensor | None) -> None:
     programs, width, blocks = _sizes(w, rows)
     if programs:
         with torch.cuda.device_of(w):
-            _sgd[(programs,)](w, g.contiguous(), rows, rate, width, blocks, ROWS=rows is not None, BLOCK=BLOCK)
+            _sgd[(programs,)](w, g.contiguous(), rows, rate, width, blocks, ROWS=rows is not None, **OPTIONS)
 
 
 def adam(
@@ -76,7 +77,7 @@ def adam(
         with torch.cuda.device_of(w):
             _adam[(programs,)](
                 w, g.contiguous(), m, v, rows, rate, eps, scale, beta[0], 1 - beta[0], beta[1], 1 - beta[1],
-                width, blocks, ROWS=rows is not None, BLOCK=BLOCK,
+                width, blocks, ROWS=rows is not None, **OPTIONS,
             )  # fmt: skip
 
 
