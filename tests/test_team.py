@@ -41,6 +41,15 @@ def records(folder: Path, kind: str = "step") -> list[dict[str, Any]]:
     return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
+def assert_same_records(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
+    assert len(one) == len(two) > 30
+    for mine, other in zip(one, two, strict=True):
+        assert other["nats_per_token"] == pytest.approx(mine["nats_per_token"], rel=1e-6)
+        assert other["gradient_norm"] == pytest.approx(mine["gradient_norm"], rel=1e-6)
+        for key in ("step", "tokens", "clipped", "skipped", "learning_rate"):
+            assert other[key] == mine[key], key
+
+
 @pytest.mark.parametrize(
     "settings",
     [("--no-tie", "--dropout", "0.2"), ("--tie", "--embed", "16", "--clip-elements", "0.01", "--optimizer", "sgd")],
@@ -50,13 +59,7 @@ def test_two_processes_do_what_one_does(tmp_path: Path, corpus: Path, settings: 
     for count in (1, 2):
         done = train(count, corpus, "--out", tmp_path / f"{count}", *SIZES, *EXACT, *settings)
         assert done.returncode == 0, done.stderr
-    one, two = (records(tmp_path / name) for name in ("1", "2"))
-    assert len(one) == len(two) > 30
-    for mine, other in zip(one, two, strict=True):
-        assert other["nats_per_token"] == pytest.approx(mine["nats_per_token"], rel=1e-6)
-        assert other["gradient_norm"] == pytest.approx(mine["gradient_norm"], rel=1e-6)
-        for key in ("step", "tokens", "clipped", "skipped", "learning_rate"):
-            assert other[key] == mine[key], key
+    assert_same_records(*(records(tmp_path / name) for name in ("1", "2")))
     assert [r["nats_per_token"] for r in records(tmp_path / "2", "validation")] == pytest.approx(
         [r["nats_per_token"] for r in records(tmp_path / "1", "validation")], rel=1e-6
     )
@@ -82,6 +85,45 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, corpus: 
         records(tmp_path / "whole", "validation")[2]["nats_per_token"], rel=1e-6
     )
     assert len(records(tmp_path / "run", "validation")) == 5
+
+
+ON_A_DEVICE = """
+import sys
+from pathlib import Path
+from elman.checkpoint import RunFolder
+from elman.config import TextConfig
+from elman.kernels import on_device
+from elman.text.corpus import Corpus
+from elman.torch.team import TorchTeam
+from elman.training import run
+from elman.training.team import ALONE
+
+corpus, folder, tie, count = Path(sys.argv[1]), RunFolder(Path(sys.argv[2])), sys.argv[3] == "tie", int(sys.argv[4])
+team, device = TorchTeam() if count > 1 else ALONE, on_device("cpu")
+if team.rank:
+    team.wait()
+    trainer = run.resume(folder, {}, device, team)
+else:
+    settings = {"B": 4, "T": 8, "epochs": 2, "record_every": 1, "precision": "float64", "dropout": 0.2}
+    sizes, sources = {"d": 16, "Dh": 16, "tie": tie}, run.Sources(Corpus.from_paths([corpus]))
+    trainer = run.start(folder, sources, TextConfig("word"), sizes, settings, device=device, team=team)
+for record in trainer.run():
+    pass
+"""
+
+
+@pytest.mark.parametrize("tie", ["tie", "no tie"])
+def test_two_devices_do_what_one_does(tmp_path: Path, corpus: Path, tie: str) -> None:
+    """Tensors are what they exchange; their device is the CPU."""
+    script = tmp_path / "train.py"
+    script.write_text(ON_A_DEVICE)
+    starter = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for count in (1, 2):
+        begin = [sys.executable, *(starter if count > 1 else ())]
+        arguments = [script, corpus, tmp_path / f"{count}", tie, count]
+        done = subprocess.run([*begin, *map(str, arguments)], capture_output=True, text=True, timeout=180, check=False)
+        assert done.returncode == 0, done.stderr
+    assert_same_records(*(records(tmp_path / name) for name in ("1", "2")))
 
 
 def children(pid: int) -> list[int]:
@@ -126,7 +168,7 @@ def environment(pid: int) -> list[str]:
         (("--batch-size", "3", "--out", "{run}"), "batch-size is 3, which 2 processes cannot share evenly"),
         ((), "several processes need to be told the run's folder: name it with --out RUN"),
         (("--omega", "1", "--out", "{run}"), "--omega is computed in one process"),
-        (("--device", "auto", "--out", "{run}"), "several processes train on the CPU alone: leave out --device"),
+        (("--device", "cuda:1", "--out", "{run}"), "several processes take a GPU each: --device cuda, not cuda:1"),
     ],
 )
 def test_what_several_processes_cannot_do_is_said(

@@ -12,22 +12,25 @@ if TYPE_CHECKING:
     from elman.training.team import Team
 
 
-def joined(device: str | None, run: Path | None) -> Team:
-    """The processes that `torchrun` started, or this one alone. Threads are shared out among several.
+def joined(device: str | None, run: Path | None) -> tuple[Team, str | None]:
+    """The processes that `torchrun` started, or this one alone; and this one's device, of several a GPU each.
 
-    To be called before a backend is made. Raises ConfigError for what one process alone can do, MissingExtraError
-    without PyTorch.
+    To be called before a backend is made: threads are shared out among several. Raises ConfigError for what one process
+    alone can do, MissingExtraError without PyTorch.
     """
+    from elman.kernels import chosen_device
     from elman.kernels.numpy_backend import processors
     from elman.training.team import ALONE
 
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "LOCAL_WORLD_SIZE" not in os.environ:
-        return ALONE
-    if device not in (None, "cpu"):
-        raise ConfigError("several processes train on the CPU alone: leave out --device")
+        return ALONE, device
+    if device and device.startswith("cuda:"):
+        raise ConfigError(f"several processes take a GPU each: --device cuda, not {device}")
     if run is None:
         raise ConfigError("several processes need to be told the run's folder: name it with --out RUN")
     os.environ.setdefault("ELMAN_THREADS", f"{max(1, processors() // int(os.environ['LOCAL_WORLD_SIZE']))}")
+    own = f"cuda:{os.environ['LOCAL_RANK']}" if device in ("cuda", "auto") and chosen_device(device) else None
+    chosen_device(own)  # is there one?
     from elman.torch.team import TorchTeam
 
-    return TorchTeam()
+    return TorchTeam(gpus=own is not None), own

@@ -65,7 +65,7 @@ def started(
         raise ConfigError("--valid and --held-out contradict each other: leave one of them out")
     folder = RunFolder(out)
     if team.rank:
-        return _joined(folder, team)
+        return _joined(folder, device, team)
     folder.require_new()
     text_config, model, training = (
         {field: given[name] for name, field in table.items() if name in given}
@@ -102,13 +102,14 @@ def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team)
         for table in (MODEL_OPTIONS, TRAINING_OPTIONS)
     )
     if team.rank:
-        return _joined(RunFolder(out), team)
+        return _joined(RunFolder(out), None, team)
     return run.start_task(RunFolder(out), task, model, training, team)
 
 
-def _joined(folder: RunFolder, team: Team) -> Trainer:
+def _joined(folder: RunFolder, device: str | None, team: Team) -> Trainer:
     """The trainer of another process than the first, once that has made the folder."""
+    from elman.kernels import chosen_device
     from elman.training import run
 
     team.wait()
-    return run.resume(folder, {}, team=team)
+    return run.resume(folder, {}, chosen_device(device), team)

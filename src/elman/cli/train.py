@@ -199,7 +199,7 @@ def train(
     if task_length and not task:
         raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    team = joined(device, out or resume)
+    team, device = joined(device, out or resume)
     if resume:
         trainer = resumed(resume, text, out, valid, held_out, given | ({"task": task} if task else {}), device, team)
     elif task:

@@ -199,9 +199,13 @@ class TorchBackend:
         return x.sum(0)
 
     def group(self, tokens: Any, V: int) -> Groups:
-        """Which of the tokens [N], each under V, are the same; nothing waits for the device."""
+        """Which of the tokens [N], each under V, are the same; those under 0 do not occur.
+
+        Nothing waits for the device.
+        """
         tokens = self.array(tokens).long()
-        occurs = torch.zeros(V, dtype=torch.bool, device=self.device).index_fill(0, tokens, True)
+        there, tokens = (tokens >= 0).long(), tokens % V
+        occurs = torch.zeros(V, dtype=torch.int64, device=self.device).index_add_(0, tokens, there) > 0
         before = occurs.cumsum(0) - occurs.long()  # how many tokens under this one occur
         token = torch.arange(V, device=self.device)
         place = torch.where(occurs, before, occurs.sum() + token - before)  # those that do not occur stand behind

@@ -1,4 +1,4 @@
-"""Several processes on one run, started by `torchrun`: gradients averaged by torch.distributed (gloo, on CPUs).
+"""Several processes on one run, started by `torchrun`; torch.distributed averages: gloo on CPUs, NCCL on GPUs.
 
 Dense gradients go as one array; the rows of E as rows, those that several processes have added up.
 """
@@ -14,9 +14,10 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from elman.errors import ElmanError
-from elman.kernels import backend
+from elman.kernels import backend_of
 from elman.model.bptt import Backward
 from elman.model.parameters import Rows
 
@@ -48,42 +49,47 @@ def _told(method: Callable[..., Result]) -> Callable[..., Result]:
 class TorchTeam:
     """The processes of a `torchrun`."""
 
-    def __init__(self) -> None:
-        distributed.init_process_group("gloo")
+    def __init__(self, gpus: bool = False) -> None:
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
         atexit.register(distributed.destroy_process_group)  # its threads must end before the interpreter does
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
 
     @_told
     def mean(self, found: Backward) -> None:
-        """One sum of all dense gradients, one exchange of the rows of E."""
+        """One sum of all dense gradients, one exchange of the rows of E; on a device nothing waits for it."""
         dense = []
         for name, gradient in found.gradients.distinct():
             if isinstance(gradient, Rows):
                 setattr(found.gradients, name, self._rows(gradient))
             else:
-                dense.append(gradient)
-        flat = torch.from_numpy(np.concatenate([gradient.ravel() for gradient in dense]))
-        J = torch.tensor([found.J], dtype=torch.float64)
-        distributed.all_reduce(flat)
-        distributed.all_reduce(J)
-        found.J = float(J) / self.size
-        at, summed = 0, flat.numpy()
-        for gradient in dense:
-            np.divide(summed[at : at + gradient.size].reshape(gradient.shape), self.size, out=gradient)
-            at += gradient.size
+                dense.append(torch.as_tensor(gradient))  # the same memory
+        flat = torch.cat([gradient.reshape(-1) for gradient in dense])
+        J = torch.as_tensor(found.J, dtype=torch.float64).clone()
+        for sum_ in (flat, J):
+            distributed.all_reduce(sum_)
+            sum_ /= self.size
+        found.J = J
+        for gradient, part in zip(dense, flat.split([gradient.numel() for gradient in dense]), strict=True):
+            gradient.copy_(part.reshape(gradient.shape))
 
     def _rows(self, mine: Rows) -> Rows:
-        counts = self._gathered(torch.tensor([len(mine.index)]))
-        most = int(max(count[0] for count in counts))
-        index = torch.zeros(most, dtype=torch.int64)
-        index[: len(mine.index)] = torch.from_numpy(mine.index.astype(np.int64))
-        values = torch.zeros((most, mine.shape[1]), dtype=torch.from_numpy(mine.values).dtype)
-        values[: len(mine.index)] = torch.from_numpy(mine.values)
-        kept = [slice(0, int(count[0])) for count in counts]
-        tokens = np.concatenate([each.numpy()[k] for each, k in zip(self._gathered(index), kept, strict=True)])
-        rows = np.concatenate([each.numpy()[k] for each, k in zip(self._gathered(values), kept, strict=True)])
-        groups = backend().group(tokens, mine.shape[0])
-        return Rows(groups.index, backend().sum_rows(rows, groups) / rows.dtype.type(self.size), mine.shape)
+        values = torch.as_tensor(mine.values)
+        on_host = not isinstance(mine.values, torch.Tensor)
+        counts = self._counts(len(values)) if on_host else [len(values)] * self.size  # on a device all have as many
+        more = max(counts) - len(values)
+        index = functional.pad(torch.as_tensor(mine.index).long(), (0, more))
+        tokens, rows = (
+            torch.cat([each[:count] for each, count in zip(self._gathered(part), counts, strict=True)])
+            for part in (index, functional.pad(values, (0, 0, 0, more)))
+        )
+        if on_host:
+            tokens, rows = tokens.numpy(), rows.numpy()
+        kernels = backend_of(rows)
+        groups = kernels.group(tokens, mine.shape[0])
+        return Rows(groups.index, kernels.sum_rows(rows, groups) / self.size, mine.shape)
+
+    def _counts(self, mine: int) -> list[int]:
+        return [int(count) for count in self._gathered(torch.tensor(mine))]
 
     @_told
     def agreed(self, *values: float) -> tuple[float, ...]:
@@ -106,8 +112,8 @@ class TorchTeam:
 
     @_told
     def wait(self) -> None:
-        """A barrier."""
-        distributed.barrier()
+        """A barrier, of the processes and not of their devices."""
+        self.any(False)
 
     def _gathered(self, mine: Any) -> list[Any]:
         found = [torch.empty_like(mine) for _ in range(self.size)]

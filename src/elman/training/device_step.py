@@ -26,6 +26,7 @@ from elman.training.optimizer import make_optimizer
 from elman.training.problem import Batch
 from elman.training.records import Progress
 from elman.training.step import Arrays, Outcome
+from elman.training.team import ALONE, Team, masks_of, share
 
 AHEAD = 2
 """Steps that are sent while the first of them runs: the device need not wait for the host, nor --max-time for it."""
@@ -60,13 +61,15 @@ class DeviceStep:
     settings: TrainingConfig
     p: Parameters
     kernels: TorchBackend
+    team: Team = ALONE
     windows: dict[int, _Window] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.optimizer = make_optimizer(self.settings, self.p, self.kernels)
         self.generator = np.random.Generator(np.random.PCG64(self.settings.seed))
         self.masks = torch.Generator(self.kernels.device)
-        self.h: Tensor = self.p.initial_state(self.settings.B)
+        self.mine = share(self.team, self.settings.B)
+        self.h: Tensor = self.p.initial_state(self.settings.B // self.team.size)
         self.rate, self.mean_norm, self.taken = (self.kernels.counter() for _ in range(3))
         self.found = self.rate.new_zeros(3)
         self.sent: deque[_Sent] = deque()
@@ -90,7 +93,7 @@ class DeviceStep:
             if self.settings.dropout:
                 self.masks.manual_seed(int(self.generator.integers(2**63)))
             self._run(window)
-            self.sent.append(self._to_tell(batch.y.size))
+            self.sent.append(self._to_tell(batch.y.size * self.team.size))
         return self._told(AHEAD)
 
     def settle(self) -> list[Outcome]:
@@ -98,13 +101,13 @@ class DeviceStep:
         return self._told(0)
 
     def arrays(self) -> Arrays:
-        """h, and the optimizer's, on the host."""
-        return {"h": self.kernels.host(self.h), **self.optimizer.arrays()}
+        """h of the whole team, and what the optimizer has, on the host."""
+        return {"h": self.team.whole(self.kernels.host(self.h)), **self.optimizer.arrays()}
 
     def restore(self, arrays: Arrays, progress: Progress) -> None:
         """Takes them back, in place."""
         self.sent.clear()
-        self.h.copy_(self.kernels.array(arrays["h"]))
+        self.h.copy_(self.kernels.array(arrays["h"][self.mine]))
         self.optimizer.restore(arrays)
         self.mean_norm.fill_(progress.mean_norm)
         self.taken.fill_(progress.taken_steps)
@@ -112,10 +115,12 @@ class DeviceStep:
     def compute(self, window: _Window) -> None:
         """The step itself: on tensors that are there before it, and nothing in it asks what a number is."""
         settings, p, kernels = self.settings, self.p, self.kernels
-        T, B = window.x.shape
-        masks = DropoutMasks.draw(p, T, B, settings.dropout, self.masks) if settings.dropout else None
-        cut = settings.clip_errors
+        masks, cut = None, settings.clip_errors
+        if settings.dropout:
+            drawn = DropoutMasks.draw(p, len(window.x), settings.B, settings.dropout, self.masks)
+            masks = masks_of(drawn, self.mine)
         found = backward_unchecked(p, window.x, window.y, self.h, 0, masks, kernels, cut)
+        self.team.mean(found)
         J, gradients = found.J, found.gradients
         over: Any = clipping.clip_elements(gradients, settings.clip_elements) if settings.clip_elements else False
         norm = gradients.sum_of_squares(kernels).sqrt()
@@ -138,9 +143,12 @@ class DeviceStep:
         return torch.minimum(most, adaptive)
 
     def _run(self, window: _Window) -> None:
-        """The first step of a window's size compiles what has to be; the second is captured, and from then replayed."""
+        """The first step of a window's size compiles what has to be; the second is captured, and from then replayed.
+
+        But for several processes, whose exchange of gradients is not captured.
+        """
         window.steps += 1
-        if not self.on_cuda or window.steps == 1:
+        if not self.on_cuda or window.steps == 1 or self.team.size > 1:
             self.compute(window)
             return
         if window.graph is None:
@@ -152,7 +160,7 @@ class DeviceStep:
 
     def _window(self, T: int) -> _Window:
         if T not in self.windows:
-            x = torch.zeros((T, self.settings.B), dtype=torch.int64, device=self.kernels.device)
+            x = torch.zeros((T, len(self.h)), dtype=torch.int64, device=self.kernels.device)
             self.windows[T] = _Window(x, torch.zeros_like(x))
         return self.windows[T]
 

@@ -158,7 +158,7 @@ def _begun(
     if team.size == 1:
         return trainer
     team.wait()
-    return resume(folder, {}, team=team)
+    return resume(folder, {}, device, team)
 
 
 def first_parameters(config: RunConfig) -> Parameters:

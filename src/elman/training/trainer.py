@@ -84,7 +84,7 @@ class Trainer:
             return HostStep(self.settings, self.p, self.problem, kernels, self.team)
         from elman.training.device_step import DeviceStep
 
-        return DeviceStep(self.settings, self.p, self.device.at(precision))
+        return DeviceStep(self.settings, self.p, self.device.at(precision), self.team)
 
     @property
     def total_steps(self) -> int:
