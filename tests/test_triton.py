@@ -48,15 +48,15 @@ def test_every_kernel_on_a_gpu() -> None:
     assert "passed" in run_cases("0")
 
 
-def test_triton_is_not_imported_for_tensors_of_a_cpu() -> None:
+@pytest.mark.parametrize("unwanted", [{"TRITON_INTERPRET": "0"}, {"TRITON_INTERPRET": "1", "ELMAN_TRITON": "0"}])
+def test_triton_is_not_imported_for_tensors_of_a_cpu_nor_where_it_is_not_wanted(unwanted: dict[str, str]) -> None:
     code = (
         "import sys, torch\nfrom elman.kernels import on_device, torch_backend\nthere = 'triton' in sys.modules\n"
         "x = torch.zeros(2, 2)\ntorch_backend.recurrence(x[None], x, x, 'tanh')\n"
         "on_device('cpu').cross_entropy_gradient(x, x, x[0], torch.zeros(2, dtype=torch.int64))\n"
         "assert 'elman.kernels.triton_recurrence' not in sys.modules and ('triton' in sys.modules) == there"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | unwanted)
 
 
 @pytest.fixture

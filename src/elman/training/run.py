@@ -110,7 +110,7 @@ def start(
         folder.training.mkdir(parents=True, exist_ok=True)
         count = write_tokens(folder.train_tokens, watch("tokens", *sources.training_pieces()), tokenizer)
         write_tokens(folder.valid_tokens, watch("validation", *sources.validation_pieces()), tokenizer)
-    if settings.max_time is not None:
+    if settings.max_time is not None and device is None:  # of a GPU it is not known how many it allows
         passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast)
         settings, sizes = _settings(text, model, training, sources.train.size, passes, fast)
     config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
