@@ -1,0 +1,72 @@
+"""PyTorch's form of our network, for the benchmarks that hold a step of PyTorch's against one of ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class TorchNetwork:
+    """The tanh network that equals our sigmoid one, h = (1+g)/2, on a device; its loss over x and y [T,B].
+
+    loop: a Python loop over time in place of nn.RNN. chunked: linear_cross_entropy, where this PyTorch has it. half:
+    what autocast multiplies in (None: no autocast); the weights are float32 all the same.
+    """
+
+    def __init__(
+        self, p: Any, x: Any, y: Any, device: str = "cpu", loop: bool = False, chunked: bool = False, half: Any = None
+    ) -> None:
+        self.device, self.loop, self.chunked, self.half = torch.device(device), loop, chunked, half
+        self.embedding, self.rnn, self.linear = (
+            layer.to(device)
+            for layer in (torch.nn.Embedding(p.V, p.d), torch.nn.RNN(p.d, p.Dh), torch.nn.Linear(p.Dh, p.V))
+        )
+        self.weights = [*self.embedding.parameters(), *self.rnn.parameters(), *self.linear.parameters()]
+        with torch.no_grad():
+            for weight, value in (
+                (self.embedding.weight, p.E),
+                (self.rnn.weight_ih_l0, p.W_e / 2),
+                (self.rnn.weight_hh_l0, p.W_h / 4),
+                (self.rnn.bias_ih_l0, p.b_1 / 2 + p.W_h.sum(axis=1) / 4),
+                (self.linear.weight, p.U / 2),
+                (self.linear.bias, p.b_2 + p.U.sum(axis=1) / 2),
+            ):
+                weight.copy_(torch.from_numpy(value))
+            self.rnn.bias_hh_l0.zero_()
+        self.x, self.y = torch.from_numpy(x).to(device), torch.from_numpy(y).reshape(-1).to(device)
+        self.g_0 = torch.full((1, x.shape[1], p.Dh), -1.0, device=device)  # g = 2h - 1 of h = 0
+
+    def states(self) -> Tensor:
+        """g [T,B,Dh]."""
+        e, rnn = self.embedding(self.x), self.rnn
+        if not self.loop:
+            return rnn(e, self.g_0)[0]
+        u = torch.nn.functional.linear(e, rnn.weight_ih_l0, rnn.bias_ih_l0 + rnn.bias_hh_l0)
+        g, found = self.g_0[0], []
+        for u_t in u:
+            g = torch.tanh(u_t + torch.nn.functional.linear(g, rnn.weight_hh_l0))
+            found.append(g)
+        return torch.stack(found)
+
+    def loss(self) -> Tensor:
+        """J."""
+        with torch.autocast(self.device.type, self.half or torch.bfloat16, enabled=self.half is not None):
+            g = self.states().flatten(0, 1)
+            if self.chunked:
+                return torch.nn.functional.linear_cross_entropy(
+                    g, self.linear.weight, self.y, linear_bias=self.linear.bias,
+                    options=torch.nn.LinearCrossEntropyOptions(),
+                )  # fmt: skip
+            return torch.nn.functional.cross_entropy(self.linear(g), self.y)
+
+    def gradients(self) -> dict[str, Tensor]:
+        """What backward left, by the chain rule back in our letters; E's is a copy, as the others are."""
+        rnn, linear = self.rnn, self.linear
+        db, dc = rnn.bias_ih_l0.grad, linear.bias.grad
+        return {
+            "E": self.embedding.weight.grad.clone(), "W_e": rnn.weight_ih_l0.grad / 2,
+            "W_h": rnn.weight_hh_l0.grad / 4 + db[:, None] / 4, "b_1": db / 2,
+            "U": linear.weight.grad / 2 + dc[:, None] / 2, "b_2": dc.clone(),
+        }  # fmt: skip
