@@ -35,18 +35,21 @@ class TorchNetwork:
             ):
                 weight.copy_(torch.from_numpy(value))
             self.rnn.bias_hh_l0.zero_()
+        rnn = self.rnn
+        self.loop_weights = (rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0)
         self.x, self.y = torch.from_numpy(x).to(device), torch.from_numpy(y).reshape(-1).to(device)
         self.g_0 = torch.full((1, x.shape[1], p.Dh), -1.0, device=device)  # g = 2h - 1 of h = 0
 
     def states(self) -> Tensor:
         """g [T,B,Dh]."""
-        e, rnn = self.embedding(self.x), self.rnn
+        e = self.embedding(self.x)
         if not self.loop:
-            return rnn(e, self.g_0)[0]
-        u = torch.nn.functional.linear(e, rnn.weight_ih_l0, rnn.bias_ih_l0 + rnn.bias_hh_l0)
+            return self.rnn(e, self.g_0)[0]
+        W_ih, W_hh, b_ih, b_hh = self.loop_weights  # of nn.RNN itself torch.compile takes nothing, and gives up
+        u = torch.nn.functional.linear(e, W_ih, b_ih + b_hh)
         g, found = self.g_0[0], []
         for u_t in u:
-            g = torch.tanh(u_t + torch.nn.functional.linear(g, rnn.weight_hh_l0))
+            g = torch.tanh(u_t + torch.nn.functional.linear(g, W_hh))
             found.append(g)
         return torch.stack(found)
 
