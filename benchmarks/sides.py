@@ -64,10 +64,10 @@ def torch_side(
     """A step of PyTorch's, on the tanh network that equals our sigmoid one: h = (1+g)/2."""
     import numpy as np
     import torch
-    from torch_network import TorchNetwork
+    from torch_network import TorchLoop, TorchNetwork
 
     half = torch.bfloat16 if autocast else None
-    network = TorchNetwork(*given, loop=loop, chunked=chunked, half=half)
+    network = (TorchLoop if loop else TorchNetwork)(*given, chunked=chunked, half=half)
     run = torch.compile(network.loss) if compiled else network.loss
     optimizer = torch.optim.SGD(network.weights, RATE)
 
