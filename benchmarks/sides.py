@@ -64,46 +64,12 @@ def torch_side(
     """A step of PyTorch's, on the tanh network that equals our sigmoid one: h = (1+g)/2."""
     import numpy as np
     import torch
+    from torch_network import TorchLoop, TorchNetwork
 
-    p, x, y = given
-    V, Dh, B = p.V, p.Dh, x.shape[1]
-    embedding, rnn, linear = torch.nn.Embedding(V, p.d), torch.nn.RNN(p.d, Dh), torch.nn.Linear(Dh, V)
-    weights = [*embedding.parameters(), *rnn.parameters(), *linear.parameters()]
-    with torch.no_grad():
-        values = {
-            "weight_ih_l0": p.W_e / 2, "weight_hh_l0": p.W_h / 4,
-            "bias_ih_l0": p.b_1 / 2 + p.W_h.sum(axis=1) / 4, "bias_hh_l0": np.zeros(Dh, np.float32),
-        }  # fmt: skip
-        for name, value in values.items():
-            getattr(rnn, name).copy_(torch.from_numpy(value))
-        embedding.weight.copy_(torch.from_numpy(p.E))
-        linear.weight.copy_(torch.from_numpy(p.U / 2))
-        linear.bias.copy_(torch.from_numpy(p.b_2 + p.U.sum(axis=1) / 2))
-    x_, y_ = torch.from_numpy(x), torch.from_numpy(y).reshape(-1)
-    g_0 = torch.full((1, B, Dh), -1.0)  # g = 2h - 1 of h = 0
-
-    def states(e: Any) -> Any:
-        if not loop:
-            return rnn(e, g_0)[0]
-        u = torch.nn.functional.linear(e, rnn.weight_ih_l0, rnn.bias_ih_l0 + rnn.bias_hh_l0)
-        g, found = g_0[0], []
-        for u_t in u:
-            g = torch.tanh(u_t + torch.nn.functional.linear(g, rnn.weight_hh_l0))
-            found.append(g)
-        return torch.stack(found)
-
-    def loss() -> Any:
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            g = states(embedding(x_)).reshape(-1, Dh)
-            if chunked:
-                chunks = torch.nn.LinearCrossEntropyOptions()
-                return torch.nn.functional.linear_cross_entropy(
-                    g, linear.weight, y_, linear_bias=linear.bias, options=chunks
-                )
-            return torch.nn.functional.cross_entropy(linear(g), y_)
-
-    run = torch.compile(loss) if compiled else loss
-    optimizer = torch.optim.SGD(weights, RATE)
+    half = torch.bfloat16 if autocast else None
+    network = (TorchLoop if loop else TorchNetwork)(*given, chunked=chunked, half=half)
+    run = torch.compile(network.loss) if compiled else network.loss
+    optimizer = torch.optim.SGD(network.weights, RATE)
 
     def backward() -> Any:
         optimizer.zero_grad(set_to_none=True)
@@ -113,21 +79,32 @@ def torch_side(
 
     def step() -> None:
         backward()
-        torch.nn.utils.clip_grad_norm_(weights, CLIP)
+        torch.nn.utils.clip_grad_norm_(network.weights, CLIP)
         optimizer.step()
 
     J = float(backward())
-    db, dc = rnn.bias_ih_l0.grad.numpy(), linear.bias.grad.numpy()  # by the chain rule back to our letters
-    gradients = {
-        "J": np.float64(J), "E": embedding.weight.grad.numpy().copy(), "W_e": rnn.weight_ih_l0.grad.numpy() / 2,
-        "W_h": rnn.weight_hh_l0.grad.numpy() / 4 + db[:, None] / 4, "b_1": db / 2,
-        "U": linear.weight.grad.numpy() / 2 + dc[:, None] / 2, "b_2": dc.copy(),
-    }  # fmt: skip
-    return {"step": step}, gradients
+    gradients = {name: gradient.numpy() for name, gradient in network.gradients().items()}
+    return {"step": step}, gradients | {"J": np.float64(J)}
 
 
 def jax_side(given: Problem) -> Prepared:
-    """A step of JAX's: jit over the whole of it, with lax.scan over time."""
+    """A step of JAX's, to its end."""
+    begin, wait, gradients = jax_step(given)
+
+    def step() -> None:
+        begin()
+        wait()
+
+    return {"step": step}, gradients
+
+
+def jax_step(
+    given: Problem, precision: str | None = None
+) -> tuple[Callable[[], None], Callable[[], None], dict[str, Any]]:
+    """A step of JAX's, which may go on after the call; what waits for it; and J with all gradients.
+
+    jit over the whole of it, with lax.scan over time. precision: of products, as JAX names it; None: its default.
+    """
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -138,6 +115,10 @@ def jax_side(given: Problem) -> Prepared:
     h_0 = jnp.zeros((x.shape[1], p.Dh), jnp.float32)
 
     def loss(w: Any) -> Any:
+        with jax.default_matmul_precision(precision):
+            return mean_loss(w)
+
+    def mean_loss(w: Any) -> Any:
         u = w["E"][x_] @ w["W_e"].T + w["b_1"]
 
         def one(h: Any, u_t: Any) -> tuple[Any, Any]:
@@ -163,9 +144,11 @@ def jax_side(given: Problem) -> Prepared:
 
     def step() -> None:
         _, held[0] = run(held[0])
+
+    def wait() -> None:
         held[0]["U"].block_until_ready()
 
-    return {"step": step}, gradients
+    return step, wait, gradients
 
 
 def products(package: str, shape: tuple[int, int, int, int, int]) -> Prepared:

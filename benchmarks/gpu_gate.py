@@ -1,0 +1,117 @@
+"""What the GPU benchmark's sides pass before they are timed, and how it is said that one did not."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from gpu_sides import Built, UnsupportedError, loop_gradients, named, set_products
+from torch import Tensor
+
+from elman.cli.bench import Shape, problem
+from elman.config import operations_per_token
+
+TOLERANCE = {"float32": 2e-4, "tf32": 0.05, "bf16": 0.05, "float16": 0.05}
+"""float32: of the largest entry, two sums of the same gradient in different orders; else ‖g - g64‖ of ‖g64‖."""
+ROUNDING = 1e-5
+"""An error under this is float32's own: no other precision is blamed for it."""
+ON_NUMPY = 3e11
+"""Operations of a step up to which NumPy is the reference: a few seconds."""
+
+
+class WrongError(Exception):
+    """What a side found is not what float64 finds."""
+
+
+def reason(error: Exception) -> str:
+    """Why something was not measured, in a line."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "out of memory"
+    line = (str(error).strip().splitlines() or [""])[0][:160]
+    return line if isinstance(error, (UnsupportedError, WrongError)) else f"{type(error).__name__}: {line}"
+
+
+@contextmanager
+def naming(name: str, missing: dict[str, str]) -> Iterator[None]:
+    """What fails within is said at once, and kept as the reason why the side is not measured."""
+    try:
+        yield
+    except Exception as error:  # whatever it is, the other sides go on
+        missing[name] = reason(error)
+        print(f"  {name:<48}not measured: {missing[name]}", flush=True)
+
+
+def free() -> None:
+    """Gives back the memory that nobody holds any more."""
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def off(found: dict[str, Any], exact: dict[str, Tensor], precision: str) -> float:
+    """The largest error over the arrays; raises WrongError where one is over its tolerance."""
+    worst = 0.0
+    for name, expected in exact.items():
+        given = torch.as_tensor(found[name], device=expected.device)
+        if given.shape != expected.shape:
+            raise WrongError(f"{name} has the shape {tuple(given.shape)}, not {tuple(expected.shape)}")
+        difference = given.double() - expected
+        order = float("inf") if precision == "float32" else 2
+        error = float(torch.linalg.vector_norm(difference, order) / torch.linalg.vector_norm(expected, order))
+        if not error <= TOLERANCE[precision]:
+            raise WrongError(f"off by {error:.1e} in {name if name in ('J', 'h') else '∂J/∂' + name}")
+        worst = max(worst, error)
+    return worst
+
+
+def prepared(
+    shape: Shape, chosen: dict[str, Any], device: str
+) -> tuple[dict[str, Built], dict[str, float], dict[str, str]]:
+    """The sides that passed the gate, their errors, and why the others are not measured."""
+    given, exact = problem(*shape), exact_gradients(shape, device)
+    built: dict[str, Built] = {}
+    errors: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    for name, (precision, build) in chosen.items():
+        with naming(name, missing):
+            set_products(precision)
+            side = build(given, device)
+            errors[name] = off(side.found, exact, precision)
+            side.found = {}
+            built[name] = side
+        side = None
+        free()
+    for name in [name for name in built if name.startswith("elman") and chosen[name][0] != "float32"]:
+        precision = chosen[name][0]
+        with naming(name, missing):
+            set_products(precision)
+            loop = off(loop_gradients(given, device, precision), exact, precision)
+            theirs = max(loop, errors.get(f"torch nn.RNN {precision}", 0.0), ROUNDING)
+            if errors[name] > 2 * theirs:
+                raise WrongError(f"off by {errors[name]:.1e}, PyTorch in the same precision by {theirs:.1e}")
+        if name in missing:
+            del built[name]
+        free()
+    return built, errors, missing
+
+
+def exact_gradients(shape: Shape, device: str) -> dict[str, Tensor]:
+    """J and all gradients in float64, as tensors on the device; whose they are is printed."""
+    import sides
+
+    import elman
+    from elman.kernels.devices import on_device
+
+    V, d, Dh, B, T = shape
+    p, x, y = problem(*shape)
+    p = p.astype("float64")
+    if operations_per_token(V, d, Dh) * T * B <= ON_NUMPY:
+        print("  the gate: float64 on NumPy", flush=True)
+        found = sides.named(*elman.loss_and_gradients(p, x, y)[:2])
+    else:
+        print("  the gate: float64 by Elman's torch backend", flush=True)
+        kernels = on_device(device)
+        found = named(*elman.loss_and_gradients(p.on(kernels), x, y, kernels=kernels)[:2])
+    return {name: torch.as_tensor(value).to(device) for name, value in found.items()}

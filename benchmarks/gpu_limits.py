@@ -1,0 +1,203 @@
+"""What the GPU itself can do, and the recurrence alone: time by the device's events, products, copies, latency."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from gpu_gate import off, reason
+from gpu_sides import HALF, Step, captured, set_products
+from torch import Tensor
+
+LARGE = {"square": 8192, "copy": 2**30, "steps": 1024}
+SMALL = {"square": 512, "copy": 2**26, "steps": 64}
+"""Of the largest product, rows; bytes of the copy; steps by which the latency is told. SMALL is a rehearsal's."""
+TURNS = 3
+
+
+@dataclass
+class Clock:
+    """Times steps on a device: by CUDA events where it has them, else by the clock."""
+
+    device: str
+
+    @property
+    def cuda(self) -> bool:
+        """Whether the device is a GPU."""
+        return bool(torch.device(self.device).type == "cuda")
+
+    def synchronise(self) -> None:
+        """Until the device has done all it was given."""
+        if self.cuda:
+            torch.cuda.synchronize(self.device)
+
+    def seconds(self, step: Step, count: int, wait: Step | None = None) -> float:
+        """Seconds a step: of `count` one after the other, from an event before them all to an event after.
+
+        Only then does anything wait for the device. With `wait`, which waits for the last step, the clock tells.
+        """
+        if self.cuda and wait is None:
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            for _ in range(count):
+                step()
+            end.record()
+            end.synchronize()
+            return float(begin.elapsed_time(end)) / 1e3 / count
+        self.synchronise()
+        began = time.perf_counter()
+        for _ in range(count):
+            step()
+        if wait:
+            wait()
+        return (time.perf_counter() - began) / count
+
+    def count(self, step: Step, seconds: float, wait: Step | None = None) -> int:
+        """How many steps take about so long; four are not counted."""
+        self.seconds(step, 1, wait)
+        return max(3, min(100_000, round(seconds / self.seconds(step, 3, wait))))
+
+    def median(self, step: Step, seconds: float) -> float:
+        """Median seconds a step over some turns."""
+        count = self.count(step, seconds)
+        return statistics.median(self.seconds(step, count) for _ in range(TURNS))
+
+
+def machine(clock: Clock, precisions: list[str], seconds: float) -> dict[str, Any]:
+    """Operations a second of a square product by precision, bytes a second of a copy, and seconds of a step of time.
+
+    The copy's bytes are counted twice, read and written. latency: of our recurrence, forward and back, at the least
+    size, B = 1 and Dh = 16, many steps in a call.
+    """
+    sizes = LARGE if clock.cuda else SMALL
+    n = sizes["square"]
+    peak: dict[str, float] = {}
+    latency: dict[str, dict[str, Any]] = {}
+    for precision in precisions:
+        set_products(precision)
+        a, b = (torch.randn(n, n, device=clock.device).to(HALF.get(precision, torch.float32)) for _ in range(2))
+        out = torch.empty_like(a)
+        peak[precision] = 2.0 * n**3 / clock.median(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), seconds)  # type: ignore[misc]
+        try:
+            forward, both = elman_layer(Layer.draw(16, 1, sizes["steps"], clock.device, precision))
+            latency[precision] = {
+                "forward": clock.median(forward, seconds) / sizes["steps"],
+                "both": clock.median(both, seconds) / sizes["steps"],
+            }
+        except Exception as error:  # a precision that ours has not: the others tell
+            latency[precision] = {"not_measured": reason(error)}
+    source = torch.zeros(sizes["copy"] // 4, device=clock.device)
+    target = torch.empty_like(source)
+    copied = clock.median(lambda: target.copy_(source), seconds)
+    return {"peak": peak, "copy": 2.0 * sizes["copy"] / copied, "latency": latency}
+
+
+@dataclass
+class Layer:
+    """A tanh layer's weights and inputs, e and dh [T,B,Dh], W_e and W_h [Dh,Dh], b [Dh], h_0 [B,Dh]."""
+
+    e: Tensor
+    W_e: Tensor
+    W_h: Tensor
+    b: Tensor
+    h_0: Tensor
+    dh: Tensor
+
+    @classmethod
+    def draw(cls, Dh: int, B: int, T: int, device: str, precision: str) -> Layer:
+        """The same numbers at every call, in the type of the precision."""
+        generator = torch.Generator().manual_seed(0)
+
+        def draw(bound: float, *shape: int) -> Tensor:
+            drawn = (2 * torch.rand(shape, generator=generator) - 1) * bound
+            return drawn.to(device, HALF.get(precision, torch.float32))
+
+        bound = Dh**-0.5
+        return cls(
+            draw(1, T, B, Dh), draw(bound, Dh, Dh), draw(bound, Dh, Dh), draw(bound, Dh), draw(1, B, Dh),
+            draw(1, T, B, Dh),
+        )  # fmt: skip
+
+    def double(self) -> Layer:
+        """The same in float64."""
+        return Layer(*(value.double() for value in vars(self).values()))
+
+
+Layers = tuple[Callable[[], Tensor], Callable[[], dict[str, Tensor]]]
+
+
+def elman_layer(given: Layer) -> Layers:
+    """Our recurrence with the product before it, h [T,B,Dh]; and that with every gradient of Σ h∘dh."""
+    from elman.kernels.torch_backend import recurrence, recurrence_gradient
+
+    e, W_e, W_h, b, h_0 = given.e, given.W_e, given.W_h, given.b, given.h_0
+
+    def run() -> Tensor:
+        return recurrence(torch.nn.functional.linear(e, W_e, b), W_h, h_0, "tanh")
+
+    def both() -> dict[str, Tensor]:
+        h = run()
+        dz = recurrence_gradient(given.dh, h, W_h, "tanh")
+        rows = dz.flatten(0, 1)
+        return {
+            "h": h[1:], "e": dz @ W_e, "W_e": rows.T @ e.flatten(0, 1), "W_h": rows.T @ h[:-1].flatten(0, 1),
+            "b": rows.sum(0), "h_0": dz[0] @ W_h,
+        }  # fmt: skip
+
+    return lambda: run()[1:], both
+
+
+def torch_layer(given: Layer) -> Layers:
+    """The same by nn.RNN, its weights in the type of its inputs."""
+    Dh = len(given.W_h)
+    rnn = torch.nn.RNN(Dh, Dh, device=given.e.device, dtype=given.e.dtype)
+    with torch.no_grad():
+        for name, value in (("weight_ih_l0", given.W_e), ("weight_hh_l0", given.W_h), ("bias_ih_l0", given.b)):
+            getattr(rnn, name).copy_(value)
+        rnn.bias_hh_l0.zero_()
+    e, h_0 = given.e.clone().requires_grad_(), given.h_0[None].clone().requires_grad_()
+    leaves = {"e": e, "W_e": rnn.weight_ih_l0, "W_h": rnn.weight_hh_l0, "b": rnn.bias_ih_l0, "h_0": h_0}
+
+    def forward() -> Tensor:
+        with torch.no_grad():
+            output: Tensor = rnn(e, h_0)[0]
+        return output
+
+    def both() -> dict[str, Tensor]:
+        h = rnn(e, h_0)[0]
+        found = dict(zip(leaves, torch.autograd.grad(h, list(leaves.values()), given.dh), strict=True))
+        return found | {"h": h.detach(), "h_0": found["h_0"][0]}
+
+    return forward, both
+
+
+def recurrence_alone(
+    sizes: tuple[int, int, int], precision: str, clock: Clock, seconds: float
+) -> dict[str, dict[str, Any]]:
+    """Seconds of the layer of Dh, B, T, forward and with the way back: ours and nn.RNN's, as they are and in a graph.
+
+    Both are first held against nn.RNN in float64.
+    """
+    set_products(precision)
+    found: dict[str, dict[str, Any]] = {}
+    given = Layer.draw(*sizes, clock.device, precision)
+    exact = {name: value.detach() for name, value in torch_layer(given.double())[1]().items()}
+    for name, make in (("elman", elman_layer), ("nn.RNN", torch_layer)):
+        if name == "elman" and precision == "float16":
+            continue
+        figures: dict[str, Any] = {}
+        try:
+            forward, both = make(given)
+            figures["error"] = off(both(), exact, precision)
+            for kind, step in (("forward", forward), ("both", both)):
+                figures[kind] = clock.median(step, seconds)
+                if clock.cuda:
+                    figures[f"{kind}_graph"] = clock.median(captured(step), seconds)
+        except Exception as error:  # whatever it is: it is said, and the others go on
+            figures["not_measured"] = reason(error)
+        found[name] = figures
+    return found
