@@ -13,6 +13,8 @@ from gpu_gate import off, reason
 from gpu_sides import HALF, Step, captured, set_products
 from torch import Tensor
 
+from elman.kernels import on_device
+
 LARGE = {"square": 8192, "copy": 2**30, "steps": 1024}
 SMALL = {"square": 512, "copy": 2**26, "steps": 64}
 """Of the largest product, rows; bytes of the copy; steps by which the latency is told. SMALL is a rehearsal's."""
@@ -131,21 +133,29 @@ Layers = tuple[Callable[[], Tensor], Callable[[], dict[str, Tensor]]]
 
 
 def elman_layer(given: Layer) -> Layers:
-    """Our recurrence with the product before it, h [T,B,Dh]; and that with every gradient of Σ h∘dh."""
-    from elman.kernels.torch_backend import recurrence, recurrence_gradient
+    """Our recurrence with the product before it, h [T,B,Dh]; and that with every gradient of Σ h∘dh.
 
-    e, W_e, W_h, b, h_0 = given.e, given.W_e, given.W_h, given.b, given.h_0
+    In bf16 as our training has it: the factors of products are, sums and states are float32.
+    """
+    half = given.W_h.dtype == torch.bfloat16
+    kernels = on_device(str(given.e.device)).at("bf16" if half else "float32")
+    e, W_e, W_h, b, h_0, dh = (value.float() if half else value for value in vars(given).values())
+    rows_of_e = e.flatten(0, 1)
 
     def run() -> Tensor:
-        return recurrence(torch.nn.functional.linear(e, W_e, b), W_h, h_0, "tanh")
+        u = kernels.product(rows_of_e, W_e, b_transposed=True, bias=b).reshape(dh.shape)
+        h: Tensor = kernels.recurrence(u, W_h, h_0, "tanh")
+        return h
 
     def both() -> dict[str, Tensor]:
         h = run()
-        dz = recurrence_gradient(given.dh, h, W_h, "tanh")
-        rows = dz.flatten(0, 1)
+        dz = kernels.recurrence_gradient(dh, h, W_h, "tanh")
+        rows, before = dz.flatten(0, 1), h[:-1].flatten(0, 1)
         return {
-            "h": h[1:], "e": dz @ W_e, "W_e": rows.T @ e.flatten(0, 1), "W_h": rows.T @ h[:-1].flatten(0, 1),
-            "b": rows.sum(0), "h_0": dz[0] @ W_h,
+            "h": h[1:], "e": kernels.product(rows, W_e).reshape(e.shape),
+            "W_e": kernels.product(rows, rows_of_e, a_transposed=True),
+            "W_h": kernels.product(rows, before, a_transposed=True),
+            "b": rows.sum(0), "h_0": kernels.product(dz[0], W_h),
         }  # fmt: skip
 
     return lambda: run()[1:], both

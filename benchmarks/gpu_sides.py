@@ -16,7 +16,12 @@ from sides import jax_step
 from torch import Tensor
 from torch_network import TorchLoop, TorchNetwork
 
-from elman.cli.bench import CLIP, RATE, training_step
+from elman.cli.bench import CLIP, RATE
+from elman.config import TrainingConfig
+from elman.kernels import on_device
+from elman.training.device_step import DeviceStep
+from elman.training.problem import Batch
+from elman.training.records import Progress
 
 PRECISIONS = ("float32", "tf32", "bf16", "float16")
 HALF = {"bf16": torch.bfloat16, "float16": torch.float16}
@@ -24,6 +29,8 @@ JAX_PRECISIONS = {"float32": "highest", "tf32": "tensorfloat32", "bf16": "BF16_B
 LOSS_SCALE = 2.0**14
 """float16's: 1/(T·B·V) would else be zero in it. It is constant and costs nothing: SGD's rate takes it back."""
 WARM_UP = 3
+REVEALING = 1e6
+"""A rate at which weights of float32 are moved by their gradients and nothing else."""
 
 Problem = tuple[Any, Any, Any]  # elman.Parameters, x and y [T,B], on the host
 Step = Callable[[], object]
@@ -73,17 +80,30 @@ def set_products(precision: str) -> None:
 
 
 def elman_side(given: Problem, device: str, precision: str) -> Built:
-    """A step of ours, by the torch backend."""
-    import elman
-    from elman.kernels.devices import on_device
+    """A step of ours, as training on a device takes it: on CUDA a graph from the second on.
 
-    if precision not in ("float32", "tf32"):
-        raise UnsupportedError(f"Elman's torch backend has no {precision}")
-    kernels = on_device(device)
+    The gradients are what a step at a very large rate takes from the weights, so large that these no longer round them;
+    the rate is a number on the device, so that step is the very one that is timed.
+    """
     p, x, y = given
-    p = p.on(kernels)
-    J, gradients, _ = elman.loss_and_gradients(p, x, y, kernels=kernels)
-    return Built(training_step(p, x, y, kernels), named(J, gradients))
+    kernels = on_device(device).at(precision)
+    p, batch, now = p.on(kernels), Batch(x, y), Progress()
+    step = DeviceStep(TrainingConfig(B=x.shape[1], T=len(x), optimizer="sgd", clip=CLIP), p, kernels)
+    begin = {name: weight.clone() for name, weight in p.items()}
+
+    def again() -> None:
+        step.begin_again()
+        for name, weight in p.items():
+            weight.copy_(begin[name])
+
+    for _ in range(WARM_UP):
+        again()
+        step.take(batch, REVEALING, now)
+        outcome = step.settle()[-1]
+    taken = REVEALING * min(1.0, CLIP / outcome.norm)
+    found = {name: (begin[name] - weight) / taken for name, weight in p.items()} | {"J": torch.tensor(outcome.J)}
+    again()
+    return Built(partial(step.take, batch, RATE, now), found)
 
 
 def named(J: Any, gradients: Any) -> dict[str, Any]:

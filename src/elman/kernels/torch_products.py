@@ -49,12 +49,12 @@ def input_precision() -> str:
 
 @contextmanager
 def in_tf32(wanted: bool) -> Iterator[None]:
-    """PyTorch's float32 products in TF32 for as long as this lasts, where it is wanted."""
-    before = getattr(_PRODUCTS, _NAME)
-    if wanted:
-        setattr(_PRODUCTS, _NAME, "tf32" if _NAME == "fp32_precision" else True)
+    """PyTorch's float32 products in TF32 for as long as this lasts, where it is wanted and they are not."""
+    if not wanted or input_precision() == "tf32":
+        yield
+        return
+    _PRODUCTS.allow_tf32 = True  # of PyTorch's two switches the one that moves both
     try:
         yield
     finally:
-        if wanted:
-            setattr(_PRODUCTS, _NAME, before)
+        _PRODUCTS.allow_tf32 = False
