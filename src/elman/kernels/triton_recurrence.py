@@ -18,36 +18,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from elman.kernels.triton_functions import INTERPRETED, activate, dot, slope
+
 WIDEST = 256
 """The most units: at 512, states, sums and a strip of W_h spill some 300 bytes a thread (ptxas, sm_90, 16 warps)."""
 ROWS = 16
 """Sequences a program: the fewest that a product on tensor cores takes."""
-
-
-@triton.jit
-def _activate(z, ACTIVATION: tl.constexpr):
-    """f(z), without an overflow for any z, and NaN where z is NaN."""
-    if ACTIVATION == "relu":
-        return tl.where(z < 0, 0.0, z)
-    if ACTIVATION == "sigmoid":
-        e = tl.exp(-tl.abs(z))
-        return tl.where(z < 0, e, 1.0) / (1.0 + e)
-    e = tl.exp(-2.0 * tl.abs(z))
-    far = (1.0 - e) / (1.0 + e)
-    small = tl.where(tl.abs(z) < 0.1, z, 0.0)  # there 1 - e would be the difference of two close numbers
-    s = small * small
-    near = small * (1.0 + s * (-1 / 3 + s * (2 / 15 - s * (17 / 315))))
-    return tl.where(tl.abs(z) < 0.1, near, tl.where(z < 0, -far, far))
-
-
-@triton.jit
-def _slope(h, ACTIVATION: tl.constexpr):
-    """f'(z), told from h = f(z) alone."""
-    if ACTIVATION == "relu":
-        return tl.where(h > 0, 1.0, 0.0)
-    if ACTIVATION == "sigmoid":
-        return h * (1.0 - h)
-    return 1.0 - h * h
 
 
 @triton.jit
@@ -64,23 +40,15 @@ def _product(
 ):  # fmt: skip
     """x M [ROWS,D] for x [ROWS,D] float32, in M's own type with float32 sums; `whole` is M where K is all of D."""
     if K == D:
-        total = _dot(x, whole, PRECISION, WIDEN)
+        total = dot(x, whole, PRECISION, WIDEN)
     else:
         parts = tl.reshape(x, (x.shape[0], D // K, K))
         part = tl.arange(0, D // K)[None, :, None]
         total = tl.zeros_like(x)
         for p in range(D // K):
             x_p = tl.sum(tl.where(part == p, parts, 0.0), 1)  # the p-th K columns: registers cannot be indexed
-            total += _dot(x_p, _matrix(M, p * K, along, across, Dh, K, D), PRECISION, WIDEN)
+            total += dot(x_p, _matrix(M, p * K, along, across, Dh, K, D), PRECISION, WIDEN)
     return total
-
-
-@triton.jit
-def _dot(x, M, PRECISION: tl.constexpr, WIDEN: tl.constexpr):
-    x = x.to(M.dtype)
-    if WIDEN:  # the interpreter takes the bits of bfloat16 for integers; products of two are exact in float32
-        return tl.dot(x.to(tl.float32), M.to(tl.float32), input_precision="ieee")
-    return tl.dot(x, M, input_precision=PRECISION)
 
 
 @triton.jit
@@ -96,7 +64,7 @@ def _recurrence(
     for _ in range(T):
         z = tl.load(u + at, mask=inside, other=0.0).to(tl.float32)
         z += _product(h_t, W_h, whole, along, across, Dh, K, D, PRECISION, WIDEN)
-        h_t = _activate(z, ACTIVATION)
+        h_t = activate(z, ACTIVATION)
         u += B * Dh  # pointers go on: T·B·Dh may be more than 32 bits hold
         h += B * Dh
         tl.store(h + at, h_t.to(h.dtype.element_ty), mask=inside)
@@ -118,15 +86,11 @@ def _recurrence_gradient(
         gamma += _product(dz_t, W_h, whole, along, across, Dh, K, D, PRECISION, WIDEN)  # γ^(t) = dh^(t) + δ2^(t+1) W_h
         if CUT:
             gamma = tl.where(gamma > cut, cut, tl.where(gamma < -cut, -cut, gamma))  # NaN stays NaN
-        dz_t = gamma * _slope(tl.load(h + at, mask=inside, other=0.0).to(tl.float32), ACTIVATION)
+        dz_t = gamma * slope(tl.load(h + at, mask=inside, other=0.0).to(tl.float32), ACTIVATION)
         tl.store(dz + at, dz_t.to(dz.dtype.element_ty), mask=inside)
         dh -= B * Dh
         dz -= B * Dh
         h -= B * Dh
-
-
-INTERPRETED = not isinstance(_recurrence, triton.JITFunction)
-"""Whether the kernels of this process run on a CPU, in Triton's interpreter."""
 
 
 def takes(u: Tensor, W_h: Tensor) -> bool:
