@@ -26,6 +26,13 @@ SHARED_BYTES = 99 * 1024
 """What a program may have on the smallest of the compute capabilities 8.0 to 9.0."""
 POINTERS = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}
 TYPES = {"*fp32", "*bf16", "*fp64", "*i64", "i32", "fp32"}
+ALL_TYPES = pytest.mark.parametrize(
+    ("dtype", "factors", "precision"),  # of the states, of W_h, and of the products
+    [
+        (torch.float32, torch.float32, "ieee"), (torch.float32, torch.float32, "tf32"),
+        (torch.bfloat16, torch.bfloat16, "ieee"), (torch.float32, torch.bfloat16, "ieee"),
+    ],
+)  # fmt: skip
 
 
 def run_cases(interpret: str, *chosen: str) -> str:
@@ -84,28 +91,26 @@ def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("capability", [80, 90])
-@pytest.mark.parametrize(
-    ("dtype", "precision"), [(torch.float32, "ieee"), (torch.float32, "tf32"), (torch.bfloat16, "ieee")]
-)
+@ALL_TYPES
 @pytest.mark.parametrize(("Dh", "activation"), [(1, "tanh"), (33, "relu"), (128, "sigmoid"), (256, "tanh")])
 def test_recurrences_compile_for_a_gpu(
-    compiled: Any, Dh: int, activation: str, dtype: Any, precision: str, capability: int
+    compiled: Any, Dh: int, activation: str, dtype: Any, factors: Any, precision: str, capability: int
 ) -> None:
-    pointer = POINTERS[dtype]
+    state, W_h = POINTERS[dtype], POINTERS[factors]
     assert activation in ACTIVATIONS
-    options = kernels.options(torch.empty(Dh, Dh, dtype=dtype), precision) | {"ACTIVATION": activation}
+    options = kernels.options(torch.empty(Dh, Dh, dtype=factors), precision) | {"ACTIVATION": activation}
     one = 1 if Dh == 1 else "i32"  # Triton takes a 1 for a constant of the program
     sizes = {"T": one, "B": one, "Dh": one}
     found = compiled(
-        kernels._recurrence, capability, options, u=pointer, W_h=pointer, h=pointer, **sizes, along="i32", across=1
+        kernels._recurrence, capability, options, u=state, W_h=W_h, h=state, **sizes, along="i32", across=1
     )
     backward = compiled(
-        kernels._recurrence_gradient, capability, options, dh=pointer, h=pointer, W_h=pointer, dz=pointer, **sizes,
+        kernels._recurrence_gradient, capability, options, dh=state, h=state, W_h=W_h, dz=state, **sizes,
         along=1, across="i32", cut="fp32", CUT=True,
     )  # fmt: skip
     for kernel in (found, backward):
         assert kernel.metadata.shared <= SHARED_BYTES
-        assert ("mma.sync" in kernel.asm["ptx"]) == (precision == "tf32" or dtype == torch.bfloat16)
+        assert ("mma.sync" in kernel.asm["ptx"]) == (precision == "tf32" or factors == torch.bfloat16)
 
 
 @pytest.mark.parametrize("V", [1, 1000, 50_000])

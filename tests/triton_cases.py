@@ -62,6 +62,21 @@ def test_recurrence_and_its_gradient(activation: str, shape: tuple[int, int, int
     assert torch.equal(h, kernels.recurrence(u, W_h.T.contiguous().T, h_0, activation))  # W_h in either order
 
 
+@pytest.mark.parametrize("Dh", [1, 33, 256])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_float32_beside_a_W_h_of_bfloat16(activation: str, Dh: int) -> None:
+    generator = np.random.default_rng(Dh)
+    u, h_0, dh = (normal(generator, torch.float32, *size) for size in ((3, 17, Dh), (17, Dh), (3, 17, Dh)))
+    W_h = normal(generator, torch.bfloat16, Dh, Dh, scale=0.5 * Dh**-0.5)
+    h = torch_backend.recurrence(u, W_h, h_0, activation)
+    dz = torch_backend.recurrence_gradient(dh, h, W_h, activation, 0.5)
+    assert h.dtype == dz.dtype == torch.float32
+    assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < TOLERANCE[torch.bfloat16]
+    assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, 0.5)) < TOLERANCE[torch.bfloat16]
+    assert torch.equal(h, kernels.recurrence(u, W_h, h_0, activation))  # the hook led there
+    assert not kernels.takes(u.bfloat16(), W_h.float())
+
+
 def test_tf32_by_name_and_by_pytorchs_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
     u, W_h, h_0 = (normal(generator, torch.float32, *size, scale=0.3) for size in ((3, 5, 20), (20, 20), (5, 20)))

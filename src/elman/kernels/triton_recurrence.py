@@ -22,6 +22,8 @@ from elman.kernels.triton_functions import INTERPRETED, activate, dot, slope
 
 WIDEST = 256
 """The most units: at 512, states, sums and a strip of W_h spill some 300 bytes a thread (ptxas, sm_90, 16 warps)."""
+TYPES = {(torch.float32, torch.float32), (torch.bfloat16, torch.bfloat16), (torch.float32, torch.bfloat16)}
+"""Of the states and of W_h."""
 ROWS = 16
 """Sequences a program: the fewest that a product on tensor cores takes."""
 
@@ -94,15 +96,18 @@ def _recurrence_gradient(
 
 
 def takes(u: Tensor, W_h: Tensor) -> bool:
-    """Whether this recurrence runs here: all float32 or all bfloat16, up to WIDEST units."""
-    return u.dtype == W_h.dtype and u.dtype in (torch.float32, torch.bfloat16) and len(W_h) <= WIDEST
+    """Whether this recurrence runs here: by its types, and up to WIDEST units.
+
+    All float32 or all bfloat16, or u, h and their gradients float32 and W_h bfloat16.
+    """
+    return (u.dtype, W_h.dtype) in TYPES and len(W_h) <= WIDEST
 
 
 def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, precision: str = "ieee") -> Tensor:
     """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t]).
 
-    All float32, or all bfloat16: then each product's factors are, and its sum is float32. precision: ieee, or tf32 for
-    products of float32 rounded to 10 bits.
+    h is of u's type. Where W_h is bfloat16 both factors of each product are, u and h being float32 or bfloat16; its sum
+    is float32, as all else. precision: ieee, or tf32 for products of float32 rounded to 10 bits.
     """
     u = u.contiguous()
     T, B, Dh = u.shape
