@@ -1,6 +1,7 @@
 """The Triton kernels: in Triton's interpreter on any machine, compiled for a GPU, and on one where there is one.
 
-The interpreter has to be asked for before Triton is imported, so triton_cases.py runs in a process of its own.
+The interpreter has to be asked for before Triton is imported, so triton_cases.py and triton_wide_cases.py run in a
+process of their own.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from elman.config import ACTIVATIONS  # noqa: E402
 from elman.kernels import triton_recurrence as kernels  # noqa: E402
 from elman.kernels import triton_softmax as softmax  # noqa: E402
 from elman.kernels import triton_update as updates  # noqa: E402
+from elman.kernels import triton_wide as wide  # noqa: E402
 
-CASES = [Path(__file__).with_name(f"triton_{name}cases.py") for name in ("", "step_")]
+CASES = [Path(__file__).with_name(f"triton_{name}cases.py") for name in ("", "wide_", "step_")]
 SHARED_BYTES = 99 * 1024
 """What a program may have on the smallest of the compute capabilities 8.0 to 9.0."""
 POINTERS = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}
-TYPES = {"*fp32", "*bf16", "*fp64", "*i64", "i32", "fp32"}
+TYPES = {"*fp32", "*bf16", "*fp64", "*i32", "*i64", "i32", "fp32"}
 ALL_TYPES = pytest.mark.parametrize(
     ("dtype", "factors", "precision"),  # of the states, of W_h, and of the products
     [
@@ -68,13 +70,18 @@ def test_triton_is_not_imported_for_tensors_of_a_cpu_nor_where_it_is_not_wanted(
 
 @pytest.fixture
 def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Compiles a kernel for a compute capability; no GPU is needed for that. Numbers are given by type or by value."""
+    """Compiles a kernel for a compute capability; no GPU is needed for that. Numbers are given by type or by value.
+
+    multiples: names of what is known to be a multiple of 16.
+    """
     if kernels.INTERPRETED:
         pytest.skip("TRITON_INTERPRET is set: nothing is compiled in this process")
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
 
-    def compile_(kernel: Any, capability: int, options: dict[str, Any], **arguments: Any) -> Any:
-        launch = {"num_warps", "enable_fp_fusion"}
+    def compile_(
+        kernel: Any, capability: int, options: dict[str, Any], multiples: tuple[str, ...] = (), **arguments: Any
+    ) -> Any:
+        launch = {"num_warps", "num_stages", "enable_fp_fusion", "launch_cooperative_grid"}
         values = {name: value for name, value in (arguments | options).items() if name not in launch}
         types = {name: value for name, value in values.items() if value in TYPES}
         return triton.compile(
@@ -82,6 +89,7 @@ def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
                 fn=kernel,
                 signature={name: types.get(name, "constexpr") for name in kernel.arg_names},
                 constexprs={name: value for name, value in values.items() if name not in types},
+                attrs={(kernel.arg_names.index(name),): [["tt.divisibility", 16]] for name in multiples},
             ),
             target=triton.backends.compiler.GPUTarget("cuda", capability, 32),
             options={name: value for name, value in options.items() if name in launch},
@@ -111,6 +119,39 @@ def test_recurrences_compile_for_a_gpu(
     for kernel in (found, backward):
         assert kernel.metadata.shared <= SHARED_BYTES
         assert ("mma.sync" in kernel.asm["ptx"]) == (precision == "tf32" or factors == torch.bfloat16)
+
+
+@ALL_TYPES
+@pytest.mark.parametrize(("B", "Dh", "capability"), [(1, 1001, 80), (128, 1024, 90), (128, 2048, 80), (128, 4096, 90)])
+def test_recurrences_of_many_units_compile_for_a_gpu(
+    compiled: Any, B: int, Dh: int, dtype: Any, factors: Any, precision: str, capability: int
+) -> None:
+    state, W_h, even = POINTERS[dtype], POINTERS[factors], Dh % 16 == 0
+    options = wide.options(torch.empty(0, B, Dh, dtype=dtype), torch.empty(Dh, Dh, dtype=factors), precision)
+    options |= {"ACTIVATION": "tanh"}
+    sizes = {"arrived": "*i32", "first": "i32", "last": "i32", "B": 1 if B == 1 else "i32", "Dh": "i32"}
+    found = compiled(
+        wide._recurrence, capability, options, ("u", "W_h", "h", "B", "Dh", "across") if even else (),
+        u=state, W_h=W_h, h=state, **sizes, along=1, across="i32",
+    )  # fmt: skip
+    backward = compiled(
+        wide._recurrence_gradient, capability, options, ("dh", "h", "W_h", "dz", "B", "Dh", "along") if even else (),
+        dh=state, h=state, W_h=W_h, dz=state, **sizes, along="i32", across=1, cut="fp32", CUT=True,
+    )  # fmt: skip
+    for kernel in (found, backward):
+        assert kernel.metadata.shared <= SHARED_BYTES
+        assert kernel.metadata.launch_cooperative_grid
+        code = kernel.asm["ptx"]
+        on_tensor_cores = precision == "tf32" or factors == torch.bfloat16
+        assert ("mma.sync" in code or "wgmma" in code) == on_tensor_cores
+        # what other programs store is read past the first-level cache
+        assert "ld.global.nc" not in code
+        assert ("cp.async.cg" if even else "ld.global.cg") in code
+        if not (precision == "tf32" and "wgmma" in code):  # there it is W_h, of which numbers turn one by one
+            assert "cp.async.ca" not in code
+        before, _, after = code.partition("gpu.release")
+        assert "bar.sync" in before[before.rindex("st.global") :]
+        assert "bar.sync" in after[after.index("gpu.acquire") :]
 
 
 @pytest.mark.parametrize("V", [1, 1000, 50_000])

@@ -3,7 +3,8 @@
 Rows of a batch do not depend on each other, so a program takes a tile of rows through all T steps by itself: nothing
 waits for another program, and the state stays in registers from one step to the next. That holds as long as one
 program's registers hold the states and the sums of its rows, [ROWS,Dh] each: up to WIDEST units; W_h stays there too
-where it fits, and is else read tile by tile at every step. (What that is worth on a GPU has not been measured.)
+where it fits, and is else read tile by tile at every step. More units are taken by triton_wide.py, where programs do
+wait for each other. (What that is worth on a GPU has not been measured.)
 
 With TRITON_INTERPRET=1 in the environment before Triton is imported the same kernels run on a CPU, in NumPy: that is
 how the tests prove them. Nothing but `torch_backend` imports this, and only for tensors that these kernels take.
@@ -18,6 +19,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from elman.kernels import triton_wide
 from elman.kernels.triton_functions import INTERPRETED, activate, dot, slope
 
 WIDEST = 256
@@ -96,11 +98,14 @@ def _recurrence_gradient(
 
 
 def takes(u: Tensor, W_h: Tensor) -> bool:
-    """Whether this recurrence runs here: by its types, and up to WIDEST units.
+    """Whether this recurrence runs here: by its types and its size.
 
-    All float32 or all bfloat16, or u, h and their gradients float32 and W_h bfloat16.
+    All float32 or all bfloat16, or u, h and their gradients float32 and W_h bfloat16; up to WIDEST units, or what
+    triton_wide.py has room for.
     """
-    return (u.dtype, W_h.dtype) in TYPES and len(W_h) <= WIDEST
+    if (u.dtype, W_h.dtype) not in TYPES:
+        return False
+    return len(W_h) <= WIDEST or triton_wide.takes(u, W_h)
 
 
 def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, precision: str = "ieee") -> Tensor:
@@ -109,6 +114,8 @@ def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, precision: 
     h is of u's type. Where W_h is bfloat16 both factors of each product are, u and h being float32 or bfloat16; its sum
     is float32, as all else. precision: ieee, or tf32 for products of float32 rounded to 10 bits.
     """
+    if len(W_h) > WIDEST:
+        return triton_wide.recurrence(u, W_h, h_0, activation, precision)
     u = u.contiguous()
     T, B, Dh = u.shape
     h = u.new_empty((T + 1, B, Dh))
@@ -126,6 +133,8 @@ def recurrence_gradient(
     dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut: float = 0.0, precision: str = "ieee"
 ) -> Tensor:
     """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), f' from h[t+1]; the sum within ±cut where cut > 0."""
+    if len(W_h) > WIDEST:
+        return triton_wide.recurrence_gradient(dh, h, W_h, activation, cut, precision)
     dh, h = dh.contiguous(), h.contiguous()
     T, B, Dh = dh.shape
     dz = torch.empty_like(dh)
