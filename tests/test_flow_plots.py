@@ -183,6 +183,7 @@ def test_the_tints_are_the_shares_of_the_chosen_loss() -> None:
     assert {token_plot.tint(*each) for each in found if each[0] > 0} <= drawn_tints
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")  # a machine need not have a font for every script
 @pytest.mark.parametrize("separator", ["", " "])
 def test_tokens_stay_on_the_page_and_apart(separator: str) -> None:
     text = token_plot.Text(text_alone(400, separator), plots.WIDTH)

@@ -21,9 +21,10 @@ class ElmanRNN(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not there f
     and, with bias, bias_ih_l0 and bias_hh_l0 [Dh]; they begin uniform in ±1/√Dh, the same numbers as torch.nn.RNN's.
 
     On a CPU float32 runs on Elman's kernels (ELMAN_THREADS says on how many threads, not torch.set_num_threads);
-    other devices, other precisions and torch.func's transforms run on plain PyTorch operations. Derivatives of every
-    order are exact. Under torch.autocast the input product is the cast one, the recurrence itself stays in the weights'
-    precision, and what comes out has the type that torch.nn.RNN's has.
+    on CUDA float32 and bfloat16 on its Triton kernels, where Triton is installed; all else, torch.func's transforms
+    too, on plain PyTorch operations. Derivatives of every order are exact. Under torch.autocast the input product is
+    the cast one, the recurrence itself stays in the weights' precision, and what comes out has the type that
+    torch.nn.RNN's has.
 
     `output` is a view of the states that the backward pass needs: PyTorch refuses to go back after it was changed in
     place. Raises ConfigError for what is not supported: more than one layer, both directions, dropout, projections.
