@@ -65,12 +65,11 @@ class TorchTeam:
                 dense.append(torch.as_tensor(gradient))  # the same memory
         flat = torch.cat([gradient.reshape(-1) for gradient in dense])
         J = torch.as_tensor(found.J, dtype=torch.float64).clone()
-        for sum_ in (flat, J):
-            distributed.all_reduce(sum_)
-            sum_ /= self.size
-        found.J = J
+        distributed.all_reduce(flat)
+        distributed.all_reduce(J)
+        found.J = J / self.size
         for gradient, part in zip(dense, flat.split([gradient.numel() for gradient in dense]), strict=True):
-            gradient.copy_(part.reshape(gradient.shape))
+            torch.div(part.reshape(gradient.shape), self.size, out=gradient)
 
     def _rows(self, mine: Rows) -> Rows:
         values = torch.as_tensor(mine.values)
