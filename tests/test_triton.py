@@ -17,6 +17,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
 triton = pytest.importorskip("triton", reason="Triton is not installed", exc_type=ImportError)
 
+from elman.kernels import devices  # noqa: E402
+
+if tuple(map(int, triton.__version__.split(".")[:2])) < devices.OLDEST_TRITON:
+    pytest.skip("Triton is older than the kernels need", allow_module_level=True)
+
 from elman.config import ACTIVATIONS  # noqa: E402
 from elman.kernels import triton_recurrence as kernels  # noqa: E402
 from elman.kernels import triton_softmax as softmax  # noqa: E402
@@ -55,6 +60,15 @@ def test_every_kernel_in_the_interpreter() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
 def test_every_kernel_on_a_gpu() -> None:
     assert "passed" in run_cases("0")
+
+
+def test_an_older_triton_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    uncached = devices.triton_kernels.__wrapped__
+    monkeypatch.delenv("ELMAN_TRITON", raising=False)
+    assert uncached("cuda", "recurrence") is kernels
+    for version in ("3.2.0", "2.3.1+git"):
+        monkeypatch.setattr(triton, "__version__", version)
+        assert uncached("cuda", "recurrence") is None
 
 
 @pytest.mark.parametrize("unwanted", [{"TRITON_INTERPRET": "0"}, {"TRITON_INTERPRET": "1", "ELMAN_TRITON": "0"}])

@@ -10,6 +10,9 @@ from typing import Any
 
 from elman.errors import ConfigError, MissingExtraError
 
+OLDEST_TRITON = (3, 3)
+"""That of PyTorch 2.7; it is the first that launches a grid as one that waits for itself."""
+
 
 @cache
 def on_device(device: str) -> Any:
@@ -41,12 +44,16 @@ def chosen_device(name: str | None) -> Any:
 def triton_kernels(device: str, name: str) -> Any:
     """The module of Elman's Triton kernels of this name for a kind of device; None where there are none.
 
-    There are for cuda, and for cpu where TRITON_INTERPRET asks for Triton's interpreter; none without Triton, and none
-    where ELMAN_TRITON is 0. Read once. Nothing of Triton is imported where there are none.
+    There are for cuda, and for cpu where TRITON_INTERPRET asks for Triton's interpreter; none without Triton or with
+    one older than OLDEST_TRITON, and none where ELMAN_TRITON is 0. Read once. For other devices nothing of Triton is
+    imported.
     """
     interpreted = os.environ.get("TRITON_INTERPRET", "0") not in ("", "0")
     wanted = device == "cuda" or (device == "cpu" and interpreted)
     if not wanted or os.environ.get("ELMAN_TRITON") == "0" or importlib.util.find_spec("triton") is None:
+        return None
+    number = importlib.import_module("triton").__version__.split(".")
+    if (int(number[0]), int(number[1])) < OLDEST_TRITON:
         return None
     return importlib.import_module(f"elman.kernels.triton_{name}")
 

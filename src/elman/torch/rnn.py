@@ -111,9 +111,7 @@ class ElmanRNN(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not there f
         axes = "[B,T,d]" if self.batch_first else "[T,B,d]"
         if input.dim() not in (2, 3) or input.shape[-1] != d or 0 in input.shape:
             raise ShapeError.of("input", tuple(input.shape), f"{axes} or [T,d] with d = {d}, none of them 0")
-        device = input.device.type
-        autocast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-        if input.dtype != self.weight_ih_l0.dtype and not autocast:
+        if not self._takes(input):
             raise ShapeError(f"input is {input.dtype}, expected {self.weight_ih_l0.dtype} as the weights are")
         batched = input.dim() == 3
         x = input.unsqueeze(1) if not batched else input.transpose(0, 1) if self.batch_first else input
@@ -123,6 +121,13 @@ class ElmanRNN(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not there f
         expected = (1, B, Dh) if batched else (1, Dh)
         if tuple(hx.shape) != expected:
             raise ShapeError.of("h_0", tuple(hx.shape), f"{'[1,B,Dh]' if batched else '[1,Dh]'} = {expected}")
-        if hx.dtype != self.weight_ih_l0.dtype and not autocast:
+        if not self._takes(hx):
             raise ShapeError(f"h_0 is {hx.dtype}, expected {self.weight_ih_l0.dtype} as the weights are")
         return x, hx.reshape(B, Dh)
+
+    def _takes(self, x: Tensor) -> bool:
+        """Whether x has the weights' type, or autocast sees to it."""
+        if x.dtype == self.weight_ih_l0.dtype:  # asked first: PyTorch before 2.7 compiles no question about autocast
+            return True
+        device = x.device.type
+        return bool(torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device))
