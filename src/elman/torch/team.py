@@ -6,6 +6,7 @@ Dense gradients go as one array; the rows of E as rows, those that several proce
 from __future__ import annotations
 
 import atexit
+from collections import deque
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -51,8 +52,18 @@ class TorchTeam:
 
     def __init__(self, gpus: bool = False) -> None:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
-        atexit.register(distributed.destroy_process_group)  # its threads must end before the interpreter does
+        atexit.register(self._end)
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
+        self.held: deque[torch.Tensor] = deque(maxlen=4)
+
+    def _end(self) -> None:
+        """Ends gloo's threads, which must end before the interpreter does.
+
+        A thread that was the last to let go of a tensor would wait for the interpreter, which here waits for the
+        thread: so the tensors of the last exchanges are held until then. (PyTorch 2.6 hung so, now and then.)
+        """
+        distributed.destroy_process_group()
+        self.held.clear()
 
     @_told
     def mean(self, found: Backward) -> None:
@@ -94,6 +105,7 @@ class TorchTeam:
     def agreed(self, *values: float) -> tuple[float, ...]:
         """The first process's."""
         told = torch.tensor(values, dtype=torch.float64)
+        self.held.append(told)
         distributed.broadcast(told, 0)
         return tuple(told.tolist())
 
@@ -101,6 +113,7 @@ class TorchTeam:
     def any(self, flag: bool) -> bool:
         """Whether one says so."""
         said = torch.tensor([int(flag)])
+        self.held.append(said)
         distributed.all_reduce(said, distributed.ReduceOp.MAX)
         return bool(said)
 
