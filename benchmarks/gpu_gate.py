@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from gpu_sides import Built, UnsupportedError, loop_gradients, named, set_products
+from gpu_sides import Built, UnsupportedError, loop_gradients, set_products
 from torch import Tensor
 
+import elman
 from elman.cli.bench import Shape, problem
 from elman.config import operations_per_token
+from elman.kernels import backend, on_device
 
 TOLERANCE = {"float32": 2e-4, "tf32": 0.05, "bf16": 0.05, "float16": 0.05}
 """float32: of the largest entry, two sums of the same gradient in different orders; else ‖g - g64‖ of ‖g64‖."""
@@ -99,19 +101,13 @@ def prepared(
 
 def exact_gradients(shape: Shape, device: str) -> dict[str, Tensor]:
     """J and all gradients in float64, as tensors on the device; whose they are is printed."""
-    import sides
-
-    import elman
-    from elman.kernels.devices import on_device
-
     V, d, Dh, B, T = shape
     p, x, y = problem(*shape)
-    p = p.astype("float64")
-    if operations_per_token(V, d, Dh) * T * B <= ON_NUMPY:
-        print("  the gate: float64 on NumPy", flush=True)
-        found = sides.named(*elman.loss_and_gradients(p, x, y)[:2])
-    else:
-        print("  the gate: float64 by Elman's torch backend", flush=True)
-        kernels = on_device(device)
-        found = named(*elman.loss_and_gradients(p.on(kernels), x, y, kernels=kernels)[:2])
-    return {name: torch.as_tensor(value).to(device) for name, value in found.items()}
+    on_host = operations_per_token(V, d, Dh) * T * B <= ON_NUMPY
+    print("  the gate: float64", "on NumPy" if on_host else "by Elman's torch backend", flush=True)
+    kernels = backend() if on_host else on_device(device)
+    J, gradients, _ = elman.loss_and_gradients(p.astype("float64").on(kernels), x, y, kernels=kernels)
+    assert gradients.E is not None  # nothing is tied
+    found = {name: getattr(gradients, name) for name in ("W_e", "W_h", "b_1", "U", "b_2")}
+    found |= {"J": J, "E": gradients.E.dense()}
+    return {name: torch.as_tensor(value, device=device) for name, value in found.items()}

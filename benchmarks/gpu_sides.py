@@ -106,12 +106,6 @@ def elman_side(given: Problem, device: str, precision: str) -> Built:
     return Built(partial(step.take, batch, RATE, now), found)
 
 
-def named(J: Any, gradients: Any) -> dict[str, Any]:
-    """J and our gradients by name; dense, on their device."""
-    found = {name: getattr(gradients, name) for name in ("W_e", "W_h", "b_1", "U", "b_2")}
-    return found | {"J": torch.as_tensor(J), "E": gradients.E.dense()}
-
-
 def torch_side(
     given: Problem, device: str, precision: str, graph: bool = False, mode: str | None = None,
     loop: bool = False, chunked: bool = False,

@@ -24,8 +24,9 @@ import importlib.util
 import json
 import statistics
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from processes import installed
 
 from elman.cli.bench import SHAPES, Shape, problem
 from elman.config import operations_per_token
@@ -91,7 +92,7 @@ def main() -> int:
 
     torch._dynamo.config.cache_size_limit = 64  # every side's loss is the same function to Dynamo
     device = torch.cuda.get_device_name() if clock.cuda else "a CPU, timed by the clock"
-    packages = {name: _version(name) for name in ("elman", "numpy", "torch", "triton", "jax")}
+    packages = {name: installed(name) for name in ("elman", "numpy", "torch", "triton", "jax")}
     packages |= {"CUDA": str(torch.version.cuda), "cuDNN": str(torch.backends.cudnn.version())}
     print(f"{device}; " + ", ".join(f"{package} {number}" for package, number in packages.items()), flush=True)
     if options.profile:
@@ -113,13 +114,6 @@ def main() -> int:
             free()
     print(json.dumps({"device": device, "packages": packages, "machine": limits, "shapes": results}))
     return 0
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def measured(options: argparse.Namespace, shape: Shape, clock: Clock, limits: dict[str, Any]) -> dict[str, Any]:

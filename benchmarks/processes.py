@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,11 @@ def timed(step: Callable[[], object], seconds: float) -> float:
         step()
         found.append(time.perf_counter() - began)
     return statistics.median(found)
+
+
+def installed(package: str) -> str:
+    """The version of a package, or that it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

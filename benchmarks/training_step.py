@@ -18,10 +18,9 @@ import os
 import statistics
 import sys
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from processes import Side, in_turn, serve
+from processes import Side, in_turn, installed, serve
 from sides import SHAPES, SIDES, named, prepare, problem
 
 from elman.config import operations_per_token
@@ -54,16 +53,9 @@ def main() -> int:
     for shape in options.shapes.split(","):
         results[shape] = measured(SHAPES[shape], names, options)
         show(shape, results[shape])
-    packages = {name: _version(name) for name in ("elman", "numpy", "torch", "jax")}
+    packages = {name: installed(name) for name in ("elman", "numpy", "torch", "jax")}
     print(json.dumps({"threads": options.threads, "packages": packages, "shapes": results}))
     return 0
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def measured(shape: tuple[int, int, int, int, int], names: list[str], options: argparse.Namespace) -> dict[str, Any]:
