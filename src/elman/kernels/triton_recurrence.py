@@ -114,18 +114,13 @@ def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, precision: 
     h is of u's type. Where W_h is bfloat16 both factors of each product are, u and h being float32 or bfloat16; its sum
     is float32, as all else. precision: ieee, or tf32 for products of float32 rounded to 10 bits.
     """
-    if len(W_h) > WIDEST:
-        return triton_wide.recurrence(u, W_h, h_0, activation, precision)
     u = u.contiguous()
     T, B, Dh = u.shape
     h = u.new_empty((T + 1, B, Dh))
     h[0] = h_0
-    if h.numel() > B * Dh > 0:
-        across, along = W_h.stride()  # entry (i, j) of W_h^T
+    if u.numel():
         with torch.cuda.device_of(u):
-            _recurrence[(triton.cdiv(B, ROWS),)](
-                u, W_h, h, T, B, Dh, along, across, ACTIVATION=activation, **options(W_h, precision)
-            )
+            (triton_wide.fill if Dh > WIDEST else _fill)(u, W_h, h, activation, precision)
     return h
 
 
@@ -133,19 +128,34 @@ def recurrence_gradient(
     dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut: float = 0.0, precision: str = "ieee"
 ) -> Tensor:
     """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), f' from h[t+1]; the sum within ±cut where cut > 0."""
-    if len(W_h) > WIDEST:
-        return triton_wide.recurrence_gradient(dh, h, W_h, activation, cut, precision)
     dh, h = dh.contiguous(), h.contiguous()
-    T, B, Dh = dh.shape
     dz = torch.empty_like(dh)
     if dz.numel():
-        along, across = W_h.stride()
+        fill = triton_wide.fill_gradient if len(W_h) > WIDEST else _fill_gradient
         with torch.cuda.device_of(dh):
-            _recurrence_gradient[(triton.cdiv(B, ROWS),)](
-                dh[-1], h[-1], W_h, dz[-1], T, B, Dh, along, across, float(cut), ACTIVATION=activation, CUT=cut > 0,
-                **options(W_h, precision),
-            )  # fmt: skip
+            fill(dh, h, W_h, dz, activation, float(cut), precision)
     return dz
+
+
+def _fill(u: Tensor, W_h: Tensor, h: Tensor, activation: str, precision: str) -> None:
+    """h[1:] from h[0] and u."""
+    T, B, Dh = u.shape
+    across, along = W_h.stride()  # entry (i, j) of W_h^T
+    _recurrence[(triton.cdiv(B, ROWS),)](
+        u, W_h, h, T, B, Dh, along, across, ACTIVATION=activation, **options(W_h, precision)
+    )
+
+
+def _fill_gradient(
+    dh: Tensor, h: Tensor, W_h: Tensor, dz: Tensor, activation: str, cut: float, precision: str
+) -> None:  # fmt: skip
+    """dz from dh and h."""
+    T, B, Dh = dh.shape
+    along, across = W_h.stride()
+    _recurrence_gradient[(triton.cdiv(B, ROWS),)](
+        dh[-1], h[-1], W_h, dz[-1], T, B, Dh, along, across, cut, ACTIVATION=activation, CUT=cut > 0,
+        **options(W_h, precision),
+    )  # fmt: skip
 
 
 def options(W_h: Tensor, precision: str) -> dict[str, Any]:

@@ -116,43 +116,32 @@ def takes(u: Tensor, W_h: Tensor) -> bool:
     return tile(u.shape[1], len(W_h), processors(u)) is not None
 
 
-def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, precision: str = "ieee") -> Tensor:
-    """h [T+1,B,Dh] from u [T,B,Dh], as in `triton_recurrence`."""
-    u = u.contiguous()
+def fill(u: Tensor, W_h: Tensor, h: Tensor, activation: str, precision: str) -> None:
+    """h[1:] from h[0] and u, as `triton_recurrence.recurrence` asks for it."""
     T, B, Dh = u.shape
-    h = u.new_empty((T + 1, B, Dh))
-    h[0] = h_0
-    if h.numel() > B * Dh > 0:
-        across, along = W_h.stride()  # entry (k, j) of W_h^T
-        chosen = options(u, W_h, precision)
-        programs, arrived = grid(u, chosen)
-        with torch.cuda.device_of(u):
-            for first, last in launches(T):
-                _recurrence[programs](
-                    u[first], W_h, h[first], arrived, first, last, B, Dh, along, across, ACTIVATION=activation, **chosen
-                )
-    return h
+    across, along = W_h.stride()  # entry (k, j) of W_h^T
+    chosen = options(u, W_h, precision)
+    programs, arrived = grid(u, chosen)
+    for first, last in launches(T):
+        _recurrence[programs](
+            u[first], W_h, h[first], arrived, first, last, B, Dh, along, across, ACTIVATION=activation, **chosen
+        )
 
 
-def recurrence_gradient(
-    dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut: float = 0.0, precision: str = "ieee"
-) -> Tensor:
-    """dz [T,B,Dh], as in `triton_recurrence`."""
-    dh, h = dh.contiguous(), h.contiguous()
+def fill_gradient(
+    dh: Tensor, h: Tensor, W_h: Tensor, dz: Tensor, activation: str, cut: float, precision: str
+) -> None:  # fmt: skip
+    """dz from dh and h, as `triton_recurrence.recurrence_gradient` asks for it."""
     T, B, Dh = dh.shape
-    dz = torch.empty_like(dh)
-    if dz.numel():
-        along, across = W_h.stride()
-        chosen = options(dh, W_h, precision)
-        programs, arrived = grid(dh, chosen)
-        with torch.cuda.device_of(dh):
-            for first, last in launches(T):
-                t = T - 1 - first
-                _recurrence_gradient[programs](
-                    dh[t], h[t + 1], W_h, dz[t], arrived, first, last, B, Dh, along, across, float(cut),
-                    ACTIVATION=activation, CUT=cut > 0, **chosen,
-                )  # fmt: skip
-    return dz
+    along, across = W_h.stride()
+    chosen = options(dh, W_h, precision)
+    programs, arrived = grid(dh, chosen)
+    for first, last in launches(T):
+        t = T - 1 - first
+        _recurrence_gradient[programs](
+            dh[t], h[t + 1], W_h, dz[t], arrived, first, last, B, Dh, along, across, cut, ACTIVATION=activation,
+            CUT=cut > 0, **chosen,
+        )  # fmt: skip
 
 
 def launches(T: int) -> list[tuple[int, int]]:

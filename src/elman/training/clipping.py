@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from elman.config import TrainingConfig
 from elman.kernels import backend_of
 from elman.model.parameters import Gradients
@@ -29,14 +31,17 @@ def clip_elements(gradients: Gradients, most: float) -> Any:
     return over
 
 
-def limit(settings: TrainingConfig, mean_norm: float) -> float:
-    """The largest norm allowed now, ∞ where there is no limit. mean_norm: of the steps before; 0 before the first."""
-    found = settings.clip or float("inf")
-    if settings.clip_adaptive and mean_norm > 0:
-        found = min(found, settings.clip_adaptive * mean_norm)
-    return found
+def limit(settings: TrainingConfig, mean_norm: Any, xp: Any = np) -> Any:
+    """The largest norm allowed now, ∞ where there is no limit. mean_norm: of the steps before; 0 before the first.
+
+    mean_norm may be a device's own number, and then it is told there; xp is the namespace of such numbers.
+    """
+    most = settings.clip or float("inf")
+    if not settings.clip_adaptive:
+        return most
+    return xp.clip(xp.where(mean_norm > 0, settings.clip_adaptive * mean_norm, float("inf")), None, most)
 
 
-def running_mean(mean: float, norm: float, count: int) -> float:
-    """The mean after one more norm, `count` before it."""
-    return mean + (norm - mean) / min(count + 1, MEMORY)
+def running_mean(mean: Any, norm: Any, count: Any, xp: Any = np) -> Any:
+    """The mean after one more norm, `count` before it; as `limit`, also of a device's numbers."""
+    return mean + (norm - mean) / xp.clip(count + 1, 1, MEMORY)

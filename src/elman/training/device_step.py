@@ -8,7 +8,7 @@ there. The host sends the next window and is told what came of a step when that 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,27 +51,22 @@ class _Sent:
     losses: int
 
 
-@dataclass
 class DeviceStep:
     """The steps of a run on text, on the device of `kernels`, where the parameters are.
 
     What comes of them is what `HostStep` does, to rounding; dropout masks are drawn on the device, from a seed a step.
     """
 
-    settings: TrainingConfig
-    p: Parameters
-    kernels: TorchBackend
-    team: Team = ALONE
-    windows: dict[int, _Window] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.optimizer = make_optimizer(self.settings, self.p, self.kernels)
-        self.generator = np.random.Generator(np.random.PCG64(self.settings.seed))
-        self.masks = torch.Generator(self.kernels.device)
-        self.mine = share(self.team, self.settings.B)
-        self.h: Tensor = self.p.initial_state(self.settings.B // self.team.size)
-        self.rate, self.mean_norm, self.taken = (self.kernels.counter() for _ in range(3))
+    def __init__(self, settings: TrainingConfig, p: Parameters, kernels: TorchBackend, team: Team = ALONE) -> None:
+        self.settings, self.p, self.kernels, self.team = settings, p, kernels, team
+        self.mine = share(team, settings.B)
+        self.optimizer = make_optimizer(settings, p, kernels)
+        self.generator = np.random.Generator(np.random.PCG64(settings.seed))
+        self.masks = torch.Generator(kernels.device)
+        self.h: Tensor = p.initial_state(settings.B // team.size)
+        self.rate, self.mean_norm, self.taken = (kernels.counter() for _ in range(3))
         self.found = self.rate.new_zeros(3)
+        self.windows: dict[int, _Window] = {}
         self.sent: deque[_Sent] = deque()
 
     @property
@@ -124,23 +119,15 @@ class DeviceStep:
         J, gradients = found.J, found.gradients
         over: Any = clipping.clip_elements(gradients, settings.clip_elements) if settings.clip_elements else False
         norm = gradients.sum_of_squares(kernels).sqrt()
-        limit = self._limit()
+        limit = clipping.limit(settings, self.mean_norm, torch)
         good, over = J.isfinite() & norm.isfinite(), (norm > limit) | over
         scale = torch.where(good, torch.where(norm > limit, limit / norm, 1.0), 0.0)
         self.optimizer.step(p, gradients, self.rate, scale)
         self.h.copy_(torch.where(good, found.h_T, 0.0))
-        mean = self.mean_norm + (norm - self.mean_norm) / (self.taken + 1).clamp(max=clipping.MEMORY)
-        self.mean_norm.copy_(torch.where(good, mean, self.mean_norm))  # clipping.running_mean
+        mean = clipping.running_mean(self.mean_norm, norm, self.taken, torch)
+        self.mean_norm.copy_(torch.where(good, mean, self.mean_norm))
         self.taken += good
         self.found.copy_(torch.stack([J, norm, over.to(J.dtype)]))
-
-    def _limit(self) -> Tensor:
-        """The largest norm allowed now (clipping.limit)."""
-        most = torch.full_like(self.mean_norm, self.settings.clip or float("inf"))
-        if not self.settings.clip_adaptive:
-            return most
-        adaptive = torch.where(self.mean_norm > 0, self.settings.clip_adaptive * self.mean_norm, float("inf"))
-        return torch.minimum(most, adaptive)
 
     def _run(self, window: _Window) -> None:
         """The first step of a window's size compiles what has to be; the second is captured, and from then replayed.

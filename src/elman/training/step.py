@@ -103,7 +103,7 @@ class HostStep:
             most = self.settings.clip_elements
             over = bool(most) and bool(clipping.clip_elements(gradients, most))
             norm = gradients.norm(self.kernels)
-        limit = clipping.limit(self.settings, progress.mean_norm)
+        limit = float(clipping.limit(self.settings, progress.mean_norm))
         losses, tokens = batch.y.size * self.team.size, len(batch.x) * self.settings.B
         outcome = Outcome(J, norm, over or norm > limit, losses, tokens, regular)
         if not outcome.taken:

@@ -164,10 +164,8 @@ class Trainer:
         now = self.progress
         for outcome in outcomes:
             if outcome.taken:
-                now.mean_norm = clipping.running_mean(now.mean_norm, outcome.norm, now.taken_steps)
-                now.taken(
-                    outcome.J, outcome.losses, outcome.tokens, outcome.norm, outcome.clipped, outcome.omega
-                )  # fmt: skip
+                now.mean_norm = float(clipping.running_mean(now.mean_norm, outcome.norm, now.taken_steps))
+                now.taken(outcome.J, outcome.losses, outcome.tokens, outcome.norm, outcome.clipped, outcome.omega)
             else:
                 now.skip()
 
