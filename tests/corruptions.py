@@ -20,10 +20,10 @@ from elman.calculus.expression import (
     children,
     with_children,
 )
-from elman.calculus.render import latex
+from elman.calculus.printing.render import latex
 from elman.errors import FormulaError
-from elman.notes.checker import Checker, Judged
-from elman.notes.edits import shifted
+from elman.notes.judge.checker import Checker, Judged
+from elman.notes.repair.edits import shifted
 
 TWINS = {
     "z": "h", "h": "z", "delta_1": "delta_2", "delta_2": "delta_1", "W_h": "W_e", "W_e": "W_h", "y": "y_hat",

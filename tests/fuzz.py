@@ -18,10 +18,10 @@ from click.testing import CliRunner
 
 from elman.cli import main as main_command
 from elman.errors import ElmanError
-from elman.notes.check import check
-from elman.notes.derive import derived
-from elman.notes.html import as_html
-from elman.notes.read import page_of
+from elman.notes.check_page import check
+from elman.notes.derive_page import derived
+from elman.notes.page.reader import page_of
+from elman.notes.report.html import as_html
 
 SECONDS = 120
 PIECES = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from elman.calculus.evaluate import evaluate
 from elman.calculus.expression import Call, Expression, Index, Ones, Power, Symbol, Transpose
-from elman.calculus.names import Names
-from elman.calculus.parse import parse, parse_statements
-from elman.calculus.render import latex, names_of, python, text
-from elman.calculus.scope import Scope
-from elman.calculus.shapes import declared, infer
+from elman.calculus.printing.render import latex, names_of, python, text
+from elman.calculus.shapes.inference import declared, infer
+from elman.calculus.syntax.names import Names
+from elman.calculus.syntax.parse import parse, parse_statements
+from elman.calculus.values.environment import Scope
+from elman.calculus.values.evaluate import evaluate
 from elman.errors import FormulaError
 
 NAMES = Names.of(

@@ -15,14 +15,14 @@ from identities import GROUPS, identities
 from random_expressions import Grower
 
 import elman
-from elman.calculus import derivation
-from elman.calculus.derivation import Derived, derivative, derive
-from elman.calculus.evaluate import evaluate
+from elman.calculus import derive_formula
+from elman.calculus.derive_formula import Derived, derivative, derive
 from elman.calculus.expression import BigSum, Expression, Symbol, symbols, walk
-from elman.calculus.parse import parse
-from elman.calculus.render import latex, names_of, python, text
-from elman.calculus.shapes import Shape, infer
-from elman.calculus.verify import complex_step, points, relative_error
+from elman.calculus.printing.render import latex, names_of, python, text
+from elman.calculus.shapes.inference import Shape, infer
+from elman.calculus.syntax.parse import parse
+from elman.calculus.values.evaluate import evaluate
+from elman.calculus.values.verify import complex_step, points, relative_error
 from elman.errors import DerivationError, FormulaError
 
 RANDOM = int(os.environ.get("ELMAN_RANDOM_EXPRESSIONS", "400"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from elman.calculus.derivation import derivative
+from elman.calculus.derive_formula import derivative
 from elman.calculus.expression import Expression, Index, Symbol
-from elman.calculus.fold import folded, rewritten, unfolded
-from elman.calculus.names import Names
-from elman.calculus.parse import parse
-from elman.calculus.render import text
-from elman.calculus.shapes import declared
+from elman.calculus.matrix_form.abbreviations import folded, rewritten, unfolded
+from elman.calculus.printing.render import text
+from elman.calculus.shapes.inference import declared
+from elman.calculus.syntax.names import Names
+from elman.calculus.syntax.parse import parse
 from elman.errors import FormulaError
 
 SHAPES = declared(

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from corruptions import corruptions
 
-from elman.calculus.render import text
+from elman.calculus.printing.render import text
 from elman.errors import FormulaError
-from elman.notes.check import check
-from elman.notes.checker import Checker
-from elman.notes.claims import claims_of
-from elman.notes.derive import derived
-from elman.notes.explain import settle
-from elman.notes.fix import apply_fixes
-from elman.notes.read import page_of, read_page
-from elman.notes.verdict import Claim, Report, Verdict
+from elman.notes.check_page import check
+from elman.notes.derive_page import derived
+from elman.notes.judge.checker import Checker
+from elman.notes.judge.verdict import Claim, Report, Verdict
+from elman.notes.page.reader import page_of, read_page
+from elman.notes.repair.diagnose import settle
+from elman.notes.repair.fix import apply_fixes
+from elman.notes.report.assemble_report import claims_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "tests" / "pages"

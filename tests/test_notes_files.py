@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from elman.errors import TextError
-from elman.notes.fix import apply_fixes, corrected_file, planned_edits
-from elman.notes.page import Page
-from elman.notes.read import page_of, read_page
-from elman.notes.verdict import Claim, Repair, Report, Verdict
+from elman.notes.judge.verdict import Claim, Repair, Report, Verdict
+from elman.notes.page.page import Page
+from elman.notes.page.reader import page_of, read_page
+from elman.notes.repair.fix import apply_fixes, corrected_file, planned_edits
 
 
 def notebook(*cells: tuple[str, str | list[str]]) -> str:

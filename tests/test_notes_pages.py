@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from page_mistakes import MISTAKES, Mistake
 
-from elman.notes.check import check
-from elman.notes.page import Page
-from elman.notes.read import KINDS, page_of
-from elman.notes.verdict import Claim, Report, Verdict
+from elman.notes.check_page import check
+from elman.notes.judge.verdict import Claim, Report, Verdict
+from elman.notes.page.page import Page
+from elman.notes.page.reader import KINDS, page_of
 
 PAGES = Path(__file__).parent / "pages"
 RIGHT = sorted({m.page for m in MISTAKES})

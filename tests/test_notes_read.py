@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.errors import FormulaError
-from elman.notes.macros import expand, macros_of
-from elman.notes.page import Page
-from elman.notes.read import page_of, readable
+from elman.notes.page.macros import expand, macros_of
+from elman.notes.page.page import Page
+from elman.notes.page.reader import page_of, readable
 
 NOTES = r"""
 # RNN

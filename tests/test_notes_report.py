@@ -13,15 +13,15 @@ from conftest import Run
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from elman.calculus.mathml import mathml
-from elman.calculus.mathml_loose import mathml_loose
-from elman.calculus.parse import parse
-from elman.notes.html import as_html
-from elman.notes.markdown_html import Slot, markdown_to_html, slot
-from elman.notes.page import Page
-from elman.notes.read import page_of
-from elman.notes.report import as_json, as_terminal, summary
-from elman.notes.verdict import Claim, Repair, Report, Verdict
+from elman.calculus.printing.mathml import mathml
+from elman.calculus.printing.mathml_fallback import mathml_loose
+from elman.calculus.syntax.parse import parse
+from elman.notes.judge.verdict import Claim, Repair, Report, Verdict
+from elman.notes.page.page import Page
+from elman.notes.page.reader import page_of
+from elman.notes.report.html import as_html
+from elman.notes.report.markdown import Slot, markdown_to_html, slot
+from elman.notes.report.text import as_json, as_terminal, summary
 
 TEXT = r"""# Notes <b>
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from elman.calculus.derivation import derive
-from elman.calculus.sizes import is_number, is_written, size_of
+from elman.calculus.derive_formula import derive
+from elman.calculus.syntax.written_sizes import is_number, is_written, size_of
 from elman.cli import main
 from elman.errors import FormulaError
-from elman.notes.check import check
-from elman.notes.harvest import dimension
-from elman.notes.read import page_of
-from elman.notes.shared import sizes_of
-from elman.notes.verdict import Claim, Verdict
+from elman.notes.check_page import check
+from elman.notes.judge.verdict import Claim, Verdict
+from elman.notes.oracle.oracle_cache import sizes_of
+from elman.notes.page.declarations import dimension
+from elman.notes.page.reader import page_of
 
 NETWORK = r"""
 W_1.shape = [128,784]

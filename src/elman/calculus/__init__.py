@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from elman.calculus.derivation import Derived, derivative, derive
-from elman.calculus.layout import LAYOUTS
-from elman.calculus.render import latex, python, text
+from elman.calculus.derive_formula import Derived, derivative, derive
+from elman.calculus.index_form.layout import LAYOUTS
+from elman.calculus.printing.render import latex, python, text
 
 __all__ = ["LAYOUTS", "Derived", "derivative", "derive", "latex", "python", "text"]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from elman.calculus.derivation import Derived, derivative
+from elman.calculus.derive_formula import Derived, derivative
 from elman.calculus.expression import (
     Add,
     BigSum,
@@ -26,11 +26,11 @@ from elman.calculus.expression import (
     symbols,
     transform,
 )
-from elman.calculus.fold import folded
-from elman.calculus.forward import Equation, Flow, Model, Step, T, offset_of
-from elman.calculus.rules import rule
-from elman.calculus.shapes import Shape
-from elman.calculus.turning import as_rows, tidy
+from elman.calculus.forward_equations import Equation, Flow, Model, Step, T, offset_of
+from elman.calculus.matrix_form.abbreviations import folded
+from elman.calculus.matrix_form.transposes import as_rows, tidy
+from elman.calculus.printing.rule_in_words import rule
+from elman.calculus.shapes.inference import Shape
 from elman.errors import FormulaError
 
 

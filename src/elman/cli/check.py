@@ -13,8 +13,8 @@ from elman.cli.options import as_json
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
-    from elman.notes.page import Page
-    from elman.notes.verdict import Report
+    from elman.notes.judge.verdict import Report
+    from elman.notes.page.page import Page
 
 
 @click.command(epilog="Example:  elman check notes.md --html notes.html")
@@ -37,8 +37,8 @@ def check(
     NOTES is Markdown, LaTeX, a notebook or plain text. Its own forward equations are the model that its gradients are
     held against. Answers with 0 where all hold, 1 where some do not, 2 where the page cannot be read.
     """
-    from elman.notes.check import check as checked
-    from elman.notes.read import read_page
+    from elman.notes.check_page import check as checked
+    from elman.notes.page.reader import read_page
 
     for out in (html, fix):
         if out is not None and out.resolve() == notes.resolve():
@@ -48,15 +48,15 @@ def check(
     page = read_page(notes)
     report = checked(page, model)
     if html is not None:
-        from elman.notes.html import as_html
+        from elman.notes.report.html import as_html
 
         write_whole(html, as_html(page, report))
     if fix is not None:
-        from elman.notes.fix import corrected_file
+        from elman.notes.repair.fix import corrected_file
 
         write_whole(fix, corrected_file(page, report))
     if as_json:
-        from elman.notes.report import as_json as json_of
+        from elman.notes.report.text import as_json as json_of
 
         click.echo(json.dumps(json_of(report), ensure_ascii=False, indent=1))
     else:
@@ -68,8 +68,8 @@ def _show(page: Page, report: Report, html: Path | None, fix: Path | None) -> No
     """Prints the report, in colour where there is a terminal; then what was written where."""
     from rich.console import Console
 
-    from elman.notes.fix import planned_edits
-    from elman.notes.report import as_terminal
+    from elman.notes.repair.fix import planned_edits
+    from elman.notes.report.text import as_terminal
 
     console = Console(highlight=False, soft_wrap=True)
     width = min(console.width, 120) if console.is_terminal else 100

@@ -13,7 +13,7 @@ from elman.cli.options import as_json
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
-    from elman.calculus.derivation import Derived
+    from elman.calculus.derive_formula import Derived
 
 PRINTS = ("text", "latex", "numpy", "index")
 
@@ -67,7 +67,7 @@ def derive(
     FORMULA may be a page (Markdown, LaTeX, a notebook, plain text) of forward equations instead: then all gradients of
     its loss are derived, at each time step where it recurs, and printed as a page that `elman check` holds to be true.
     """
-    from elman.calculus.derivation import derive as derived
+    from elman.calculus.derive_formula import derive as derived
 
     if shown and as_json:
         raise ConfigError("--as and --json contradict each other: leave one of them out")
@@ -94,8 +94,8 @@ def derive(
 
 def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | None, as_json: bool) -> None:
     """All gradients of a page's loss, as Markdown, LaTeX, JSON or a web page."""
-    from elman.notes.derive import as_latex, derived, steps_as_json
-    from elman.notes.read import read_page
+    from elman.notes.derive_page import as_latex, derived, steps_as_json
+    from elman.notes.page.reader import read_page
 
     if layout == "both":
         raise ConfigError("a page is derived in one layout at a time: give --layout denominator, numerator or shape")
@@ -105,7 +105,7 @@ def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | Non
     found = derived(read_page(path), names, layout)
     if html is not None:
         from elman.cli.files import write_whole
-        from elman.notes.html import as_html
+        from elman.notes.report.html import as_html
 
         write_whole(html, as_html(found.page, found.report))
         click.echo(f"written: {html}", err=True)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from elman.notes.check import check
-from elman.notes.verdict import Claim, Repair, Report, Verdict
+from elman.notes.check_page import check
+from elman.notes.judge.verdict import Claim, Repair, Report, Verdict
 
 __all__ = ["Claim", "Repair", "Report", "Verdict", "check"]

@@ -1,0 +1,315 @@
+"""`derive`: a formula and a symbol → the derivative, in a layout, simplified, verified and in every form of print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from elman.calculus.expression import BigSum, Call, Expression, Symbol, symbols, walk
+from elman.calculus.functions import Array
+from elman.calculus.index_form.differentiate import differentiate
+from elman.calculus.index_form.layout import LAYOUTS, arrange
+from elman.calculus.index_form.simplify import simplify
+from elman.calculus.index_form.terms import Ix, Sum, fresh
+from elman.calculus.index_form.to_index_form import lower, written
+from elman.calculus.index_form.value import index_text, index_value
+from elman.calculus.matrix_form.index_graph import Habits, NoMatrixForm
+from elman.calculus.matrix_form.matrix_products import transposed
+from elman.calculus.matrix_form.to_matrix_form import matrix_form
+from elman.calculus.printing.render import latex, python, text
+from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer
+from elman.calculus.syntax.names import Names, fold
+from elman.calculus.syntax.parse import parse
+from elman.calculus.syntax.written_sizes import is_number, is_written
+from elman.calculus.values.evaluate import evaluate
+from elman.calculus.values.verify import Point, complex_step, points, relative_error
+from elman.errors import DerivationError, FormulaError
+
+TOLERANCE = 1e-8
+Frame = tuple[Ix | None, Ix | None]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A derivative: `expression` where it has a matrix form, else None and only the index form.
+
+    `shape` are the names of its dimensions: two for a matrix form, one for each index else. `shapes` are those of the
+    formula's symbols, `assumed` the ones that nobody declared, `distributions` the symbols whose columns are taken to
+    sum to 1. `error` is the largest difference from the complex step, relative to the largest entry (or to 0.001 where
+    all are smaller), over `points` random points.
+    """
+
+    source: Expression
+    wrt: Symbol
+    layout: str
+    expression: Expression | None
+    shape: tuple[str, ...]
+    shapes: Shapes
+    distributions: tuple[str, ...]
+    error: float
+    points: int
+    _index: Sum
+    _of: Frame
+    _by: Frame
+
+    @property
+    def assumed(self) -> Mapping[str, Shape]:
+        """The shapes of symbols that were told from the usual convention and from what fits."""
+        return self.shapes.assumed
+
+    @cached_property
+    def text(self) -> str:
+        """The derivative as Unicode text: `2 A^T (A x - b)`, or its index form."""
+        return self.index if self.expression is None else text(self.expression)
+
+    @cached_property
+    def latex(self) -> str:
+        """The derivative as LaTeX."""
+        return _index_latex(self.index) if self.expression is None else latex(self.expression)
+
+    @cached_property
+    def numpy(self) -> str:
+        """The derivative as NumPy code on arrays [m,n]; empty where it has no matrix form."""
+        if self.expression is None:
+            return ""
+        return python(self.expression, lambda e: _shape_of(self.shapes, e))
+
+    @cached_property
+    def index(self) -> str:
+        """The index form: `∂f_i/∂X_{jk} = …`, repeated indices summed as written."""
+        above = [i for i in self._of if i is not None]
+        below = [i for i in self._by if i is not None]
+        taken = {s.name for s in symbols(self.source)}
+        letters = [c for c in ("i", "j", "k", "l", "u", "v", "w") if c not in taken]
+        names = dict(zip([*above, *below], letters, strict=False))
+        left = "f" + _script([names[i] for i in above])
+        name = text(self.wrt)
+        right = (f"{{{name}}}" if "_" in name and below else name) + _script([names[i] for i in below])
+        return f"∂{left}/∂{right} = {index_text(self._index, names, taken)}"
+
+    def evaluate(self, values: Mapping[str, Any]) -> Array:
+        """Its value where `values` gives every symbol ("h^(t-1)" at a time): [m,n], or an axis for each index.
+
+        A number stands for a scalar, a vector for a column. Raises `FormulaError` for a symbol without value and for
+        shapes that do not fit.
+        """
+        point = point_of(self.shapes, values)
+        if self.expression is not None:
+            return np.array(np.broadcast_to(evaluate(self.expression, point.scope()), self._sizes(point)))
+        return _value(None, self._index, (*self._of, *self._by), point)
+
+    def _sizes(self, point: Point) -> tuple[int, ...]:
+        return tuple(int(d) if is_number(d) else point.sizes[d] for d in self.shape)
+
+    def json(self) -> dict[str, Any]:
+        """All of it for machines."""
+        return {
+            "formula": text(self.source),
+            "wrt": text(self.wrt),
+            "layout": self.layout,
+            "form": "index" if self.expression is None else "matrix",
+            "shape": list(self.shape),
+            "text": self.text,
+            "latex": self.latex,
+            "numpy": self.numpy,
+            "index": self.index,
+            "shapes": {name: list(shape) for name, shape in self.shapes.symbols.items()},
+            "assumed": sorted(self.assumed),
+            "distributions": list(self.distributions),
+            "verification": {"method": "complex step", "points": self.points, "largest_relative_error": self.error},
+        }
+
+
+def derive(
+    formula: str | Expression,
+    wrt: str | Symbol,
+    layout: str = "denominator",
+    shapes: Mapping[str, str | tuple[object, ...]] | None = None,
+    form: str = "auto",
+    distributions: Iterable[str] | None = None,
+) -> Derived:
+    """∂formula/∂wrt, in the `layout` denominator, numerator or shape, with its verification.
+
+    `formula` is LaTeX or the Python-like form (`form`: latex, python, auto), `shapes` what is known of its symbols
+    ({"X": "m,n", "c": "1"}). The columns of `distributions` are taken to sum to 1: by default of what stands first in a
+    cross-entropy. Raises `FormulaError`, with its column, for what cannot be read, does not fit or has no derivative
+    here; `DerivationError` if the result should fail its check.
+    """
+    known = declared(shapes)
+    symbol = _symbol(wrt, known)
+    if isinstance(formula, str):
+        timed = [symbol.name] if symbol.time is not None else []
+        formula = parse(formula, Names.of({symbol.name, *known}, timed), form)
+    return derivative(formula, symbol, known, layout, distributions)
+
+
+def derivative(
+    formula: Expression,
+    wrt: Symbol,
+    shapes: Mapping[str, Shape],
+    layout: str = "denominator",
+    distributions: Iterable[str] | None = None,
+) -> Derived:
+    """`derive` for an expression already read."""
+    try:
+        return _derivative(formula, wrt, shapes, layout, distributions)
+    except RecursionError:
+        raise FormulaError("this derivative nests too deep to be written: name the parts of the formula") from None
+
+
+def _derivative(
+    formula: Expression,
+    wrt: Symbol,
+    shapes: Mapping[str, Shape],
+    layout: str,
+    distributions: Iterable[str] | None,
+) -> Derived:
+    if layout not in LAYOUTS:
+        raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")
+    _check_occurs(formula, wrt)
+    found = infer(formula, shapes, (wrt,))
+    given = set(_first_of_cross_entropies(formula) if distributions is None else distributions)
+    lowered = lower(found)
+    shape = found.symbols[wrt.name]
+    by: Frame = (None if shape[0] == "1" else fresh(shape[0])), (None if shape[1] == "1" else fresh(shape[1]))
+    of: Frame = (lowered.row, lowered.column)
+    atoms = [written(s, found.symbols[s.name]) for s in symbols(found.tree) if s.name in given]
+    slope = differentiate(simplify(lowered.sum), written(wrt, shape), tuple(i for i in by if i is not None))
+    slope = simplify(slope, atoms)
+    order = arrange(of, by, layout)
+    expression = None
+    if order is not None:
+        try:
+            expression = _written(slope, of, by, order, found, _habits(formula))
+        except NoMatrixForm:
+            order = None
+    axes = order if order is not None else tuple(i for i in (*of, *by) if i is not None)
+    dims = tuple("1" if i is None else i.dim for i in axes)
+    error, checked = 0.0, 0
+    for point in points(found, given):
+        checked += 1
+        true = _arranged(complex_step(found, wrt, point), of, by, axes)
+        with np.errstate(all="ignore"):
+            value = _value(expression, slope, axes, point)
+        if value.size == 1:
+            value = np.broadcast_to(value, true.shape)
+        if value.shape == true.shape and not np.isfinite(value).all():
+            raise FormulaError("this derivative has no finite value at random points")
+        error = max(error, relative_error(value, true))
+    if not error <= TOLERANCE:
+        shown = text(expression) if expression is not None else "its index form"
+        raise DerivationError(
+            f"the derivative of {text(formula)} by {text(wrt)} failed its check ({shown}): please report it"
+        )
+    used = tuple(sorted(name for name in given if name in found.symbols))
+    return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, slope, of, by)
+
+
+def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, habits: Habits) -> Expression:
+    """The matrix form; the gradient of a scalar in numerator layout is that in denominator layout, turned."""
+
+    def shape_of(e: Expression) -> Shape:
+        return _shape_of(shapes, e)
+
+    if of == (None, None) and order == by[::-1] != by:
+        return transposed(matrix_form(slope, *by, shape_of, habits), lambda e: shape_of(e) == SCALAR)
+    return matrix_form(slope, *order, shape_of, habits)
+
+
+def _value(expression: Expression | None, slope: Sum, axes: tuple[Ix | None, ...], point: Point) -> Array:
+    """The value of a result at a point: of its matrix form, where it has one, else of its index form."""
+    if expression is not None:
+        return evaluate(expression, point.scope())
+    return index_value(slope, tuple(i for i in axes if i is not None), lambda s: point.values[s], point.sizes)
+
+
+def _arranged(slopes: Array, of: Frame, by: Frame, axes: tuple[Ix | None, ...]) -> Array:
+    """The complex step's [rows, columns of wrt, rows, columns of f] in the axes of the result; None is an axis of 1."""
+    labels = (*by, *of)
+    kept = [k for k, i in enumerate(labels) if i is not None]
+    dense = slopes.reshape([slopes.shape[k] for k in kept])
+    names = [labels[k] for k in kept]
+    wanted = [i for i in axes if i is not None]
+    dense = dense.transpose([names.index(i) for i in wanted])
+    return dense.reshape([1 if i is None else dense.shape[wanted.index(i)] for i in axes])
+
+
+def _shape_of(shapes: Shapes, e: Expression) -> Shape:
+    """The shape of an expression in the symbols and the dimensions of a formula."""
+    sizes = dict.fromkeys(shapes.dimensions(), SCALAR)
+    found = infer(e, {**sizes, **shapes.symbols})
+    return found.of(found.tree)
+
+
+def _habits(formula: Expression) -> Habits:
+    called = {node.function for node in walk(formula) if isinstance(node, Call)}
+    has_sum = bool(called & {"sum", "mean"}) or any(isinstance(node, BigSum) for node in walk(formula))
+    return Habits("norm" in called, has_sum)
+
+
+def _first_of_cross_entropies(formula: Expression) -> set[str]:
+    calls = [node for node in walk(formula) if isinstance(node, Call) and node.function == "cross_entropy"]
+    return {c.arguments[0].name for c in calls if isinstance(c.arguments[0], Symbol)}
+
+
+def _symbol(wrt: str | Symbol, known: Mapping[str, Shape]) -> Symbol:
+    if isinstance(wrt, Symbol):
+        return wrt
+    found = parse(wrt, Names.of(known))
+    if not isinstance(found, Symbol):
+        raise FormulaError(f"a derivative is by one symbol, and {wrt!r} is none", 1)
+    return found
+
+
+def _check_occurs(formula: Expression, wrt: Symbol) -> None:
+    there = symbols(formula)
+    if wrt in there:
+        return
+    times = sorted(str(s.time) for s in there if s.name == wrt.name and s.time is not None)
+    if times:
+        raise FormulaError(
+            f"{wrt.name} stands here at the times {', '.join(times)}: say by which, as in {wrt.name}^({times[0]})"
+        )
+    raise FormulaError(
+        f"{text(wrt)} does not occur in this formula; there are {', '.join(sorted(text(s) for s in there))}"
+    )
+
+
+def point_of(shapes: Shapes, values: Mapping[str, Any]) -> Point:
+    """A point from given values, the sizes told from their shapes; `FormulaError` where they contradict each other."""
+    given = {fold(name): value for name, value in values.items()}
+    sizes = {dim: int(dim) for dim in shapes.dimensions() if is_written(dim)}
+    found: dict[Symbol, Array] = {}
+    for s in symbols(shapes.tree):
+        key = fold(s.name) if s.time is None else f"{fold(s.name)}^({s.time})"
+        if key not in given:
+            raise FormulaError(f"{s.name if s.time is None else f'{s.name}^({s.time})'} has no value")
+        value = np.asarray(given[key])
+        value = value.reshape(-1, 1) if value.ndim < 2 else value
+        for dim, size in zip(shapes.symbols[s.name], value.shape, strict=True):
+            if int(sizes.setdefault(dim, int(dim) if is_number(dim) else size)) != size:
+                raise FormulaError(f"{s.name} is {list(value.shape)}, where {dim} is {sizes[dim]}")
+        found[s] = value
+    return Point(sizes, found)
+
+
+def _script(letters: list[str]) -> str:
+    joined = "".join(letters)
+    return "" if not joined else f"_{joined}" if len(joined) == 1 else f"_{{{joined}}}"
+
+
+def _index_latex(shown: str) -> str:
+    from elman.calculus.syntax.names import GREEK_LETTERS
+
+    left, _, right = shown.partition(" = ")
+    above, _, below = left.partition("/")
+    whole = f"\\frac{{{above}}}{{{below}}} = {right}"
+    signs = {"∂": r"\partial ", "∑": r"\sum", **{c: f"\\{name} " for c, name in GREEK_LETTERS.items()}}
+    return "".join(signs.get(c, c) for c in whole)
+
+
+__all__ = ["Derived", "derivative", "derive", "point_of"]

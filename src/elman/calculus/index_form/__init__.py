@@ -1,0 +1,1 @@
+"""Expressions as sums over indices, where differentiation is exact and short."""

@@ -1,0 +1,1 @@
+"""Index forms written as matrix expressions again."""

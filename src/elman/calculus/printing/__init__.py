@@ -1,0 +1,1 @@
+"""Expressions as LaTeX, text, NumPy code and MathML."""

@@ -1,0 +1,1 @@
+"""Which shape every part of a formula has."""

@@ -1,0 +1,1 @@
+"""LaTeX and Python-like formulas → expressions."""

@@ -1,0 +1,1 @@
+"""Numeric values of expressions, and the complex step."""

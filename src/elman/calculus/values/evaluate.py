@@ -1,0 +1,312 @@
+"""Values of expressions: every value is [..., m, n], a scalar [..., 1, 1]; leading axes are evaluated all at once.
+
+The leading axes carry the perturbations of a complex step, so one pass gives the derivative by every entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from elman.calculus.expression import (
+    Add,
+    BigSum,
+    Call,
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Identity,
+    Inverse,
+    Iverson,
+    Negative,
+    Number,
+    Ones,
+    Power,
+    Product,
+    Subtract,
+    Symbol,
+    Transpose,
+    children,
+)
+from elman.calculus.functions import ELEMENTWISE, Array
+from elman.calculus.syntax.written_sizes import LARGEST, is_number
+from elman.calculus.values.environment import MisfitError, OutsideError, Scope, is_scalar, shape_text
+from elman.calculus.values.sums import big_sum
+from elman.errors import FormulaError
+
+
+def evaluate(e: Expression, scope: Scope) -> Array:
+    """The value of `e`, [..., m, n]; `FormulaError` where shapes do not fit, with the column of the node that fails."""
+    method = _EVALUATE.get(type(e))
+    if method is None:
+        raise FormulaError("an ellipsis has no value" if isinstance(e, Dots) else "this has no value", e.span[0] + 1)
+    return method(e, scope)
+
+
+def transpose(a: Array) -> Array:
+    """Each matrix turned."""
+    return np.swapaxes(a, -1, -2)
+
+
+def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitError:
+    return MisfitError(a, b, what, hint, e.span[0] + 1)
+
+
+def multiply(a: Array, b: Array, e: Expression) -> Array:
+    """The matrix product, or a scaling where one side is a scalar."""
+    if a.shape[-1] == b.shape[-2]:
+        return a @ b
+    if is_scalar(a) or is_scalar(b):
+        return a * b
+    raise _misfit(e, a, b, "times", "the inner dimensions differ")
+
+
+def hadamard(a: Array, b: Array, e: Expression) -> Array:
+    """Entry by entry; the shapes must agree, or one side be a scalar."""
+    if a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b):
+        return a * b
+    raise _misfit(e, a, b, "∘", "an entry-by-entry product needs equal shapes")
+
+
+def add(a: Array, b: Array, e: Expression) -> Array:
+    """The sum; a scalar, one column or one row is added to all."""
+    for i in (-2, -1):
+        if a.shape[i] != b.shape[i] and 1 not in (a.shape[i], b.shape[i]):
+            raise _misfit(e, a, b, "plus", "a sum needs equal shapes, a column, a row or a scalar")
+    if (a.shape[-2] == b.shape[-1] == 1 or a.shape[-1] == b.shape[-2] == 1) and not (is_scalar(a) or is_scalar(b)):
+        raise _misfit(e, a, b, "plus", "a row and a column do not add")
+    return a + b
+
+
+def _matched(e: Add | Subtract | Product, scope: Scope) -> tuple[Array, Array]:
+    """Both sides, where one may be a vector of ones or an identity whose size the other gives."""
+    left, right = e.left, e.right
+    is_sum = isinstance(e, Add | Subtract)
+    if isinstance(right, Identity) and right.dim is None:
+        a = evaluate(left, scope)
+        return a, np.eye(a.shape[-1])
+    if isinstance(left, Identity) and left.dim is None:
+        b = evaluate(right, scope)
+        return np.eye(b.shape[-2]), b
+    if not is_sum and isinstance(right, Ones) and right.dim is None:
+        a = evaluate(left, scope)
+        return a, np.ones((a.shape[-1], 1))
+    if not is_sum and isinstance(left, Transpose) and isinstance(left.of, Ones) and left.of.dim is None:
+        b = evaluate(right, scope)
+        return np.ones((1, b.shape[-2])), b
+    return evaluate(left, scope), evaluate(right, scope)
+
+
+def _number(e: Number, scope: Scope) -> Array:
+    value = e.value
+    if (value > LARGEST) != scope.literal and value > 1 and value.denominator == 1:
+        value = Fraction(scope.written(int(value)))
+    return np.array([[float(value)]])
+
+
+def _symbol(e: Symbol, scope: Scope) -> Array:
+    return scope.symbol(e, scope)
+
+
+def _size(dim: str | None, e: Expression, scope: Scope) -> int:
+    if dim is None:
+        raise FormulaError("the size cannot be told: write it, as in 1_n", e.span[0] + 1)
+    return scope.written(int(dim)) if is_number(dim) else scope.dimension(dim)
+
+
+def _ones(e: Ones, scope: Scope) -> Array:
+    return np.ones((_size(e.dim, e, scope), 1))
+
+
+def _identity(e: Identity, scope: Scope) -> Array:
+    return np.eye(_size(e.dim, e, scope))
+
+
+def _entry(e: Entry, scope: Scope) -> Array:
+    a = evaluate(e.of, scope)
+    return a[(..., *entry_slices(e, a.shape[-2:], scope.indices))]
+
+
+def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -> tuple[slice, slice]:
+    """The rows and columns of a matrix of this shape that `e` names: an entry, a row or a column.
+
+    Raises `FormulaError` where an index is bound nowhere or leaves the shape.
+    """
+    try:
+        at = [i.at(dict(indices)) - (i.variable is None) for i in e.indices]  # numbers count from 1
+    except KeyError as error:
+        raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
+    if e.column and 0 <= at[0] < shape[1]:
+        return slice(None), slice(at[0], at[0] + 1)
+    if len(at) == 1 and shape[0] == 1 and shape[1] > 1:
+        at = [0, *at]  # an entry of a row
+    if len(at) > 2 or any(not 0 <= i < n for i, n in zip(at, shape, strict=False)):
+        raise OutsideError(f"an index leaves the shape [{shape[0]},{shape[1]}]", e.span[0] + 1, shape)
+    return slice(at[0], at[0] + 1), slice(None) if len(at) == 1 else slice(at[1], at[1] + 1)
+
+
+def _iverson(e: Iverson, scope: Scope) -> Array:
+    try:
+        return np.array([[float(e.left.at(dict(scope.indices)) == e.right.at(dict(scope.indices)))]])
+    except KeyError as error:
+        raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
+
+
+def _add(e: Add, scope: Scope) -> Array:
+    a, b = _matched(e, scope)
+    return add(a, b, e)
+
+
+def _subtract(e: Subtract, scope: Scope) -> Array:
+    a, b = _matched(e, scope)
+    return add(a, -b, e)
+
+
+def _product(e: Product, scope: Scope) -> Array:
+    a, b = _matched(e, scope)
+    return combine(a, b, e)
+
+
+def combine(a: Array, b: Array, e: Product) -> Array:
+    """The product of two values by the operator of `e`."""
+    if e.operator in ("", "·"):
+        if a.shape[-2:] == b.shape[-2:] and a.shape[-2] == 1 and _open_entries(e.left) and _open_entries(e.right):
+            return a * b  # y_j ln ŷ_j of a batch: the index of the sequence is left open
+        return multiply(a, b, e)
+    if e.operator == "∘":
+        return hadamard(a, b, e)
+    if e.operator == "/":
+        if is_scalar(b) or is_scalar(a) or a.shape[-2:] == b.shape[-2:]:
+            return a / b
+        raise _misfit(e, a, b, "over", "divide by a scalar, or entry by entry")
+    if a.shape[-1] == 1 and b.shape[-1] == 1:
+        return a @ transpose(b)
+    if is_scalar(a) or is_scalar(b):
+        return a * b
+    raise _misfit(e, a, b, "⊗", "an outer product takes two column vectors")
+
+
+def _open_entries(e: Expression) -> bool:
+    """Whether all that `e` is made of are numbers and entries with one index."""
+    if isinstance(e, Entry):
+        return len(e.indices) == 1
+    below = children(e)
+    return isinstance(e, Number | Iverson) or (bool(below) and all(_open_entries(child) for child in below))
+
+
+def _power(e: Power, scope: Scope) -> Array:
+    a, n = evaluate(e.of, scope), evaluate(e.exponent, scope)
+    if not is_scalar(n):
+        raise FormulaError(f"an exponent must be a scalar, not {shape_text(n)}", e.span[0] + 1)
+    if e.elementwise or a.shape[-1] != a.shape[-2] or is_scalar(a):
+        whole = isinstance(e.exponent, Number) and e.exponent.value.denominator == 1 and abs(e.exponent.value) < 1000
+        return a ** int(e.exponent.value) if whole else a**n  # type: ignore[attr-defined]
+    if not isinstance(e.exponent, Number) or e.exponent.value.denominator != 1 or abs(e.exponent.value) > 64:
+        raise FormulaError("a matrix takes a whole number of at most 64 as its power", e.span[0] + 1)
+    return np.linalg.matrix_power(a, int(e.exponent.value))
+
+
+def square(a: Array, e: Expression, what: str) -> Array:
+    """`a`, if its matrices are square."""
+    if a.shape[-1] != a.shape[-2]:
+        raise FormulaError(f"{what} needs a square matrix, not {shape_text(a)}", e.span[0] + 1)
+    return a
+
+
+def _inverse(e: Inverse, scope: Scope) -> Array:
+    try:
+        return np.linalg.inv(square(evaluate(e.of, scope), e, "an inverse"))
+    except np.linalg.LinAlgError:
+        raise FormulaError("this matrix is singular", e.span[0] + 1) from None
+
+
+def _softmax(a: Array, axis: int) -> Array:
+    exp = np.exp(a - a.real.max(axis, keepdims=True))
+    result: Array = exp / exp.sum(axis, keepdims=True)
+    return result
+
+
+def softmax_axis(e: Call, a: Array, default: int | None) -> int:
+    """0 down each column, 1 along each row: as stated, else as the page reads it; a vector has only one way."""
+    if e.axis is None and 1 in a.shape[-2:]:
+        return 0 if a.shape[-1] == 1 else 1
+    return e.axis if e.axis is not None else default or 0
+
+
+def _call(e: Call, scope: Scope) -> Array:
+    a, *rest = (evaluate(argument, scope) for argument in e.arguments)
+    if e.primes:
+        return _primed(e, a, scope)
+    if e.function in ELEMENTWISE:
+        return ELEMENTWISE[e.function].value(a)
+    if e.function == "softmax":
+        return _softmax(a, softmax_axis(e, a, scope.softmax_axis) - 2)
+    if e.function == "diag":
+        return _diagonal(a, e)
+    return _to_a_scalar(e, a, rest)
+
+
+def _diagonal(a: Array, e: Call) -> Array:
+    """The diagonal matrix of a vector, or the diagonal of a square matrix as a column."""
+    if a.shape[-1] == 1 or a.shape[-2] == 1:
+        v = a if a.shape[-1] == 1 else transpose(a)
+        return np.asarray(v * np.eye(v.shape[-2]))
+    return np.diagonal(square(a, e, "diag"), axis1=-2, axis2=-1)[..., :, None]
+
+
+def _to_a_scalar(e: Call, a: Array, rest: list[Array]) -> Array:
+    """The functions that make one number of a matrix, or of each of its rows or columns."""
+    over = (-2, -1) if e.axis is None else (-2 + e.axis,)
+    value: Array
+    match e.function:
+        case "cross_entropy":
+            value = -hadamard(a, np.log(rest[0]), e).sum(over, keepdims=True)
+        case "trace":
+            value = np.trace(square(a, e, "a trace"), axis1=-2, axis2=-1)[..., None, None]
+        case "det":
+            value = np.asarray(np.linalg.det(square(a, e, "a determinant")))[..., None, None]
+        case "norm":
+            value = np.sqrt((a * a).sum(over, keepdims=True))
+        case "norm1":
+            value = (a * np.sign(a.real)).sum(over, keepdims=True)
+        case "mean":
+            value = a.mean(over, keepdims=True)
+        case _:
+            value = a.sum(over, keepdims=True)
+    return value
+
+
+_POINT = Symbol("u")
+
+
+def _primed(e: Call, a: Array, scope: Scope) -> Array:
+    """f'(A), entry by entry, from the table's derivative."""
+    if e.primes > 1 or e.function not in ELEMENTWISE:
+        raise FormulaError("only the first derivative of an elementwise function has a value", e.span[0] + 1)
+    slope = ELEMENTWISE[e.function].derivative(_POINT)
+    value = evaluate(slope, replace(scope, symbol=lambda s, _: a))
+    return np.broadcast_to(value, a.shape) if value.shape[-2:] != a.shape[-2:] else value
+
+
+_EVALUATE: dict[type, Callable[..., Array]] = {
+    Number: _number,
+    Symbol: _symbol,
+    Ones: _ones,
+    Identity: _identity,
+    Entry: _entry,
+    Iverson: _iverson,
+    Negative: lambda e, scope: -evaluate(e.of, scope),
+    Add: _add,
+    Subtract: _subtract,
+    Product: _product,
+    Transpose: lambda e, scope: transpose(evaluate(e.of, scope)),
+    Inverse: _inverse,
+    Power: _power,
+    Call: _call,
+    BigSum: lambda e, scope: big_sum(e, scope, evaluate),
+    Derivative: lambda e, scope: scope.derivative(e, scope),
+}

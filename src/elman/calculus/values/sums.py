@@ -1,0 +1,151 @@
+"""Sums over an index: over time steps one by one, over all entries of matrices at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+
+from elman.calculus.expression import (
+    Add,
+    BigSum,
+    Call,
+    Entry,
+    Expression,
+    Index,
+    Negative,
+    Number,
+    Product,
+    Subtract,
+    children,
+    walk,
+    with_children,
+)
+from elman.calculus.functions import ELEMENTWISE, Array
+from elman.calculus.syntax.names import fold
+from elman.calculus.values.environment import OutsideError, Scope, shape_text
+from elman.errors import FormulaError
+
+MAX_TERMS = 10_000  # of a sum, with the sums that it stands in
+Evaluate: TypeAlias = Callable[[Expression, Scope], Array]
+
+
+def sum_range(e: BigSum, scope: Scope, evaluate: Evaluate) -> range:
+    """The values that the index of `e` takes; entries count from 0, time steps as they are written."""
+    if e.lower is not None and e.upper is not None:
+        entries = {i.variable for node in _entries(e.body) for i in node.indices}
+        along = e.index in entries
+        low, high = (_bound(i, e, scope, along) for i in (e.lower, e.upper))
+        return range(low - 1, high) if along else range(low, high + 1)
+    size = _index_size(e.body, e.index, scope, evaluate)
+    if size is None:
+        raise FormulaError(f"over what does {e.index} run? Write its bounds", e.span[0] + 1)
+    return range(size)
+
+
+def _bound(i: Index, e: BigSum, scope: Scope, along: bool) -> int:
+    """A bound of a sum, which runs `along` a matrix: then a written size is the one that stands for it."""
+    if i.variable is None:
+        return scope.written(i.offset) if along and i.offset > 1 else i.offset
+    if i.variable in scope.indices:
+        return i.at(dict(scope.indices))
+    try:
+        return scope.dimension(fold(i.variable)) + i.offset
+    except FormulaError:
+        raise FormulaError(f"the bound {i.variable} of a sum is not known", e.span[0] + 1) from None
+
+
+def _entries(e: Expression) -> list[Entry]:
+    return [node for node in walk(e) if isinstance(node, Entry)]
+
+
+def _index_size(body: Expression, index: str, scope: Scope, evaluate: Evaluate) -> int | None:
+    for node in _entries(body):
+        for place, i in enumerate(node.indices):
+            if i == Index(index):
+                a = evaluate(node.of, scope)
+                along_row = node.column or (len(node.indices) == 1 and a.shape[-2] == 1)
+                return int(a.shape[-1] if along_row else a.shape[-2 + place])
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
+    """Nested sums over all entries of matrices as one expression in the matrices, and the sums; None where they are not
+    that.
+
+    Σ_b Σ_j y_jb ln ŷ_jb is the sum of the entries of y ∘ ln ŷ: one product in the place of V · B.
+    """
+    sums: list[BigSum] = []
+    body: Expression = e
+    while isinstance(body, BigSum):
+        sums.append(body)
+        body = body.body
+    places = {entry.indices for entry in _entries(body)}
+    bound = {Index(s.index) for s in sums}
+    if len(places) != 1 or set(next(iter(places))) != bound or len(next(iter(places))) != len(bound):
+        return None
+    order = next(iter(places))
+
+    def change(node: Expression) -> Expression | None:
+        if isinstance(node, Entry):
+            return None if node.column else node.of
+        if isinstance(node, Number):
+            return node
+        if not isinstance(node, Add | Subtract | Negative | Product | Call) or (
+            isinstance(node, Call) and node.function not in ELEMENTWISE
+        ):
+            return None
+        below = [change(child) for child in children(node)]
+        if any(child is None for child in below):
+            return None
+        new = with_children(node, tuple(child for child in below if child is not None))
+        return replace(new, operator="∘") if isinstance(new, Product) and new.operator != "/" else new
+
+    whole = change(body)
+    return None if whole is None else (whole, tuple(sorted(sums, key=lambda s: order.index(Index(s.index)))))
+
+
+def _all_entries(e: BigSum, scope: Scope, evaluate: Evaluate) -> Array | None:
+    """The value of nested sums over entries, all at once."""
+    found = _whole(e)
+    if found is None or any(s.index in scope.indices for s in found[1]):
+        return None
+    value = evaluate(found[0], scope)
+    if len(found[1]) == 1 and value.shape[-2] == 1:
+        return None
+    for axis, s in enumerate(found[1]):
+        size = value.shape[-2 + axis]
+        over = range(size) if s.lower is None or s.upper is None else sum_range(s, scope, evaluate)
+        if over.start < 0 or over.stop > size:
+            raise OutsideError(
+                f"the index {s.index} leaves the shape {shape_text(value)}", e.span[0] + 1, value.shape[-2:]
+            )
+        part = value[..., over.start : over.stop, :] if axis == 0 else value[..., over.start : over.stop]
+        value = np.broadcast_to(part.sum(-2 + axis, keepdims=True), (*part.shape[:-2], *_reduced(part, axis)))
+    return value
+
+
+def _reduced(part: Array, axis: int) -> tuple[int, int]:
+    return (1, part.shape[-1]) if axis == 0 else (part.shape[-2], 1)
+
+
+def big_sum(e: BigSum, scope: Scope, evaluate: Evaluate) -> Array:
+    """The value of a sum; sums over all entries of matrices are made at once."""
+    at_once = _all_entries(e, scope, evaluate)
+    if at_once is not None:
+        return at_once
+    over = sum_range(e, scope, evaluate)
+    inside = replace(scope, terms=scope.terms * max(len(over), 1))
+    if inside.terms > MAX_TERMS:
+        raise FormulaError(f"a sum of {inside.terms} terms is too long to be added one by one", e.span[0] + 1)
+    terms = [evaluate(e.body, inside.bind(e.index, i)) for i in over]
+    if not terms:
+        return np.zeros((1, 1))
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total

@@ -1,0 +1,1 @@
+"""Formulas → judgements: whether both sides of each claim agree by value."""

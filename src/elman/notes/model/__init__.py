@@ -1,0 +1,1 @@
+"""A page → the model that it states: names, roles, shapes, forward equations."""

@@ -1,0 +1,162 @@
+"""The model that a page states: its names, shapes, forward equations, and the letters that it gives to derivatives.
+
+Nothing here knows any network: what recurs, what is a parameter and what is a loss is read off the page's own
+equations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from elman.calculus.expression import (
+    BigSum,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Iverson,
+    Relation,
+    Symbol,
+    children,
+)
+from elman.calculus.syntax.names import Names
+from elman.errors import FormulaError
+from elman.notes.page.page import Formula
+
+TIME = "t"  # the time step at hand, where a page names none
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One chain of relations of a formula, with its place in it."""
+
+    formula: Formula
+    relation: Relation
+    number: int
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        """The parts of the chain."""
+        return self.relation.parts
+
+    def region(self, part: int) -> tuple[int, int]:
+        """Where a part stands in the formula's text, spaces and alignment marks left out."""
+        start, end = self.relation.regions[part]
+        text = self.formula.text
+        while start < end and text[start] in " \t\n&~":
+            start += 1
+        while start < end and text[end - 1] in " \t\n&~":
+            end -= 1
+        return start, end
+
+    def source(self, part: int) -> str:
+        """A part as it was written, on one line."""
+        start, end = self.region(part)
+        return re.sub(r"\s+", " ", self.formula.text[start:end])
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`name` at time `time` (None: it has no time) is `value`; `part` of `statement` says so."""
+
+    name: str
+    time: Index | None
+    value: Expression
+    statement: int
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What follows from how the names of a page are used.
+
+    `targets`: given names that multiply the logarithm of a softmax, so that their entries along its axis sum to 1;
+    `positive`: given names under a logarithm or root; `recurrent`: names whose earlier value is asked for; `losses`:
+    what is differentiated and never differentiated by; `turned`: letters of derivatives whose declared shape is that of
+    the transpose.
+    """
+
+    targets: frozenset[str] = frozenset()
+    positive: frozenset[str] = frozenset()
+    recurrent: frozenset[str] = frozenset()
+    losses: frozenset[str] = frozenset()
+    turned: dict[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the page states.
+
+    `equations` are the forward definitions by name; `named` the letters for derivatives (δ = ∂J/∂z); `start` the values
+    given at one step (h^(0) = 0). `shapes` are the declared ones, `derived` those of names whose equations tell;
+    `timed` are the names that differ from step to step; `families` those of which there is a column for each value of
+    an index, `differentials` those that are read as ∂J/∂W because they are called dW; `said` are the sizes of which the
+    page says what they are, N = 784.
+    """
+
+    statements: tuple[Statement, ...]
+    unread: tuple[tuple[Formula, FormulaError], ...]
+    names: Names
+    shapes: dict[str, tuple[str, str]]
+    equations: dict[str, tuple[Definition, ...]]
+    named: dict[str, tuple[Definition, ...]]
+    timed: frozenset[str]
+    aliases: dict[str, str] = field(default_factory=dict)
+    start: dict[tuple[str, Index], Definition] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    derived: dict[str, tuple[str, str]] = field(default_factory=dict)
+    families: frozenset[str] = frozenset()
+    differentials: frozenset[str] = frozenset()
+    said: dict[str, str] = field(default_factory=dict)
+
+    def defined(self, name: str, timed: bool | None = None) -> Definition | None:
+        """The first equation of a name, of the asked kind (with a time step or without) where there are both."""
+        found = self.equations.get(name, ())
+        if timed is not None and len(found) > 1:
+            found = tuple(d for d in found if self.has_time(d) == timed) or found
+        return found[0] if found else None
+
+    def has_time(self, d: Definition) -> bool:
+        """Whether a definition differs from step to step."""
+        return d.time is not None or any(free_times(d.value, self.timed))
+
+    def with_equation(self, old: Definition, value: Expression) -> Model:
+        """The same page with one equation otherwise."""
+        new = tuple(replace(d, value=value) if d == old else d for d in self.equations[old.name])
+        return replace(self, equations={**self.equations, old.name: new})
+
+
+def free_times(e: Expression, timed: Iterable[str] = ()) -> set[str]:
+    """The time variables of `e` that no sum binds; a bare letter of `timed` has the time at hand."""
+    if isinstance(e, BigSum):
+        return free_times(e.body, timed) - {e.index}
+    found: set[str] = set()
+    if isinstance(e, Symbol):
+        if e.time is not None:
+            found = {e.time.variable} if e.time.variable else set()
+        elif e.name in timed:
+            found = {TIME}
+        return found
+    if isinstance(e, Derivative) and e.at is not None and e.at.variable:
+        found = {e.at.variable}
+    if isinstance(e, Entry):
+        return free_times(e.of, timed)
+    for child in children(e):
+        found |= free_times(child, timed)
+    return found
+
+
+def free_indices(e: Expression) -> set[str]:
+    """The entry indices of `e` that no sum binds."""
+    if isinstance(e, BigSum):
+        return free_indices(e.body) - {e.index}
+    found: set[str] = set()
+    if isinstance(e, Entry):
+        found = {i.variable for i in e.indices if i.variable}
+    if isinstance(e, Iverson):
+        found = {i.variable for i in (e.left, e.right) if i.variable}
+    for child in children(e):
+        found |= free_indices(child)
+    return found

@@ -1,0 +1,122 @@
+"""What follows from how a page uses its names: targets, losses, states, and which way its error letters lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from elman.calculus.expression import (
+    Call,
+    Derivative,
+    Entry,
+    Expression,
+    Product,
+    Symbol,
+    walk,
+)
+from elman.notes.model.page_model import Definition, Facts, Model
+
+
+def with_facts(model: Model) -> Model:
+    """The model with its `facts` found."""
+    of, by = set[str](), set[str]()
+    for statement in model.statements:
+        for part in statement.parts:
+            for node in walk(part):
+                if isinstance(node, Derivative):
+                    of |= {s.name for s in [_letter(node.of)] if s}
+                    by |= {s.name for s in [_letter(node.wrt)] if s}
+    given = {n.name for e in _values(model) for n in walk(e) if isinstance(n, Symbol)} - set(model.equations)
+    facts = Facts(
+        targets=frozenset(given & _targets(model)),
+        positive=frozenset(given & under_logarithms(model)),
+        recurrent=earlier(model),
+        losses=frozenset(of - by),
+        turned=_turned(model),
+    )
+    return replace(model, facts=facts)
+
+
+def _values(model: Model) -> list[Expression]:
+    return [d.value for found in model.equations.values() for d in found]
+
+
+def _letter(e: Expression) -> Symbol | None:
+    if isinstance(e, Entry):
+        return _letter(e.of)
+    return e if isinstance(e, Symbol) else None
+
+
+def _all_parts(model: Model) -> list[Expression]:
+    return [part for statement in model.statements for part in statement.parts]
+
+
+def _targets(model: Model) -> set[str]:
+    """y in y ln ŷ and in CE(y, ŷ), where ŷ comes from a softmax."""
+    found: set[str] = set()
+    for part in [*_all_parts(model), *_values(model)]:
+        for node in walk(part):
+            if isinstance(node, Call) and node.function == "cross_entropy":
+                found |= {s.name for s in [_letter(node.arguments[0])] if s}
+            if isinstance(node, Product) and any(
+                isinstance(n, Call) and n.function == "ln" and _from_softmax(n.arguments[0], model)
+                for n in walk(node.right)
+            ):
+                found |= {s.name for n in walk(node.left) for s in [_letter(n)] if s}
+    return found
+
+
+def _from_softmax(e: Expression, model: Model) -> bool:
+    letter = _letter(e)
+    if letter is not None:
+        d = model.defined(letter.name)
+        return d is not None and any(isinstance(n, Call) and n.function == "softmax" for n in walk(d.value))
+    return any(isinstance(n, Call) and n.function == "softmax" for n in walk(e))
+
+
+def under_logarithms(model: Model) -> set[str]:
+    """Letters of which a logarithm or a root is taken."""
+    found: set[str] = set()
+    for part in _all_parts(model):
+        for node in walk(part):
+            if isinstance(node, Call) and node.function in ("ln", "sqrt"):
+                found |= {s.name for s in [_letter(node.arguments[0])] if s}
+    return found
+
+
+def earlier(model: Model) -> frozenset[str]:
+    """Names of which an equation asks the value of an earlier step."""
+    found: set[str] = set()
+    for definitions in model.equations.values():
+        for d in definitions:
+            here = d.time.offset if d.time is not None else 0
+            for node in walk(d.value):
+                if isinstance(node, Symbol) and node.time is not None and node.time.variable is not None:
+                    same = d.time is None or node.time.variable == d.time.variable
+                    found |= {node.name} if same and node.time.offset < here else set()
+    return frozenset(found)
+
+
+def _turned(model: Model) -> dict[str, bool]:
+    """For letters of derivatives with a declared shape: whether it is the transpose of what they are by."""
+    found: dict[str, bool] = {}
+    for name, definitions in model.named.items():
+        declared, of = model.shapes.get(name), _by(definitions[0])
+        shape = (model.shapes.get(of) or model.derived.get(of)) if of else None
+        if declared is None or shape is None or shape[0] == shape[1]:
+            continue
+        found[name] = orientation(declared, shape)
+    return found
+
+
+def orientation(declared: tuple[str, str], shape: tuple[str, str]) -> bool:
+    """Whether `declared` lies turned against `shape`; where it fits neither way, the side that fits decides."""
+    if declared == shape:
+        return False
+    if declared == shape[::-1]:
+        return True
+    return declared[0] == shape[1] or declared[1] == shape[0]
+
+
+def _by(d: Definition) -> str | None:
+    letter = _letter(d.value.wrt) if isinstance(d.value, Derivative) else None
+    return letter.name if letter else None

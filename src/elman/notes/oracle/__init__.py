@@ -1,0 +1,1 @@
+"""A model → numbers: random points, values, and derivatives by complex step."""

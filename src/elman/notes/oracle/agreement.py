@@ -1,0 +1,263 @@
+"""Whether two parts of a chain agree in value, at every time step and index that the claim speaks of."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from elman.calculus.expression import (
+    Add,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Subtract,
+    Symbol,
+    factors_of,
+    walk,
+)
+from elman.calculus.functions import Array
+from elman.calculus.values.evaluate import add
+from elman.errors import FormulaError
+from elman.notes.model.page_model import TIME, free_indices, free_times
+from elman.notes.oracle.evaluation_point import HORIZON, Jacobian, OutOfRangeError, equation_of
+from elman.notes.oracle.oracle import World
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a part agrees with what it is said to equal: as it stands, turned, or (both False) not at all.
+
+    `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed` that a
+    loss per sequence was added up first; `chain` that the part is a chain of derivatives; `column` that it was read for
+    one column, B = 1; `nothing` that the true value is zero everywhere.
+    """
+
+    plain: bool = False
+    turned: bool = False
+    error: FormulaError | None = None
+    ratio: float | None = None
+    summed: bool = False
+    chain: bool = False
+    shape: tuple[int, int] | None = None
+    column: bool = False
+    nothing: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether it agrees one way or the other."""
+        return self.plain or self.turned
+
+
+def assignments(world: World, parts: Iterable[Expression], quick: bool = False) -> list[dict[str, int]]:
+    """The time steps and indices for which a claim of these parts is to be true; `quick`: an early step first."""
+    times, indices, sizes = set[str](), set[str](), dict[str, int]()
+    for part in parts:
+        times |= free_times(part, world.model.timed)
+        indices |= free_indices(part)
+    for part in parts:
+        for node in walk(part):
+            if isinstance(node, Entry):
+                sizes |= _sizes_of(node, world, indices)
+    last = world.dimension("T")
+    times.discard("T")
+    loss = [3, last] if TIME in times or not times else [last]
+    loss = [2, *loss] if quick else loss  # the less to unroll, the better
+    others = sorted(times - {TIME})
+    ranges = [range(sizes.get(name, 1)) for name in sorted(indices)]
+    if int(np.prod([len(r) for r in ranges])) > 64:
+        ranges = [range(min(len(r), 3)) for r in ranges]
+    return [
+        {TIME: t, **dict(zip(others, steps, strict=True)), **dict(zip(sorted(indices), places, strict=True))}
+        for t in loss
+        for steps in itertools.product(range(last + 1), repeat=len(others))
+        for places in itertools.product(*ranges)
+    ]
+
+
+def _sizes_of(node: Entry, world: World, indices: set[str]) -> dict[str, int]:
+    wanted = [(place, i.variable) for place, i in enumerate(node.indices) if i.variable in indices]
+    if not wanted or not isinstance(node.of, Symbol):
+        return {}
+    try:
+        timed = node.of if node.of.time is None else replace(node.of, time=Index(None, 1))
+        m, n = world.evaluate(timed, {TIME: HORIZON - 1}).shape[-2:]
+    except FormulaError:
+        return {}
+    shape = (n,) if node.column or (len(node.indices) == 1 and m == 1) else (m, n)
+    return {str(name): shape[place] for place, name in wanted}
+
+
+def part_value(
+    world: World, e: Expression, indices: dict[str, int], direct: bool = False, one_of_many: bool = False
+) -> tuple[Array, bool]:
+    """The value of a part, and whether it is a chain of derivatives (then in the shape of what the last is by).
+
+    `direct`: ∂z^(t)/∂W in a chain means the use of W at step t alone, as the bar on its left side says. In a sum of
+    chains, one for each way on, every derivative but the loss's is of the direct use.
+    """
+    factors = chain_of(e, world)
+    if factors is not None:
+        return contract(world, factors, indices, direct, one_of_many), True
+    if isinstance(e, Add | Subtract) and (chain_of(e.left, world) or chain_of(e.right, world)):
+        left, one = part_value(world, e.left, indices, direct, True)
+        right, other = part_value(world, e.right, indices, direct, True)
+        return add(left, right if isinstance(e, Add) else -right, e), one or other
+    return world.evaluate(e, indices), False
+
+
+def chain_of(e: Expression, world: World) -> list[Expression] | None:
+    """The factors of a product of two or more derivatives, the first of which may be a letter for one; else None."""
+    factors = factors_of(e)
+    first = factors[0]
+    lettered = isinstance(first, Symbol) and first.name in world.model.named
+    if len(factors) < 2 or not (lettered or isinstance(first, Derivative)):
+        return None
+    return factors if all(isinstance(f, Derivative) for f in factors[1:]) else None
+
+
+def contract(
+    world: World, factors: list[Expression], indices: dict[str, int], direct: bool, one_of_many: bool = False
+) -> Array:
+    """The chain rule by value: every derivative with all its indices, neighbours contracted."""
+    total: Array | None = None
+    before: Symbol | None = None
+    for factor in factors:
+        steps = dict(indices)
+        if isinstance(factor, Symbol):
+            time = world.time_of(factor, world.scope(indices))
+            d, steps = world.meaning(factor, time, world.scope(indices))
+            assert isinstance(d.value, Derivative)
+            factor = d.value
+        assert isinstance(factor, Derivative)
+        if before is not None and not _same(world, before, factor.of, indices):
+            raise FormulaError(
+                f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1
+            )
+        if direct or (one_of_many and before is not None):
+            timed = isinstance(factor.of, Symbol) and factor.of.name in world.model.timed
+            factor = _direct(factor, one_of_many and before is not None, timed)
+        jacobian = world.jacobian(factor, steps)
+        total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
+        before = factor.wrt if isinstance(factor.wrt, Symbol) else None
+    assert total is not None
+    found = Jacobian(total).matrix()
+    if found is None:
+        raise FormulaError("this chain has four indices, no matrix")
+    return found
+
+
+def _direct(e: Derivative, of_states: bool, timed: bool) -> Derivative:
+    """∂u/∂v as the direct use of v in u's own equation: of letters without time steps, or of any."""
+    if not (isinstance(e.of, Symbol) and isinstance(e.wrt, Symbol)) or e.at is not None:
+        return e
+    if not timed:
+        return replace(e, at=Index(None, equation_of(e.of.name)))
+    return replace(e, at=e.of.time or Index(TIME)) if of_states or e.wrt.time is None else e
+
+
+def _same(world: World, a: Symbol, b: Expression, indices: dict[str, int]) -> bool:
+    if not isinstance(b, Symbol) or a.name != b.name:
+        return False
+    scope = world.scope(indices)
+    return world.time_of(a, scope) == world.time_of(b, scope)
+
+
+def close(a: Array, b: Array) -> bool:
+    """Equal to rounding, the largest entry setting the scale."""
+    if a.shape[-2:] != b.shape[-2:]:
+        return False
+    scale = max(float(np.abs(a).max(initial=0.0)), float(np.abs(b).max(initial=0.0)), 1e-3)
+    return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * scale)
+
+
+def agreement(world: World, target: Expression, part: Expression, quick: bool = False) -> Agreement:
+    """How `part` agrees with `target` in this world, an error among the answers; `quick`: at the first time step and
+    index where both have a value.
+    """
+    key = (target, part, quick)
+    if key not in world.agreements:
+        world.agreements[key] = _agreement(world, target, part, quick)
+    return cast(Agreement, world.agreements[key])
+
+
+def _agreement(world: World, target: Expression, part: Expression, quick: bool) -> Agreement:
+    kinds: list[Agreement] = []
+    error: FormulaError | None = None
+    barred = isinstance(target, Derivative) and target.at is not None
+    per_column = is_per_column(world, target)
+    for indices in assignments(world, (target, part), quick):
+        if isinstance(target, Derivative) and target.at is not None and _step_of(target.at, indices) < 1:
+            continue  # no step before the first makes anything
+        try:
+            goal, _ = part_value(world, target, indices)
+            value, chain = part_value(world, part, indices, direct=barred)
+            found = compare(goal, value, chain, per_column)
+            if chain and not found.any and not barred:
+                value, _ = part_value(world, part, indices, direct=True)
+                found = compare(goal, value, chain, per_column)
+        except OutOfRangeError as out:
+            error = error or out
+            continue
+        except FormulaError as misfit:
+            return Agreement(error=misfit)
+        kinds.append(found)
+        if quick:
+            break
+    if not kinds:
+        return Agreement(error=error or FormulaError("there is no time step at which this has a value"))
+    ratios = {round(k.ratio, 7) if k.ratio is not None else None for k in kinds}
+    return Agreement(
+        plain=all(k.plain for k in kinds),
+        turned=all(k.turned for k in kinds) and not all(k.plain for k in kinds),
+        ratio=kinds[0].ratio if len(ratios) == 1 else None,
+        summed=any(k.summed for k in kinds),
+        chain=any(k.chain for k in kinds),
+        shape=kinds[0].shape,
+        nothing=all(k.nothing for k in kinds),
+    )
+
+
+def _step_of(at: Index, indices: dict[str, int]) -> int:
+    return at.at(indices) if at.variable is None or at.variable in indices else 1
+
+
+def is_per_column(world: World, target: Expression) -> bool:
+    """Whether a row said of a scalar `target` may be meant summed up: a loss for each sequence, but no derivative."""
+    return not isinstance(target, Derivative) and not (isinstance(target, Symbol) and target.name in world.model.named)
+
+
+def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = True) -> Agreement:
+    """How two values agree; `per_column`: a scalar with a row that has to be summed up."""
+    if not (np.isfinite(goal).all() and np.isfinite(value).all()):
+        return Agreement(error=FormulaError("this has no finite value"))
+    summed = False
+    if not per_column:
+        pass
+    elif goal.shape[-2:] == (1, 1) and value.shape[-2] == 1 and value.shape[-1] > 1:
+        value, summed = value.sum(-1, keepdims=True), True
+    elif value.shape[-2:] == (1, 1) and goal.shape[-2] == 1 and goal.shape[-1] > 1:
+        goal, summed = goal.sum(-1, keepdims=True), True
+    if value.shape[-2:] == (1, 1) and goal.shape[-2:] != (1, 1) and close(goal, np.broadcast_to(value, goal.shape)):
+        return Agreement(plain=True)  # a scalar said of every entry: h^(0) = 0
+    plain, turned = close(goal, value), close(goal, np.swapaxes(value, -1, -2))
+    nothing = not np.abs(goal).max(initial=0.0) > 0
+    ratio = None
+    if not plain and goal.shape == value.shape:
+        big = np.abs(goal) > 1e-9 * max(np.abs(goal).max(), 1e-300)
+        quotients = value[big] / goal[big] if big.any() else np.array([])
+        if quotients.size and np.allclose(quotients, quotients.flat[0], rtol=1e-8):
+            ratio = float(quotients.flat[0])
+    return Agreement(plain, turned, None, ratio, summed, chain, value.shape[-2:], nothing=nothing)
+
+
+def shape_names(world: World, shape: tuple[int, ...]) -> str:
+    """A shape in the page's own letters: [V,B]."""
+    names = world.elsewhere | {size: name for name, size in reversed(world.point.sizes)}
+    return "[" + ",".join(names.get(n, str(n)) if n != 1 else "1" for n in shape) + "]"

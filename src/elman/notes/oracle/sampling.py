@@ -1,0 +1,234 @@
+"""Where a page's model is looked at: sizes, random points, and the shapes of letters that the page does not declare."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from elman.calculus.expression import Derivative, Expression, Symbol, symbols, walk
+from elman.calculus.syntax.written_sizes import is_written
+from elman.calculus.values.environment import MisfitError
+from elman.calculus.values.evaluate import evaluate
+from elman.errors import FormulaError
+from elman.notes.model.page_model import TIME, Model, Statement
+from elman.notes.oracle.agreement import shape_names
+from elman.notes.oracle.evaluation_point import HORIZON, Point
+from elman.notes.oracle.oracle import World
+from elman.notes.oracle.oracle_cache import SHARED_SIZE, model_key, shared_world, sizes_of
+from elman.notes.oracle.shape_inference import with_derived_shapes, with_inferred_shapes, with_orientations
+
+BATCH = ("B", "N", "batch", "batchsize", "bs")
+_FITTING: dict[object, dict[str, tuple[str, str]]] = {}
+
+
+def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
+    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's words or
+    claims need.
+    """
+    from elman.notes.oracle.d_notation import with_differentials
+    from elman.notes.oracle.softmax_axis import softmax_axis
+
+    declared = set(model.shapes)
+    model, assumed = with_inferred_shapes(model)
+    model = with_derived_shapes(model)
+    model = with_differentials(model, shared_world(model, Point(tuple(sizes_of(model.shapes).items()))))
+    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)} | set(
+        model.equations
+    )
+    assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
+    model = replace(model, shapes={n: s for n, s in model.shapes.items() if n in assumed or n in declared})
+    axis = softmax_axis(model, prose, sizes_of(model.shapes), remarks)
+    points = Points(with_orientations(model, axis), axis)
+    if assumed:
+        remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
+    return points
+
+
+@dataclass
+class Points:
+    """The worlds of one page."""
+
+    model: Model
+    softmax_axis: int | None = None
+    _letters: dict[str, Symbol] = field(default_factory=dict)
+    _local: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    _worlds: dict[int, list[World]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for statement in self.model.statements:
+            for part in statement.parts:
+                for node in walk(part):
+                    if isinstance(node, Symbol) and (
+                        node.name not in self._letters or self._letters[node.name].time is None
+                    ):
+                        self._letters[node.name] = replace(node, span=(0, 0))
+
+    # --- worlds ---
+
+    @property
+    def batch(self) -> str | None:
+        """The size that counts the sequences or examples of a batch, where the page has one."""
+        names = {word for shape in self.model.shapes.values() for dim in shape for word in dim.split("*")}
+        return next((name for name in BATCH if name in names), None)
+
+    def sizes(self) -> dict[str, int]:
+        """Pairwise different primes for the names of the page's sizes."""
+        return sizes_of(self.model.shapes)
+
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """The numbers that are sizes of the page and not looked at as such: of x.shape = [784,1], of N = 784."""
+        return frozenset(filter(is_written, self.sizes())) | frozenset(self.model.said.values()) - {"1"}
+
+    def points(self) -> Iterator[Point]:
+        """Two random points at sizes that are different primes (other ones at the second, where a size is written as a
+        number, which may be one of them by accident); B = 1; and B equal to another size.
+        """
+        sizes = self.sizes()
+        yield self.point(sizes, 0)
+        yield self.point(sizes_of(self.model.shapes, 1) if self.written else sizes, 1)
+        batch = self.batch
+        if batch is not None:
+            yield self.point({**sizes, batch: 1}, 2, "B = 1")
+            other = self._coincidence(batch)
+            if other is not None:
+                yield self.point({**sizes, batch: sizes[other]}, 3, f"{batch} = {other}")
+
+    def point(self, sizes: dict[str, int], seed: int, label: str = "") -> Point:
+        """A point at these sizes."""
+        return Point(tuple(sizes.items()), seed, self.softmax_axis, label)
+
+    def _coincidence(self, batch: str) -> str | None:
+        for name in self.model.named:
+            for dim in self.model.shapes.get(name, ()):
+                if dim not in (batch, "1") and dim.isidentifier():
+                    return dim
+        return next((d for s in self.model.shapes.values() for d in s if d != batch and d.isidentifier()), None)
+
+    def worlds(self, statement: Statement) -> list[World]:
+        """The worlds of a statement, its own undeclared letters with the shapes that fit there."""
+        if statement.number not in self._worlds:
+            local = self.local_shapes(statement)
+            more = sizes_of({**self.model.shapes, **local}) if local else {}
+            made = []
+            for point in self.points():
+                if local:
+                    known = dict(point.sizes)
+                    full = {**{k: v for k, v in more.items() if k not in known}, **known}
+                    made.append(shared_world(self.model, replace(point, sizes=tuple(full.items())), local))
+                else:
+                    made.append(shared_world(self.model, point))
+            self._worlds[statement.number] = made
+        return self._worlds[statement.number]
+
+    def literal_worlds(self, statement: Statement) -> list[World]:
+        """The worlds of a statement in which a factor is read in the other way: 784 as 784, 4 as the size M = 4."""
+        worlds = self.worlds(statement)
+        return [shared_world(self.model, replace(w.point, literal=True), w.local) for w in worlds]
+
+    def column_worlds(self) -> list[World]:
+        """Two worlds of one column."""
+        sizes = {**self.sizes(), **({self.batch: 1} if self.batch else {})}
+        return [shared_world(self.model, self.point(sizes, seed, "B = 1")) for seed in (2, 4)]
+
+    def plain_worlds(self) -> Iterator[World]:
+        """The worlds without any letters but the page's own."""
+        for point in self.points():
+            yield shared_world(self.model, point)
+
+    def letters(self, statement: Statement | None) -> tuple[Symbol, ...]:
+        """The letters that may stand in a formula: the page's, and the statement's own."""
+        local = {} if statement is None else self.local_shapes(statement)
+        known = {*self.model.equations, *self.model.named, *self.model.shapes} - set(self.sizes())
+        return tuple(s for name, s in self._letters.items() if name in known or name in local)
+
+    def lies_surely(self, name: str) -> bool:
+        """Whether the declared shape of a letter for a derivative is that of what it is by, or its transpose."""
+        declared = self.model.shapes.get(name)
+        of = self.model.named[name][0].value
+        if declared is None or not (isinstance(of, Derivative) and isinstance(of.wrt, Symbol)):
+            return False
+        shape = self.model.shapes.get(of.wrt.name) or self.model.derived.get(of.wrt.name)
+        return shape is not None and declared in (shape, shape[::-1])
+
+    # --- undeclared letters ---
+
+    def local_shapes(self, statement: Statement) -> dict[str, tuple[str, str]]:
+        """Shapes for the letters that only this statement has: lower case a column, upper case a matrix, sizes that
+        fit.
+        """
+        if statement.number not in self._local:
+            known = {*self.model.equations, *self.model.named, *self.model.shapes}
+            names = sorted({s.name for s in _introduced(statement)} - known)
+            names = [n for n in names if n not in self.sizes() and n != "T"]
+            self._local[statement.number] = self._fitting(names, statement) if 0 < len(names) <= 6 else {}
+        return self._local[statement.number]
+
+    def _fitting(self, names: list[str], statement: Statement) -> dict[str, tuple[str, str]]:
+        pieces = [piece for part in statement.parts for piece in _pieces(part)]
+        key = (tuple(names), tuple(pieces), *model_key(self.model))
+        if key not in _FITTING:
+            while len(_FITTING) >= SHARED_SIZE:
+                _FITTING.pop(next(iter(_FITTING)))
+            _FITTING[key] = self._best_fitting(names, pieces)
+        return dict(_FITTING[key])
+
+    def _best_fitting(self, names: list[str], pieces: list[tuple[Expression, bool]]) -> dict[str, tuple[str, str]]:
+        best: tuple[int, int, dict[str, tuple[str, str]]] = (0, 0, {})
+        sizes = ("m", "n", "k") if len(names) <= 4 else ("m", "n")
+        choices = [_choices(name, sizes) for name in names]
+        for shapes in itertools.islice(itertools.product(*choices), 3000):
+            local = dict(zip(names, shapes, strict=True))
+            world = World(self.model, Point(tuple(sizes_of({**self.model.shapes, **local}).items())), local)
+            fitting = sum(_fits(world, piece, scalar) for piece, scalar in pieces)
+            used = len({d for shape in shapes for d in shape if d != "1"})
+            if (fitting, used) > best[:2]:
+                best = (fitting, used, local)
+        return best[2]
+
+    # --- diagnoses ---
+
+    def in_letters(self, error: FormulaError, world: World) -> str:
+        """What an error says, its sizes in the page's letters."""
+        if not isinstance(error, MisfitError):
+            return error.reason
+        left, right = shape_names(world, error.left), shape_names(world, error.right)
+        return f"{left} {error.what} {right} does not fit: {error.hint}"
+
+
+def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
+    if name[0].isupper():
+        return [(rows, columns) for rows in sizes for columns in sizes]
+    if len(name) == 1 or "_" in name:
+        return [(s, "1") for s in sizes]
+    return [("1", "1")]
+
+
+def _introduced(statement: Statement) -> set[Symbol]:
+    """The letters that a statement may bring in by itself: those that it differentiates or speaks of on the left."""
+    derivatives = [n for part in statement.parts for n in walk(part) if isinstance(n, Derivative)]
+    if derivatives:
+        return {s for d in derivatives for s in symbols(d.of) | symbols(d.wrt)}
+    return symbols(statement.parts[0])
+
+
+def _pieces(e: Expression) -> Iterator[tuple[Expression, bool]]:
+    """What has a value of its own in a part: what is differentiated (a scalar, best), and the part itself."""
+    derivatives = [n for n in walk(e) if isinstance(n, Derivative)]
+    for node in derivatives:
+        yield node.of, True
+    if not derivatives:
+        yield e, False
+
+
+def _fits(world: World, e: Expression, scalar: bool) -> int:
+    try:
+        with np.errstate(all="ignore"):
+            value = evaluate(e, world.scope({TIME: HORIZON - 1}))
+    except (FormulaError, np.linalg.LinAlgError):
+        return 0
+    return 2 if scalar and value.shape[-2:] == (1, 1) else 1

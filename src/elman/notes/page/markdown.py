@@ -1,0 +1,125 @@
+"""Markdown: formulas between dollars, in environments and fences; code, comments and money are none."""
+
+from __future__ import annotations
+
+import re
+
+from elman.notes.page.code import read_code
+from elman.notes.page.scanner import ENVIRONMENTS, Marks, Scan, bracketed, display, environment
+
+_BLOCK = re.compile(r"^[ \t>]{0,40}(?:[-*+][ \t]+)?(`{3,}|~{3,})[ \t]*([^\n`]*)$|<!--", re.MULTILINE)
+_SIGN = re.compile(r"\\(?:begin\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+([^\n]*)$", re.MULTILINE)
+_UNDERLINED = re.compile(r"^([^\n|]+)\n(?:=+|-{2,})[ \t\r]*$", re.MULTILINE)
+_CODE = {
+    "",
+    "python",
+    "py",
+    "python3",
+    "text",
+    "txt",
+    "plain",
+    "julia",
+    "matlab",
+    "octave",
+    "r",
+    "pseudo",
+    "numpy",
+    "{python}",
+}
+
+
+def read_markdown(text: str, start: int, end: int) -> Scan:
+    """What stands in a stretch of Markdown."""
+    scan = Scan()
+    at = seek = _front_matter(text, start, end)
+    closed = True
+    while (block := _BLOCK.search(text, seek, end)) is not None:
+        if block.group() == "<!--":
+            close = text.find("-->", block.end(), end) if closed else -1
+            closed = close >= 0
+            if not closed or text[max(block.start() - 1, 0)] == "`":  # never closed, or a code span about comments
+                seek = block.end()
+                continue
+            _read_prose(text, at, block.start(), scan)
+            scan.direct(block.start(), text[block.end() : close])
+            at = seek = close + 3
+        else:
+            _read_prose(text, at, block.start(), scan)
+            at = seek = _fence(text, block, end, scan)
+    _read_prose(text, at, end, scan)
+    return scan
+
+
+def _front_matter(text: str, start: int, end: int) -> int:
+    """Where the page begins behind the YAML on its top, if it has any."""
+    head = text.startswith("---\n", start)
+    close = text.find("\n---", start + 3, end) if head else -1
+    return close + 4 if close >= 0 and ":" in text[start:close] else start
+
+
+def _fence(text: str, block: re.Match[str], end: int, scan: Scan) -> int:
+    """Reads a fenced block; returns where it ends."""
+    sign = block.group(1)
+    close = re.compile(rf"^[ \t>]{{0,40}}{sign[0]}{{{len(sign)},}}[ \t\r]*$", re.MULTILINE).search(
+        text, block.end(), end
+    )
+    inner = min(block.end() + 1, end)
+    stop = close.start() if close else end
+    language = block.group(2).strip().split(" ")[0].lower()
+    if language in ("math", "latex", "tex", "katex"):
+        scan.add(text, inner, stop, "display", block.start(), close.end() if close else end)
+    elif language in _CODE:
+        read_code(text, inner, stop, scan)
+    return close.end() if close else end
+
+
+def _read_prose(text: str, start: int, end: int, scan: Scan) -> None:
+    """Reads what is neither a fence nor a comment."""
+    marks = Marks(text, start, end)
+    scan.headings += [(m.start(), m.group(1).strip(" \t#\r")) for m in _HEADING.finditer(text, start, end)]
+    underlined = _UNDERLINED.finditer(text, start, end)
+    scan.headings += [(m.start(), m.group(1).strip()) for m in underlined if m.group(1).strip()]
+    scan.headings.sort()
+    at = start
+    while (sign := _SIGN.search(text, at, end)) is not None:
+        at = sign.end()
+        what = sign.group()
+        if what == "$":
+            at = _dollar(marks, scan, sign.start())
+        elif what[0] == "`":
+            close = marks.tick(len(what), at)
+            if 0 <= close <= marks.blank(at):
+                scan.spans.append((at, close))
+                at = close + len(what)
+        elif what == "\\[":
+            at = bracketed(marks, scan, at, "\\]", "display")
+        elif what == "\\(":
+            at = bracketed(marks, scan, at, "\\)", "inline")
+        elif sign.group(1) in ENVIRONMENTS:
+            at = environment(marks, scan, sign.group(1), at)
+
+
+def _dollar(marks: Marks, scan: Scan, at: int) -> int:
+    """Reads what a $ opens, if it opens something; returns where to go on.
+
+    Of a single one the rule is pandoc's: no space within, at either end, and no digit behind; and no code between.
+    """
+    text = marks.text
+    if marks.is_dollar(at + 1):
+        return display(marks, scan, at + 2)
+    if text.startswith("`", at + 1):  # $`…`$
+        close = text.find("`$", at + 2, min(marks.blank(at), at + 4000))
+        if close >= 0:
+            scan.add(text, at + 2, close, "inline", at, close + 2)
+            return close + 2
+    close = marks.dollar(at + 1)
+    if close < 0 or close > marks.blank(at):
+        return at + 1
+    inner = text[at + 1 : close]
+    if not inner or inner[0].isspace() or inner[-1].isspace() or "`" in inner:
+        return at + 1
+    if close + 1 < marks.end and text[close + 1].isdigit():
+        return at + 1
+    scan.add(text, at + 1, close, "inline", at, close + 1)
+    return close + 1

@@ -1,0 +1,215 @@
+"""A file or a text → a `Page`: formulas with their places, declared shapes, and what is said around them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from pathlib import Path
+
+from elman.calculus.syntax.names import Names
+from elman.errors import TextError
+from elman.notes.page.code import read_code, read_plain
+from elman.notes.page.declarations import Declared, in_code, in_formula, symbol_name
+from elman.notes.page.latex import read_latex
+from elman.notes.page.macros import expand, macros_of, without_definitions
+from elman.notes.page.markdown import read_markdown
+from elman.notes.page.notebook import JOINT, cells_of
+from elman.notes.page.page import Formula, Page, ShapeLine
+from elman.notes.page.scanner import Lines, Scan, covered
+from elman.notes.page.tables import ONE_HOT, in_table_row, one_hot_near, rows_of_tables
+
+MAX_BYTES = 16 * 2**20
+KINDS = {
+    ".md": "markdown", ".markdown": "markdown", ".rmd": "markdown", ".qmd": "markdown", ".tex": "latex",
+    ".latex": "latex", ".ltx": "latex", ".txt": "text", ".text": "text", ".ipynb": "notebook",
+}  # fmt: skip
+_BEFORE = 300
+_QUOTE = re.compile(r"\n[ \t]*>[ \t]?(?:>[ \t]?)*")
+
+
+def read_page(path: Path) -> Page:
+    """The page in a file: Markdown, LaTeX, a notebook or plain text, by the ending of its name (else Markdown).
+
+    Raises `TextError` for a file that is missing, over 16 MB, binary or not UTF-8, and for a notebook that is none.
+    """
+    try:
+        if path.is_dir():
+            raise TextError(f"{path} is a folder: give one page")
+        if path.stat().st_size > MAX_BYTES:
+            raise TextError(f"{path} is larger than {MAX_BYTES // 2**20} MB: give one page of notes")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise TextError(f"{path} does not exist: give a page of notes") from None
+    except (OSError, ValueError) as error:
+        raise TextError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    zero = data.find(b"\0")
+    if zero >= 0:
+        raise TextError(f"{path} is binary: it has a zero byte at offset {zero}")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise TextError(
+            f"{path} is not UTF-8: byte 0x{data[error.start]:02X} at offset {error.start}; convert it"
+        ) from None
+    return page_of(text, KINDS.get(path.suffix.lower(), "markdown"), path)
+
+
+def page_of(text: str, kind: str = "markdown", path: Path = Path("page.md")) -> Page:
+    """The page that a text is; `kind` is markdown, latex, text or notebook (the JSON of one)."""
+    if kind == "notebook":
+        return _notebook(text, path)
+    if kind not in ("markdown", "latex", "text"):
+        raise TextError(f"the kind of page {kind!r} is not known: give markdown, latex, text or notebook")
+    scan = _scan(text, 0, len(text), kind)
+    return _page(text, kind, path, [(scan, 0, len(text), None, kind)], (), "")
+
+
+def readable(page: Page, formula: Formula) -> tuple[str, list[int]]:
+    """A formula as a parser can read it: its macros expanded, marks of a quotation made spaces. With the offset in
+    `formula.text` from which each sign came, and that of the end.
+    """
+    text = (
+        _QUOTE.sub(lambda m: "\n" + " " * (len(m.group()) - 1), formula.text) if ">" in formula.text else formula.text
+    )
+    expanded, places = expand(text, page.macros)
+    return expanded, list(places)
+
+
+def _scan(text: str, start: int, end: int, kind: str) -> Scan:
+    if kind == "latex":
+        return read_latex(text, start, end)
+    if kind != "text":
+        return read_markdown(text, start, end)
+    scan = read_markdown(text, start, end) if "$" in text or "\\" in text else Scan()
+    scan.headings = []
+    if not scan.formulas:
+        names = Names.of(found.name for found in in_code(text, start, end))
+        read_plain(text, start, end, names, scan)
+    return scan
+
+
+def _notebook(source: str, path: Path) -> Page:
+    parts: list[tuple[Scan, int, int, int | None, str]] = []
+    starts: list[int] = []
+    at = 0
+    cells = cells_of(source, path)
+    joined = JOINT.join(text for _, text in cells)
+    for number, (what, text) in enumerate(cells, 1):
+        starts.append(at)
+        end = at + len(text)
+        if what == "code":
+            scan = Scan()
+            if not text.startswith("%%"):
+                read_code(joined, at, end, scan)
+            parts.append((scan, at, end, number, "code"))
+        elif what in ("markdown", "heading"):
+            parts.append((read_markdown(joined, at, end), at, end, number, "markdown"))
+        at = end + len(JOINT)
+    return _page(joined, "notebook", path, parts, tuple(starts), source)
+
+
+def _page(
+    text: str,
+    kind: str,
+    path: Path,
+    parts: list[tuple[Scan, int, int, int | None, str]],
+    cells: tuple[int, ...],
+    source: str,
+) -> Page:
+    """Puts together what was found in each part of a page."""
+    gathered = _Gathered(text)
+    for scan, start, end, cell, part in parts:
+        gathered.part(scan, start, end, cell, part)
+    macros = macros_of(text) if "\\" in text else {}
+    return Page(
+        path, text, tuple(gathered.formulas), tuple(gathered.shapes), len(gathered.unchecked),
+        frozenset(gathered.one_hot), cells, gathered.aliases, macros, kind, source, tuple(gathered.unchecked),
+    )  # fmt: skip
+
+
+class _Gathered:
+    """What a page is made of, part after part."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.formulas: list[Formula] = []
+        self.shapes: list[ShapeLine] = []
+        self.one_hot: set[str] = set()
+        self.aliases: dict[str, str] = {}
+        self.unchecked: list[Formula] = []
+        self.heading = ""
+
+    def part(self, scan: Scan, start: int, end: int, cell: int | None, kind: str) -> None:
+        """Adds a part: the whole page, or a cell of a notebook."""
+        lines, off = Lines(self.text, start, end), scan.off(end)
+        self._formulas(scan, start, lines, off, cell)
+        for declared in self._declared(scan, start, end, kind):
+            if not covered(off, declared.start):
+                self._shape(declared, end, lines, cell)
+        self._one_hot(scan, start, end)
+
+    def _formulas(self, scan: Scan, start: int, lines: Lines, off: list[tuple[int, int]], cell: int | None) -> None:
+        places = [place for place, _ in scan.headings]
+        last = start
+        for begin, stop, kind, *outer in sorted(scan.formulas):
+            written = self.text[begin:stop]
+            if without_definitions(written).strip():
+                i = bisect_right(places, begin)
+                heading = scan.headings[i - 1][1] if i else self.heading
+                before = _prose(self.text[max(last, begin - _BEFORE) : begin])
+                into = self.unchecked if covered(off, begin) else self.formulas
+                place = lines.place(begin)
+                into.append(Formula(written, begin, *place, kind, before, heading, cell, (outer[0], outer[1])))
+                last = stop
+        if scan.headings:
+            self.heading = scan.headings[-1][1]
+
+    def _declared(self, scan: Scan, start: int, end: int, kind: str) -> list[Declared]:
+        """The shapes that a part declares, in order; notes other spellings, and what a row calls one-hot."""
+        found: dict[int, list[Declared]] = {}
+        stretches = [(a, b, False) for a, b in scan.code]
+        if kind == "markdown":
+            stretches.append((start, end, True))
+        for begin, stop, prose in stretches:
+            for declared in in_code(self.text, begin, stop, prose):
+                found[declared.start] = [declared]
+                line_end = self.text.find("\n", declared.end, stop)
+                if ONE_HOT.search(self.text, declared.end, stop if line_end < 0 else line_end):
+                    self.one_hot.add(declared.name)
+        for begin, stop, *_ in scan.formulas:
+            if "in" in self.text[begin:stop] or "∈" in self.text[begin:stop]:
+                for declared in in_formula(self.text[begin:stop], begin):
+                    found.setdefault(declared.start, []).append(declared)
+        if kind == "markdown" and "|" in self.text:
+            for begin, stop in rows_of_tables(self.text, start, end):
+                shapes, one_hot, aliases = in_table_row(self.text, begin, stop)
+                for declared in shapes:
+                    if all(declared.name != d.name for d in found.get(declared.start, [])):
+                        found.setdefault(declared.start, []).append(declared)
+                self.one_hot |= set(one_hot)
+                self.aliases |= aliases
+        return [declared for place in sorted(found) for declared in found[place]]
+
+    def _shape(self, declared: Declared, end: int, lines: Lines, cell: int | None) -> None:
+        line, _ = lines.place(declared.start)
+        stop = self.text.find("\n", declared.start, end)
+        source = self.text[lines.starts[line - 1] : end if stop < 0 else stop].strip()[:400]
+        self.shapes.append(
+            ShapeLine(declared.name, declared.rows, declared.columns, declared.start, declared.end, line, source, cell)
+        )
+
+    def _one_hot(self, scan: Scan, start: int, end: int) -> None:
+        if ONE_HOT.search(self.text, start, end):
+            short = [(f.start, f.end) for f in sorted(scan.formulas) if f.end - f.start <= 40]
+            named = [(a, b, symbol_name(self.text[a:b])) for a, b in short]
+            self.one_hot |= one_hot_near(self.text, start, end, [(a, b, name) for a, b, name in named if name])
+
+
+_MARKUP = re.compile(
+    r"<!--[^>]*-->|\\(?:begin|end)\{\w+\*?\}|[$`]|^[ \t]*[|:-]+[ \t]*$|^ {0,3}#{1,6} [^\n]*$", re.MULTILINE
+)
+
+
+def _prose(text: str) -> str:
+    """Prose as one line, without code, comments, headings and delimiters."""
+    return " ".join(_MARKUP.sub(" ", text.rsplit("```", 1)[-1]).split())

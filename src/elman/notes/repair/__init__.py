@@ -1,0 +1,1 @@
+"""Judgements → explanations: what is wrong, and the smallest repair."""

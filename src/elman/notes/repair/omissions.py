@@ -1,0 +1,52 @@
+"""Slips that leave a sign or a function out: σ for σ - 1, g for g², c for tanh(c), the other axis of a sum, the other
+size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from elman.calculus.expression import Call, Expression, Number, Power, Subtract, Symbol, walk
+from elman.calculus.functions import ELEMENTWISE
+from elman.calculus.printing.render import text
+from elman.notes.judge.verdict import Verdict
+from elman.notes.oracle.oracle import World
+
+ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
+
+
+def other_sizes(e: Symbol, world: World) -> Iterator[tuple[Expression, Verdict, str]]:
+    """Another size where a size stands: M for N."""
+    sizes = dict(world.point.sizes)
+    if e.name in sizes and e.name not in world.model.equations and e.name not in world.model.shapes:
+        for name in sizes:
+            if name != e.name:
+                yield Symbol(name), Verdict.ARGUMENT, f"{name}, not {e.name}"
+
+
+def omissions(e: Expression, world: World) -> Iterator[tuple[Expression, Verdict, str]]:
+    """What a letter or a function value may have lost: its square, a function of the page, the letter beside it."""
+    if isinstance(e, Symbol) and e.name not in world.model.named:
+        yield Power(e, TWO, elementwise=True), Verdict.FALSE, f"{text(e)} squared"
+        for function in functions_of(world):
+            yield Call(function, (e,)), Verdict.ARGUMENT, f"{function} of {text(e)}"
+    if isinstance(e, Call) and e.function in ELEMENTWISE and not e.primes:
+        yield Subtract(e, ONE), Verdict.FALSE, f"{text(e)} - 1"
+        yield Subtract(ONE, e), Verdict.FALSE, f"1 - {text(e)}"
+
+
+def other_axis(e: Call) -> Iterator[tuple[Call, Verdict, str]]:
+    """A sum or a mean over the other axis."""
+    if e.function in ("sum", "mean") and e.axis is not None:
+        yield replace(e, axis=1 - e.axis), Verdict.BATCH, f"over axis {1 - e.axis}, not {e.axis}"
+
+
+def functions_of(world: World) -> list[str]:
+    """The elementwise functions of the page's equations."""
+    values = [d.value for found in world.model.equations.values() for d in found]
+    return sorted(
+        {n.function for v in values for n in walk(v) if isinstance(n, Call) and n.function in ELEMENTWISE}
+        - {"ln", "exp"}
+    )

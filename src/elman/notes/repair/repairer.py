@@ -1,0 +1,306 @@
+"""The smallest repairs of a claim, found by search over edits and proved by value.
+
+The search looks for an expression near the written one whose value is the true one at one point; what it finds is then
+held against the oracle at every other point, size, time step and index before it is offered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from elman.calculus.expression import (
+    Call,
+    Derivative,
+    Expression,
+    Negative,
+    Number,
+    Ones,
+    Product,
+    Symbol,
+    Transpose,
+    symbols,
+    transform,
+    walk,
+)
+from elman.calculus.functions import Array
+from elman.calculus.printing.render import text
+from elman.calculus.values.evaluate import transpose
+from elman.errors import FormulaError
+from elman.notes.judge.verdict import Verdict
+from elman.notes.model.page_model import TIME
+from elman.notes.oracle.agreement import agreement, assignments, close, compare, is_per_column, part_value
+from elman.notes.oracle.evaluation_point import OutOfRangeError
+from elman.notes.oracle.oracle import World
+from elman.notes.repair.edits import EDIT, Edit, Variant, shifted, times_around
+from elman.notes.repair.search import Search
+
+SECONDS = 5  # a search that takes longer ends with what it has
+_DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A repaired claim `left = part`; `turned` where it then holds transposed (numerator layout)."""
+
+    left: Expression
+    part: Expression
+    cost: int
+    edits: tuple[Edit, ...]
+    turned: bool = False
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The kinds of its edits, each once, in order."""
+        return tuple(dict.fromkeys(edit.kind for edit in self.edits))
+
+
+@dataclass
+class Repairer:
+    """Repairs claims in the given worlds: the first is searched, all prove."""
+
+    worlds: Sequence[World]
+    letters: tuple[Symbol, ...]
+    numerator: bool = (
+        False  # whether the page's gradients are in numerator layout, the transpose of the thing's own shape
+    )
+    loose: bool = False  # whether the left side, a letter, may lie either way
+
+    def repairs(self, left: Expression, part: Expression) -> list[Found]:
+        """The smallest repairs of `left = part`, the best first; both layouts of a derivative are tried."""
+        started = time.monotonic()
+        best: dict[bool, list[Found]] = {}
+        reached = _DEEPEST
+        for depth in range(1, _DEEPEST + 1):
+            for found in self._at_depth(left, part, depth, started):
+                kept = best.setdefault(found.turned, [])
+                if (kept and found.cost > kept[0].cost) or any(
+                    k.part == found.part and k.left == found.left for k in kept
+                ):
+                    continue
+                if says_itself(self.worlds[0], found.left, found.part) and not says_itself(self.worlds[0], left, part):
+                    continue
+                if self._proved(found, edited_left=found.left != left):
+                    if kept and found.cost < kept[0].cost:
+                        kept.clear()
+                    kept.append(found)
+            if best.get(self.numerator) or (any(best.values()) and depth > reached):
+                break
+            reached = min([f.cost // EDIT for kept in best.values() for f in kept], default=_DEEPEST)
+            if time.monotonic() - started > SECONDS:
+                break
+        found_ = [f for kept in best.values() for f in kept]
+        return sorted(found_, key=lambda f: (f.turned, f.cost, f.left != left, *_plainness(f)))[:6]
+
+    # --- candidates ---
+
+    def _at_depth(self, left: Expression, part: Expression, depth: int, started: float) -> Iterator[Found]:
+        world, budget = self.worlds[0], depth * EDIT
+        indices = self._assignment(left, part)
+        if indices is None:
+            return
+        small = len(list(walk(part))) <= 40
+        letters = self.letters if depth == 1 or (depth == 2 and small) else ()
+        search = Search(world, indices, letters, insert=depth == 1, times=times_around(left, part))
+        for new_left, left_edits in self._lefts(left, depth):
+            goal = self._goal(new_left, indices)
+            if goal is None:
+                continue
+            rest = budget - EDIT * len(left_edits)
+            for variant in search.of_whole(part, rest):
+                yield from self._matching(variant, goal, new_left, left_edits)
+            if time.monotonic() - started > SECONDS:
+                return
+            if left_edits:
+                continue
+            for renamed, edit in self._renamed(part):
+                for variant in Search(world, indices).variants(renamed, rest - EDIT):
+                    more = replace(variant, cost=variant.cost + EDIT, edits=(edit, *variant.edits))
+                    yield from self._matching(more, goal, new_left, left_edits)
+                if time.monotonic() - started > SECONDS:
+                    return
+        yield from self._swapped(left, part)
+
+    def _assignment(self, left: Expression, part: Expression) -> dict[str, int] | None:
+        """Time steps and indices at which to search: where the claim is seen to be false, if it has a value."""
+        valued: list[dict[str, int]] = []
+        other: list[dict[str, int]] = []
+        edge: list[dict[str, int]] = []
+        for indices in assignments(self.worlds[0], (left, part)):
+            try:
+                goal, _ = part_value(self.worlds[0], left, indices)
+            except FormulaError:
+                goal = None
+            try:
+                value, _ = part_value(self.worlds[0], part, indices)
+            except OutOfRangeError:
+                edge += [indices] if goal is not None else []
+                continue
+            except FormulaError:
+                value = None
+            if goal is not None and value is not None and not compare(goal, value).plain and np.abs(goal).max() > 0:
+                return indices
+            (valued if goal is not None else other).append(indices)
+        inner = [i for i in valued if all(v in (1, 2, 3) for k, v in i.items() if k != TIME)]
+        return next(iter([*inner, *valued, *other, *edge]), None)
+
+    def _goal(self, left: Expression, indices: dict[str, int]) -> Array | None:
+        try:
+            return part_value(self.worlds[0], left, indices)[0]
+        except FormulaError:
+            return None
+
+    def _lefts(self, left: Expression, depth: int) -> Iterator[tuple[Expression, tuple[Edit, ...]]]:
+        """The left side as written, then with one edit."""
+        yield left, ()
+        for other in shifted(left):
+            yield other, (Edit(Verdict.TIME, f"on the left {text(other)}"),)
+        if depth > 1:
+            return
+        named = [s for s in self.letters if s.name in self.worlds[0].model.named]
+        if isinstance(left, Symbol) and left.name in self.worlds[0].model.named:
+            for letter in named:
+                if letter.name != left.name:
+                    other = replace(letter, time=left.time)
+                    yield other, (Edit(Verdict.ARGUMENT, f"on the left {text(other)}"),)
+        if isinstance(left, Derivative) and isinstance(left.wrt, Symbol):
+            for letter in self.letters:
+                if letter.name != left.wrt.name and letter.name not in self.worlds[0].model.named:
+                    wrt = replace(letter, time=left.wrt.time) if letter.time is not None else letter
+                    yield replace(left, wrt=wrt), (Edit(Verdict.ARGUMENT, f"on the left ∂/∂{text(wrt)}"),)
+
+    def _renamed(self, part: Expression) -> Iterator[tuple[Expression, Edit]]:
+        """One letter taken for another throughout: h for z."""
+        world = self.worlds[0]
+        for name in sorted({s.name for s in symbols(part)}):
+            if sum(isinstance(n, Symbol) and n.name == name for n in walk(part)) < 2:
+                continue
+            for letter in self.letters:
+                if letter.name != name and world.shape_of(letter.name) == world.shape_of(name):
+                    yield (
+                        with_letters(part, {name: letter}),
+                        Edit(Verdict.ARGUMENT, f"{letter_text(letter)}, not {name_text(name, part)}"),
+                    )
+
+    def _swapped(self, left: Expression, part: Expression) -> Iterator[Found]:
+        """Two letters of one shape, each taken for the other on both sides."""
+        world = self.worlds[0]
+        names = sorted({s.name for s in symbols(left) | symbols(part)})
+        for i, a in enumerate(names):
+            for b in names[i + 1 :]:
+                if (
+                    world.shape_of(a) != world.shape_of(b)
+                    or not (_has(left, a) or _has(left, b))
+                    or not (_has(part, a) or _has(part, b))
+                ):
+                    continue
+                one, two = self._letter(a), self._letter(b)
+                if one is None or two is None:
+                    continue
+                both = [with_letters(e, {a: two, b: one}) for e in (left, part)]
+                edit = Edit(Verdict.ARGUMENT, f"{letter_text(one)} and {letter_text(two)} swapped")
+                yield Found(both[0], both[1], EDIT, (edit,))
+
+    def _letter(self, name: str) -> Symbol | None:
+        return next((s for s in self.letters if s.name == name), None)
+
+    def _matching(self, v: Variant, goal: Array, left: Expression, left_edits: tuple[Edit, ...]) -> Iterator[Found]:
+        cost, edits = v.cost + EDIT * len(left_edits), (*left_edits, *v.edits)
+        if v.value.ndim != 2:
+            return
+        if goal.shape == (1, 1) and v.value.shape[0] == 1 < v.value.shape[1] and is_per_column(self.worlds[0], left):
+            v = replace(v, value=v.value.sum(1, keepdims=True))  # a loss per column: J is their sum
+        either_way = (isinstance(left, Derivative) or self.loose) and goal.shape[0] != goal.shape[1]
+        if close(goal, v.value):
+            yield Found(left, v.expression, cost, edits)
+        elif either_way and close(goal, transpose(v.value)):
+            yield Found(left, v.expression, cost, edits, turned=True)
+        elif close(goal, -v.value):
+            yield Found(left, Negative(v.expression), cost + EDIT, (*edits, Edit(Verdict.SIGN, "the sign")))
+        else:
+            yield from self._batch(v, goal, left, cost, edits)
+
+    def _batch(self, v: Variant, goal: Array, left: Expression, cost: int, edits: tuple[Edit, ...]) -> Iterator[Found]:
+        """A sum over the batch, or the division by its size, that was left out."""
+        world = self.worlds[0]
+        names = {size: name for name, size in world.point.sizes}
+        m, n = v.value.shape
+        if goal.shape == (m, 1) and n in names and close(goal, v.value.sum(1, keepdims=True)):
+            edit = Edit(Verdict.BATCH, f"summed over {names[n]}")
+            yield Found(left, Product(v.expression, Ones(names[n])), cost + EDIT, (*edits, edit))
+        elif goal.shape == (1, n) and m in names and close(goal, v.value.sum(0, keepdims=True)):
+            edit = Edit(Verdict.BATCH, f"summed over {names[m]}")
+            yield Found(left, Product(Transpose(Ones(names[m])), v.expression), cost + EDIT, (*edits, edit))
+        elif goal.shape == (m, n) and np.abs(v.value).max() > 0:
+            for size, name in names.items():
+                root = Call("sqrt", (Symbol(name),))
+                for factor, node in ((1 / size, "/"), (size, ""), (size**-0.5, "/√"), (size**0.5, "√")):
+                    if size > 1 and close(goal, v.value * factor):
+                        letter = root if "√" in node else Symbol(name, latex="")
+                        node = node.removesuffix("√")
+                        part = Product(v.expression, letter, "/") if node else Product(letter, v.expression)
+                        words = f"{'divided' if node else 'multiplied'} by {text(letter)}"
+                        kind = Verdict.FALSE if letter == root else Verdict.BATCH
+                        yield Found(left, part, cost + EDIT, (*edits, Edit(kind, words)))
+            for number in (Fraction(2), Fraction(1, 2)):
+                if close(goal, v.value * float(number)):
+                    edit = Edit(Verdict.FALSE, f"with the factor {number}")
+                    yield Found(left, Product(Number(number), v.expression), cost + EDIT, (*edits, edit))
+
+    # --- proof ---
+
+    def _proved(self, found: Found, edited_left: bool) -> bool:
+        """Whether the repaired claim holds in every world, and not because another left side is zero everywhere."""
+        for world in self.worlds:
+            result = agreement(world, found.left, found.part)
+            if edited_left and result.nothing:
+                return False
+            if not (result.turned if found.turned and not result.plain else result.plain):
+                return False
+        return True
+
+
+def _plainness(f: Found) -> tuple[bool, int]:
+    """What comes first among repairs of one cost: those that have a name for the mistake, then the shorter ones."""
+    return Verdict.FALSE in f.verdicts, len(text(f.part))
+
+
+def says_itself(world: World, left: Expression, part: Expression) -> bool:
+    """Whether a part holds its own left side, or the letter or derivative that the page has for it."""
+    same: set[Expression] = {left}
+    for name, found in world.model.named.items():
+        for d in found:
+            if isinstance(left, Symbol) and (left.name, left.time) == (name, d.time):
+                same.add(d.value)
+            elif d.value == left:
+                same.add(Symbol(name, d.time))
+    return any(node in same for node in walk(part))
+
+
+def letter_text(letter: Symbol) -> str:
+    """A letter without its time step."""
+    return text(replace(letter, time=None))
+
+
+def name_text(name: str, part: Expression) -> str:
+    """How a name is written in `part`, without its time step."""
+    return next(letter_text(s) for s in walk(part) if isinstance(s, Symbol) and s.name == name)
+
+
+def _has(e: Expression, name: str) -> bool:
+    return any(isinstance(n, Symbol) and n.name == name for n in walk(e))
+
+
+def with_letters(e: Expression, instead: Mapping[str, Symbol]) -> Expression:
+    """`e` with other letters in the place of those named, at their time steps."""
+
+    def change(node: Expression) -> Expression:
+        if isinstance(node, Symbol) and node.name in instead:
+            return replace(instead[node.name], time=node.time, below=node.below, span=node.span)
+        return node
+
+    return transform(e, change)

@@ -1,0 +1,318 @@
+"""Variants of an expression within a few edits: what the writer may have meant.
+
+An edit drops or adds a transpose, swaps two factors, takes ∘ for a product, another symbol or time step, another sign.
+The variants of a node are made of those of its children and kept by value, so that thousands of spellings cost no more
+than the dozens of values they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from elman.calculus.expression import (
+    Add,
+    BigSum,
+    Call,
+    Entry,
+    Expression,
+    Index,
+    Inverse,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Subtract,
+    Symbol,
+    Transpose,
+    with_children,
+)
+from elman.calculus.functions import Array
+from elman.calculus.printing.render import text
+from elman.calculus.values.evaluate import add, evaluate, transpose
+from elman.calculus.values.sums import sum_range
+from elman.errors import FormulaError
+from elman.notes.judge.verdict import Verdict
+from elman.notes.oracle.oracle import World
+from elman.notes.repair.edits import EDIT, Edit, Variant, bounds, distinct
+from elman.notes.repair.factor_chains import chain, combined, more_factors
+from elman.notes.repair.omissions import omissions, other_axis
+from elman.notes.repair.substitutions import mistaken
+
+
+@dataclass
+class Search:
+    """All variants of an expression, in one world at one assignment of time steps and indices.
+
+    `letters` are the symbols that may stand in place of another (none: no substitution); `insert` allows a factor or a
+    term more, at one of the `times`.
+    """
+
+    world: World
+    indices: dict[str, int]
+    letters: tuple[Symbol, ...] = ()
+    insert: bool = False
+    times: tuple[Index, ...] = ()
+    frames: tuple[tuple[str, range], ...] = ()
+
+    def at_times(self) -> Iterator[Symbol | Entry]:
+        """Every letter, at each time step of the formula and the steps beside it."""
+        for letter in self.letters:
+            if letter.time is None:
+                yield from self.standing(letter)
+                continue
+            for time in self.times or (letter.time,):
+                yield replace(letter, time=time)
+
+    def standing(self, letter: Symbol) -> Iterator[Symbol | Entry]:
+        """A letter as it stands in a formula: of columns u_1 … u_K, u_k for the indices at hand."""
+        if letter.name not in self.world.model.families:
+            yield letter
+            return
+        for i in [n for n in self.indices if len(n) == 1 and n not in ("t", "@")] + [n for n, _ in self.frames]:
+            yield Entry(letter, (Index(i),), column=True)
+
+    # --- leaves ---
+
+    def value(self, e: Expression) -> Array | None:
+        """The value of `e`, with a leading axis for every sum around it."""
+        try:
+            with np.errstate(all="ignore"):
+                if not self.frames:
+                    return np.asarray(evaluate(e, self.world.scope(self.indices)))
+                found = [evaluate(e, self.world.scope({**self.indices, **b})) for b in self._bindings()]
+                stacked = np.stack(found)
+                return stacked.reshape(*(len(r) for _, r in self.frames), *stacked.shape[-2:])
+        except (FormulaError, ValueError):
+            return None
+
+    def _bindings(self) -> Iterator[dict[str, int]]:
+        def step(frames: tuple[tuple[str, range], ...]) -> Iterator[dict[str, int]]:
+            if not frames:
+                yield {}
+                return
+            for i in frames[0][1]:
+                for rest in step(frames[1:]):
+                    yield {frames[0][0]: i, **rest}
+
+        return step(self.frames)
+
+    def variants(self, e: Expression, budget: int) -> list[Variant]:
+        """The variants of `e` that cost at most `budget`, the cheapest first."""
+        found = self._unturned(e, budget)
+        if budget >= EDIT and not isinstance(e, Transpose | Number):
+            turned = [
+                Variant(
+                    transpose(v.value), v.cost + EDIT, Transpose(v.expression),
+                    (*v.edits, Edit(Verdict.MISSING_TRANSPOSE, f"transpose {text(v.expression)}")),
+                )
+                for v in found
+                if v.cost + EDIT <= budget and v.value.shape[-2:] != (1, 1)
+            ]  # fmt: skip
+            found = distinct([*found, *turned])
+        return found
+
+    def of_whole(self, e: Expression, budget: int) -> list[Variant]:
+        """The variants of a whole side, a factor more among them, whatever it consists of."""
+        found = self.variants(e, budget)
+        if self.insert and budget >= EDIT and not (isinstance(e, Product) and e.operator != "/"):
+            found = distinct([*found, *more_factors(self, e)])
+        return found
+
+    def _unturned(self, e: Expression, budget: int) -> list[Variant]:
+        if isinstance(e, Product) and e.operator in ("", "·", "∘", "⊗"):
+            return chain(self, e, budget)
+        table: dict[type[Expression], Callable[..., Iterable[Variant]]] = {
+            Transpose: self._transpose, Add: self._sum, Subtract: self._sum, Negative: self._negative, Call: self._call,
+            Product: self._quotient, BigSum: self._big_sum, Inverse: self._inside, Power: self._inside,
+        }  # fmt: skip
+        make = table.get(type(e))
+        return distinct(self.leaf(e, budget) if make is None else make(e, budget))
+
+    def leaf(self, e: Expression, budget: int) -> Iterator[Variant]:
+        """The variants of what is not taken apart: itself, and what it may have been mistaken for."""
+        value = self.value(e)
+        if value is not None:
+            yield Variant(value, 0, e)
+        if budget < EDIT:
+            return
+        for other, edit in mistaken(self, e):
+            value = self.value(other)
+            if value is not None:
+                yield Variant(value, EDIT, other, (edit,))
+
+    # --- nodes ---
+
+    def _transpose(self, e: Transpose, budget: int) -> Iterator[Variant]:
+        for v in self.variants(e.of, budget):
+            yield Variant(transpose(v.value), v.cost, Transpose(v.expression), v.edits)
+            if v.cost + EDIT <= budget:
+                edit = Edit(Verdict.EXTRA_TRANSPOSE, f"no transpose of {text(v.expression)}")
+                yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
+
+    def _negative(self, e: Negative, budget: int) -> Iterator[Variant]:
+        for v in self.of_whole(e.of, budget):
+            yield Variant(-v.value, v.cost, Negative(v.expression), v.edits)
+            if v.cost + EDIT <= budget:
+                yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, Edit(Verdict.SIGN, "no minus sign")))
+
+    def _sum(self, e: Add | Subtract, budget: int) -> Iterator[Variant]:
+        node = type(e)
+        other: type[Add] | type[Subtract] = Subtract if node is Add else Add
+        sign = 1 if node is Add else -1
+        lefts, rights = self.of_whole(e.left, budget), self.of_whole(e.right, budget)
+        for a in lefts:
+            for b in rights:
+                cost = a.cost + b.cost
+                if cost > budget:
+                    break
+                try:
+                    value = add(a.value, sign * b.value, e)
+                except FormulaError:
+                    continue
+                edits = (*a.edits, *b.edits)
+                yield Variant(value, cost, node(a.expression, b.expression), edits)
+                if cost + EDIT <= budget:
+                    flipped = Edit(Verdict.SIGN, f"{'-' if sign > 0 else '+'} {text(b.expression)}")
+                    yield Variant(
+                        add(a.value, -sign * b.value, e),
+                        cost + EDIT,
+                        other(a.expression, b.expression),
+                        (*edits, flipped),
+                    )
+                    if sign < 0:
+                        swapped = Edit(Verdict.SIGN, f"{text(b.expression)} - {text(a.expression)}")
+                        yield Variant(-value, cost + EDIT, Subtract(b.expression, a.expression), (*edits, swapped))
+        yield from self._one_side(e, lefts, rights, budget)
+        if self.insert and budget >= EDIT:
+            yield from self._more_terms(e)
+
+    def _one_side(
+        self, e: Add | Subtract | Product, lefts: list[Variant], rights: list[Variant], budget: int
+    ) -> Iterator[Variant]:
+        for kept, dropped in ((lefts, e.right), (rights, e.left)):
+            for v in kept:
+                if v.cost + EDIT <= budget:
+                    edit = Edit(Verdict.FALSE, f"without {text(dropped)}")
+                    yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
+
+    def _more_terms(self, e: Expression) -> Iterator[Variant]:
+        value = self.value(e)
+        if value is None:
+            return
+        for letter in self.at_times():
+            for node in (Add, Subtract):
+                other = node(e, letter)
+                found = self.value(other)
+                if found is not None and found.shape == value.shape:
+                    yield Variant(found, EDIT, other, (Edit(Verdict.FALSE, f"with {text(letter)}"),))
+
+    def _call(self, e: Call, budget: int) -> Iterator[Variant]:
+        if len(e.arguments) != 1:
+            yield from self.leaf(e, budget)
+            if budget >= EDIT:
+                swapped = replace(e, arguments=e.arguments[::-1])
+                value = self.value(swapped)
+                if value is not None:
+                    yield Variant(value, EDIT, swapped, (Edit(Verdict.ORDER, "the arguments swapped"),))
+            return
+        same: list[tuple[Call, tuple[Edit, ...]]] = [(e, ())]
+        if budget >= EDIT:
+            for name in ("sigmoid", "tanh", "relu", "exp", "ln"):
+                if name != e.function and e.function in ("sigmoid", "tanh", "relu", "exp", "ln"):
+                    other = replace(e, function=name, latex="")
+                    same.append((other, (Edit(Verdict.OPERATOR, f"{name}, not {e.function}"),)))
+            if e.primes:
+                same.append((replace(e, primes=0), (Edit(Verdict.OPERATOR, f"{e.function}, not its derivative"),)))
+            elif e.function in ("sigmoid", "tanh", "relu"):
+                same.append((replace(e, primes=1), (Edit(Verdict.OPERATOR, f"the derivative of {e.function}"),)))
+            same += [(other, (Edit(kind, words),)) for other, kind, words in other_axis(e)]
+            if e.function == "softmax" and e.axis is None:
+                same += [(replace(e, axis=a), (Edit(Verdict.OPERATOR, f"along axis {a}"),)) for a in (0, 1)]
+        for v in self.of_whole(e.arguments[0], budget):
+            for call, edits in same:
+                if v.cost + EDIT * len(edits) > budget:
+                    continue
+                value = self._applied(call, v.value)
+                if value is not None:
+                    yield Variant(
+                        value, v.cost + EDIT * len(edits), replace(call, arguments=(v.expression,)), (*v.edits, *edits)
+                    )
+            if v.cost + EDIT <= budget:
+                edit = Edit(Verdict.OPERATOR, f"without {e.function}")
+                yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
+        if self.insert and budget >= EDIT:
+            for wider, kind, words in omissions(e, self.world):
+                value = self.value(wider)
+                if value is not None:
+                    yield Variant(value, EDIT, wider, (Edit(kind, words),))
+
+    def _applied(self, e: Expression, value: Array) -> Array | None:
+        scope = replace(self.world.scope(self.indices), symbol=lambda s, _: value)
+        try:
+            with np.errstate(all="ignore"):
+                return np.asarray(evaluate(with_children(e, (Symbol("u"), *_rest(e))), scope))
+        except FormulaError:
+            return None
+
+    def _inside(self, e: Inverse | Power, budget: int) -> Iterator[Variant]:
+        for v in self.variants(e.of, budget):
+            value = self._applied(e, v.value)
+            if value is not None:
+                yield Variant(value, v.cost, replace(e, of=v.expression), v.edits)
+            if v.cost + EDIT <= budget:
+                edit = Edit(Verdict.OPERATOR, f"no {'inverse' if isinstance(e, Inverse) else 'power'}")
+                yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
+
+    def _quotient(self, e: Product, budget: int) -> Iterator[Variant]:
+        lefts, rights = self.of_whole(e.left, budget), self.of_whole(e.right, budget)
+        for a in lefts:
+            for b in rights:
+                if a.cost + b.cost > budget:
+                    break
+                edits = (*a.edits, *b.edits)
+                for operator in ("/", "∘", ""):
+                    cost = a.cost + b.cost + EDIT * (operator != "/")
+                    node = Product(a.expression, b.expression, operator)
+                    value = combined(a.value, b.value, node) if cost <= budget else None
+                    if value is not None:
+                        edit = () if operator == "/" else (Edit(Verdict.OPERATOR, "a product, no quotient"),)
+                        yield Variant(value, cost, node, (*edits, *edit))
+                if a.cost + b.cost + EDIT <= budget:
+                    node = Product(b.expression, a.expression, "/")
+                    value = combined(b.value, a.value, node)
+                    if value is not None:
+                        swapped = Edit(Verdict.ORDER, "numerator and denominator swapped")
+                        yield Variant(value, a.cost + b.cost + EDIT, node, (*edits, swapped))
+        yield from self._one_side(e, lefts, rights, budget)
+
+    def _big_sum(self, e: BigSum, budget: int) -> Iterator[Variant]:
+        if len(self.frames) > 1:
+            yield from self.leaf(e, budget)
+            return
+        try:
+            inside = self.world.scope({**self.indices, **{n: r[0] for n, r in self.frames if r}})
+            over = sum_range(e, inside, evaluate)
+        except FormulaError:
+            return
+        if not over or len(over) > 50:
+            return
+        inner = replace(self, frames=(*self.frames, (e.index, over)))
+        depth = len(self.frames)
+        for v in inner.of_whole(e.body, budget):
+            shape = (*(len(r) for _, r in inner.frames), *v.value.shape[-2:])
+            value = np.broadcast_to(v.value, shape).sum(axis=depth)
+            yield Variant(value, v.cost, replace(e, body=v.expression), v.edits)
+        if budget >= EDIT:
+            for other in bounds(e):
+                value_ = self.value(other)
+                if value_ is not None:
+                    yield Variant(
+                        value_, EDIT, other, (Edit(Verdict.TIME, f"the sum from {other.lower} to {other.upper}"),)
+                    )
+
+
+def _rest(e: Expression) -> tuple[Expression, ...]:
+    return (e.exponent,) if isinstance(e, Power) else ()

@@ -1,0 +1,1 @@
+"""Explanations → the report: claims in order, as text, JSON and HTML."""

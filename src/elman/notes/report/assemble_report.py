@@ -1,0 +1,195 @@
+"""What was judged → the claims of the report, with places, shapes and repairs as replacements of the page's text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
+from elman.calculus.printing.render import latex, python, text
+from elman.notes.judge.checker import EQUALITIES, Checker, Judged, is_claim, is_condition
+from elman.notes.judge.perplexity import perplexity, speaks_of_perplexity
+from elman.notes.judge.verdict import Claim, Repair, Verdict
+from elman.notes.model.builtin_model import SUPPLIED
+from elman.notes.model.page_model import Statement
+from elman.notes.model.roles import orientation
+from elman.notes.oracle.agreement import shape_names
+from elman.notes.page.page import Formula, Page, ShapeLine
+from elman.notes.repair.repairer import Found
+
+
+def claims_of(checker: Checker) -> tuple[Claim, ...]:
+    """All claims in the order of the page."""
+    found = [_claim(checker, j) for j in checker.judged.values() if j.statement.formula.kind != SUPPLIED]
+    for statement in checker.model.statements:
+        found += _no_claim(checker, statement)
+    found += _unread(checker)
+    found += _shape_claims(checker)
+    return tuple(sorted(found, key=lambda c: (c.start, c.end)))
+
+
+def _claim(checker: Checker, j: Judged) -> Claim:
+    start, end = (j.statement.formula.start + n for n in j.statement.region(j.part))
+    verdict = j.verdict or (Verdict.HOLDS if j.result.plain else Verdict.FALSE)
+    fixes = tuple(_repair(j, f) for f in j.found)
+    reading = j.reading
+    if j.result.column and j.good:
+        reading = "for one column (B = 1)"
+    elif j.result.summed and j.good:
+        reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
+    line, column, _ = checker.page.place(start)
+    return Claim(
+        line, column, start, end, j.statement.source(0), j.statement.source(j.part), verdict, j.diagnosis, reading,
+        fixes, _shapes(checker, j), j.found[0].verdicts if j.found else (verdict,), j.statement.formula.cell,
+    )  # fmt: skip
+
+
+def _repair(j: Judged, f: Found) -> Repair:
+    """A repair replaces the part, or everything from the left side on where that changes too."""
+    start, end = j.statement.region(j.part)
+    formula = j.statement.formula
+    show = python if formula.kind == "code" else latex
+    part = show(f.part) if f.part != j.expression else formula.text[start:end]
+    words = tuple(dict.fromkeys(edit.words for edit in f.edits))
+    kinds = f.verdicts or (j.verdict or Verdict.FALSE,)
+    if f.left == j.left:
+        return Repair(part, formula.start + start, formula.start + end, part, words, kinds)
+    first, after = j.statement.region(0)
+    left = show(f.left)
+    whole = left + formula.text[after:start] + part
+    return Repair(f"{left} = {part}", formula.start + first, formula.start + end, whole, words, kinds)
+
+
+def _shapes(checker: Checker, j: Judged) -> tuple[tuple[int, int, str], ...]:
+    """The shape under each letter of a part, by its place in the part's source."""
+    world = checker.points.worlds(j.statement)[0]
+    start, end = j.statement.region(j.part)
+    found = []
+    for node in walk(j.expression):
+        if isinstance(node, Symbol) and start <= node.span[0] < node.span[1] <= end:
+            shape = world.shape_of(node.name)
+            if shape is not None:
+                found.append((node.span[0] - start, node.span[1] - start, shape_names(world, shape)))
+    return tuple(found)
+
+
+# --- formulas that claim nothing ---
+
+
+def _no_claim(checker: Checker, statement: Statement) -> Iterator[Claim]:
+    condition = is_claim(statement) and is_condition(statement, checker.model)
+    if is_claim(statement) and not condition:
+        return
+    if not condition and (statement.formula.kind != "display" or statement.relation.operators[:1] == ("∈",)):
+        return
+    start = statement.formula.start + statement.region(0)[0]
+    end = statement.formula.start + statement.region(len(statement.parts) - 1)[1]
+    why = "no equation stands here"
+    if condition:
+        why = "supposed of a given letter: a condition"
+    elif any(isinstance(n, Dots) for part in statement.parts for n in walk(part)):
+        why = "an ellipsis leaves it to the reader"
+    elif any(o not in EQUALITIES for o in statement.relation.operators):
+        why = "this is no equation"
+    yield _nothing(checker, statement.formula, start, end, why)
+
+
+def _unread(checker: Checker) -> Iterator[Claim]:
+    for formula, error in checker.model.unread:
+        start = formula.start + len(formula.text) - len(formula.text.lstrip())
+        end = formula.start + len(formula.text.rstrip())
+        if "=" in formula.text:
+            line, column, _ = checker.page.place(start)
+            at = checker.page.place(formula.start + (error.column or 1) - 1)
+            why = f"{error.reason} (line {at[0]}, column {at[1]})"
+            shown = re.sub(r"\s+", " ", formula.text.strip())
+            yield Claim(line, column, start, end, "", shown, Verdict.NOT_READ, why, cell=formula.cell)
+        elif formula.kind == "display":
+            yield _nothing(checker, formula, start, end, f"no equation stands here ({error.reason})")
+
+
+def _nothing(checker: Checker, formula: Formula, start: int, end: int, why: str) -> Claim:
+    proposal = _perplexity(checker, formula, start, end)
+    if proposal is not None:
+        why = "left open; the words before it speak of perplexity, the exponential of the mean loss per token"
+    line, column, _ = checker.page.place(start)
+    shown = re.sub(r"\s+", " ", checker.page.text[start:end])
+    fixes = (proposal,) if proposal is not None else ()
+    return Claim(line, column, start, end, "", shown, Verdict.NOT_A_CLAIM, why, fixes=fixes, cell=formula.cell)
+
+
+def _perplexity(checker: Checker, formula: Formula, start: int, end: int) -> Repair | None:
+    """The definition of perplexity, where a page announces it and leaves it open."""
+    value = perplexity(checker) if speaks_of_perplexity(formula) else None
+    if value is None:
+        return None
+    whole = f"P = {latex(value)}"
+    return Repair(whole, start, end, whole, ("define it",), (Verdict.NOT_A_CLAIM,))
+
+
+# --- declared shapes ---
+
+
+def _shape_claims(checker: Checker) -> Iterator[Claim]:
+    """Declared shapes of letters for derivatives: that of what they are by, or its transpose."""
+    for line in checker.page.shapes:
+        name = checker.model.aliases.get(line.name, line.name)
+        if "0" in (line.rows, line.columns):
+            why = "a size of 0 is given where one from 1 on is expected: write a number or a name"
+            yield _shape_claim(checker, line, Verdict.NOT_READ, why, None)
+            continue
+        if name in checker.reshaped:
+            right, why = checker.reshaped[name]
+            yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(checker.page, line, right))
+        if name not in checker.model.named or line.start < 0:
+            continue
+        shape = _shape_of(checker, name)
+        if shape is None:
+            continue
+        declared = (line.rows, line.columns)
+        if declared in (shape, shape[::-1]):
+            words = "rows: a transpose of it" if declared != shape else "its own shape"
+            yield _shape_claim(checker, line, Verdict.HOLDS, words, None)
+            continue
+        right = shape[::-1] if orientation(declared, shape) else shape
+        fix = _shape_repair(checker.page, line, right)
+        of = checker.model.named[name][0].value
+        assert isinstance(of, Derivative)
+        why = f"it is the gradient by {_name(of.wrt)}, which is [{shape[0]},{shape[1]}]"
+        yield _shape_claim(checker, line, Verdict.SHAPE, why, fix)
+
+
+def _shape_repair(page: Page, line: ShapeLine, shape: tuple[str, str]) -> Repair:
+    written = line.written(*shape, page.text[line.start : line.end])
+    words = f"[{shape[0]},{shape[1]}], not [{line.rows},{line.columns}]"
+    return Repair(f"[{shape[0]},{shape[1]}]", line.start, line.end, written, (words,), (Verdict.SHAPE,))
+
+
+def _name(e: Expression) -> str:
+    return text(e)
+
+
+def _shape_of(checker: Checker, name: str) -> tuple[str, str] | None:
+    d = checker.model.named[name][0]
+    wrt = d.value.wrt if isinstance(d.value, Derivative) else None
+    if not isinstance(wrt, Symbol):
+        return None
+    if wrt.name in checker.model.shapes:
+        return checker.model.shapes[wrt.name]
+    world = next(iter(checker.points.plain_worlds()))
+    shape = world.shape_of(wrt.name)
+    if shape is None:
+        return None
+    rows, columns = shape_names(world, shape)[1:-1].split(",")
+    return rows, columns
+
+
+def _shape_claim(checker: Checker, line: ShapeLine, verdict: Verdict, why: str, fix: Repair | None) -> Claim:
+    start = line.start
+    at = checker.page.place(start)
+    shown = checker.page.text[line.start : line.end]
+    diagnosis, reading = ("", why) if verdict == Verdict.HOLDS else (why, "")
+    return Claim(
+        at[0], at[1], start, line.end, f"shape of {line.name}", shown, verdict, diagnosis, reading,
+        (fix,) if fix else (), cell=line.cell,
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""A report as JSON and for a terminal; `html.py` is the third way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from elman.notes.judge.verdict import GOOD, Claim, Repair, Report, Verdict
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+UNKNOWN = frozenset({Verdict.NOT_READ, Verdict.UNDEFINED})
+OTHERWISE = frozenset({Verdict.TRANSPOSED, Verdict.OWN_DELTA})
+NEUTRAL = frozenset({Verdict.DEFINITION, Verdict.NOT_A_CLAIM})
+
+STYLES = {"good": "blue", "neutral": "dim", "otherwise": "yellow", "unknown": "magenta", "bad": "red"}
+SIGNS = {"good": "✓", "neutral": "·", "otherwise": "≈", "unknown": "?", "bad": "✗"}
+
+
+def manner(verdict: Verdict) -> str:
+    """How a verdict is shown: good, neutral, otherwise (right, but not as it stands), unknown or bad."""
+    if verdict in NEUTRAL:
+        return "neutral"
+    if verdict in GOOD:
+        return "good"
+    return "unknown" if verdict in UNKNOWN else "otherwise" if verdict in OTHERWISE else "bad"
+
+
+def named(claim: Claim) -> str:
+    """The verdict in words; of several mistakes, each."""
+    if claim.verdict is Verdict.SEVERAL and claim.verdicts:
+        return ", ".join(v.value for v in claim.verdicts)
+    return claim.verdict.value
+
+
+def summary(report: Report) -> str:
+    """One sentence: how many hold, and how many do not."""
+    claims = [claim for claim in report.claims if claim.verdict is not Verdict.NOT_A_CLAIM]
+    good = sum(claim.good for claim in claims)
+    if not claims:
+        return "nothing on this page claims anything"
+    if good == len(claims):
+        return f"all {good} claims hold" if good > 1 else "the one claim holds"
+    return f"{good} of {len(claims)} claims hold, {len(claims) - good} {'do' if len(claims) - good > 1 else 'does'} not"
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report for machines; every key is a whole word."""
+    return {
+        "path": report.path,
+        "holds": report.holds,
+        "summary": summary(report),
+        "counts": dict(Counter(claim.verdict.value for claim in report.claims)),
+        "claims": [_claim(claim) for claim in report.claims],
+        "remarks": list(report.remarks),
+        "skipped": report.skipped,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    found: dict[str, Any] = {"line": claim.line, "column": claim.column}
+    if claim.cell is not None:
+        found["cell"] = claim.cell
+    return found | {
+        "start": claim.start,
+        "end": claim.end,
+        "left": claim.left,
+        "formula": claim.formula,
+        "verdict": claim.verdict.value,
+        "verdicts": [v.value for v in claim.verdicts],
+        "good": claim.good,
+        "diagnosis": claim.diagnosis,
+        "reading": claim.reading,
+        "fix": claim.fix,
+        "fixes": [_repair(repair) for repair in claim.fixes],
+        "shapes": [{"start": start, "end": end, "shape": shape} for start, end, shape in claim.shapes],
+    }
+
+
+def _repair(repair: Repair) -> dict[str, Any]:
+    return {
+        "formula": repair.formula,
+        "start": repair.start,
+        "end": repair.end,
+        "replacement": repair.replacement,
+        "edits": list(repair.edits),
+        "verdicts": [v.value for v in repair.verdicts],
+    }
+
+
+def as_terminal(report: Report, width: int = 100) -> list[Text]:
+    """The report as styled lines: a line for each claim that holds, a block for each other, remarks, a summary."""
+    from rich.text import Text
+
+    column = max([len(claim.verdict.value) for claim in report.claims if claim.good], default=0)
+    places = [_place(claim) for claim in report.claims]
+    margin = max(map(len, places), default=0)
+    lines: list[Text] = []
+    for place, claim in zip(places, report.claims, strict=True):
+        style, sign = STYLES[manner(claim.verdict)], SIGNS[manner(claim.verdict)]
+        head = Text(f"{place:>{margin}}  ", style="dim")
+        if claim.good:
+            head.append(f"{sign} {claim.verdict.value:<{column}}  ", style=style)
+            head.append(_one_line(claim, width - len(head)))
+            lines.append(head)
+            if claim.fixes:
+                lines += _details(claim, " " * (margin + 4), width)[1:]
+            continue
+        head.append(f"{sign} {named(claim)}", style=f"bold {style}")
+        lines += [head, *_details(claim, " " * (margin + 4), width)]
+    for remark in report.remarks:
+        lines += [Text(line) for line in _folded(f"note: {remark}", "", width)]
+    if report.skipped:
+        lines.append(Text(f"{report.skipped} left out, as the page's own directives say", style="dim"))
+    lines.append(Text(f"{report.path}: {summary(report)}", style="bold " + ("blue" if report.holds else "red")))
+    return lines
+
+
+def _place(claim: Claim) -> str:
+    return ("" if claim.cell is None else f"cell {claim.cell}, ") + f"{claim.line}:{claim.column}"
+
+
+def _one_line(claim: Claim, width: int) -> str:
+    text = " ".join((f"{claim.left} = {claim.formula}" if claim.left else claim.formula).split())
+    return text if len(text) <= max(width, 20) else text[: max(width, 20) - 1] + "…"
+
+
+def _details(claim: Claim, margin: str, width: int) -> list[Text]:
+    from rich.text import Text
+
+    lines = [Text(margin + _one_line(claim, 10_000))]
+    if claim.diagnosis:
+        lines += [Text(line) for line in _folded(claim.diagnosis, margin, width)]
+    if claim.reading:
+        lines += [Text(line, style="italic") for line in _folded(f"reading: {claim.reading}", margin, width)]
+    for number, repair in enumerate(claim.fixes):
+        line = Text(margin)
+        line.append("repair: " if number == 0 else "    or: ", style="bold")
+        line.append(" ".join(repair.formula.split()), style="blue")
+        if repair.edits:
+            line.append(f"  ({'; '.join(repair.edits)})", style="dim")
+        lines.append(line)
+    return lines
+
+
+def _folded(text: str, margin: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(
+        " ".join(text.split()), max(width, len(margin) + 30), initial_indent=margin, subsequent_indent=margin,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
