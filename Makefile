@@ -69,7 +69,7 @@ UNDER_thread = $(shell setarch -R true 2>/dev/null && echo setarch -R) env LD_PR
   TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
 sanitize-address sanitize-thread: sanitize-%: $(VENV)-%/.installed
 	OPENBLAS_NUM_THREADS=1 $(UNDER_$*) $(VENV)-$*/bin/python -m pytest --capture=sys \
-	  tests/test_kernels.py tests/test_kernel_threads.py
+	  tests/kernels/test_kernels.py tests/kernels/test_kernel_threads.py
 
 clean:           ## take away what this file made, but for runs/
 	rm -rf $(VENV) $(VENV)-address $(VENV)-thread .pytest_cache .mypy_cache .ruff_cache

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from command_line import Run
 
 import elman
 from elman.checkpoint import RunFolder, load_config, load_model, save_config, save_model, write_whole

@@ -7,8 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import TEXT, Run
-from test_cli import COMMANDS
+from command_line import COMMANDS, TEXT, Run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

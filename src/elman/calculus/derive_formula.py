@@ -26,7 +26,7 @@ from elman.calculus.syntax.names import Names, fold
 from elman.calculus.syntax.parse import parse
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
-from elman.calculus.values.verify import Point, complex_step, points, relative_error
+from elman.calculus.values.verify import SamplePoint, complex_step, points, relative_error
 from elman.errors import DerivationError, FormulaError
 
 TOLERANCE = 1e-8
@@ -102,7 +102,7 @@ class Derived:
             return np.array(np.broadcast_to(evaluate(self.expression, point.scope()), self._sizes(point)))
         return _value(None, self._index, (*self._of, *self._by), point)
 
-    def _sizes(self, point: Point) -> tuple[int, ...]:
+    def _sizes(self, point: SamplePoint) -> tuple[int, ...]:
         return tuple(int(d) if is_number(d) else point.sizes[d] for d in self.shape)
 
     def json(self) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, hab
     return matrix_form(slope, *order, shape_of, habits)
 
 
-def _value(expression: Expression | None, slope: Sum, axes: tuple[Ix | None, ...], point: Point) -> Array:
+def _value(expression: Expression | None, slope: Sum, axes: tuple[Ix | None, ...], point: SamplePoint) -> Array:
     """The value of a result at a point: of its matrix form, where it has one, else of its index form."""
     if expression is not None:
         return evaluate(expression, point.scope())
@@ -279,7 +279,7 @@ def _check_occurs(formula: Expression, wrt: Symbol) -> None:
     )
 
 
-def point_of(shapes: Shapes, values: Mapping[str, Any]) -> Point:
+def point_of(shapes: Shapes, values: Mapping[str, Any]) -> SamplePoint:
     """A point from given values, the sizes told from their shapes; `FormulaError` where they contradict each other."""
     given = {fold(name): value for name, value in values.items()}
     sizes = {dim: int(dim) for dim in shapes.dimensions() if is_written(dim)}
@@ -294,7 +294,7 @@ def point_of(shapes: Shapes, values: Mapping[str, Any]) -> Point:
             if int(sizes.setdefault(dim, int(dim) if is_number(dim) else size)) != size:
                 raise FormulaError(f"{s.name} is {list(value.shape)}, where {dim} is {sizes[dim]}")
         found[s] = value
-    return Point(sizes, found)
+    return SamplePoint(sizes, found)
 
 
 def _script(letters: list[str]) -> str:

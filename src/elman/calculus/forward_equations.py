@@ -21,7 +21,7 @@ class Equation:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ChainStep:
     """One gradient: `left` = `chain` = `result`, by `rule`; `letter` is the name that it gets, `shape` its shape."""
 
     left: Derivative
@@ -33,7 +33,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ForwardModel:
     """Forward equations, the shapes of all letters, the loss, the letters for errors by what they are the gradient by,
     and which letters' columns sum to 1. `layout`: "denominator", every gradient has the shape of what it is by;
     "numerator", its transpose; "shape", the errors that pass through the chain are its transpose, the gradients by
@@ -69,12 +69,12 @@ def offset_of(s: Symbol) -> int:
     return s.time.offset if s.time is not None else 0
 
 
-class Flow:
+class Dependencies:
     """Which letters a loss depends on: `live` at its own step, `earlier` at every step before; `defined` have
     equations.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: ForwardModel) -> None:
         self.model = model
         self.defined = {e.left.name for e in model.equations}
         self.live = self._ancestors({model.loss.name})

@@ -26,7 +26,7 @@ from elman.calculus.expression import (
     symbols,
     transform,
 )
-from elman.calculus.forward_equations import Equation, Flow, Model, Step, T, offset_of
+from elman.calculus.forward_equations import ChainStep, Dependencies, Equation, ForwardModel, T, offset_of
 from elman.calculus.matrix_form.abbreviations import folded
 from elman.calculus.matrix_form.transposes import as_rows, tidy
 from elman.calculus.printing.rule_in_words import rule
@@ -34,20 +34,20 @@ from elman.calculus.shapes.inference import Shape
 from elman.errors import FormulaError
 
 
-def gradients(model: Model) -> list[Step]:
+def gradients(model: ForwardModel) -> list[ChainStep]:
     """Every gradient of the loss, at the step of the loss and, where the model recurs, at the earlier ones."""
     return _Deriver(_with_loss_of_logits(model), model).steps()
 
 
 class _Deriver:
-    def __init__(self, model: Model, written: Model) -> None:
+    def __init__(self, model: ForwardModel, written: ForwardModel) -> None:
         self.model = model
         self.written = written
-        self.flow = Flow(model)
+        self.flow = Dependencies(model)
         self.timed = model.loss.time is not None
-        self.found: list[Step] = []
+        self.found: list[ChainStep] = []
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[ChainStep]:
         for name in self.flow.order(self.flow.live):
             self._variable(name, self.flow.live, now=True)
         self._parameters(self.flow.live, T if self.timed else None)
@@ -70,7 +70,7 @@ class _Deriver:
             total, chain, words = self._gathered(users, target, at)
             result = as_rows(total) if self.model.rows else total
             self.found.append(
-                Step(
+                ChainStep(
                     self._derivative(target), chain, words, result, self.model.error_shape(name), self._letter(name, at)
                 )
             )
@@ -137,7 +137,7 @@ class _Deriver:
             ]
             total, chain, words = self._gathered(users, given[name], at)
             left = Derivative(self._loss(), given[name], at if barred else None)
-            self.found.append(Step(left, chain, words, self._laid(total), self._laid_shape(name)))
+            self.found.append(ChainStep(left, chain, words, self._laid(total), self._laid_shape(name)))
 
     def _in_earlier(self, name: str) -> bool:
         return any(s.name == name for u in self.flow.earlier for s in self.flow.uses(u))
@@ -150,7 +150,7 @@ class _Deriver:
             part = Derivative(self._loss(), wrt, self.model.earlier)
             total = BigSum(str(self.model.earlier), part, Index(None, 1), T)
             words = "the letter acts at every step, so the contributions add up"
-            self.found.append(Step(Derivative(self._loss(), wrt), None, words, total, self._laid_shape(wrt.name)))
+            self.found.append(ChainStep(Derivative(self._loss(), wrt), None, words, total, self._laid_shape(wrt.name)))
 
     def _laid(self, e: Expression) -> Expression:
         """The gradient by a given letter, as the layout has it."""
@@ -181,7 +181,7 @@ class _Deriver:
             result = shift_time(step.result, str(self.model.earlier), Index(None, 0))
             result = tidy(Transpose(result)) if self.model.layout == "shape" else result
             self.found.append(
-                Step(Derivative(self._loss(), zero), None,
+                ChainStep(Derivative(self._loss(), zero), None,
                      "nothing made it: its gradient is what the first step passes on", result, self._laid_shape(name))
             )  # fmt: skip
 
@@ -213,7 +213,7 @@ def _no_matrix(by: Symbol) -> Expression:
     )
 
 
-def _with_loss_of_logits(model: Model) -> Model:
+def _with_loss_of_logits(model: ForwardModel) -> ForwardModel:
     """The model with a softmax that only the loss uses written into the loss: their derivatives cancel to ŷ - y."""
     loss = model.equation(model.loss.name)
     if loss is None:

@@ -20,15 +20,14 @@ from elman.calculus.expression import (
     symbols,
     transform,
 )
-from elman.calculus.forward_equations import Equation, Step
-from elman.calculus.forward_equations import Model as Forward
+from elman.calculus.forward_equations import ChainStep, Equation, ForwardModel
 from elman.calculus.gradients import gradients
 from elman.calculus.printing.render import latex, text
 from elman.errors import DerivationError, FormulaError
 from elman.notes.check_page import check
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.verdict import Report
-from elman.notes.model.page_model import TIME, Model
+from elman.notes.model.page_model import TIME, PageModel
 from elman.notes.oracle.evaluation_point import HORIZON
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
@@ -39,7 +38,7 @@ class Derivation:
     """What was derived: `page`, as Markdown; `steps`, one by one; `report`, the check of the page."""
 
     page: Page
-    steps: tuple[Step, ...]
+    steps: tuple[ChainStep, ...]
     report: Report
 
     @property
@@ -107,17 +106,17 @@ def as_latex(found: Derivation) -> str:
     return "\n".join([*lines, r"\end{document}"])
 
 
-def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], str]:
+def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[ChainStep], str]:
     checker = Checker(page)
     model = checker.model
     if model.families:
         raise FormulaError(f"families of columns ({', '.join(sorted(model.families))}) are not derived: write a matrix")
     loss = _loss(model)
     _worth(checker, loss)
-    sizes = dict.fromkeys((*checker.points.sizes(), "T"), ("1", "1"))
-    forward = Forward(
+    sizes = dict.fromkeys((*checker.sampling.sizes(), "T"), ("1", "1"))
+    forward = ForwardModel(
         tuple(_equations(model, loss)), {**sizes, **model.derived, **model.shapes}, _letter(model, loss),
-        dict(_letters(model, layout)), model.facts.targets, layout, _earlier(model),
+        dict(_letters(model, layout)), model.roles.targets, layout, _earlier(model),
     )  # fmt: skip
     steps = gradients(forward)
     known = {s.left.wrt.name for s in steps if isinstance(s.left.wrt, Symbol)}
@@ -129,7 +128,7 @@ def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[Step], s
     return steps, "\n".join(_page(forward, steps))
 
 
-def _earlier(model: Model) -> Index:
+def _earlier(model: PageModel) -> Index:
     """A letter for an earlier step that the page does not use for anything else."""
     words = {word for name in (*model.equations, *model.shapes, *model.named) for word in name.split("_")}
     return Index(next((letter for letter in ("i", "s", "k", "n", "m") if letter not in words), "q"))
@@ -137,12 +136,12 @@ def _earlier(model: Model) -> Index:
 
 def _worth(checker: Checker, loss: str) -> None:
     """Sees that the loss has a value: `FormulaError` where it is defined in a circle, or of shapes that do not fit."""
-    world = next(checker.points.plain_worlds())
+    oracle = next(checker.sampling.plain_oracles())
     with np.errstate(all="ignore"):
-        world.value(_letter(checker.model, loss), world.scope({TIME: HORIZON - 1}))
+        oracle.value(_letter(checker.model, loss), oracle.scope({TIME: HORIZON - 1}))
 
 
-def _needed(steps: list[Step], wrt: Sequence[str]) -> list[Step]:
+def _needed(steps: list[ChainStep], wrt: Sequence[str]) -> list[ChainStep]:
     """The gradients by these names, and those whose letters they are written in, in order."""
     chosen = [isinstance(s.left.wrt, Symbol) and s.left.wrt.name in wrt for s in steps]
     while True:
@@ -153,9 +152,9 @@ def _needed(steps: list[Step], wrt: Sequence[str]) -> list[Step]:
         chosen = more
 
 
-def _loss(model: Model) -> str:
+def _loss(model: PageModel) -> str:
     """The letter that is differentiated, or else the one scalar that no other equation uses."""
-    named = [name for name in sorted(model.facts.losses) if name in model.equations]
+    named = [name for name in sorted(model.roles.losses) if name in model.equations]
     if named:
         return named[0]
     used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
@@ -166,17 +165,17 @@ def _loss(model: Model) -> str:
     return ends[0]
 
 
-def _letter(model: Model, name: str) -> Symbol:
+def _letter(model: PageModel, name: str) -> Symbol:
     d = model.defined(name, timed=True)
     assert d is not None
     return Symbol(name, Index(TIME) if model.has_time(d) else None, _spelling(model, name))
 
 
-def _spelling(model: Model, name: str) -> str:
+def _spelling(model: PageModel, name: str) -> str:
     return next((s.latex for st in model.statements for p in st.parts for s in symbols(p) if s.name == name), "")
 
 
-def _equations(model: Model, loss: str) -> Iterator[Equation]:
+def _equations(model: PageModel, loss: str) -> Iterator[Equation]:
     """The equations that the loss is made of, the left sides at t, every letter with its time step."""
     needed, stack = set[str](), [loss]
     while stack:
@@ -202,7 +201,7 @@ def _equations(model: Model, loss: str) -> Iterator[Equation]:
         yield Equation(_letter(model, name), transform(value, timed))
 
 
-def _letters(model: Model, layout: str) -> Iterator[tuple[str, Symbol]]:
+def _letters(model: PageModel, layout: str) -> Iterator[tuple[str, Symbol]]:
     """The letters for errors: the page's own, where it has some and they lie as this layout has them, else δ with an
     index.
     """
@@ -227,12 +226,12 @@ _LAYOUTS = {
 }
 
 
-def _page(forward: Forward, steps: Sequence[Step]) -> Iterator[str]:
+def _page(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
     yield "# Derivation"
     yield ""
     yield f"From the forward equations, the gradients of ${latex(forward.loss)}$. {_LAYOUTS[forward.layout]}"
     yield ""
-    yield "## Forward"
+    yield "## ForwardModel"
     yield ""
     for e in _in_order(forward):
         yield f"$$ {latex(e.left)} = {latex(e.right)} $$"
@@ -250,7 +249,7 @@ def _page(forward: Forward, steps: Sequence[Step]) -> Iterator[str]:
         yield from _step(step, forward)
 
 
-def _in_order(forward: Forward) -> list[Equation]:
+def _in_order(forward: ForwardModel) -> list[Equation]:
     """The equations, what is used before what uses it."""
     order: list[Equation] = []
 
@@ -268,7 +267,7 @@ def _in_order(forward: Forward) -> list[Equation]:
     return order
 
 
-def _shape_lines(forward: Forward, steps: Sequence[Step]) -> Iterator[str]:
+def _shape_lines(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
     used = {s.name for e in forward.equations for s in (e.left, *symbols(e.right))}
     sizes = {word for shape in forward.shapes.values() for dim in shape for word in dim.split("*")}
     for name in sorted(used):
@@ -282,7 +281,7 @@ def _shape_lines(forward: Forward, steps: Sequence[Step]) -> Iterator[str]:
             yield f"{step.letter.name}.shape = [{step.shape[0]}, {step.shape[1]}]"
 
 
-def _heading(step: Step, forward: Forward) -> str:
+def _heading(step: ChainStep, forward: ForwardModel) -> str:
     if forward.loss.time is None:
         return "Backward"
     of = step.left.wrt
@@ -296,7 +295,7 @@ def _heading(step: Step, forward: Forward) -> str:
     return "At step t"
 
 
-def _step(step: Step, forward: Forward) -> Iterator[str]:
+def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
     """One gradient: the chain, the rule that applies, the order of the factors with their shapes, the result."""
     left = latex(step.left)
     yield ""
@@ -308,7 +307,7 @@ def _step(step: Step, forward: Forward) -> Iterator[str]:
     yield f"$$ {named}{left} = {latex(step.result)} $$"
 
 
-def _shapes_of(step: Step, forward: Forward) -> str:
+def _shapes_of(step: ChainStep, forward: ForwardModel) -> str:
     """The shapes of the factors of a result, as in [Dh,B][B,Dh] = [Dh,Dh]."""
     shapes = {**forward.shapes}
     for name, letter in forward.letters.items():

@@ -10,7 +10,7 @@ from elman.calculus.functions import Array
 from elman.errors import FormulaError
 
 
-def _no_derivative(e: Derivative, scope: Scope) -> Array:
+def _no_derivative(e: Derivative, scope: Environment) -> Array:
     raise FormulaError("a derivative stands where a value is needed", e.span[0] + 1)
 
 
@@ -23,7 +23,7 @@ def _no_dimension(name: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Environment:
     """Where values come from: `symbol` gives them, `dimension` the sizes behind names, `indices` the bound variables.
 
     `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row. `terms`
@@ -32,16 +32,16 @@ class Scope:
     is looked up there, too, and one of 4 is not; where `literal`, it is the other way round.
     """
 
-    symbol: Callable[[Symbol, Scope], Array]
+    symbol: Callable[[Symbol, Environment], Array]
     dimension: Callable[[str], int] = _no_dimension
-    derivative: Callable[[Derivative, Scope], Array] = _no_derivative
+    derivative: Callable[[Derivative, Environment], Array] = _no_derivative
     indices: Mapping[str, int] = field(default_factory=dict)
     softmax_axis: int | None = None
     terms: int = 1
     written: Callable[[int], int] = _itself
     literal: bool = False
 
-    def bind(self, name: str, value: int) -> Scope:
+    def bind(self, name: str, value: int) -> Environment:
         """The same scope with one index bound."""
         return replace(self, indices={**self.indices, name: value})
 

@@ -34,12 +34,12 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
-from elman.calculus.values.environment import MisfitError, OutsideError, Scope, is_scalar, shape_text
+from elman.calculus.values.environment import Environment, MisfitError, OutsideError, is_scalar, shape_text
 from elman.calculus.values.sums import big_sum
 from elman.errors import FormulaError
 
 
-def evaluate(e: Expression, scope: Scope) -> Array:
+def evaluate(e: Expression, scope: Environment) -> Array:
     """The value of `e`, [..., m, n]; `FormulaError` where shapes do not fit, with the column of the node that fails."""
     method = _EVALUATE.get(type(e))
     if method is None:
@@ -82,7 +82,7 @@ def add(a: Array, b: Array, e: Expression) -> Array:
     return a + b
 
 
-def _matched(e: Add | Subtract | Product, scope: Scope) -> tuple[Array, Array]:
+def _matched(e: Add | Subtract | Product, scope: Environment) -> tuple[Array, Array]:
     """Both sides, where one may be a vector of ones or an identity whose size the other gives."""
     left, right = e.left, e.right
     is_sum = isinstance(e, Add | Subtract)
@@ -101,32 +101,32 @@ def _matched(e: Add | Subtract | Product, scope: Scope) -> tuple[Array, Array]:
     return evaluate(left, scope), evaluate(right, scope)
 
 
-def _number(e: Number, scope: Scope) -> Array:
+def _number(e: Number, scope: Environment) -> Array:
     value = e.value
     if (value > LARGEST) != scope.literal and value > 1 and value.denominator == 1:
         value = Fraction(scope.written(int(value)))
     return np.array([[float(value)]])
 
 
-def _symbol(e: Symbol, scope: Scope) -> Array:
+def _symbol(e: Symbol, scope: Environment) -> Array:
     return scope.symbol(e, scope)
 
 
-def _size(dim: str | None, e: Expression, scope: Scope) -> int:
+def _size(dim: str | None, e: Expression, scope: Environment) -> int:
     if dim is None:
         raise FormulaError("the size cannot be told: write it, as in 1_n", e.span[0] + 1)
     return scope.written(int(dim)) if is_number(dim) else scope.dimension(dim)
 
 
-def _ones(e: Ones, scope: Scope) -> Array:
+def _ones(e: Ones, scope: Environment) -> Array:
     return np.ones((_size(e.dim, e, scope), 1))
 
 
-def _identity(e: Identity, scope: Scope) -> Array:
+def _identity(e: Identity, scope: Environment) -> Array:
     return np.eye(_size(e.dim, e, scope))
 
 
-def _entry(e: Entry, scope: Scope) -> Array:
+def _entry(e: Entry, scope: Environment) -> Array:
     a = evaluate(e.of, scope)
     return a[(..., *entry_slices(e, a.shape[-2:], scope.indices))]
 
@@ -149,24 +149,24 @@ def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -
     return slice(at[0], at[0] + 1), slice(None) if len(at) == 1 else slice(at[1], at[1] + 1)
 
 
-def _iverson(e: Iverson, scope: Scope) -> Array:
+def _iverson(e: Iverson, scope: Environment) -> Array:
     try:
         return np.array([[float(e.left.at(dict(scope.indices)) == e.right.at(dict(scope.indices)))]])
     except KeyError as error:
         raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
 
 
-def _add(e: Add, scope: Scope) -> Array:
+def _add(e: Add, scope: Environment) -> Array:
     a, b = _matched(e, scope)
     return add(a, b, e)
 
 
-def _subtract(e: Subtract, scope: Scope) -> Array:
+def _subtract(e: Subtract, scope: Environment) -> Array:
     a, b = _matched(e, scope)
     return add(a, -b, e)
 
 
-def _product(e: Product, scope: Scope) -> Array:
+def _product(e: Product, scope: Environment) -> Array:
     a, b = _matched(e, scope)
     return combine(a, b, e)
 
@@ -198,7 +198,7 @@ def _open_entries(e: Expression) -> bool:
     return isinstance(e, Number | Iverson) or (bool(below) and all(_open_entries(child) for child in below))
 
 
-def _power(e: Power, scope: Scope) -> Array:
+def _power(e: Power, scope: Environment) -> Array:
     a, n = evaluate(e.of, scope), evaluate(e.exponent, scope)
     if not is_scalar(n):
         raise FormulaError(f"an exponent must be a scalar, not {shape_text(n)}", e.span[0] + 1)
@@ -217,7 +217,7 @@ def square(a: Array, e: Expression, what: str) -> Array:
     return a
 
 
-def _inverse(e: Inverse, scope: Scope) -> Array:
+def _inverse(e: Inverse, scope: Environment) -> Array:
     try:
         return np.linalg.inv(square(evaluate(e.of, scope), e, "an inverse"))
     except np.linalg.LinAlgError:
@@ -237,7 +237,7 @@ def softmax_axis(e: Call, a: Array, default: int | None) -> int:
     return e.axis if e.axis is not None else default or 0
 
 
-def _call(e: Call, scope: Scope) -> Array:
+def _call(e: Call, scope: Environment) -> Array:
     a, *rest = (evaluate(argument, scope) for argument in e.arguments)
     if e.primes:
         return _primed(e, a, scope)
@@ -283,7 +283,7 @@ def _to_a_scalar(e: Call, a: Array, rest: list[Array]) -> Array:
 _POINT = Symbol("u")
 
 
-def _primed(e: Call, a: Array, scope: Scope) -> Array:
+def _primed(e: Call, a: Array, scope: Environment) -> Array:
     """f'(A), entry by entry, from the table's derivative."""
     if e.primes > 1 or e.function not in ELEMENTWISE:
         raise FormulaError("only the first derivative of an elementwise function has a value", e.span[0] + 1)

@@ -26,14 +26,14 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import fold
-from elman.calculus.values.environment import OutsideError, Scope, shape_text
+from elman.calculus.values.environment import Environment, OutsideError, shape_text
 from elman.errors import FormulaError
 
 MAX_TERMS = 10_000  # of a sum, with the sums that it stands in
-Evaluate: TypeAlias = Callable[[Expression, Scope], Array]
+Evaluate: TypeAlias = Callable[[Expression, Environment], Array]
 
 
-def sum_range(e: BigSum, scope: Scope, evaluate: Evaluate) -> range:
+def sum_range(e: BigSum, scope: Environment, evaluate: Evaluate) -> range:
     """The values that the index of `e` takes; entries count from 0, time steps as they are written."""
     if e.lower is not None and e.upper is not None:
         entries = {i.variable for node in _entries(e.body) for i in node.indices}
@@ -46,7 +46,7 @@ def sum_range(e: BigSum, scope: Scope, evaluate: Evaluate) -> range:
     return range(size)
 
 
-def _bound(i: Index, e: BigSum, scope: Scope, along: bool) -> int:
+def _bound(i: Index, e: BigSum, scope: Environment, along: bool) -> int:
     """A bound of a sum, which runs `along` a matrix: then a written size is the one that stands for it."""
     if i.variable is None:
         return scope.written(i.offset) if along and i.offset > 1 else i.offset
@@ -62,7 +62,7 @@ def _entries(e: Expression) -> list[Entry]:
     return [node for node in walk(e) if isinstance(node, Entry)]
 
 
-def _index_size(body: Expression, index: str, scope: Scope, evaluate: Evaluate) -> int | None:
+def _index_size(body: Expression, index: str, scope: Environment, evaluate: Evaluate) -> int | None:
     for node in _entries(body):
         for place, i in enumerate(node.indices):
             if i == Index(index):
@@ -109,7 +109,7 @@ def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
     return None if whole is None else (whole, tuple(sorted(sums, key=lambda s: order.index(Index(s.index)))))
 
 
-def _all_entries(e: BigSum, scope: Scope, evaluate: Evaluate) -> Array | None:
+def _all_entries(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array | None:
     """The value of nested sums over entries, all at once."""
     found = _whole(e)
     if found is None or any(s.index in scope.indices for s in found[1]):
@@ -133,7 +133,7 @@ def _reduced(part: Array, axis: int) -> tuple[int, int]:
     return (1, part.shape[-1]) if axis == 0 else (part.shape[-2], 1)
 
 
-def big_sum(e: BigSum, scope: Scope, evaluate: Evaluate) -> Array:
+def big_sum(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array:
     """The value of a sum; sums over all entries of matrices are made at once."""
     at_once = _all_entries(e, scope, evaluate)
     if at_once is not None:

@@ -16,7 +16,7 @@ from elman.calculus.expression import Call, Inverse, Symbol, children, symbols, 
 from elman.calculus.functions import Array
 from elman.calculus.shapes.inference import Shapes
 from elman.calculus.syntax.written_sizes import is_number
-from elman.calculus.values.environment import Scope
+from elman.calculus.values.environment import Environment
 from elman.calculus.values.evaluate import evaluate
 from elman.errors import FormulaError
 
@@ -26,24 +26,24 @@ _PRIMES = (3, 5, 2, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class SamplePoint:
     """Sizes of the dimensions, values [m,n] of the symbols."""
 
     sizes: Mapping[str, int]
     values: Mapping[Symbol, Array]
 
-    def scope(self, changed: Mapping[Symbol, Array] | None = None) -> Scope:
+    def scope(self, changed: Mapping[Symbol, Array] | None = None) -> Environment:
         """The scope in which an expression is evaluated here, some symbols changed; a dimension is a scalar, too."""
         now = {**self.values, **(changed or {})}
 
-        def symbol(s: Symbol, _: Scope) -> Array:
+        def symbol(s: Symbol, _: Environment) -> Array:
             if s in now:
                 return now[s]
             if s.time is None and s.name in self.sizes:
                 return np.array([[float(self.sizes[s.name])]])
             raise FormulaError(f"{s.name} has no value")
 
-        return Scope(symbol, self.size, written=lambda n: self.sizes.get(str(n), n), literal=True)
+        return Environment(symbol, self.size, written=lambda n: self.sizes.get(str(n), n), literal=True)
 
     def size(self, name: str) -> int:
         """The size behind the name of a dimension; `FormulaError` where no shape has it."""
@@ -52,7 +52,7 @@ class Point:
         raise FormulaError(f"the dimension {name} is not known")
 
 
-def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = POINTS) -> Iterator[Point]:
+def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = POINTS) -> Iterator[SamplePoint]:
     """Random points at which the formula has a finite real value; the columns of `distributions` sum to 1.
 
     Raises `FormulaError` where none is found.
@@ -65,7 +65,7 @@ def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = 
     for number, draw in itertools.product(range(2 * count), _DRAWS):
         order = orders[(found + number) % len(orders)]
         sizes = {d: _PRIMES[k % len(_PRIMES)] for k, d in enumerate(order)}
-        point = Point(sizes, _values(shapes, sizes, distributions, generator, draw))
+        point = SamplePoint(sizes, _values(shapes, sizes, distributions, generator, draw))
         if _is_sound(shapes, point, generator):
             yield point
             found += 1
@@ -75,7 +75,7 @@ def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = 
         raise FormulaError("no point was found at which this formula has a real value")
 
 
-def _is_sound(shapes: Shapes, point: Point, generator: np.random.Generator) -> bool:
+def _is_sound(shapes: Shapes, point: SamplePoint, generator: np.random.Generator) -> bool:
     """Whether the formula has a finite real value here that does not hang on rounding, as a singular inverse does."""
     nearby = {s: v * (1 + 1e-12 * generator.standard_normal(v.shape)) for s, v in point.values.items()}
     with np.errstate(all="ignore"):
@@ -126,7 +126,7 @@ def _values(
     return values
 
 
-def complex_step(shapes: Shapes, wrt: Symbol, point: Point) -> Array:
+def complex_step(shapes: Shapes, wrt: Symbol, point: SamplePoint) -> Array:
     """∂f/∂wrt at a point by complex step: [rows of wrt, columns of wrt, rows of f, columns of f]."""
     x = point.values[wrt]
     steps = np.eye(x.size).reshape(x.size, *x.shape) * (1j * STEP)

@@ -24,21 +24,21 @@ from elman.errors import FormulaError
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
-from elman.notes.model.page_model import TIME, Definition, Model, Statement, free_times
-from elman.notes.model.roles import with_facts
+from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, free_times
+from elman.notes.model.roles import with_roles
 from elman.notes.oracle.agreement import Agreement, agreement, shape_names
 from elman.notes.oracle.numeric_sizes import numbers_in, says_a_size, why_unchecked
-from elman.notes.oracle.oracle import World
-from elman.notes.oracle.sampling import Points, points_of
+from elman.notes.oracle.oracle import Oracle
+from elman.notes.oracle.sampling import Sampling, sampling_of
 from elman.notes.page.page import Page
-from elman.notes.repair.repairer import Found
+from elman.notes.repair.repairer import Candidate
 
 EQUALITIES = ("=", ":=")
 SECONDS = 30  # for judging a page, and as much for explaining it: what is left then is said to be unchecked
 
 
 @dataclass
-class Judged:
+class Judgement:
     """One part of a chain: what it is held against, how it agrees, and what is said of it."""
 
     statement: Statement
@@ -48,7 +48,7 @@ class Judged:
     verdict: Verdict | None = None
     diagnosis: str = ""
     reading: str = ""
-    found: list[Found] = field(default_factory=list)
+    found: list[Candidate] = field(default_factory=list)
     defines: Definition | None = None
     settled: bool = False
     ordinary: bool = False
@@ -80,14 +80,14 @@ class Checker:
     the declared shapes that took a blame.
     """
 
-    def __init__(self, page: Page, supplied: str | None = None, model: Model | None = None) -> None:
+    def __init__(self, page: Page, supplied: str | None = None, model: PageModel | None = None) -> None:
         self.page = page if supplied is None else page_with_equations(page, supplied)
         self.remarks: list[str] = []
-        model = with_facts(build(self.page)) if model is None else model
-        self.points: Points = points_of(model, self.remarks, self.page.text)
+        model = with_roles(build(self.page)) if model is None else model
+        self.sampling: Sampling = sampling_of(model, self.remarks, self.page.text)
         self.reshaped: dict[str, tuple[tuple[str, str], str]] = {}
-        self.model: Model = self.points.model
-        self.judged: dict[tuple[int, int], Judged] = {}
+        self.model: PageModel = self.sampling.model
+        self.judged: dict[tuple[int, int], Judgement] = {}
         self.layout = "denominator"
         self._definitions = {
             (d.statement, d.part): d
@@ -102,7 +102,7 @@ class Checker:
             if is_claim(statement) and not is_condition(statement, self.model):
                 for k in range(1, len(statement.parts)):
                     if statement.relation.operators[k - 1] in EQUALITIES:
-                        judged = Judged(statement, k, statement.parts[0])
+                        judged = Judgement(statement, k, statement.parts[0])
                         self.judged[judged.key] = judged
                         if time.monotonic() < until:
                             self._part(judged)
@@ -111,7 +111,7 @@ class Checker:
                         judged.diagnosis = f"not checked within {SECONDS} seconds: make it a page of its own"
         self._settle_layout()
 
-    def _part(self, j: Judged) -> None:
+    def _part(self, j: Judgement) -> None:
         j.defines = self._definitions.get(j.key)
         if j.defines is not None:
             self._definition(j, j.defines)
@@ -130,14 +130,14 @@ class Checker:
             j.reading = "the chain rule" + (f", {j.reading}" if j.reading else "")
         self._unchecked(j)
 
-    def _unchecked(self, j: Judged) -> None:
+    def _unchecked(self, j: Judgement) -> None:
         """What fails for the sizes at which the page is looked at, and may hold at its own, is not judged."""
-        worlds = self.points.worlds(j.statement)
-        why = "" if j.result.any else why_unchecked(worlds, j.result, (j.left, j.expression), self.points.written)
+        oracles = self.sampling.oracles(j.statement)
+        why = "" if j.result.any else why_unchecked(oracles, j.result, (j.left, j.expression), self.sampling.written)
         if why:
             j.verdict, j.settled, j.diagnosis = Verdict.NOT_READ, True, f"not checked: {why}"
 
-    def _at_hand(self, j: Judged) -> None:
+    def _at_hand(self, j: Judgement) -> None:
         """A bare J where the page has J and J^(t): the one of the step at hand, if that makes the claim true."""
         left, part = self.at_hand(j.left, j.expression)
         if (left, part) == (j.left, j.expression):
@@ -161,48 +161,48 @@ class Checker:
         return (transform(left, change), transform(part, change)) if both else (left, part)
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
-        """The agreement over all worlds. What is written by entries, or differentiates vectors by vectors, speaks of
+        """The agreement over all oracles. What is written by entries, or differentiates vectors by vectors, speaks of
         one column; a number that is a size of the page, too, is that size and itself, in turn.
         """
-        found = self._agree(self.points.worlds(statement), left, part)
-        sizes = self.points.written
+        found = self._agree(self.sampling.oracles(statement), left, part)
+        sizes = self.sampling.written
         if found.plain or not sizes or sizes.isdisjoint(map(str, numbers_in(self.model, (left, part)))):
             return found
-        literal = self._agree(self.points.literal_worlds(statement), left, part)
+        literal = self._agree(self.sampling.literal_worlds(statement), left, part)
         return literal if literal.plain or (literal.any and not found.any) else found
 
-    def _agree(self, worlds: list[World], left: Expression, part: Expression) -> Agreement:
-        first = agreement(worlds[0], left, part)
+    def _agree(self, oracles: list[Oracle], left: Expression, part: Expression) -> Agreement:
+        first = agreement(oracles[0], left, part)
         if first.error is not None and about_one_column(left, part, first.error):
-            column = [w for w in worlds if w.point.label == "B = 1"]
+            column = [w for w in oracles if w.point.label == "B = 1"]
             if column:
                 return replace(agreement(column[0], left, part), column=True)
         if not first.any:
             return first
-        results = [first, *(agreement(w, left, part) for w in worlds[1:])]
+        results = [first, *(agreement(w, left, part) for w in oracles[1:])]
         plain = all(r.plain for r in results)
         return replace(first, plain=plain, turned=not plain and all(r.turned or r.plain for r in results))
 
     # --- definitions ---
 
-    def _definition(self, j: Judged, d: Definition) -> None:
+    def _definition(self, j: Judgement, d: Definition) -> None:
         """A definition holds if it has a value, and that of the declared shape."""
         j.reading = f"{text(j.left)} names it" if d.name in self.model.named else f"defines {text(j.left)}"
-        world = self.points.worlds(j.statement)[0]
-        j.result = agreement(world, j.left, j.expression)
+        oracle = self.sampling.oracles(j.statement)[0]
+        j.result = agreement(oracle, j.left, j.expression)
         if j.result.any:
             j.result = Agreement(plain=True)
         if j.result.plain and d.name not in self.model.named:
-            self._against_declared(j, world, d.name)
+            self._against_declared(j, oracle, d.name)
         if j.result.plain and lacks_time(j.left, j.expression):
             j.verdict = Verdict.TIME
         self._unchecked(j)
 
-    def _against_declared(self, j: Judged, world: World, name: str) -> None:
-        declared, actual = world.shape(name), world.shape_of(name)
+    def _against_declared(self, j: Judgement, oracle: Oracle, name: str) -> None:
+        declared, actual = oracle.shape(name), oracle.shape_of(name)
         if declared is None or actual is None or declared == actual or actual == (1, 1):
             return
-        words = f"{name} is declared {shape_names(world, declared)}, and this is {shape_names(world, actual)}"
+        words = f"{name} is declared {shape_names(oracle, declared)}, and this is {shape_names(oracle, actual)}"
         j.result = Agreement(error=FormulaError(words))
 
     # --- layouts ---
@@ -236,13 +236,13 @@ class Checker:
             total = sum(votes.values())
             self.remarks.insert(0, f"layout: {votes[self.layout]} of {total} gradients are in {self.layout} layout")
 
-    def of_scalar(self, j: Judged) -> bool:
+    def of_scalar(self, j: Judgement) -> bool:
         """Whether a claim is of a scalar's gradient, no matter of which."""
         of = j.left.of if isinstance(j.left, Derivative) else None
-        shape = self.points.worlds(j.statement)[0].shape_of(of.name) if isinstance(of, Symbol) else None
-        return shape is None or shape == (1, 1) or (isinstance(of, Symbol) and of.name in self.model.facts.losses)
+        shape = self.sampling.oracles(j.statement)[0].shape_of(of.name) if isinstance(of, Symbol) else None
+        return shape is None or shape == (1, 1) or (isinstance(of, Symbol) and of.name in self.model.roles.losses)
 
-    def _shows_layout(self, j: Judged) -> bool:
+    def _shows_layout(self, j: Judgement) -> bool:
         """Whether a claim is of a gradient, and true in one layout only."""
         if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
             return False
@@ -268,7 +268,7 @@ def is_claim(statement: Statement) -> bool:
     return not any(isinstance(n, Dots) for part in statement.parts for n in walk(part))
 
 
-def is_condition(statement: Statement, model: Model) -> bool:
+def is_condition(statement: Statement, model: PageModel) -> bool:
     """Whether an equation in the prose only says what is supposed of a given letter, an index or a size: U = E^T, i =
     1, d = D_h.
     """

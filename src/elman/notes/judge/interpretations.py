@@ -20,7 +20,7 @@ from elman.calculus.expression import (
     transform,
 )
 from elman.calculus.printing.render import text
-from elman.notes.judge.checker import Checker, Judged
+from elman.notes.judge.checker import Checker, Judgement
 from elman.notes.oracle.agreement import agreement, shape_names
 from elman.notes.repair.edits import flatten
 
@@ -28,7 +28,7 @@ _FACTORS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Interpretation:
     """What has to be assumed, in words; none: the page's own reading."""
 
     assumptions: tuple[str, ...]
@@ -37,23 +37,23 @@ class Reading:
         return "true only " + " and ".join(self.assumptions) if self.assumptions else "true as it is read"
 
 
-def readings_of(checker: Checker, j: Judged, left: Expression, part: Expression) -> list[Reading]:
+def interpretations_of(checker: Checker, j: Judgement, left: Expression, part: Expression) -> list[Interpretation]:
     """Every reading under which `left = part` holds, the one with the fewest assumptions first."""
     factors, operators, _ = flatten(part) if isinstance(part, Product) else ([part], [], set())
     if not 2 <= len(factors) <= _FACTORS or any(o not in ("", "·") for o in operators):
         return []
-    worlds = checker.points.worlds(j.statement)
-    single = next((w for w in worlds if w.point.label == "B = 1"), None)
-    found: list[Reading] = []
-    for world, condition in ((worlds[0], ()), (single, ("for B = 1",))):
-        if world is None:
+    oracles = checker.sampling.oracles(j.statement)
+    single = next((w for w in oracles if w.point.label == "B = 1"), None)
+    found: list[Interpretation] = []
+    for oracle, condition in ((oracles[0], ()), (single, ("for B = 1",))):
+        if oracle is None:
             continue
         for turned, turn_words in _turned(checker, part):
             for diagonal, diagonal_words in _diagonal(turned) if condition else [(turned, ())]:
                 for joined, join_words in _joined(diagonal):
                     words = (*condition, *turn_words, *diagonal_words, *join_words)
-                    if not any(set(r.assumptions) <= set(words) for r in found) and agreement(world, left, joined).any:
-                        found.append(Reading(words))
+                    if not any(set(r.assumptions) <= set(words) for r in found) and agreement(oracle, left, joined).any:
+                        found.append(Interpretation(words))
     return sorted(found, key=lambda r: len(r.assumptions))
 
 
@@ -64,7 +64,7 @@ def _turned(checker: Checker, part: Expression) -> Iterator[tuple[Expression, tu
         for chosen in itertools.combinations(names, size):
             words = []
             for name in names:
-                if name in chosen or not checker.points.lies_surely(name):
+                if name in chosen or not checker.sampling.lies_surely(name):
                     words += _lies(checker, part, name, name in chosen)
             yield _with_turned(part, chosen), tuple(words)
 
@@ -72,11 +72,11 @@ def _turned(checker: Checker, part: Expression) -> Iterator[tuple[Expression, tu
 def _lies(checker: Checker, part: Expression, name: str, turned: bool) -> list[str]:
     """How a letter lies, in words: `with γ as [B,Dh]`; none where it has no value."""
     letter = next(s for s in symbols(part) if s.name == name)
-    world = next(iter(checker.points.plain_worlds()))
-    shape = world.shape_of(name)
+    oracle = next(iter(checker.sampling.plain_oracles()))
+    shape = oracle.shape_of(name)
     if shape is None:
         return []
-    return [f"with {text(replace(letter, time=None))} as {shape_names(world, shape[::-1] if turned else shape)}"]
+    return [f"with {text(replace(letter, time=None))} as {shape_names(oracle, shape[::-1] if turned else shape)}"]
 
 
 def _with_turned(part: Expression, names: Sequence[str]) -> Expression:
@@ -129,9 +129,9 @@ def _trees(factors: Sequence[Expression], operators: Sequence[str]) -> Iterator[
                 yield Product(a, b, operators[cut - 1])
 
 
-def compare(tried: Sequence[tuple[Judged, list[Reading]]]) -> Iterator[str]:
+def compare(tried: Sequence[tuple[Judgement, list[Interpretation]]]) -> Iterator[str]:
     """Where formulas under one heading hold each under a reading of its own, if at all: says so."""
-    groups: dict[str, list[tuple[Judged, list[Reading]]]] = {}
+    groups: dict[str, list[tuple[Judgement, list[Interpretation]]]] = {}
     for j, readings in tried:
         groups.setdefault(j.statement.formula.heading, []).append((j, readings))
     for group in groups.values():

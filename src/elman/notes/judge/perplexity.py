@@ -34,11 +34,11 @@ def speaks_of_perplexity(formula: Formula) -> bool:
 def perplexity(checker: Checker) -> Expression | None:
     """exp of the mean loss per token, in the letters of the page; None where the page has no loss."""
     model = checker.model
-    loss = next((name for name in sorted(model.facts.losses) if name in model.equations), None)
+    loss = next((name for name in sorted(model.roles.losses) if name in model.equations), None)
     if loss is None:
         return None
-    letter = next(s for s in checker.points.letters(None) if s.name == loss)
-    batch = checker.points.batch
+    letter = next(s for s in checker.sampling.letters(None) if s.name == loss)
+    batch = checker.sampling.batch
     d = model.defined(loss, timed=True)
     averaged = d is not None and batch is not None and any(s.name == batch for s in symbols(d.value))
     count = [] if batch is None or averaged else [Symbol(batch)]

@@ -26,13 +26,13 @@ from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.parse import parse_statements
 from elman.calculus.syntax.written_sizes import is_written
 from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, Definition, Model, Statement, free_indices, free_times
+from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, free_indices, free_times
 from elman.notes.oracle.numeric_sizes import says_a_size, sizes_said
 from elman.notes.page.page import Formula, Page
 from elman.notes.page.reader import readable
 
 
-def build(page: Page) -> Model:
+def build(page: Page) -> PageModel:
     """Reads every formula of the page, twice: first for the names, then with them."""
     shapes = {s.name: (s.rows, s.columns) for s in page.shapes if "0" not in (s.rows, s.columns)}
     sizes = {word for shape in shapes.values() for dim in shape for word in dim.split("*") if not is_written(word)}
@@ -68,7 +68,7 @@ def build(page: Page) -> Model:
     said = sizes_said(statements, shapes)
     equations, named, start = _definitions([s for s in statements if not says_a_size(s, said)])
     timed = _implicitly_timed(equations, named, timed)
-    model = Model(
+    model = PageModel(
         tuple(statements), tuple(unread), names, shapes, equations, named, frozenset(timed),
         aliases, start, families=frozenset(several), said=said,
     )  # fmt: skip
@@ -242,7 +242,7 @@ def _implicitly_timed(
     return known
 
 
-def _folded(model: Model) -> Model:
+def _folded(model: PageModel) -> PageModel:
     """Equations in which what another equation names stands written out take its letter instead.
 
     A page that says h = σ(W_h h^(t-1) + …) and later z = W_h h^(t-1) + … means h = σ(z): else ∂h/∂z would be nothing.
@@ -270,7 +270,7 @@ def _folded(model: Model) -> Model:
     return replace(model, equations=equations)
 
 
-def _timed_out(e: Expression, model: Model) -> Expression:
+def _timed_out(e: Expression, model: PageModel) -> Expression:
     """Every bare letter that has time steps gets the time at hand."""
 
     def change(node: Expression) -> Expression:
@@ -282,7 +282,7 @@ def _timed_out(e: Expression, model: Model) -> Expression:
     return transform(e, change)
 
 
-def _reaches(model: Model, start: str, goal: str, time: Index | None) -> bool:
+def _reaches(model: PageModel, start: str, goal: str, time: Index | None) -> bool:
     """Whether `start` at the time at hand is made of `goal` at the same time: folding would go round in a circle."""
     seen, stack = set(), [start]
     while stack:

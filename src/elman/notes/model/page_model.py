@@ -69,7 +69,7 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Roles:
     """What follows from how the names of a page are used.
 
     `targets`: given names that multiply the logarithm of a softmax, so that their entries along its axis sum to 1;
@@ -86,7 +86,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class PageModel:
     """What the page states.
 
     `equations` are the forward definitions by name; `named` the letters for derivatives (δ = ∂J/∂z); `start` the values
@@ -105,7 +105,7 @@ class Model:
     timed: frozenset[str]
     aliases: dict[str, str] = field(default_factory=dict)
     start: dict[tuple[str, Index], Definition] = field(default_factory=dict)
-    facts: Facts = field(default_factory=Facts)
+    roles: Roles = field(default_factory=Roles)
     derived: dict[str, tuple[str, str]] = field(default_factory=dict)
     families: frozenset[str] = frozenset()
     differentials: frozenset[str] = frozenset()
@@ -122,7 +122,7 @@ class Model:
         """Whether a definition differs from step to step."""
         return d.time is not None or any(free_times(d.value, self.timed))
 
-    def with_equation(self, old: Definition, value: Expression) -> Model:
+    def with_equation(self, old: Definition, value: Expression) -> PageModel:
         """The same page with one equation otherwise."""
         new = tuple(replace(d, value=value) if d == old else d for d in self.equations[old.name])
         return replace(self, equations={**self.equations, old.name: new})

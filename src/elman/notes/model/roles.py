@@ -13,11 +13,11 @@ from elman.calculus.expression import (
     Symbol,
     walk,
 )
-from elman.notes.model.page_model import Definition, Facts, Model
+from elman.notes.model.page_model import Definition, PageModel, Roles
 
 
-def with_facts(model: Model) -> Model:
-    """The model with its `facts` found."""
+def with_roles(model: PageModel) -> PageModel:
+    """The model with its `roles` found."""
     of, by = set[str](), set[str]()
     for statement in model.statements:
         for part in statement.parts:
@@ -26,17 +26,17 @@ def with_facts(model: Model) -> Model:
                     of |= {s.name for s in [_letter(node.of)] if s}
                     by |= {s.name for s in [_letter(node.wrt)] if s}
     given = {n.name for e in _values(model) for n in walk(e) if isinstance(n, Symbol)} - set(model.equations)
-    facts = Facts(
+    roles = Roles(
         targets=frozenset(given & _targets(model)),
         positive=frozenset(given & under_logarithms(model)),
         recurrent=earlier(model),
         losses=frozenset(of - by),
         turned=_turned(model),
     )
-    return replace(model, facts=facts)
+    return replace(model, roles=roles)
 
 
-def _values(model: Model) -> list[Expression]:
+def _values(model: PageModel) -> list[Expression]:
     return [d.value for found in model.equations.values() for d in found]
 
 
@@ -46,11 +46,11 @@ def _letter(e: Expression) -> Symbol | None:
     return e if isinstance(e, Symbol) else None
 
 
-def _all_parts(model: Model) -> list[Expression]:
+def _all_parts(model: PageModel) -> list[Expression]:
     return [part for statement in model.statements for part in statement.parts]
 
 
-def _targets(model: Model) -> set[str]:
+def _targets(model: PageModel) -> set[str]:
     """y in y ln ŷ and in CE(y, ŷ), where ŷ comes from a softmax."""
     found: set[str] = set()
     for part in [*_all_parts(model), *_values(model)]:
@@ -65,7 +65,7 @@ def _targets(model: Model) -> set[str]:
     return found
 
 
-def _from_softmax(e: Expression, model: Model) -> bool:
+def _from_softmax(e: Expression, model: PageModel) -> bool:
     letter = _letter(e)
     if letter is not None:
         d = model.defined(letter.name)
@@ -73,7 +73,7 @@ def _from_softmax(e: Expression, model: Model) -> bool:
     return any(isinstance(n, Call) and n.function == "softmax" for n in walk(e))
 
 
-def under_logarithms(model: Model) -> set[str]:
+def under_logarithms(model: PageModel) -> set[str]:
     """Letters of which a logarithm or a root is taken."""
     found: set[str] = set()
     for part in _all_parts(model):
@@ -83,7 +83,7 @@ def under_logarithms(model: Model) -> set[str]:
     return found
 
 
-def earlier(model: Model) -> frozenset[str]:
+def earlier(model: PageModel) -> frozenset[str]:
     """Names of which an equation asks the value of an earlier step."""
     found: set[str] = set()
     for definitions in model.equations.values():
@@ -96,7 +96,7 @@ def earlier(model: Model) -> frozenset[str]:
     return frozenset(found)
 
 
-def _turned(model: Model) -> dict[str, bool]:
+def _turned(model: PageModel) -> dict[str, bool]:
     """For letters of derivatives with a declared shape: whether it is the transpose of what they are by."""
     found: dict[str, bool] = {}
     for name, definitions in model.named.items():

@@ -25,7 +25,7 @@ from elman.calculus.values.evaluate import add
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, free_indices, free_times
 from elman.notes.oracle.evaluation_point import HORIZON, Jacobian, OutOfRangeError, equation_of
-from elman.notes.oracle.oracle import World
+from elman.notes.oracle.oracle import Oracle
 
 TOLERANCE = 1e-9
 
@@ -55,17 +55,17 @@ class Agreement:
         return self.plain or self.turned
 
 
-def assignments(world: World, parts: Iterable[Expression], quick: bool = False) -> list[dict[str, int]]:
+def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False) -> list[dict[str, int]]:
     """The time steps and indices for which a claim of these parts is to be true; `quick`: an early step first."""
     times, indices, sizes = set[str](), set[str](), dict[str, int]()
     for part in parts:
-        times |= free_times(part, world.model.timed)
+        times |= free_times(part, oracle.model.timed)
         indices |= free_indices(part)
     for part in parts:
         for node in walk(part):
             if isinstance(node, Entry):
-                sizes |= _sizes_of(node, world, indices)
-    last = world.dimension("T")
+                sizes |= _sizes_of(node, oracle, indices)
+    last = oracle.dimension("T")
     times.discard("T")
     loss = [3, last] if TIME in times or not times else [last]
     loss = [2, *loss] if quick else loss  # the less to unroll, the better
@@ -81,13 +81,13 @@ def assignments(world: World, parts: Iterable[Expression], quick: bool = False) 
     ]
 
 
-def _sizes_of(node: Entry, world: World, indices: set[str]) -> dict[str, int]:
+def _sizes_of(node: Entry, oracle: Oracle, indices: set[str]) -> dict[str, int]:
     wanted = [(place, i.variable) for place, i in enumerate(node.indices) if i.variable in indices]
     if not wanted or not isinstance(node.of, Symbol):
         return {}
     try:
         timed = node.of if node.of.time is None else replace(node.of, time=Index(None, 1))
-        m, n = world.evaluate(timed, {TIME: HORIZON - 1}).shape[-2:]
+        m, n = oracle.evaluate(timed, {TIME: HORIZON - 1}).shape[-2:]
     except FormulaError:
         return {}
     shape = (n,) if node.column or (len(node.indices) == 1 and m == 1) else (m, n)
@@ -95,35 +95,35 @@ def _sizes_of(node: Entry, world: World, indices: set[str]) -> dict[str, int]:
 
 
 def part_value(
-    world: World, e: Expression, indices: dict[str, int], direct: bool = False, one_of_many: bool = False
+    oracle: Oracle, e: Expression, indices: dict[str, int], direct: bool = False, one_of_many: bool = False
 ) -> tuple[Array, bool]:
     """The value of a part, and whether it is a chain of derivatives (then in the shape of what the last is by).
 
     `direct`: ∂z^(t)/∂W in a chain means the use of W at step t alone, as the bar on its left side says. In a sum of
     chains, one for each way on, every derivative but the loss's is of the direct use.
     """
-    factors = chain_of(e, world)
+    factors = chain_of(e, oracle)
     if factors is not None:
-        return contract(world, factors, indices, direct, one_of_many), True
-    if isinstance(e, Add | Subtract) and (chain_of(e.left, world) or chain_of(e.right, world)):
-        left, one = part_value(world, e.left, indices, direct, True)
-        right, other = part_value(world, e.right, indices, direct, True)
+        return contract(oracle, factors, indices, direct, one_of_many), True
+    if isinstance(e, Add | Subtract) and (chain_of(e.left, oracle) or chain_of(e.right, oracle)):
+        left, one = part_value(oracle, e.left, indices, direct, True)
+        right, other = part_value(oracle, e.right, indices, direct, True)
         return add(left, right if isinstance(e, Add) else -right, e), one or other
-    return world.evaluate(e, indices), False
+    return oracle.evaluate(e, indices), False
 
 
-def chain_of(e: Expression, world: World) -> list[Expression] | None:
+def chain_of(e: Expression, oracle: Oracle) -> list[Expression] | None:
     """The factors of a product of two or more derivatives, the first of which may be a letter for one; else None."""
     factors = factors_of(e)
     first = factors[0]
-    lettered = isinstance(first, Symbol) and first.name in world.model.named
+    lettered = isinstance(first, Symbol) and first.name in oracle.model.named
     if len(factors) < 2 or not (lettered or isinstance(first, Derivative)):
         return None
     return factors if all(isinstance(f, Derivative) for f in factors[1:]) else None
 
 
 def contract(
-    world: World, factors: list[Expression], indices: dict[str, int], direct: bool, one_of_many: bool = False
+    oracle: Oracle, factors: list[Expression], indices: dict[str, int], direct: bool, one_of_many: bool = False
 ) -> Array:
     """The chain rule by value: every derivative with all its indices, neighbours contracted."""
     total: Array | None = None
@@ -131,19 +131,19 @@ def contract(
     for factor in factors:
         steps = dict(indices)
         if isinstance(factor, Symbol):
-            time = world.time_of(factor, world.scope(indices))
-            d, steps = world.meaning(factor, time, world.scope(indices))
+            time = oracle.time_of(factor, oracle.scope(indices))
+            d, steps = oracle.meaning(factor, time, oracle.scope(indices))
             assert isinstance(d.value, Derivative)
             factor = d.value
         assert isinstance(factor, Derivative)
-        if before is not None and not _same(world, before, factor.of, indices):
+        if before is not None and not _same(oracle, before, factor.of, indices):
             raise FormulaError(
                 f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1
             )
         if direct or (one_of_many and before is not None):
-            timed = isinstance(factor.of, Symbol) and factor.of.name in world.model.timed
+            timed = isinstance(factor.of, Symbol) and factor.of.name in oracle.model.timed
             factor = _direct(factor, one_of_many and before is not None, timed)
-        jacobian = world.jacobian(factor, steps)
+        jacobian = oracle.jacobian(factor, steps)
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None
     assert total is not None
@@ -162,11 +162,11 @@ def _direct(e: Derivative, of_states: bool, timed: bool) -> Derivative:
     return replace(e, at=e.of.time or Index(TIME)) if of_states or e.wrt.time is None else e
 
 
-def _same(world: World, a: Symbol, b: Expression, indices: dict[str, int]) -> bool:
+def _same(oracle: Oracle, a: Symbol, b: Expression, indices: dict[str, int]) -> bool:
     if not isinstance(b, Symbol) or a.name != b.name:
         return False
-    scope = world.scope(indices)
-    return world.time_of(a, scope) == world.time_of(b, scope)
+    scope = oracle.scope(indices)
+    return oracle.time_of(a, scope) == oracle.time_of(b, scope)
 
 
 def close(a: Array, b: Array) -> bool:
@@ -177,30 +177,30 @@ def close(a: Array, b: Array) -> bool:
     return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * scale)
 
 
-def agreement(world: World, target: Expression, part: Expression, quick: bool = False) -> Agreement:
-    """How `part` agrees with `target` in this world, an error among the answers; `quick`: at the first time step and
+def agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool = False) -> Agreement:
+    """How `part` agrees with `target` in this oracle, an error among the answers; `quick`: at the first time step and
     index where both have a value.
     """
     key = (target, part, quick)
-    if key not in world.agreements:
-        world.agreements[key] = _agreement(world, target, part, quick)
-    return cast(Agreement, world.agreements[key])
+    if key not in oracle.agreements:
+        oracle.agreements[key] = _agreement(oracle, target, part, quick)
+    return cast(Agreement, oracle.agreements[key])
 
 
-def _agreement(world: World, target: Expression, part: Expression, quick: bool) -> Agreement:
+def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool) -> Agreement:
     kinds: list[Agreement] = []
     error: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None
-    per_column = is_per_column(world, target)
-    for indices in assignments(world, (target, part), quick):
+    per_column = is_per_column(oracle, target)
+    for indices in assignments(oracle, (target, part), quick):
         if isinstance(target, Derivative) and target.at is not None and _step_of(target.at, indices) < 1:
             continue  # no step before the first makes anything
         try:
-            goal, _ = part_value(world, target, indices)
-            value, chain = part_value(world, part, indices, direct=barred)
+            goal, _ = part_value(oracle, target, indices)
+            value, chain = part_value(oracle, part, indices, direct=barred)
             found = compare(goal, value, chain, per_column)
             if chain and not found.any and not barred:
-                value, _ = part_value(world, part, indices, direct=True)
+                value, _ = part_value(oracle, part, indices, direct=True)
                 found = compare(goal, value, chain, per_column)
         except OutOfRangeError as out:
             error = error or out
@@ -228,9 +228,9 @@ def _step_of(at: Index, indices: dict[str, int]) -> int:
     return at.at(indices) if at.variable is None or at.variable in indices else 1
 
 
-def is_per_column(world: World, target: Expression) -> bool:
+def is_per_column(oracle: Oracle, target: Expression) -> bool:
     """Whether a row said of a scalar `target` may be meant summed up: a loss for each sequence, but no derivative."""
-    return not isinstance(target, Derivative) and not (isinstance(target, Symbol) and target.name in world.model.named)
+    return not isinstance(target, Derivative) and not (isinstance(target, Symbol) and target.name in oracle.model.named)
 
 
 def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = True) -> Agreement:
@@ -257,7 +257,7 @@ def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = T
     return Agreement(plain, turned, None, ratio, summed, chain, value.shape[-2:], nothing=nothing)
 
 
-def shape_names(world: World, shape: tuple[int, ...]) -> str:
+def shape_names(oracle: Oracle, shape: tuple[int, ...]) -> str:
     """A shape in the page's own letters: [V,B]."""
-    names = world.elsewhere | {size: name for name, size in reversed(world.point.sizes)}
+    names = oracle.elsewhere | {size: name for name, size in reversed(oracle.point.sizes)}
     return "[" + ",".join(names.get(n, str(n)) if n != 1 else "1" for n in shape) + "]"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from elman.calculus.expression import Derivative, Expression, Index, Symbol, children, walk
-from elman.notes.model.page_model import TIME, Definition, Model
-from elman.notes.model.roles import with_facts
-from elman.notes.oracle.oracle import World
+from elman.notes.model.page_model import TIME, Definition, PageModel
+from elman.notes.model.roles import with_roles
+from elman.notes.oracle.oracle import Oracle
 
 
-def with_differentials(model: Model, world: World) -> Model:
+def with_differentials(model: PageModel, oracle: Oracle) -> PageModel:
     """The model with every dW read as ∂J/∂W: W is a letter that the loss J is made of, and the page does not define dW
     as a derivative.
     """
@@ -18,7 +18,7 @@ def with_differentials(model: Model, world: World) -> Model:
     found = {name: by for name, by in candidates.items() if by is not None}
     if not found:
         return model
-    loss = _loss(model, world, set(found))
+    loss = _loss(model, oracle, set(found))
     if loss is None:
         return model
     made_of = _made_of(model, loss)
@@ -27,12 +27,12 @@ def with_differentials(model: Model, world: World) -> Model:
         if by in made_of and name not in made_of:
             named[name] = tuple(_derivative(model, d, loss, by) for d in model.equations[name])
     equations = {name: d for name, d in model.equations.items() if name not in named}
-    return with_facts(
+    return with_roles(
         replace(model, equations=equations, named={**model.named, **named}, differentials=frozenset(named))
     )
 
 
-def _by(name: str, model: Model) -> str | None:
+def _by(name: str, model: PageModel) -> str | None:
     """W of dW, under the page's name for it."""
     known = {*model.shapes, *model.equations} | {s.name for s in _symbols(model)}
     return next(
@@ -40,13 +40,13 @@ def _by(name: str, model: Model) -> str | None:
     )
 
 
-def _symbols(model: Model) -> set[Symbol]:
+def _symbols(model: PageModel) -> set[Symbol]:
     return {n for found in model.equations.values() for d in found for n in walk(d.value) if isinstance(n, Symbol)}
 
 
-def _loss(model: Model, world: World, differentials: set[str]) -> str | None:
+def _loss(model: PageModel, oracle: Oracle, differentials: set[str]) -> str | None:
     """The scalar that the page differentiates, or else that no other equation of it uses."""
-    scalars = [n for n in model.equations if n not in differentials and world.shape_of(n) == (1, 1)]
+    scalars = [n for n in model.equations if n not in differentials and oracle.shape_of(n) == (1, 1)]
     used = {
         n.name
         for name, found in model.equations.items()
@@ -54,7 +54,7 @@ def _loss(model: Model, world: World, differentials: set[str]) -> str | None:
         for d in found
         for n in _in(d.value)
     }
-    chosen = [n for n in scalars if n in model.facts.losses] + [n for n in scalars if n not in used]
+    chosen = [n for n in scalars if n in model.roles.losses] + [n for n in scalars if n not in used]
     return next((n for n in chosen if n not in model.timed), chosen[0] if chosen else None)
 
 
@@ -62,7 +62,7 @@ def _in(e: Expression) -> set[Symbol]:
     return {n for n in walk(e) if isinstance(n, Symbol) and children(n) == ()}
 
 
-def _made_of(model: Model, loss: str) -> set[str]:
+def _made_of(model: PageModel, loss: str) -> set[str]:
     seen, stack = set[str](), [loss]
     while stack:
         name = stack.pop()
@@ -72,7 +72,7 @@ def _made_of(model: Model, loss: str) -> set[str]:
     return seen - {loss}
 
 
-def _derivative(model: Model, d: Definition, loss: str, by: str) -> Definition:
+def _derivative(model: PageModel, d: Definition, loss: str, by: str) -> Definition:
     """The definition that makes d∙ the derivative of the loss, at the time step that it is stated for."""
     time = d.time if by in model.timed else None
     of = Symbol(loss, Index(TIME) if loss in model.timed else None)

@@ -44,7 +44,7 @@ class CycleError(FormulaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class EvaluationPoint:
     """Where the model is looked at: sizes by name, the seed of the random values, and how a softmax runs.
 
     `literal`: a factor of 784 is 784, though a size of 784 is another here, and one of 4 is the size M where M = 4.

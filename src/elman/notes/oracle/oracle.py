@@ -14,19 +14,19 @@ import numpy as np
 from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol
 from elman.calculus.functions import Array
 from elman.calculus.syntax.names import fold
-from elman.calculus.values.environment import Scope
+from elman.calculus.values.environment import Environment
 from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
 from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, Definition, Model
+from elman.notes.model.page_model import TIME, Definition, PageModel
 from elman.notes.oracle.evaluation_point import (
     ELSEWHERE,
     HORIZON,
     STEP,
     CycleError,
+    EvaluationPoint,
     Jacobian,
     Moved,
     OutOfRangeError,
-    Point,
     UndefinedError,
     check_extent,
     equation_of,
@@ -35,11 +35,11 @@ from elman.notes.oracle.evaluation_point import (
 
 
 @dataclass
-class World:
-    """A model at a point. Values are remembered, so one world answers many claims."""
+class Oracle:
+    """A model at a point. Values are remembered, so one oracle answers many claims."""
 
-    model: Model
-    point: Point
+    model: PageModel
+    point: EvaluationPoint
     local: dict[str, tuple[str, str]] = field(default_factory=dict)
     elsewhere: dict[int, str] = field(default_factory=dict)
     agreements: dict[tuple[object, ...], object] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class World:
         return self._found.get(name) if declared is None else (self.dimension(declared[0]), self.dimension(declared[1]))
 
     def shape_of(self, name: str) -> tuple[int, ...] | None:
-        """The shape of a name's value in this world, declared or worked out; None where it has none."""
+        """The shape of a name's value in this oracle, declared or worked out; None where it has none."""
         if name not in self._shapes:
             try:
                 time = Index(None, HORIZON - 1) if name in self.model.timed else None
@@ -98,18 +98,18 @@ class World:
         return self._shapes[name]
 
     def _random(self, name: str, time: int | None) -> Array:
-        shape, facts = self.shape(name), self.model.facts
+        shape, roles = self.shape(name), self.model.roles
         assert shape is not None
         check_extent(*shape)
-        kind = "target" if name in facts.targets else "positive" if name in facts.positive else ""
+        kind = "target" if name in roles.targets else "positive" if name in roles.positive else ""
         down = shape[1] == 1 or (self.point.softmax_axis != 1 and shape[0] > 1)
         return random_value(name, time or 0, shape, self.point.seed, kind, 0 if down else 1)
 
     # --- values ---
 
-    def scope(self, indices: dict[str, int] | None = None, moved: Moved | None = None) -> Scope:
-        """A scope over this world: symbols by name and time, derivatives by complex step."""
-        return Scope(
+    def scope(self, indices: dict[str, int] | None = None, moved: Moved | None = None) -> Environment:
+        """A scope over this oracle: symbols by name and time, derivatives by complex step."""
+        return Environment(
             symbol=lambda s, scope: self.value(s, scope, moved),
             dimension=self.dimension,
             derivative=self._derivative,
@@ -124,7 +124,7 @@ class World:
         with np.errstate(all="ignore"):
             return evaluate(e, self.scope(indices))
 
-    def value(self, s: Symbol, scope: Scope, moved: Moved | None = None) -> Array:
+    def value(self, s: Symbol, scope: Environment, moved: Moved | None = None) -> Array:
         """The value of a symbol where `scope` stands; moved by a complex step where `moved` says so."""
         time = self.time_of(s, scope)
         name = s.name
@@ -149,7 +149,7 @@ class World:
         check_extent(m, n)
         return np.asarray(value + 1j * STEP * np.eye(m * n).reshape(m * n, m, n))
 
-    def time_of(self, s: Symbol, scope: Scope) -> int | None:
+    def time_of(self, s: Symbol, scope: Environment) -> int | None:
         """The time step of a symbol: its own, or for a letter that has time steps, the one at hand."""
         if s.time is not None:
             if s.time.variable == "T" and "T" not in scope.indices:
@@ -170,7 +170,7 @@ class World:
         if given is not None:
             return self._start(given, name)
         d = self.model.defined(name, timed=time is not None)
-        recurs = name in self.model.facts.recurrent
+        recurs = name in self.model.roles.recurrent
         if time is not None and (time > self.last or time < (0 if recurs or d is None else 1)):
             raise OutOfRangeError(f"{name} has no time step {time}", s.span[0] + 1)
         if d is None or (time == 0 and recurs):
@@ -229,7 +229,7 @@ class World:
 
     # --- letters for derivatives ---
 
-    def _named(self, s: Symbol, time: int | None, scope: Scope) -> Array:
+    def _named(self, s: Symbol, time: int | None, scope: Environment) -> Array:
         """The true value of a letter for a derivative, turned as its declared shape says."""
         key = ("named", s.name, time, scope.indices.get(TIME))
         if key not in self._values:
@@ -239,7 +239,7 @@ class World:
             self._values[key] = value
         return self._values[key]
 
-    def meaning(self, s: Symbol, time: int | None, scope: Scope) -> tuple[Definition, dict[str, int]]:
+    def meaning(self, s: Symbol, time: int | None, scope: Environment) -> tuple[Definition, dict[str, int]]:
         """The definition of a letter for a derivative, and the time steps in it.
 
         δ^(i) where the page says δ^(t) = ∂J^(t)/∂z^(t) is ∂J^(t)/∂z^(i): the loss stays at the time at hand.
@@ -275,7 +275,7 @@ class World:
 
     def _orient(self, name: str, value: Array) -> Array:
         declared = self.shape(name)
-        turned = self.model.facts.turned.get(name)
+        turned = self.model.roles.turned.get(name)
         if turned is not None:
             return transpose(value) if turned else value
         if declared is not None and declared != value.shape and declared == value.shape[::-1]:
@@ -284,7 +284,7 @@ class World:
 
     # --- derivatives ---
 
-    def _derivative(self, e: Derivative, scope: Scope) -> Array:
+    def _derivative(self, e: Derivative, scope: Environment) -> Array:
         return self.matrix(e, dict(scope.indices))
 
     def matrix(self, e: Derivative, indices: dict[str, int]) -> Array:
@@ -299,7 +299,7 @@ class World:
 
     def _is_column(self, e: Expression) -> bool:
         """Whether a letter is a column by its shape, whatever its size is here, and no loss."""
-        if not isinstance(e, Symbol) or e.name in self.model.facts.losses:
+        if not isinstance(e, Symbol) or e.name in self.model.roles.losses:
             return False
         shape = self.model.shapes.get(e.name) or self.model.derived.get(e.name)
         return shape is not None and shape[0] != "1" and shape[1] == "1"
@@ -334,7 +334,7 @@ class World:
             r, c = self.value(wrt, self.scope(indices)).shape[-2:]
             value = evaluate(e.of, self.scope({**indices, "@": indices.get(TIME, 0)}, moved))
         slope = np.imag(value) / STEP
-        if isinstance(e.of, Symbol) and e.of.name in self.model.facts.losses and slope.shape[-1] > 1:
+        if isinstance(e.of, Symbol) and e.of.name in self.model.roles.losses and slope.shape[-1] > 1:
             slope = slope.sum((-2, -1), keepdims=True)  # a loss per sequence: J is their sum
         if slope.ndim == 2:  # nothing of it was moved
             slope = np.broadcast_to(slope, (r * c, *slope.shape))

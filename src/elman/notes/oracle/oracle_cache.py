@@ -1,15 +1,15 @@
-"""Worlds that equal models share, and sizes for the names of dimensions."""
+"""Oracles that equal models share, and sizes for the names of dimensions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from elman.calculus.syntax.written_sizes import is_number
-from elman.notes.model.page_model import Model
-from elman.notes.oracle.evaluation_point import PRIMES, Point
-from elman.notes.oracle.oracle import World
+from elman.notes.model.page_model import PageModel
+from elman.notes.oracle.evaluation_point import PRIMES, EvaluationPoint
+from elman.notes.oracle.oracle import Oracle
 
-_SHARED: dict[object, World] = {}
+_SHARED: dict[object, Oracle] = {}
 SHARED_SIZE = 64
 
 
@@ -24,23 +24,25 @@ def sizes_of(shapes: dict[str, tuple[str, str]], shift: int = 0) -> dict[str, in
     return {name: free[(i + shift) % len(free)] for i, name in enumerate(names)}
 
 
-def model_key(model: Model) -> tuple[object, ...]:
+def model_key(model: PageModel) -> tuple[object, ...]:
     """All of a model that a value can depend on."""
-    facts = model.facts
+    roles = model.roles
     return (
         tuple(sorted(model.shapes.items())), tuple(sorted(model.derived.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
         tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families, tuple(model.said.items()),
-        facts.targets, facts.positive, facts.recurrent, facts.losses, tuple(sorted(facts.turned.items())),
+        roles.targets, roles.positive, roles.recurrent, roles.losses, tuple(sorted(roles.turned.items())),
     )  # fmt: skip
 
 
-def shared_world(model: Model, point: Point, local: Mapping[str, tuple[str, str]] | None = None) -> World:
-    """The world of a model at a point, `local` letters with their shapes; equal models share what was found."""
+def shared_oracle(
+    model: PageModel, point: EvaluationPoint, local: Mapping[str, tuple[str, str]] | None = None
+) -> Oracle:
+    """The oracle of a model at a point, `local` letters with their shapes; equal models share what was found."""
     key = (*model_key(model), point, tuple(sorted((local or {}).items())))
     if key not in _SHARED:
         while len(_SHARED) >= SHARED_SIZE:
             _SHARED.pop(next(iter(_SHARED)))
-        _SHARED[key] = World(model, point, dict(local or {}))
+        _SHARED[key] = Oracle(model, point, dict(local or {}))
     return _SHARED[key]

@@ -14,18 +14,18 @@ from elman.calculus.syntax.written_sizes import is_written
 from elman.calculus.values.environment import MisfitError
 from elman.calculus.values.evaluate import evaluate
 from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, Model, Statement
+from elman.notes.model.page_model import TIME, PageModel, Statement
 from elman.notes.oracle.agreement import shape_names
-from elman.notes.oracle.evaluation_point import HORIZON, Point
-from elman.notes.oracle.oracle import World
-from elman.notes.oracle.oracle_cache import SHARED_SIZE, model_key, shared_world, sizes_of
+from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
+from elman.notes.oracle.oracle import Oracle
+from elman.notes.oracle.oracle_cache import SHARED_SIZE, model_key, shared_oracle, sizes_of
 from elman.notes.oracle.shape_inference import with_derived_shapes, with_inferred_shapes, with_orientations
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")
 _FITTING: dict[object, dict[str, tuple[str, str]]] = {}
 
 
-def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
+def sampling_of(model: PageModel, remarks: list[str], prose: str = "") -> Sampling:
     """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's words or
     claims need.
     """
@@ -35,28 +35,28 @@ def points_of(model: Model, remarks: list[str], prose: str = "") -> Points:
     declared = set(model.shapes)
     model, assumed = with_inferred_shapes(model)
     model = with_derived_shapes(model)
-    model = with_differentials(model, shared_world(model, Point(tuple(sizes_of(model.shapes).items()))))
+    model = with_differentials(model, shared_oracle(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()))))
     used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)} | set(
         model.equations
     )
     assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
     model = replace(model, shapes={n: s for n, s in model.shapes.items() if n in assumed or n in declared})
     axis = softmax_axis(model, prose, sizes_of(model.shapes), remarks)
-    points = Points(with_orientations(model, axis), axis)
+    points = Sampling(with_orientations(model, axis), axis)
     if assumed:
         remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
     return points
 
 
 @dataclass
-class Points:
-    """The worlds of one page."""
+class Sampling:
+    """The oracles of one page."""
 
-    model: Model
+    model: PageModel
     softmax_axis: int | None = None
     _letters: dict[str, Symbol] = field(default_factory=dict)
     _local: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
-    _worlds: dict[int, list[World]] = field(default_factory=dict)
+    _worlds: dict[int, list[Oracle]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for statement in self.model.statements:
@@ -67,7 +67,7 @@ class Points:
                     ):
                         self._letters[node.name] = replace(node, span=(0, 0))
 
-    # --- worlds ---
+    # --- oracles ---
 
     @property
     def batch(self) -> str | None:
@@ -84,7 +84,7 @@ class Points:
         """The numbers that are sizes of the page and not looked at as such: of x.shape = [784,1], of N = 784."""
         return frozenset(filter(is_written, self.sizes())) | frozenset(self.model.said.values()) - {"1"}
 
-    def points(self) -> Iterator[Point]:
+    def points(self) -> Iterator[EvaluationPoint]:
         """Two random points at sizes that are different primes (other ones at the second, where a size is written as a
         number, which may be one of them by accident); B = 1; and B equal to another size.
         """
@@ -98,9 +98,9 @@ class Points:
             if other is not None:
                 yield self.point({**sizes, batch: sizes[other]}, 3, f"{batch} = {other}")
 
-    def point(self, sizes: dict[str, int], seed: int, label: str = "") -> Point:
+    def point(self, sizes: dict[str, int], seed: int, label: str = "") -> EvaluationPoint:
         """A point at these sizes."""
-        return Point(tuple(sizes.items()), seed, self.softmax_axis, label)
+        return EvaluationPoint(tuple(sizes.items()), seed, self.softmax_axis, label)
 
     def _coincidence(self, batch: str) -> str | None:
         for name in self.model.named:
@@ -109,8 +109,8 @@ class Points:
                     return dim
         return next((d for s in self.model.shapes.values() for d in s if d != batch and d.isidentifier()), None)
 
-    def worlds(self, statement: Statement) -> list[World]:
-        """The worlds of a statement, its own undeclared letters with the shapes that fit there."""
+    def oracles(self, statement: Statement) -> list[Oracle]:
+        """The oracles of a statement, its own undeclared letters with the shapes that fit there."""
         if statement.number not in self._worlds:
             local = self.local_shapes(statement)
             more = sizes_of({**self.model.shapes, **local}) if local else {}
@@ -119,26 +119,26 @@ class Points:
                 if local:
                     known = dict(point.sizes)
                     full = {**{k: v for k, v in more.items() if k not in known}, **known}
-                    made.append(shared_world(self.model, replace(point, sizes=tuple(full.items())), local))
+                    made.append(shared_oracle(self.model, replace(point, sizes=tuple(full.items())), local))
                 else:
-                    made.append(shared_world(self.model, point))
+                    made.append(shared_oracle(self.model, point))
             self._worlds[statement.number] = made
         return self._worlds[statement.number]
 
-    def literal_worlds(self, statement: Statement) -> list[World]:
-        """The worlds of a statement in which a factor is read in the other way: 784 as 784, 4 as the size M = 4."""
-        worlds = self.worlds(statement)
-        return [shared_world(self.model, replace(w.point, literal=True), w.local) for w in worlds]
+    def literal_worlds(self, statement: Statement) -> list[Oracle]:
+        """The oracles of a statement in which a factor is read in the other way: 784 as 784, 4 as the size M = 4."""
+        oracles = self.oracles(statement)
+        return [shared_oracle(self.model, replace(w.point, literal=True), w.local) for w in oracles]
 
-    def column_worlds(self) -> list[World]:
-        """Two worlds of one column."""
+    def column_worlds(self) -> list[Oracle]:
+        """Two oracles of one column."""
         sizes = {**self.sizes(), **({self.batch: 1} if self.batch else {})}
-        return [shared_world(self.model, self.point(sizes, seed, "B = 1")) for seed in (2, 4)]
+        return [shared_oracle(self.model, self.point(sizes, seed, "B = 1")) for seed in (2, 4)]
 
-    def plain_worlds(self) -> Iterator[World]:
-        """The worlds without any letters but the page's own."""
+    def plain_oracles(self) -> Iterator[Oracle]:
+        """The oracles without any letters but the page's own."""
         for point in self.points():
-            yield shared_world(self.model, point)
+            yield shared_oracle(self.model, point)
 
     def letters(self, statement: Statement | None) -> tuple[Symbol, ...]:
         """The letters that may stand in a formula: the page's, and the statement's own."""
@@ -183,8 +183,8 @@ class Points:
         choices = [_choices(name, sizes) for name in names]
         for shapes in itertools.islice(itertools.product(*choices), 3000):
             local = dict(zip(names, shapes, strict=True))
-            world = World(self.model, Point(tuple(sizes_of({**self.model.shapes, **local}).items())), local)
-            fitting = sum(_fits(world, piece, scalar) for piece, scalar in pieces)
+            oracle = Oracle(self.model, EvaluationPoint(tuple(sizes_of({**self.model.shapes, **local}).items())), local)
+            fitting = sum(_fits(oracle, piece, scalar) for piece, scalar in pieces)
             used = len({d for shape in shapes for d in shape if d != "1"})
             if (fitting, used) > best[:2]:
                 best = (fitting, used, local)
@@ -192,11 +192,11 @@ class Points:
 
     # --- diagnoses ---
 
-    def in_letters(self, error: FormulaError, world: World) -> str:
+    def in_letters(self, error: FormulaError, oracle: Oracle) -> str:
         """What an error says, its sizes in the page's letters."""
         if not isinstance(error, MisfitError):
             return error.reason
-        left, right = shape_names(world, error.left), shape_names(world, error.right)
+        left, right = shape_names(oracle, error.left), shape_names(oracle, error.right)
         return f"{left} {error.what} {right} does not fit: {error.hint}"
 
 
@@ -225,10 +225,10 @@ def _pieces(e: Expression) -> Iterator[tuple[Expression, bool]]:
         yield e, False
 
 
-def _fits(world: World, e: Expression, scalar: bool) -> int:
+def _fits(oracle: Oracle, e: Expression, scalar: bool) -> int:
     try:
         with np.errstate(all="ignore"):
-            value = evaluate(e, world.scope({TIME: HORIZON - 1}))
+            value = evaluate(e, oracle.scope({TIME: HORIZON - 1}))
     except (FormulaError, np.linalg.LinAlgError):
         return 0
     return 2 if scalar and value.shape[-2:] == (1, 1) else 1

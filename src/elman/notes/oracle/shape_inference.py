@@ -22,28 +22,28 @@ from elman.calculus.expression import (
 from elman.calculus.shapes.inference import infer
 from elman.calculus.values.evaluate import evaluate
 from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, Model, free_indices, free_times
-from elman.notes.model.roles import with_facts
+from elman.notes.model.page_model import TIME, PageModel, free_indices, free_times
+from elman.notes.model.roles import with_roles
 from elman.notes.oracle.agreement import agreement
-from elman.notes.oracle.evaluation_point import HORIZON, OutOfRangeError, Point, UndefinedError
-from elman.notes.oracle.oracle import World
-from elman.notes.oracle.oracle_cache import shared_world, sizes_of
+from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, OutOfRangeError, UndefinedError
+from elman.notes.oracle.oracle import Oracle
+from elman.notes.oracle.oracle_cache import shared_oracle, sizes_of
 
 
-def with_inferred_shapes(model: Model) -> tuple[Model, dict[str, tuple[str, str]]]:
+def with_inferred_shapes(model: PageModel) -> tuple[PageModel, dict[str, tuple[str, str]]]:
     """The model with a shape for every given letter that its equations use and nothing declares: the one that fits
     best.
     """
     missing = sorted(
         {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
         - set(model.equations) - set(model.named) - set(model.shapes) - {"T"} - set(sizes_of(model.shapes))
-        | {name for name in model.facts.recurrent if name in model.equations and name not in model.shapes}
+        | {name for name in model.roles.recurrent if name in model.equations and name not in model.shapes}
     )  # fmt: skip
     if not missing or len(missing) > 12:
         return model, {}
     if not model.shapes:
         fitting = _by_convention(model, missing)
-        return (with_facts(replace(model, shapes=fitting)), fitting) if fitting else (model, {})
+        return (with_roles(replace(model, shapes=fitting)), fitting) if fitting else (model, {})
     candidates = list(dict.fromkeys([*model.shapes.values(), *_more_shapes(model)]))
     found: dict[str, tuple[str, str]] = {}
     for name in missing:
@@ -53,10 +53,10 @@ def with_inferred_shapes(model: Model) -> tuple[Model, dict[str, tuple[str, str]
             found[name] = best[2]
     if not found:
         return model, {}
-    return with_facts(replace(model, shapes={**model.shapes, **found})), found
+    return with_roles(replace(model, shapes={**model.shapes, **found})), found
 
 
-def _by_convention(model: Model, missing: list[str]) -> dict[str, tuple[str, str]]:
+def _by_convention(model: PageModel, missing: list[str]) -> dict[str, tuple[str, str]]:
     """Shapes for a page that declares none: a is a column, A a matrix, as its equations need them to fit together."""
     equations = [(name, d) for name, found in model.equations.items() for d in found]
     total: Expression | None = None
@@ -77,19 +77,19 @@ def _untimed(e: Expression) -> Expression:
     return transform(e, lambda node: replace(node, time=None) if isinstance(node, Symbol) else node)
 
 
-def with_derived_shapes(model: Model) -> Model:
+def with_derived_shapes(model: PageModel) -> PageModel:
     """The model with the shapes that its equations give to names that it does not declare."""
-    world = shared_world(model, Point(tuple(sizes_of(model.shapes).items())))
-    names = {size: name for name, size in world.point.sizes}
+    oracle = shared_oracle(model, EvaluationPoint(tuple(sizes_of(model.shapes).items())))
+    names = {size: name for name, size in oracle.point.sizes}
     derived = {}
     for name in model.equations:
-        shape = None if name in model.shapes else world.shape_of(name)
+        shape = None if name in model.shapes else oracle.shape_of(name)
         if shape is not None and all(n == 1 or n in names for n in shape):
             derived[name] = (names.get(shape[0], "1"), names.get(shape[1], "1"))
-    return with_facts(replace(model, derived=derived))
+    return with_roles(replace(model, derived=derived))
 
 
-def with_orientations(model: Model, axis: int | None) -> Model:
+def with_orientations(model: PageModel, axis: int | None) -> PageModel:
     """The model with the way told in which letters for derivatives lie, where no declared shape tells it: as the
     formula has it that the page gives for them.
     """
@@ -98,18 +98,18 @@ def with_orientations(model: Model, axis: int | None) -> Model:
         if declared is not None and declared[0] != declared[1]:
             continue
         statement = model.statements[d.statement]
-        world = shared_world(model, Point(tuple(sizes_of(model.shapes).items()), 0, axis))
+        oracle = shared_oracle(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()), 0, axis))
         for k, part in enumerate(statement.parts[1:], 1):
             if k == d.part or any(isinstance(n, Derivative) for n in walk(part)):
                 continue
-            found = agreement(world, d.value, part)
+            found = agreement(oracle, d.value, part)
             if found.turned and not found.plain:
-                turned = {**model.facts.turned, name: True}
-                model = replace(model, facts=replace(model.facts, turned=turned))
+                turned = {**model.roles.turned, name: True}
+                model = replace(model, roles=replace(model.roles, turned=turned))
     return model
 
 
-def _more_shapes(model: Model) -> Iterator[tuple[str, str]]:
+def _more_shapes(model: PageModel) -> Iterator[tuple[str, str]]:
     names = list(sizes_of(model.shapes))[:6]
     for name in names:
         yield (name, "1")
@@ -117,9 +117,9 @@ def _more_shapes(model: Model) -> Iterator[tuple[str, str]]:
     yield from itertools.permutations(names, 2)
 
 
-def _score(model: Model, local: dict[str, tuple[str, str]], name: str) -> int:
+def _score(model: PageModel, local: dict[str, tuple[str, str]], name: str) -> int:
     """How many of the equations and parts that speak of `name` have a value with these shapes."""
-    world = World(model, Point(tuple(sizes_of({**model.shapes, **local}).items())), dict(local))
+    oracle = Oracle(model, EvaluationPoint(tuple(sizes_of({**model.shapes, **local}).items())), dict(local))
     score = 0
     parts = [d.value for found in model.equations.values() for d in found]
     parts += [p for st in model.statements for p in st.parts if not any(isinstance(n, Derivative) for n in walk(p))]
@@ -129,7 +129,7 @@ def _score(model: Model, local: dict[str, tuple[str, str]], name: str) -> int:
         try:
             bound = dict.fromkeys(free_indices(part), 0) | dict.fromkeys(free_times(part), HORIZON - 2)
             with np.errstate(all="ignore"):
-                evaluate(part, world.scope({**bound, TIME: HORIZON - 1}))
+                evaluate(part, oracle.scope({**bound, TIME: HORIZON - 1}))
             score += 1
         except (UndefinedError, OutOfRangeError):
             continue

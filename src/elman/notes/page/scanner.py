@@ -23,7 +23,7 @@ _PROSE = re.compile(
 _MARKS = re.compile(r"\\(?:end\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
 
 
-class Found(NamedTuple):
+class FoundFormula(NamedTuple):
     """A formula, by offsets; `first` and `last` take its delimiters in."""
 
     start: int
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 class Scan:
     """What was found in a stretch of text, by offsets: formulas, headings, code, code spans, directives."""
 
-    formulas: list[Found] = field(default_factory=list)
+    formulas: list[FoundFormula] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     code: list[tuple[int, int]] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
@@ -68,7 +68,9 @@ class Scan:
         if stripped:
             begin = start + len(inner) - len(inner.lstrip())
             stop = begin + len(stripped)
-            self.formulas.append(Found(begin, stop, kind, begin if first < 0 else first, stop if last < 0 else last))
+            self.formulas.append(
+                FoundFormula(begin, stop, kind, begin if first < 0 else first, stop if last < 0 else last)
+            )
 
 
 class Marks:

@@ -23,20 +23,20 @@ from elman.calculus.printing.render import text
 from elman.calculus.syntax.written_sizes import is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
-from elman.notes.judge.checker import SECONDS, Checker, Judged
-from elman.notes.judge.interpretations import Reading, compare, readings_of
+from elman.notes.judge.checker import SECONDS, Checker, Judgement
+from elman.notes.judge.interpretations import Interpretation, compare, interpretations_of
 from elman.notes.judge.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
 from elman.notes.oracle.numeric_sizes import same_ratio
-from elman.notes.oracle.oracle import World
+from elman.notes.oracle.oracle import Oracle
 from elman.notes.page.page import Page
 from elman.notes.repair.edits import EDIT, Edit
-from elman.notes.repair.faulty_equation import Blame, blamed, makes_loss, uses
-from elman.notes.repair.repairer import Found, Repairer
-from elman.notes.repair.repeated_slip import Carried, carried_by
+from elman.notes.repair.faulty_equation import FaultyEquation, blamed, makes_loss, uses
+from elman.notes.repair.repairer import Candidate, Repairer
+from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
 
 _FRAMES = 20_000
 _ROUNDS = 3  # equations and shapes that may be blamed on one page
@@ -59,7 +59,7 @@ def _settle(page: Page, supplied: str | None) -> Checker:
     started = time.monotonic()
     checker = Checker(page, supplied)
     checker.judge(started + SECONDS)
-    blames: list[Blame] = []
+    blames: list[FaultyEquation] = []
     while (
         len(blames) < _ROUNDS
         and time.monotonic() < started + SECONDS
@@ -74,7 +74,7 @@ def _settle(page: Page, supplied: str | None) -> Checker:
     return checker
 
 
-def _accuse(checker: Checker, blame: Blame) -> None:
+def _accuse(checker: Checker, blame: FaultyEquation) -> None:
     """Puts the blame where it belongs, and says so of the claims that were right all along."""
     claims = f"{blame.mended} claims of the page hold once it is mended"
     if blame.definition is None or blame.found is None:
@@ -96,8 +96,8 @@ def _accuse(checker: Checker, blame: Blame) -> None:
 
 
 def _explain(checker: Checker, until: float) -> None:
-    carried: list[Carried] = []
-    tried: list[tuple[Judged, list[Reading]]] = []
+    carried: list[RepeatedSlip] = []
+    tried: list[tuple[Judgement, list[Interpretation]]] = []
     for judged in checker.judged.values():
         if judged.settled:
             continue
@@ -106,7 +106,7 @@ def _explain(checker: Checker, until: float) -> None:
             judged.diagnosis = f"no repair was sought: the page took more than {SECONDS} seconds"
             continue
         _Explainer(checker, judged, carried, tried).explain()
-        more = carried_by(judged.left, judged.found)
+        more = repeated_slip_in(judged.left, judged.found)
         if more is not None:
             carried.append(more)
     checker.remarks += compare(tried)
@@ -114,13 +114,17 @@ def _explain(checker: Checker, until: float) -> None:
 
 class _Explainer:
     def __init__(
-        self, checker: Checker, judged: Judged, carried: Sequence[Carried], tried: list[tuple[Judged, list[Reading]]]
+        self,
+        checker: Checker,
+        judged: Judgement,
+        carried: Sequence[RepeatedSlip],
+        tried: list[tuple[Judgement, list[Interpretation]]],
     ) -> None:
         self.checker = checker
         self.j = judged
         self.carried = carried
         self.tried = tried
-        self.worlds = checker.points.worlds(judged.statement)
+        self.oracles = checker.sampling.oracles(judged.statement)
 
     def explain(self) -> None:
         j = self.j
@@ -145,8 +149,8 @@ class _Explainer:
         if isinstance(j.result.error, CycleError):
             j.verdict = Verdict.CYCLE
         numerator = checker.layout == "numerator" and isinstance(j.left, Derivative) and checker.of_scalar(j)
-        worlds = self.worlds if not j.result.column else checker.points.column_worlds()
-        repairer = Repairer(worlds, checker.points.letters(j.statement), numerator, self._loose())
+        oracles = self.oracles if not j.result.column else checker.sampling.column_worlds()
+        repairer = Repairer(oracles, checker.sampling.letters(j.statement), numerator, self._loose())
         found = [replace(f, part=transform(f.part, tidy)) for f in repairer.repairs(left, part)]
         if (left, part) != (j.left, j.expression):
             edits = tuple(slip.edit for slip in self.carried if slip.apply(j.expression) != j.expression)
@@ -171,7 +175,7 @@ class _Explainer:
         primed = any(isinstance(n, Call) and n.primes for n in walk(part))
         if j.result.chain or not (primed and any(uses(j, name) for name in self.checker.model.named)):
             return
-        readings = readings_of(self.checker, j, left, part)
+        readings = interpretations_of(self.checker, j, left, part)
         self.tried.append((j, readings))
         j.reading = str(readings[0]) if readings else "true in no reading"
 
@@ -179,7 +183,7 @@ class _Explainer:
         """Whether the left side is a letter whose declared shape says not for certain which way it lies."""
         if not isinstance(self.j.left, Symbol) or self.j.left.name not in self.checker.model.named:
             return False
-        return not self.checker.points.lies_surely(self.j.left.name)
+        return not self.checker.sampling.lies_surely(self.j.left.name)
 
     def _perplexity(self) -> None:
         """What the words before it call perplexity is the exponential of the mean loss of a token."""
@@ -189,7 +193,7 @@ class _Explainer:
         right = perplexity(self.checker)
         if right is None or self.checker.agree(j.statement, j.left, right).plain:
             return
-        j.verdict, j.found = Verdict.FALSE, [Found(j.left, right, EDIT, (Edit(Verdict.FALSE, text(right)),))]
+        j.verdict, j.found = Verdict.FALSE, [Candidate(j.left, right, EDIT, (Edit(Verdict.FALSE, text(right)),))]
         j.diagnosis = "perplexity is the exponential of the mean loss of a token"
 
     def _time_missing(self) -> None:
@@ -199,7 +203,7 @@ class _Explainer:
         j.diagnosis = (
             f"an earlier {text(j.left)} stands on the right, so the left side needs its time step: {text(left)}"
         )
-        j.found = [Found(left, j.expression, EDIT, (Edit(Verdict.TIME, f"{text(left)} on the left"),))]
+        j.found = [Candidate(left, j.expression, EDIT, (Edit(Verdict.TIME, f"{text(left)} on the left"),))]
 
     def _trace_missing(self, left: Expression, part: Expression) -> bool:
         """∂(a matrix)/∂X where its trace was meant."""
@@ -210,7 +214,7 @@ class _Explainer:
                 if self.checker.agree(self.j.statement, *pair).plain:
                     self.j.verdict = Verdict.TRACE
                     self.j.diagnosis = f"{text(node.of)} is a matrix; its trace is the scalar that has this gradient"
-                    self.j.found = [Found(pair[0], pair[1], EDIT, (Edit(Verdict.TRACE, "a trace around it"),))]
+                    self.j.found = [Candidate(pair[0], pair[1], EDIT, (Edit(Verdict.TRACE, "a trace around it"),))]
                     return True
         return False
 
@@ -219,7 +223,7 @@ class _Explainer:
     def _diagnosis(self) -> str:
         result, words = self.j.result, list[str]()
         if result.error is not None:
-            words.append(self.checker.points.in_letters(result.error, self.worlds[0]))
+            words.append(self.checker.sampling.in_letters(result.error, self.oracles[0]))
             words.append(self._accident(result.error))
         elif result.ratio is not None and self._is_a_multiple():
             words.append(f"it is {result.ratio:.6g} times the true value")
@@ -229,24 +233,26 @@ class _Explainer:
 
     def _is_a_multiple(self) -> bool:
         """Whether it is the same multiple of the true value at all sizes that may stand for a number."""
-        if not self.checker.points.written:
+        if not self.checker.sampling.written:
             return True
-        return same_ratio(self.j.result, agreement(self.worlds[1], self.j.left, self.j.expression))
+        return same_ratio(self.j.result, agreement(self.oracles[1], self.j.left, self.j.expression))
 
     def _accident(self, error: FormulaError) -> str:
         """Where two sizes that are equal by accident would hide the misfit: what the formula is worth there."""
         if not isinstance(error, MisfitError):
             return ""
         inner = (error.left[1], error.right[0]) if error.what == "times" else None
-        names = {size: name for name, size in self.worlds[0].point.sizes}
+        names = {size: name for name, size in self.oracles[0].point.sizes}
         if inner is None or inner[0] not in names or inner[1] not in names:
             return ""
         a, b = names[inner[0]], names[inner[1]]
         if is_written(a) and is_written(b):
             return ""
-        sizes = dict(self.worlds[0].point.sizes)
-        point = self.checker.points.point({**sizes, a: sizes[b]}, 5, f"{a} = {b}")
-        result = agreement(World(self.checker.model, point, dict(self.worlds[0].local)), self.j.left, self.j.expression)
+        sizes = dict(self.oracles[0].point.sizes)
+        point = self.checker.sampling.point({**sizes, a: sizes[b]}, 5, f"{a} = {b}")
+        result = agreement(
+            Oracle(self.checker.model, point, dict(self.oracles[0].local)), self.j.left, self.j.expression
+        )
         if result.error is not None:
             return ""
         return (
@@ -254,7 +260,7 @@ class _Explainer:
         )
 
 
-def verdict_of(found: Sequence[Found]) -> Verdict:
+def verdict_of(found: Sequence[Candidate]) -> Verdict:
     """One word for the first repair: its kind, where it has one kind."""
     if not found or not found[0].verdicts:
         return Verdict.FALSE

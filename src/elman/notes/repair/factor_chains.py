@@ -91,7 +91,7 @@ def _joined(lefts: list[Variant], rights: list[Variant], operator: str, budget: 
 
 def more_factors(search: Search, e: Expression) -> Iterator[Variant]:
     """One factor more, at either end of the chain or of one of its factors."""
-    ones = [Ones(name) for name, size in search.world.point.sizes if size > 1]
+    ones = [Ones(name) for name, size in search.oracle.point.sizes if size > 1]
     for letter in (*search.at_times(), *ones):
         for operator in ("", "∘"):
             for factor in (letter, Transpose(letter)):

@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from elman.calculus.expression import Index, Negative, Symbol, walk
 from elman.calculus.printing.render import text
 from elman.errors import FormulaError
-from elman.notes.judge.checker import Checker, Judged, about_one_column
+from elman.notes.judge.checker import Checker, Judgement, about_one_column
 from elman.notes.judge.verdict import Verdict
-from elman.notes.model.page_model import TIME, Definition, Model
-from elman.notes.model.roles import earlier, under_logarithms, with_facts
+from elman.notes.model.page_model import TIME, Definition, PageModel
+from elman.notes.model.roles import earlier, under_logarithms, with_roles
 from elman.notes.oracle.agreement import agreement
-from elman.notes.oracle.evaluation_point import HORIZON, Point, UndefinedError
-from elman.notes.oracle.oracle import World
+from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, UndefinedError
+from elman.notes.oracle.oracle import Oracle
 from elman.notes.oracle.shape_inference import with_derived_shapes
 from elman.notes.repair.edits import EDIT, Edit, Variant, times_around
-from elman.notes.repair.repairer import Found
+from elman.notes.repair.repairer import Candidate
 from elman.notes.repair.search import Search
 
 SECONDS = 10  # a search that takes longer ends with what it has
@@ -32,23 +32,23 @@ _SHARE = 0.6  # of the claims that fail, so many must hold once the equation is 
 
 
 @dataclass(frozen=True, slots=True)
-class Blame:
+class FaultyEquation:
     """The repaired `model`, and what was repaired: an equation (`definition`, with `found`), or the shape of `name`.
 
     `mended` are the claims that hold now.
     """
 
-    model: Model
+    model: PageModel
     cost: int
     edit: Edit
     mended: int
     definition: Definition | None = None
-    found: Found | None = None
+    found: Candidate | None = None
     name: str = ""
     shape: tuple[str, str] | None = None
 
 
-def blamed(checker: Checker, before: Sequence[Blame] = ()) -> Blame | None:
+def blamed(checker: Checker, before: Sequence[FaultyEquation] = ()) -> FaultyEquation | None:
     """The one edit of the page's equations or shapes that accounts for most of what fails, or None; `before`: those
     found already.
     """
@@ -57,7 +57,7 @@ def blamed(checker: Checker, before: Sequence[Blame] = ()) -> Blame | None:
     broken = [j for j in failing if j.defines is not None and j.defines.name in checker.model.equations]
     if not broken and len(failing) < 2:
         return None
-    best: Blame | None = None
+    best: FaultyEquation | None = None
     started = time.monotonic()
     for candidate in _candidates(checker, [j.defines for j in broken if j.defines is not None]):
         found = _weighed(checker, candidate, failing)
@@ -70,16 +70,16 @@ def blamed(checker: Checker, before: Sequence[Blame] = ()) -> Blame | None:
     return best
 
 
-def _speaks(j: Judged) -> bool:
+def _speaks(j: Judgement) -> bool:
     return j.verdict in (None, Verdict.SELF_REFERENCE) and not isinstance(j.result.error, UndefinedError)
 
 
-def _rank(b: Blame) -> tuple[float, ...]:
+def _rank(b: FaultyEquation) -> tuple[float, ...]:
     sizes = {d for shape in b.model.shapes.values() for d in shape}
     return (b.mended, -b.cost, b.definition is not None, len(sizes))
 
 
-def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[Blame]:
+def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[FaultyEquation]:
     model = checker.model
     definitions = [d for found in model.equations.values() for d in found]
     seen: set[tuple[int, object]] = set()
@@ -98,33 +98,33 @@ def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[Blam
         yield from _reshaped(checker)
 
 
-def _edited(checker: Checker, d: Definition, insert: bool) -> Iterator[Blame]:
+def _edited(checker: Checker, d: Definition, insert: bool) -> Iterator[FaultyEquation]:
     """The equation with one edit. All letters are given here: what they are made of may be what is broken."""
     statement = checker.model.statements[d.statement]
     model = checker.model
-    facts = replace(model.facts, positive=model.facts.positive | under_logarithms(model))
-    given = replace(model, equations={}, named={}, shapes={**model.derived, **model.shapes}, facts=facts)
-    world = World(given, Point(tuple(checker.points.sizes().items()), 0, checker.points.softmax_axis))
+    roles = replace(model.roles, positive=model.roles.positive | under_logarithms(model))
+    given = replace(model, equations={}, named={}, shapes={**model.derived, **model.shapes}, roles=roles)
+    oracle = Oracle(given, EvaluationPoint(tuple(checker.sampling.sizes().items()), 0, checker.sampling.softmax_axis))
     indices = {TIME: HORIZON - 1}
     if d.time is not None and d.time.variable is not None:
         indices[d.time.variable] = HORIZON - 1
     left = statement.parts[0]
     times = times_around(left, d.value)
-    search = Search(world, indices, checker.points.letters(statement), insert=insert, times=times)
-    shape = world.shape(d.name)
+    search = Search(oracle, indices, checker.sampling.letters(statement), insert=insert, times=times)
+    shape = oracle.shape(d.name)
     whole = search.value(d.value)
     negative = Edit(Verdict.SIGN, "the sign")
     signs = [] if whole is None else [Variant(-whole, EDIT, Negative(d.value), (negative,))]
     for variant in [*search.of_whole(d.value, EDIT), *signs]:
         if variant.edits and (shape is None or variant.value.shape[-2:] == shape):
             model = checker.model.with_equation(d, variant.expression)
-            yield Blame(
+            yield FaultyEquation(
                 model,
                 variant.cost,
                 variant.edits[0],
                 0,
                 d,
-                Found(left, variant.expression, variant.cost, variant.edits),
+                Candidate(left, variant.expression, variant.cost, variant.edits),
             )
     if d.time is not None and isinstance(left, Symbol):
         for offset in (-1, 1):
@@ -135,12 +135,12 @@ def _edited(checker: Checker, d: Definition, insert: bool) -> Iterator[Blame]:
                 **checker.model.equations,
                 d.name: tuple(replace(x, time=step) if x == d else x for x in checker.model.equations[d.name]),
             }
-            yield Blame(
-                replace(checker.model, equations=equations), EDIT, edit, 0, d, Found(moved, d.value, EDIT, (edit,))
+            yield FaultyEquation(
+                replace(checker.model, equations=equations), EDIT, edit, 0, d, Candidate(moved, d.value, EDIT, (edit,))
             )
 
 
-def _reshaped(checker: Checker) -> Iterator[Blame]:
+def _reshaped(checker: Checker) -> Iterator[FaultyEquation]:
     """One declared shape otherwise: turned, or one side another size."""
     model = checker.model
     sizes = list(dict.fromkeys(d for shape in model.shapes.values() for d in shape))
@@ -152,15 +152,15 @@ def _reshaped(checker: Checker) -> Iterator[Blame]:
         for shape in dict.fromkeys(others):
             edit = Edit(Verdict.SHAPE, f"{name} [{shape[0]},{shape[1]}], not [{rows},{columns}]")
             changed = replace(model, shapes={**model.shapes, name: shape})
-            yield Blame(changed, EDIT, edit, 0, name=name, shape=shape)
+            yield FaultyEquation(changed, EDIT, edit, 0, name=name, shape=shape)
 
 
-def _weighed(checker: Checker, candidate: Blame, failing: Sequence[Judged]) -> Blame | None:
+def _weighed(checker: Checker, candidate: FaultyEquation, failing: Sequence[Judgement]) -> FaultyEquation | None:
     """The candidate with the count of claims that it mends; None where it mends too few or breaks one."""
     if candidate.definition is not None:
-        model = replace(candidate.model, facts=replace(candidate.model.facts, recurrent=earlier(candidate.model)))
+        model = replace(candidate.model, roles=replace(candidate.model.roles, recurrent=earlier(candidate.model)))
     else:
-        model = with_derived_shapes(with_facts(candidate.model))
+        model = with_derived_shapes(with_roles(candidate.model))
     places = _Places(checker, model)
     claims = [j for j in failing if j.defines is None]
     broken = [j for j in failing if j.defines is not None]
@@ -176,24 +176,24 @@ def _weighed(checker: Checker, candidate: Blame, failing: Sequence[Judged]) -> B
     if mended is None:
         return None
     for j in checker.judged.values():
-        if j.good and j.ordinary and not checker.points.local_shapes(j.statement) and not _holds(places, j):
+        if j.good and j.ordinary and not checker.sampling.local_shapes(j.statement) and not _holds(places, j):
             return None
     return replace(candidate, model=model, mended=mended + len(broken))
 
 
 class _Places:
-    """The two worlds of a candidate: a batch, and one column."""
+    """The two oracles of a candidate: a batch, and one column."""
 
-    def __init__(self, checker: Checker, model: Model) -> None:
-        self.checker, points = checker, checker.points
+    def __init__(self, checker: Checker, model: PageModel) -> None:
+        self.checker, points = checker, checker.sampling
         sizes, axis = points.sizes(), points.softmax_axis
-        self.batch = World(model, Point(tuple(sizes.items()), 0, axis))
+        self.batch = Oracle(model, EvaluationPoint(tuple(sizes.items()), 0, axis))
         column = {**sizes, **({points.batch: 1} if points.batch else {})}
-        self.column = World(model, Point(tuple(column.items()), 0, axis, "B = 1"))
+        self.column = Oracle(model, EvaluationPoint(tuple(column.items()), 0, axis, "B = 1"))
 
 
-def _count(places: _Places, claims: Sequence[Judged], needed: int, quick: bool = False) -> int | None:
-    """How many of the claims hold in this world; None as soon as they cannot be `needed`."""
+def _count(places: _Places, claims: Sequence[Judgement], needed: int, quick: bool = False) -> int | None:
+    """How many of the claims hold in this oracle; None as soon as they cannot be `needed`."""
     mended = 0
     for i, j in enumerate(claims):
         if mended + len(claims) - i < needed:
@@ -202,21 +202,21 @@ def _count(places: _Places, claims: Sequence[Judged], needed: int, quick: bool =
     return mended if mended >= needed else None
 
 
-def _stands(world: World) -> bool:
+def _stands(oracle: Oracle) -> bool:
     """Whether every equation has a value of its declared shape."""
-    for name in world.model.equations:
-        step = Index(None, HORIZON - 1) if name in world.model.timed else None
+    for name in oracle.model.equations:
+        step = Index(None, HORIZON - 1) if name in oracle.model.timed else None
         try:
-            shape = world.value(Symbol(name, step), world.scope({TIME: HORIZON - 1})).shape[-2:]
+            shape = oracle.value(Symbol(name, step), oracle.scope({TIME: HORIZON - 1})).shape[-2:]
         except FormulaError:
             return False
-        declared = world.shape(name)
+        declared = oracle.shape(name)
         if declared is not None and declared != shape and shape != (1, 1):
             return False
     return True
 
 
-def _holds(places: _Places, j: Judged, quick: bool = False) -> bool:
+def _holds(places: _Places, j: Judgement, quick: bool = False) -> bool:
     """Whether a claim holds there, and not because both its sides are nothing; `quick`: at one time step."""
     for left, part in dict.fromkeys([(j.left, j.expression), places.checker.at_hand(j.left, j.expression)]):
         result = agreement(places.batch, left, part, quick)
@@ -227,14 +227,14 @@ def _holds(places: _Places, j: Judged, quick: bool = False) -> bool:
     return False
 
 
-def uses(j: Judged, name: str) -> bool:
+def uses(j: Judgement, name: str) -> bool:
     """Whether a part speaks of a letter."""
     return any(isinstance(n, Symbol) and n.name == name for n in walk(j.expression))
 
 
-def makes_loss(model: Model, name: str) -> bool:
+def makes_loss(model: PageModel, name: str) -> bool:
     """Whether a loss is made of `name`: then it is of the forward pass, and no letter for an error."""
-    seen, stack = set[str](), [*model.facts.losses]
+    seen, stack = set[str](), [*model.roles.losses]
     while stack:
         at = stack.pop()
         if at == name:

@@ -12,25 +12,25 @@ from elman.calculus.expression import Call, Expression, Number, Power, Subtract,
 from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.printing.render import text
 from elman.notes.judge.verdict import Verdict
-from elman.notes.oracle.oracle import World
+from elman.notes.oracle.oracle import Oracle
 
 ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
 
 
-def other_sizes(e: Symbol, world: World) -> Iterator[tuple[Expression, Verdict, str]]:
+def other_sizes(e: Symbol, oracle: Oracle) -> Iterator[tuple[Expression, Verdict, str]]:
     """Another size where a size stands: M for N."""
-    sizes = dict(world.point.sizes)
-    if e.name in sizes and e.name not in world.model.equations and e.name not in world.model.shapes:
+    sizes = dict(oracle.point.sizes)
+    if e.name in sizes and e.name not in oracle.model.equations and e.name not in oracle.model.shapes:
         for name in sizes:
             if name != e.name:
                 yield Symbol(name), Verdict.ARGUMENT, f"{name}, not {e.name}"
 
 
-def omissions(e: Expression, world: World) -> Iterator[tuple[Expression, Verdict, str]]:
+def omissions(e: Expression, oracle: Oracle) -> Iterator[tuple[Expression, Verdict, str]]:
     """What a letter or a function value may have lost: its square, a function of the page, the letter beside it."""
-    if isinstance(e, Symbol) and e.name not in world.model.named:
+    if isinstance(e, Symbol) and e.name not in oracle.model.named:
         yield Power(e, TWO, elementwise=True), Verdict.FALSE, f"{text(e)} squared"
-        for function in functions_of(world):
+        for function in functions_of(oracle):
             yield Call(function, (e,)), Verdict.ARGUMENT, f"{function} of {text(e)}"
     if isinstance(e, Call) and e.function in ELEMENTWISE and not e.primes:
         yield Subtract(e, ONE), Verdict.FALSE, f"{text(e)} - 1"
@@ -43,9 +43,9 @@ def other_axis(e: Call) -> Iterator[tuple[Call, Verdict, str]]:
         yield replace(e, axis=1 - e.axis), Verdict.BATCH, f"over axis {1 - e.axis}, not {e.axis}"
 
 
-def functions_of(world: World) -> list[str]:
+def functions_of(oracle: Oracle) -> list[str]:
     """The elementwise functions of the page's equations."""
-    values = [d.value for found in world.model.equations.values() for d in found]
+    values = [d.value for found in oracle.model.equations.values() for d in found]
     return sorted(
         {n.function for v in values for n in walk(v) if isinstance(n, Call) and n.function in ELEMENTWISE}
         - {"ln", "exp"}

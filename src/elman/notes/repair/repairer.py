@@ -35,7 +35,7 @@ from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
 from elman.notes.oracle.agreement import agreement, assignments, close, compare, is_per_column, part_value
 from elman.notes.oracle.evaluation_point import OutOfRangeError
-from elman.notes.oracle.oracle import World
+from elman.notes.oracle.oracle import Oracle
 from elman.notes.repair.edits import EDIT, Edit, Variant, shifted, times_around
 from elman.notes.repair.search import Search
 
@@ -44,7 +44,7 @@ _DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Candidate:
     """A repaired claim `left = part`; `turned` where it then holds transposed (numerator layout)."""
 
     left: Expression
@@ -61,19 +61,19 @@ class Found:
 
 @dataclass
 class Repairer:
-    """Repairs claims in the given worlds: the first is searched, all prove."""
+    """Repairs claims in the given oracles: the first is searched, all prove."""
 
-    worlds: Sequence[World]
+    oracles: Sequence[Oracle]
     letters: tuple[Symbol, ...]
     numerator: bool = (
         False  # whether the page's gradients are in numerator layout, the transpose of the thing's own shape
     )
     loose: bool = False  # whether the left side, a letter, may lie either way
 
-    def repairs(self, left: Expression, part: Expression) -> list[Found]:
+    def repairs(self, left: Expression, part: Expression) -> list[Candidate]:
         """The smallest repairs of `left = part`, the best first; both layouts of a derivative are tried."""
         started = time.monotonic()
-        best: dict[bool, list[Found]] = {}
+        best: dict[bool, list[Candidate]] = {}
         reached = _DEEPEST
         for depth in range(1, _DEEPEST + 1):
             for found in self._at_depth(left, part, depth, started):
@@ -82,7 +82,9 @@ class Repairer:
                     k.part == found.part and k.left == found.left for k in kept
                 ):
                     continue
-                if says_itself(self.worlds[0], found.left, found.part) and not says_itself(self.worlds[0], left, part):
+                if says_itself(self.oracles[0], found.left, found.part) and not says_itself(
+                    self.oracles[0], left, part
+                ):
                     continue
                 if self._proved(found, edited_left=found.left != left):
                     if kept and found.cost < kept[0].cost:
@@ -98,14 +100,14 @@ class Repairer:
 
     # --- candidates ---
 
-    def _at_depth(self, left: Expression, part: Expression, depth: int, started: float) -> Iterator[Found]:
-        world, budget = self.worlds[0], depth * EDIT
+    def _at_depth(self, left: Expression, part: Expression, depth: int, started: float) -> Iterator[Candidate]:
+        oracle, budget = self.oracles[0], depth * EDIT
         indices = self._assignment(left, part)
         if indices is None:
             return
         small = len(list(walk(part))) <= 40
         letters = self.letters if depth == 1 or (depth == 2 and small) else ()
-        search = Search(world, indices, letters, insert=depth == 1, times=times_around(left, part))
+        search = Search(oracle, indices, letters, insert=depth == 1, times=times_around(left, part))
         for new_left, left_edits in self._lefts(left, depth):
             goal = self._goal(new_left, indices)
             if goal is None:
@@ -118,7 +120,7 @@ class Repairer:
             if left_edits:
                 continue
             for renamed, edit in self._renamed(part):
-                for variant in Search(world, indices).variants(renamed, rest - EDIT):
+                for variant in Search(oracle, indices).variants(renamed, rest - EDIT):
                     more = replace(variant, cost=variant.cost + EDIT, edits=(edit, *variant.edits))
                     yield from self._matching(more, goal, new_left, left_edits)
                 if time.monotonic() - started > SECONDS:
@@ -130,13 +132,13 @@ class Repairer:
         valued: list[dict[str, int]] = []
         other: list[dict[str, int]] = []
         edge: list[dict[str, int]] = []
-        for indices in assignments(self.worlds[0], (left, part)):
+        for indices in assignments(self.oracles[0], (left, part)):
             try:
-                goal, _ = part_value(self.worlds[0], left, indices)
+                goal, _ = part_value(self.oracles[0], left, indices)
             except FormulaError:
                 goal = None
             try:
-                value, _ = part_value(self.worlds[0], part, indices)
+                value, _ = part_value(self.oracles[0], part, indices)
             except OutOfRangeError:
                 edge += [indices] if goal is not None else []
                 continue
@@ -150,7 +152,7 @@ class Repairer:
 
     def _goal(self, left: Expression, indices: dict[str, int]) -> Array | None:
         try:
-            return part_value(self.worlds[0], left, indices)[0]
+            return part_value(self.oracles[0], left, indices)[0]
         except FormulaError:
             return None
 
@@ -161,39 +163,39 @@ class Repairer:
             yield other, (Edit(Verdict.TIME, f"on the left {text(other)}"),)
         if depth > 1:
             return
-        named = [s for s in self.letters if s.name in self.worlds[0].model.named]
-        if isinstance(left, Symbol) and left.name in self.worlds[0].model.named:
+        named = [s for s in self.letters if s.name in self.oracles[0].model.named]
+        if isinstance(left, Symbol) and left.name in self.oracles[0].model.named:
             for letter in named:
                 if letter.name != left.name:
                     other = replace(letter, time=left.time)
                     yield other, (Edit(Verdict.ARGUMENT, f"on the left {text(other)}"),)
         if isinstance(left, Derivative) and isinstance(left.wrt, Symbol):
             for letter in self.letters:
-                if letter.name != left.wrt.name and letter.name not in self.worlds[0].model.named:
+                if letter.name != left.wrt.name and letter.name not in self.oracles[0].model.named:
                     wrt = replace(letter, time=left.wrt.time) if letter.time is not None else letter
                     yield replace(left, wrt=wrt), (Edit(Verdict.ARGUMENT, f"on the left ∂/∂{text(wrt)}"),)
 
     def _renamed(self, part: Expression) -> Iterator[tuple[Expression, Edit]]:
         """One letter taken for another throughout: h for z."""
-        world = self.worlds[0]
+        oracle = self.oracles[0]
         for name in sorted({s.name for s in symbols(part)}):
             if sum(isinstance(n, Symbol) and n.name == name for n in walk(part)) < 2:
                 continue
             for letter in self.letters:
-                if letter.name != name and world.shape_of(letter.name) == world.shape_of(name):
+                if letter.name != name and oracle.shape_of(letter.name) == oracle.shape_of(name):
                     yield (
                         with_letters(part, {name: letter}),
                         Edit(Verdict.ARGUMENT, f"{letter_text(letter)}, not {name_text(name, part)}"),
                     )
 
-    def _swapped(self, left: Expression, part: Expression) -> Iterator[Found]:
+    def _swapped(self, left: Expression, part: Expression) -> Iterator[Candidate]:
         """Two letters of one shape, each taken for the other on both sides."""
-        world = self.worlds[0]
+        oracle = self.oracles[0]
         names = sorted({s.name for s in symbols(left) | symbols(part)})
         for i, a in enumerate(names):
             for b in names[i + 1 :]:
                 if (
-                    world.shape_of(a) != world.shape_of(b)
+                    oracle.shape_of(a) != oracle.shape_of(b)
                     or not (_has(left, a) or _has(left, b))
                     or not (_has(part, a) or _has(part, b))
                 ):
@@ -203,38 +205,40 @@ class Repairer:
                     continue
                 both = [with_letters(e, {a: two, b: one}) for e in (left, part)]
                 edit = Edit(Verdict.ARGUMENT, f"{letter_text(one)} and {letter_text(two)} swapped")
-                yield Found(both[0], both[1], EDIT, (edit,))
+                yield Candidate(both[0], both[1], EDIT, (edit,))
 
     def _letter(self, name: str) -> Symbol | None:
         return next((s for s in self.letters if s.name == name), None)
 
-    def _matching(self, v: Variant, goal: Array, left: Expression, left_edits: tuple[Edit, ...]) -> Iterator[Found]:
+    def _matching(self, v: Variant, goal: Array, left: Expression, left_edits: tuple[Edit, ...]) -> Iterator[Candidate]:
         cost, edits = v.cost + EDIT * len(left_edits), (*left_edits, *v.edits)
         if v.value.ndim != 2:
             return
-        if goal.shape == (1, 1) and v.value.shape[0] == 1 < v.value.shape[1] and is_per_column(self.worlds[0], left):
+        if goal.shape == (1, 1) and v.value.shape[0] == 1 < v.value.shape[1] and is_per_column(self.oracles[0], left):
             v = replace(v, value=v.value.sum(1, keepdims=True))  # a loss per column: J is their sum
         either_way = (isinstance(left, Derivative) or self.loose) and goal.shape[0] != goal.shape[1]
         if close(goal, v.value):
-            yield Found(left, v.expression, cost, edits)
+            yield Candidate(left, v.expression, cost, edits)
         elif either_way and close(goal, transpose(v.value)):
-            yield Found(left, v.expression, cost, edits, turned=True)
+            yield Candidate(left, v.expression, cost, edits, turned=True)
         elif close(goal, -v.value):
-            yield Found(left, Negative(v.expression), cost + EDIT, (*edits, Edit(Verdict.SIGN, "the sign")))
+            yield Candidate(left, Negative(v.expression), cost + EDIT, (*edits, Edit(Verdict.SIGN, "the sign")))
         else:
             yield from self._batch(v, goal, left, cost, edits)
 
-    def _batch(self, v: Variant, goal: Array, left: Expression, cost: int, edits: tuple[Edit, ...]) -> Iterator[Found]:
+    def _batch(
+        self, v: Variant, goal: Array, left: Expression, cost: int, edits: tuple[Edit, ...]
+    ) -> Iterator[Candidate]:
         """A sum over the batch, or the division by its size, that was left out."""
-        world = self.worlds[0]
-        names = {size: name for name, size in world.point.sizes}
+        oracle = self.oracles[0]
+        names = {size: name for name, size in oracle.point.sizes}
         m, n = v.value.shape
         if goal.shape == (m, 1) and n in names and close(goal, v.value.sum(1, keepdims=True)):
             edit = Edit(Verdict.BATCH, f"summed over {names[n]}")
-            yield Found(left, Product(v.expression, Ones(names[n])), cost + EDIT, (*edits, edit))
+            yield Candidate(left, Product(v.expression, Ones(names[n])), cost + EDIT, (*edits, edit))
         elif goal.shape == (1, n) and m in names and close(goal, v.value.sum(0, keepdims=True)):
             edit = Edit(Verdict.BATCH, f"summed over {names[m]}")
-            yield Found(left, Product(Transpose(Ones(names[m])), v.expression), cost + EDIT, (*edits, edit))
+            yield Candidate(left, Product(Transpose(Ones(names[m])), v.expression), cost + EDIT, (*edits, edit))
         elif goal.shape == (m, n) and np.abs(v.value).max() > 0:
             for size, name in names.items():
                 root = Call("sqrt", (Symbol(name),))
@@ -245,18 +249,18 @@ class Repairer:
                         part = Product(v.expression, letter, "/") if node else Product(letter, v.expression)
                         words = f"{'divided' if node else 'multiplied'} by {text(letter)}"
                         kind = Verdict.FALSE if letter == root else Verdict.BATCH
-                        yield Found(left, part, cost + EDIT, (*edits, Edit(kind, words)))
+                        yield Candidate(left, part, cost + EDIT, (*edits, Edit(kind, words)))
             for number in (Fraction(2), Fraction(1, 2)):
                 if close(goal, v.value * float(number)):
                     edit = Edit(Verdict.FALSE, f"with the factor {number}")
-                    yield Found(left, Product(Number(number), v.expression), cost + EDIT, (*edits, edit))
+                    yield Candidate(left, Product(Number(number), v.expression), cost + EDIT, (*edits, edit))
 
     # --- proof ---
 
-    def _proved(self, found: Found, edited_left: bool) -> bool:
-        """Whether the repaired claim holds in every world, and not because another left side is zero everywhere."""
-        for world in self.worlds:
-            result = agreement(world, found.left, found.part)
+    def _proved(self, found: Candidate, edited_left: bool) -> bool:
+        """Whether the repaired claim holds in every oracle, and not because another left side is zero everywhere."""
+        for oracle in self.oracles:
+            result = agreement(oracle, found.left, found.part)
             if edited_left and result.nothing:
                 return False
             if not (result.turned if found.turned and not result.plain else result.plain):
@@ -264,15 +268,15 @@ class Repairer:
         return True
 
 
-def _plainness(f: Found) -> tuple[bool, int]:
+def _plainness(f: Candidate) -> tuple[bool, int]:
     """What comes first among repairs of one cost: those that have a name for the mistake, then the shorter ones."""
     return Verdict.FALSE in f.verdicts, len(text(f.part))
 
 
-def says_itself(world: World, left: Expression, part: Expression) -> bool:
+def says_itself(oracle: Oracle, left: Expression, part: Expression) -> bool:
     """Whether a part holds its own left side, or the letter or derivative that the page has for it."""
     same: set[Expression] = {left}
-    for name, found in world.model.named.items():
+    for name, found in oracle.model.named.items():
         for d in found:
             if isinstance(left, Symbol) and (left.name, left.time) == (name, d.time):
                 same.add(d.value)

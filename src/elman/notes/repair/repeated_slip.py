@@ -11,11 +11,11 @@ from elman.calculus.expression import Call, Expression, Symbol, transform
 from elman.calculus.printing.render import text
 from elman.notes.judge.verdict import Verdict
 from elman.notes.repair.edits import Edit
-from elman.notes.repair.repairer import Found
+from elman.notes.repair.repairer import Candidate
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class RepeatedSlip:
     """f'(wrong) stands where f'(right) is meant, since a statement of the page defined it so."""
 
     function: str
@@ -37,7 +37,7 @@ class Carried:
         return transform(e, change)
 
 
-def carried_by(left: Expression, found: Sequence[Found]) -> Carried | None:
+def repeated_slip_in(left: Expression, found: Sequence[Candidate]) -> RepeatedSlip | None:
     """What a repaired f'(h) = … says of the page's other f'(h)."""
     if not (isinstance(left, Call) and left.primes and found and isinstance(found[0].left, Call)):
         return None
@@ -45,4 +45,4 @@ def carried_by(left: Expression, found: Sequence[Found]) -> Carried | None:
     if not (isinstance(old, Symbol) and isinstance(new, Symbol)) or old.name == new.name:
         return None
     edit = Edit(Verdict.ARGUMENT, f"{text(found[0].left)}, not {text(left)}")
-    return Carried(left.function, old.name, new, edit)
+    return RepeatedSlip(left.function, old.name, new, edit)

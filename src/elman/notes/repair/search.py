@@ -35,7 +35,7 @@ from elman.calculus.values.evaluate import add, evaluate, transpose
 from elman.calculus.values.sums import sum_range
 from elman.errors import FormulaError
 from elman.notes.judge.verdict import Verdict
-from elman.notes.oracle.oracle import World
+from elman.notes.oracle.oracle import Oracle
 from elman.notes.repair.edits import EDIT, Edit, Variant, bounds, distinct
 from elman.notes.repair.factor_chains import chain, combined, more_factors
 from elman.notes.repair.omissions import omissions, other_axis
@@ -44,13 +44,13 @@ from elman.notes.repair.substitutions import mistaken
 
 @dataclass
 class Search:
-    """All variants of an expression, in one world at one assignment of time steps and indices.
+    """All variants of an expression, in one oracle at one assignment of time steps and indices.
 
     `letters` are the symbols that may stand in place of another (none: no substitution); `insert` allows a factor or a
     term more, at one of the `times`.
     """
 
-    world: World
+    oracle: Oracle
     indices: dict[str, int]
     letters: tuple[Symbol, ...] = ()
     insert: bool = False
@@ -68,7 +68,7 @@ class Search:
 
     def standing(self, letter: Symbol) -> Iterator[Symbol | Entry]:
         """A letter as it stands in a formula: of columns u_1 … u_K, u_k for the indices at hand."""
-        if letter.name not in self.world.model.families:
+        if letter.name not in self.oracle.model.families:
             yield letter
             return
         for i in [n for n in self.indices if len(n) == 1 and n not in ("t", "@")] + [n for n, _ in self.frames]:
@@ -81,8 +81,8 @@ class Search:
         try:
             with np.errstate(all="ignore"):
                 if not self.frames:
-                    return np.asarray(evaluate(e, self.world.scope(self.indices)))
-                found = [evaluate(e, self.world.scope({**self.indices, **b})) for b in self._bindings()]
+                    return np.asarray(evaluate(e, self.oracle.scope(self.indices)))
+                found = [evaluate(e, self.oracle.scope({**self.indices, **b})) for b in self._bindings()]
                 stacked = np.stack(found)
                 return stacked.reshape(*(len(r) for _, r in self.frames), *stacked.shape[-2:])
         except (FormulaError, ValueError):
@@ -244,13 +244,13 @@ class Search:
                 edit = Edit(Verdict.OPERATOR, f"without {e.function}")
                 yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
         if self.insert and budget >= EDIT:
-            for wider, kind, words in omissions(e, self.world):
+            for wider, kind, words in omissions(e, self.oracle):
                 value = self.value(wider)
                 if value is not None:
                     yield Variant(value, EDIT, wider, (Edit(kind, words),))
 
     def _applied(self, e: Expression, value: Array) -> Array | None:
-        scope = replace(self.world.scope(self.indices), symbol=lambda s, _: value)
+        scope = replace(self.oracle.scope(self.indices), symbol=lambda s, _: value)
         try:
             with np.errstate(all="ignore"):
                 return np.asarray(evaluate(with_children(e, (Symbol("u"), *_rest(e))), scope))
@@ -293,7 +293,7 @@ class Search:
             yield from self.leaf(e, budget)
             return
         try:
-            inside = self.world.scope({**self.indices, **{n: r[0] for n, r in self.frames if r}})
+            inside = self.oracle.scope({**self.indices, **{n: r[0] for n, r in self.frames if r}})
             over = sum_range(e, inside, evaluate)
         except FormulaError:
             return

@@ -25,20 +25,20 @@ def mistaken(search: Search, e: Expression) -> Iterator[tuple[Expression, Edit]]
             yield other, Edit(Verdict.TIME, f"{text(other)}, not {text(e)}")
     if isinstance(e, Derivative) and isinstance(e.wrt, Symbol):
         for letter in search.letters:
-            if letter.name != e.wrt.name and letter.name not in search.world.model.named:
+            if letter.name != e.wrt.name and letter.name not in search.oracle.model.named:
                 other = replace(e, wrt=placed(letter, e.wrt))
                 yield other, Edit(Verdict.ARGUMENT, f"{text(other)}, not {text(e)}")
     if isinstance(e, Number):
         for value in {Fraction(1), Fraction(2), Fraction(1, 2), Fraction(0)} - {e.value}:
             yield Number(value), Edit(Verdict.FALSE, f"{value}, not {e.value}")
-        sizes = {name for name, _ in search.world.point.sizes if is_written(name)}
+        sizes = {name for name, _ in search.oracle.point.sizes if is_written(name)}
         for other_size in sizes - {str(e.value)} if str(e.value) in sizes else ():
             yield Number(Fraction(other_size)), Edit(Verdict.ARGUMENT, f"{other_size}, not {e.value}")
     if search.insert:
-        for wider, kind, words in omissions(e, search.world):
+        for wider, kind, words in omissions(e, search.oracle):
             yield wider, Edit(kind, words)
     if isinstance(e, Symbol):
-        for size, kind, words in other_sizes(e, search.world):
+        for size, kind, words in other_sizes(e, search.oracle):
             yield size, Edit(kind, words)
         for letter in search.letters:
             if letter.name != e.name:
@@ -65,6 +65,6 @@ def mistaken(search: Search, e: Expression) -> Iterator[tuple[Expression, Edit]]
                 other = replace(e, indices=(Index(i),))
                 yield other, Edit(Verdict.ARGUMENT, f"{text(other)}, not {text(e)}")
     if isinstance(e, Ones):
-        for name, _ in search.world.point.sizes:
+        for name, _ in search.oracle.point.sizes:
             if name != e.dim:
                 yield Ones(name), Edit(Verdict.SHAPE, f"1_{name}, not {text(e)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
 from elman.calculus.printing.render import latex, python, text
-from elman.notes.judge.checker import EQUALITIES, Checker, Judged, is_claim, is_condition
+from elman.notes.judge.checker import EQUALITIES, Checker, Judgement, is_claim, is_condition
 from elman.notes.judge.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.judge.verdict import Claim, Repair, Verdict
 from elman.notes.model.builtin_model import SUPPLIED
@@ -15,7 +15,7 @@ from elman.notes.model.page_model import Statement
 from elman.notes.model.roles import orientation
 from elman.notes.oracle.agreement import shape_names
 from elman.notes.page.page import Formula, Page, ShapeLine
-from elman.notes.repair.repairer import Found
+from elman.notes.repair.repairer import Candidate
 
 
 def claims_of(checker: Checker) -> tuple[Claim, ...]:
@@ -28,7 +28,7 @@ def claims_of(checker: Checker) -> tuple[Claim, ...]:
     return tuple(sorted(found, key=lambda c: (c.start, c.end)))
 
 
-def _claim(checker: Checker, j: Judged) -> Claim:
+def _claim(checker: Checker, j: Judgement) -> Claim:
     start, end = (j.statement.formula.start + n for n in j.statement.region(j.part))
     verdict = j.verdict or (Verdict.HOLDS if j.result.plain else Verdict.FALSE)
     fixes = tuple(_repair(j, f) for f in j.found)
@@ -44,7 +44,7 @@ def _claim(checker: Checker, j: Judged) -> Claim:
     )  # fmt: skip
 
 
-def _repair(j: Judged, f: Found) -> Repair:
+def _repair(j: Judgement, f: Candidate) -> Repair:
     """A repair replaces the part, or everything from the left side on where that changes too."""
     start, end = j.statement.region(j.part)
     formula = j.statement.formula
@@ -60,16 +60,16 @@ def _repair(j: Judged, f: Found) -> Repair:
     return Repair(f"{left} = {part}", formula.start + first, formula.start + end, whole, words, kinds)
 
 
-def _shapes(checker: Checker, j: Judged) -> tuple[tuple[int, int, str], ...]:
+def _shapes(checker: Checker, j: Judgement) -> tuple[tuple[int, int, str], ...]:
     """The shape under each letter of a part, by its place in the part's source."""
-    world = checker.points.worlds(j.statement)[0]
+    oracle = checker.sampling.oracles(j.statement)[0]
     start, end = j.statement.region(j.part)
     found = []
     for node in walk(j.expression):
         if isinstance(node, Symbol) and start <= node.span[0] < node.span[1] <= end:
-            shape = world.shape_of(node.name)
+            shape = oracle.shape_of(node.name)
             if shape is not None:
-                found.append((node.span[0] - start, node.span[1] - start, shape_names(world, shape)))
+                found.append((node.span[0] - start, node.span[1] - start, shape_names(oracle, shape)))
     return tuple(found)
 
 
@@ -176,11 +176,11 @@ def _shape_of(checker: Checker, name: str) -> tuple[str, str] | None:
         return None
     if wrt.name in checker.model.shapes:
         return checker.model.shapes[wrt.name]
-    world = next(iter(checker.points.plain_worlds()))
-    shape = world.shape_of(wrt.name)
+    oracle = next(iter(checker.sampling.plain_oracles()))
+    shape = oracle.shape_of(wrt.name)
     if shape is None:
         return None
-    rows, columns = shape_names(world, shape)[1:-1].split(",")
+    rows, columns = shape_names(oracle, shape)[1:-1].split(",")
     return rows, columns
 
 

@@ -283,7 +283,7 @@ class _Writer:
         if not said(claim):
             return ""
         pieces = [f"<p>{words(claim.diagnosis)}</p>"] if claim.diagnosis else []
-        pieces += [f'<p class="reading"><b>Reading</b> {words(claim.reading)}</p>'] if claim.reading else []
+        pieces += [f'<p class="reading"><b>Interpretation</b> {words(claim.reading)}</p>'] if claim.reading else []
         first = "Suggestion" if claim.good else "Repair"
         shown, more = claim.fixes[:_SHOWN_REPAIRS], claim.fixes[_SHOWN_REPAIRS:]
         pieces += [self._repair(claim, fix, first if n == 0 else "or") for n, fix in enumerate(shown)]

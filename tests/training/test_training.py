@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run
+from command_line import Run
 
 import elman
 from elman.checkpoint import RunFolder, load_state

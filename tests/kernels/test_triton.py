@@ -28,7 +28,7 @@ from elman.kernels import triton_softmax as softmax  # noqa: E402
 from elman.kernels import triton_update as updates  # noqa: E402
 from elman.kernels import triton_wide as wide  # noqa: E402
 
-CASES = [Path(__file__).with_name(f"triton_{name}cases.py") for name in ("", "wide_", "step_")]
+CASES = [Path(__file__).parents[1] / "support" / f"triton_{name}cases.py" for name in ("", "wide_", "step_")]
 SHARED_BYTES = 99 * 1024
 """What a program may have on the smallest of the compute capabilities 8.0 to 9.0."""
 POINTERS = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}

@@ -18,8 +18,8 @@ from elman.notes.repair.diagnose import settle
 from elman.notes.repair.fix import apply_fixes
 from elman.notes.report.assemble_report import claims_of
 
-ROOT = Path(__file__).parents[1]
-PAGES = ROOT / "tests" / "pages"
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "tests" / "notes" / "pages"
 NOTES = PAGES / "rnn_notes.md"
 DERIVATION = ROOT / "docs" / "derivation.md"
 EXPLODING = ROOT / "docs" / "exploding-gradients.md"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import problem
+from networks import problem
 
 import elman
 from elman.config import ACTIVATIONS
@@ -149,7 +149,7 @@ def test_what_cannot_be_converted_is_refused() -> None:
 
 
 def test_the_guides_examples_run() -> None:
-    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
     section = guide.split("## With PyTorch\n")[1].split("\n## ")[0]
     names: dict[str, Any] = {}
     swap, convert = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import problem
+from flow_page import NAMES, Page
+from networks import problem
 
 from elman.cli.flow_summary import summary
 from elman.cli.window import Side
@@ -17,42 +17,11 @@ from elman.gradient_flow.history import History
 from elman.gradient_flow.report import as_html
 from elman.gradient_flow.view import Named, View
 
-NAMES = ("W_h", "W_e", "e", "h")
-
 
 def view_of(T: int = 12, activation: str = "tanh") -> View:
     p, *_ = problem(V=7, activation=activation)
     ids = np.random.default_rng(1).integers(0, 7, T + 1)
     return View.of(p, ids, [f"w{k}" for k in ids], Named("a model", "sizes", "a text", 0, " "))
-
-
-class Page(HTMLParser):
-    """The parts of a page, its data, and everything that could fetch."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.tokens: list[str] = []
-        self.inside = ""
-        self.data = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.tags.append((tag, found))
-        self.inside = f"{found.get('id') or ''}" if tag == "script" else ""
-        if tag == "span" and "tok" in (found.get("class") or "").split():
-            self.tokens.append("")
-            self.inside = "token"
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self.inside == "data":
-            self.data += data
-        elif self.inside == "token":
-            self.tokens[-1] += data
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])

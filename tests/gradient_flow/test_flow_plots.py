@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run
+from command_line import Run
 
 import elman
 from elman.errors import ConfigError

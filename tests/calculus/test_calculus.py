@@ -10,7 +10,7 @@ from elman.calculus.printing.render import latex, names_of, python, text
 from elman.calculus.shapes.inference import declared, infer
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.parse import parse, parse_statements
-from elman.calculus.values.environment import Scope
+from elman.calculus.values.environment import Environment
 from elman.calculus.values.evaluate import evaluate
 from elman.errors import FormulaError
 
@@ -135,9 +135,9 @@ def test_a_misfit_says_where(formula: str, given: dict[str, str], column: int) -
 def test_sums_within_sums_are_bounded_together() -> None:
     nested = "\\sum_{i=1}^{4} \\sum_{j=1}^{4} " * 6 + "x"
     with pytest.raises(FormulaError, match="a sum of 16384 terms is too long"):
-        evaluate(parse(nested), Scope(lambda s, _: np.ones((1, 1))))
+        evaluate(parse(nested), Environment(lambda s, _: np.ones((1, 1))))
 
 
 def test_a_sum_from_an_unknown_bound_is_told() -> None:
     with pytest.raises(FormulaError, match="column 1: the bound k of a sum is not known"):
-        evaluate(parse(r"\sum_{i=k}^{4} x"), Scope(lambda s, _: np.ones((1, 1))))
+        evaluate(parse(r"\sum_{i=k}^{4} x"), Environment(lambda s, _: np.ones((1, 1))))

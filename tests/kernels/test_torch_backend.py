@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import test_gradients
-from conftest import problem
+from networks import problem
 from test_gradients import (  # noqa: F401  # collected here once more
     test_directional_derivative_with_dropout,
     test_dropout_keeps_the_mean_and_is_off_without_masks,

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run, problem
+from command_line import Run
+from networks import problem
 
 import elman
 from elman.checkpoint import RunFolder

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import problem
+from networks import problem
 
 import elman
 from elman.gradient_flow import (

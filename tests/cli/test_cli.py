@@ -10,20 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from command_line import COMMANDS, Run, fails
 
 import elman
-
-COMMANDS = ("train", "evaluate", "score", "generate", "flow", "check", "derive", "bench", "info")
-
-
-def fails(done: subprocess.CompletedProcess[str], sentence: str, code: int = 2) -> None:
-    """One sentence on stderr, the exit code, no traceback."""
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert sentence in done.stderr, done.stderr
-    if done.stderr.startswith("elman: "):
-        assert done.stderr.count("\n") == 1
 
 
 def test_version_and_help(command: Run) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run
+from command_line import Run
 
 from elman.checkpoint import RunFolder
 from elman.config import TaskConfig, TextConfig

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import problem
+from networks import problem
 
 from elman.gradient_flow.history import LENS, History
 from elman.gradient_flow.report import as_html

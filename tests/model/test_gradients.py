@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import as_reference, problem
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from networks import as_reference, problem
 
 import elman
 from elman.config import ACTIVATIONS

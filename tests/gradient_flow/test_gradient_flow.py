@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import as_reference, problem
+from networks import as_reference, problem
 
 import elman
 from elman.config import ACTIVATIONS

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run
-from test_cli import fails
+from command_line import Run, fails
 
 
 @pytest.mark.parametrize(

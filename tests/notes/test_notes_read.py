@@ -1,4 +1,4 @@
-"""Reading a page: where formulas are, and where none are; declared shapes; hostile text."""
+"""Interpretation a page: where formulas are, and where none are; declared shapes; hostile text."""
 
 from __future__ import annotations
 

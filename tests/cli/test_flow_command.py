@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run, problem
-from test_flow_page import NAMES, Page
+from command_line import Run
+from flow_page import NAMES, Page
+from networks import problem
 
 import elman
 from elman.gradient_flow import decompose, diagnose, norms_by_lag
@@ -71,7 +72,7 @@ def test_the_numbers_are_those_of_the_decomposition(command: Run, watched: Path,
 
 
 def test_the_guide_tells_of_keys_that_are_there(command: Run, watched: Path, corpus: Path) -> None:
-    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
     _, table = guide.split("| in the terminal | key of `--json` | meaning |\n")
     rows = table.split("\n\n")[0].splitlines()[1:]
     keys = [key for row in rows for key in re.findall(r"`(\w+)`", row.split(" | ")[1])]

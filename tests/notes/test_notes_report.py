@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import Run
+from command_line import Run
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -22,7 +22,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.printing.render import latex
 from elman.errors import FormulaError
-from elman.notes.judge.checker import Checker, Judged
+from elman.notes.judge.checker import Checker, Judgement
 from elman.notes.repair.edits import shifted
 
 TWINS = {
@@ -96,7 +96,7 @@ def left_changes(e: Expression) -> Iterator[tuple[str, Expression]]:
 def corruptions(checker: Checker, count: int, seed: int = 0) -> list[Corruption]:
     """`count` of them, spread over kinds and formulas by chance, each false by value."""
     rng = random.Random(seed)
-    letters = {s.name: s for s in checker.points.letters(None)}
+    letters = {s.name: s for s in checker.sampling.letters(None)}
     found: dict[str, list[Corruption]] = {}
     for j in checker.judged.values():
         if j.statement.formula.kind != "display":
@@ -120,14 +120,14 @@ def corruptions(checker: Checker, count: int, seed: int = 0) -> list[Corruption]
     return chosen
 
 
-def _is_false(checker: Checker, j: Judged, left: Expression, part: Expression) -> bool:
+def _is_false(checker: Checker, j: Judgement, left: Expression, part: Expression) -> bool:
     try:
         return not checker.agree(j.statement, left, part).any
     except FormulaError:
         return True
 
 
-def _made(checker: Checker, j: Judged, kind: str, left: Expression, part: Expression) -> Corruption:
+def _made(checker: Checker, j: Judgement, kind: str, left: Expression, part: Expression) -> Corruption:
     text, base = checker.page.text, j.statement.formula.start
     start, end = (base + n for n in j.statement.region(j.part))
     first, last = (base + n for n in j.statement.region(0))

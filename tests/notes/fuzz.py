@@ -1,4 +1,4 @@
-"""Hostile pages and formulas for the checker and the derivatives: `python tests/fuzz.py --minutes 10`.
+"""Hostile pages and formulas for the checker and the derivatives: `python tests/notes/fuzz.py --minutes 10`.
 
 Pages of the tests are cut, spliced, doubled, nested, misspelt and sprinkled with signs and commands; every one must
 end in a report or in an error of the family, within `SECONDS`. Prints what failed, and exits with 1 if anything did.

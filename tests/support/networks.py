@@ -1,0 +1,43 @@
+"""Small networks for the numerical tests, and the backends that they run on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import elman
+from elman import kernels
+from elman.kernels import backend, native_built
+from elman.model import reference
+
+
+def backends() -> list[str]:
+    """What the numerical tests run over: every instruction set of this machine, and NumPy."""
+    if not native_built():
+        return ["numpy"]
+    from elman.kernels import native_backend
+
+    return [*native_backend.instruction_sets(), "numpy"]
+
+
+def choose_backend_anew() -> None:
+    """Forgets which backend was chosen: the environment is read again."""
+    backend.cache_clear()
+    kernels._native_module.cache_clear()
+
+
+def as_reference(p: elman.Parameters) -> reference.Model:
+    """The same parameters as on the page: feature-major, biases as columns."""
+    return reference.Model(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation)
+
+
+def problem(
+    V: int = 13, d: int = 5, Dh: int = 7, B: int = 3, T: int = 11, *, activation: str = "sigmoid", tie: bool = False,
+    dtype: str = "float64", seed: int = 0,
+) -> tuple[elman.Parameters, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Parameters (biases not zero), x and y [T,B] and h_0 [B,Dh]; pairwise different primes unless told."""
+    generator = np.random.default_rng(seed)
+    p = elman.Parameters.initialise(V, d, Dh, activation=activation, tie=tie, seed=seed, dtype=dtype)
+    p.b_1 += generator.normal(size=Dh).astype(dtype) / 2
+    p.b_2 += generator.normal(size=V).astype(dtype) / 2
+    x, y = generator.integers(0, V, (2, T, B))
+    return p, x, y, generator.random((B, Dh)).astype(dtype)
