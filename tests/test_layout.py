@@ -13,10 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "elman"
 
-EVERYBODY = {"errors", "config"}
+EVERYBODY = {"errors", "config", "wording"}
 MAY_IMPORT = {
     "errors": set(),
     "config": set(),
+    "wording": set(),
     "text": set(),
     "kernels": set(),
     "calculus": set(),
