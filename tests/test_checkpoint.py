@@ -16,7 +16,7 @@ import pytest
 from command_line import Run
 
 import elman
-from elman.checkpoint import RunFolder, load_config, load_model, save_config, save_model, write_whole
+from elman.checkpoint import RunFolder, load_config, load_model, save_config, save_model
 from elman.errors import CheckpointError, ElmanError
 
 
@@ -151,14 +151,17 @@ def test_a_disk_that_fills_up_in_mid_checkpoint_leaves_the_old_one(copy: Path) -
     assert len(before) > 1000
     done = subprocess.run([sys.executable, "-c", LIMITED, str(copy)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("CheckpointError cannot write")
-    assert "what stood there before is untouched" in done.stdout
+    assert "the files of the run are as they were" in done.stdout
     assert (copy / "model.safetensors").read_bytes() == before
     assert not list(copy.glob(".partial*"))
 
 
-def test_a_write_that_fails_is_no_half_file(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="cannot write"):
-        write_whole(tmp_path / "missing" / "file", b"data")
+def test_what_a_killed_writer_left_is_deleted_by_the_next_who_trains(copy: Path) -> None:
+    leftovers = [copy / ".partial-99-model.safetensors", copy / "training" / ".partial-99-state.safetensors"]
+    for path in leftovers:
+        path.write_bytes(b"half")
+    with RunFolder(copy).locked():
+        assert not any(path.exists() for path in leftovers)
 
 
 def test_config_round_trip(copy: Path) -> None:

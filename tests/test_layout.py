@@ -13,10 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "elman"
 
-EVERYBODY = {"errors", "config", "wording"}
+EVERYBODY = {"errors", "config", "files", "wording"}
 MAY_IMPORT = {
     "errors": set(),
     "config": set(),
+    "files": set(),
     "wording": set(),
     "text": set(),
     "kernels": set(),

@@ -17,10 +17,8 @@ that a folder without it is one that never began. Nothing is pickled.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,11 +30,14 @@ from numpy.typing import NDArray
 
 from elman.config import RunConfig
 from elman.errors import CheckpointError, ConfigError, ElmanError
+from elman.files import PARTIAL, locked, read_bytes, remove_partial, sentence, write_whole
 from elman.model.parameters import Parameters, shapes
 from elman.text.tokenizer import Tokenizer
 
 FORMAT = 1
 """The version of the folder's format; another one is refused."""
+GO_ON = "the files of the run are as they were, so free some space or allow writing there, and go on with --resume"
+"""What to do where a file of a run cannot be written."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -68,75 +69,36 @@ class RunFolder:
 
     def writing(self) -> contextlib.AbstractContextManager[None]:
         """Turns an OSError while the run's files are written into a CheckpointError."""
-        return _file_errors(self.path)
+        return sentence("write", self.path, CheckpointError, GO_ON)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the run for one process; raises CheckpointError while another trains it."""
-        with _file_errors(self.training):
+        """Reserves the run for one process; raises CheckpointError while another trains it."""
+        with self.writing():
             self.training.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.training / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise CheckpointError(
-                f"{self.path} is being trained by another process: wait for it, or stop it first"
-            ) from error
-        try:
+        taken = f"{self.path} is being trained by another process: wait for it, or stop it first"
+        with locked(self.training / "lock", taken, CheckpointError):
+            for folder in (self.path, self.training):
+                remove_partial(folder)
             yield
-        finally:
-            os.close(descriptor)
 
 
 def _strangers(run: RunFolder) -> list[str]:
     if not run.path.is_dir():
         return ["a file"]
     ours = {run.tokenizer.name, run.training.name, run.model.name, run.metrics.name}
-    return sorted(p.name for p in run.path.iterdir() if p.name not in ours and not p.name.startswith(".partial-"))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """The file with this content, or the old one untouched. Raises CheckpointError (a full disk, no permission)."""
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        with _file_errors(path):
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except CheckpointError:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
-
-
-@contextlib.contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot write {path}: {error.strerror or error}; what stood there before is untouched, "
-            "so make room or mend the place and go on with --resume"
-        ) from error
+    return sorted(p.name for p in run.path.iterdir() if p.name not in ours and not p.name.startswith(PARTIAL))
 
 
 def save_config(run: RunFolder, config: RunConfig, tokenizer_json: str) -> None:
     """tokenizer.json, then config.json, which names its checksum."""
-    with _file_errors(run.path):
+    with run.writing():
         run.path.mkdir(parents=True, exist_ok=True)
     tokenizer_bytes = tokenizer_json.encode()
-    write_whole(run.tokenizer, tokenizer_bytes)
+    _write(run.tokenizer, tokenizer_bytes)
     content = {"format": FORMAT, **config.as_dict(), "tokenizer_sha256": hashlib.sha256(tokenizer_bytes).hexdigest()}
     content["sha256"] = _json_checksum(content)
-    write_whole(run.config, (json.dumps(content, indent=2) + "\n").encode())
+    _write(run.config, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def load_config(run: RunFolder) -> tuple[RunConfig, str]:
@@ -168,7 +130,7 @@ def load_config(run: RunFolder) -> tuple[RunConfig, str]:
 
 def save_model(run: RunFolder, p: Parameters) -> None:
     """model.safetensors: the weights by their letters, a tied one once."""
-    write_whole(run.model, _pack(dict(p.distinct()), {"activation": p.activation}))
+    _write(run.model, _pack(dict(p.distinct()), {"activation": p.activation}))
 
 
 def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
@@ -187,7 +149,7 @@ def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
 def save_state(path: Path, p: Parameters, arrays: Arrays, counters: Mapping[str, Any]) -> None:
     """Everything that exact resume needs, in one file: weights, other arrays, and counters as JSON."""
     weights = {f"parameters.{name}": array for name, array in p.distinct()}
-    write_whole(path, _pack({**weights, **arrays}, {"activation": p.activation, "counters": json.dumps(counters)}))
+    _write(path, _pack({**weights, **arrays}, {"activation": p.activation, "counters": json.dumps(counters)}))
 
 
 def load_state(run: RunFolder, path: Path, config: RunConfig) -> tuple[Parameters, dict[str, NDArray[Any]], Any]:
@@ -259,11 +221,12 @@ def _json_checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def _write(path: Path, data: bytes) -> None:
+    write_whole(path, data, CheckpointError, GO_ON)
+
+
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror or error}; the run was not copied whole") from error
+    return read_bytes(path, CheckpointError, "the run was not copied whole")
 
 
 def _damaged(path: Path) -> CheckpointError:

@@ -1,20 +1,24 @@
 """One family of errors: what was given, what was expected, and what to do.
 
-Every error that a user can cause is an `ElmanError`. Its text is one sentence, fit to be shown as it
-stands; the command line prints it and exits with `exit_code`.
+Every error that a user can cause is an `ElmanError`. Its text is one sentence; the command line prints it
+unchanged and exits with `exit_code`.
 """
 
 from __future__ import annotations
 
 
 class ElmanError(Exception):
-    """The base of the family; `str(error)` is one sentence that names the cause and the way out.
+    """The base of the family; `str(error)` is one sentence that names the cause and the remedy.
 
-    `exit_code` is what the command line answers with: 2 where the call was wrong, 1 where the call was
-    right and the answer is no.
+    `exit_code` is the exit code of the command line: 2 where the call was wrong, 1 where the call was right and
+    the answer is no.
     """
 
     exit_code = 2
+
+
+class FileError(ElmanError):
+    """A file that cannot be read, written or locked."""
 
 
 class TextError(ElmanError):
@@ -39,7 +43,7 @@ class CheckpointError(ElmanError):
 
 
 class DivergedError(ElmanError):
-    """A training run that kept giving non-finite losses or gradients after every rescue."""
+    """A training run whose losses or gradients stayed infinite or NaN after every return to a checkpoint."""
 
     exit_code = 1
 
@@ -58,4 +62,4 @@ class FormulaError(ElmanError):
 
 
 class DerivationError(ElmanError):
-    """A derivative that does not agree with the complex step: a mistake of this program, so it is not shown."""
+    """A derivative that does not agree with the complex step: an error of this program, so it is not shown."""

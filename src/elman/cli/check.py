@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from elman.cli.files import write_whole
 from elman.cli.options import as_json
 from elman.errors import ConfigError
+from elman.files import write_whole
 
 if TYPE_CHECKING:
     from elman.notes.judge.verdict import Report

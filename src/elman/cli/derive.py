@@ -104,7 +104,7 @@ def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | Non
     names = [] if wrt == "all" else [name.strip() for name in wrt.split(",")]
     found = derived(read_page(path), names, layout)
     if html is not None:
-        from elman.cli.files import write_whole
+        from elman.files import write_whole
         from elman.notes.report.html import as_html
 
         write_whole(html, as_html(found.page, found.report))

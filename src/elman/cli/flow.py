@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elman.cli.files import write_whole
 from elman.cli.options import as_json, one_thread, run_argument
 from elman.errors import ConfigError, TextError
+from elman.files import write_whole
 
 if TYPE_CHECKING:
     from elman.cli.window import Side
