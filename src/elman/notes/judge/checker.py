@@ -26,8 +26,9 @@ from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
 from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, free_times
 from elman.notes.model.roles import with_roles
+from elman.notes.model.stated_sizes import states_a_size
 from elman.notes.oracle.agreement import Agreement, agreement, shape_names
-from elman.notes.oracle.numeric_sizes import numbers_in, says_a_size, why_unchecked
+from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle
 from elman.notes.oracle.sampling import Sampling, sampling_of
 from elman.notes.page.page import Page
@@ -273,7 +274,7 @@ def is_condition(statement: Statement, model: PageModel) -> bool:
     1, d = D_h.
     """
     left = statement.parts[0]
-    if says_a_size(statement, model.said):
+    if states_a_size(statement, model.said):
         return True
     if statement.formula.kind != "inline" or not isinstance(left, Symbol):
         return False

@@ -27,7 +27,7 @@ from elman.calculus.syntax.parse import parse_statements
 from elman.calculus.syntax.written_sizes import is_written
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, free_indices, free_times
-from elman.notes.oracle.numeric_sizes import says_a_size, sizes_said
+from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.page.page import Formula, Page
 from elman.notes.page.reader import readable
 
@@ -65,8 +65,8 @@ def build(page: Page) -> PageModel:
     aliases = _aliases(shapes, statements)
     for old, new in aliases.items():
         shapes[new] = shapes.pop(old)
-    said = sizes_said(statements, shapes)
-    equations, named, start = _definitions([s for s in statements if not says_a_size(s, said)])
+    said = stated_sizes(statements, shapes)
+    equations, named, start = _definitions([s for s in statements if not states_a_size(s, said)])
     timed = _implicitly_timed(equations, named, timed)
     model = PageModel(
         tuple(statements), tuple(unread), names, shapes, equations, named, frozenset(timed),

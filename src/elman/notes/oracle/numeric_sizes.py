@@ -8,14 +8,13 @@ itself first, and then the size that the page says is that, M = 4. A number that
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 
-from elman.calculus.expression import BigSum, Entry, Expression, Number, Product, Symbol, walk
-from elman.calculus.syntax.names import fold
+from elman.calculus.expression import BigSum, Entry, Expression, Number, Symbol, walk
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
 from elman.calculus.values.environment import OutsideError
-from elman.notes.model.page_model import PageModel, Statement
+from elman.notes.model.page_model import PageModel
 from elman.notes.oracle.agreement import Agreement, agreement, shape_names
 from elman.notes.oracle.evaluation_point import OutOfRangeError, UncheckedError
 from elman.notes.oracle.oracle import Oracle
@@ -37,35 +36,6 @@ def everything_in(model: PageModel, parts: Iterable[Expression]) -> Iterator[Exp
 def numbers_in(model: PageModel, parts: Iterable[Expression]) -> set[Fraction]:
     """The numbers of some parts and of all that they are made of."""
     return {node.value for node in everything_in(model, parts) if isinstance(node, Number)}
-
-
-def sizes_said(statements: Iterable[Statement], shapes: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """The sizes of which a page says what they are: N = 784, where a shape has N."""
-    sizes = {word for shape in shapes.values() for dim in shape for word in dim.split("*")}
-    found: dict[str, str] = {}
-    for statement in statements:
-        left, number = statement.parts[0], _whole_number(statement.parts[-1])
-        equal = statement.relation.operators in (("=",), (":=",))
-        if equal and number and isinstance(left, Symbol) and left.time is None and fold(left.name) in sizes:
-            found.setdefault(fold(left.name), str(number))
-    return found
-
-
-def says_a_size(statement: Statement, said: Mapping[str, str]) -> bool:
-    """Whether a statement says what a size is, and nothing else."""
-    left = statement.parts[0]
-    known = isinstance(left, Symbol) and left.time is None and fold(left.name) in said
-    return known and len(statement.parts) == 2 and _whole_number(statement.parts[1]) is not None
-
-
-def _whole_number(e: Expression) -> int | None:
-    """784, also as 28 · 28."""
-    if isinstance(e, Number) and e.value.denominator == 1 and e.value > 0:
-        return int(e.value)
-    if isinstance(e, Product) and e.operator != "/":
-        left, right = _whole_number(e.left), _whole_number(e.right)
-        return left * right if left and right else None
-    return None
 
 
 def names_an_entry(model: PageModel, parts: Iterable[Expression], sizes: Collection[str]) -> bool:
