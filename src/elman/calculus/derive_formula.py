@@ -14,12 +14,13 @@ from elman.calculus.functions import Array
 from elman.calculus.index_form.differentiate import differentiate
 from elman.calculus.index_form.layout import LAYOUTS, arrange
 from elman.calculus.index_form.simplify import simplify
-from elman.calculus.index_form.terms import Ix, Sum, fresh
-from elman.calculus.index_form.to_index_form import lower, written
-from elman.calculus.index_form.value import index_text, index_value
+from elman.calculus.index_form.terms import Sum, TensorIndex, fresh
+from elman.calculus.index_form.to_index_form import as_atom, to_index_form
+from elman.calculus.index_form.value import index_value
 from elman.calculus.matrix_form.index_graph import Habits, NoMatrixForm
 from elman.calculus.matrix_form.matrix_products import transposed
 from elman.calculus.matrix_form.to_matrix_form import matrix_form
+from elman.calculus.printing.index_text import index_text
 from elman.calculus.printing.render import latex, python, text
 from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer
 from elman.calculus.syntax.names import Names, fold
@@ -30,7 +31,7 @@ from elman.calculus.values.verify import SamplePoint, complex_step, points, rela
 from elman.errors import DerivationError, FormulaError
 
 TOLERANCE = 1e-8
-Frame = tuple[Ix | None, Ix | None]
+Frame = tuple[TensorIndex | None, TensorIndex | None]
 
 
 @dataclass(frozen=True)
@@ -173,12 +174,12 @@ def _derivative(
     _check_occurs(formula, wrt)
     found = infer(formula, shapes, (wrt,))
     given = set(_first_of_cross_entropies(formula) if distributions is None else distributions)
-    lowered = lower(found)
+    lowered = to_index_form(found)
     shape = found.symbols[wrt.name]
     by: Frame = (None if shape[0] == "1" else fresh(shape[0])), (None if shape[1] == "1" else fresh(shape[1]))
     of: Frame = (lowered.row, lowered.column)
-    atoms = [written(s, found.symbols[s.name]) for s in symbols(found.tree) if s.name in given]
-    slope = differentiate(simplify(lowered.sum), written(wrt, shape), tuple(i for i in by if i is not None))
+    atoms = [as_atom(s, found.symbols[s.name]) for s in symbols(found.tree) if s.name in given]
+    slope = differentiate(simplify(lowered.sum), as_atom(wrt, shape), tuple(i for i in by if i is not None))
     slope = simplify(slope, atoms)
     order = arrange(of, by, layout)
     expression = None
@@ -220,14 +221,16 @@ def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, hab
     return matrix_form(slope, *order, shape_of, habits)
 
 
-def _value(expression: Expression | None, slope: Sum, axes: tuple[Ix | None, ...], point: SamplePoint) -> Array:
+def _value(
+    expression: Expression | None, slope: Sum, axes: tuple[TensorIndex | None, ...], point: SamplePoint
+) -> Array:
     """The value of a result at a point: of its matrix form, where it has one, else of its index form."""
     if expression is not None:
         return evaluate(expression, point.scope())
     return index_value(slope, tuple(i for i in axes if i is not None), lambda s: point.values[s], point.sizes)
 
 
-def _arranged(slopes: Array, of: Frame, by: Frame, axes: tuple[Ix | None, ...]) -> Array:
+def _arranged(slopes: Array, of: Frame, by: Frame, axes: tuple[TensorIndex | None, ...]) -> Array:
     """The complex step's [rows, columns of wrt, rows, columns of f] in the axes of the result; None is an axis of 1."""
     labels = (*by, *of)
     kept = [k for k, i in enumerate(labels) if i is not None]

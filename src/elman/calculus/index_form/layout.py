@@ -10,15 +10,15 @@ numerator layout.
 
 from __future__ import annotations
 
-from elman.calculus.index_form.terms import Ix
+from elman.calculus.index_form.terms import TensorIndex
 from elman.errors import FormulaError
 
 LAYOUTS = ("denominator", "numerator", "shape")
 
 
 def arrange(
-    of: tuple[Ix | None, Ix | None], by: tuple[Ix | None, Ix | None], layout: str
-) -> tuple[Ix | None, Ix | None] | None:
+    of: tuple[TensorIndex | None, TensorIndex | None], by: tuple[TensorIndex | None, TensorIndex | None], layout: str
+) -> tuple[TensorIndex | None, TensorIndex | None] | None:
     """The index of the rows and that of the columns of ∂of/∂by; None where a derivative has more than two indices."""
     if layout not in LAYOUTS:
         raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")

@@ -1,78 +1,183 @@
-"""The index form: sums of terms, a term a number times factors with indices, repeated indices summed.
+"""The index form: a sum of terms, each a number times factors with indices, summed over repeated indices.
 
-A^T (A x - b) is Σ_i A_ip (A x - b)_i: one term of two factors, the second a group that stays unexpanded. The form is
-the tensor expression of Laue, Mitterreiter & Giesen, "Computing Higher Order Derivatives of Matrix and Tensor
-Expressions" (NeurIPS 2018), with the summed indices written in each term.
+For example, A^T (A x - b) is Σ_i A_ip (A x - b)_i: one term of two factors. The second factor is a `Group`, a sum that
+is not multiplied out. The form is the tensor expression of Laue, Mitterreiter & Giesen, "Computing Higher Order
+Derivatives of Matrix and Tensor Expressions" (NeurIPS 2018), with the summed indices listed in each term.
 
-What stands inside a factor (the argument of a function, a group, an inverse) is a `Sum` of its own, whose free indices
-are slots -1, -2, …; the factor's `indices` say which outer index fills which slot. So equal factors are equal objects.
+A factor around another sum (the argument of a function, a group, an inverse) keeps that sum as its `argument`. The free
+indices of an argument are slots, numbered -1, -2, …; the k-th index of the factor fills slot -k. Equal factors at
+different indices therefore have equal arguments.
+
+To add a kind of factor: its class here; its rule in `differentiate.py`; its value in `value.py`; its text in
+`printing/index_text.py`; and, where it can be written with matrices, its matrix in `matrix_form/index_graph.py`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from elman.calculus.expression import Expression
+from elman.calculus.expression import Expression, Symbol, Transpose
 
-_fresh = itertools.count(1)
-
-SYMBOL, DELTA, DIMENSION = "symbol", "delta", "dimension"
-FUNCTION, GROUP, INVERSE, DET, SOFTMAX = "function", "group", "inverse", "det", "softmax"
+_numbers = itertools.count(1)
 
 
-class Ix(NamedTuple):
-    """An index: its number (negative: a slot) and the dimension that it runs along."""
+class TensorIndex(NamedTuple):
+    """An index and the dimension that it runs along; its number identifies it (negative: a slot)."""
 
     number: int
     dim: str
 
 
-def fresh(dim: str) -> Ix:
-    """An index that stands nowhere else."""
-    return Ix(next(_fresh), dim)
+def fresh(dim: str) -> TensorIndex:
+    """An index that occurs nowhere else."""
+    return TensorIndex(next(_numbers), dim)
+
+
+# --- factors ---
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """One factor: entries of a symbol (`atom` says how to write it as a column or matrix), δ, the size of a dimension
-    (`name`), or something of `argument`: a function `name`, a group, entries of an inverse, a determinant, a softmax
-    (along its first slot).
-    """
+    """The base of all factors: entries at `indices`, to the power `exponent`."""
 
-    kind: str
-    indices: tuple[Ix, ...] = ()
-    exponent: Fraction = Fraction(1)
-    name: str = ""
-    atom: Expression | None = None
-    argument: Sum | None = None
+    indices: tuple[TensorIndex, ...]
+    exponent: Fraction = field(default=Fraction(1), kw_only=True)
 
     def base(self) -> Factor:
         """The same factor to the power 1."""
         return self if self.exponent == 1 else replace(self, exponent=Fraction(1))
 
+    def to_power(self, exponent: Fraction) -> Factor:
+        """The factor to a power."""
+        return replace(self, exponent=self.exponent * exponent)
+
+    def content(self) -> str:
+        """What distinguishes it from other factors of its kind, besides indices and exponent."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolEntry(Factor):
+    """An entry of a symbol. `atom` is the symbol as a column or a matrix: x, W, but r^T for a row r."""
+
+    atom: Expression
+
+    def content(self) -> str:
+        """The symbol with its time, however it was spelled."""
+        time = self.symbol.time
+        step = None if time is None else f"({time.variable}, {time.offset})"
+        return f"{type(self.atom).__name__} {self.symbol.name} {step}"
+
+    @property
+    def symbol(self) -> Symbol:
+        """The symbol itself, which `atom` may transpose."""
+        symbol = self.atom.of if isinstance(self.atom, Transpose) else self.atom
+        assert isinstance(symbol, Symbol)
+        return symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Delta(Factor):
+    """Kronecker's δ_ij: 1 where its two indices agree, else 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionSize(Factor):
+    """The size of the dimension `dim`, a number without indices."""
+
+    dim: str
+
+    def content(self) -> str:
+        """The name of the dimension."""
+        return self.dim
+
+
+@dataclass(frozen=True, slots=True)
+class Compound(Factor):
+    """The base of the factors around a sum, their `argument`."""
+
+    argument: Sum
+
+    def content(self) -> str:
+        """The argument."""
+        return self.argument.key()
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Compound):
+    """A sum in parentheses."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionValue(Compound):
+    """The elementwise function `name` of the argument; `primes` is 1 for its derivative."""
+
+    name: str
+    primes: int = 0
+
+    def content(self) -> str:
+        """The function and its argument."""
+        return f"{self.name}{' prime' * self.primes}({self.argument.key()})"
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax(Compound):
+    """The softmax of the argument along its first slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class InverseEntry(Compound):
+    """An entry of the inverse of a matrix, whose rows are slot -1 of the argument and whose columns are slot -2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Determinant(Compound):
+    """The determinant of a matrix, whose rows are slot -1 of the argument and whose columns are slot -2."""
+
+
+# --- terms and sums ---
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """`coefficient` times the product of `factors`, summed over `dummies`."""
+    """`coefficient` times the product of `factors`, summed over the indices `dummies`."""
 
     coefficient: Fraction
     factors: tuple[Factor, ...] = ()
-    dummies: tuple[Ix, ...] = ()
+    dummies: tuple[TensorIndex, ...] = ()
+
+    def key(self) -> str:
+        """A text that is equal for equal terms."""
+        factors = " ".join(f"{type(f).__name__} {_text(f.indices)} {f.exponent} {f.content()}" for f in self.factors)
+        return f"{self.coefficient!r} {factors} {_text(self.dummies)}"
+
+
+def _text(indices: tuple[TensorIndex, ...]) -> str:
+    return f"[{','.join(f'{i.number} {i.dim}' for i in indices)}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A sum of terms; none is zero."""
+    """A sum of terms, none of which is zero."""
 
     terms: tuple[Term, ...]
+
+    def key(self) -> str:
+        """A text that is equal for equal sums; it decides the order of factors."""
+        return " + ".join(t.key() for t in self.terms)
 
     def scaled(self, by: Fraction) -> Sum:
         """Each term times a number."""
         return Sum(tuple(replace(t, coefficient=t.coefficient * by) for t in self.terms) if by else ())
+
+
+def factor_key(f: Factor) -> str:
+    """A text that orders factors by what they are, whatever their indices."""
+    return f"{type(f).__name__}|{f.content()}|{f.exponent}"
 
 
 ZERO = Sum(())
@@ -83,96 +188,64 @@ def constant(value: Fraction | int) -> Sum:
     return Sum((Term(Fraction(value)),) if value else ())
 
 
-def rename(sum_: Sum, mapping: Mapping[Ix, Ix]) -> Sum:
-    """`sum_` with free indices renamed and its own dummies fresh."""
+def single(factor: Factor) -> Sum:
+    """One factor as a sum."""
+    return Sum((Term(Fraction(1), (factor,)),))
+
+
+def rename(sum_: Sum, mapping: Mapping[TensorIndex, TensorIndex]) -> Sum:
+    """`sum_` with its free indices renamed and its dummy indices replaced by fresh ones."""
     return Sum(tuple(rename_term(t, mapping) for t in sum_.terms))
 
 
-def rename_term(t: Term, mapping: Mapping[Ix, Ix]) -> Term:
-    """One term with free indices renamed and its dummies fresh."""
+def rename_term(t: Term, mapping: Mapping[TensorIndex, TensorIndex]) -> Term:
+    """One term with its free indices renamed and its dummy indices replaced by fresh ones."""
     full = {**mapping, **{d: fresh(d.dim) for d in t.dummies}}
     factors = tuple(replace(f, indices=tuple(full.get(i, i) for i in f.indices)) for f in t.factors)
     return Term(t.coefficient, factors, tuple(full[d] for d in t.dummies))
 
 
-def free_indices(sum_: Sum) -> tuple[Ix, ...]:
-    """The indices over which no term sums, in order of appearance."""
-    found: dict[Ix, None] = {}
+def free_indices(sum_: Sum) -> tuple[TensorIndex, ...]:
+    """The indices that are not summed over, in order of appearance."""
+    found: dict[TensorIndex, None] = {}
     for t in sum_.terms:
         for f in t.factors:
             found.update((i, None) for i in f.indices if i not in t.dummies)
     return tuple(found)
 
 
-def as_slots(sum_: Sum, order: Iterable[Ix]) -> tuple[Sum, tuple[Ix, ...]]:
-    """`sum_` in canonical form with its free indices as slots, and the indices that fill them: first those of `order`,
-    in order, whether or not they occur.
-    """
-    from elman.calculus.index_form.simplify import simplify
-
-    outer = tuple(dict.fromkeys([*order, *free_indices(sum_)]))
-    slots = {i: Ix(-1 - k, i.dim) for k, i in enumerate(outer)}
-    return simplify(rename(sum_, slots)), outer
+def slots(indices: Iterable[TensorIndex]) -> tuple[TensorIndex, ...]:
+    """The slots -1, -2, … that stand for `indices` in an argument."""
+    return tuple(TensorIndex(-1 - k, i.dim) for k, i in enumerate(indices))
 
 
-def inside(factor: Factor) -> Sum:
-    """The argument of a factor, its slots filled with the factor's indices, its dummies fresh."""
-    assert factor.argument is not None
-    return rename(factor.argument, {Ix(-1 - k, i.dim): i for k, i in enumerate(factor.indices)})
+def matrix_slots(argument: Sum) -> tuple[TensorIndex, TensorIndex]:
+    """The slots -1 and -2 of an argument that is a square matrix."""
+    dim = next(i.dim for i in free_indices(argument) if i.number in (-1, -2))
+    return TensorIndex(-1, dim), TensorIndex(-2, dim)
 
 
-def of_argument(kind: str, sum_: Sum, order: Iterable[Ix] = (), name: str = "", exponent: Fraction | int = 1) -> Factor:
-    """A factor of `kind` around `sum_`; the indices of `order` come first."""
-    argument, outer = as_slots(sum_, order)
-    return Factor(kind, outer, Fraction(exponent), name, None, argument)
+def filled(argument: Sum, indices: Iterable[TensorIndex]) -> Sum:
+    """An argument with `indices` in its slots, and fresh dummy indices."""
+    indices = tuple(indices)
+    return rename(argument, dict(zip(slots(indices), indices, strict=True)))
 
 
-def one_term(sum_: Sum) -> Term:
-    """`sum_` as a single term: itself, or a group around it."""
-    if len(sum_.terms) == 1:
-        return sum_.terms[0]
-    if not sum_.terms:
-        return Term(Fraction(0))
-    return Term(Fraction(1), (of_argument(GROUP, sum_),))
+def inside(f: Compound) -> Sum:
+    """The argument of a factor at the factor's own indices."""
+    return filled(f.argument, f.indices)
 
 
-def multiply(a: Sum, b: Sum, over: Iterable[Ix] = ()) -> Sum:
-    """The product, summed over the indices `over`; sums stay groups."""
-    x, y = one_term(a), one_term(b)
-    if not x.coefficient or not y.coefficient:
-        return ZERO
-    return Sum(
-        (Term(x.coefficient * y.coefficient, x.factors + y.factors, (*x.dummies, *y.dummies, *over)),),
-    )
-
-
-def times_each(rest: Term, sum_: Sum) -> Iterable[Term]:
-    """`rest` times every term of `sum_`: a product multiplied out."""
+def times_each(rest: Term, sum_: Sum) -> Iterator[Term]:
+    """`rest` times every term of `sum_`: the product multiplied out."""
     for t in sum_.terms:
         yield Term(rest.coefficient * t.coefficient, rest.factors + t.factors, rest.dummies + t.dummies)
 
 
-def summed(sum_: Sum, over: Iterable[Ix]) -> Sum:
+def summed(sum_: Sum, over: Iterable[TensorIndex]) -> Sum:
     """Every term summed over the indices `over` too."""
     over = tuple(over)
     return Sum(tuple(replace(t, dummies=t.dummies + over) for t in sum_.terms))
-
-
-def to_power(sum_: Sum, exponent: Fraction) -> Sum:
-    """`sum_` to a power, entry by entry."""
-    if exponent == 0:
-        return constant(1)
-    if exponent == 1:
-        return sum_
-    if len(sum_.terms) == 1 and not sum_.terms[0].dummies:
-        t = sum_.terms[0]
-        whole = exponent.denominator == 1
-        if whole or (t.coefficient == 1 and len(t.factors) == 1 and t.factors[0].exponent == 1):
-            factors = tuple(replace(f, exponent=f.exponent * exponent) for f in t.factors)
-            return Sum((Term(t.coefficient ** int(exponent) if whole else Fraction(1), factors),))
-    if not sum_.terms:
-        return ZERO
-    return Sum((Term(Fraction(1), (of_argument(GROUP, sum_, exponent=exponent),)),))
 
 
 def mentions(sum_: Sum, atom: Expression) -> bool:
@@ -182,4 +255,6 @@ def mentions(sum_: Sum, atom: Expression) -> bool:
 
 def factor_mentions(f: Factor, atom: Expression) -> bool:
     """Whether the symbol `atom` occurs in a factor."""
-    return f.atom == atom if f.kind == SYMBOL else f.argument is not None and mentions(f.argument, atom)
+    if isinstance(f, SymbolEntry):
+        return f.atom == atom
+    return isinstance(f, Compound) and mentions(f.argument, atom)

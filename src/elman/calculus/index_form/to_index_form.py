@@ -1,10 +1,15 @@
-"""From an expression to its index form: a matrix product is a sum over a shared index, a transpose swaps two names."""
+"""From an expression to its index form.
+
+A matrix product is a sum over a shared index, and a transpose swaps the index of the rows with that of the columns: for
+example, x^T A becomes Σ_i x_i A_ij with no row index and the column index j.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 from elman.calculus.expression import (
     Add,
@@ -26,292 +31,302 @@ from elman.calculus.expression import (
     Transpose,
 )
 from elman.calculus.functions import ELEMENTWISE
+from elman.calculus.index_form.arithmetic import (
+    apply,
+    apply_written_derivative,
+    as_argument,
+    compound,
+    multiply,
+    to_power,
+)
 from elman.calculus.index_form.terms import (
-    DELTA,
-    DET,
-    DIMENSION,
-    FUNCTION,
-    INVERSE,
-    SOFTMAX,
-    SYMBOL,
-    Factor,
-    Ix,
+    Delta,
+    Determinant,
+    DimensionSize,
+    InverseEntry,
+    Softmax,
     Sum,
+    SymbolEntry,
+    TensorIndex,
     Term,
     constant,
     fresh,
-    multiply,
-    of_argument,
-    one_term,
     rename,
+    single,
     summed,
-    to_power,
 )
 from elman.calculus.shapes.inference import Shape, Shapes
 from elman.errors import FormulaError
 
 _MAX_POWER = 8
-POINT = Symbol("u")
 
 
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """An index form with the index of its rows and of its columns, None along a dimension of 1."""
+class IndexForm(NamedTuple):
+    """A sum with the index of its rows and that of its columns, None along a dimension of 1."""
 
     sum: Sum
-    row: Ix | None
-    column: Ix | None
+    row: TensorIndex | None = None
+    column: TensorIndex | None = None
 
-    def swapped(self) -> Lowered:
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it has no free index."""
+        return self.row is None and self.column is None
+
+    @property
+    def axes(self) -> tuple[TensorIndex, ...]:
+        """The indices that it has, that of the rows first."""
+        return tuple(i for i in (self.row, self.column) if i is not None)
+
+    def transposed(self) -> IndexForm:
         """The transpose."""
-        return Lowered(self.sum, self.column, self.row)
+        return IndexForm(self.sum, self.column, self.row)
+
+    def aligned_with(self, other: IndexForm) -> IndexForm:
+        """The same form in the indices of `other`, where both have them."""
+        mapping = {a: b for a, b in ((self.row, other.row), (self.column, other.column)) if a is not None and b}
+        return IndexForm(rename(self.sum, mapping), other.row or self.row, other.column or self.column)
 
 
-def lower(shapes: Shapes) -> Lowered:
+def to_index_form(shapes: Shapes) -> IndexForm:
     """The index form of `shapes.tree`; `FormulaError` for what has none, such as a power of more than 8 matrices."""
-    return _Lowering(shapes).visit(shapes.tree)
+    return _Converter(shapes).convert(shapes.tree)
 
 
-def written(s: Symbol, shape: Shape) -> Expression:
-    """A symbol as a column vector where it is a row, else as it is."""
+def as_atom(s: Symbol, shape: Shape) -> Expression:
+    """A symbol as a column or a matrix: the transpose of a row, anything else as it is."""
     return Transpose(s) if shape[0] == "1" != shape[1] else s
 
 
-def symbol_factor(s: Symbol, shape: Shape, row: Ix | None, column: Ix | None) -> Factor:
-    """An entry of a symbol."""
-    return Factor(SYMBOL, tuple(i for i in (row, column) if i is not None), atom=written(s, shape))
-
-
-def function_slope(name: str, argument: Sum) -> Sum:
-    """f'(argument) of an elementwise function; σ' and tanh' stay functions, which the printer spells out."""
-    if name in ("sigmoid", "tanh"):
-        return Sum((Term(Fraction(1), (of_argument(FUNCTION, argument, name=name + "'"),)),))
-    return _pointwise(ELEMENTWISE[name].derivative(POINT), argument)
-
-
-def _pointwise(e: Expression, u: Sum) -> Sum:
-    """An expression of the one symbol `POINT`, entry by entry."""
-    match e:
-        case Number():
-            return constant(e.value)
-        case Symbol():
-            return rename(u, {})
-        case Add():
-            return Sum(_pointwise(e.left, u).terms + _pointwise(e.right, u).terms)
-        case Subtract():
-            return Sum(_pointwise(e.left, u).terms + _pointwise(e.right, u).scaled(Fraction(-1)).terms)
-        case Product():
-            return multiply(_pointwise(e.left, u), _pointwise(e.right, u))
-        case Power():
-            assert isinstance(e.exponent, Number)
-            return to_power(_pointwise(e.of, u), e.exponent.value)
-        case Call():
-            return apply(e.function, _pointwise(e.arguments[0], u))
-    raise AssertionError(e)
-
-
-def apply(name: str, u: Sum) -> Sum:
-    """An elementwise function of an index form."""
-    if name == "sqrt":
-        return to_power(u, Fraction(1, 2))
-    return Sum((Term(Fraction(1), (of_argument(FUNCTION, u, name=name),)),))
-
-
 @dataclass
-class _Lowering:
+class _Converter:
+    """Converts expressions; `bound` are the indices of the sums around."""
+
     shapes: Shapes
-    indices: Mapping[str, Ix] = field(default_factory=dict)
+    bound: Mapping[str, TensorIndex] = field(default_factory=dict)
 
-    def visit(self, e: Expression) -> Lowered:
-        method: Callable[[_Lowering, Expression], Lowered] = _LOWER[type(e)]
-        return method(self, e)
+    def convert(self, e: Expression) -> IndexForm:
+        return _NODES[type(e)](self, e)
 
-    def frame(self, e: Expression) -> tuple[Ix | None, Ix | None]:
-        """Fresh indices for the shape of a node."""
-        row, column = self.shapes.of(e)
-        return (None if row == "1" else fresh(row)), (None if column == "1" else fresh(column))
+    def axes_of(self, e: Expression) -> tuple[TensorIndex | None, TensorIndex | None]:
+        """Fresh indices for the rows and the columns of a node."""
+        rows, columns = self.shapes.of(e)
+        return (None if rows == "1" else fresh(rows)), (None if columns == "1" else fresh(columns))
 
-    def symbol(self, e: Symbol) -> Lowered:
-        row, column = self.frame(e)
-        return Lowered(Sum((Term(Fraction(1), (symbol_factor(e, self.shapes.of(e), row, column),)),)), row, column)
+    # --- one method a node ---
 
-    def add(self, e: Add | Subtract) -> Lowered:
-        a, b = self.visit(e.left), self.visit(e.right)
-        row, column, second = _aligned(a, b)
+    def number(self, e: Number) -> IndexForm:
+        return IndexForm(constant(e.value))
+
+    def symbol(self, e: Symbol) -> IndexForm:
+        row, column = self.axes_of(e)
+        indices = tuple(i for i in (row, column) if i is not None)
+        return IndexForm(single(SymbolEntry(indices, as_atom(e, self.shapes.of(e)))), row, column)
+
+    def ones(self, e: Ones) -> IndexForm:
+        return IndexForm(constant(1), self.axes_of(e)[0])
+
+    def identity(self, e: Expression) -> IndexForm:
+        row, column = self.axes_of(e)
+        if row is None or column is None:
+            return IndexForm(constant(1))
+        return IndexForm(single(Delta((row, column))), row, column)
+
+    def entry(self, e: Entry) -> IndexForm:
+        a = self.convert(e.of)
+        if len(e.indices) == 1:
+            old = a.row or a.column
+            renamed = rename(a.sum, {old: self.bound_index(e.indices[0])} if old else {})
+            return IndexForm(renamed, None, a.column if a.row is not None else None)
+        pairs = zip((a.row, a.column), e.indices, strict=True)
+        return IndexForm(rename(a.sum, {old: self.bound_index(i) for old, i in pairs if old is not None}))
+
+    def iverson(self, e: Iverson) -> IndexForm:
+        return IndexForm(single(Delta((self.bound_index(e.left), self.bound_index(e.right)))))
+
+    def bound_index(self, i: Index) -> TensorIndex:
+        return self.bound[str(i.variable)]
+
+    def negative(self, e: Negative) -> IndexForm:
+        a = self.convert(e.of)
+        return a._replace(sum=a.sum.scaled(Fraction(-1)))
+
+    def add(self, e: Add | Subtract) -> IndexForm:
+        a = self.convert(e.left)
+        b = self.convert(e.right).aligned_with(a)
         sign = Fraction(-1 if isinstance(e, Subtract) else 1)
-        return Lowered(Sum(a.sum.terms + second.scaled(sign).terms), row, column)
+        return b._replace(sum=Sum(a.sum.terms + b.sum.scaled(sign).terms))
 
-    def product(self, e: Product) -> Lowered:
-        a, b = self.visit(e.left), self.visit(e.right)
+    def product(self, e: Product) -> IndexForm:
+        a, b = self.convert(e.left), self.convert(e.right)
         if e.operator == "⊗" and a.column is None and b.column is None:
-            return Lowered(multiply(a.sum, b.sum), a.row, b.row)
-        if e.operator in ("", "·") and not (_is_scalar(a) or _is_scalar(b)):
-            if a.column is None or b.row is None:
-                return Lowered(multiply(a.sum, b.sum), a.row, b.column)
-            right = rename(b.sum, {b.row: a.column})
-            return Lowered(multiply(a.sum, right, (a.column,)), a.row, b.column)
-        row, column, second = _aligned(a, b)
-        if e.operator == "/":
-            second = to_power(second, Fraction(-1))
-        return Lowered(multiply(a.sum, second), row, column)
+            return IndexForm(multiply(a.sum, b.sum), a.row, b.row)
+        if e.operator in ("", "·") and not (a.is_scalar or b.is_scalar):
+            return _matrix_product(a, b)
+        b = b.aligned_with(a)
+        second = to_power(b.sum, Fraction(-1)) if e.operator == "/" else b.sum
+        return b._replace(sum=multiply(a.sum, second))
 
-    def power(self, e: Power) -> Lowered:
-        if not self.shapes.is_matrix_power(e):
-            a = self.visit(e.of)
-            if isinstance(e.exponent, Number):
-                return Lowered(to_power(a.sum, e.exponent.value), a.row, a.column)
-            n = self.visit(e.exponent)
-            return Lowered(apply("exp", multiply(n.sum, apply("ln", a.sum))), a.row, a.column)
+    def transpose(self, e: Transpose) -> IndexForm:
+        return self.convert(e.of).transposed()
+
+    def inverse(self, e: Inverse) -> IndexForm:
+        return _inverse(self.convert(e.of))
+
+    def power(self, e: Power) -> IndexForm:
+        if self.shapes.is_matrix_power(e):
+            return self.matrix_power(e)
+        a = self.convert(e.of)
+        if isinstance(e.exponent, Number):
+            return a._replace(sum=to_power(a.sum, e.exponent.value))
+        exponent = self.convert(e.exponent)
+        return a._replace(sum=apply("exp", multiply(exponent.sum, apply("ln", a.sum))))
+
+    def matrix_power(self, e: Power) -> IndexForm:
         assert isinstance(e.exponent, Number)
         times = int(e.exponent.value)
         if abs(times) > _MAX_POWER:
             raise FormulaError(f"of matrices, powers up to {_MAX_POWER} are differentiated", e.span[0] + 1)
-        one = _inverted if times < 0 else (lambda x: x)
         if times == 0:
             return self.identity(e)
-        result = one(self.visit(e.of))
-        for _ in range(abs(times) - 1):
-            other = one(self.visit(e.of))
-            assert result.column is not None
-            assert other.row is not None
-            right = rename(other.sum, {other.row: result.column})
-            result = Lowered(multiply(result.sum, right, (result.column,)), result.row, other.column)
+        factors = [self.convert(e.of) for _ in range(abs(times))]
+        result, *rest = [_inverse(a) for a in factors] if times < 0 else factors
+        for a in rest:
+            result = _matrix_product(result, a)
         return result
 
-    def identity(self, e: Expression) -> Lowered:
-        row, column = self.frame(e)
-        if row is None or column is None:
-            return Lowered(constant(1), None, None)
-        return Lowered(Sum((Term(Fraction(1), (Factor(DELTA, (row, column)),)),)), row, column)
-
-    def call(self, e: Call) -> Lowered:
-        name = e.function
-        if e.primes > 1 or (e.primes and name not in ELEMENTWISE):
+    def call(self, e: Call) -> IndexForm:
+        if e.primes > 1 or (e.primes and e.function not in ELEMENTWISE):
             raise FormulaError("only the first derivative of an elementwise function is read", e.span[0] + 1)
-        a = self.visit(e.arguments[0])
-        both = tuple(i for i in (a.row, a.column) if i is not None)
-        if name in ELEMENTWISE:
-            if e.primes:
-                return Lowered(_pointwise(ELEMENTWISE[name].derivative(POINT), a.sum), a.row, a.column)
-            return Lowered(apply(name, a.sum), a.row, a.column)
-        if name == "softmax":
-            if not both:
-                return Lowered(constant(1), None, None)
-            along_rows = e.axis == 1 if len(both) == 2 else a.row is None
-            order = both[::-1] if along_rows and len(both) == 2 else both
-            return Lowered(Sum((Term(Fraction(1), (of_argument(SOFTMAX, a.sum, order),)),)), a.row, a.column)
-        if name == "cross_entropy":
-            b = self.visit(e.arguments[1])
-            row, column, second = _aligned(a, b)
-            over = tuple(i for i in (row, column) if i is not None)
-            return _scalar(multiply(a.sum.scaled(Fraction(-1)), apply("ln", second), over))
-        if name == "trace":
-            return _scalar(a.sum if a.row is None or a.column is None else _diagonal(a))
-        if name == "det":
-            if a.row is None or a.column is None:
-                return a
-            f = of_argument(DET, a.sum, (a.row, a.column))
-            return _scalar(Sum((Term(Fraction(1), (Factor(DET, (), Fraction(1), "", None, f.argument),)),)))
-        if name == "diag":
-            return self.diag(a)
-        if name == "norm":
-            return _scalar(to_power(summed(to_power(a.sum, Fraction(2)), both), Fraction(1, 2)))
-        if name == "norm1":
-            return _scalar(summed(apply("abs", a.sum), both))
-        over = both if e.axis is None else tuple(i for i in ((a.row,), (a.column,))[e.axis] if i is not None)
-        result = summed(a.sum, over)
-        if name == "mean":
-            shares = tuple(Factor(DIMENSION, (), Fraction(-1), i.dim) for i in over)
-            result = Sum(tuple(Term(t.coefficient, t.factors + shares, t.dummies) for t in result.terms))
-        return Lowered(result, None if a.row in over else a.row, None if a.column in over else a.column)
+        if e.function in ELEMENTWISE:
+            a = self.convert(e.arguments[0])
+            applied = apply_written_derivative if e.primes else apply
+            return a._replace(sum=applied(e.function, a.sum))
+        return _FUNCTIONS[e.function](e, *(self.convert(argument) for argument in e.arguments))
 
-    def diag(self, a: Lowered) -> Lowered:
-        if a.row is not None and a.column is not None:
-            return Lowered(rename(a.sum, {a.column: a.row}), a.row, None)
-        i = a.row or a.column
-        if i is None:
-            return a
-        j = fresh(i.dim)
-        return Lowered(multiply(a.sum, Sum((Term(Fraction(1), (Factor(DELTA, (i, j)),)),))), i, j)
-
-    def entry(self, e: Entry) -> Lowered:
-        a = self.visit(e.of)
-        if len(e.indices) == 1:
-            old = a.row if a.row is not None else a.column
-            new = self.bound(e.indices[0])
-            return Lowered(rename(a.sum, {old: new} if old else {}), None, a.column if a.row is not None else None)
-        pairs = zip((a.row, a.column), e.indices, strict=True)
-        return _scalar(rename(a.sum, {old: self.bound(i) for old, i in pairs if old is not None}))
-
-    def bound(self, i: Index) -> Ix:
-        return self.indices[str(i.variable)]
-
-    def big_sum(self, e: BigSum) -> Lowered:
-        outer = self.indices
+    def big_sum(self, e: BigSum) -> IndexForm:
+        outer = self.bound
         index = fresh(self.shapes.size(e))
-        self.indices = {**outer, e.index: index}
-        a = self.visit(e.body)
-        self.indices = outer
-        return Lowered(summed(a.sum, (index,)), a.row, a.column)
+        self.bound = {**outer, e.index: index}
+        a = self.convert(e.body)
+        self.bound = outer
+        return a._replace(sum=summed(a.sum, (index,)))
 
 
-def _is_scalar(a: Lowered) -> bool:
-    return a.row is None and a.column is None
+_NODES: dict[type[Expression], Callable[[_Converter, Any], IndexForm]] = {
+    Number: _Converter.number,
+    Symbol: _Converter.symbol,
+    Ones: _Converter.ones,
+    Identity: _Converter.identity,
+    Entry: _Converter.entry,
+    Iverson: _Converter.iverson,
+    Negative: _Converter.negative,
+    Add: _Converter.add,
+    Subtract: _Converter.add,
+    Product: _Converter.product,
+    Transpose: _Converter.transpose,
+    Inverse: _Converter.inverse,
+    Power: _Converter.power,
+    Call: _Converter.call,
+    BigSum: _Converter.big_sum,
+}
 
 
-def _scalar(sum_: Sum) -> Lowered:
-    return Lowered(sum_, None, None)
+def _matrix_product(a: IndexForm, b: IndexForm) -> IndexForm:
+    """Σ_k a_ik b_kj; where one of them is a row or a column of one entry, the product of their entries."""
+    if a.column is None or b.row is None:
+        return IndexForm(multiply(a.sum, b.sum), a.row, b.column)
+    right = rename(b.sum, {b.row: a.column})
+    return IndexForm(multiply(a.sum, right, (a.column,)), a.row, b.column)
 
 
-def _diagonal(a: Lowered) -> Sum:
-    assert a.row is not None
-    assert a.column is not None
-    return summed(rename(a.sum, {a.column: a.row}), (a.row,))
-
-
-def _aligned(a: Lowered, b: Lowered) -> tuple[Ix | None, Ix | None, Sum]:
-    """The indices of a broadcast result, and `b` written in them."""
-    mapping: dict[Ix, Ix] = {}
-    if b.row is not None and a.row is not None:
-        mapping[b.row] = a.row
-    if b.column is not None and a.column is not None:
-        mapping[b.column] = a.column
-    return a.row or b.row, a.column or b.column, rename(b.sum, mapping)
-
-
-def _inverted(a: Lowered) -> Lowered:
-    """The inverse; a number in front of a single symbol and a transpose come out of it."""
+def _inverse(a: IndexForm) -> IndexForm:
+    """The inverse; a number in front of a matrix, and the transpose of a single symbol, are taken out of it."""
     if a.row is None or a.column is None:
-        return Lowered(to_power(a.sum, Fraction(-1)), None, None)
-    t = one_term(a.sum) if len(a.sum.terms) == 1 else None
-    order: tuple[Ix, Ix] = (a.row, a.column)
-    outside = Fraction(1)
-    if t is not None and t.coefficient not in (0, 1):
-        outside = 1 / t.coefficient
-        a = Lowered(a.sum.scaled(outside), a.row, a.column)
-    single = t is not None and len(t.factors) == 1 and not t.dummies
-    if t is not None and single and t.factors[0].indices == (a.column, a.row):  # (X^T)^-1 = (X^-1)^T
-        order = order[::-1]
-    f = of_argument(INVERSE, a.sum, order)
-    return Lowered(Sum((Term(outside, (f,)),)), a.row, a.column)
+        return IndexForm(to_power(a.sum, Fraction(-1)))
+    order, outside = (a.row, a.column), Fraction(1)
+    argument = a.sum
+    if len(argument.terms) == 1:
+        (t,) = argument.terms
+        if t.coefficient not in (0, 1):
+            outside = 1 / t.coefficient
+            argument = argument.scaled(outside)
+        if len(t.factors) == 1 and not t.dummies and t.factors[0].indices == (a.column, a.row):
+            order = (a.column, a.row)  # (X^T)^-1 = (X^-1)^T
+    return IndexForm(Sum((Term(outside, (compound(InverseEntry, argument, order),)),)), a.row, a.column)
 
 
-_LOWER: dict[type, Callable[..., Lowered]] = {
-    Number: lambda self, e: _scalar(constant(e.value)),
-    Symbol: _Lowering.symbol,
-    Ones: lambda self, e: Lowered(constant(1), self.frame(e)[0], None),
-    Identity: _Lowering.identity,
-    Entry: _Lowering.entry,
-    Iverson: lambda self, e: _scalar(
-        Sum((Term(Fraction(1), (Factor(DELTA, (self.bound(e.left), self.bound(e.right))),)),))
-    ),
-    Negative: lambda self, e: Lowered((a := self.visit(e.of)).sum.scaled(Fraction(-1)), a.row, a.column),
-    Add: _Lowering.add,
-    Subtract: _Lowering.add,
-    Product: _Lowering.product,
-    Transpose: lambda self, e: self.visit(e.of).swapped(),
-    Inverse: lambda self, e: _inverted(self.visit(e.of)),
-    Power: _Lowering.power,
-    Call: _Lowering.call,
-    BigSum: _Lowering.big_sum,
+# --- functions of whole matrices: one function each ---
+
+
+def _softmax(e: Call, a: IndexForm) -> IndexForm:
+    if a.is_scalar:
+        return IndexForm(constant(1))
+    order = a.axes[::-1] if e.axis == 1 else a.axes  # the sum of the exponentials runs along the first index
+    return a._replace(sum=single(compound(Softmax, a.sum, order)))
+
+
+def _cross_entropy(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
+    """-Σ a ln b."""
+    b = b.aligned_with(a)
+    return IndexForm(multiply(a.sum.scaled(Fraction(-1)), apply("ln", b.sum), b.axes))
+
+
+def _trace(e: Call, a: IndexForm) -> IndexForm:
+    if a.row is None or a.column is None:
+        return IndexForm(a.sum)
+    return IndexForm(summed(rename(a.sum, {a.column: a.row}), (a.row,)))
+
+
+def _det(e: Call, a: IndexForm) -> IndexForm:
+    if a.row is None or a.column is None:
+        return a
+    argument, _ = as_argument(a.sum, (a.row, a.column))
+    return IndexForm(single(Determinant((), argument)))
+
+
+def _diag(e: Call, a: IndexForm) -> IndexForm:
+    """The diagonal of a matrix as a column, or the matrix with a vector on its diagonal."""
+    if a.row is not None and a.column is not None:
+        return IndexForm(rename(a.sum, {a.column: a.row}), a.row)
+    if a.is_scalar:
+        return a
+    (i,) = a.axes
+    j = fresh(i.dim)
+    return IndexForm(multiply(a.sum, single(Delta((i, j)))), i, j)
+
+
+def _norm(e: Call, a: IndexForm) -> IndexForm:
+    """The square root of Σ a^2."""
+    return IndexForm(to_power(summed(to_power(a.sum, Fraction(2)), a.axes), Fraction(1, 2)))
+
+
+def _norm1(e: Call, a: IndexForm) -> IndexForm:
+    """Σ |a|."""
+    return IndexForm(summed(apply("abs", a.sum), a.axes))
+
+
+def _sum(e: Call, a: IndexForm) -> IndexForm:
+    """The sum of all entries, or down each column (axis 0), or along each row (axis 1)."""
+    over = a.axes if e.axis is None else tuple(i for i in ((a.row, a.column)[e.axis],) if i is not None)
+    return IndexForm(summed(a.sum, over), None if a.row in over else a.row, None if a.column in over else a.column)
+
+
+def _mean(e: Call, a: IndexForm) -> IndexForm:
+    """The sum, divided by the sizes of the dimensions that it runs along."""
+    total = _sum(e, a)
+    shares = tuple(DimensionSize((), i.dim, exponent=Fraction(-1)) for i in a.axes if i not in total.axes)
+    return total._replace(sum=Sum(tuple(Term(t.coefficient, t.factors + shares, t.dummies) for t in total.sum.terms)))
+
+
+_FUNCTIONS: dict[str, Callable[..., IndexForm]] = {
+    "softmax": _softmax,
+    "cross_entropy": _cross_entropy,
+    "trace": _trace,
+    "det": _det,
+    "diag": _diag,
+    "norm": _norm,
+    "norm1": _norm1,
+    "sum": _sum,
+    "mean": _mean,
 }

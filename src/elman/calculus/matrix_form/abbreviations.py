@@ -8,7 +8,7 @@ from dataclasses import replace
 from elman.calculus.expression import Call, Expression, Number, Product, Symbol, Transpose, symbols, transform
 from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.index_form.simplify import simplify
-from elman.calculus.index_form.to_index_form import lower
+from elman.calculus.index_form.to_index_form import to_index_form
 from elman.calculus.matrix_form.matrix_products import Chain, factors, product, turned_chain
 from elman.calculus.matrix_form.to_matrix_form import matrix_form
 from elman.calculus.shapes.inference import SCALAR, Shape, infer
@@ -76,7 +76,7 @@ def _product(e: Product, products: list[tuple[Chain, Symbol]]) -> Expression:
 def rewritten(e: Expression, shapes: Mapping[str, Shape]) -> Expression:
     """`e` by way of its index form and back: products without parentheses, a bias added as a column."""
     found = infer(e, shapes)
-    lowered = lower(found)
+    lowered = to_index_form(found)
     sizes = dict.fromkeys(found.dimensions(), SCALAR)
 
     def shape_of(part: Expression) -> Shape:

@@ -9,10 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from elman.calculus.expression import Call, Expression, Identity, Number, Ones, Symbol
-from elman.calculus.index_form.terms import DELTA, FUNCTION, GROUP, SYMBOL, Factor, Ix, Sum, Term
-from elman.calculus.index_form.value import matrix_slots
+from elman.calculus.index_form.terms import (
+    Compound,
+    Delta,
+    Determinant,
+    DimensionSize,
+    Factor,
+    FunctionValue,
+    Group,
+    InverseEntry,
+    Softmax,
+    Sum,
+    SymbolEntry,
+    TensorIndex,
+    Term,
+    matrix_slots,
+    slots,
+)
 from elman.calculus.matrix_form.matrix_products import (
     Chain,
     Part,
@@ -48,16 +64,16 @@ class Habits:
 class Edge:
     """A matrix whose rows run along `start` and whose columns along `end`."""
 
-    start: Ix
-    end: Ix
+    start: TensorIndex
+    end: TensorIndex
     parts: list[Part]
 
-    def chain(self, start: Ix) -> Chain:
+    def chain(self, start: TensorIndex) -> Chain:
         """The product that leads from `start` to the other end."""
         chain = parts_chain(self.parts)
         return chain if start == self.start else turned_chain(chain)
 
-    def other(self, i: Ix) -> Ix:
+    def other(self, i: TensorIndex) -> TensorIndex:
         """The other end."""
         return self.end if i == self.start else self.start
 
@@ -74,7 +90,11 @@ class Reduced:
 
 
 def reduce_term(
-    t: Term, row: Ix | None, column: Ix | None, form: Callable[[Sum, Ix | None, Ix | None], Expression], habits: Habits
+    t: Term,
+    row: TensorIndex | None,
+    column: TensorIndex | None,
+    form: Callable[[Sum, TensorIndex | None, TensorIndex | None], Expression],
+    habits: Habits,
 ) -> Reduced:
     """A term as matrices, its rows along `row` and its columns along `column`; `form` writes what is inside factors.
 
@@ -87,9 +107,9 @@ class _Graph:
     def __init__(
         self,
         t: Term,
-        row: Ix | None,
-        column: Ix | None,
-        form: Callable[[Sum, Ix | None, Ix | None], Expression],
+        row: TensorIndex | None,
+        column: TensorIndex | None,
+        form: Callable[[Sum, TensorIndex | None, TensorIndex | None], Expression],
         habits: Habits,
     ) -> None:
         self.form, self.habits = form, habits
@@ -97,7 +117,7 @@ class _Graph:
         self.row, self.column = row, column
         self.dummies = list(t.dummies)
         self.result = Reduced(t.coefficient, [])
-        self.vectors: dict[Ix, list[Part]] = {i: [] for i in (*self.free, *self.dummies)}
+        self.vectors: dict[TensorIndex, list[Part]] = {i: [] for i in (*self.free, *self.dummies)}
         self.edges: list[Edge] = []
         self.delta = False
         for f in t.factors:
@@ -107,7 +127,7 @@ class _Graph:
         """One factor into the graph."""
         if len(f.indices) > 2:
             raise NoMatrixForm
-        if f.kind == DELTA:
+        if isinstance(f, Delta):
             if set(f.indices) != set(self.free):
                 raise NoMatrixForm
             self.delta = True
@@ -123,54 +143,41 @@ class _Graph:
 
     def written(self, f: Factor) -> Chain:
         """A factor as a column or a matrix, from its first index to its second, with as few transposes as can be."""
-        if f.kind == SYMBOL:
-            assert f.atom is not None
+        if isinstance(f, SymbolEntry):
             return (f.atom,)
-        assert f.argument is not None
-        slots = [Ix(-1 - k, i.dim) for k, i in enumerate(f.indices)]
-        if len(slots) == 1:
-            return (self.around(f, self.form(f.argument, slots[0], None), False),)
-        straight = self.around(f, self.form(f.argument, slots[0], slots[1]), False)
-        other = self.around(f, self.form(f.argument, slots[1], slots[0]), True)
+        assert isinstance(f, Compound)
+        first, *second = slots(f.indices)
+        if not second:
+            return (_AROUND[type(f)](f, self.form(f.argument, first, None), False),)
+        straight = _AROUND[type(f)](f, self.form(f.argument, first, second[0]), False)
+        other = _AROUND[type(f)](f, self.form(f.argument, second[0], first), True)
         if isinstance(straight, Call) and straight.function == "diag":
             return (straight,)
         return (straight,) if transposes(straight) <= transposes(other) else (turned(other),)
 
-    def around(self, f: Factor, inner: Expression, is_turned: bool) -> Expression:
-        """The function, softmax, inverse of a factor around its argument."""
-        if f.kind == GROUP:
-            return inner
-        if f.kind == FUNCTION:
-            name = f.name.rstrip("'")
-            return Call(name, (inner,), primes=len(f.name) - len(name), latex=r"\sigma" if name == "sigmoid" else "")
-        if f.kind == "softmax":
-            return Call("softmax", (inner,), axis=1 if is_turned else None)
-        return inverse(inner)
-
     def scalar(self, f: Factor) -> Part:
         """A factor without indices, with its power; the root of a sum of squares is a norm."""
-        if f.kind == SYMBOL:
-            assert f.atom is not None
+        if isinstance(f, SymbolEntry):
             return (f.atom,), f.exponent
-        if f.kind == "dimension":
-            e: Expression = Number(Fraction(f.name)) if is_number(f.name) else Symbol(f.name)
+        if isinstance(f, DimensionSize):
+            e: Expression = Number(Fraction(f.dim)) if is_number(f.dim) else Symbol(f.dim)
             return (e,), f.exponent
-        assert f.argument is not None
-        if f.kind == "det":
+        if isinstance(f, Determinant):
             a, b = matrix_slots(f.argument)
             inner = min((self.form(f.argument, a, b), self.form(f.argument, b, a)), key=transposes)
             return (Call("det", (inner,)),), f.exponent
-        if f.kind == GROUP and len(f.argument.terms) == 1 and f.exponent.denominator == 2:
+        assert isinstance(f, Compound)
+        if isinstance(f, Group) and len(f.argument.terms) == 1 and f.exponent.denominator == 2:
             inside = reduce_term(f.argument.terms[0], None, None, self.form, Habits(norms=True))
             if inside.coefficient == 1 and len(inside.scalars) == 1:
                 chain, exponent = inside.scalars[0]
                 if isinstance(chain[0], Call) and chain[0].function == "norm" and exponent == 2:
                     return chain, 2 * f.exponent
-        return (self.around(f, self.form(f.argument, None, None), False),), f.exponent
+        return (_AROUND[type(f)](f, self.form(f.argument, None, None), False),), f.exponent
 
     # --- reduction ---
 
-    def touching(self, i: Ix) -> list[Edge]:
+    def touching(self, i: TensorIndex) -> list[Edge]:
         return [e for e in self.edges if i in (e.start, e.end)]
 
     def reduced(self) -> Reduced:
@@ -199,7 +206,7 @@ class _Graph:
                 return True
         return False
 
-    def drop(self, i: Ix) -> list[Part]:
+    def drop(self, i: TensorIndex) -> list[Part]:
         self.dummies.remove(i)
         return self.vectors.pop(i)
 
@@ -211,7 +218,7 @@ class _Graph:
                 return True
         return False
 
-    def inner(self, parts: list[Part], i: Ix) -> Part:
+    def inner(self, parts: list[Part], i: TensorIndex) -> Part:
         """The sum of the entries of a product of vectors."""
         parts = sorted(parts, key=rank)
         plain = [p for p in parts if p[1] == 1]
@@ -315,6 +322,19 @@ class _Graph:
                         self.join_parallel()
                     return True
         return False
+
+
+def _function_call(f: FunctionValue, inner: Expression, is_turned: bool) -> Expression:
+    return Call(f.name, (inner,), primes=f.primes, latex=r"\sigma" if f.name == "sigmoid" else "")
+
+
+# A factor around its argument as a matrix; True where that is the transpose.
+_AROUND: dict[type[Compound], Callable[[Any, Expression, bool], Expression]] = {
+    Group: lambda f, inner, is_turned: inner,
+    FunctionValue: _function_call,
+    Softmax: lambda f, inner, is_turned: Call("softmax", (inner,), axis=1 if is_turned else None),
+    InverseEntry: lambda f, inner, is_turned: inverse(inner),
+}
 
 
 def _best_trace(chain: Chain) -> Chain:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from elman.calculus.expression import Expression, Identity, Number, Ones, Product, Transpose
-from elman.calculus.index_form.terms import FUNCTION, GROUP, Factor, Ix, Sum, Term, of_argument
-from elman.calculus.index_form.value import function_slope_written
+from elman.calculus.index_form.arithmetic import apply_written_derivative, compound
+from elman.calculus.index_form.terms import Factor, FunctionValue, Group, Sum, SymbolEntry, TensorIndex, Term, inside
 from elman.calculus.matrix_form.index_graph import Habits, NoMatrixForm, Reduced, reduce_term
 from elman.calculus.matrix_form.matrix_products import (
     Chain,
@@ -48,8 +48,8 @@ DimensionOf = Callable[[Expression], tuple[str, str]]
 
 def matrix_form(
     sum_: Sum,
-    row: Ix | None,
-    column: Ix | None,
+    row: TensorIndex | None,
+    column: TensorIndex | None,
     shape_of: DimensionOf,
     habits: Habits = NO_HABITS,
     inside: bool = False,
@@ -66,9 +66,9 @@ def matrix_form(
 class _Writer:
     def __init__(self, shape_of: DimensionOf, habits: Habits) -> None:
         self.shape_of, self.habits = shape_of, habits
-        self.written: dict[tuple[Sum, Ix | None, Ix | None], Expression] = {}
+        self.written: dict[tuple[Sum, TensorIndex | None, TensorIndex | None], Expression] = {}
 
-    def form(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
+    def form(self, sum_: Sum, row: TensorIndex | None, column: TensorIndex | None) -> Expression:
         if row is None and column is not None:
             return transposed(self.form(sum_, column, None), self.is_scalar)
         if not sum_.terms:
@@ -76,14 +76,14 @@ class _Writer:
         reduced = [self.reduced(_spelled_out(t), row, column) for t in sum_.terms]
         return self.total([self.piece(r, row, column, False) for r in reduced])
 
-    def nested(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
+    def nested(self, sum_: Sum, row: TensorIndex | None, column: TensorIndex | None) -> Expression:
         """A sum inside a factor, each written once: a scalar or a bias is added to all, as in W x + b or 1 - h."""
         key = sum_, row, column
         if key not in self.written:
             self.written[key] = self.broadcast(sum_, row, column)
         return self.written[key]
 
-    def broadcast(self, sum_: Sum, row: Ix | None, column: Ix | None) -> Expression:
+    def broadcast(self, sum_: Sum, row: TensorIndex | None, column: TensorIndex | None) -> Expression:
         """A sum of which some terms may be a column, a row or a scalar that is added to all."""
         if row is None or len(sum_.terms) < 2:
             return self.form(sum_, row, column)
@@ -94,24 +94,24 @@ class _Writer:
         pieces = [self.piece(r, row, column, not whole) for r, whole in zip(reduced, full, strict=True)]
         return self.plain_sum(pieces)
 
-    def reduced(self, t: Term, row: Ix | None, column: Ix | None) -> Reduced:
+    def reduced(self, t: Term, row: TensorIndex | None, column: TensorIndex | None) -> Reduced:
         return reduce_term(t, row, column, self.nested, self.habits)
 
-    def covers(self, r: Reduced, row: Ix | None, column: Ix | None) -> bool:
+    def covers(self, r: Reduced, row: TensorIndex | None, column: TensorIndex | None) -> bool:
         """Whether a term varies along all of the rows and the columns."""
         return r.between is not None or bool((r.rows or row is None) and (r.columns or column is None))
 
     def is_scalar(self, e: Expression) -> bool:
         return self.shape_of(e) == ("1", "1")
 
-    def zero(self, row: Ix | None, column: Ix | None) -> Expression:
+    def zero(self, row: TensorIndex | None, column: TensorIndex | None) -> Expression:
         if row is None and column is None:
             return Number(Fraction(0))
         chain: Chain = () if row is None else (Ones(row.dim),)
         chain += () if column is None else (turned(Ones(column.dim)),)
         return Product(Number(Fraction(0)), expression(chain))
 
-    def piece(self, r: Reduced, row: Ix | None, column: Ix | None, broadcast: bool) -> Piece:
+    def piece(self, r: Reduced, row: TensorIndex | None, column: TensorIndex | None, broadcast: bool) -> Piece:
         """One term as a piece; where `broadcast`, a part of its shape is enough."""
         scalars = tuple(r.scalars)
         if row is None:
@@ -134,7 +134,7 @@ class _Writer:
             chain = (*chain, diag(r.columns))
         return Piece(r.coefficient, scalars, chain)
 
-    def vector(self, r: Reduced, scalars: tuple[Part, ...], parts: list[Part], i: Ix | None) -> Piece:
+    def vector(self, r: Reduced, scalars: tuple[Part, ...], parts: list[Part], i: TensorIndex | None) -> Piece:
         if not parts:
             return Piece(r.coefficient, scalars, () if i is None else (Ones(i.dim),))
         if len(parts) == 1 and parts[0][1] == 1:
@@ -298,23 +298,28 @@ def _spelled_out(t: Term) -> Term:
     factors: list[Factor] = []
     coefficient = t.coefficient
     for f in t.factors:
-        if f.kind == FUNCTION and f.name.endswith("'") and f.exponent == 1 and _is_symbol(f.argument):
-            slope = function_slope_written(f)
-            if len(slope.terms) == 1 and not slope.terms[0].dummies:
-                factors.extend(slope.terms[0].factors)
-                coefficient *= slope.terms[0].coefficient
+        if isinstance(f, FunctionValue) and f.primes and f.exponent == 1 and _is_symbol(f.argument):
+            derivative = apply_written_derivative(f.name, inside(f))
+            if len(derivative.terms) == 1 and not derivative.terms[0].dummies:
+                factors.extend(derivative.terms[0].factors)
+                coefficient *= derivative.terms[0].coefficient
             else:
-                factors.append(of_argument(GROUP, slope, f.indices))
+                factors.append(compound(Group, derivative, f.indices))
         else:
             factors.append(f)
     return Term(coefficient, tuple(factors), t.dummies)
 
 
-def _is_symbol(argument: Sum | None) -> bool:
-    if argument is None or len(argument.terms) != 1:
+def _is_symbol(argument: Sum) -> bool:
+    if len(argument.terms) != 1:
         return False
     t = argument.terms[0]
-    return t.coefficient == 1 and len(t.factors) == 1 and t.factors[0].kind == "symbol" and t.factors[0].exponent == 1
+    return (
+        t.coefficient == 1
+        and len(t.factors) == 1
+        and isinstance(t.factors[0], SymbolEntry)
+        and t.factors[0].exponent == 1
+    )
 
 
 __all__ = ["Habits", "NoMatrixForm", "matrix_form"]

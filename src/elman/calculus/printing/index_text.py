@@ -1,0 +1,125 @@
+"""Index forms as text: `∂f_i/∂X_{jk} = ∑_a A_{ia} δ_{jl}`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from elman.calculus.index_form.terms import (
+    Delta,
+    Determinant,
+    DimensionSize,
+    Factor,
+    FunctionValue,
+    Group,
+    InverseEntry,
+    Softmax,
+    Sum,
+    SymbolEntry,
+    TensorIndex,
+    Term,
+    constant,
+    matrix_slots,
+    slots,
+)
+from elman.calculus.printing.render import text_name
+
+Names = Mapping[TensorIndex, str]
+
+
+def index_text(sum_: Sum, names: Names, taken: Iterable[str] = ()) -> str:
+    """An index form as people write it: `∑_a A_{ia} δ_{jl}`.
+
+    `names` gives the free indices their letters; `taken` are further letters that no dummy index may get.
+    """
+    taken = {*taken, *names.values()}
+    shown = ""
+    for t in sum_.terms or constant(0).terms:
+        term = _term(t, names, taken)
+        sign = "-" if term.startswith("-") else "+"
+        shown += f" {sign} {term.removeprefix('-')}" if shown else term
+    return shown or "0"
+
+
+def _term(t: Term, names: Names, taken: set[str]) -> str:
+    letters = (c for c in itertools.chain("abcdefghmnopqrs", (f"a{k}" for k in itertools.count(1))) if c not in taken)
+    dummies = dict(zip(t.dummies, letters, strict=False))
+    writer = _FactorWriter({**names, **dummies}, taken | set(dummies.values()))
+    factors = [writer.write(f) for f in sorted(t.factors, key=lambda f: not isinstance(f, Delta))]
+    size = abs(t.coefficient)
+    sign = "-" if t.coefficient < 0 else ""
+    number = f"{size} " if size != 1 or not factors else ""
+    over = ",".join(dummies.values())
+    sums = f"∑_{{{over}}} " if len(dummies) > 1 else f"∑_{over} " if dummies else ""
+    return (sign + number + sums + " ".join(factors)).rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class _FactorWriter:
+    """Writes factors whose indices have the letters `names`."""
+
+    names: Names
+    taken: set[str]
+
+    def write(self, f: Factor) -> str:
+        shown = _TEXTS[type(f)](self, f)
+        return shown if f.exponent == 1 else f"{shown}^{{{f.exponent}}}"
+
+    def letters(self, f: Factor) -> list[str]:
+        return [self.names[i] for i in f.indices]
+
+    def argument(self, f: FunctionValue | Group | Softmax) -> str:
+        return index_text(f.argument, dict(zip(slots(f.indices), self.letters(f), strict=True)), self.taken)
+
+    def matrix(self, f: InverseEntry | Determinant) -> str:
+        row, column = matrix_slots(f.argument)
+        return index_text(f.argument, {row: "x", column: "y"}, self.taken)
+
+    # --- one method a kind of factor ---
+
+    def symbol_entry(self, f: SymbolEntry) -> str:
+        name = text_name(f.symbol.name) + (f"^({f.symbol.time})" if f.symbol.time is not None else "")
+        if not f.indices:
+            return name
+        return (f"{{{name}}}" if "_" in name else name) + _subscript(self.letters(f))
+
+    def delta(self, f: Delta) -> str:
+        return f"δ{_subscript(sorted(self.letters(f)))}"
+
+    def dimension_size(self, f: DimensionSize) -> str:
+        return f.dim
+
+    def group(self, f: Group) -> str:
+        return f"({self.argument(f)})"
+
+    def function_value(self, f: FunctionValue) -> str:
+        name = "σ" if f.name == "sigmoid" else f.name
+        return f"{name}{chr(39) * f.primes}({self.argument(f)})"
+
+    def softmax(self, f: Softmax) -> str:
+        return f"softmax_{self.names[f.indices[0]]}({self.argument(f)})"
+
+    def inverse_entry(self, f: InverseEntry) -> str:
+        return f"([{self.matrix(f)}]^-1){_subscript(self.letters(f))}"
+
+    def determinant(self, f: Determinant) -> str:
+        return f"det[{self.matrix(f)}]"
+
+
+_TEXTS: dict[type[Factor], Callable[[_FactorWriter, Any], str]] = {
+    SymbolEntry: _FactorWriter.symbol_entry,
+    Delta: _FactorWriter.delta,
+    DimensionSize: _FactorWriter.dimension_size,
+    Group: _FactorWriter.group,
+    FunctionValue: _FactorWriter.function_value,
+    Softmax: _FactorWriter.softmax,
+    InverseEntry: _FactorWriter.inverse_entry,
+    Determinant: _FactorWriter.determinant,
+}
+
+
+def _subscript(letters: list[str]) -> str:
+    joined = ("" if all(len(c) == 1 for c in letters) else ",").join(letters)
+    return f"_{joined}" if len(joined) == 1 else f"_{{{joined}}}" if joined else ""
