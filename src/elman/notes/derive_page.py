@@ -231,7 +231,7 @@ def _page(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
     yield ""
     yield f"From the forward equations, the gradients of ${latex(forward.loss)}$. {_LAYOUTS[forward.layout]}"
     yield ""
-    yield "## ForwardModel"
+    yield "## Forward equations"
     yield ""
     for e in _in_order(forward):
         yield f"$$ {latex(e.left)} = {latex(e.right)} $$"
