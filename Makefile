@@ -1,18 +1,20 @@
-# Two commands do everything on a fresh machine: `make train` and `make test`.
+# `make train` and `make test` do all set-up and run on a fresh machine; `make help` lists the rest.
 PYTHON ?= python3
 VENV   ?= .venv
 OUT    ?= runs/$(shell date +%Y%m%d-%H%M%S)
 BIN    := $(VENV)/bin
 OUT    := $(OUT)
 
+# One test process for each processor; a process that is done takes tests from the others.
+PARALLEL := --numprocesses=auto --dist=worksteal
 NATIVE := pyproject.toml CMakeLists.txt $(wildcard src/elman/kernels/native/*)
 
-.PHONY: help setup train test lint format bench wheel sanitize sanitize-address sanitize-thread clean
+.PHONY: help setup train test test-pure lint format bench wheel sanitize sanitize-address sanitize-thread clean
 
 help:            ## this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/'
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/'
 
-setup: $(VENV)/.installed   ## an environment of its own, with the package and its development tools
+setup: $(VENV)/.installed   ## make an environment in $(VENV) with the package and its development tools
 
 $(VENV)/.installed: $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -21,33 +23,42 @@ $(VENV)/.installed: $(NATIVE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-train: setup     ## train on the embedded corpus for about a minute, and show a sample
+train: setup     ## train on the embedded corpus for a minute, and print a sample
 	$(BIN)/elman train --max-time 60 --out $(OUT)
 	@echo && echo "A sample:"
 	$(BIN)/elman generate $(OUT) "The" --max-tokens 60 --temperature 0.8 --seed 1
 
-test: setup      ## all tests
-	$(BIN)/python -m pytest
+test: setup      ## run all tests, in parallel
+	$(BIN)/python -m pytest $(PARALLEL)
 
-lint: setup      ## linter, formatter and type checker
+test-pure: $(VENV)-pure/.installed   ## test the package as it installs without a C++ compiler (slow tests left out)
+	ELMAN_TESTS_PURE=1 $(VENV)-pure/bin/python -m pytest $(PARALLEL) -m 'not slow'
+
+# Built without the kernels on purpose, whether there is a compiler or not.
+$(VENV)-pure/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-pure
+	$(VENV)-pure/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' -C wheel.cmake=false
+	@touch $@
+
+lint: setup      ## run the linter, the formatter and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: setup    ## put the code into its standard form
+format: setup    ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup     ## against PyTorch and JAX (installs them): training, generation, evaluation, memory; half an hour
+bench: setup     ## compare with PyTorch and JAX (installs them): training, generation, evaluation, memory; half an hour
 	$(BIN)/python -m pip install --quiet '.[benchmark]'
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/memory.py
 
-wheel:           ## a wheel for $(PYTHON), in dist/
+wheel:           ## build a wheel for $(PYTHON) in dist/
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-sanitize: sanitize-address sanitize-thread   ## the kernels' tests under AddressSanitizer and ThreadSanitizer
+sanitize: sanitize-address sanitize-thread   ## run the kernels' tests under AddressSanitizer and ThreadSanitizer
 
 # A build that fails would be installed without the kernels, and their tests skipped: hence the last look.
 $(VENV)-address/.installed $(VENV)-thread/.installed: $(VENV)-%/.installed: $(NATIVE)
@@ -71,5 +82,5 @@ sanitize-address sanitize-thread: sanitize-%: $(VENV)-%/.installed
 	OPENBLAS_NUM_THREADS=1 $(UNDER_$*) $(VENV)-$*/bin/python -m pytest --capture=sys \
 	  tests/kernels/test_kernels.py tests/kernels/test_kernel_threads.py
 
-clean:           ## take away what this file made, but for runs/
-	rm -rf $(VENV) $(VENV)-address $(VENV)-thread .pytest_cache .mypy_cache .ruff_cache
+clean:           ## remove what this file made, except runs/
+	rm -rf $(VENV) $(VENV)-pure $(VENV)-address $(VENV)-thread .pytest_cache .mypy_cache .ruff_cache
