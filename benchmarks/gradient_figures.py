@@ -29,7 +29,7 @@ from elman.gradient_flow import Flow, decompose, diagnose, norms_by_lag, truncat
 from elman.gradient_flow.drawing import BLUE, GREY, PURPLE, VERMILION, heat_map
 from elman.gradient_flow.jacobians import bound, jacobian_singular_values
 from elman.gradient_flow.plots import styled
-from elman.gradient_flow.view import Named, View
+from elman.gradient_flow.view import Subject, View
 from elman.model.bptt import backward
 from elman.training import run
 from elman.training.records import FlowRecord, RescueRecord, StepRecord, StopRecord
@@ -236,7 +236,7 @@ def trained(folder: str, text: str) -> dict[str, Figure]:
     lm = elman.load(folder)
     ids = np.asarray(lm.tokenizer.encode(Path(text).read_text()[:4000]), np.int64)[300:401]
     tokens = [lm.tokenizer.tokens[k] for k in ids]
-    view = View.of(lm.p.astype("float64"), ids, tokens, Named("", ""))
+    view = View.of(lm.p.astype("float64"), ids, tokens, Subject("", ""))
     pairs = Figure((WIDE / 2, 2.75), dpi=DPI, layout="constrained")
     heat_map(pairs, view)
     taus = list(range(1, 41))

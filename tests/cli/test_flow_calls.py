@@ -15,14 +15,14 @@ from command_line import Run, fails
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("{run}", "--compare", "{run}"), "is RUN itself: add --init to compare it with how it began"),
+        (("{run}", "--compare", "{run}"), "is RUN itself: add --init to compare it with its state before training"),
         (("{run}", "{corpus}", "--compare", "{run}/."), "is RUN itself: add --init to compare it"),
         (("{run}", "{corpus}", "--png", "plots.jpg"), "plots.jpg would be a folder: name a file that ends in .png"),
-        (("{run}", "{corpus}", "--png", "a.png", "--format", "pdf"), "--format is for the plots in a folder"),
+        (("{run}", "{corpus}", "--png", "a.png", "--format", "pdf"), "--format is for plots in a folder"),
         (("{run}", "{corpus}", "--png", "{corpus}"), "is a file: --png writes into a folder"),
         (("{run}", "{corpus}", "--tensorboard", "{corpus}"), "is a file: --tensorboard writes into a folder"),
-        (("{run}", "{corpus}", "--html", "out", "--png", "out"), "out cannot be two things"),
-        (("{run}", "{corpus}", "--html", "a.png", "--png", "a.png"), "a.png cannot be two things"),
+        (("{run}", "{corpus}", "--html", "out", "--png", "out"), "out is named for two outputs"),
+        (("{run}", "{corpus}", "--html", "a.png", "--png", "a.png"), "a.png is named for two outputs"),
         (("{run}", "{corpus}", "--start", "-1"), "-1 is not in the range"),
         (("{run}", "{corpus}", "--format", "gif", "--png", "plots"), "'gif' is not one of 'png', 'svg', 'pdf'"),
         (("{run}", "{corpus}", "--threads", "0"), "0 is not in the range"),
@@ -56,10 +56,10 @@ def test_a_run_without_records_needs_a_text(command: Run, char_run: Path, corpus
 
 
 def test_a_model_of_numbers_reads_no_text(command: Run, corpus: Path, tmp_path: Path) -> None:
-    sizes = ("--hidden", 8, "--task-length", 10, "--max-time", 2)
+    sizes = ("--hidden", 8, "--task-length", 10, "--batch-size", 2, "--epochs", 1)
     done = command("train", "--task", "adding", "--out", tmp_path / "run", *sizes)
     assert done.returncode == 0, done.stderr
-    fails(command("flow", tmp_path / "run", corpus), "learnt to read real numbers, not tokens: leave TEXT out")
+    fails(command("flow", tmp_path / "run", corpus), "was trained on real numbers, not on tokens: leave TEXT out")
     assert command("flow", tmp_path / "run").returncode == 0
 
 

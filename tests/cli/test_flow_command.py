@@ -16,9 +16,9 @@ from networks import problem
 import elman
 from elman.gradient_flow import decompose, diagnose, norms_by_lag
 from elman.gradient_flow.history import LENS, History
-from elman.gradient_flow.shown import direction, shown
+from elman.gradient_flow.loss_shares import loss_shares
 from elman.gradient_flow.view import farthest_loss
-from elman.gradient_flow.within import within_losses
+from elman.gradient_flow.visible_tokens import text_direction, visible
 from elman.model.network import hidden_states
 
 
@@ -106,7 +106,7 @@ def test_two_runs_side_by_side(command: Run, watched: Path, word_run: Path, corp
     alone = said(command, word_run, corpus, "--at", both["chosen_loss"]["at"])  # both show one prediction
     assert other == {k: v for k, v in alone.items() if k != "compared"}
     assert (both["activation"], other["activation"]) == ("tanh", "sigmoid")
-    assert len(json.loads(Page(page.read_text()).data)["sides"]) == 2
+    assert len(json.loads(Page(page.read_text()).data)["networks"]) == 2
     shown_ = command("flow", watched, corpus, "--compare", word_run).stdout
     assert f"(1) {watched}" in shown_
     assert f"(2) {word_run}" in shown_
@@ -124,7 +124,7 @@ def test_without_a_text_it_tells_what_training_recorded(command: Run, watched: P
     assert found["lens_log10_norms_by_lag"] == [line["log10_norms_by_lag"] for line in flows]
     assert found["gradient_norm_median"] == pytest.approx(np.median(norms))
     assert said(command, word_run)["history"]["lens_steps"] == []
-    assert "--watch-gradients N records it" in command("flow", word_run).stdout
+    assert "--watch-gradients N does" in command("flow", word_run).stdout
 
 
 def test_a_text_from_stdin(command: Run, watched: Path, corpus: Path) -> None:
@@ -144,15 +144,18 @@ def test_unknown_words_are_counted(command: Run, watched: Path, tmp_path: Path) 
     [
         (("nowhere", "{corpus}"), "there is no run at nowhere"),
         (("{run}", "nowhere.txt"), "nowhere.txt does not exist"),
-        (("{run}", "--steps", "50"), "--steps is about a text: name TEXT after RUN"),
-        (("{run}", "--init", "--at", "3"), "--at, --init are about a text: name TEXT after RUN"),
-        (("{run}", "{corpus}", "--at", "100", "--steps", "20"), "at is 100, and the window has the losses 0 to 19"),
+        (("{run}", "--steps", "50"), "--steps needs a text: name TEXT after RUN"),
+        (("{run}", "--init", "--at", "3"), "--at, --init need a text: name TEXT after RUN"),
+        (
+            ("{run}", "{corpus}", "--at", "100", "--steps", "20"),
+            "at is 100; it must be a loss of the window, from 0 to 19",
+        ),
         (("{run}", "{corpus}", "--start", "999999"), "has 0 tokens after the first 999,999, and at least 4 are needed"),
         (("{run}", "{corpus}", "--steps", "3"), "3 is not in the range"),
         (("{run}", "{corpus}", "--html", "{corpus}"), "is the text itself: give another name to write to"),
         (("{run}", "{corpus}", "--html", "."), ". is a folder: name the file to write, such as flow.html"),
         (("{run}", "{corpus}", "--html", "no/where.html"), "no/where.html"),
-        (("{run}", "{corpus}", "--format", "svg"), "--format is for the plots in a folder: give --png FOLDER with it"),
+        (("{run}", "{corpus}", "--format", "svg"), "--format is for plots in a folder: give --png FOLDER with it"),
         (("{run}", "{corpus}", "--compare", "nowhere"), "there is no run at nowhere"),
     ],
 )
@@ -182,11 +185,11 @@ def test_the_page_fetches_nothing_and_holds_every_number(
     assert len(page.tokens) == 31
     assert page.tokens[0] == "⏎"
     assert page.tokens[1:5] == corpus.read_text().split()[:4]
-    (side,) = json.loads(page.data)["sides"]
-    assert side["T"] == 30
+    (network,) = json.loads(page.data)["networks"]
+    assert network["T"] == 30
     for name in NAMES:
         page_norms, own_norms = (
-            np.array(each, float) for each in (side["by_lag"][name], found["log10_norms_by_lag"][name])
+            np.array(each, float) for each in (network["by_lag"][name], found["log10_norms_by_lag"][name])
         )
         assert np.allclose(page_norms, own_norms, atol=1e-6, equal_nan=True)  # None is NaN here: nothing flows
     assert found["diagnosis"].replace("_", "") in re.sub("<[^>]*>", "", text.replace("&#x27;", "'"))
@@ -196,7 +199,7 @@ def test_the_page_fetches_nothing_and_holds_every_number(
 def test_shares_and_cosines_within_a_loss_are_those_of_the_matrices(B: int) -> None:
     p, x, y, h_0 = problem(T=9, B=B)
     flow = decompose(p, x, y, h_0)
-    found = within_losses(flow)
+    found = loss_shares(flow)
     for name in ("W_h", "W_e"):
         norms = flow.log10_norms(name)
         shares = found[name].shares(norms)
@@ -248,18 +251,18 @@ def test_records_are_taken_together_by_means_and_range() -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "visible"),
+    ("token", "expected"),
     [
         (" ", "␣"), ("\n", "⏎"), ("<eos>", "⏎"), ("\t", "⇥"), ("", "⟨⟩"), (" the", " the"), ("a\nb", "a⏎b"),
         ("\u200b", "⟨200B⟩"), ("\u202e", "⟨202E⟩"), ("\u0301", "◌\u0301"), ("\u3000", "⟨3000⟩"), ("é", "é"),
         ("中", "中"), ("\x00", "⟨0000⟩"), ("👍", "👍"),
     ],
 )  # fmt: skip
-def test_every_token_can_be_seen(token: str, visible: str) -> None:
-    assert shown(token) == visible
+def test_every_token_can_be_seen(token: str, expected: str) -> None:
+    assert visible(token) == expected
 
 
 def test_the_direction_of_the_text() -> None:
-    assert direction(["שלום", "עולם", "a"]) == "rtl"
-    assert direction(["hello", "שלום"]) == "ltr"
-    assert direction(["1", "."]) == "ltr"
+    assert text_direction(["שלום", "עולם", "a"]) == "rtl"
+    assert text_direction(["hello", "שלום"]) == "ltr"
+    assert text_direction(["1", "."]) == "ltr"

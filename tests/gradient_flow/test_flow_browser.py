@@ -16,7 +16,7 @@ from networks import problem
 
 from elman.gradient_flow.history import LENS, History
 from elman.gradient_flow.report import as_html
-from elman.gradient_flow.view import Named, View
+from elman.gradient_flow.view import Subject, View
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
@@ -37,18 +37,18 @@ const over = (node, type) => {
   const box = node.getBoundingClientRect(), shares = Array.from({ length: 10 }, (_, k) => k / 10);
   for (const a of shares) for (const b of shares) send(node, type, box.left + a * box.width, box.top + b * box.height);
 };
-const told = {};
+const shown = {};
 for (const input of document.querySelectorAll("input[name=weight]")) {
   input.click();
-  for (const side of document.querySelectorAll(".side")) {
-    for (const token of side.querySelectorAll(".tok")) { token.click(); send(token, "pointerover", 0, 0); }
+  for (const network of document.querySelectorAll(".network")) {
+    for (const token of network.querySelectorAll(".tok")) { token.click(); send(token, "pointerover", 0, 0); }
     for (const key of ["ArrowLeft", "ArrowRight", "Home", "End"]) for (const shift of [false, true])
-      press(side.querySelector(".text"), key, shift);
-    over(side.querySelector("canvas"), "pointermove");
-    send(side.querySelector("canvas"), "pointerleave", 0, 0);
-    side.querySelectorAll(".tok")[9].click();
-    send(side.querySelectorAll(".tok")[5], "pointerover", 0, 0);
-    (told[input.value] ||= []).push([...side.querySelectorAll(".say p")].map(p => p.textContent));
+      press(network.querySelector(".text"), key, shift);
+    over(network.querySelector("canvas"), "pointermove");
+    send(network.querySelector("canvas"), "pointerleave", 0, 0);
+    network.querySelectorAll(".tok")[9].click();
+    send(network.querySelectorAll(".tok")[5], "pointerover", 0, 0);
+    (shown[input.value] ||= []).push([...network.querySelectorAll(".say p")].map(p => p.textContent));
   }
   for (const chart of document.querySelectorAll("svg.chart")) over(chart, "pointermove");
 }
@@ -58,7 +58,7 @@ const cut = [...document.querySelectorAll("svg.chart text")].filter(text => {
   const own = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
   return own.left < all.left - 1 || own.right > all.right + 1 || own.bottom > all.bottom + 1;
 }).map(text => text.textContent);
-document.title = JSON.stringify({ errors, told, blank, cut, wide: document.documentElement.scrollWidth - innerWidth });
+document.title = JSON.stringify({ errors, shown, blank, cut, wide: document.documentElement.scrollWidth - innerWidth });
 </script>"""
 
 
@@ -78,7 +78,7 @@ def used(path: Path, text: str, width: int) -> dict[str, Any]:
 def view_of(label: str, activation: str) -> View:
     p, *_ = problem(V=7, activation=activation)
     ids = np.random.default_rng(1).integers(0, 7, 25)
-    return View.of(p, ids, [f"w{k}" for k in ids], Named(label, "sizes", "a text", 0, " "))
+    return View.of(p, ids, [f"w{k}" for k in ids], Subject(label, "sizes", "a text", 0, " "))
 
 
 def history() -> History:
@@ -103,7 +103,7 @@ def test_the_page_works(tmp_path: Path, width: int) -> None:
     assert found["cut"] == []
     assert found["wide"] <= 0  # nothing to scroll sideways for
     for name in ("W_h", "W_e", "e", "h"):
-        for view, (loss, step) in zip(views, found["told"][name], strict=True):
+        for view, (loss, step) in zip(views, found["shown"][name], strict=True):
             assert loss.startswith(f"Loss 8 predicts “{view.tokens[9]}” with probability ")
             assert f"({view.flow.trajectory.J[8]:.3g} nats)" in loss
             norm = re.search(r"3 steps back: norm ([\d.]+)(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?", step)
@@ -112,7 +112,7 @@ def test_the_page_works(tmp_path: Path, width: int) -> None:
             expected = view.flow.log10_norms(name)[8, 5]
             assert np.log10(float(norm[1])) + exponent == pytest.approx(expected, abs=5e-3)
         if name in ("W_h", "W_e"):
-            share = view.within[name].shares(view.flow.log10_norms(name))[8, 5]
+            share = view.loss_shares[name].shares(view.flow.log10_norms(name))[8, 5]
             assert ("works with it" if share > 0 else "works against it") in step
 
 

@@ -14,7 +14,7 @@ from command_line import Run
 
 import elman
 from elman.gradient_flow.history import LENS, History
-from elman.gradient_flow.view import Named, View
+from elman.gradient_flow.view import Subject, View
 
 pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
 from tensorboardX.proto.event_pb2 import Event
@@ -63,7 +63,7 @@ def history(watched: bool = True) -> History:
 
 def view(label: str) -> View:
     p = elman.Parameters.initialise(3, 4, 5, dtype="float64")
-    return View.of(p, np.arange(9) % 3, list("abcabcabc"), Named(label, "small"))
+    return View.of(p, np.arange(9) % 3, list("abcabcabc"), Subject(label, "small"))
 
 
 def test_every_record_is_a_scalar_at_its_step(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_two_networks_get_a_folder_each_and_their_diagnosis(tmp_path: Path) -> N
         assert said.tag == "diagnosis/text_summary"
         assert said.metadata.plugin_data.plugin_name == "text"
         assert shown.diagnosis.text in said.tensor.string_val[0].decode()
-        assert bool(scalars(read(path))) == (shown.named.label == "runs/book")
+        assert bool(scalars(read(path))) == (shown.subject.label == "runs/book")
 
 
 def test_written_again_it_takes_the_first_ones_place(tmp_path: Path) -> None:

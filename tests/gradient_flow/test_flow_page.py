@@ -11,26 +11,26 @@ import pytest
 from flow_page import NAMES, Page
 from networks import problem
 
+from elman.cli.flow_runs import RunFlow
 from elman.cli.flow_summary import summary
-from elman.cli.window import Side
 from elman.gradient_flow.history import History
 from elman.gradient_flow.report import as_html
-from elman.gradient_flow.view import Named, View
+from elman.gradient_flow.view import Subject, View
 
 
 def view_of(T: int = 12, activation: str = "tanh") -> View:
     p, *_ = problem(V=7, activation=activation)
     ids = np.random.default_rng(1).integers(0, 7, T + 1)
-    return View.of(p, ids, [f"w{k}" for k in ids], Named("a model", "sizes", "a text", 0, " "))
+    return View.of(p, ids, [f"w{k}" for k in ids], Subject("a model", "sizes", "a text", 0, " "))
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 def test_every_pair_stands_in_the_page_with_16_bits(activation: str) -> None:
     view = view_of(activation=activation)
-    (side,) = json.loads(Page(as_html([view], {})).data)["sides"]
+    (network,) = json.loads(Page(as_html([view], {})).data)["networks"]
     pairs = np.tril_indices(view.T)
     for name in NAMES:
-        packed = side["norms"][name]
+        packed = network["norms"][name]
         codes = np.frombuffer(base64.b64decode(packed["codes"]), "<u2").astype(float)
         table = view.flow.log10_norms(name)[pairs]
         there = np.isfinite(table)
@@ -38,15 +38,15 @@ def test_every_pair_stands_in_the_page_with_16_bits(activation: str) -> None:
         assert np.abs(packed["low"] + (codes[there] - 1) * packed["step"] - table[there]).max() <= packed["step"]
         assert packed["step"] < 1e-2
     for name in ("W_h", "W_e"):
-        cosines = np.frombuffer(base64.b64decode(side["within"][name]["cosines"]), "<i2") / 32767
-        assert np.abs(cosines - view.within[name].cosines[pairs]).max() < 1e-4
+        cosines = np.frombuffer(base64.b64decode(network["loss_shares"][name]["cosines"]), "<i2") / 32767
+        assert np.abs(cosines - view.loss_shares[name].cosines[pairs]).max() < 1e-4
 
 
 def test_tokens_cannot_break_out_of_the_page() -> None:
     p, *_ = problem(V=7)
     ids = np.arange(6)
     tokens = ["<b>", "</script><script>alert(1)</script>", "&amp;", '"', "'", "<!--"]
-    text = as_html([View.of(p, ids, tokens, Named("</title>", "<i>", "<u>"))], {"</script>": History.of([])})
+    text = as_html([View.of(p, ids, tokens, Subject("</title>", "<i>", "<u>"))], {"</script>": History.of([])})
     assert "<script>alert" not in text
     assert Page(text).tokens == tokens
     assert text.count("</script>") == 2  # the data's and the program's own
@@ -57,10 +57,10 @@ def test_a_network_through_which_nothing_flows_has_a_page() -> None:
     p, *_ = problem(V=7, activation="tanh")
     p.W_h[...] = 0
     ids = np.arange(6)
-    view = View.of(p, ids, list("abcdef"), Named("zero", ""))
+    view = View.of(p, ids, list("abcdef"), Subject("zero", ""))
     text = as_html([view], {})
-    (side,) = json.loads(Page(text).data)["sides"]
-    assert side["by_lag"]["h"][1:] == [None] * 4
+    (network,) = json.loads(Page(text).data)["networks"]
+    assert network["by_lag"]["h"][1:] == [None] * 4
     assert view.diagnosis.verdict == "vanishing"
     assert "NaN" not in Page(text).data
     assert "Infinity" not in Page(text).data
@@ -71,9 +71,9 @@ def test_the_numbers_of_an_exploding_network_stay_short(growth: float, capsys: p
     p, *_ = problem(V=7, activation="relu")
     p.W_h[...] = growth * np.eye(p.Dh)
     ids = np.random.default_rng(1).integers(0, 7, 201)
-    view = View.of(p, ids, [f"w{k}" for k in ids], Named("a model", "sizes", "a text", 0, " "))
+    view = View.of(p, ids, [f"w{k}" for k in ids], Subject("a model", "sizes", "a text", 0, " "))
     assert view.diagnosis.verdict == "exploding"
-    summary([Side("a model", None, view)])
+    summary([RunFlow("a model", None, view)])
     text = capsys.readouterr().out
     assert re.search(r", [\d.]+(e\+\d+)? nats per token$", text, re.MULTILINE)
     assert max(map(len, text.splitlines())) < 140

@@ -16,7 +16,7 @@ from command_line import Run
 import elman
 from elman.errors import ConfigError
 from elman.gradient_flow.history import LENS, History
-from elman.gradient_flow.view import Named, View
+from elman.gradient_flow.view import Subject, View
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 from elman.gradient_flow import drawing, plots, token_plot
@@ -31,7 +31,7 @@ def view(
     p.W_h[:] *= W_h
     ids = np.random.default_rng(seed).integers(0, len(WORDS), T + 1)
     oov = [k % 7 == 3 for k in range(T + 1)]
-    return View.of(p, ids, [WORDS[k] for k in ids], Named(label, "small", "made up", 0, separator), oov=oov)
+    return View.of(p, ids, [WORDS[k] for k in ids], Subject(label, "small", "made up", 0, separator), oov=oov)
 
 
 def history(steps: int = 300, looks: int = 12, clip: float = 1.0) -> History:
@@ -65,7 +65,7 @@ def width(path: Path) -> int:
 def text_alone(T: int, separator: str) -> Any:
     """What the layout of a view's tokens needs of it, without the gradients of so long a text."""
     tokens = [WORDS[k] for k in np.random.default_rng(0).integers(0, len(WORDS), T + 1)]
-    return SimpleNamespace(tokens=tokens, named=Named("long", "", separator=separator), chosen=3 * T // 4)
+    return SimpleNamespace(tokens=tokens, subject=Subject("long", "", separator=separator), chosen=3 * T // 4)
 
 
 ONE = ["heat-map", "tokens", "by-lag", "singular-values", "norms", "lens"]
@@ -92,7 +92,7 @@ def test_all_on_a_page(tmp_path: Path, name: str) -> None:
 
 def test_two_networks(tmp_path: Path) -> None:
     views = [view(label="_before $training$"), view(label="a/long/" * 12 + "run", seed=1)]
-    histories = {views[1].named.label: history(looks=1)}
+    histories = {views[1].subject.label: history(looks=1)}
     written = plots.write_plots(tmp_path, "png", views, histories)
     assert [path.stem for path in written] == [*TWO, "norms-2", "lens-2"]
     plots.write_plots(tmp_path / "page.pdf", "png", views, histories)
@@ -186,12 +186,12 @@ def test_the_tints_are_the_shares_of_the_chosen_loss() -> None:
 @pytest.mark.filterwarnings("ignore:Glyph")  # a machine need not have a font for every script
 @pytest.mark.parametrize("separator", ["", " "])
 def test_tokens_stay_on_the_page_and_apart(separator: str) -> None:
-    text = token_plot.Text(text_alone(400, separator), plots.WIDTH)
+    text = token_plot.TokenLayout(text_alone(400, separator), plots.WIDTH)
     for before, after in zip(text.placed, text.placed[1:], strict=False):
         assert after.k == before.k + 1
         assert after.line > before.line or after.x >= before.x + before.width - 1e-9
         assert after.x + after.width <= plots.WIDTH
-    long = token_plot.Text(text_alone(2000, separator), plots.WIDTH)
+    long = token_plot.TokenLayout(text_alone(2000, separator), plots.WIDTH)
     assert long.lines <= token_plot.MOST_LINES
     assert long.view.chosen + 1 in [each.k for each in long.placed]
 
@@ -211,7 +211,7 @@ def test_what_does_not_flow_is_not_drawn(tmp_path: Path, T: int, W_h: float, act
 def test_a_text_of_nothing_that_flows(tmp_path: Path) -> None:
     p = elman.Parameters.initialise(3, 4, 5, dtype="float64", activation="relu")
     p.W_h[:], p.U[:] = 0, 0
-    nothing = View.of(p, np.zeros(9, int), ["a"] * 9, Named("none", "", "", 0, ""))
+    nothing = View.of(p, np.zeros(9, int), ["a"] * 9, Subject("none", "", "", 0, ""))
     assert len(plots.write_plots(tmp_path, "png", [nothing], {})) == 4
 
 

@@ -1,6 +1,10 @@
 """The lens: what each earlier step contributes to a gradient, how far back it reaches, why it vanishes or explodes.
 
-`decompose(parameters, x, y)` is the front door; `diagnose` says in a sentence or two what it shows.
+`decompose(parameters, x, y)` returns a `Flow`; `diagnose(flow)` says in one or two sentences what it shows. The modules
+in the order of the data:
+
+    trajectory → sweep → total_gradients → contribution_norms → decomposition → loss_shares, reach, jacobians
+    → diagnosis → view (with history, what training recorded) → report, plots, events
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a decomposition shows, in a sentence or two that a person can act on."""
+"""The diagnosis: whether the gradient vanishes or explodes, why, and what to try, in one or two sentences."""
 
 from __future__ import annotations
 
@@ -12,28 +12,33 @@ from elman.gradient_flow.reach import cancellation, decay_rate, reach
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles
 
 FADES = 10 ** (-1 / 20)
-"""A gradient that loses nine tenths within 20 steps vanishes: it learns nothing of what lies a sentence back."""
+"""A gradient that shrinks to a tenth within 20 steps vanishes: it carries nothing from a sentence back."""
 GROWS = 10 ** (1 / 20)
-"""A gradient that becomes ten times as long within 20 steps explodes."""
+"""A gradient that grows tenfold within 20 steps explodes."""
 FLAT = {"sigmoid": 0.5, "tanh": 0.5, "relu": 0.9}
-"""Saturated: at least so many units have less than a tenth of the slope they could have; of relu half do by nature."""
+"""Saturated: at least this share of the units has σ' under a tenth of its largest value. For relu a half is normal."""
 DOMINANT = 0.5
-"""One loss, or one step, that holds this much of all contributions' norms is the gradient."""
+"""Dominated: one loss, or one step, makes up more than this share of all contributions' norms."""
 ROUNDING = 1 + 1e-4
-"""A bound on one step under this allows no growth: an orthogonal W_h has σ_max = 1 but for rounding."""
+"""A bound of one step up to this allows no growth: an orthogonal W_h has σ_max = 1 up to rounding."""
 FEWEST_STEPS = 8
-"""With fewer steps one of them may well hold half."""
+"""With fewer steps, one of them often makes up half, and that is no finding."""
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """What the diagnosis rests on.
+class DiagnosisNumbers:
+    """The numbers behind the diagnosis.
 
-    decay_rate: the factor of ‖∂J^(t)/∂h^(i)‖ for each step back · reach: the lag that 95 % of ∂J/∂W_h lies within ·
-    sigma_max: the largest singular value of W_h · spectral_radius: its largest |eigenvalue| · one_step_bound:
-    the most by which one step back can stretch · mean_slope: of σ' · flat: share of units with under a tenth of
-    the largest σ' · cancellation: Σ‖·‖/‖Σ‖ · largest_loss, largest_step: the share of the norms that the
-    largest loss t, the largest step i holds, and which they are
+    decay_rate       the factor of ‖∂J^(t)/∂h^(i)‖ for each step back
+    reach            the smallest lag within which 95 % of the norms of the contributions to ∂J/∂W_h lie
+    sigma_max        the largest singular value of W_h
+    spectral_radius  the largest |eigenvalue| of W_h
+    one_step_bound   the most by which one step back can stretch the gradient
+    mean_slope       the mean of σ'
+    flat             the share of units with σ' under a tenth of its largest value
+    cancellation     Σ‖contribution‖ / ‖Σ contribution‖
+    largest_loss     (share, t): the loss with the largest share of all norms
+    largest_step     (share, i): the step with the largest share of all norms
     """
 
     decay_rate: float
@@ -50,15 +55,15 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """findings: of vanishing, exploding, saturated, dominated; the gravest first; none for a healthy network."""
+    """findings: those of vanishing, exploding, saturated, dominated that apply, the most serious first."""
 
     findings: tuple[str, ...]
     text: str
-    numbers: Numbers
+    numbers: DiagnosisNumbers
 
     @property
     def verdict(self) -> str:
-        """The gravest finding, or healthy."""
+        """The most serious finding, or `healthy`."""
         return self.findings[0] if self.findings else "healthy"
 
     def __str__(self) -> str:
@@ -66,17 +71,18 @@ class Diagnosis:
 
 
 def diagnose(flow: Flow) -> Diagnosis:
-    """The findings, why, and the treatment to try. From about ten time steps on; more tell more."""
-    way = flow.trajectory
-    sigma_max, slopes = largest_singular_value(way.p.W_h), saturation(way)
-    numbers = Numbers(
+    """The findings, their cause and a treatment to try. Needs about ten time steps; more make it more reliable."""
+    trajectory = flow.trajectory
+    W_h, activation = trajectory.p.W_h, trajectory.p.activation
+    sigma_max, saturated = largest_singular_value(W_h), saturation(trajectory)
+    numbers = DiagnosisNumbers(
         decay_rate=decay_rate(flow),
         reach=reach(flow),
         sigma_max=sigma_max,
-        spectral_radius=spectral_radius(way.p.W_h),
-        one_step_bound=float(bound(way.p.activation, sigma_max, 1)),
-        mean_slope=slopes.mean,
-        flat=slopes.flat,
+        spectral_radius=spectral_radius(W_h),
+        one_step_bound=float(bound(activation, sigma_max, 1)),
+        mean_slope=saturated.mean,
+        flat=saturated.flat,
         cancellation=cancellation(flow),
         largest_loss=_largest(flow.log10_norms("W_h")),
         largest_step=_largest(flow.log10_norms("W_h").T),
@@ -89,19 +95,19 @@ def diagnose(flow: Flow) -> Diagnosis:
         for name, found in (
             ("vanishing", rate < FADES),
             ("exploding", rate > GROWS),
-            ("saturated", numbers.flat >= FLAT[way.p.activation]),
+            ("saturated", numbers.flat >= FLAT[activation]),
             ("dominated", long_enough and dominated),
         )
         if found
     )
-    sentences = [_SENTENCE[name](numbers, way.p.activation) for name in findings]
+    sentences = [_SENTENCE[name](numbers, activation) for name in findings]
     if not findings:
         sentences = [_healthy(numbers)]
     return Diagnosis(findings, " ".join(sentences), numbers)
 
 
 def _largest(log10_norms: Doubles) -> tuple[float, int]:
-    """The share of all norms that the largest row holds, and which row that is."""
+    """(share, row): the row with the largest share of the sum of all norms."""
     top = log10_norms.max()
     if np.isneginf(top):
         return 0.0, 0
@@ -109,15 +115,15 @@ def _largest(log10_norms: Doubles) -> tuple[float, int]:
     return float(rows.max() / rows.sum()), int(rows.argmax())
 
 
-def _vanishing(n: Numbers, activation: str) -> str:
+def _vanishing(n: DiagnosisNumbers, activation: str) -> str:
     saturated = n.flat >= FLAT[activation]
     cure = (
         "Start W_h as the identity (IRNN), or use tanh."
         if activation == "relu"
-        else "Start W_h orthogonal, with tanh, or add the regulariser Ω, which holds the norm up on its way back."
+        else "Start W_h orthogonal, with tanh, or add the regulariser Ω, which keeps the norm up on the way back."
     )
     if n.decay_rate == 0:
-        return "Vanishing: no gradient at all comes back over a time step."
+        return "Vanishing: no gradient flows back over even one time step."
     if saturated and n.one_step_bound > ROUNDING:
         why = f"though σ_max(W_h) = {n.sigma_max:.3g} would allow growth, because the units are saturated"
     elif n.one_step_bound > ROUNDING:
@@ -127,15 +133,15 @@ def _vanishing(n: Numbers, activation: str) -> str:
         why = f"and cannot grow, since σ_max(W_h) = {n.sigma_max:.3g} is not over {limit:g}"
     steps = np.log(10) / -np.log(n.decay_rate)
     left = f"a tenth is left after {steps:.0f}" if steps >= 1.5 else "one step takes nearly all of it"
-    within = f"within {n.reach} steps" if n.reach else "in the step of the loss itself"
+    within = f"within {n.reach} steps" if n.reach else "within the step of the loss itself"
     text = (
         f"Vanishing: the gradient is multiplied by {n.decay_rate:.3g} for each step back ({left}), {why}; "
         f"95 % of it lies {within}."
     )
-    return text if saturated else f"{text} {cure}"  # the sentence on saturation has the cure
+    return text if saturated else f"{text} {cure}"  # the sentence on saturation gives the cure
 
 
-def _exploding(n: Numbers, activation: str) -> str:
+def _exploding(n: DiagnosisNumbers, activation: str) -> str:
     return (
         f"Exploding: the gradient is multiplied by {n.decay_rate:.3g} for each step back "
         f"(spectral radius of W_h {n.spectral_radius:.3g}, σ_max {n.sigma_max:.3g}). "
@@ -143,12 +149,12 @@ def _exploding(n: Numbers, activation: str) -> str:
     )
 
 
-def _saturated(n: Numbers, activation: str) -> str:
-    cause = "stand at 0" if activation == "relu" else "are saturated"
+def _saturated(n: DiagnosisNumbers, activation: str) -> str:
+    cause = "are at 0" if activation == "relu" else "are saturated"
     cure = (
         "Raise b_1, or use tanh, and lower the learning rate."
         if activation == "relu"
-        else "Make W_h, W_e and b_1 smaller (or start again from an orthogonal W_h) and lower the learning rate."
+        else "Make W_h, W_e and b_1 smaller (or restart from an orthogonal W_h) and lower the learning rate."
     )
     return (
         f"Saturated: {n.flat:.0%} of the units {cause}, with σ' under a tenth of its largest value "
@@ -156,19 +162,19 @@ def _saturated(n: Numbers, activation: str) -> str:
     )
 
 
-def _dominated(n: Numbers, activation: str) -> str:
+def _dominated(n: DiagnosisNumbers, activation: str) -> str:
     by_loss = n.largest_loss[0] >= n.largest_step[0]
-    (share, at), what = (n.largest_loss, "the loss at") if by_loss else (n.largest_step, "what enters at")
+    (share, at), what = (n.largest_loss, "the loss at") if by_loss else (n.largest_step, "the input at")
     return (
-        f"Dominated by a single step: {what} time step {at} (from 0) makes {share:.0%} of the gradient of W_h. "
-        "Clip the norm of the gradient, take larger batches, and look at that token."
+        f"Dominated by a single step: {what} time step {at} (from 0) makes up {share:.0%} of the norms of ∂J/∂W_h. "
+        "Clip the norm of the gradient, use larger batches, and inspect that token."
     )
 
 
-def _healthy(n: Numbers) -> str:
+def _healthy(n: DiagnosisNumbers) -> str:
     return (
         f"Healthy: the gradient is multiplied by {n.decay_rate:.3g} for each step back, 95 % of it lies within "
-        f"{n.reach} steps, {n.flat:.0%} of the units are saturated; nothing to treat."
+        f"{n.reach} steps, {n.flat:.0%} of the units are saturated; no treatment is needed."
     )
 
 

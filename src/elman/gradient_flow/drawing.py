@@ -1,6 +1,6 @@
-"""The plots of the lens, each drawn into a figure or a part of one: axes in log10, since norms go beyond a float64.
+"""The plots of the lens, each drawn into a figure or a part of one. Axes are log10: norms exceed a float64.
 
-What is zero (log10: -∞) or unknown (NaN) is not drawn. The page of `--html` shows the same (page/flow.js).
+Zeros (log10: -∞) and unknown values (NaN) are not drawn. The page of `--html` shows the same (page/flow.js).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from elman.gradient_flow.trajectory import Doubles
 from elman.gradient_flow.view import View
 
 DECADES = 12
-"""Of a heat map, from its largest value down."""
+"""The range of a heat map, from its largest value down."""
 POINTS = 150
-"""Points of a curve over training; more records are taken together."""
+"""Points of a curve over training; more records are averaged in bins."""
 BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#666666"
-"""Of Okabe and Ito, which every kind of colour vision tells apart."""
-SIDES = (BLUE, VERMILION)
+"""From Okabe and Ito's palette, which is distinct with every kind of colour vision."""
+VIEW_COLOURS = (BLUE, VERMILION)
 LAG = r"lag $k$, steps back"
 STEP = "training step"
 BY_LAG = r"$\sum_t\,\Vert\partial J^{(t)}/\partial W_h|_{(t-k)}\Vert$, nats"
@@ -35,14 +35,14 @@ CONTRIBUTION = r"$\Vert\partial J^{(t)}/\partial W_h|_{(i)}\Vert$, nats"
 
 
 def heat_map(part: Figure | SubFigure, view: View) -> None:
-    """What each step i contributes to the gradient of each loss t, all pairs i ≤ t; framed: the loss of `tokens`."""
+    """The norm of what each step i contributes to each loss t, all pairs i ≤ t; framed: the loss of the tokens plot."""
     axes = part.subplots()
     norms = view.flow.log10_norms("W_h")
     axes.set(xlabel=r"step $i$", ylabel=r"loss $t$")
     axes.xaxis.set_major_locator(_whole(6))
     axes.yaxis.set_major_locator(_whole(6))
     seen = np.ma.masked_invalid(np.where(np.tri(view.T, dtype=bool), norms, np.nan))
-    scale, cut = _colours(seen)
+    scale, cut = _colour_scale(seen)
     image = axes.imshow(seen, norm=scale, cmap="viridis", origin="upper", aspect="auto")
     t = view.chosen
     axes.add_patch(Rectangle((-0.5, t - 0.5), t + 1, 1, facecolor="none", edgecolor=VERMILION, lw=0.7))
@@ -56,14 +56,14 @@ def by_lag(part: Figure | SubFigure, views: Sequence[View]) -> None:
     axes = part.subplots()
     handles: list[Artist] = []
     names: list[str] = []
-    for colour, view in zip(SIDES, views, strict=False):
+    for colour, view in zip(VIEW_COLOURS, views, strict=False):
         norms, lags = view.by_lag["W_h"], np.arange(view.T)
         (line,) = axes.plot(lags, _finite(norms), color=colour, zorder=3)
         axes.plot(lags, _finite(view.bounds["W_h"]), color=colour, ls="--", lw=0.8)
         axes.axvline(view.diagnosis.numbers.reach, color=colour, ls=":", lw=1)
-        steps = f"reach {view.diagnosis.numbers.reach}"
+        reach = f"reach {view.diagnosis.numbers.reach}"
         handles.append(line)
-        names.append(f"norm, {steps}" if len(views) == 1 else f"{plain_label(view.named.label, 34)}, {steps}")
+        names.append(f"norm, {reach}" if len(views) == 1 else f"{plain_label(view.subject.label, 34)}, {reach}")
     handles += [Line2D([], [], color=GREY, ls="--", lw=0.8), Line2D([], [], color=GREY, ls=":", lw=1)]
     axes.set(xlabel=LAG, ylabel=BY_LAG)
     known = np.concatenate([view.by_lag["W_h"] for view in views])
@@ -93,14 +93,14 @@ def singular_values(part: Figure | SubFigure, view: View) -> None:
 
 
 def norms(part: Figure | SubFigure, history: History) -> None:
-    """The norm of the gradient over training with the limit of clipping; the share of steps clipped and skipped."""
-    found = history.binned(POINTS)
+    """The norm of the gradient over training with the clipping limit; the shares of steps clipped and skipped."""
+    bins = history.binned(POINTS)
     above, below = part.subplots(2, sharex=True, height_ratios=(1.6, 1))
-    low, mean, high = (_log10(found[key]) for key in ("lowest", "gradient_norm", "highest"))
-    handles: list[Artist] = list(above.plot(found["step"], mean, color=BLUE))
+    low, mean, high = (_log10(bins[key]) for key in ("lowest", "gradient_norm", "highest"))
+    handles: list[Artist] = list(above.plot(bins["step"], mean, color=BLUE))
     names = ["norm"]
     if (high > low).any():  # several records a point
-        above.fill_between(found["step"], low, high, color=BLUE, alpha=0.28, lw=0)
+        above.fill_between(bins["step"], low, high, color=BLUE, alpha=0.28, lw=0)
         handles.append(Patch(color=BLUE, alpha=0.28, lw=0))
         names = ["mean", "range"]
     limit = [np.log10(history.clip)] if history.clip > 0 else []
@@ -115,7 +115,7 @@ def norms(part: Figure | SubFigure, history: History) -> None:
     above.set_ylabel("gradient norm")
     _log_axis(above, np.array([*low, *mean, *high, *limit]), below=0.06, above=0.06)
     for key, colour, dash in (("clipped", VERMILION, "-"), ("skipped", PURPLE, "--")):
-        handles += below.plot(found["step"], found[key], color=colour, ls=dash)
+        handles += below.plot(bins["step"], bins[key], color=colour, ls=dash)
         names.append(key)
     below.set(xlabel=STEP, ylabel="share of steps", ylim=(-0.03, 1.03))
     _over_training(below)
@@ -124,14 +124,14 @@ def norms(part: Figure | SubFigure, history: History) -> None:
 
 
 def lens(part: Figure | SubFigure, history: History) -> None:
-    """What the lens saw while training: norm against lag, reach and decay per step back. The later look counts."""
+    """The lens during training: norm against lag, reach, decay per step back. Of a step recorded twice, the later."""
     steps, last = np.unique(history.flow_step[::-1], return_index=True)
     pick = len(history.flow_step) - 1 - last
     grid = part.add_gridspec(3, 2, width_ratios=(24, 1), height_ratios=(2.2, 1, 1))
     top = part.add_subplot(grid[0, 0])
     reach, decay = (part.add_subplot(grid[k, 0], sharex=top) for k in (1, 2))
     seen = np.ma.masked_invalid(history.log10_norms_by_lag[pick].T)
-    scale, cut = _colours(seen)
+    scale, cut = _colour_scale(seen)
     edges = np.arange(len(seen) + 1) - 0.5
     image = top.pcolormesh(_edges(steps), edges, seen, norm=scale, cmap="viridis", rasterized=True)
     top.set_ylabel(r"lag $k$, steps back")
@@ -152,7 +152,7 @@ def lens(part: Figure | SubFigure, history: History) -> None:
 
 
 def plain_label(label: str, longest: int) -> str:
-    """A label with its end kept, and nothing in it that matplotlib would take for a formula or for hidden."""
+    """The end of a label, with nothing that matplotlib reads as a formula or as hidden (a leading underscore)."""
     short = label if len(label) <= longest else "…" + label[len(label) - longest + 1 :]
     return (" " * short.startswith("_") + short).replace("$", r"\$")
 
@@ -167,11 +167,11 @@ def _log10(values: Doubles) -> Doubles:
 
 
 def _log_axis(axes: Axes, log10: Doubles, *, below: float, above: float) -> None:
-    """Limits around what is known, with shares of its range beyond it, and powers of ten at the ticks."""
+    """Limits around the finite values, extended by shares of their range; ticks at powers of ten."""
     known = log10[np.isfinite(log10)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (-1.0, 0.0)
     if not len(known):
-        axes.text(0.5, 0.5, "nothing flows: all is zero", transform=axes.transAxes, ha="center", color=GREY)
+        axes.text(0.5, 0.5, "all contributions are zero", transform=axes.transAxes, ha="center", color=GREY)
     range_ = high - low or 1.0
     low, high = low - below * range_, high + above * range_
     axes.set_ylim(low, high)
@@ -187,7 +187,7 @@ def _whole(count: int) -> Locator:
 
 
 def _powers(low: float, high: float) -> tuple[Locator, FuncFormatter]:
-    """Whole powers of ten over more than two decades, else 1, 2 and 5 times them, else whatever is round."""
+    """Ticks at powers of ten over more than two decades, else at 1, 2 and 5 times them, else at round exponents."""
     if high - low > 2:
         return _whole(6), FuncFormatter(lambda log10, _: f"$10^{{{round(log10)}}}$")
     decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
@@ -203,20 +203,20 @@ def _number(log10: float) -> str:
     return rf"${10 ** (log10 - exponent):.3g}\cdot 10^{{{exponent}}}$"
 
 
-def _colours(log10: np.ma.MaskedArray) -> tuple[Normalize, bool]:
-    """DECADES from the largest value down at most; and whether that cuts some."""
+def _colour_scale(log10: np.ma.MaskedArray) -> tuple[Normalize, bool]:
+    """The colour scale, at most DECADES from the largest value down; and whether values lie below it."""
     known = log10.compressed()
     if not len(known):
         return Normalize(-1.0, 0.0), False
     low, high = float(known.min()), float(known.max())
-    shown = max(low, high - DECADES) if high > low else low - 1
-    return Normalize(shown, high), shown > low
+    lowest = max(low, high - DECADES) if high > low else low - 1
+    return Normalize(lowest, high), lowest > low
 
 
 def _colour_bar(
     part: Figure | SubFigure, image: ScalarMappable, axes: Axes, label: str, cut: bool, *, own: bool = False
 ) -> None:
-    """Beside the axes, or filling them where they are its own."""
+    """Draws the colour bar beside the axes, or into them if they are its own."""
     ticks, form = _powers(*image.get_clim())
     place = {"cax": axes} if own else {"ax": axes, "fraction": 0.05, "pad": 0.02}
     bar = part.colorbar(image, ticks=ticks, format=form, extend="min" if cut else "neither", **place)
@@ -225,7 +225,7 @@ def _colour_bar(
 
 
 def _edges(steps: Doubles) -> Doubles:
-    """The borders of columns around these steps, which rise."""
+    """The borders of columns around these increasing steps."""
     if len(steps) == 1:
         return np.array([steps[0] - 0.5, steps[0] + 0.5])
     between = (steps[1:] + steps[:-1]) / 2

@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: event files of what training recorded, and the diagnosis as text."""
+"""TensorBoard event files: what training recorded of its gradients, and the diagnosis as text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from elman.errors import MissingExtraError
+from elman.files import sentence, whole
 from elman.gradient_flow.history import LENS, History
-from elman.gradient_flow.saving import whole
 from elman.gradient_flow.trajectory import Doubles
 from elman.gradient_flow.view import View
 
@@ -22,21 +22,22 @@ except ImportError:
     raise MissingExtraError("the event files need tensorboardX: pip install 'elman[tensorboard]'") from None
 
 FILE = "events.out.tfevents.0.elman"
-"""One name, so that a second look takes the first one's place and no curve is drawn twice."""
+"""One name, so that writing again replaces the file and TensorBoard draws no curve twice."""
 
 
 def write_events(folder: Path, views: Sequence[View], histories: Mapping[str, History]) -> list[Path]:
-    """A subfolder for each network, with its event file; what is NaN or infinite is left out.
+    """Writes a subfolder for each network with its event file; NaN and infinities are left out.
 
-    Times of the day are no part of a run's records: all events bear the time 0, and the same run gives the same bytes.
-    Raises OSError where that cannot be written.
+    A run's records have no time of day: all events have the time 0, and the same run gives the same bytes.
+    Raises FileError where a file cannot be written.
     """
-    networks: list[tuple[str, View | None]] = [(view.named.label, view) for view in views]
+    networks: list[tuple[str, View | None]] = [(view.subject.label, view) for view in views]
     networks += [(label, None) for label in histories if label not in {known for known, _ in networks}]
     written: list[Path] = []
     for label, view in networks:
-        path = folder / _free(_folder_name(label), {each.parent.name for each in written}) / FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = folder / _unused(_folder_name(label), {each.parent.name for each in written}) / FILE
+        with sentence("create", path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as temporary:
             writer = RecordWriter(str(temporary))
             try:
@@ -51,8 +52,8 @@ def write_events(folder: Path, views: Sequence[View], histories: Mapping[str, Hi
 def _events(view: View | None, history: History | None) -> Iterator[Any]:
     yield Event(wall_time=0.0, file_version="brain.Event:2")
     if view is not None:
-        # As Markdown, in which TensorBoard shows it.
-        text = f"**{view.named.label}**, {view.named.description}\n\n{view.diagnosis.text}"
+        # Markdown, which TensorBoard renders.
+        text = f"**{view.subject.label}**, {view.subject.description}\n\n{view.diagnosis.text}"
         yield Event(wall_time=0.0, step=0, summary=summary.text("diagnosis", text))
     if history is None:
         return
@@ -63,7 +64,7 @@ def _events(view: View | None, history: History | None) -> Iterator[Any]:
 
 
 def _columns(history: History) -> Iterator[tuple[str, Doubles, Doubles]]:
-    """Tag, steps [n], values [n]."""
+    """(tag, steps [n], values [n]) of each curve."""
     for name in ("gradient_norm", "nats_per_token", "learning_rate"):
         yield name, history.step, getattr(history, name)
     yield "clipped_share", history.step, history.clipped
@@ -78,9 +79,9 @@ def _columns(history: History) -> Iterator[tuple[str, Doubles, Doubles]]:
 
 
 def _folder_name(label: str) -> str:
-    """The last part of a run's path, in characters that every file system takes; TensorBoard shows it."""
+    """The last part of a run's path, in characters that every file system allows; TensorBoard shows it."""
     return re.sub(r"[^\w.]+", "-", re.split(r"[/\\]", label)[-1]).strip("-.") or "run"
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _unused(name: str, taken: set[str]) -> str:
     return name if name not in taken else next(f"{name}-{k}" for k in range(2, 99) if f"{name}-{k}" not in taken)

@@ -1,4 +1,4 @@
-"""What a run recorded of its gradients: norms and clipping, and the lens where training watched it."""
+"""What training recorded of its gradients: norms, clipping, and the lens where `--watch-gradients` was set."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from elman.gradient_flow.json_values import json_value
 from elman.gradient_flow.trajectory import Doubles
-from elman.gradient_flow.view import plain
 
 LENS = ("reach", "decay_rate", "spectral_radius", "sigma_max", "mean_slope", "flat", "cancellation")
 
 
 @dataclass(frozen=True)
 class History:
-    """Columns of metrics.jsonl, NaN where nothing was recorded.
+    """Columns of metrics.jsonl; NaN where nothing was recorded.
 
-    step [n], with gradient_norm, nats_per_token, learning_rate, and clipped, skipped as shares of the steps in a line ·
-    validation_step, validation_nats · rescues: steps at which a checkpoint was taken back ·
-    flow_step [m], with `flow` by the names in LENS, verdicts and log10_norms_by_lag [m,T] · clip: the limit; 0: none
+    step [n]            with gradient_norm, nats_per_token, learning_rate [n], and clipped, skipped [n]: the share of
+                        the steps since the line before
+    validation_step [v] with validation_nats [v]
+    rescues             the steps at which a checkpoint was restored
+    flow_step [m]       with `flow` by the names in LENS, verdicts, and log10_norms_by_lag [m,T]
+    clip                the limit on the gradient's norm; 0: none
     """
 
     step: Doubles
@@ -40,7 +43,7 @@ class History:
 
     @classmethod
     def of(cls, records: Iterable[Mapping[str, Any]], clip: float = 0.0, record_every: int = 1) -> History:
-        """From the lines of metrics.jsonl; kinds and keys that are not known are left out."""
+        """From the lines of metrics.jsonl; unknown kinds and keys are ignored."""
         by_kind: dict[str, list[Mapping[str, Any]]] = {"step": [], "validation": [], "rescue": [], "flow": []}
         for record in records:
             by_kind.get(record.get("kind", ""), []).append(record)
@@ -48,8 +51,8 @@ class History:
         T = max((len(r.get("log10_norms_by_lag") or ()) for r in flow), default=0)
         norms = np.full((len(flow), T), np.nan)
         for row, record in zip(norms, flow, strict=True):
-            found = [np.nan if v is None else v for v in record.get("log10_norms_by_lag") or ()]
-            row[: len(found)] = found
+            values = [np.nan if v is None else v for v in record.get("log10_norms_by_lag") or ()]
+            row[: len(values)] = values
         return cls(
             step=_column(steps, "step"), gradient_norm=_column(steps, "gradient_norm"),
             nats_per_token=_column(steps, "nats_per_token"), learning_rate=_column(steps, "learning_rate"),
@@ -62,12 +65,12 @@ class History:
 
     @property
     def steps(self) -> int:
-        """The last step that is told of."""
+        """The last recorded step."""
         return int(max(np.nanmax(self.step, initial=0), np.nanmax(self.flow_step, initial=0)))
 
     @property
     def recorded(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether there are any records."""
         return len(self.step) > 0 or self.watched
 
     @property
@@ -76,20 +79,20 @@ class History:
         return len(self.flow_step) > 0
 
     def binned(self, count: int) -> dict[str, Doubles]:
-        """The step lines taken together into at most `count`: means of step, norm and shares, and the norm's range."""
+        """The step lines averaged into at most `count` bins: step, norm, shares, and the norm's lowest and highest."""
         parts = np.array_split(np.arange(len(self.step)), max(1, min(count, len(self.step))))
         names = {"step": "step", "gradient_norm": "gradient_norm", "clipped": "clipped", "skipped": "skipped"}
-        found = {key: [_mean(getattr(self, name)[part]) for part in parts] for key, name in names.items()}
+        columns = {key: [_mean(getattr(self, name)[part]) for part in parts] for key, name in names.items()}
         norms = [self.gradient_norm[part] for part in parts]
         finite = [values[np.isfinite(values)] for values in norms]
-        found["lowest"] = [values.min(initial=np.inf) for values in finite]
-        found["highest"] = [values.max(initial=-np.inf) for values in finite]
-        return {key: np.array([np.nan if v is None else v for v in column]) for key, column in found.items()}
+        columns["lowest"] = [values.min(initial=np.inf) for values in finite]
+        columns["highest"] = [values.max(initial=-np.inf) for values in finite]
+        return {key: np.array([np.nan if v is None else v for v in column]) for key, column in columns.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """A summary, and the lens's columns, as plain JSON values."""
+        """A summary and the lens's columns, as JSON values."""
         norms = self.gradient_norm[np.isfinite(self.gradient_norm)]
-        found: dict[str, Any] = plain({
+        result: dict[str, Any] = json_value({
             "steps": self.steps,
             "clip": self.clip,
             "gradient_norm_median": float(np.median(norms)) if len(norms) else None,
@@ -99,13 +102,13 @@ class History:
             "rescues": len(self.rescues),
             "lens_steps": [int(step) if np.isfinite(step) else None for step in self.flow_step],
             "lens_verdicts": self.verdicts,
-            **{f"lens_{_WORDS.get(name, name)}": self.flow[name] for name in LENS},
+            **{f"lens_{_JSON_NAMES.get(name, name)}": self.flow[name] for name in LENS},
             "lens_log10_norms_by_lag": self.log10_norms_by_lag,
         })  # fmt: skip
-        return found
+        return result
 
 
-_WORDS = {"sigma_max": "largest_singular_value", "flat": "saturated_share"}
+_JSON_NAMES = {"sigma_max": "largest_singular_value", "flat": "saturated_share"}
 
 
 def _column(records: list[Mapping[str, Any]], key: str) -> Doubles:

@@ -1,4 +1,4 @@
-"""The plots of the lens for print: half a page of A4 wide each, in files of their own or together on a page."""
+"""The plots of the lens for print, each half an A4 page wide: one file each, or together on a page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from elman.errors import ConfigError, MissingExtraError
+from elman.files import sentence, write_whole
 from elman.gradient_flow.history import History
-from elman.gradient_flow.saving import whole
 from elman.gradient_flow.view import View
 
 try:
@@ -22,7 +22,7 @@ except ImportError:
     raise MissingExtraError("the plots need matplotlib: pip install 'elman[plots]'") from None
 
 from elman.gradient_flow import drawing
-from elman.gradient_flow.token_plot import Text, tokens
+from elman.gradient_flow.token_plot import TokenLayout, tokens
 
 KINDS = ("png", "svg", "pdf")
 WIDTH, DPI = 3.3, 300
@@ -37,12 +37,19 @@ STYLE = {
     "figure.constrained_layout.w_pad": 0.03, "svg.fonttype": "none", "svg.hashsalt": "elman", "pdf.fonttype": 42,
 }  # fmt: skip
 UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-"""Of the metadata, so that the same numbers give the same bytes."""
+"""Metadata without a date, so that the same numbers give the same bytes."""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """kind: its file's name but for the side's number · title: of the side, where two are compared."""
+    """One plot.
+
+    kind    what it shows
+    name    its file's name: the kind, and the network's number where two are compared
+    title   the network, where two are compared
+    height  in inches
+    draw    draws it into a figure or a part of one
+    """
 
     kind: str
     name: str
@@ -52,22 +59,23 @@ class Plot:
 
 
 def write_plots(path: Path, kind: str, views: Sequence[View], histories: Mapping[str, History]) -> list[Path]:
-    """All plots on a page where path ends in .png, .svg or .pdf; else a file each into the folder path.
+    """Writes all plots on one page if path ends in .png, .svg or .pdf; else one file each into the folder path.
 
-    Raises ConfigError for a kind that is none of KINDS and where there is nothing to draw, OSError where a file
-    cannot be written.
+    Raises ConfigError for a kind that is not in KINDS and if there is nothing to draw, FileError where a file cannot
+    be written.
     """
     if kind not in KINDS:
         raise ConfigError(f"the kind of plot is {kind!r}; choose one of {', '.join(KINDS)}")
     with styled():
         plots = plan(views, histories)
         if not plots:
-            raise ConfigError("there is nothing to plot: the run has no training steps recorded, and no text is given")
-        alone = path.suffix[1:].lower()
-        if alone in KINDS:
-            _save(page(plots), path, alone)
+            raise ConfigError("there is nothing to plot: the run recorded no training steps, and no text was given")
+        suffix = path.suffix[1:].lower()
+        if suffix in KINDS:
+            _save(page(plots), path, suffix)
             return [path]
-        path.mkdir(parents=True, exist_ok=True)
+        with sentence("create", path):
+            path.mkdir(parents=True, exist_ok=True)
         written = []
         for plot in plots:
             written.append(path / f"{plot.name}.{kind}")
@@ -76,22 +84,27 @@ def write_plots(path: Path, kind: str, views: Sequence[View], histories: Mapping
 
 
 def plan(views: Sequence[View], histories: Mapping[str, History]) -> list[Plot]:
-    """The plots there are, in the order of a page."""
-    labels = [view.named.label for view in views]
+    """The plots of these views and histories, in the order of a page."""
+    labels = [view.subject.label for view in views]
     labels += [label for label in histories if label not in labels]
-    found: list[Plot] = []
+    result: list[Plot] = []
 
     def add(kind: str, k: int | None, height: float, draw: Callable[[Figure | SubFigure], None]) -> None:
-        """k: the side, or None for a plot of all."""
+        """k: the number of the network, or None for a plot of all."""
         several = k is not None and len(labels) > 1
         title = drawing.plain_label(labels[k], 46) if several and k is not None else ""
         name = f"{kind}-{k + 1}" if several and k is not None else kind
-        found.append(Plot(kind, name, title, height + TITLE * bool(title), draw))
+        result.append(Plot(kind, name, title, height + TITLE * bool(title), draw))
 
     for k, view in enumerate(views):
         add("heat-map", k, 2.75, partial(drawing.heat_map, view=view))
     for k, view in enumerate(views):
-        add("tokens", k, Text(view, WIDTH).height, partial(tokens, view=view, above=TITLE if len(labels) > 1 else 0.0))
+        add(
+            "tokens",
+            k,
+            TokenLayout(view, WIDTH).height,
+            partial(tokens, view=view, above=TITLE if len(labels) > 1 else 0.0),
+        )
     if views:
         add("by-lag", None, 2.4 + 0.4 * (len(views) - 1), partial(drawing.by_lag, views=views))
     for k, view in enumerate(views):
@@ -102,7 +115,7 @@ def plan(views: Sequence[View], histories: Mapping[str, History]) -> list[Plot]:
     for label, history in histories.items():
         if history.watched:
             add("lens", labels.index(label), 4.0, partial(drawing.lens, history=history))
-    return found
+    return result
 
 
 def figure(plot: Plot) -> Figure:
@@ -113,7 +126,7 @@ def figure(plot: Plot) -> Figure:
 
 
 def page(plots: Sequence[Plot]) -> Figure:
-    """All of them, two beside each other: the two sides of one kind, or what has one side only."""
+    """All plots, two in a row: those of two networks of one kind, or two kinds that have one plot each."""
     rows = list(_rows(plots))
     heights = [max(plot.height for plot in row) for row in rows]
     made = Figure((2 * WIDTH, sum(heights)), dpi=DPI, layout="constrained")
@@ -141,14 +154,13 @@ def _draw(plot: Plot, part: Figure | SubFigure) -> None:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Our style and nobody else's; and no warning of a sign that no installed font has: it is drawn as a box."""
+    """Our style whatever the user's is, and no warning for a character that no font has: it is drawn as a box."""
     with warnings.catch_warnings(), style.context(STYLE, after_reset=True):
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         yield
 
 
 def _save(made: Figure, path: Path, kind: str) -> None:
-    drawn = io.BytesIO()
-    made.savefig(drawn, format=kind, dpi=DPI, metadata=UNDATED[kind])
-    with whole(path) as temporary:
-        temporary.write_bytes(drawn.getvalue())
+    content = io.BytesIO()
+    made.savefig(content, format=kind, dpi=DPI, metadata=UNDATED[kind])
+    write_whole(path, content.getvalue())

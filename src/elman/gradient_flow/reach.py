@@ -1,4 +1,4 @@
-"""How far back a gradient reaches, how fast it fades, what a truncation would lose, and how much cancels."""
+"""How far back a gradient reaches, how fast it decays, what truncation would lose, and how much cancels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from elman.gradient_flow.trajectory import Doubles
 
 
 def norms_by_lag(flow: Flow, name: str = "W_h") -> Doubles:
-    """log10 of Σ_t ‖contribution of step t-k to J^(t)‖, for every lag k, [T]; -∞ where nothing flows."""
+    """log10 of Σ_t ‖contribution of step t-k to J^(t)‖, for each lag k, [T]; -∞ where all contributions are zero."""
     by_lag = flow.log2_norms_by_lag[name]
     top = by_lag.max(axis=1)
     finite = np.where(np.isneginf(top), 0.0, top)
@@ -24,23 +24,23 @@ def norms_by_lag(flow: Flow, name: str = "W_h") -> Doubles:
 
 
 def reach(flow: Flow, name: str = "W_h", share: float = 0.95) -> int:
-    """The smallest lag k such that the lags 0 … k hold this share of the sum of all contributions' norms."""
+    """The smallest lag k such that the lags 0 … k make up this share of the sum of all contributions' norms."""
     if not 0 < share <= 1:
         raise ConfigError(f"share is {share}; it must be over 0 and at most 1")
     by_lag = norms_by_lag(flow, name)
     if np.isneginf(by_lag).all():
         return 0
-    held = np.cumsum(10 ** (by_lag - by_lag.max()))
-    return int(np.argmax(held >= share * held[-1] * (1 - 1e-12)))
+    cumulative = np.cumsum(10 ** (by_lag - by_lag.max()))
+    return int(np.argmax(cumulative >= share * cumulative[-1] * (1 - 1e-12)))
 
 
 def decay_rate(flow: Flow) -> float:
-    """The factor by which ‖∂J^(t)/∂h^(i)‖ changes for each step back: under 1 it fades, over 1 it grows.
+    """The factor by which ‖∂J^(t)/∂h^(i)‖ changes for each step back: below 1 it decays, above 1 it grows.
 
-    exp of the slope of the line through the mean of ln(‖γ^(t,t-k)‖ / ‖γ^(t,t)‖) against the lag k, each lag with the
-    weight of its T - k losses. Lag 0 is left out (where T > 3): the first step back turns the error of the loss
-    into the directions that W_h keeps, and says nothing of the steps after it. 0 where nothing flows back at all, 1
-    where T = 1 leaves nothing to tell it from. Pairs of which nothing comes back (relu at 0) are left out of a mean.
+    A line is fitted to the mean of ln(‖γ^(t,t-k)‖ / ‖γ^(t,t)‖) over the lags k, each weighted by its T - k losses; the
+    rate is exp of the line's gradient. Lag 0 is left out where T > 3: the first step back turns the error of the loss
+    into the directions that W_h preserves, and does not predict the steps after it. Pairs whose γ^(t,i) is zero (relu
+    at 0) are left out of the mean. Returns 0 where no gradient flows back, and 1 where T = 1.
     """
     by_lag = flow.log2_norms_by_lag["h"]
     T = flow.T
@@ -62,7 +62,7 @@ def decay_rate(flow: Flow) -> float:
 
 
 def cancellation(flow: Flow, name: str = "W_h") -> float:
-    """Σ‖contribution‖ / ‖Σ contribution‖: 1 where all point one way, large where they cancel; ∞ where all cancels."""
+    """Σ‖contribution‖ / ‖Σ contribution‖: 1 if all point the same way, large if they cancel, ∞ if the sum is 0."""
     if name not in WEIGHTS:
         raise ConfigError(f"name is {name!r}; choose one of {', '.join(WEIGHTS)}")
     by_lag = norms_by_lag(flow, name)
@@ -76,7 +76,7 @@ def cancellation(flow: Flow, name: str = "W_h") -> float:
 
 @dataclass(frozen=True)
 class Truncation:
-    """∂J/∂W_h with lags 0 … tau-1 alone, against the full one.
+    """∂J/∂W_h from the lags 0 … tau-1 only, compared with the full gradient.
 
     norm: ‖truncated‖ / ‖full‖ · angle between the two, degrees · lost: ‖full - truncated‖ / ‖full‖
     """
@@ -88,33 +88,34 @@ class Truncation:
 
 
 def truncation(flow: Flow, taus: Sequence[int] | None = None) -> list[Truncation]:
-    """What is lost where the gradient of every loss goes back through `tau` steps only; tau = T is the full gradient.
+    """What is lost if the gradient of each loss goes back through only `tau` steps; tau = T is the full gradient.
 
-    taus: 1, 2, 4, … T where None. Costs the sweep to the longest lag once more, and one product for each tau. (Cutting
-    a text into windows of tau loses more: a loss at a window's start then has fewer steps behind it.)
+    taus: 1, 2, 4, … T if None. Costs a second sweep up to the longest lag, and one product for each tau. (Cutting a
+    text into windows of tau steps loses more: a loss near a window's start then has fewer steps before it.)
+    Raises ConfigError for a tau outside 1 … T.
     """
-    way, T = flow.trajectory, flow.T
+    trajectory, T = flow.trajectory, flow.T
     wanted = [*(2**n for n in range(T.bit_length()) if 2**n < T), T] if taus is None else list(taus)
     if any(not 1 <= tau <= T for tau in wanted):
         raise ConfigError(f"tau is {wanted}; it must be from 1 to T = {T}")
     full = flow.totals.values["W_h"]
     whole = float(np.linalg.norm(full))
-    h = way.h[:-1].reshape(T * way.B, -1).astype(np.float64)
-    dz = np.zeros((T, way.B, way.p.Dh))
-    found: dict[int, Truncation] = {}
-    for lag in sweep(way):
-        scale = np.exp2(lag.delta_exponent - flow.totals.exponent)
-        dz[lag.steps] += lag.delta * scale[:, None, None]
-        tau = lag.k + 1
+    h = trajectory.h[:-1].reshape(T * trajectory.B, -1).astype(np.float64)
+    dz = np.zeros((T, trajectory.B, trajectory.p.Dh))
+    result: dict[int, Truncation] = {}
+    for errors in sweep(trajectory):
+        scale = np.exp2(errors.delta_exponent - flow.totals.exponent)
+        dz[errors.steps] += errors.delta * scale[:, None, None]
+        tau = errors.k + 1
         if tau in wanted:
-            part = dz.reshape(T * way.B, -1).T @ h
+            part = dz.reshape(T * trajectory.B, -1).T @ h
             norm = float(np.linalg.norm(part))
             if whole == 0 or norm == 0:
-                found[tau] = Truncation(tau, 0.0 if whole else 1.0, 0.0, 1.0 if whole else 0.0)
+                result[tau] = Truncation(tau, 0.0 if whole else 1.0, 0.0, 1.0 if whole else 0.0)
             else:
                 lost = float(np.linalg.norm(full / whole - part / whole))
-                apart = float(np.linalg.norm(full / whole - part / norm)) / 2  # sin of half the angle
-                found[tau] = Truncation(tau, norm / whole, float(np.degrees(2 * np.arcsin(min(1.0, apart)))), lost)
+                apart = float(np.linalg.norm(full / whole - part / norm)) / 2  # the sine of half the angle
+                result[tau] = Truncation(tau, norm / whole, float(np.degrees(2 * np.arcsin(min(1.0, apart)))), lost)
         if tau == max(wanted, default=0):
             break
-    return [found[tau] for tau in wanted]
+    return [result[tau] for tau in wanted]

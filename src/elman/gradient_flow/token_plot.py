@@ -1,4 +1,4 @@
-"""The text itself as a plot: every token tinted by how much its time step contributes to the gradient of one loss."""
+"""The text as a plot: each token tinted by the norm and the sign of its step's contribution to one loss's gradient."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.patches import Rectangle
 
-from elman.gradient_flow.shown import direction, shown
 from elman.gradient_flow.view import View
+from elman.gradient_flow.visible_tokens import text_direction, visible
 
 WITH, AGAINST = "#0072b2", "#e07000"
 TINT = 3
-"""Decades over which a tint fades."""
+"""The range of a tint in decades, from the largest norm down."""
 SIZE, LINE, MARGIN = 8.0, 0.175, 0.06
 """Points; inches."""
 HEAD, FOOT = 0.24, 0.5
@@ -38,8 +38,8 @@ _DPI = 300
 
 
 @dataclass(frozen=True)
-class Placed:
-    """Token k, as it is shown, on a line and from x on, in inches."""
+class PlacedToken:
+    """Token k as it is printed: on which line, from which x on, and its width, in inches."""
 
     k: int
     text: str
@@ -48,16 +48,16 @@ class Placed:
     width: float
 
 
-class Text:
-    """A view's tokens laid out in lines of a width, those around the chosen loss where there are very many."""
+class TokenLayout:
+    """A view's tokens laid out in lines of a width (inches); of more than MOST_LINES, those around the chosen loss."""
 
     def __init__(self, view: View, width: float) -> None:
         installed = set(fontManager.get_font_names())
-        wanted = (*(PROPORTIONAL if view.named.separator else MONOSPACE), *FALLBACKS)
+        wanted = (*(PROPORTIONAL if view.subject.separator else MONOSPACE), *FALLBACKS)
         self.view, self.width = view, width
         self.font = FontProperties(family=[name for name in dict.fromkeys(wanted) if name in installed], size=SIZE)
         self._renderer = RendererAgg(1, 1, _DPI)
-        every = self._lay(view.tokens)
+        every = self._in_lines(view.tokens)
         last = every[view.chosen + 1].line + 2
         first = max(0, min(last, every[-1].line + 1) - MOST_LINES)
         self.first = first
@@ -67,32 +67,35 @@ class Text:
 
     @property
     def height(self) -> float:
-        """Inches of the whole plot."""
+        """Of the whole plot, in inches."""
         return HEAD + self.lines * LINE + (self.first > 0) * LINE + self.cut_after * LINE + FOOT
 
-    def _lay(self, tokens: Sequence[str]) -> list[Placed]:
-        found, line, x, room = [], 0, 0.0, self.width - 2 * MARGIN
-        gap = self.measure("x") * 0.6 if self.view.named.separator else 0.0
+    def _in_lines(self, tokens: Sequence[str]) -> list[PlacedToken]:
+        result, line, x, room = [], 0, 0.0, self.width - 2 * MARGIN
+        gap = self.measure("x") * 0.6 if self.view.subject.separator else 0.0
         for k, token in enumerate(tokens):
-            text = shown(token)
+            text = visible(token)
             while len(text) > 1 and self.measure(text) > room:
                 text = text[: len(text) - 2] + "…"
             width = self.measure(text)
             if x + width > room + 1e-6 and x > 0:
                 line, x = line + 1, 0.0
-            found.append(Placed(k, text, line, x, width))
+            result.append(PlacedToken(k, text, line, x, width))
             x += width + gap
             if text.endswith("⏎"):
                 line, x = line + 1, 0.0
-        return found
+        return result
 
     def measure(self, text: str) -> float:
-        """Inches."""
+        """The width of a text in inches."""
         return float(self._renderer.get_text_width_height_descent(text, self.font, ismath=False)[0]) / _DPI
 
 
 def strengths(view: View) -> list[tuple[float, bool]]:
-    """For each step i ≤ t of the chosen loss: from 0 for at most a thousandth of the largest norm to 1; against it?"""
+    """(strength, share is negative) for each step i ≤ t of the chosen loss.
+
+    The strength goes from 0, for a thousandth of the largest norm or less, to 1 for the largest.
+    """
     steps = view.loss_as_dict(view.chosen)["contributions"]
     top = max(step["log10_norm"] for step in steps)
     if np.isneginf(top):
@@ -101,42 +104,42 @@ def strengths(view: View) -> list[tuple[float, bool]]:
 
 
 def tint(strength: float, against: bool) -> tuple[float, float, float]:
-    """The colour mixed with white paper."""
+    """The colour mixed with white, as an RGB triple."""
     share = 0.06 + 0.69 * strength if strength > 0 else 0.0
     red, green, blue = (1 - share + share * c for c in to_rgb(AGAINST if against else WITH))
     return red, green, blue
 
 
 def tokens(part: Figure | SubFigure, view: View, above: float = 0.0) -> None:
-    """Blue contributes along the gradient of the chosen loss, orange against it; framed: the token that it predicts.
+    """Draws the tokens. Blue: positive share of the chosen loss's gradient, orange: negative. Framed: the predicted.
 
-    above: inches that are left free for a title.
+    above: inches that stay free for a title.
     """
     width = part.bbox.width / part.dpi
-    text = Text(view, width)
+    layout = TokenLayout(view, width)
     axes = part.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(part.bbox.height / part.dpi - above, -above))
     axes.set_axis_off()
     axes.set_in_layout(False)
     axes.text(MARGIN, 0.13, rf"contributions to $\partial J^{{({view.chosen})}}/\partial W_h$", va="center")
-    found, right_to_left = strengths(view), direction(view.tokens) == "rtl"
+    tints, right_to_left = strengths(view), text_direction(view.tokens) == "rtl"
     top = HEAD
-    if text.first > 0:
+    if layout.first > 0:
         axes.text(MARGIN, top + LINE / 2, "…", va="center", color="#888888")
         top += LINE
-    for each in text.placed:
+    for each in layout.placed:
         x = width - MARGIN - each.x - each.width if right_to_left else MARGIN + each.x
-        y = top + (each.line - text.first) * LINE
-        if each.k < len(found) and found[each.k][0] > 0:
-            axes.add_patch(_box(x, y, each.width, facecolor=tint(*found[each.k]), edgecolor="none"))
+        y = top + (each.line - layout.first) * LINE
+        if each.k < len(tints) and tints[each.k][0] > 0:
+            axes.add_patch(_box(x, y, each.width, facecolor=tint(*tints[each.k]), edgecolor="none"))
         predicted, later = each.k == view.chosen + 1, each.k > view.chosen + 1
         if predicted:
             axes.add_patch(_box(x, y, each.width, facecolor="none", edgecolor="black", linewidth=0.9, zorder=3))
         colour = "#a0a0a0" if later else "black"
-        axes.text(x, y + LINE * 0.7, each.text, font=text.font, color=colour, parse_math=False)
+        axes.text(x, y + LINE * 0.7, each.text, font=layout.font, color=colour, parse_math=False)
         if view.oov[each.k]:
             axes.plot([x, x + each.width], [y + LINE * 0.9] * 2, color=colour, ls=":", lw=0.7)
-    bottom = top + text.lines * LINE
-    if text.cut_after:
+    bottom = top + layout.lines * LINE
+    if layout.cut_after:
         axes.text(MARGIN, bottom + LINE / 2, "…", va="center", color="#888888")
         bottom += LINE
     _key(axes, bottom + 0.16)
@@ -147,7 +150,7 @@ def _box(x: float, y: float, width: float, **look: Any) -> Rectangle:
 
 
 def _key(axes: Axes, y: float) -> None:
-    """What the colours mean."""
+    """Draws the legend of the colours."""
     small: dict[str, Any] = {"fontsize": 7, "va": "center"}
     x = MARGIN
     for against, name, room in ((False, "with this gradient", 1.42), (True, "against it", 1.06)):

@@ -1,6 +1,6 @@
-"""A forward pass with what the lens needs of it: the states, the slopes as logarithms, each loss's own error.
+"""The forward pass, with what the lens needs of it: the states, σ' as logarithms, and the error of each loss.
 
-Time steps are counted from 0 here, as arrays are: `h[i + 1]`, `z[i]` and `e[i]` are h^(i+1), z^(i+1) and e^(i+1) of
+Time steps count from 0 here, as arrays do: `h[i + 1]`, `z[i]` and `e[i]` are h^(i+1), z^(i+1) and e^(i+1) of
 docs/derivation.md, and `h[0]` is h^(0).
 """
 
@@ -27,10 +27,14 @@ LARGEST_SLOPE = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0}
 
 @dataclass(frozen=True)
 class Trajectory:
-    """x, y [T,B] read by p from h[0].
+    """The states of parameters p that read x from the state h[0] on, and the losses of predicting y.
 
-    e [T,B,d] · h [T+1,B,Dh] · log2_slope [T,B,Dh], log2 σ'(z), float64, -∞ where σ' is 0 · dh [T,B,Dh],
-    ∂J^(t)/∂h^(t) = δ1 U · J [T], each loss, summed over the batch, nats, float64
+    x, y        int [T,B]
+    e           [T,B,d]
+    h           [T+1,B,Dh]
+    log2_slope  [T,B,Dh], float64: log2 σ'(z), -∞ where σ' is 0
+    dh          [T,B,Dh]: ∂J^(t)/∂h^(t) = δ1 U
+    J           [T], float64: each loss, summed over the batch, in nats
     """
 
     p: Parameters
@@ -44,9 +48,9 @@ class Trajectory:
 
     @classmethod
     def of(cls, p: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -> Trajectory:
-        """The forward pass. h_0 [B,Dh] or None for zeros.
+        """The forward pass. h_0 is [B,Dh], or None for zeros.
 
-        Raises ShapeError for shapes, types or token ids that do not fit, and where the states overflow.
+        Raises ShapeError for shapes, types or token ids that do not match p, and where the states overflow.
         """
         h_0 = checked(p, x, y, h_0)
         T, B = x.shape
@@ -81,7 +85,7 @@ class Trajectory:
 
 
 def _log2_slope(p: Parameters, e: Floats, h: Floats) -> Doubles:
-    """log2 σ'(z), told from z: h∘(1-h) and 1-h∘h are 0 in floating point long before σ' is.
+    """log2 σ'(z), [T,B,Dh], computed from z: h∘(1-h) and 1-h∘h round to 0 long before σ' is 0.
 
     sigmoid: ln σ' = -|z| - 2 ln(1+exp(-|z|));  tanh: ln σ' = 2 (ln 2 - |z| - ln(1+exp(-2|z|)));  relu: 0 or -∞.
     """

@@ -1,4 +1,4 @@
-"""One network over one stretch of text, with every number that the summary, the plots and the report show."""
+"""One network reading one window of text, with every number that the summary, the plots and the page show."""
 
 from __future__ import annotations
 
@@ -13,25 +13,35 @@ from elman.errors import ShapeError, TextError
 from elman.gradient_flow.decomposition import Flow, decompose
 from elman.gradient_flow.diagnosis import Diagnosis, diagnose
 from elman.gradient_flow.jacobians import jacobian_singular_values, largest_singular_value
+from elman.gradient_flow.json_values import json_value
+from elman.gradient_flow.loss_shares import LossShares, loss_shares
 from elman.gradient_flow.reach import Truncation, norms_by_lag, truncation
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Integers
-from elman.gradient_flow.within import Within, within_losses
 from elman.model.parameters import Parameters
+from elman.wording import count
 
-SHOWN = ("W_h", "W_e", "e", "h")
+QUANTITIES = ("W_h", "W_e", "e", "h")
+"""The gradients that are shown: with respect to these weights and vectors."""
 FEWEST_TOKENS = 4
-"""With fewer there is no rate at which anything could fade."""
+"""With fewer there is no decay to measure."""
 TAUS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 JACOBIAN_WORK = 32 * 512**3
-"""Jacobians are followed as far back as lag·Dh³ allows: a second or two."""
+"""Jacobians are computed up to the lag where lag·Dh³ reaches this: one or two seconds."""
 QUANTILES = (100, 90, 75, 50, 25, 10, 0)
-"""Of the singular values, in percent: the largest, bands around the median, the smallest."""
+"""Of the singular values, in percent: the largest, two bands around the median, the smallest."""
 
 
 @dataclass(frozen=True)
-class Named:
-    """What is looked at, in words: `label` is short, `description` says the sizes; `separator` parts the tokens."""
+class Subject:
+    """What a view is of, in words.
+
+    label        the network, in short: the run's path
+    description  the network's sizes
+    text         the name of the text
+    start        the tokens of the text before the window
+    separator    what is printed between two tokens
+    """
 
     label: str
     description: str
@@ -42,18 +52,23 @@ class Named:
 
 @dataclass(frozen=True)
 class View:
-    """A flow with what is told of it. Token j ≥ 1 is what loss j - 1 predicts, token i what step i reads.
+    """A flow with the numbers that are shown of it. Step i reads token i; loss t predicts token t + 1.
 
-    tokens [T+1] texts · oov [T+1] · bounds, by name: log10 of what `norms_by_lag` cannot exceed, [T] ·
-    singular_lags [n] and singular_values [n,Dh], log10, of ∂h^(T)/∂h^(T-k) · chosen: the loss that is shown first
+    tokens, oov      [T+1]: the text of each token, and whether it is out of vocabulary
+    loss_shares      by name, for W_h and W_e: the signed shares of the steps in each loss's own gradient
+    by_lag           by name, [T]: `norms_by_lag`
+    bounds           by name, [T]: log10 of an upper bound on by_lag
+    singular_lags    [n]: the lags k of singular_values
+    singular_values  [n,Dh]: log10 of the singular values of ∂h^(T)/∂h^(T-k)
+    chosen           the loss that is shown first
     """
 
-    named: Named
+    subject: Subject
     flow: Flow
     tokens: Sequence[str]
     oov: Sequence[bool]
     diagnosis: Diagnosis
-    within: Mapping[str, Within]
+    loss_shares: Mapping[str, LossShares]
     by_lag: Mapping[str, Doubles]
     bounds: Mapping[str, Doubles]
     singular_lags: Sequence[int]
@@ -63,27 +78,31 @@ class View:
 
     @classmethod
     def of(
-        cls, p: Parameters, ids: Integers, tokens: Sequence[str], named: Named, *, oov: Sequence[bool] = (),
+        cls, p: Parameters, ids: Integers, tokens: Sequence[str], subject: Subject, *, oov: Sequence[bool] = (),
         h_0: Floats | None = None, at: int | None = None,
     ) -> View:  # fmt: skip
-        """ids [T+1]: what step 0 reads, then the text. h_0 [1,Dh] is the state before it.
+        """Decomposes the gradients over ids [T+1]: the token that step 0 reads, then the text.
 
-        Raises TextError for a text under FEWEST_TOKENS, ShapeError for an `at` that is no loss.
+        tokens and oov are [T+1]; h_0 [1,Dh] is the state before the first token, zeros if None; `at` is the loss to
+        show first, if None the one whose gradient reaches farthest back. Raises TextError for fewer than FEWEST_TOKENS
+        tokens, ShapeError for an `at` outside the window.
         """
         T = len(ids) - 1
         if T < FEWEST_TOKENS:
-            raise TextError(f"the text has {T} tokens from there on, and at least {FEWEST_TOKENS} are needed")
+            raise TextError(
+                f"the window has {count(T, 'token')}, and at least {FEWEST_TOKENS} are needed: give a longer text"
+            )
         if at is not None and not 0 <= at < T:
-            raise ShapeError(f"at is {at}, and the window has the losses 0 to {T - 1}")
+            raise ShapeError(f"at is {at}; it must be a loss of the window, from 0 to {T - 1}")
         flow = decompose(p, ids[:-1, None], ids[1:, None], h_0)
-        found = diagnose(flow)
+        diagnosis = diagnose(flow)
         farthest = min(T, max(1, JACOBIAN_WORK // p.Dh**3))
         lags = [lag for lag in LAGS if lag <= farthest]
         return cls(
-            named=named, flow=flow, tokens=list(tokens), oov=list(oov) or [False] * (T + 1),
-            diagnosis=found, within=within_losses(flow),
-            by_lag={name: norms_by_lag(flow, name) for name in SHOWN},
-            bounds={name: bound_by_lag(flow, name, found.numbers.one_step_bound) for name in SHOWN},
+            subject=subject, flow=flow, tokens=list(tokens), oov=list(oov) or [False] * (T + 1),
+            diagnosis=diagnosis, loss_shares=loss_shares(flow),
+            by_lag={name: norms_by_lag(flow, name) for name in QUANTITIES},
+            bounds={name: bound_by_lag(flow, name, diagnosis.numbers.one_step_bound) for name in QUANTITIES},
             singular_lags=lags, singular_values=jacobian_singular_values(flow.trajectory, lags=lags),
             truncations=truncation(flow, [tau for tau in TAUS if tau < T]),
             chosen=int(farthest_loss(flow)) if at is None else at,
@@ -100,35 +119,35 @@ class View:
         return float(self.flow.trajectory.J.mean())
 
     def quantiles(self) -> Doubles:
-        """log10 of the singular values' QUANTILES at each lag, [n,7]; taken among the logarithms, so that -∞ may be."""
+        """log10 of the QUANTILES of the singular values at each lag, [n,7]; not interpolated, since some may be -∞."""
         n = self.singular_values.shape[1] - 1
         picked = [round((100 - q) / 100 * n) for q in QUANTILES]
         return np.asarray(self.singular_values[:, picked])
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary as plain JSON values, keys in whole words; what is not finite is None."""
-        way, numbers = self.flow.trajectory, asdict(self.diagnosis.numbers)
+        """The summary as JSON values, with whole words as keys; None for what is not finite."""
+        trajectory, numbers = self.flow.trajectory, asdict(self.diagnosis.numbers)
         for name in ("largest_loss", "largest_step"):
             share, at = numbers.pop(name)
             numbers |= {f"{name}_share": share, f"{name}_at": at}
         numbers["largest_singular_value"] = numbers.pop("sigma_max")
         numbers["saturated_share"] = numbers.pop("flat")
-        found: dict[str, Any] = plain({
-            "model": self.named.label,
-            "description": self.named.description,
-            "text": self.named.text,
-            "start": self.named.start,
+        result: dict[str, Any] = json_value({
+            "model": self.subject.label,
+            "description": self.subject.description,
+            "text": self.subject.text,
+            "start": self.subject.start,
             "steps": self.T,
             "oov": sum(self.oov),
             "nats_per_token": self.nats_per_token,
-            "activation": way.p.activation,
+            "activation": trajectory.p.activation,
             "verdict": self.diagnosis.verdict,
             "findings": list(self.diagnosis.findings),
             "diagnosis": self.diagnosis.text,
             **numbers,
             "truncation": [asdict(each) for each in self.truncations],
-            "log10_norms_by_lag": {name: self.by_lag[name] for name in SHOWN},
-            "log10_bounds_by_lag": {name: self.bounds[name] for name in SHOWN},
+            "log10_norms_by_lag": {name: self.by_lag[name] for name in QUANTITIES},
+            "log10_bounds_by_lag": {name: self.bounds[name] for name in QUANTITIES},
             "singular_values": {
                 "lags": list(self.singular_lags),
                 "percentiles": list(QUANTILES),
@@ -136,17 +155,17 @@ class View:
             },
             "chosen_loss": self.loss_as_dict(self.chosen),
         })  # fmt: skip
-        return found
+        return result
 
     def loss_as_dict(self, t: int) -> dict[str, Any]:
-        """One loss: what it predicts, and what each step contributes to its ∂J^(t)/∂W_h."""
+        """One loss: the token it predicts, and the norm and signed share of each step in its ∂J^(t)/∂W_h."""
         norms = self.flow.log10_norms("W_h")
-        shares = self.within["W_h"].shares(norms)
+        shares = self.loss_shares["W_h"].shares(norms)
         return {
             "at": t,
             "predicts": self.tokens[t + 1],
             "nats": float(self.flow.trajectory.J[t]),
-            "log10_norm": float(self.within["W_h"].log10_norms[t]),
+            "log10_norm": float(self.loss_shares["W_h"].log10_norms[t]),
             "contributions": [
                 {"step": i, "reads": self.tokens[i], "log10_norm": float(norms[t, i]), "share": float(shares[t, i])}
                 for i in range(t + 1)
@@ -155,52 +174,39 @@ class View:
 
 
 def farthest_loss(flow: Flow, share: float = 0.95) -> int:
-    """The loss, of the later half, whose own gradient by W_h reaches farthest back; of several the largest."""
+    """The loss in the second half whose own gradient ∂J^(t)/∂W_h reaches farthest back; of equals the largest."""
     norms = flow.log2_norms_by_lag["W_h"]
     top = norms.max(axis=0)
-    held = np.cumsum(np.exp2(norms - np.where(np.isneginf(top), 0.0, top)), axis=0)
-    own = (held < share * held[-1]).sum(axis=0)
+    cumulative = np.cumsum(np.exp2(norms - np.where(np.isneginf(top), 0.0, top)), axis=0)
+    reach_of_loss = (cumulative < share * cumulative[-1]).sum(axis=0)
     half = flow.T // 2
-    return half + int(np.lexsort((top[half:], own[half:]))[-1])
+    return half + int(np.lexsort((top[half:], reach_of_loss[half:]))[-1])
 
 
 def bound_by_lag(flow: Flow, name: str, one_step: float) -> Doubles:
-    """log10 of what Σ_t ‖contribution of step t-k to J^(t)‖ cannot exceed at each lag k, [T].
+    """log10 of an upper bound on Σ_t ‖contribution of step t-k to J^(t)‖ for each lag k, [T].
 
     one_step: the bound on ‖∂h^(i+1)/∂h^(i)‖_2 (jacobians.bound).
 
-    ‖γ^(t,i)‖ ≤ ‖γ^(t,t)‖ bound^k, and ‖δ‖ ≤ max σ' ‖γ‖; the rest is the norm of what W is multiplied with at step i,
-    or for e that of W_e.
+    ‖γ^(t,i)‖ ≤ ‖γ^(t,t)‖ one_step^k and ‖δ‖ ≤ max σ' ‖γ‖. The remaining factor is the norm of what W is multiplied with
+    at step i, or for e the norm of W_e.
     """
-    way, T = flow.trajectory, flow.T
+    trajectory, T = flow.trajectory, flow.T
     own = flow.log2_norms_by_lag["h"][0]
-    beside = np.zeros(T)
-    slope = math.log2(LARGEST_SLOPE[way.p.activation]) if name != "h" else 0.0
+    factor = np.zeros(T)
+    slope = math.log2(LARGEST_SLOPE[trajectory.p.activation]) if name != "h" else 0.0
     with np.errstate(divide="ignore"):
         if name == "e":
-            beside += np.log2(largest_singular_value(way.p.W_e))
+            factor += np.log2(largest_singular_value(trajectory.p.W_e))
         elif name != "h":
-            rows = way.h[:-1] if name == "W_h" else way.e
-            beside = np.log2(np.linalg.norm(rows.astype(np.float64), axis=(1, 2)))
+            rows = trajectory.h[:-1] if name == "W_h" else trajectory.e
+            factor = np.log2(np.linalg.norm(rows.astype(np.float64), axis=(1, 2)))
         per_step = np.log2(one_step)
-        found = np.full(T, -np.inf)
+        log2_bound = np.full(T, -np.inf)
         for k in range(T):
-            each = own[k:] + beside[: T - k]
+            each = own[k:] + factor[: T - k]
             top = each.max()
             if not np.isneginf(top):
-                found[k] = np.log2(np.exp2(each - top).sum()) + top + slope + (k * per_step if k else 0.0)
-    result: Doubles = found * np.log10(2)
+                log2_bound[k] = np.log2(np.exp2(each - top).sum()) + top + slope + (k * per_step if k else 0.0)
+    result: Doubles = log2_bound * np.log10(2)
     return result
-
-
-def plain(value: Any) -> Any:
-    """The same as JSON can hold it: arrays as lists, what is not finite as None."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value

@@ -39,7 +39,7 @@ class ValidationRecord:
 
 @dataclass(frozen=True)
 class FlowRecord:
-    """What the lens saw before a step (gradient_flow.diagnosis.Numbers has the meanings). `seconds`: what it took.
+    """What the lens saw before a step (meanings: gradient_flow.diagnosis.DiagnosisNumbers). `seconds`: what it took.
 
     log10_norms_by_lag: log10 of Σ_t ‖∂J^(t)/∂W_h|_(t-k)‖ for k = 0, 1, …; None where nothing flows
     """

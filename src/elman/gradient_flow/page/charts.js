@@ -1,4 +1,4 @@
-// Charts: lines and bands in SVG, which take their colours from the style sheet; and a heat map on a canvas.
+// Charts: lines and bands in SVG, coloured by the style sheet, and a heat map on a canvas.
 
 const SVG = "http://www.w3.org/2000/svg";
 function svg(name, attributes, parent, text) {
@@ -9,16 +9,17 @@ function svg(name, attributes, parent, text) {
   return node;
 }
 
-// options: x, y labels · log: y values are log10 · series {x, y, low, high, style, label, dash} · marks {x | y, label} ·
-// range [low, high] of y · height. A band has low and high instead of y.
+// options: x, y: axis labels · log: y values are log10 · series {x, y, low, high, style, label, dash, unscaled} ·
+// marks {x | y, label, style} · range [low, high] of y · height · zero: y starts at 0. A band has low and high instead
+// of y; the y axis ignores `unscaled` series.
 function lineChart(box, options) {
   box.textContent = "";
   const width = Math.max(box.clientWidth, 260), height = options.height || 250;
   const left = 58, right = 22, top = 12, bottom = 42;
   const known = values => (values || []).filter(v => v !== null && Number.isFinite(v));
   const xs = options.series.flatMap(s => known(s.x));
-  const ys = options.series.filter(s => !s.aside).flatMap(s => [...known(s.y), ...known(s.low), ...known(s.high)]);
-  if (!xs.length || !ys.length) { box.textContent = "Nothing to draw: all is zero."; return; }
+  const ys = options.series.filter(s => !s.unscaled).flatMap(s => [...known(s.y), ...known(s.low), ...known(s.high)]);
+  if (!xs.length || !ys.length) { box.textContent = "Nothing to draw: all values are zero."; return; }
   const xRange = [Math.min(...xs), Math.max(...xs)];
   if (xRange[0] === xRange[1]) { xRange[0] -= 1; xRange[1] += 1; }
   let range = options.range || [Math.min(...ys), Math.max(...ys)];
@@ -39,9 +40,9 @@ function lineChart(box, options) {
     svg("text", { x: X(x), y: height - bottom + 16, class: "tick", "text-anchor": "middle" }, root, x.toLocaleString("en"));
   }
   const levels = options.log ? logTicks(...range, height / 45) : ticks(...range, height / 45).map(y => [y, plain(y)]);
-  for (const [y, said] of levels) {
+  for (const [y, label] of levels) {
     svg("line", { x1: left, x2: width - right, y1: Y(y), y2: Y(y), class: "grid" }, root);
-    svg("text", { x: left - 7, y: Y(y) + 4, class: "tick", "text-anchor": "end" }, root, said);
+    svg("text", { x: left - 7, y: Y(y) + 4, class: "tick", "text-anchor": "end" }, root, label);
   }
   svg("text", { x: (left + width - right) / 2, y: height - 6, class: "axis", "text-anchor": "middle" }, root, options.x);
   svg("text", { transform: `translate(13 ${(top + height - bottom) / 2}) rotate(-90)`, class: "axis",
@@ -64,7 +65,7 @@ function lineChart(box, options) {
       pen = "L";
     });
     svg("path", { d: path, class: `line ${s.style}${s.dash ? " dash" : ""}` }, plot);
-    const alone = k => finite(s.y[k - 1]) === null && finite(s.y[k + 1]) === null;  // a line would not show it
+    const alone = k => finite(s.y[k - 1]) === null && finite(s.y[k + 1]) === null;  // a single point, of which a path shows nothing
     s.x.forEach((x, k) => {
       if (finite(s.y[k]) !== null && (s.dots || alone(k))) svg("circle", { cx: X(x), cy: Y(finite(s.y[k])), r: 2.5, class: `dot ${s.style}` }, plot);
     });
@@ -94,7 +95,7 @@ function lineChart(box, options) {
   readOff(box, root, options, X, xRange, [left, top, height - bottom]);
 }
 
-// The values under the pointer, in a line below the chart.
+// Shows the values under the pointer in a line below the chart.
 function readOff(box, root, options, X, xRange, [left, top, low]) {
   const line = svg("line", { y1: top, y2: low, class: "cursor", visibility: "hidden" }, root);
   const out = document.createElement("p");
@@ -111,14 +112,15 @@ function readOff(box, root, options, X, xRange, [left, top, low]) {
     line.setAttribute("x1", X(at));
     line.setAttribute("x2", X(at));
     line.setAttribute("visibility", "visible");
-    const said = options.series.filter(s => s.y && s.label !== undefined && s.x.includes(at))
+    const values = options.series.filter(s => s.y && s.label !== undefined && s.x.includes(at))
       .map(s => { const y = s.y[s.x.indexOf(at)]; return `${s.label || options.y} ${options.log ? scientific(y) : plain(y)}`; });
-    out.textContent = `${options.x.replace(/,.*/, "")} ${at.toLocaleString("en")}: ${said.join(", ")}`;
+    out.textContent = `${options.x.replace(/,.*/, "")} ${at.toLocaleString("en")}: ${values.join(", ")}`;
   });
   root.addEventListener("pointerleave", () => { line.setAttribute("visibility", "hidden"); out.textContent = " "; });
 }
 
-// value(column, row) log10, row 0 at the top unless `up`. Returns a function from a pointer event to [column, row].
+// o.value(column, row) is a log10; row 0 is at the top unless o.up. Returns a function from a pointer event to
+// [column, row], or null outside the map.
 function heatMap(canvas, o) {
   const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = o.height || width - 34;
   canvas.style.height = `${height}px`;
@@ -127,7 +129,7 @@ function heatMap(canvas, o) {
   const c = canvas.getContext("2d"), left = 44, top = 6, right = 62, bottom = 36;
   const w = width - left - right, h = height - top - bottom;
   const key = `${o.name}|${o.columns}|${o.rows}|${o.low}`;
-  if (canvas.key !== key) {  // the picture itself is made once for each table
+  if (canvas.key !== key) {  // the picture is drawn once for each table
     canvas.key = key;
     canvas.picture = new OffscreenCanvas(o.columns, o.rows);
     const image = new ImageData(o.columns, o.rows);
@@ -150,7 +152,7 @@ function heatMap(canvas, o) {
   c.textAlign = "center";
   const at = (k, n, size) => (k + 0.5) / n * size;
   for (const k of ticks(0, o.columns - 1, Math.min(6, w / 55), true))
-    c.fillText(o.columnSaid ? o.columnSaid(k) : k, left + at(k, o.columns, w), top + h + 15);
+    c.fillText(o.columnLabel ? o.columnLabel(k) : k, left + at(k, o.columns, w), top + h + 15);
   c.fillText(o.x, left + w / 2, top + h + 31);
   c.textAlign = "right";
   for (const k of ticks(0, o.rows - 1, Math.min(6, h / 40), true))
@@ -167,13 +169,13 @@ function heatMap(canvas, o) {
   }
   c.fillStyle = soft;
   c.textAlign = "left";
-  for (const [d, said] of logTicks(o.low, o.high, 6)) {
-    c.fillText((o.clipped && d <= o.low + 1e-9 ? "≤" : "") + said, left + w + 25, top + (o.high - d) / (o.high - o.low || 1) * h + 4);
+  for (const [d, label] of logTicks(o.low, o.high, 6)) {
+    c.fillText((o.clipped && d <= o.low + 1e-9 ? "≤" : "") + label, left + w + 25, top + (o.high - d) / (o.high - o.low || 1) * h + 4);
   }
   for (const { row, column, strong } of o.marks || []) {
     const x = column === undefined ? 0 : column / o.columns * w, y = row / o.rows * h;
     const box = [left + x - 1, top + y - 1, (column === undefined ? (row + 1) / o.columns * w : w / o.columns) + 2, h / o.rows + 2];
-    for (const [wide, ink] of [[3, "#fff"], [1.2, strong ? colour("--mark") : "#000"]]) {  // seen on every colour
+    for (const [wide, ink] of [[3, "#fff"], [1.2, strong ? colour("--mark") : "#000"]]) {  // visible on every colour
       c.lineWidth = wide;
       c.strokeStyle = ink;
       c.strokeRect(...box);

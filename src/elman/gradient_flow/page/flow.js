@@ -1,10 +1,10 @@
-// The page: for each network its tokens and its heat map, linked; then the charts.
+// The page: for each network its tokens and its heat map, which follow each other; then the charts.
 
-const DECADES = 12;  // of a heat map, from its largest value down
-const TINT = 3;  // decades over which a token's tint fades
+const DECADES = 12;  // the range of a heat map, from its largest value down
+const TINT = 3;  // the range of a token's tint in decades, from the largest norm down
 const state = { name: "W_h" };
 
-class Side {
+class Network {
   constructor(data, root) {
     this.data = data;
     this.root = root;
@@ -38,20 +38,20 @@ class Side {
   get T() { return this.data.T; }
   norm(t, i) { return (this.tables[state.name] ||= table(this.data.norms[state.name]))(t, i); }
 
-  // The share of step i in the gradient of loss t, signed; null for e and h, where steps have no sum.
+  // The signed share of step i in the gradient of loss t; null for e and h, where the steps are not added up.
   share(t, i) {
-    const within = this.data.within[state.name];
-    if (!within) return null;
+    const shares = this.data.loss_shares[state.name];
+    if (!shares) return null;
     this.cosines ||= {};
-    const cosine = (this.cosines[state.name] ||= new Int16Array(bytes(within.cosines)))[triangle(t, i)] / 32767;
-    const whole = within.log10_norms[t];
+    const cosine = (this.cosines[state.name] ||= new Int16Array(bytes(shares.cosines)))[triangle(t, i)] / 32767;
+    const whole = shares.log10_norms[t];
     return whole === null || cosine === 0 ? 0 : cosine * 10 ** (this.norm(t, i) - whole);
   }
 
   choose(t, alone) {
     this.t = Math.min(Math.max(t, 0), this.T - 1);
     if (this.i !== null && this.i > this.t) this.i = null;
-    if (!alone) for (const side of sides) if (side !== this && DATA.linked) side.choose(this.t, true);
+    if (!alone) for (const other of networks) if (other !== this && DATA.linked) other.choose(this.t, true);
     this.tint();
     this.draw();
     this.say(this.t, this.i);
@@ -75,13 +75,13 @@ class Side {
     this.show();
   }
 
-  // Brings the predicted token into the box of the text, without moving the page.
+  // Scrolls the box of the text to the predicted token, without scrolling the page.
   show() {
     const box = $(".text", this.root), token = this.tokens[this.t + 1].getBoundingClientRect(), edge = box.getBoundingClientRect();
     if (token.top < edge.top || token.bottom > edge.bottom) box.scrollTop += token.top - edge.top - edge.height * 0.7;
   }
 
-  // Tints every token up to t by what it contributes: strength by size, hue by sign.
+  // Tints each token up to t: its strength is the norm of the contribution, its hue the sign of the share.
   tint() {
     let top = -Infinity;
     for (let i = 0; i <= this.t; i++) top = Math.max(top, this.norm(this.t, i));
@@ -107,38 +107,38 @@ class Side {
     });
   }
 
-  shown(k) { return `“${this.tokens[k].textContent}”`; }
+  quoted(k) { return `“${this.tokens[k].textContent}”`; }
 
   say(t, i) {
     const norms = Array.from({ length: t + 1 }, (_, k) => this.norm(t, k)), top = Math.max(...norms);
     const sizes = norms.map(v => top > -Infinity ? 10 ** (v - top) : 0), sum = sizes.reduce((a, b) => a + b, 0);
-    let held = 0, lag = 0;
-    for (; lag <= t; lag++) if ((held += sizes[t - lag]) >= 0.95 * sum * (1 - 1e-12)) break;
-    const J = this.data.J[t], within = this.data.within[state.name], name = DATA.letters[state.name];
-    const whole = within ? `; ‖∂J/∂${name}‖ = ${scientific(within.log10_norms[t])}` : "";
-    const far = sum === 0 ? "nothing comes back" : lag === 0 ? "95 % of the contributions’ norms come from this very step"
+    let partial = 0, lag = 0;
+    for (; lag <= t; lag++) if ((partial += sizes[t - lag]) >= 0.95 * sum * (1 - 1e-12)) break;
+    const J = this.data.J[t], shares = this.data.loss_shares[state.name], name = DATA.letters[state.name];
+    const whole = shares ? `; ‖∂J/∂${name}‖ = ${scientific(shares.log10_norms[t])}` : "";
+    const far = sum === 0 ? "no gradient flows back" : lag === 0 ? "95 % of the contributions’ norms come from this step alone"
       : `95 % of the contributions’ norms come from the last ${lag + 1} steps`;
-    $(".loss", this.root).textContent = `Loss ${t} predicts ${this.shown(t + 1)} with probability ${plain(Math.exp(-J))} ` +
+    $(".loss", this.root).textContent = `Loss ${t} predicts ${this.quoted(t + 1)} with probability ${plain(Math.exp(-J))} ` +
       `(${plain(J)} nats)${whole}; ${far}.`;
     const out = $(".step", this.root);
-    if (i === null) { out.textContent = "Point at an earlier token for its own numbers."; return; }
+    if (i === null) { out.textContent = "Point at an earlier token for its numbers."; return; }
     const share = this.share(t, i), back = t - i;
-    const sign = share === null ? "" : `; its share of this loss’s gradient is ${percent(share, true)}: it works ` +
+    const sign = share === null ? "" : `; its signed share of this loss’s gradient is ${percent(share, true)}: it works ` +
       (share < 0 ? "against it" : "with it");
-    out.textContent = `Step ${i} reads ${this.shown(i)}, ${back} step${back === 1 ? "" : "s"} back: norm ` +
-      `${scientific(norms[i])}, ${percent(sum ? sizes[i] / sum : 0)} of all the norms${share === 0 ? "" : sign}.`;
+    out.textContent = `Step ${i} reads ${this.quoted(i)}, ${back} step${back === 1 ? "" : "s"} back: norm ` +
+      `${scientific(norms[i])}, ${percent(sum ? sizes[i] / sum : 0)} of the sum of norms${share === 0 ? "" : sign}.`;
   }
 }
 
-const sides = DATA.sides.map((data, k) => new Side(data, document.getElementById(`side-${k}`)));
+const networks = DATA.networks.map((data, k) => new Network(data, document.getElementById(`network-${k}`)));
 const style = k => `s${k}`;
 const lags = values => values.map((_, k) => k);
 
 function reachOf(byLag) {
   const top = Math.max(...byLag.map(v => v ?? -Infinity)), sizes = byLag.map(v => v === null ? 0 : 10 ** (v - top));
   const sum = sizes.reduce((a, b) => a + b, 0);
-  let held = 0;
-  return sizes.findIndex(size => (held += size) >= 0.95 * sum * (1 - 1e-12));
+  let partial = 0;
+  return sizes.findIndex(size => (partial += size) >= 0.95 * sum * (1 - 1e-12));
 }
 
 function drawLags() {
@@ -146,11 +146,11 @@ function drawLags() {
   if (!box) return;
   const series = [], marks = [];
   let high = -Infinity, low = Infinity;
-  DATA.sides.forEach((side, k) => {
-    const norms = side.by_lag[state.name], which = DATA.sides.length > 1 ? `${side.label}: ` : "";
+  DATA.networks.forEach((network, k) => {
+    const norms = network.by_lag[state.name], which = DATA.networks.length > 1 ? `${network.label}: ` : "";
     for (const v of norms) if (v !== null) { high = Math.max(high, v); low = Math.min(low, v); }
     series.push({ x: lags(norms), y: norms, style: style(k), label: `${which}norm` });
-    series.push({ x: lags(norms), y: side.bounds[state.name], style: style(k), label: `${which}bound`, dash: true, aside: true });
+    series.push({ x: lags(norms), y: network.bounds[state.name], style: style(k), label: `${which}bound`, dash: true, unscaled: true });
     marks.push({ x: reachOf(norms), style: style(k), label: `reach ${reachOf(norms)}` });
   });
   const more = (high - low) * 0.08 || 1;
@@ -160,8 +160,8 @@ function drawLags() {
 const WEIGHT = Object.fromEntries([...document.querySelectorAll("input[name=weight]")].map(
   input => [input.value, $(`label[for="${input.id}"]`).innerHTML]));
 
-function drawSingular(side, k) {
-  const box = document.getElementById(`singular-${k}`), s = side.singular, column = n => s.log10.map(row => row[n]);
+function drawSingular(network, k) {
+  const box = document.getElementById(`singular-${k}`), s = network.singular, column = n => s.log10.map(row => row[n]);
   if (!box) return;
   const [largest, ninety, seventyfive, median, twentyfive, ten] = s.percentiles.map((_, n) => column(n));
   const finite = values => values.filter(v => v !== null);
@@ -199,13 +199,13 @@ function drawHistory(h, k) {
   heatMap(at("lens"), { name: `lens ${k}`, columns: h.flow_step.length, rows: h.log10_norms_by_lag[0].length, up: true,
     low: Math.max(bottom, high - DECADES), high, clipped: bottom < high - DECADES, height: 260,
     value: (column, lag) => h.log10_norms_by_lag[column][lag], x: "training step", y: "lag k, steps back",
-    columnSaid: column => h.flow_step[column].toLocaleString("en") });
+    columnLabel: column => h.flow_step[column].toLocaleString("en") });
 }
 
 function drawAll() {
-  for (const side of sides) { side.tint(); side.draw(); side.say(side.t, side.i); }
+  for (const each of networks) { each.tint(); each.draw(); each.say(each.t, each.i); }
   drawLags();
-  DATA.sides.forEach(drawSingular);
+  DATA.networks.forEach(drawSingular);
   DATA.histories.forEach(drawHistory);
 }
 for (const input of document.querySelectorAll("input[name=weight]")) input.addEventListener("change", () => {
@@ -222,4 +222,4 @@ addEventListener("resize", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 addEventListener("beforeprint", drawAll);
 drawAll();
-for (const side of sides) side.show();
+for (const each of networks) each.show();

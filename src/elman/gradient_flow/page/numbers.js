@@ -1,12 +1,12 @@
 "use strict";
-// Numbers: what the page holds of them, how they are written, and their colours.
+// Numbers: unpacking, formatting, ticks and colours.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const $ = (selector, root = document) => root.querySelector(selector);
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer;
 const triangle = (t, i) => t * (t + 1) / 2 + i;
 
-// A table of the pairs i ≤ t in 16 bits each: 0 stands for nothing (-∞), n for low + (n - 1) · step.
+// A table of the pairs i ≤ t in 16 bits each: 0 means a zero norm (-∞), n means low + (n - 1) · step.
 function table(packed) {
   const codes = new Uint16Array(bytes(packed.codes));
   return (t, i) => { const n = codes[triangle(t, i)]; return n ? packed.low + (n - 1) * packed.step : -Infinity; };
@@ -15,7 +15,7 @@ function table(packed) {
 const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 const power = n => "10" + String(n).replace(/./g, c => SUPERSCRIPT[c]);
 
-// 10^log10 with three digits; also where it is beyond a float.
+// 10^log10 with three digits, also beyond the range of a float.
 function scientific(log10) {
   if (log10 === -Infinity || log10 === null) return "0";
   let exponent = Math.floor(log10), mantissa = 10 ** (log10 - exponent);
@@ -30,7 +30,7 @@ const percent = (x, sign) => {
   return (x < 0 ? "−" : sign ? "+" : "") + (p < 0.005 && p > 0 ? "<0.01" : p.toFixed(digits)) + " %";
 };
 
-// Viridis, which every kind of colour vision and a black-and-white printer keep in order.
+// Viridis: its order is visible with every kind of colour vision, and in black and white.
 const VIRIDIS = ["440154", "482475", "414487", "355f8d", "2a788e", "21918c", "22a884", "44bf70", "7ad151", "bddf26",
   "fde725"].map(c => [0, 2, 4].map(k => parseInt(c.slice(k, k + 2), 16)));
 function viridis(share) {
@@ -38,7 +38,7 @@ function viridis(share) {
   return VIRIDIS[k].map((c, n) => Math.round(c + (VIRIDIS[k + 1][n] - c) * (x - k)));
 }
 
-// So many round numbers between low and high.
+// About `count` round numbers between low and high.
 function ticks(low, high, count, whole) {
   let step = (high - low) / Math.max(count, 1);
   if (!(step > 0)) return [low];
@@ -51,7 +51,7 @@ function ticks(low, high, count, whole) {
   }
   return found;
 }
-// Of a logarithmic axis: [log10, label] of powers of ten, or of 1, 2 and 5 times them where the axis has few.
+// For a logarithmic axis: [log10, label] of powers of ten, and of 2 and 5 times them where the axis has few.
 function logTicks(low, high, count) {
   if (high - low > 2.2) return ticks(low, high, count, true).map(d => [d, power(d)]);
   const found = [];

@@ -1,4 +1,4 @@
-"""Tokens as they are shown: every one visible, whatever its characters."""
+"""Tokens as text in which every character can be seen."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from collections.abc import Iterable
 SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍", "<eos>": "⏎"}
 
 
-def shown(token: str) -> str:
-    """White space by signs; what has no shape of its own (controls, marks of direction) by its code point.
+def visible(token: str) -> str:
+    """The token with signs for white space, and with code points for characters that have no shape of their own.
 
-    A blank beside other characters stays a blank; a mark that combines with the letter before it gets a circle.
+    Those are controls and marks of direction. A space beside other characters stays a space. A combining mark at the
+    start gets a circle under it.
     """
     if token in SIGNS:
         return SIGNS[token]
     if token == "" or token.isspace():
         return "".join(SIGNS.get(c, f"⟨{ord(c):04X}⟩") for c in token) or "⟨⟩"
-    body = "".join(_visible(c) for c in token)
+    body = "".join(_visible_character(c) for c in token)
     return f"◌{body}" if unicodedata.category(token[0]).startswith("M") else body
 
 
-def _visible(character: str) -> str:
+def _visible_character(character: str) -> str:
     if character == " ":
         return character
     if character in SIGNS:
@@ -31,18 +32,8 @@ def _visible(character: str) -> str:
     return character
 
 
-def percent(share: float) -> str:
-    """With two digits after the point; what they cannot tell from nothing is not shown as nothing."""
-    return "<0.01%" if 0 < share < 5e-5 else f"{share:.2%}"
-
-
-def decimals(nats: float) -> str:
-    """With three digits after the point; of an exploded network's losses the first three alone."""
-    return f"{nats:.3f}" if nats < 1e5 else f"{nats:.3g}"
-
-
-def direction(tokens: Iterable[str]) -> str:
-    """rtl where most letters are of a script that runs from right to left, else ltr."""
+def text_direction(tokens: Iterable[str]) -> str:
+    """`rtl` where most letters belong to a script that is written from right to left, else `ltr`."""
     right = left = 0
     for token in tokens:
         for character in token:

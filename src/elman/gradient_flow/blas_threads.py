@@ -1,7 +1,7 @@
-"""Decompositions of matrices of some hundred rows, which one thread makes fastest.
+"""Matrix decompositions of a few hundred rows run fastest on one thread.
 
 LAPACK's threads wait for each other at every column. On two busy cores a QR of 512 columns took 2 s with two threads
-and 0.08 s with one; on idle ones nothing is gained by the second.
+and 0.08 s with one; on idle cores the second thread gains nothing.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Result = TypeVar("Result")
 
 @cache
 def _controller() -> ThreadpoolController:
-    return ThreadpoolController()  # looks once which libraries are loaded: NumPy's BLAS is
+    return ThreadpoolController()  # inspects the loaded libraries once: NumPy's BLAS is among them
 
 
 def on_one_thread(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """The function, with the BLAS held to one thread while it runs. The native kernels have threads of their own."""
+    """Limits the BLAS to one thread while the function runs. The native kernels' own threads are not affected."""
 
     @wraps(function)
-    def held(*arguments: Arguments.args, **more: Arguments.kwargs) -> Result:
+    def limited(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         with _controller().limit(limits=1, user_api="blas"):
-            return function(*arguments, **more)
+            return function(*args, **kwargs)
 
-    return held
+    return limited

@@ -1,0 +1,67 @@
+"""∂J/∂· for the sum J = Σ_t J^(t) of all losses: what the contributions add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from elman.gradient_flow.sweep import log2_norms
+from elman.gradient_flow.trajectory import Doubles, Trajectory
+from elman.kernels import backend
+
+
+@dataclass(frozen=True)
+class TotalGradients:
+    """∂J/∂· times 2^-exponent, and the norms of ∂J/∂·.
+
+    values      by name, float64: W_h [Dh,Dh], W_e [Dh,d], b_1 [Dh], e [T,B,d], h [T,B,Dh]; e[i] and h[i] are
+                ∂J/∂e^(i) and ∂J/∂h^(i), sums over the losses t ≥ i
+    log2_norms  by name: [1] for W_h, W_e and b_1; [T], one for each time step, for e and h
+    """
+
+    values: dict[str, Doubles]
+    log2_norms: dict[str, Doubles]
+    exponent: int
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> TotalGradients:
+        """One backward pass (docs/derivation.md, section 7): dz^(t) = (dh^(t) + dz^(t+1) W_h) ∘ σ'(z^(t)).
+
+        The recursion runs in float64. The products over all steps run in the parameters' precision, on rows that are
+        scaled to about 1.
+        """
+        p, T, N = trajectory.p, trajectory.T, trajectory.T * trajectory.B
+        product = backend().product
+        h, dz, exponent = backend().state_gradient(trajectory.dh, trajectory.slope, p.W_h)
+        size = np.abs(dz).max(axis=(1, 2), initial=0)
+        scale, step_scale = _power_of_two(size.max()), _power_of_two(size)[:, None, None]
+        rows = (dz / scale).astype(p.dtype).reshape(N, p.Dh)
+        rows_of_step = (dz / step_scale).astype(p.dtype).reshape(N, p.Dh)
+        values = {
+            "W_h": product(rows, trajectory.h[:-1].reshape(N, p.Dh), a_transposed=True) * scale,  # [Dh,Dh]
+            "W_e": product(rows, trajectory.e.reshape(N, p.d), a_transposed=True) * scale,  # [Dh,d]
+            "b_1": dz.sum(axis=(0, 1)),  # [Dh]
+            "e": product(rows_of_step, p.W_e).reshape(T, trajectory.B, p.d) * step_scale,  # [T,B,d]
+            "h": h,  # [T,B,Dh]
+        }
+        norms = {
+            name: log2_norms(rows, np.full(len(rows), float(exponent)))
+            for name, value in values.items()
+            for rows in [value if name in ("e", "h") else value[None]]
+        }
+        return cls(values, norms, exponent)
+
+    def directions(self, name: str) -> Doubles:
+        """∂J/∂· divided by its norm: as a whole for weights, at each time step for e and h; zeros stay zeros."""
+        value = self.values[name]
+        norms = np.exp2(self.log2_norms[name] - self.exponent)
+        norms[norms == 0] = 1
+        result: Doubles = value / norms.reshape(-1, *[1] * (value.ndim - 1))
+        return result
+
+
+def _power_of_two(size: Doubles) -> Doubles:
+    """The next power of two above each size, at least 2^-1000 so that its inverse is finite; 1 for 0."""
+    exponent = np.frexp(size)[1]
+    return np.exp2(np.where(size > 0, np.maximum(exponent, -1000), 0).astype(np.float64))
