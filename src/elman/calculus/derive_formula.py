@@ -17,9 +17,9 @@ from elman.calculus.index_form.simplify import simplify
 from elman.calculus.index_form.terms import Sum, TensorIndex, fresh
 from elman.calculus.index_form.to_index_form import as_atom, to_index_form
 from elman.calculus.index_form.value import index_value
-from elman.calculus.matrix_form.index_graph import Habits, NoMatrixForm
-from elman.calculus.matrix_form.matrix_products import transposed
+from elman.calculus.matrix_form.index_graph import NoMatrixFormError, Notation
 from elman.calculus.matrix_form.to_matrix_form import matrix_form
+from elman.calculus.matrix_form.transposes import transpose_expression
 from elman.calculus.printing.index_text import index_text
 from elman.calculus.printing.render import latex, python, text
 from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer
@@ -185,8 +185,8 @@ def _derivative(
     expression = None
     if order is not None:
         try:
-            expression = _written(slope, of, by, order, found, _habits(formula))
-        except NoMatrixForm:
+            expression = _written(slope, of, by, order, found, _notation(formula))
+        except NoMatrixFormError:
             order = None
     axes = order if order is not None else tuple(i for i in (*of, *by) if i is not None)
     dims = tuple("1" if i is None else i.dim for i in axes)
@@ -210,15 +210,15 @@ def _derivative(
     return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, slope, of, by)
 
 
-def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, habits: Habits) -> Expression:
+def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, notation: Notation) -> Expression:
     """The matrix form; the gradient of a scalar in numerator layout is that in denominator layout, turned."""
 
     def shape_of(e: Expression) -> Shape:
         return _shape_of(shapes, e)
 
     if of == (None, None) and order == by[::-1] != by:
-        return transposed(matrix_form(slope, *by, shape_of, habits), lambda e: shape_of(e) == SCALAR)
-    return matrix_form(slope, *order, shape_of, habits)
+        return transpose_expression(matrix_form(slope, *by, shape_of, notation), lambda e: shape_of(e) == SCALAR)
+    return matrix_form(slope, *order, shape_of, notation)
 
 
 def _value(
@@ -248,10 +248,10 @@ def _shape_of(shapes: Shapes, e: Expression) -> Shape:
     return found.of(found.tree)
 
 
-def _habits(formula: Expression) -> Habits:
+def _notation(formula: Expression) -> Notation:
     called = {node.function for node in walk(formula) if isinstance(node, Call)}
     has_sum = bool(called & {"sum", "mean"}) or any(isinstance(node, BigSum) for node in walk(formula))
-    return Habits("norm" in called, has_sum)
+    return Notation("norm" in called, has_sum)
 
 
 def _first_of_cross_entropies(formula: Expression) -> set[str]:

@@ -27,8 +27,8 @@ from elman.calculus.expression import (
     transform,
 )
 from elman.calculus.forward_equations import ChainStep, Dependencies, Equation, ForwardModel, T, offset_of
-from elman.calculus.matrix_form.abbreviations import folded
-from elman.calculus.matrix_form.transposes import as_rows, tidy
+from elman.calculus.matrix_form.abbreviations import abbreviate
+from elman.calculus.matrix_form.transposes import move_transpose_inward
 from elman.calculus.printing.rule_in_words import rule
 from elman.calculus.shapes.inference import Shape
 from elman.errors import FormulaError
@@ -68,7 +68,7 @@ class _Deriver:
         users = self.flow.users(name, among, now)
         if users:
             total, chain, words = self._gathered(users, target, at)
-            result = as_rows(total) if self.model.rows else total
+            result = move_transpose_inward(Transpose(total)) if self.model.rows else total
             self.found.append(
                 ChainStep(
                     self._derivative(target), chain, words, result, self.model.error_shape(name), self._letter(name, at)
@@ -113,7 +113,7 @@ class _Deriver:
     def _in_letters(self, e: Expression) -> Expression:
         """What an equation names, by its letter: σ(z) as h, σ'(z) as h ∘ (1 - h)."""
         shapes = {**self.model.shapes, **{x.name: self.model.error_shape(n) for n, x in self.model.letters.items()}}
-        return folded(e, {x.left: x.right for x in self.written.equations}, shapes)
+        return abbreviate(e, {x.left: x.right for x in self.written.equations}, shapes)
 
     def _parameters(self, among: set[str], at: Index | None) -> None:
         """∂J/∂W of what is given at every step alike, or the part of one step where earlier steps have one too."""
@@ -154,7 +154,7 @@ class _Deriver:
 
     def _laid(self, e: Expression) -> Expression:
         """The gradient by a given letter, as the layout has it."""
-        return as_rows(e) if self.model.layout == "numerator" else e
+        return move_transpose_inward(Transpose(e)) if self.model.layout == "numerator" else e
 
     def _laid_shape(self, name: str) -> Shape:
         shape = self.model.shapes[name]
@@ -179,7 +179,7 @@ class _Deriver:
                 continue
             zero = Symbol(name, Index(None, 0), step.left.wrt.latex if isinstance(step.left.wrt, Symbol) else "")
             result = shift_time(step.result, str(self.model.earlier), Index(None, 0))
-            result = tidy(Transpose(result)) if self.model.layout == "shape" else result
+            result = move_transpose_inward(Transpose(result)) if self.model.layout == "shape" else result
             self.found.append(
                 ChainStep(Derivative(self._loss(), zero), None,
                      "nothing made it: its gradient is what the first step passes on", result, self._laid_shape(name))

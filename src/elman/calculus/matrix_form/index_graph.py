@@ -1,7 +1,12 @@
-"""One term of an index form as matrices: its indices are nodes, its factors edges, and the graph is reduced.
+"""One term of an index form as matrices, by reducing the graph of its indices.
 
-Series edges are a matrix product, parallel edges a Hadamard product, a loop is a trace, a vector on an index between
-two matrices a diagonal, what is not connected an outer product. What is left at the free indices is the term.
+The indices of the term are the nodes, and its factors with two indices are the edges; a factor with one index is a
+vector at its node. Edges in series are a matrix product, parallel edges a product entry by entry, a loop is a trace, a
+vector between two edges a diagonal matrix. Each step removes a dummy index or an edge, until only the free indices are
+left.
+
+For example, Σ_jk A_ij B_jk x_k has the edges i-j and j-k and a vector at k: the leaf k gives the vector B x at j, the
+leaf j gives the vector A B x at i. Nothing is left but the free index i, so the term is A B x.
 """
 
 from __future__ import annotations
@@ -30,315 +35,329 @@ from elman.calculus.index_form.terms import (
     slots,
 )
 from elman.calculus.matrix_form.matrix_products import (
-    Chain,
-    Part,
-    diag,
-    diagonal,
-    entrywise,
-    expression,
+    MatrixProduct,
+    Powered,
+    as_expression,
+    as_matrix_product,
+    diagonal_matrix,
+    diagonal_of,
+    display_rank,
+    entrywise_product,
     inverse,
-    parts_chain,
-    rank,
-    transposes,
-    turned,
-    turned_chain,
 )
+from elman.calculus.matrix_form.transposes import count_transposes, transpose_factor, transpose_product
 from elman.calculus.syntax.written_sizes import is_number
 
-_ONE = Fraction(1)
+WriteSum = Callable[[Sum, TensorIndex | None, TensorIndex | None], Expression]
 
 
-class NoMatrixForm(Exception):  # noqa: N818 - an answer, not a mistake
+class NoMatrixFormError(Exception):
     """This index form cannot be written with matrices."""
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
-    """What the formula itself uses, so that the answer speaks its language: ‖x‖² or x^T x, sum(x) or 1^T x."""
+class Notation:
+    """What the formula itself uses, so that its derivative is written alike: ‖x‖^2 or x^T x, sum(x) or 1^T x."""
 
     norms: bool = False
     sums: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Edge:
-    """A matrix whose rows run along `start` and whose columns along `end`."""
-
-    start: TensorIndex
-    end: TensorIndex
-    parts: list[Part]
-
-    def chain(self, start: TensorIndex) -> Chain:
-        """The product that leads from `start` to the other end."""
-        chain = parts_chain(self.parts)
-        return chain if start == self.start else turned_chain(chain)
-
-    def other(self, i: TensorIndex) -> TensorIndex:
-        """The other end."""
-        return self.end if i == self.start else self.start
-
-
 @dataclass(slots=True)
-class Reduced:
-    """A term reduced: number, scalars with their powers, and what stands at the free indices."""
+class ReducedTerm:
+    """A term as matrices: a number, scalars, vectors along the rows and the columns, and a matrix between them."""
 
     coefficient: Fraction
-    scalars: list[Part]
-    rows: list[Part] = field(default_factory=list)
-    columns: list[Part] = field(default_factory=list)
-    between: Chain | None = None
+    scalars: list[Powered]
+    rows: list[Powered] = field(default_factory=list)
+    columns: list[Powered] = field(default_factory=list)
+    matrix: MatrixProduct | None = None
 
 
 def reduce_term(
-    t: Term,
-    row: TensorIndex | None,
-    column: TensorIndex | None,
-    form: Callable[[Sum, TensorIndex | None, TensorIndex | None], Expression],
-    habits: Habits,
-) -> Reduced:
-    """A term as matrices, its rows along `row` and its columns along `column`; `form` writes what is inside factors.
+    t: Term, row: TensorIndex | None, column: TensorIndex | None, write_sum: WriteSum, notation: Notation
+) -> ReducedTerm:
+    """A term as matrices, its rows along `row` and its columns along `column`.
 
-    Raises `NoMatrixForm`.
+    `write_sum` writes the arguments of factors. Raises `NoMatrixFormError`.
     """
-    return _Graph(t, row, column, form, habits).reduced()
+    return _Graph(t, row, column, write_sum, notation).reduced()
+
+
+@dataclass(slots=True, eq=False)
+class _Edge:
+    """A matrix, the product entry by entry of `factors`, whose rows run along `start` and whose columns along `end`."""
+
+    start: TensorIndex
+    end: TensorIndex
+    factors: list[Powered]
+
+    def matrix(self, start: TensorIndex) -> MatrixProduct:
+        """The matrix whose rows run along the end `start`."""
+        found = as_matrix_product(self.factors)
+        return found if start == self.start else transpose_product(found)
+
+    def other_end(self, i: TensorIndex) -> TensorIndex:
+        return self.end if i == self.start else self.start
 
 
 class _Graph:
     def __init__(
-        self,
-        t: Term,
-        row: TensorIndex | None,
-        column: TensorIndex | None,
-        form: Callable[[Sum, TensorIndex | None, TensorIndex | None], Expression],
-        habits: Habits,
+        self, t: Term, row: TensorIndex | None, column: TensorIndex | None, write_sum: WriteSum, notation: Notation
     ) -> None:
-        self.form, self.habits = form, habits
-        self.free = [i for i in (row, column) if i is not None]
+        self.write_sum, self.notation = write_sum, notation
         self.row, self.column = row, column
+        self.free = [i for i in (row, column) if i is not None]
         self.dummies = list(t.dummies)
-        self.result = Reduced(t.coefficient, [])
-        self.vectors: dict[TensorIndex, list[Part]] = {i: [] for i in (*self.free, *self.dummies)}
-        self.edges: list[Edge] = []
-        self.delta = False
+        self.result = ReducedTerm(t.coefficient, [])
+        self.vectors: dict[TensorIndex, list[Powered]] = {i: [] for i in (*self.free, *self.dummies)}
+        self.edges: list[_Edge] = []
+        self.has_delta = False
         for f in t.factors:
-            self.take(f)
+            self.add_factor(f)
 
-    def take(self, f: Factor) -> None:
-        """One factor into the graph."""
+    # --- factors as edges, vectors and scalars ---
+
+    def add_factor(self, f: Factor) -> None:
         if len(f.indices) > 2:
-            raise NoMatrixForm
+            raise NoMatrixFormError
         if isinstance(f, Delta):
             if set(f.indices) != set(self.free):
-                raise NoMatrixForm
-            self.delta = True
+                raise NoMatrixFormError
+            self.has_delta = True
         elif not f.indices:
             self.result.scalars.append(self.scalar(f))
-        elif len(f.indices) == 1 or f.indices[0] == f.indices[1]:
-            chain = self.written(f)
-            if len(f.indices) == 2:
-                chain = (diagonal(chain),)
-            self.vectors[f.indices[0]].append((chain, f.exponent))
+        elif len(f.indices) == 1:
+            self.vectors[f.indices[0]].append(Powered(self.vector_or_matrix(f), f.exponent))
+        elif f.indices[0] == f.indices[1]:
+            diagonal = diagonal_of(self.vector_or_matrix(f))
+            self.vectors[f.indices[0]].append(Powered((diagonal,), f.exponent))
         else:
-            self.edges.append(Edge(f.indices[0], f.indices[1], [(self.written(f), f.exponent)]))
+            start, end = f.indices
+            self.edges.append(_Edge(start, end, [Powered(self.vector_or_matrix(f), f.exponent)]))
 
-    def written(self, f: Factor) -> Chain:
-        """A factor as a column or a matrix, from its first index to its second, with as few transposes as can be."""
+    def vector_or_matrix(self, f: Factor) -> MatrixProduct:
+        """A factor as a column along its one index, or as a matrix from its first index to its second.
+
+        Of a matrix and the transpose of the same written the other way round, the one with fewer transposes.
+        """
         if isinstance(f, SymbolEntry):
             return (f.atom,)
         assert isinstance(f, Compound)
         first, *second = slots(f.indices)
         if not second:
-            return (_AROUND[type(f)](f, self.form(f.argument, first, None), False),)
-        straight = _AROUND[type(f)](f, self.form(f.argument, first, second[0]), False)
-        other = _AROUND[type(f)](f, self.form(f.argument, second[0], first), True)
+            return (_around(f, self.write_sum(f.argument, first, None)),)
+        straight = _around(f, self.write_sum(f.argument, first, second[0]))
+        other = _around(f, self.write_sum(f.argument, second[0], first), is_transposed=True)
         if isinstance(straight, Call) and straight.function == "diag":
             return (straight,)
-        return (straight,) if transposes(straight) <= transposes(other) else (turned(other),)
+        fewer = count_transposes(straight) <= count_transposes(other)
+        return (straight if fewer else transpose_factor(other),)
 
-    def scalar(self, f: Factor) -> Part:
+    def scalar(self, f: Factor) -> Powered:
         """A factor without indices, with its power; the root of a sum of squares is a norm."""
         if isinstance(f, SymbolEntry):
-            return (f.atom,), f.exponent
+            return Powered((f.atom,), f.exponent)
         if isinstance(f, DimensionSize):
-            e: Expression = Number(Fraction(f.dim)) if is_number(f.dim) else Symbol(f.dim)
-            return (e,), f.exponent
+            size: Expression = Number(Fraction(f.dim)) if is_number(f.dim) else Symbol(f.dim)
+            return Powered((size,), f.exponent)
         if isinstance(f, Determinant):
             a, b = matrix_slots(f.argument)
-            inner = min((self.form(f.argument, a, b), self.form(f.argument, b, a)), key=transposes)
-            return (Call("det", (inner,)),), f.exponent
+            matrices = self.write_sum(f.argument, a, b), self.write_sum(f.argument, b, a)
+            return Powered((Call("det", (min(matrices, key=count_transposes),)),), f.exponent)
         assert isinstance(f, Compound)
         if isinstance(f, Group) and len(f.argument.terms) == 1 and f.exponent.denominator == 2:
-            inside = reduce_term(f.argument.terms[0], None, None, self.form, Habits(norms=True))
+            inside = reduce_term(f.argument.terms[0], None, None, self.write_sum, Notation(norms=True))
             if inside.coefficient == 1 and len(inside.scalars) == 1:
-                chain, exponent = inside.scalars[0]
-                if isinstance(chain[0], Call) and chain[0].function == "norm" and exponent == 2:
-                    return chain, 2 * f.exponent
-        return (_AROUND[type(f)](f, self.form(f.argument, None, None), False),), f.exponent
+                base, exponent = inside.scalars[0]
+                if isinstance(base[0], Call) and base[0].function == "norm" and exponent == 2:
+                    return Powered(base, 2 * f.exponent)
+        return Powered((_around(f, self.write_sum(f.argument, None, None)),), f.exponent)
 
     # --- reduction ---
 
-    def touching(self, i: TensorIndex) -> list[Edge]:
-        return [e for e in self.edges if i in (e.start, e.end)]
-
-    def reduced(self) -> Reduced:
+    def reduced(self) -> ReducedTerm:
         while self.dummies:
             if not self.step():
-                raise NoMatrixForm
-        self.join_parallel()
+                raise NoMatrixFormError
+        self.join_parallel_edges()
         result = self.result
         if self.row is not None:
             result.rows = self.vectors[self.row]
         if self.column is not None:
             result.columns = self.vectors[self.column]
         if self.edges:
-            result.between = self.edges[0].chain(self.row)  # type: ignore[arg-type]
-        elif self.delta:
             assert self.row is not None
-            both = [*result.rows, *result.columns]
+            result.matrix = self.edges[0].matrix(self.row)
+        elif self.has_delta:
+            assert self.row is not None
+            vectors = [*result.rows, *result.columns]
             result.rows, result.columns = [], []
-            result.between = (diag(both) if both else Identity(self.row.dim),)
+            result.matrix = (diagonal_matrix(vectors) if vectors else Identity(self.row.dim),)
         return result
 
     def step(self) -> bool:
-        """One index less, or one edge less; False where nothing can be done."""
-        for wanted in (self.lone, self.leaf, self.loop, self.cycle, self.series, self.join_parallel):
-            if wanted():
-                return True
-        return False
+        """Removes one index or one edge; False where no rule applies."""
+        rules = (
+            self.sum_over_lone_index,
+            self.remove_leaf,
+            self.remove_loop,
+            self.remove_cycle_of_two,
+            self.join_series,
+            self.join_parallel_edges,
+        )
+        return any(rule() for rule in rules)
 
-    def drop(self, i: TensorIndex) -> list[Part]:
+    def edges_at(self, i: TensorIndex) -> list[_Edge]:
+        return [e for e in self.edges if i in (e.start, e.end)]
+
+    def remove_index(self, i: TensorIndex) -> list[Powered]:
+        """Removes a dummy index and returns the vectors at it."""
         self.dummies.remove(i)
         return self.vectors.pop(i)
 
-    def lone(self) -> bool:
-        """Σ_i v_i w_i = v^T w."""
+    def sum_over_lone_index(self) -> bool:
+        """Σ_i v_i w_i = v^T w, at an index without edges."""
         for i in self.dummies:
-            if not self.touching(i):
-                self.result.scalars.append(self.inner(self.drop(i), i))
+            if not self.edges_at(i):
+                self.result.scalars.append(self.sum_of_entries(self.remove_index(i), i))
                 return True
         return False
 
-    def inner(self, parts: list[Part], i: TensorIndex) -> Part:
-        """The sum of the entries of a product of vectors."""
-        parts = sorted(parts, key=rank)
-        plain = [p for p in parts if p[1] == 1]
-        if len(parts) == 1 and parts[0][1] == 2:
-            chain = parts[0][0]
-            if self.habits.norms:
-                return (Call("norm", (expression(chain),)),), Fraction(2)
-            return turned_chain(chain) + chain, _ONE
-        if len(parts) >= 2 and plain and all(e > 0 for _, e in parts):
+    def sum_of_entries(self, vectors: list[Powered], i: TensorIndex) -> Powered:
+        """The sum over `i` of a product of vectors."""
+        vectors = sorted(vectors, key=display_rank)
+        plain = [v for v in vectors if v.exponent == 1]
+        if len(vectors) == 1 and vectors[0].exponent == 2:
+            v = vectors[0].base
+            return _norm_squared(as_expression(v)) if self.notation.norms else Powered(transpose_product(v) + v)
+        if len(vectors) >= 2 and plain and all(v.exponent > 0 for v in vectors):
             first = plain[0]
-            rest = parts_chain([p for p in parts if p is not first])
-            one, two = turned_chain(first[0]) + rest, turned_chain(rest) + first[0]
-            return (one if transposes(one) <= transposes(two) else two), _ONE
-        e = entrywise(parts)
-        if self.habits.sums or not isinstance(e, Symbol):
-            return (Call("sum", (e,)),), _ONE
-        return (turned(Ones(i.dim)), e), _ONE
+            rest = as_matrix_product([v for v in vectors if v is not first])
+            one, other = transpose_product(first.base) + rest, transpose_product(rest) + first.base
+            return Powered(one if count_transposes(one) <= count_transposes(other) else other)
+        e = entrywise_product(vectors)
+        if self.notation.sums or not isinstance(e, Symbol):
+            return Powered((Call("sum", (e,)),))
+        return Powered((transpose_factor(Ones(i.dim)), e))
 
-    def leaf(self) -> bool:
-        """Σ_i A_ji v_i = (A v)_j."""
+    def remove_leaf(self) -> bool:
+        """Σ_i A_ji v_i = (A v)_j, at an index with one edge."""
         for i in self.dummies:
-            touching = self.touching(i)
-            if len(touching) != 1 or touching[0].start == touching[0].end:
+            at_i = self.edges_at(i)
+            if len(at_i) != 1 or at_i[0].start == at_i[0].end:
                 continue
-            (edge,) = touching
-            j = edge.other(i)
-            alone = not self.vectors[i] and not self.vectors[j] and j in self.dummies and len(self.touching(j)) == 1
+            (edge,) = at_i
+            j = edge.other_end(i)
+            lone_edge = not self.vectors[i] and not self.vectors[j] and j in self.dummies and len(self.edges_at(j)) == 1
             self.edges.remove(edge)
-            if alone:  # a sum over all entries
-                self.drop(i)
-                self.drop(j)
-                squared = len(edge.parts) == 1 and edge.parts[0][1] == 2
-                e = expression(edge.parts[0][0]) if squared else entrywise(edge.parts)
-                self.result.scalars.append(
-                    ((Call("norm", (e,)),), Fraction(2)) if squared else ((Call("sum", (e,)),), _ONE)
-                )
+            if lone_edge:
+                self.remove_index(i)
+                self.remove_index(j)
+                self.result.scalars.append(_sum_of_all_entries(edge.factors))
                 return True
-            parts = self.drop(i)
-            vector = parts_chain(parts) if parts else (Ones(i.dim),)
-            self.vectors[j].append((edge.chain(j) + vector, _ONE))
+            vectors = self.remove_index(i)
+            vector = as_matrix_product(vectors) if vectors else (Ones(i.dim),)
+            self.vectors[j].append(Powered(edge.matrix(j) + vector))
             return True
         return False
 
-    def loop(self) -> bool:
-        """An edge from an index to itself: a trace, or a diagonal."""
+    def remove_loop(self) -> bool:
+        """Σ_i A_ii = tr A; where i has other factors, the diagonal of A is a vector."""
         for edge in self.edges:
             i = edge.start
             if i != edge.end:
                 continue
             self.edges.remove(edge)
-            chain = parts_chain(edge.parts)
-            if i in self.dummies and not self.vectors[i] and not self.touching(i):
-                self.drop(i)
-                self.result.scalars.append(((Call("trace", (expression(_best_trace(chain)),)),), _ONE))
+            matrix = as_matrix_product(edge.factors)
+            if i in self.dummies and not self.vectors[i] and not self.edges_at(i):
+                self.remove_index(i)
+                self.result.scalars.append(_trace(matrix))
             else:
-                self.vectors[i].append(((diagonal(chain),), _ONE))
+                self.vectors[i].append(Powered((diagonal_of(matrix),)))
             return True
         return False
 
-    def cycle(self) -> bool:
-        """Two indices joined by two matrices and nothing else: tr(A B)."""
+    def remove_cycle_of_two(self) -> bool:
+        """Σ_ij A_ij B_ji = tr(A B), of two indices with nothing else."""
         for i in self.dummies:
-            touching = self.touching(i)
-            if len(touching) != 2 or self.vectors[i] or any(len(e.parts) > 1 or e.parts[0][1] != 1 for e in touching):
+            at_i = self.edges_at(i)
+            if len(at_i) != 2 or self.vectors[i] or any(len(e.factors) > 1 or e.factors[0].exponent != 1 for e in at_i):
                 continue
-            j, k = touching[0].other(i), touching[1].other(i)
-            if j == k and j in self.dummies and not self.vectors[j] and len(self.touching(j)) == 2:
-                chain = touching[0].chain(i) + touching[1].chain(j)
-                self.edges = [e for e in self.edges if e not in touching]
-                self.drop(i)
-                self.drop(j)
-                self.result.scalars.append(((Call("trace", (expression(_best_trace(chain)),)),), _ONE))
+            first, second = at_i
+            j = first.other_end(i)
+            alone = j in self.dummies and not self.vectors[j] and len(self.edges_at(j)) == 2
+            if j == second.other_end(i) and alone:
+                matrix = first.matrix(i) + second.matrix(j)
+                self.edges = [e for e in self.edges if e not in at_i]
+                self.remove_index(i)
+                self.remove_index(j)
+                self.result.scalars.append(_trace(matrix))
                 return True
         return False
 
-    def series(self) -> bool:
-        """Σ_i A_ji v_i B_ik = (A diag(v) B)_jk."""
+    def join_series(self) -> bool:
+        """Σ_i A_ji v_i B_ik = (A diag(v) B)_jk, at an index with two edges."""
         for i in self.dummies:
-            touching = self.touching(i)
-            if len(touching) != 2 or touching[0].other(i) == touching[1].other(i):
+            at_i = self.edges_at(i)
+            if len(at_i) != 2 or at_i[0].other_end(i) == at_i[1].other_end(i):
                 continue
-            first, second = touching
-            j, k = first.other(i), second.other(i)
-            middle: Chain = (diag(self.vectors[i]),) if self.vectors[i] else ()
-            self.drop(i)
-            self.edges = [e for e in self.edges if e not in touching]
-            self.edges.append(Edge(j, k, [(first.chain(j) + middle + second.chain(i), _ONE)]))
+            first, second = at_i
+            j, k = first.other_end(i), second.other_end(i)
+            vectors = self.remove_index(i)
+            middle: MatrixProduct = (diagonal_matrix(vectors),) if vectors else ()
+            self.edges = [e for e in self.edges if e not in at_i]
+            self.edges.append(_Edge(j, k, [Powered(first.matrix(j) + middle + second.matrix(i))]))
             return True
         return False
 
-    def join_parallel(self) -> bool:
-        """Edges between the same two indices: a Hadamard product."""
+    def join_parallel_edges(self) -> bool:
+        """A_ij B_ij = (A ∘ B)_ij, of two edges between the same indices."""
         for place, a in enumerate(self.edges):
             for b in self.edges[place + 1 :]:
                 if {a.start, a.end} == {b.start, b.end} and a.start != a.end:
-                    same = a.start == b.start
-                    other = b.parts if same else [(turned_chain(c), e) for c, e in b.parts]
+                    same_way = a.start == b.start
+                    others = b.factors if same_way else [Powered(transpose_product(f), e) for f, e in b.factors]
                     self.edges.remove(b)
-                    a.parts = [*a.parts, *other]
+                    a.factors = [*a.factors, *others]
                     if len(self.edges) > 1:
-                        self.join_parallel()
+                        self.join_parallel_edges()
                     return True
         return False
 
 
-def _function_call(f: FunctionValue, inner: Expression, is_turned: bool) -> Expression:
-    return Call(f.name, (inner,), primes=f.primes, latex=r"\sigma" if f.name == "sigmoid" else "")
+def _norm_squared(e: Expression) -> Powered:
+    return Powered((Call("norm", (e,)),), Fraction(2))
 
 
-# A factor around its argument as a matrix; True where that is the transpose.
+def _sum_of_all_entries(factors: list[Powered]) -> Powered:
+    """The sum of all entries of a matrix, as a norm where they are squares."""
+    if len(factors) == 1 and factors[0].exponent == 2:
+        return _norm_squared(as_expression(factors[0].base))
+    return Powered((Call("sum", (entrywise_product(factors),)),))
+
+
+def _trace(matrix: MatrixProduct) -> Powered:
+    """The trace of a product, in the cyclic order, transposed or not, that has the fewest transposes."""
+    rotations = [matrix[k:] + matrix[:k] for k in range(len(matrix))]
+    rotations += [transpose_product(r) for r in rotations]
+    return Powered((Call("trace", (as_expression(min(rotations, key=count_transposes)),)),))
+
+
+# --- a factor around its argument, written as a matrix; `is_transposed`: as the transpose of the factor's matrix ---
+
+
+def _around(f: Compound, argument: Expression, is_transposed: bool = False) -> Expression:
+    return _AROUND[type(f)](f, argument, is_transposed)
+
+
+def _function_call(f: FunctionValue, argument: Expression, is_transposed: bool) -> Expression:
+    return Call(f.name, (argument,), primes=f.primes, latex=r"\sigma" if f.name == "sigmoid" else "")
+
+
 _AROUND: dict[type[Compound], Callable[[Any, Expression, bool], Expression]] = {
-    Group: lambda f, inner, is_turned: inner,
+    Group: lambda f, argument, is_transposed: argument,
     FunctionValue: _function_call,
-    Softmax: lambda f, inner, is_turned: Call("softmax", (inner,), axis=1 if is_turned else None),
-    InverseEntry: lambda f, inner, is_turned: inverse(inner),
+    Softmax: lambda f, argument, is_transposed: Call("softmax", (argument,), axis=1 if is_transposed else None),
+    InverseEntry: lambda f, argument, is_transposed: inverse(argument),
 }
-
-
-def _best_trace(chain: Chain) -> Chain:
-    """The rotation of a chain, turned or not, with the fewest transposes; a trace does not see which."""
-    rotations = [chain[k:] + chain[:k] for k in range(len(chain))]
-    rotations += [turned_chain(c) for c in rotations]
-    return min(rotations, key=transposes)

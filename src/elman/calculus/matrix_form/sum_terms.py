@@ -1,88 +1,104 @@
-"""Terms as pieces of a sum, and what several of them share."""
+"""The summands of a matrix form, and what several of them have in common.
+
+For example, 2 A x and -4 B x are the summands (2, (), (A, x)) and (-4, (), (B, x)): their common coefficient is 2, and
+`to_matrix_form.py` finds the common suffix, so that the sum becomes 2 (A - 2 B) x.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from elman.calculus.expression import Add, Expression, Product, Subtract
-from elman.calculus.matrix_form.matrix_products import Chain, Part, added, expression, factors, parts_chain, powered
+from elman.calculus.matrix_form.matrix_products import (
+    MatrixProduct,
+    Powered,
+    as_expression,
+    as_matrix_product,
+    factors,
+    signed_sum,
+    to_power,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One term: a number, scalars with powers, and a chain (empty for a scalar) or the parts of a Hadamard product."""
+class Summand:
+    """A number times scalars times a matrix product (`product`) or a product entry by entry (`hadamard`).
+
+    Both are empty where the summand is a scalar; at most one of them is not.
+    """
 
     coefficient: Fraction
-    scalars: tuple[Part, ...]
-    chain: Chain = ()
-    parts: tuple[Part, ...] = ()
+    scalars: tuple[Powered, ...]
+    product: MatrixProduct = ()
+    hadamard: tuple[Powered, ...] = ()
 
-    def full(self) -> Chain:
-        """Its chain, the parts of a product entry by entry as one element."""
-        return self.chain or (parts_chain(list(self.parts)) if self.parts else ())
+    def matrix_product(self) -> MatrixProduct:
+        """The matrix product; a product entry by entry as its one factor."""
+        return self.product or (as_matrix_product(self.hadamard) if self.hadamard else ())
+
+    def with_product(self, product: MatrixProduct) -> Summand:
+        """The same number and scalars times another product."""
+        return replace(self, product=product, hadamard=())
+
+    def with_hadamard(self, factors: tuple[Powered, ...]) -> Summand:
+        """The same number and scalars times another product entry by entry."""
+        if len(factors) == 1 and factors[0].exponent == 1:
+            return self.with_product(factors[0].base)
+        return replace(self, product=(), hadamard=factors)
+
+    def without_sign(self) -> Summand:
+        """The same with a positive coefficient."""
+        return replace(self, coefficient=abs(self.coefficient))
+
+    def hadamard_factors(self) -> tuple[Powered, ...]:
+        """The factors of a product entry by entry; the whole matrix product as one where it is none."""
+        if self.hadamard or len(self.product) != 1:
+            return self.hadamard or ((Powered(self.product),) if self.product else ())
+        stack, found = [self.product[0]], []
+        while stack:
+            e = stack.pop()
+            if isinstance(e, Product) and e.operator == "∘":
+                stack += [e.right, e.left]
+            else:
+                found.append(Powered(factors(e)))
+        return tuple(found)
 
 
-def scalar(part: Part) -> Expression:
+def scalar(f: Powered) -> Expression:
     """A scalar with its power."""
-    chain, exponent = part
-    return powered(expression(chain), exponent, elementwise=False)
+    return to_power(as_expression(f.base), f.exponent, elementwise=False)
 
 
-def positive(p: Piece) -> Piece:
-    """The piece without its sign."""
-    return replace(p, coefficient=abs(p.coefficient))
-
-
-def entrywise_parts(p: Piece) -> tuple[Part, ...]:
-    """The parts of a piece that is a product entry by entry; the whole chain, if it is none."""
-    if p.parts or len(p.chain) != 1:
-        return p.parts or (((p.chain, Fraction(1)),) if p.chain else ())
-    stack, found = [p.chain[0]], []
-    while stack:
-        e = stack.pop()
-        if isinstance(e, Product) and e.operator == "∘":
-            stack += [e.right, e.left]
-        else:
-            found.append((factors(e), Fraction(1)))
-    return tuple(found)
-
-
-def as_piece(p: Piece, parts: tuple[Part, ...]) -> Piece:
-    """The piece with other parts."""
-    if len(parts) == 1 and parts[0][1] == 1:
-        return replace(p, chain=parts[0][0], parts=())
-    return replace(p, chain=(), parts=parts)
-
-
-def shared_parts(listed: list[tuple[Part, ...]]) -> tuple[Part, ...]:
-    """The parts that stand in every list, as often as they do in all of them."""
-    first, *others = (Counter(parts) for parts in listed)
+def common_factors(listed: Iterable[Sequence[Powered]]) -> tuple[Powered, ...]:
+    """The factors that are in every list, each as often as all lists have it."""
+    first, *others = (Counter(factors) for factors in listed)
     for other in others:
         first &= other
     return tuple(first.elements())
 
 
-def without(parts: tuple[Part, ...], shared: tuple[Part, ...]) -> tuple[Part, ...]:
-    """`parts` without `shared`, each as often as it stands there."""
-    rest = list(parts)
-    for part in shared:
-        rest.remove(part)
+def without(factors: Iterable[Powered], common: Iterable[Powered]) -> tuple[Powered, ...]:
+    """`factors` without `common`, each removed as often as it is in `common`."""
+    rest = list(factors)
+    for factor in common:
+        rest.remove(factor)
     return tuple(rest)
 
 
-def as_powers(parts: tuple[Part, ...]) -> list[Part]:
-    """Equal scalars as one with a higher power."""
-    powers: dict[Chain, Fraction] = {}
-    for chain, exponent in parts:
-        powers[chain] = powers.get(chain, Fraction(0)) + exponent
-    return [(chain, exponent) for chain, exponent in powers.items() if exponent]
+def powers_added(factors: Iterable[Powered]) -> list[Powered]:
+    """Equal scalars as one with the sum of the exponents."""
+    powers: dict[MatrixProduct, Fraction] = {}
+    for base, exponent in factors:
+        powers[base] = powers.get(base, Fraction(0)) + exponent
+    return [Powered(base, exponent) for base, exponent in powers.items() if exponent]
 
 
-def common_number(coefficients: list[Fraction]) -> Fraction:
-    """What to take out of a sum: its greatest common divisor, its only size, a minus where nothing is positive."""
+def common_coefficient(coefficients: Sequence[Fraction]) -> Fraction:
+    """What to take out of a sum: the greatest common divisor, with a minus where no coefficient is positive."""
     sign = -1 if all(c < 0 for c in coefficients) else 1
     sizes = {abs(c) for c in coefficients}
     if len(sizes) == 1:
@@ -92,16 +108,16 @@ def common_number(coefficients: list[Fraction]) -> Fraction:
     return Fraction(sign)
 
 
-def flat_sum(parts: list[tuple[Fraction, Expression]]) -> Expression:
-    """A sum of sums without parentheses."""
+def flat_sum(terms: Iterable[tuple[Fraction, Expression]]) -> Expression:
+    """A sum of sums without parentheses; each term has the sign 1 or -1."""
     flat: list[tuple[Fraction, Expression]] = []
-    for sign, e in parts:
-        stack = [(sign, e)]
+    for term in terms:
+        stack = [term]
         while stack:
-            s, node = stack.pop()
-            if isinstance(node, Add | Subtract):
-                stack.append((-s if isinstance(node, Subtract) else s, node.right))
-                stack.append((s, node.left))
+            sign, e = stack.pop()
+            if isinstance(e, Add | Subtract):
+                stack.append((-sign if isinstance(e, Subtract) else sign, e.right))
+                stack.append((sign, e.left))
             else:
-                flat.append((s, node))
-    return added(flat)
+                flat.append((sign, e))
+    return signed_sum(flat)

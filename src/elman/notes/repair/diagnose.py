@@ -18,7 +18,7 @@ from elman.calculus.expression import (
     transform,
     walk,
 )
-from elman.calculus.matrix_form.transposes import tidy
+from elman.calculus.matrix_form.transposes import move_transpose_inward
 from elman.calculus.printing.render import text
 from elman.calculus.syntax.written_sizes import is_written
 from elman.calculus.values.environment import MisfitError
@@ -83,7 +83,7 @@ def _accuse(checker: Checker, blame: FaultyEquation) -> None:
     d = blame.definition
     j = checker.judged[d.statement, d.part]
     j.verdict = verdict_of([blame.found])
-    j.found = [replace(blame.found, part=transform(blame.found.part, tidy))]
+    j.found = [replace(blame.found, part=transform(blame.found.part, move_transpose_inward))]
     j.diagnosis = claims
     j.settled = True
     if not makes_loss(checker.model, d.name):
@@ -151,7 +151,7 @@ class _Explainer:
         numerator = checker.layout == "numerator" and isinstance(j.left, Derivative) and checker.of_scalar(j)
         oracles = self.oracles if not j.result.column else checker.sampling.column_worlds()
         repairer = Repairer(oracles, checker.sampling.letters(j.statement), numerator, self._loose())
-        found = [replace(f, part=transform(f.part, tidy)) for f in repairer.repairs(left, part)]
+        found = [replace(f, part=transform(f.part, move_transpose_inward)) for f in repairer.repairs(left, part)]
         if (left, part) != (j.left, j.expression):
             edits = tuple(slip.edit for slip in self.carried if slip.apply(j.expression) != j.expression)
             found = [replace(f, edits=(*edits, *f.edits), cost=f.cost + EDIT) for f in found]

@@ -1,4 +1,4 @@
-"""The gradients of the seed's network from its forward equations: put in, differentiated, and folded up again."""
+"""The gradients of the seed's network from its forward equations: definitions expanded, differentiated, abbreviated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from elman.calculus.derive_formula import derivative
 from elman.calculus.expression import Expression, Index, Symbol
-from elman.calculus.matrix_form.abbreviations import folded, rewritten, unfolded
+from elman.calculus.matrix_form.abbreviations import abbreviate, expand, in_matrix_form
 from elman.calculus.printing.render import text
 from elman.calculus.shapes.inference import declared
 from elman.calculus.syntax.names import Names
@@ -53,18 +53,18 @@ LOSS = read(r"\mathrm{CE}(y^{(t)}, \hat{y}^{(t)})")
 def test_gradient_of_the_loss_at_one_step(wrt: str, expected: str) -> None:
     symbol = read(wrt)
     assert isinstance(symbol, Symbol)
-    loss = unfolded(LOSS, FORWARD, frozenset({symbol}))
+    loss = expand(LOSS, FORWARD, frozenset({symbol}))
     found = derivative(loss, symbol, SHAPES)
     assert found.error < 1e-9
     assert found.expression is not None
-    assert text(folded(found.expression, FORWARD, SHAPES)) == expected
+    assert text(abbreviate(found.expression, FORWARD, SHAPES)) == expected
 
 
-def test_definitions_that_go_round_are_refused() -> None:
+def test_definitions_that_are_circular_are_refused() -> None:
     a, b = Symbol("a"), Symbol("b")
-    with pytest.raises(FormulaError, match="go round in a circle"):
-        unfolded(a, {a: b, b: a})
+    with pytest.raises(FormulaError, match="definitions are circular"):
+        expand(a, {a: b, b: a})
 
 
 def test_a_bias_times_ones_is_a_bias() -> None:
-    assert text(rewritten(parse("W X + b 1_B^T"), declared({"W": "m,n", "X": "n,B", "b": "m"}))) == "W X + b"
+    assert text(in_matrix_form(parse("W X + b 1_B^T"), declared({"W": "m,n", "X": "n,B", "b": "m"}))) == "W X + b"
