@@ -23,13 +23,26 @@ def _no_dimension(name: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
-    """Where values come from: `symbol` gives them, `dimension` the sizes behind names, `indices` the bound variables.
+class Occurrence:
+    """The equation whose right side is being evaluated: the name that it defines, and the time step of its left side.
 
+    `equation` is None for a formula that defines nothing, `time` for an equation that has no time step.
+    """
+
+    equation: str | None = None
+    time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where the values in an expression come from.
+
+    `symbol` gives the value of a symbol, `derivative` that of a derivative, `dimension` the size behind a name;
+    `indices` are the bound variables. `occurrence` is the equation being evaluated, where equations define symbols.
     `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row. `terms`
-    is the product of the lengths of the sums around, each added up term by term. `written` gives the size that stands
-    here for one written as a number (784), and the number itself where it is the size of nothing; a factor of 784
-    is looked up there, too, and one of 4 is not; where `literal`, it is the other way round.
+    is the product of the lengths of the enclosing sums, each added up term by term. `written` gives the size that is
+    used for one written as a number (784), and the number itself where it is the size of nothing; a factor of 784
+    is replaced by it, too, and one of 4 is not; where `literal`, it is the other way round.
     """
 
     symbol: Callable[[Symbol, Environment], Array]
@@ -40,6 +53,7 @@ class Environment:
     terms: int = 1
     written: Callable[[int], int] = _itself
     literal: bool = False
+    occurrence: Occurrence | None = None
 
     def bind(self, name: str, value: int) -> Environment:
         """The same scope with one index bound."""

@@ -24,7 +24,7 @@ from elman.calculus.functions import Array
 from elman.calculus.values.evaluate import add
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, free_indices, free_times
-from elman.notes.oracle.evaluation_point import HORIZON, Jacobian, OutOfRangeError, equation_of
+from elman.notes.oracle.evaluation_point import HORIZON, Jacobian, OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
 
 TOLERANCE = 1e-9
@@ -140,10 +140,11 @@ def contract(
             raise FormulaError(
                 f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1
             )
+        equation = None
         if direct or (one_of_many and before is not None):
             timed = isinstance(factor.of, Symbol) and factor.of.name in oracle.model.timed
-            factor = _direct(factor, one_of_many and before is not None, timed)
-        jacobian = oracle.jacobian(factor, steps)
+            factor, equation = _direct(factor, one_of_many and before is not None, timed)
+        jacobian = oracle.jacobian(factor, steps, equation)
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None
     assert total is not None
@@ -153,13 +154,16 @@ def contract(
     return found
 
 
-def _direct(e: Derivative, of_states: bool, timed: bool) -> Derivative:
-    """∂u/∂v as the direct use of v in u's own equation: of letters without time steps, or of any."""
+def _direct(e: Derivative, of_states: bool, timed: bool) -> tuple[Derivative, str | None]:
+    """∂u/∂v as the direct use of v in u's own equation: of letters without time steps, or of any.
+
+    Returns the derivative, with its bar where u has time steps, and else the name u of that equation.
+    """
     if not (isinstance(e.of, Symbol) and isinstance(e.wrt, Symbol)) or e.at is not None:
-        return e
+        return e, None
     if not timed:
-        return replace(e, at=Index(None, equation_of(e.of.name)))
-    return replace(e, at=e.of.time or Index(TIME)) if of_states or e.wrt.time is None else e
+        return e, e.of.name
+    return (replace(e, at=e.of.time or Index(TIME)) if of_states or e.wrt.time is None else e), None
 
 
 def _same(oracle: Oracle, a: Symbol, b: Expression, indices: dict[str, int]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from elman.calculus.functions import Array
 from elman.calculus.syntax.written_sizes import is_number, is_written
+from elman.calculus.values.environment import Occurrence
 from elman.errors import FormulaError
 
 STEP = 1e-20
@@ -76,13 +77,22 @@ class EvaluationPoint:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a complex step moves: a name, at a time step (None: it has none), or only the use that step `at` makes of
-    it.
+    """What a complex step moves: a name, at a time step (None: it has none).
+
+    `at`: only where the equations of this time step use it. `equation`: only where the equation of this name, which
+    has no time step, uses it.
     """
 
     name: str
     time: int | None = None
     at: int | None = None
+    equation: str | None = None
+
+    def reaches(self, occurrence: Occurrence | None) -> bool:
+        """Whether a use of the name in this equation is moved."""
+        if self.equation is not None:
+            return occurrence == Occurrence(self.equation)
+        return self.at is None or (occurrence is not None and occurrence.time == self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +125,6 @@ def check_extent(m: int, n: int) -> None:
     """Raises `UncheckedError` for an array that is too large to be moved entry by entry."""
     if m * n > LARGEST:
         raise UncheckedError("an array here is too large to be looked at: write a name for a product of sizes")
-
-
-def equation_of(name: str) -> int:
-    """What stands for the time step of an equation that has none, where its own use of a letter is asked for."""
-    return -1 - zlib.crc32(name.encode())
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ import numpy as np
 from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol
 from elman.calculus.functions import Array
 from elman.calculus.syntax.names import fold
-from elman.calculus.values.environment import Environment
+from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, Definition, PageModel
@@ -29,7 +29,6 @@ from elman.notes.oracle.evaluation_point import (
     OutOfRangeError,
     UndefinedError,
     check_extent,
-    equation_of,
     random_value,
 )
 
@@ -107,7 +106,9 @@ class Oracle:
 
     # --- values ---
 
-    def scope(self, indices: dict[str, int] | None = None, moved: Moved | None = None) -> Environment:
+    def scope(
+        self, indices: dict[str, int] | None = None, moved: Moved | None = None, occurrence: Occurrence | None = None
+    ) -> Environment:
         """A scope over this oracle: symbols by name and time, derivatives by complex step."""
         return Environment(
             symbol=lambda s, scope: self.value(s, scope, moved),
@@ -117,6 +118,7 @@ class Oracle:
             softmax_axis=self.point.softmax_axis,
             written=self.written,
             literal=self.point.literal,
+            occurrence=occurrence,
         )
 
     def evaluate(self, e: Expression, indices: dict[str, int]) -> Array:
@@ -132,12 +134,12 @@ class Oracle:
             return self._named(s, time, scope)
         if moved is not None and name != moved.name and name not in self.model.equations:
             moved = None  # a given letter: what is moved elsewhere does not reach it
-        key = (name, time, moved, scope.indices.get("@") if moved is not None and moved.at is not None else None)
+        reached = moved is not None and moved.reaches(scope.occurrence)
+        key = (name, time, moved, reached)
         if key in self._values:
             return self._values[key]
         value = self._computed(s, name, time, moved)
-        here = moved is not None and moved.name == name and moved.time == time
-        if moved is not None and here and moved.at in (None, scope.indices.get("@")):
+        if moved is not None and reached and (moved.name, moved.time) == (name, time):
             value = self._step(value)
         self._values[key] = value
         return value
@@ -163,7 +165,11 @@ class Oracle:
         untimed = self.model.defined(s.name, timed=False)
         if untimed is not None and not self.model.has_time(untimed):
             return None
-        return scope.indices.get(TIME, scope.indices.get("@"))
+        if TIME in scope.indices or scope.occurrence is None:
+            return scope.indices.get(TIME)
+        if scope.occurrence.time is None:
+            raise OutOfRangeError(f"{s.name} has no time step here: write {s.name}^(t), or a sum", s.span[0] + 1)
+        return scope.occurrence.time
 
     def _computed(self, s: Symbol, name: str, time: int | None, moved: Moved | None) -> Array:
         given = self._given_start(name, time)
@@ -217,13 +223,13 @@ class Oracle:
             raise CycleError([n for n, _ in self._open[self._open.index(here) :]] + [name])
         if len(self._open) > 200:
             raise CycleError([n for n, _ in self._open[-4:]])
-        indices: dict[str, int] = {"@": equation_of(name)}
+        indices: dict[str, int] = {}
         if time is not None:
             variable, offset = (d.time.variable, d.time.offset) if d.time is not None else (TIME, 0)
-            indices = {variable or TIME: time - offset, TIME: time - offset, "@": time}
+            indices = {variable or TIME: time - offset, TIME: time - offset}
         self._open.append(here)
         try:
-            return evaluate(d.value, self.scope(indices, moved))
+            return evaluate(d.value, self.scope(indices, moved, Occurrence(name, time)))
         finally:
             self._open.pop()
 
@@ -235,7 +241,7 @@ class Oracle:
         if key not in self._values:
             d, indices = self.meaning(s, time, scope)
             assert isinstance(d.value, Derivative)
-            value = self._orient(s.name, self.matrix(d.value, indices))
+            value = self._orient(s.name, self.matrix(d.value, indices, scope.occurrence))
             self._values[key] = value
         return self._values[key]
 
@@ -285,11 +291,11 @@ class Oracle:
     # --- derivatives ---
 
     def _derivative(self, e: Derivative, scope: Environment) -> Array:
-        return self.matrix(e, dict(scope.indices))
+        return self.matrix(e, dict(scope.indices), scope.occurrence)
 
-    def matrix(self, e: Derivative, indices: dict[str, int]) -> Array:
+    def matrix(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None) -> Array:
         """A derivative as a matrix, see `Jacobian.matrix`; `FormulaError` where it has four indices."""
-        jacobian = self.jacobian(e, indices)
+        jacobian = self.jacobian(e, indices, occurrence=occurrence)
         if jacobian.tensor.shape[1:] == (1, 1, 1) and self._is_column(e.of):  # a column that only here has one entry
             return jacobian.tensor[:, 0, :, 0].T
         found = jacobian.matrix()
@@ -304,9 +310,18 @@ class Oracle:
         shape = self.model.shapes.get(e.name) or self.model.derived.get(e.name)
         return shape is not None and shape[0] != "1" and shape[1] == "1"
 
-    def jacobian(self, e: Derivative, indices: dict[str, int]) -> Jacobian:
-        """∂of/∂wrt at these time steps, by complex step."""
-        scope = self.scope(indices)
+    def jacobian(
+        self,
+        e: Derivative,
+        indices: dict[str, int],
+        equation: str | None = None,
+        occurrence: Occurrence | None = None,
+    ) -> Jacobian:
+        """∂of/∂wrt at these time steps, by complex step.
+
+        `equation`: only the use that the equation of this name makes of wrt. `occurrence`: where the derivative stands.
+        """
+        scope = self.scope(indices, occurrence=occurrence)
         entry = e.wrt if isinstance(e.wrt, Entry) else None
         wrt = e.wrt if entry is None else entry.of
         if not isinstance(wrt, Symbol):
@@ -317,7 +332,7 @@ class Oracle:
         at = None
         if e.at is not None:
             at = e.at.at(indices) if e.at.variable in indices or e.at.variable is None else self.dimension("T")
-        moved = Moved(wrt.name, time, at)
+        moved = Moved(wrt.name, time, at, equation)
         times = tuple(sorted((k, v) for k, v in indices.items()))
         key = (e.of, moved, times)
         if key not in self._jacobians:
@@ -332,7 +347,7 @@ class Oracle:
         self._check_order(e, moved, indices)
         with np.errstate(all="ignore"):
             r, c = self.value(wrt, self.scope(indices)).shape[-2:]
-            value = evaluate(e.of, self.scope({**indices, "@": indices.get(TIME, 0)}, moved))
+            value = evaluate(e.of, self.scope(indices, moved, Occurrence(time=indices.get(TIME, 0))))
         slope = np.imag(value) / STEP
         if isinstance(e.of, Symbol) and e.of.name in self.model.roles.losses and slope.shape[-1] > 1:
             slope = slope.sum((-2, -1), keepdims=True)  # a loss per sequence: J is their sum

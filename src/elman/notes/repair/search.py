@@ -71,7 +71,7 @@ class Search:
         if letter.name not in self.oracle.model.families:
             yield letter
             return
-        for i in [n for n in self.indices if len(n) == 1 and n not in ("t", "@")] + [n for n, _ in self.frames]:
+        for i in [n for n in self.indices if len(n) == 1 and n != "t"] + [n for n, _ in self.frames]:
             yield Entry(letter, (Index(i),), column=True)
 
     # --- leaves ---

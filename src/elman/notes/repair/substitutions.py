@@ -60,7 +60,7 @@ def mistaken(search: Search, e: Expression) -> Iterator[tuple[Expression, Edit]]
         if len(e.indices) == 2:
             other = replace(e, indices=e.indices[::-1])
             yield other, Edit(Verdict.ORDER, f"{text(other)}, not {text(e)}")
-        for i in {n for n in search.indices if len(n) == 1} - {"t", "@"}:
+        for i in {n for n in search.indices if len(n) == 1} - {"t"}:
             if len(e.indices) == 1 and e.indices[0] != Index(i):
                 other = replace(e, indices=(Index(i),))
                 yield other, Edit(Verdict.ARGUMENT, f"{text(other)}, not {text(e)}")
