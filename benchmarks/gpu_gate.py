@@ -13,8 +13,8 @@ from torch import Tensor
 
 import elman
 from elman.cli.bench import Shape, problem
-from elman.config import operations_per_token
 from elman.kernels import backend, on_device
+from elman.training.defaults import operations_per_token
 
 TOLERANCE = {"float32": 2e-4, "tf32": 0.05, "bf16": 0.05, "float16": 0.05}
 """float32: of the largest entry, two sums of the same gradient in different orders; else ‖g - g64‖ of ‖g64‖."""

@@ -19,7 +19,7 @@ from torch_network import TorchLoop, TorchNetwork
 from elman.cli.bench import CLIP, RATE
 from elman.config import TrainingConfig
 from elman.kernels import on_device
-from elman.training.device_step import DeviceStep
+from elman.training.device import DeviceStep
 from elman.training.problem import Batch
 from elman.training.records import Progress
 

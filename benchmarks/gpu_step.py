@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from processes import installed
 
 from elman.cli.bench import SHAPES, Shape, problem
-from elman.config import operations_per_token
+from elman.training.defaults import operations_per_token
 
 if TYPE_CHECKING:
     from gpu_limits import Clock

@@ -31,8 +31,8 @@ from elman.gradient_flow.jacobians import bound, jacobian_singular_values
 from elman.gradient_flow.plots import styled
 from elman.gradient_flow.view import Subject, View
 from elman.model.bptt import backward
-from elman.training import run
 from elman.training.records import FlowRecord, RescueRecord, StepRecord, StopRecord
+from elman.training.start import start_task
 
 Doubles = NDArray[np.float64]
 Make = Callable[[np.random.Generator, int], Doubles]
@@ -150,7 +150,7 @@ def learning(settings: dict[str, Any], activation: str, steps: int, every: int =
     with tempfile.TemporaryDirectory() as folder:
         task = TaskConfig("temporal-order", 50, 100)
         shared = {"epochs": max(1, -(-steps // 1000)), "record_every": every, "schedule": "constant"}
-        trainer = run.start_task(RunFolder(Path(folder) / "r"), task, {"activation": activation}, shared | settings)
+        trainer = start_task(RunFolder(Path(folder) / "r"), task, {"activation": activation}, shared | settings)
         records: list[Any] = []
         with contextlib.suppress(DivergedError):
             for record in trainer.run():

@@ -22,9 +22,9 @@ import numpy as np
 from elman.checkpoint import RunFolder
 from elman.config import TextConfig
 from elman.text.corpus import Corpus
-from elman.training import run
 from elman.training.problem import TextProblem
 from elman.training.records import StopRecord, ValidationRecord
+from elman.training.start import Sources, start
 
 MODEL = ("d", "Dh", "activation", "tie")
 
@@ -54,10 +54,10 @@ def reached(options: argparse.Namespace, setting: dict[str, Any]) -> dict[str, A
     scale, gain = setting.pop("scale", None), setting.pop("gain", None)
     center, unigram = setting.pop("center", 0), setting.pop("unigram", 0)
     model = {name: setting.pop(name) for name in MODEL if name in setting}
-    sources = run.Sources(Corpus.from_paths([options.train]), Corpus.from_paths([options.valid]))
+    sources = Sources(Corpus.from_paths([options.train]), Corpus.from_paths([options.valid]))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = run.start(RunFolder(Path(folder) / "run"), sources, TextConfig(options.level), model, setting)
+        trainer = start(RunFolder(Path(folder) / "run"), sources, TextConfig(options.level), model, setting)
         if scale is not None:
             trainer.p.E *= np.float32(scale / 0.3)
             if not trainer.p.tied:

@@ -23,9 +23,9 @@ from elman import load
 from elman.checkpoint import RunFolder
 from elman.config import TaskConfig
 from elman.gradient_flow import Flow, decompose, diagnose, norms_by_lag
-from elman.training import run
 from elman.training.records import StopRecord, ValidationRecord
-from elman.training.tasks import TaskProblem
+from elman.training.start import start_task
+from elman.training.tasks.problem import TaskProblem
 
 SHORTEST, LONGEST = 50, 200
 LEFT_AT = 100
@@ -91,7 +91,7 @@ def outcome(name: str, seed: int, steps: int, lengths: list[int]) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         task = TaskConfig("temporal-order", SHORTEST, LONGEST)
         epochs = {"epochs": max(1, steps // 1000), "seed": seed}
-        trainer = run.start_task(RunFolder(Path(folder) / "run"), task, {"activation": activation}, settings | epochs)
+        trainer = start_task(RunFolder(Path(folder) / "run"), task, {"activation": activation}, settings | epochs)
         flow = before(trainer.p, seed)
         diagnosis = diagnose(flow)
         norms = norms_by_lag(flow, "h")

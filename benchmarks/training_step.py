@@ -23,7 +23,7 @@ from typing import Any
 from processes import Side, in_turn, installed, serve
 from sides import SHAPES, SIDES, named, prepare, problem
 
-from elman.config import operations_per_token
+from elman.training.defaults import operations_per_token
 
 TOLERANCE = 2e-4
 """float32: of the largest entry. Two float32 sums of the same gradient, in different orders."""

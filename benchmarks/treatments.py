@@ -23,9 +23,9 @@ from elman.checkpoint import RunFolder
 from elman.config import TextConfig
 from elman.gradient_flow import decompose, diagnose
 from elman.text.corpus import Corpus
-from elman.training import run
 from elman.training.problem import TextProblem
 from elman.training.records import StopRecord
+from elman.training.start import Sources, start
 
 NONE: dict[str, Any] = {"clip": 0.0}
 TREATMENTS: dict[str, dict[str, Any]] = {
@@ -76,9 +76,9 @@ def measured(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str,
     sizes = {"d": 64, "Dh": options.hidden, "activation": options.activation}
     shared = {"B": 32, "T": 32, "epochs": options.epochs, "lr": 0.005, "patience": 0, "seed": options.seed}
     with tempfile.TemporaryDirectory() as folder:
-        sources = run.Sources(Corpus.from_paths([options.text]))
+        sources = Sources(Corpus.from_paths([options.text]))
         began = time.perf_counter()
-        trainer = run.start(RunFolder(Path(folder) / "r"), sources, TextConfig("char"), sizes, shared | settings)
+        trainer = start(RunFolder(Path(folder) / "r"), sources, TextConfig("char"), sizes, shared | settings)
         for record in trainer.run():
             if isinstance(record, StopRecord):
                 stopped = record

@@ -241,69 +241,6 @@ class TaskConfig(_Config):
         _require(10 <= self.shortest <= self.longest, "task-length", lengths, "SHORTEST-LONGEST with at least 10 steps")
 
 
-# What differs by level, and how it was found: docs/measured.md.
-_SIZES: dict[Level, dict[str, Any]] = {
-    "byte": {"d": 128, "Dh": 512, "tie": False},
-    "char": {"d": 128, "Dh": 512, "tie": False},
-    "word": {"d": 200, "Dh": 200, "tie": True},
-    "bpe": {"d": 200, "Dh": 200, "tie": True},
-}
-_SETTINGS: dict[Level, dict[str, Any]] = {
-    "byte": {"B": 32, "T": 32, "dropout": 0.0},
-    "char": {"B": 32, "T": 32, "dropout": 0.0},
-    "word": {"B": 40, "T": 20, "dropout": 0.3},
-    "bpe": {"B": 40, "T": 20, "dropout": 0.3},
-}
-LARGE_TEXT = 4 * 2**20
-"""Bytes from which a text counts as large: it does not overfit within a few passes, and wants more steps in each."""
-_LARGE: dict[str, Any] = {"B": 20, "dropout": 0.0}
-_SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
-_BRISK: dict[str, Any] = {"B": 20, "T": 10, "warmup": 20, "save_every": 1000, "precision": "bf16"}
-_IN_A_HURRY: tuple[tuple[float, dict[str, Any], dict[str, Any]], ...] = (
-    (1.5, {"d": 96, "Dh": 96, "tie": False}, _BRISK | {"dropout": 0.0}),
-    (3.5, {"d": 128, "Dh": 128}, _BRISK | {"dropout": 0.2}),
-    (7.0, {}, _BRISK),
-)
-"""Levels word and bpe, where `max_time` allows fewer passes at the default sizes: quicker to learn, and smaller.
-
-(bf16 is taken only where the processor multiplies it faster.)
-"""
-OPERATIONS_PER_SECOND = {False: 1e11, True: 1.6e11}
-"""About what two cores do, in float32 and where bf16 is fast: a rule of thumb, so that one text and one time give one
-model on all machines of a kind."""
-
-
-def operations_per_token(V: int, d: int, Dh: int) -> int:
-    """Floating-point operations of a training step's products, forward and backward (docs/derivation.md, section 7)."""
-    return 6 * (d * Dh + Dh * Dh + Dh * V)
-
-
-def passes_in(seconds: float, level: Level, V: int, tokens: int, fast_bf16: bool = False) -> float:
-    """Passes over a text that so many seconds allow at the level's default sizes."""
-    d, Dh = int(_SIZES[level]["d"]), int(_SIZES[level]["Dh"])
-    return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (operations_per_token(V, d, Dh) * tokens)
-
-
-def level_defaults(
-    level: Level, optimizer: str, size: int = 0, passes: float = float("inf")
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The default sizes (fields of ModelConfig) and settings (of TrainingConfig).
-
-    They depend on the level, the optimizer, and at levels word and bpe on the size of the text in bytes and on how
-    many passes the time allows.
-    """
-    sizes, settings = dict(_SIZES[level]), dict(_SETTINGS[level])
-    if level in ("word", "bpe"):
-        for fewer, hurried_sizes, hurried_settings in _IN_A_HURRY:
-            if passes < fewer:
-                sizes |= hurried_sizes
-                settings |= hurried_settings
-                break
-        if size >= LARGE_TEXT:
-            settings |= _LARGE
-    return sizes, settings | (_SGD if optimizer == "sgd" else {})
-
-
 @dataclass(frozen=True)
 class RunConfig:
     """All of them, as `config.json` holds them."""

@@ -17,10 +17,10 @@ from elman.kernels import backend, on_device, torch_softmax, torch_update
 from elman.kernels import triton_softmax as kernels
 from elman.kernels import triton_update as updates
 from elman.model.parameters import Parameters
-from elman.training.device_step import DeviceStep
+from elman.training.device import DeviceStep
+from elman.training.host import HostStep
 from elman.training.problem import TextProblem
 from elman.training.records import Progress
-from elman.training.step import HostStep
 from elman.training.team import ALONE
 
 ROWS = [3, -7, 17, 49, -1]

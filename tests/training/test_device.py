@@ -19,15 +19,15 @@ from elman.kernels import Backend, backend_of, chosen_device, native_in_use, on_
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
 from elman.text.corpus import Corpus
-from elman.training import run
+from elman.training.loop import Trainer
 from elman.training.records import FlowRecord, StepRecord, StopRecord, ValidationRecord
-from elman.training.trainer import Trainer
+from elman.training.start import Sources, resume, start
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
 
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensor, FakeTensorMode  # noqa: E402
 
-from elman.training.device_step import DeviceStep  # noqa: E402
+from elman.training.device import DeviceStep  # noqa: E402
 
 SMALL: dict[str, Any] = {
     "epochs": 2, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5, "precision": "float64",
@@ -72,8 +72,8 @@ def same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def started(folder: Path, corpus: Path, device: Backend | None = TORCH, tie: bool = True, **settings: Any) -> Trainer:
-    sources, sizes = run.Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie}
-    return run.start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings, device=device)
+    sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie}
+    return start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings, device=device)
 
 
 def assert_same_weights(one: Path, other: Path, tolerance: float = GROWN) -> None:
@@ -119,7 +119,7 @@ def test_a_run_goes_on_where_the_other_stopped(
         if isinstance(record, StepRecord) and record.step == 25:
             trainer.stop()
     assert record.reason == "asked"
-    *_, last = run.resume(RunFolder(tmp_path / "broken"), {}, None if first else TORCH).run()
+    *_, last = resume(RunFolder(tmp_path / "broken"), {}, None if first else TORCH).run()
     assert (last.reason, last.step) == (whole.reason, whole.step)
     assert_same_weights(tmp_path / "broken", tmp_path / "whole")
 
@@ -148,7 +148,7 @@ def test_a_run_that_was_broken_on_the_device_ends_as_one_that_was_not(tmp_path: 
     for record in trainer.run():
         if isinstance(record, StepRecord) and record.step == 25:
             trainer.stop()
-    *_, last = run.resume(RunFolder(tmp_path / "broken"), {}, TORCH).run()
+    *_, last = resume(RunFolder(tmp_path / "broken"), {}, TORCH).run()
     assert (last.step, last.best_nats_per_token) == (whole.step, whole.best_nats_per_token)
     assert_same_weights(tmp_path / "broken", tmp_path / "whole", 0.0)
     lines = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("broken", "whole")]
@@ -205,17 +205,15 @@ def test_other_precisions_train_as_float32_does(tmp_path: Path, corpus: Path, pr
         losses[name] = last.best_nats_per_token
     assert losses[precision] == pytest.approx(losses["float32"], rel=0.02)
     if precision == "tf32" or native_in_use():
-        *_, last = run.resume(RunFolder(tmp_path / precision), {"epochs": 3}).run()
+        *_, last = resume(RunFolder(tmp_path / precision), {"epochs": 3}).run()
         assert last.best_nats_per_token < losses[precision] * 1.01
     with pytest.raises(ConfigError, match="--precision tf32 is a GPU's: choose float32, float64 or bf16"):
         started(tmp_path / "host", corpus, None, precision="tf32")
 
 
 def test_brisk_runs_take_no_bf16_by_default_there(tmp_path: Path, corpus: Path) -> None:
-    sources = run.Sources(Corpus.from_paths([corpus]))
-    trainer = run.start(
-        RunFolder(tmp_path / "run"), sources, TextConfig(), {}, {"max_time": 0.001, "B": 4}, device=TORCH
-    )
+    sources = Sources(Corpus.from_paths([corpus]))
+    trainer = start(RunFolder(tmp_path / "run"), sources, TextConfig(), {}, {"max_time": 0.001, "B": 4}, device=TORCH)
     assert trainer.settings.precision == "float32"
 
 

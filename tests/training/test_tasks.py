@@ -17,10 +17,12 @@ from elman.checkpoint import RunFolder
 from elman.config import TASKS, TaskConfig
 from elman.errors import ConfigError, ShapeError
 from elman.model.bptt import backward
-from elman.training import run, tasks
 from elman.training.problem import Batch, Measure
 from elman.training.records import StepRecord, StopRecord, ValidationRecord
-from elman.training.tasks import OFFSET, VOCABULARY, TaskProblem
+from elman.training.start import resume, start_task
+from elman.training.tasks import problem as tasks
+from elman.training.tasks.problem import TaskProblem
+from elman.training.tasks.sequences import COPIED, OFFSET, VOCABULARY, predictable
 
 SMALL: dict[str, Any] = {"epochs": 1, "B": 3, "save_every": 7, "record_every": 5}
 
@@ -117,7 +119,7 @@ def test_batches_are_new_every_step_and_the_same_when_asked_again(name: str) -> 
     assert np.array_equal(first.y, again.y)
     for other in (next_, later, TaskProblem(TaskConfig(name, 12, 40), 5, 2).batch(0, 0)):
         assert other.x.shape != first.x.shape or not np.array_equal(other.x, first.x)
-    extra = 2 * tasks.COPIED if name == "copying" else 0
+    extra = 2 * COPIED if name == "copying" else 0
     lengths = {len(task.batch(0, k).x) - extra for k in range(300)}
     assert (min(lengths), max(lengths)) == (12, 40)
 
@@ -169,7 +171,7 @@ class Knows:
         self.name, self.wrong, self.task = name, wrong, TaskProblem(TaskConfig(name, 20, 60), 5, 0)
         self.asked = 0
         monkeypatch.setattr(tasks, "log_probabilities", lambda p, h: self.log_p)
-        true = tasks.TaskProblem._drawn
+        true = TaskProblem.draw
 
         def remembering(task: Any, generator: Any, T: int, B: int) -> Batch:
             batch = true(task, generator, T, B)
@@ -181,7 +183,7 @@ class Knows:
             np.put_along_axis(self.log_p, said[..., None], math.log(0.81), axis=-1)
             return batch
 
-        monkeypatch.setattr(tasks.TaskProblem, "_drawn", remembering)
+        monkeypatch.setattr(TaskProblem, "draw", remembering)
 
 
 @pytest.mark.parametrize("name", ["temporal-order", "copying"])
@@ -198,8 +200,8 @@ def test_wrong_is_the_share_of_sequences_and_solved_is_under_one_percent(
 
 def test_what_cannot_be_known_is_not_asked_for() -> None:
     xor, anbn = drawn("xor", 30, B=1), drawn("anbn", 60, B=1)
-    assert tasks._told("xor", xor)[:6, 0].tolist() == [False, True, False, False, True, False]
-    told = tasks._told("anbn", anbn)[:, 0]
+    assert predictable("xor", xor)[:6, 0].tolist() == [False, True, False, False, True, False]
+    told = predictable("anbn", anbn)[:, 0]
     stream = words("anbn", anbn.x[:, 0])
     assert told.tolist() == [letter == "b" for letter in stream]
 
@@ -224,7 +226,7 @@ def test_adding_is_wrong_where_the_squared_error_is_over_a_25th() -> None:
 
 def started(folder: Path, name: str, **more: Any) -> Any:
     task = TaskConfig(name, 10, 14)  # type: ignore[arg-type]
-    return run.start_task(RunFolder(folder), task, {"Dh": 8, "d": 4}, SMALL | more)
+    return start_task(RunFolder(folder), task, {"Dh": 8, "d": 4}, SMALL | more)
 
 
 @pytest.fixture
@@ -243,7 +245,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, name: str) -> N
         if isinstance(record, StepRecord) and record.step == 25:
             broken.stop()
     assert record.reason == "asked"
-    *_, last = run.resume(RunFolder(tmp_path / "broken"), {}).run()
+    *_, last = resume(RunFolder(tmp_path / "broken"), {}).run()
     assert (last.step, last.best_wrong) == (40, whole[-1].best_wrong)
     for file in ("model.safetensors", "config.json", "tokenizer.json"):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "broken" / file).read_bytes()
@@ -261,7 +263,7 @@ def test_a_solved_task_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_xor_in_time_is_learnt(tmp_path: Path) -> None:
     """Elman's own: every third bit is known, the others are not; the loss comes down to two thirds of ln 2."""
     task = TaskConfig("xor", 30, 60)
-    trainer = run.start_task(RunFolder(tmp_path / "run"), task, {"Dh": 16}, {"lr": 0.01, "epochs": 3, "omega": 0.0})
+    trainer = start_task(RunFolder(tmp_path / "run"), task, {"Dh": 16}, {"lr": 0.01, "epochs": 3, "omega": 0.0})
     *records, stop = trainer.run()
     assert stop.reason == "solved"
     assert stop.best_wrong < 0.01

@@ -95,18 +95,18 @@ from elman.config import TextConfig
 from elman.kernels import on_device
 from elman.text.corpus import Corpus
 from elman.torch.team import TorchTeam
-from elman.training import run
+from elman.training.start import Sources, resume, start
 from elman.training.team import ALONE
 
 corpus, folder, tie, count = Path(sys.argv[1]), RunFolder(Path(sys.argv[2])), sys.argv[3] == "tie", int(sys.argv[4])
 team, device = TorchTeam() if count > 1 else ALONE, on_device("cpu")
 if team.rank:
     team.wait()
-    trainer = run.resume(folder, {}, device, team)
+    trainer = resume(folder, {}, device, team)
 else:
     settings = {"B": 4, "T": 8, "epochs": 2, "record_every": 1, "precision": "float64", "dropout": 0.2}
-    sizes, sources = {"d": 16, "Dh": 16, "tie": tie}, run.Sources(Corpus.from_paths([corpus]))
-    trainer = run.start(folder, sources, TextConfig("word"), sizes, settings, device=device, team=team)
+    sizes, sources = {"d": 16, "Dh": 16, "tie": tie}, Sources(Corpus.from_paths([corpus]))
+    trainer = start(folder, sources, TextConfig("word"), sizes, settings, device=device, team=team)
 for record in trainer.run():
     pass
 """

@@ -19,21 +19,22 @@ from command_line import Run
 
 import elman
 from elman.checkpoint import RunFolder, load_state
-from elman.config import LARGE_TEXT, TextConfig, TrainingConfig, level_defaults, passes_in
+from elman.config import TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
 from elman.text.corpus import Corpus
 from elman.training import problem as problem_module
-from elman.training import run
+from elman.training.defaults import LARGE_TEXT, level_defaults, passes_in, with_defaults
+from elman.training.loop import Trainer
 from elman.training.records import RescueRecord, StepRecord, StopRecord, ValidationRecord
 from elman.training.schedule import MikolovRule, learning_rate
-from elman.training.trainer import Trainer
+from elman.training.start import Sources, resume, start
 
 SMALL: dict[str, Any] = {"epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5}
 
 
 def started(folder: Path, corpus: Path, **settings: Any) -> Trainer:
-    sources = run.Sources(Corpus.from_paths([corpus]))
-    return run.start(RunFolder(folder), sources, TextConfig("word"), {"d": 16, "Dh": 16}, SMALL | settings)
+    sources = Sources(Corpus.from_paths([corpus]))
+    return start(RunFolder(folder), sources, TextConfig("word"), {"d": 16, "Dh": 16}, SMALL | settings)
 
 
 def contents(folder: Path) -> tuple[bytes, bytes, list[dict[str, Any]]]:
@@ -68,7 +69,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, corpus: Path, o
             broken.stop()
     assert isinstance(record, StopRecord)
     assert (record.reason, record.step) == ("asked", at)
-    *_, last = run.resume(RunFolder(tmp_path / "broken"), {}).run()
+    *_, last = resume(RunFolder(tmp_path / "broken"), {}).run()
     assert last.reason != "asked"
     assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
 
@@ -142,10 +143,10 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, corpus: Path, comman
 def test_a_finished_run_stays_as_it_is_and_more_epochs_extend_it(tmp_path: Path, corpus: Path) -> None:
     list(started(tmp_path / "run", corpus).run())
     before = contents(tmp_path / "run")
-    (record,) = run.resume(RunFolder(tmp_path / "run"), {}).run()
+    (record,) = resume(RunFolder(tmp_path / "run"), {}).run()
     assert isinstance(record, StopRecord)
     assert contents(tmp_path / "run") == before
-    *_, last = run.resume(RunFolder(tmp_path / "run"), {"epochs": 4}).run()
+    *_, last = resume(RunFolder(tmp_path / "run"), {"epochs": 4}).run()
     assert last.epoch == 4
 
 
@@ -214,7 +215,7 @@ def test_a_run_that_cannot_be_rescued_says_why_and_leaves_a_checkpoint(
         list(started(tmp_path / "run", corpus).run())
     assert DivergedError.exit_code == 1
     monkeypatch.undo()
-    resumed = run.resume(RunFolder(tmp_path / "run"), {})
+    resumed = resume(RunFolder(tmp_path / "run"), {})
     assert np.isfinite(resumed.p.W_h).all()
 
 
@@ -308,8 +309,8 @@ def test_settings_that_do_not_fit_are_said(
 
 def test_tied_weights_need_equal_sizes(tmp_path: Path, corpus: Path) -> None:
     with pytest.raises(ConfigError, match="tied output weights need d = Dh, given embed 8 and hidden 16"):
-        run.start(
-            RunFolder(tmp_path / "r"), run.Sources(Corpus.from_paths([corpus])), TextConfig(),
+        start(
+            RunFolder(tmp_path / "r"), Sources(Corpus.from_paths([corpus])), TextConfig(),
             {"d": 8, "Dh": 16, "tie": True}, SMALL,
         )  # fmt: skip
 
@@ -319,19 +320,17 @@ def test_a_large_text_gets_other_defaults_and_what_was_asked_for_stays() -> None
     assert small["B"] > large["B"]
     assert small["dropout"] > large["dropout"]
     assert level_defaults("char", "adam", LARGE_TEXT) == level_defaults("char", "adam")
-    settings, _ = run._settings(TextConfig("word"), {}, {"dropout": 0.2}, LARGE_TEXT)
+    settings, _ = with_defaults(TextConfig("word"), {}, {"dropout": 0.2}, size=LARGE_TEXT)
     assert (settings.dropout, settings.B) == (0.2, large["B"])
 
 
 def test_a_short_time_gets_a_smaller_network_and_what_was_asked_for_stays(tmp_path: Path, corpus: Path) -> None:
     """At 10^11 operations a second 1 ms is less than a pass of this text; 1 s is many."""
-    sources = run.Sources(Corpus.from_paths([corpus]))
+    sources = Sources(Corpus.from_paths([corpus]))
     for seconds, Dh in ((0.001, 96), (1.0, 200)):
-        trainer = run.start(
-            RunFolder(tmp_path / f"{seconds}"), sources, TextConfig(), {}, {"max_time": seconds, "B": 4}
-        )
+        trainer = start(RunFolder(tmp_path / f"{seconds}"), sources, TextConfig(), {}, {"max_time": seconds, "B": 4})
         assert (trainer.p.Dh, trainer.settings.B) == (Dh, 4)
     asked = {"Dh": 16}
-    trainer = run.start(RunFolder(tmp_path / "asked"), sources, TextConfig(), asked, {"max_time": 0.001, "B": 4})
+    trainer = start(RunFolder(tmp_path / "asked"), sources, TextConfig(), asked, {"max_time": 0.001, "B": 4})
     assert (trainer.p.d, trainer.p.Dh, trainer.settings.T) == (16, 16, 10)
     assert passes_in(20, "word", 3721, 81350) == pytest.approx(2e12 / (6 * (2 * 200**2 + 200 * 3721) * 81350))

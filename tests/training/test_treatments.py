@@ -20,9 +20,10 @@ from elman.model.bptt import backward
 from elman.model.initial import CONNECTIONS
 from elman.model.parameters import Rows
 from elman.text.corpus import Corpus
-from elman.training import clipping, run
-from elman.training.flossing import flossing
-from elman.training.omega import omega
+from elman.training.start import Sources, start
+from elman.training.treatments import clipping
+from elman.training.treatments.flossing import flossing
+from elman.training.treatments.omega import omega
 
 FORMS = ("ratio", "squared")
 EVERY = ["clip_adaptive", "clip_elements", "clip_errors", "omega"]
@@ -314,19 +315,19 @@ def test_flossed_exponents_are_those_of_the_lens() -> None:
 
 
 def test_flossing_before_training_pushes_the_exponents_to_0(tmp_path: Path, corpus: Path) -> None:
-    sources = run.Sources(Corpus.from_paths([corpus]))
+    sources = Sources(Corpus.from_paths([corpus]))
     trainers = []
     for name, steps in (("plain", 0), ("flossed", 300)):
         settings: dict[str, Any] = {"B": 4, "T": 20, "floss": steps, "epochs": 1}
         settings |= {"floss_exponents": 4} if steps else {}
-        trainers.append(run.start(RunFolder(tmp_path / name), sources, TextConfig(), {"d": 16, "Dh": 16}, settings))
+        trainers.append(start(RunFolder(tmp_path / name), sources, TextConfig(), {"d": 16, "Dh": 16}, settings))
     plain, flossed = trainers
     x = plain.problem.batch(0, 0).x[:, :4]
     before, after = (flossing(trainer.p, x, 4).exponents for trainer in trainers)
     assert before.mean() < -0.5  # a sigmoid network from an orthogonal W_h
     assert np.abs(after).mean() < 0.1 * np.abs(before).mean()
     assert np.array_equal(plain.p.b_2, flossed.p.b_2)
-    again = run.start(
+    again = start(
         RunFolder(tmp_path / "again"), sources, TextConfig(), {"d": 16, "Dh": 16}, dict(settings)
     )  # the same bits each time
     assert np.array_equal(again.p.W_h, flossed.p.W_h)

@@ -14,17 +14,17 @@ from elman.checkpoint import RunFolder
 from elman.config import TaskConfig, TextConfig
 from elman.gradient_flow import decompose, diagnose, norms_by_lag
 from elman.text.corpus import Corpus
-from elman.training import run
 from elman.training.problem import Batch
 from elman.training.records import FlowRecord
+from elman.training.start import Sources, resume, start, start_task
 from elman.training.watch import SEQUENCES, look
 
 SMALL: dict[str, Any] = {"epochs": 2, "B": 4, "T": 12, "record_every": 5, "precision": "float64"}
 
 
 def started(folder: Path, corpus: Path, **settings: Any) -> Any:
-    sources = run.Sources(Corpus.from_paths([corpus]))
-    return run.start(RunFolder(folder), sources, TextConfig("word"), {"d": 16, "Dh": 16}, SMALL | settings)
+    sources = Sources(Corpus.from_paths([corpus]))
+    return start(RunFolder(folder), sources, TextConfig("word"), {"d": 16, "Dh": 16}, SMALL | settings)
 
 
 def flows(folder: Path) -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ def test_a_stopped_run_is_watched_at_the_same_steps(tmp_path: Path, corpus: Path
     for record in broken.run():
         if getattr(record, "step", 0) >= 15:
             broken.stop()
-    list(run.resume(RunFolder(tmp_path / "broken"), {}).run())
+    list(resume(RunFolder(tmp_path / "broken"), {}).run())
     whole, again = ([{**r, "seconds": 0} for r in flows(tmp_path / name)] for name in ("whole", "broken"))
     assert whole == again
 
@@ -79,7 +79,7 @@ def test_a_stopped_run_is_watched_at_the_same_steps(tmp_path: Path, corpus: Path
 def test_a_task_is_watched_with_a_loss_at_every_step(tmp_path: Path) -> None:
     """Where the task's own loss comes at the end, the steps before ask for its first answer too."""
     settings = {"epochs": 1, "watch_gradients": 500}
-    trainer = run.start_task(RunFolder(tmp_path / "run"), TaskConfig("temporal-order", 20, 30), {"Dh": 8}, settings)
+    trainer = start_task(RunFolder(tmp_path / "run"), TaskConfig("temporal-order", 20, 30), {"Dh": 8}, settings)
     first = next(trainer.run())
     assert isinstance(first, FlowRecord)
     batch = trainer.problem.batch(0, 0)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.options import as_json, threads
-from elman.config import operations_per_token
 from elman.errors import DivergedError
+from elman.training.defaults import operations_per_token
 
 if TYPE_CHECKING:
     from elman.kernels import Backend

@@ -11,9 +11,9 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from elman.training.loop import Trainer
 from elman.training.problem import TextProblem
 from elman.training.records import FlowRecord, Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
-from elman.training.trainer import Trainer
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""

@@ -53,7 +53,7 @@ def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, as_json
 def _task(lm: LanguageModel, wanted: tuple[int, int] | None, as_json: bool) -> None:
     from dataclasses import replace
 
-    from elman.training.tasks import HELD_OUT, TaskProblem
+    from elman.training.tasks.problem import HELD_OUT, TaskProblem
 
     assert lm.config is not None
     assert lm.config.task is not None

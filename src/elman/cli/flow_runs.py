@@ -20,7 +20,7 @@ from elman.model.network import hidden_states
 from elman.text.batches import encode_stream
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Ids
-from elman.training.run import first_parameters
+from elman.training.start import first_parameters
 from elman.wording import count
 
 CONTEXT = 1000

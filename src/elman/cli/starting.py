@@ -10,8 +10,8 @@ from elman.errors import ConfigError
 
 if TYPE_CHECKING:
     from elman.checkpoint import RunFolder
+    from elman.training.loop import Trainer
     from elman.training.team import Team
-    from elman.training.trainer import Trainer
 
 TEXT_OPTIONS = {"level": "level", "vocab_size": "vocab_size", "min_count": "min_count"}
 MODEL_OPTIONS = {"embed": "d", "hidden": "Dh", "activation": "activation", "tie": "tie"}
@@ -36,7 +36,7 @@ def resumed(
     """A run that goes on. Raises ConfigError for what contradicts its settings."""
     from elman.checkpoint import RunFolder
     from elman.kernels import chosen_device
-    from elman.training import run
+    from elman.training import start
 
     others = ["TEXT"] if text else []
     others += [f"--{name}" for name, value in (("out", out), ("valid", valid), ("held-out", held_out)) if value]
@@ -47,7 +47,7 @@ def resumed(
             f"(--epochs, --max-time, --patience and --device may be changed)"
         )
     changes = {TRAINING_OPTIONS[name]: value for name, value in given.items()}
-    return run.resume(RunFolder(resume), changes, chosen_device(device), team)
+    return start.resume(RunFolder(resume), changes, chosen_device(device), team)
 
 
 def started(
@@ -59,7 +59,7 @@ def started(
     from elman.cli import display
     from elman.kernels import chosen_device
     from elman.text.corpus import Corpus
-    from elman.training import run
+    from elman.training import start
 
     if valid and held_out is not None:
         raise ConfigError("--valid and --held-out contradict each other: leave one of them out")
@@ -72,8 +72,8 @@ def started(
         for table in (TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS)
     )
     corpus = Corpus.from_paths(text) if text else Corpus.embedded()
-    sources = run.Sources(corpus, Corpus.from_paths(valid) if valid else None, held_out)
-    return run.start(
+    sources = start.Sources(corpus, Corpus.from_paths(valid) if valid else None, held_out)
+    return start.start(
         folder, sources, TextConfig(**text_config), model, training, display.reading, chosen_device(device), team
     )
 
@@ -95,7 +95,7 @@ def refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[s
 def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team) -> Trainer:
     """A new run of a task."""
     from elman.checkpoint import RunFolder
-    from elman.training import run
+    from elman.training import start
 
     model, training = (
         {field: given[name] for name, field in table.items() if name in given}
@@ -103,13 +103,13 @@ def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team)
     )
     if team.rank:
         return _joined(RunFolder(out), None, team)
-    return run.start_task(RunFolder(out), task, model, training, team)
+    return start.start_task(RunFolder(out), task, model, training, team)
 
 
 def _joined(folder: RunFolder, device: str | None, team: Team) -> Trainer:
     """The trainer of another process than the first, once that has made the folder."""
     from elman.kernels import chosen_device
-    from elman.training import run
+    from elman.training import start
 
     team.wait()
-    return run.resume(folder, {}, chosen_device(device), team)
+    return start.resume(folder, {}, chosen_device(device), team)

@@ -19,7 +19,6 @@ from elman.cli.starting import refuse_text, resumed, started, started_task
 from elman.config import (
     ACTIVATIONS,
     INITS,
-    LARGE_TEXT,
     LEVELS,
     OMEGA_FORMS,
     OPTIMIZERS,
@@ -28,14 +27,14 @@ from elman.config import (
     TASKS,
     TaskConfig,
     TrainingConfig,
-    level_defaults,
 )
 from elman.errors import ConfigError
+from elman.training.defaults import LARGE_TEXT, level_defaults
 
 if TYPE_CHECKING:
     from elman.config import TaskName
+    from elman.training.loop import Trainer
     from elman.training.records import StopRecord
-    from elman.training.trainer import Trainer
 
 
 def _default(field: str) -> str:

@@ -21,12 +21,12 @@ from elman.kernels.torch_backend import TorchBackend
 from elman.model.bptt import backward_unchecked
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
-from elman.training import clipping
+from elman.training.host import Arrays, Outcome
 from elman.training.optimizer import make_optimizer
 from elman.training.problem import Batch
 from elman.training.records import Progress
-from elman.training.step import Arrays, Outcome
 from elman.training.team import ALONE, Team, masks_of, share
+from elman.training.treatments import clipping
 
 AHEAD = 2
 """Steps that are sent while the first of them runs: the device need not wait for the host, nor --max-time for it."""

@@ -24,7 +24,7 @@ from elman.config import RunConfig
 from elman.errors import CheckpointError, DivergedError
 from elman.kernels import backend, backend_of
 from elman.model.parameters import Parameters
-from elman.training import clipping
+from elman.training.host import HostStep, Outcome, Step
 from elman.training.problem import Batch, Measure, Problem
 from elman.training.records import (
     FlowRecord,
@@ -36,8 +36,8 @@ from elman.training.records import (
     ValidationRecord,
 )
 from elman.training.schedule import MikolovRule, learning_rate
-from elman.training.step import HostStep, Outcome, Step
 from elman.training.team import ALONE, Team, part_of, share
+from elman.training.treatments import clipping
 from elman.training.watch import look
 
 BAD_STEPS = 5
@@ -82,7 +82,7 @@ class Trainer:
         if self.device is None:
             kernels = backend(precision, self.settings.skip_below)
             return HostStep(self.settings, self.p, self.problem, kernels, self.team)
-        from elman.training.device_step import DeviceStep
+        from elman.training.device import DeviceStep
 
         return DeviceStep(self.settings, self.p, self.device.at(precision), self.team)
 

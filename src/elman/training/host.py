@@ -18,12 +18,12 @@ from elman.kernels import Backend
 from elman.model.bptt import Backward
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
-from elman.training import clipping
-from elman.training.omega import omega
 from elman.training.optimizer import make_optimizer
 from elman.training.problem import Batch, Problem
 from elman.training.records import Progress
 from elman.training.team import Team, masks_of, share
+from elman.training.treatments import clipping
+from elman.training.treatments.omega import omega
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from elman.checkpoint import RunFolder, load_config, load_state, save_config
-from elman.config import ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig, level_defaults, passes_in
+from elman.config import ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError
 from elman.kernels import Backend, bf16_is_fast
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Tokenizer
-from elman.training.flossing import floss
+from elman.training.defaults import HELD_OUT, HELD_OUT_LIMIT, passes_in, task_defaults, with_defaults
+from elman.training.loop import Trainer
 from elman.training.problem import Problem, TextProblem
-from elman.training.tasks import VOCABULARY, TaskProblem
+from elman.training.tasks.problem import TaskProblem
+from elman.training.tasks.sequences import VOCABULARY
 from elman.training.team import ALONE, Team
-from elman.training.trainer import Trainer
-
-HELD_OUT_LIMIT = 512 * 2**10
-"""Unless a share is asked for, no more bytes than this are held out: validation should stay quick."""
-DEFAULT_HELD_OUT = 0.05
-TASK_DEFAULTS: tuple[dict[str, Any], dict[str, Any]] = (
-    {"d": 10, "Dh": 50, "activation": "relu", "tie": False},
-    {"B": 20, "lr": 3e-4, "schedule": "constant", "epochs": 100, "patience": 0, "init": "identity", "omega": 2.0,
-     "omega_form": "squared", "save_every": 1000, "record_every": 100},
-)  # fmt: skip
-"""Sizes and settings of a task: 50 units, batches of 20, clipping and Ω as in Pascanu, Mikolov and Bengio (2013).
-
-The start is that of Le, Jaitly and Hinton (2015): relu, and W_h the identity; what it is worth: docs/measured.md.
-"""
+from elman.training.treatments.flossing import floss
 
 
-class Watcher(Protocol):
-    """Is told how far the reading of the text is."""
+class Reporter(Protocol):
+    """Reports how far the reading of the text is."""
 
     def __call__(self, what: str, pieces: Iterable[str], size: int) -> Iterable[str]:
         """The same pieces; `size` is about their number of bytes."""
@@ -73,7 +63,7 @@ class Sources:
 
     def _boundary(self) -> int:
         limit = HELD_OUT_LIMIT if self.held_out is None else None
-        return self.train.held_out_start(self.held_out or DEFAULT_HELD_OUT, limit)
+        return self.train.held_out_start(self.held_out or HELD_OUT, limit)
 
 
 def start(
@@ -82,7 +72,7 @@ def start(
     text: TextConfig,
     model: dict[str, Any],
     training: dict[str, Any],
-    watch: Watcher = lambda what, pieces, size: pieces,
+    report: Reporter = lambda what, pieces, size: pieces,
     device: Backend | None = None,
     team: Team = ALONE,
 ) -> Trainer:
@@ -97,49 +87,47 @@ def start(
     if sources.held_out is not None and not 0 < sources.held_out < 1:
         raise ConfigError(f"held-out is {sources.held_out!r}; it must be over 0 and under 1")
     fast = device is None and bf16_is_fast()
-    settings, sizes = _settings(text, model, training, sources.train.size, fast=fast)
+    fill_in = partial(with_defaults, text, model, training, size=sources.train.size, fast_bf16=fast)
+    settings, network = fill_in()  # reports what does not fit before the text is read
+    require_flossing(settings, network)
     if device:
         require_for_device(settings)
     else:
         require_for_cpu(settings)
     require_for_team(settings, team)
     folder.require_new()
-    with_bytes = sources.training_pieces()
-    tokenizer = Tokenizer.train(watch("vocabulary", *with_bytes), text)
+    tokenizer = Tokenizer.train(report("vocabulary", *sources.training_pieces()), text)
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
-        count = write_tokens(folder.train_tokens, watch("tokens", *sources.training_pieces()), tokenizer)
-        write_tokens(folder.valid_tokens, watch("validation", *sources.validation_pieces()), tokenizer)
-    if settings.max_time is not None and device is None:  # of a GPU it is not known how many it allows
+        count = write_tokens(folder.train_tokens, report("tokens", *sources.training_pieces()), tokenizer)
+        write_tokens(folder.valid_tokens, report("validation", *sources.validation_pieces()), tokenizer)
+    passes = float("inf")
+    if settings.max_time is not None and device is None:  # how many a GPU allows is not known
         passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast)
-        settings, sizes = _settings(text, model, training, sources.train.size, passes, fast)
-    config = RunConfig(text, ModelConfig(V=tokenizer.V, **sizes), settings, sources.describe())
+    settings, network = fill_in(V=tokenizer.V, passes=passes)
+    require_flossing(settings, network)
+    config = RunConfig(text, network, settings, sources.describe())
     return _begun(folder, config, tokenizer, device, team)
 
 
 def start_task(
     folder: RunFolder, task: TaskConfig, model: dict[str, Any], training: dict[str, Any], team: Team = ALONE
 ) -> Trainer:
-    """A trainer of a new run on a synthetic task; settings that were not asked for are `TASK_DEFAULTS`.
+    """A trainer of a new run on a synthetic task; for what was not chosen see `task_defaults`.
 
     Raises CheckpointError where the folder is taken, ConfigError where settings do not fit.
     """
     tokenizer = Tokenizer.of_words(VOCABULARY[task.name])
-    sizes, settings = TASK_DEFAULTS
-    config = RunConfig(
-        TextConfig("word"),
-        ModelConfig(V=tokenizer.V, **(sizes | model)),
-        replace(TrainingConfig(), **(settings | training)),
-        f"the task {task.name}, {task.shortest} to {task.longest} steps",
-        task,
-    )
-    _require_flossing(config.training, config.model.activation, config.model.Dh)
+    settings, network = task_defaults(tokenizer.V, model, training)
+    about = f"the task {task.name}, {task.shortest} to {task.longest} steps"
+    config = RunConfig(TextConfig("word"), network, settings, about, task)
+    require_flossing(settings, network)
     if task.name == "adding":  # reads real numbers, not tokens
         for option in ("dropout", "watch_gradients", "floss"):
-            if getattr(config.training, option):
+            if getattr(settings, option):
                 raise ConfigError(f"the task adding reads real numbers: leave out --{option.replace('_', '-')}")
-    require_for_cpu(config.training)
-    require_for_team(config.training, team)
+    require_for_cpu(settings)
+    require_for_team(settings, team)
     folder.require_new()
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
@@ -171,45 +159,6 @@ def first_parameters(config: RunConfig) -> Parameters:
     )  # fmt: skip
 
 
-def _require_flossing(settings: TrainingConfig, activation: str, Dh: int) -> None:
-    """Raises ConfigError where flossing was asked for and cannot be."""
-    count = settings.floss_exponents
-    if not settings.floss:
-        if count is not None:
-            raise ConfigError("--floss-exponents is about --floss: say how many STEPS of it, or leave it out")
-        return
-    if activation == "relu":
-        raise ConfigError("flossing needs --activation sigmoid or tanh: the slope of relu does not move with W_h")
-    if count is not None and count > Dh:
-        raise ConfigError(f"floss-exponents is {count}; it must be at most --hidden, {Dh}")
-
-
-def _settings(
-    text: TextConfig, model: dict[str, Any], training: dict[str, Any], size: int, passes: float = float("inf"),
-    fast: bool = False,
-) -> tuple[TrainingConfig, dict[str, Any]]:  # fmt: skip
-    """Defaults of the level, the text's size in bytes and the passes there is time for, under what was asked for.
-
-    fast: bfloat16 products may be taken by default.
-    """
-    optimizer = training.get("optimizer", TrainingConfig.optimizer)
-    sizes, settings = level_defaults(text.level, optimizer, size, passes)
-    if not fast:
-        settings.pop("precision", None)
-    if model.get("tie") and "d" in model and "Dh" not in model:
-        model = model | {"Dh": model["d"]}
-    square = model.get("tie", sizes["tie"]) or sizes["d"] == sizes["Dh"]
-    if "Dh" in model and "d" not in model and square:
-        model = model | {"d": model["Dh"]}
-    if "tie" not in model and model.get("d", sizes["d"]) != model.get("Dh", sizes["Dh"]):
-        sizes = sizes | {"tie": False}  # tied by default only where that is possible
-    sizes = sizes | model
-    found = replace(TrainingConfig(), **(settings | training))
-    checked = ModelConfig(V=2, **sizes)  # complains before anything is read
-    _require_flossing(found, checked.activation, checked.Dh)
-    return found, sizes
-
-
 def resume(folder: RunFolder, changes: dict[str, Any], device: Backend | None = None, team: Team = ALONE) -> Trainer:
     """A trainer that goes on where the run stopped. `changes`: epochs, max_time or patience, where given.
 
@@ -230,6 +179,19 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Backend | None = 
     if changes and team.rank == 0:
         save_config(folder, config, tokenizer_json)
     return trainer
+
+
+def require_flossing(settings: TrainingConfig, network: ModelConfig) -> None:
+    """Raises ConfigError where flossing was asked for and is not possible."""
+    count = settings.floss_exponents
+    if not settings.floss:
+        if count is not None:
+            raise ConfigError("--floss-exponents is about --floss: give its number of STEPS, or leave it out")
+        return
+    if network.activation == "relu":
+        raise ConfigError("flossing needs --activation sigmoid or tanh: the slope of relu does not change with W_h")
+    if count is not None and count > network.Dh:
+        raise ConfigError(f"floss-exponents is {count}; it must be at most --hidden, {network.Dh}")
 
 
 def require_for_device(settings: TrainingConfig, task: TaskConfig | None = None) -> None:

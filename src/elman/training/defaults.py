@@ -1,0 +1,118 @@
+"""The policy of defaults: what a setting is where the user did not choose it. All were measured (docs/measured.md).
+
+A default depends on the level, the optimizer, the size of the text, and how many passes over the text the time allows;
+that of a task on nothing. What the user chose always stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from elman.config import Level, ModelConfig, TextConfig, TrainingConfig
+
+HELD_OUT = 0.05
+"""The share of a text that is held out for validation."""
+HELD_OUT_LIMIT = 512 * 2**10
+"""The most bytes that are held out, unless the user chose a share: validation should stay quick."""
+
+SIZES: dict[Level, dict[str, Any]] = {
+    "byte": {"d": 128, "Dh": 512, "tie": False},
+    "char": {"d": 128, "Dh": 512, "tie": False},
+    "word": {"d": 200, "Dh": 200, "tie": True},
+    "bpe": {"d": 200, "Dh": 200, "tie": True},
+}
+SETTINGS: dict[Level, dict[str, Any]] = {
+    "byte": {"B": 32, "T": 32, "dropout": 0.0},
+    "char": {"B": 32, "T": 32, "dropout": 0.0},
+    "word": {"B": 40, "T": 20, "dropout": 0.3},
+    "bpe": {"B": 40, "T": 20, "dropout": 0.3},
+}
+
+LARGE_TEXT = 4 * 2**20
+"""Bytes from which a text is large. It does not overfit within a few passes, and profits from more steps in each."""
+LARGE: dict[str, Any] = {"B": 20, "dropout": 0.0}
+"""Levels word and bpe, of a large text."""
+
+SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
+
+_SHORT: dict[str, Any] = {"B": 20, "T": 10, "warmup": 20, "save_every": 1000, "precision": "bf16"}
+SHORT_TIME: tuple[tuple[float, dict[str, Any], dict[str, Any]], ...] = (
+    (1.5, {"d": 96, "Dh": 96, "tie": False}, _SHORT | {"dropout": 0.0}),
+    (3.5, {"d": 128, "Dh": 128}, _SHORT | {"dropout": 0.2}),
+    (7.0, {}, _SHORT),
+)
+"""Levels word and bpe, where `max_time` allows fewer passes than the first number at the default sizes: a smaller
+network and shorter windows learn sooner. (bf16 only where the processor multiplies it faster.)"""
+
+OPERATIONS_PER_SECOND = {False: 1e11, True: 1.6e11}
+"""About what two cores do, in float32, and where bf16 is fast. A fixed number, so that one text and one time give the
+same network on all machines of a kind."""
+
+TASK_SIZES: dict[str, Any] = {"d": 10, "Dh": 50, "activation": "relu", "tie": False}
+TASK_SETTINGS: dict[str, Any] = {
+    "B": 20, "lr": 3e-4, "schedule": "constant", "epochs": 100, "patience": 0, "init": "identity", "omega": 2.0,
+    "omega_form": "squared", "save_every": 1000, "record_every": 100,
+}  # fmt: skip
+"""Of a task: 50 units, batches of 20, clipping and Ω as in Pascanu, Mikolov and Bengio (2013); relu and W_h = the
+identity as in Le, Jaitly and Hinton (2015)."""
+TASK_LENGTHS = (50, 200)
+"""The shortest and the longest sequence of a task."""
+
+
+def operations_per_token(V: int, d: int, Dh: int) -> int:
+    """Floating-point operations of a training step's products, forward and backward (docs/derivation.md, section 7)."""
+    return 6 * (d * Dh + Dh * Dh + Dh * V)
+
+
+def passes_in(seconds: float, level: Level, V: int, tokens: int, fast_bf16: bool = False) -> float:
+    """How many passes over a text the time allows at the level's default sizes."""
+    d, Dh = int(SIZES[level]["d"]), int(SIZES[level]["Dh"])
+    return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (operations_per_token(V, d, Dh) * tokens)
+
+
+def level_defaults(
+    level: Level, optimizer: str, size: int = 0, passes: float = float("inf")
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The default sizes (fields of ModelConfig) and settings (of TrainingConfig) that differ from the class's own.
+
+    size: of the text, in bytes; passes: how many the time allows. Both matter at levels word and bpe only.
+    """
+    sizes, settings = dict(SIZES[level]), dict(SETTINGS[level])
+    if level in ("word", "bpe"):
+        for fewer, short_sizes, short_settings in SHORT_TIME:
+            if passes < fewer:
+                sizes |= short_sizes
+                settings |= short_settings
+                break
+        if size >= LARGE_TEXT:
+            settings |= LARGE
+    return sizes, settings | (SGD if optimizer == "sgd" else {})
+
+
+def with_defaults(
+    text: TextConfig, model: dict[str, Any], training: dict[str, Any], *, V: int = 2, size: int = 0,
+    passes: float = float("inf"), fast_bf16: bool = False,
+) -> tuple[TrainingConfig, ModelConfig]:  # fmt: skip
+    """What the user chose (fields of ModelConfig and of TrainingConfig), with defaults for the rest.
+
+    V: of the vocabulary; any number will do where the text is not read yet. size, passes: as in `level_defaults`.
+    fast_bf16: whether bf16 may be the default. Raises ConfigError where what was chosen does not fit together.
+    """
+    optimizer = training.get("optimizer", TrainingConfig.optimizer)
+    sizes, settings = level_defaults(text.level, optimizer, size, passes)
+    if not fast_bf16:
+        settings.pop("precision", None)
+    if model.get("tie") and "d" in model and "Dh" not in model:
+        model = model | {"Dh": model["d"]}
+    square = model.get("tie", sizes["tie"]) or sizes["d"] == sizes["Dh"]
+    if "Dh" in model and "d" not in model and square:
+        model = model | {"d": model["Dh"]}
+    if "tie" not in model and model.get("d", sizes["d"]) != model.get("Dh", sizes["Dh"]):
+        sizes = sizes | {"tie": False}  # tied by default only where that is possible
+    return replace(TrainingConfig(), **(settings | training)), ModelConfig(V=V, **(sizes | model))
+
+
+def task_defaults(V: int, model: dict[str, Any], training: dict[str, Any]) -> tuple[TrainingConfig, ModelConfig]:
+    """The same for a task, whose vocabulary has V tokens."""
+    return replace(TrainingConfig(), **(TASK_SETTINGS | training)), ModelConfig(V=V, **(TASK_SIZES | model))

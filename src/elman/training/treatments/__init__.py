@@ -1,0 +1,1 @@
+"""Treatments of the gradient: clipping, the regulariser Ω, and flossing."""
