@@ -9,7 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from elman.calculus.derive_formula import derive
+from elman.calculus.shapes.inference import infer
+from elman.calculus.syntax.names import Names
+from elman.calculus.syntax.parse import parse
 from elman.calculus.syntax.written_sizes import is_number, is_written, size_of
+from elman.calculus.values.verify import distinct_sizes, points
 from elman.cli import main
 from elman.errors import FormulaError
 from elman.notes.check_page import check
@@ -114,6 +118,25 @@ def test_a_number_keeps_its_value_beside_a_size() -> None:
     assert r"\mathrm{784}" not in mean.latex
     with pytest.raises(FormulaError, match=r"x is \[783, 1\], where 784 is 784"):
         mean.evaluate({"x": x[1:]})
+
+
+def test_every_size_of_a_formula_gets_a_prime_of_its_own() -> None:
+    terms = [f"1_{{{n}}}^T x_{{a{n}}}" for n in range(10, 40)] + ["x_b^T x_b", "1_3^T x_c", "1_5^T x_d"]
+    names = [f"x_a{n}" for n in range(10, 40)] + ["x_b", "x_c", "x_d"]
+    shapes = infer(parse(" + ".join(terms), Names.of(names)))
+    assert len(shapes.dimensions()) == 31
+    for point in points(shapes, set(), count=2):
+        assert len({*point.sizes.values(), 3, 5}) == 33
+
+
+def test_distinct_sizes_are_primes_in_a_known_order() -> None:
+    assert distinct_sizes(15) == [3, 5, 2, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47]
+    assert distinct_sizes(4, {3, 7}) == [5, 2, 11, 13]
+
+
+def test_two_large_sizes_never_fit_together() -> None:
+    with pytest.raises(FormulaError, match=r"\[1,10\] times \[784,1\] does not fit"):
+        derive("1_{10}^T 1_{784} + x^T x", "x")
 
 
 # --- notes ---

@@ -22,7 +22,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.shapes.rules import SCALAR, Inference, Shape
-from elman.calculus.syntax.names import GREEK, fold
+from elman.calculus.syntax.names import GREEK, GREEK_LETTERS, fold
 from elman.calculus.syntax.written_sizes import is_number, is_written, size_of
 from elman.errors import FormulaError
 
@@ -58,8 +58,15 @@ class Shapes:
 
     def dimensions(self) -> tuple[str, ...]:
         """The names of all dimensions, numbers beyond 9 among them, in order of appearance."""
-        found = [d for shape in (*self.symbols.values(), *self._nodes.values()) for d in shape if not is_number(d)]
-        return tuple(dict.fromkeys(found))
+        return tuple(d for d in self._all_sizes() if not is_number(d))
+
+    def literal_sizes(self) -> tuple[str, ...]:
+        """The sizes that are numbers from 1 to 9, and mean that number of entries."""
+        return tuple(d for d in self._all_sizes() if is_number(d))
+
+    def _all_sizes(self) -> tuple[str, ...]:
+        shapes = (*self.symbols.values(), *self._nodes.values())
+        return tuple(dict.fromkeys(d for shape in shapes for d in shape))
 
 
 def shape_text(shape: Shape) -> str:
@@ -69,6 +76,8 @@ def shape_text(shape: Shape) -> str:
 
 def declared(shapes: Mapping[str, str | tuple[object, ...]] | None) -> dict[str, Shape]:
     """Declared shapes in one form: `"m,n"`, `"[m,n]"`, `("m", "n")`; `"n"` is a column, `"1"` or `""` a scalar.
+
+    A name may be written as in LaTeX or as a Greek letter: `\\beta` and `β` are beta.
 
     Raises `FormulaError` for what is no shape, and for a size of 0.
     """
@@ -83,7 +92,7 @@ def declared(shapes: Mapping[str, str | tuple[object, ...]] | None) -> dict[str,
         except FormulaError as error:
             raise FormulaError(f"the shape {given!r} of {name} is not read: {error.reason}") from None
         rows, columns = [*dims, "1", "1"][:2]
-        found[name] = rows, columns
+        found[GREEK_LETTERS.get(name, name.removeprefix("\\"))] = rows, columns
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -72,7 +71,6 @@ def _index_size(body: Expression, index: str, scope: Environment, evaluate: Eval
     return None
 
 
-@lru_cache(maxsize=1024)
 def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
     """Nested sums over all entries of matrices as one expression in the matrices, and the sums; None where they are not
     that.

@@ -7,7 +7,7 @@ f(x + ih) has f'(x) h as its imaginary part, without the cancellation of a diffe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,6 @@ from elman.errors import FormulaError
 
 POINTS = 3
 STEP = 1e-30
-_PRIMES = (3, 5, 2, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,16 @@ class SamplePoint:
         raise FormulaError(f"the dimension {name} is not known")
 
 
+def distinct_sizes(count: int, taken: Collection[int] = ()) -> list[int]:
+    """Pairwise different primes, 3, 5, 2, 7, 11, …, as many as asked for, none of them in `taken`.
+
+    Every name of a size, and every size written as a number beyond 9, gets one of its own: two that are different on
+    the page never fit together by accident.
+    """
+    primes = (n for n in itertools.count(7) if all(n % k for k in range(2, int(n**0.5) + 1)))
+    return list(itertools.islice((n for n in itertools.chain((3, 5, 2), primes) if n not in taken), count))
+
+
 def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = POINTS) -> Iterator[SamplePoint]:
     """Random points at which the formula has a finite real value; the columns of `distributions` sum to 1.
 
@@ -59,12 +68,13 @@ def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = 
     """
     generator = np.random.default_rng(seed)
     dims = list(shapes.dimensions())
+    primes = distinct_sizes(len(dims), {int(d) for d in shapes.literal_sizes()})
     orders = [dims[k:] + dims[:k] for k in range(max(1, len(dims)))]
     orders += [order[::-1] for order in orders]
     found = 0
     for number, draw in itertools.product(range(2 * count), _DRAWS):
         order = orders[(found + number) % len(orders)]
-        sizes = {d: _PRIMES[k % len(_PRIMES)] for k, d in enumerate(order)}
+        sizes = dict(zip(order, primes, strict=True))
         point = SamplePoint(sizes, _values(shapes, sizes, distributions, generator, draw))
         if _is_sound(shapes, point, generator):
             yield point
