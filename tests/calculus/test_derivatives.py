@@ -10,6 +10,7 @@ import os
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from command_line import Run
 from identities import GROUPS, identities
 from random_expressions import Grower
@@ -23,6 +24,7 @@ from elman.calculus.shapes.inference import Shape, infer
 from elman.calculus.syntax.parse import parse
 from elman.calculus.values.evaluate import evaluate
 from elman.calculus.values.verify import complex_step, points, relative_error
+from elman.cli import main
 from elman.errors import DerivationError, FormulaError
 
 RANDOM = int(os.environ.get("ELMAN_RANDOM_EXPRESSIONS", "400"))
@@ -273,3 +275,54 @@ def test_the_command(command: Run) -> None:
         assert done.returncode == 2
         assert sentence in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ([r"-\ln \hat{y}^T y", "--wrt", "y", "--as", "text"], "-ln(ŷ)"),
+        (["--wrt", "y", "--as", "text", r"-\ln \hat{y}^T y"], "-ln(ŷ)"),
+        (["--wrt", "y", r"-\ln \hat{y}^T y", "--as=text"], "-ln(ŷ)"),
+        (["--wrt", "y", "--as", "text", "--", r"-\ln \hat{y}^T y"], "-ln(ŷ)"),
+        (["-x.T @ x", "--as", "text", "--wrt", "x"], "-2 x"),
+        (["-x", "--as", "text", "--wrt", "x"], "-I_n"),
+        (["-2 x^T x", "--as", "text", "--wrt", "x"], "-4 x"),
+        (["-wrt", "--as", "text", "--wrt", "w", "--shape", "w=1"], "-r t^T"),
+    ],
+)
+def test_a_formula_may_begin_with_a_minus_sign(arguments: list[str], answer: str) -> None:
+    done = CliRunner().invoke(main, ["derive", *arguments])
+    assert (done.exit_code, done.output) == (0, f"{answer}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-x^T x", "--wtr", "x"], "elman: there is no option --wtr: write --wrt; a formula that begins with -- goes"),
+        (["-x^T x", "--wtr=x"], "elman: there is no option --wtr: write --wrt; a formula that begins with -- goes"),
+        (["x^T x", "--wrt", "x", "--zzz"], "elman: there is no option --zzz: see elman derive --help"),
+        (["-x^T x", "-wrt", "x"], "elman: there is no option -wrt: write --wrt"),
+        (["-x^T x", "--wrt"], "Error: Option '--wrt' requires an argument."),
+        (["--wrt", "x"], "Error: Missing argument 'FORMULA'."),
+        (["x^T x", "-x", "--wrt", "x"], "Error: Got unexpected extra argument (-x)"),
+    ],
+)
+def test_a_mistyped_option_is_no_formula(arguments: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(main, ["derive", *arguments])
+    assert done.exit_code == 2
+    assert sentence in done.output
+
+
+def test_a_shape_for_a_name_that_the_formula_does_not_have_is_refused() -> None:
+    sentence = "a shape is given for Q, which is not in this formula; there are W1, b, x"
+    done = CliRunner().invoke(main, ["derive", "W_1 x + b", "--wrt", "x", "--shape", "W1=m,n", "--shape", "Q=m"])
+    assert (done.exit_code, done.output) == (2, f"elman: {sentence}\n")
+    shapes = {"W1": "m,n", "Q": "m"}
+    assert derive("W_1 x + b", "x", shapes=shapes).shape == ("n", "m")  # one table may serve several formulas
+    with pytest.raises(FormulaError, match=sentence):
+        derive("W_1 x + b", "x", shapes=shapes, strict=True)
+
+
+@pytest.mark.parametrize("name", [r"\beta", "β", "beta"])
+def test_a_shape_may_be_given_for_a_greek_letter_as_it_is_written(name: str) -> None:
+    assert derive(r"\beta^T x", "x", shapes={name: "k"}, strict=True).shape == ("k", "1")

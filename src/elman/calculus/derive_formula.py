@@ -132,19 +132,25 @@ def derive(
     shapes: Mapping[str, str | tuple[object, ...]] | None = None,
     form: str = "auto",
     distributions: Iterable[str] | None = None,
+    strict: bool = False,
 ) -> Derived:
     """∂formula/∂wrt, in the `layout` denominator, numerator or shape, with its verification.
 
-    `formula` is LaTeX or the Python-like form (`form`: latex, python, auto), `shapes` what is known of its symbols
-    ({"X": "m,n", "c": "1"}). The columns of `distributions` are taken to sum to 1: by default of what stands first in a
-    cross-entropy. Raises `FormulaError`, with its column, for what cannot be read, does not fit or has no derivative
-    here; `DerivationError` if the result should fail its check.
+    `formula` is LaTeX or the Python-like form (`form`: latex, python, auto). `shapes` are the known shapes of its
+    symbols ({"X": "m,n", "c": "1"}); one table may serve several formulas, unless `strict`, which refuses a shape for
+    a name that the formula does not have. The columns of `distributions` are taken to sum to 1: by default those of
+    the first argument of a cross-entropy.
+
+    Raises `FormulaError`, with its column, for a formula that cannot be parsed, whose shapes do not fit or that has no
+    derivative here; `DerivationError` if the result fails its check.
     """
     known = declared(shapes)
     symbol = _symbol(wrt, known)
     if isinstance(formula, str):
         timed = [symbol.name] if symbol.time is not None else []
         formula = parse(formula, Names.of({symbol.name, *known}, timed), form)
+    if strict:
+        _check_shapes_are_used(formula, known)
     return derivative(formula, symbol, known, layout, distributions)
 
 
@@ -266,6 +272,16 @@ def _symbol(wrt: str | Symbol, known: Mapping[str, Shape]) -> Symbol:
     if not isinstance(found, Symbol):
         raise FormulaError(f"a derivative is by one symbol, and {wrt!r} is none", 1)
     return found
+
+
+def _check_shapes_are_used(formula: Expression, shapes: Mapping[str, Shape]) -> None:
+    """Refuses a shape for a name that the formula does not have: it would be ignored."""
+    names = sorted({s.name for s in symbols(formula)})
+    unknown = [name for name in shapes if fold(name) not in {fold(n) for n in names}]
+    if unknown:
+        raise FormulaError(
+            f"a shape is given for {unknown[0]}, which is not in this formula; there are {', '.join(names)}"
+        )
 
 
 def _check_occurs(formula: Expression, wrt: Symbol) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,49 @@ if TYPE_CHECKING:
 PRINTS = ("text", "latex", "numpy", "index")
 
 
-@click.command(epilog='Example:  elman derive "a^T X b" --wrt X --layout both')
+class _FormulaCommand(click.Command):
+    """A command whose one argument may begin with a minus sign: `elman derive "-\\log p" --wrt p`.
+
+    Click takes every argument that begins with `-` for an option. Here it is one only if the command has this option
+    or it looks like a mistyped one (`--wtr`); any other argument is the formula.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        takes_value = {
+            name: not (isinstance(p, click.Option) and p.is_flag)
+            for p in self.get_params(ctx)
+            for name in p.opts
+            if name.startswith("-")
+        }
+        options: list[str] = []
+        formulas: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            name = arg.partition("=")[0]
+            if arg == "--":
+                formulas += rest
+            elif arg in takes_value:
+                options.append(arg)
+                if takes_value[arg]:
+                    value = next(rest, None)
+                    if value is None:
+                        raise click.BadOptionUsage(arg, f"Option {arg!r} requires an argument.", ctx)
+                    options.append(value)
+            elif name in takes_value:
+                options.append(arg)
+            elif re.fullmatch(r"--[A-Za-z][A-Za-z-]*", name):
+                close = difflib.get_close_matches(name, takes_value)
+                hint = f"write {close[0]}" if close else "see elman derive --help"
+                raise ConfigError(f"there is no option {name}: {hint}; a formula that begins with -- goes after --")
+            else:
+                formulas.append(arg)
+        mistyped = [arg for arg in formulas if f"-{arg.partition('=')[0]}" in takes_value]
+        if len(formulas) > 1 and mistyped:
+            raise ConfigError(f"there is no option {mistyped[0].partition('=')[0]}: write -{mistyped[0]}")
+        return super().parse_args(ctx, [*options, "--", *formulas])
+
+
+@click.command(cls=_FormulaCommand, epilog='Example:  elman derive "a^T X b" --wrt X --layout both')
 @click.argument("formula")
 @click.option(
     "--wrt", required=True, metavar="SYMBOL",
@@ -81,7 +125,7 @@ def derive(
     layout = layout or "denominator"
     layouts = ("denominator", "numerator") if layout == "both" else (layout,)
     given = dict(_shape(text) for text in shapes)
-    results = [derived(formula, wrt, each, given, form, distributions or None) for each in layouts]
+    results = [derived(formula, wrt, each, given, form, distributions or None, strict=True) for each in layouts]
     if as_json:
         answer: Any = [result.json() for result in results]
         click.echo(json.dumps(answer if layout == "both" else answer[0], ensure_ascii=False, indent=2))
