@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from elman.calculus.expression import Call, Expression, Index, Ones, Power, Symbol, Transpose
-from elman.calculus.printing.render import latex, names_of, python, text
+from elman.calculus.printing.python import python
+from elman.calculus.printing.render import latex, names_of, text
 from elman.calculus.shapes.inference import declared, infer
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.parse import parse, parse_statements

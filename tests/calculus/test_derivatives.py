@@ -19,7 +19,8 @@ import elman
 from elman.calculus import derive_formula
 from elman.calculus.derive_formula import Derived, derivative, derive
 from elman.calculus.expression import BigSum, Expression, Symbol, symbols, walk
-from elman.calculus.printing.render import latex, names_of, python, text
+from elman.calculus.printing.python import python
+from elman.calculus.printing.render import latex, names_of, text
 from elman.calculus.shapes.inference import Shape, infer
 from elman.calculus.syntax.parse import parse
 from elman.calculus.values.evaluate import evaluate

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from elman.calculus.derive_formula import Derived, derivative, derive
 from elman.calculus.index_form.layout import LAYOUTS
-from elman.calculus.printing.render import latex, python, text
+from elman.calculus.printing.python import python
+from elman.calculus.printing.render import latex, text
 
 __all__ = ["LAYOUTS", "Derived", "derivative", "derive", "latex", "python", "text"]

@@ -21,7 +21,8 @@ from elman.calculus.matrix_form.index_graph import NoMatrixFormError, Notation
 from elman.calculus.matrix_form.to_matrix_form import matrix_form
 from elman.calculus.matrix_form.transposes import transpose_expression
 from elman.calculus.printing.index_text import index_text
-from elman.calculus.printing.render import latex, python, text
+from elman.calculus.printing.python import python
+from elman.calculus.printing.render import latex, text
 from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer
 from elman.calculus.syntax.names import Names, fold
 from elman.calculus.syntax.parse import parse

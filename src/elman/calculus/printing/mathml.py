@@ -1,12 +1,14 @@
-"""Expressions as MathML, which every current browser typesets by itself.
+"""Expressions as MathML, which every current browser typesets without help.
 
-`shapes` says what stands under a factor: the shape, by the factor's span. Of nested spans the innermost are shown.
+`shapes` gives the shape to write under a factor, by the factor's span; of nested spans the innermost are shown. For
+example, `mathml(expression of "W_h h", {(0, 3): "[Dh,Dh]"})` writes [Dh,Dh] under W_h.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
+from typing import Any
 
 from elman.calculus.expression import (
     Add,
@@ -29,9 +31,10 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    children,
     walk,
 )
-from elman.calculus.printing.render import is_matrix_product
+from elman.calculus.printing.printer import FUNCTION_NAMES, Precedence, Printed, Printer, is_matrix_product
 from elman.calculus.syntax.names import GREEK_LETTERS
 
 Shapes = Mapping[tuple[int, int], str]
@@ -42,26 +45,25 @@ _GREEK = {word: letter for letter, word in reversed(GREEK_LETTERS.items())} | {
     "varphi": "φ",
 }
 _ACCENTS = {"hat": "^", "bar": "¯", "tilde": "~", "dot": "˙", "check": "ˇ", "vec": "→"}
-_FUNCTIONS = {"sigmoid": "σ", "trace": "tr", "cross_entropy": "CE", "relu": "relu"}
 _BARE = {"ln", "exp", "sin", "cos", "tan", "trace", "det", "sinh", "cosh", "tanh"}
 _OPERATORS = {"·": "⋅", "∘": "∘", "⊗": "⊗"}
-_SUM, _HADAMARD, _PRODUCT, _FACTOR = range(4)
+SUM, HADAMARD, PRODUCT, FACTOR, _ = Precedence
 _MAX_DEPTH = 130
 
 
 def mathml(e: Expression, shapes: Shapes | None = None, display: bool = True) -> str:
     """`e` as a `<math>` element."""
-    return _math(_Writer(shapes or {}).write(e), display)
+    return _math(_MathmlPrinter(shapes or {}).show(e), display)
 
 
 def mathml_relation(
-    relation: Relation, shapes: Shapes | None = None, display: bool = False, parted: bool = False
+    relation: Relation, shapes: Shapes | None = None, display: bool = False, separate_products: bool = False
 ) -> str:
-    """A chain as one `<math>` element; `parted`: products beside ∘ in parentheses, whether or not they were written."""
-    writer = _Writer(shapes or {}, parted)
-    pieces = [writer.write(relation.parts[0])]
+    """A relation as one `<math>` element; `separate_products` puts products beside ∘ in parentheses: (δ U) ∘ h."""
+    printer = _MathmlPrinter(shapes or {}, separate_products)
+    pieces = [printer.show(relation.parts[0])]
     for operator, part in zip(relation.operators, relation.parts[1:], strict=True):
-        pieces += [_mo(operator), writer.write(part)]
+        pieces += [_mo(operator), printer.show(part)]
     return _math("".join(pieces), display)
 
 
@@ -118,119 +120,99 @@ def _index(index: Index) -> str:
     return f"{shown}{_mo('+' if index.offset > 0 else '−')}<mn>{abs(index.offset)}</mn>"
 
 
-class _Writer:
-    """Writes nodes; a depth that no page has is cut off rather than recursed into."""
+class _MathmlPrinter(Printer):
+    """Writes nodes; what nests deeper than any page does is written as …, rather than recursed into."""
 
-    def __init__(self, shapes: Shapes, parted: bool = False) -> None:
+    def __init__(self, shapes: Shapes, separate_products: bool = False) -> None:
         self.shapes = shapes
-        self.parted = parted  # whether a product beside ∘ is put in parentheses, as it is in what `render` prints
+        self.separate_products = separate_products  # parentheses around products beside ∘, as `render.py` prints them
         self.depth = 0
-        self.quiet = 0  # within how many fractions of a derivative, where no shapes are shown
+        self.derivatives = 0  # how many derivatives there are around, within which no shapes are shown
 
-    def write(self, e: Expression, level: int = _SUM) -> str:
-        """A node, in parentheses where it binds looser than `level`."""
+    def show(self, e: Expression, least: int = SUM) -> str:
+        """A node with its shape below it."""
         if self.depth > _MAX_DEPTH:
             return "<mtext>…</mtext>"
         self.depth += 1
-        inner, own = self._node(e)
+        inner = super().show(e, least)
         self.depth -= 1
         shape = self._shape(e)
-        if own < level:
-            inner = _fenced(inner)
         return f'<munder>{_row(inner)}<mtext class="shape">{escape(shape)}</mtext></munder>' if shape else inner
+
+    def parenthesised(self, shown: str) -> str:
+        return _fenced(shown)
 
     def _shape(self, e: Expression) -> str:
         """The shape to show under a node: none where a part of it has one of its own."""
-        if not self.shapes or self.quiet:
+        if not self.shapes or self.derivatives:
             return ""
         shape = self.shapes.get(e.span)
         if not shape and isinstance(e, Transpose) and isinstance(e.of, Symbol):
-            shape = _turned(self.shapes.get(e.of.span, ""))
+            shape = _transposed_shape(self.shapes.get(e.of.span, ""))
         if not shape:
             return ""
-        scripted = isinstance(e, Transpose | Inverse | Power | Entry)
+        scripted = type(e) in _SCRIPTS
         inside = () if scripted else (n for n in walk(e) if n is not e and n.span != e.span)
         return "" if any(n.span in self.shapes for n in inside) else shape
 
-    def _node(self, e: Expression) -> tuple[str, int]:
-        match e:
-            case Number():
-                return self._number(e)
-            case Symbol() | Ones() | Identity() | Entry() | Transpose() | Inverse() | Power():
-                return self._script(e), _FACTOR
-            case Iverson():
-                return _fenced(_index(e.left) + _mo("=") + _index(e.right), "[", "]"), _FACTOR
-            case Negative():
-                return f'<mo form="prefix">−</mo>{self.write(e.of, _HADAMARD)}', _SUM
-            case Add():
-                return self.write(e.left) + _mo("+") + self.write(e.right, _HADAMARD), _SUM
-            case Subtract():
-                return self.write(e.left) + _mo("−") + self.write(e.right, _HADAMARD), _SUM
-            case Product():
-                return self._product(e)
-            case Call():
-                return self._call(e)
-            case BigSum():
-                return self._sum(e)
-            case Derivative():
-                return self._derivative(e)
-            case Dots():
-                return _mo("…"), _FACTOR
-        return "<mtext>?</mtext>", _FACTOR
+    # --- nodes ---
 
-    @staticmethod
-    def _number(e: Number) -> tuple[str, int]:
+    def iverson(self, e: Iverson) -> Printed:
+        return _fenced(_index(e.left) + _mo("=") + _index(e.right), "[", "]"), FACTOR
+
+    def negative(self, e: Negative) -> Printed:
+        return f'<mo form="prefix">−</mo>{self.show(e.of, HADAMARD)}', SUM
+
+    def add(self, e: Add) -> Printed:
+        return self.show(e.left) + _mo("+") + self.show(e.right, HADAMARD), SUM
+
+    def subtract(self, e: Subtract) -> Printed:
+        return self.show(e.left) + _mo("−") + self.show(e.right, HADAMARD), SUM
+
+    def dots(self, e: Dots) -> Printed:
+        return _mo("…"), FACTOR
+
+    def number(self, e: Number) -> Printed:
         if e.value.denominator == 1:
-            return f"<mn>{e.value.numerator}</mn>", _FACTOR
+            return f"<mn>{e.value.numerator}</mn>", FACTOR
         decimal = str(float(e.value))
         if len(decimal) <= 6 and 10 ** (len(decimal.partition(".")[2])) % e.value.denominator == 0:
-            return f"<mn>{decimal}</mn>", _FACTOR
-        return f"<mfrac><mn>{e.value.numerator}</mn><mn>{e.value.denominator}</mn></mfrac>", _FACTOR
+            return f"<mn>{decimal}</mn>", FACTOR
+        return f"<mfrac><mn>{e.value.numerator}</mn><mn>{e.value.denominator}</mn></mfrac>", FACTOR
 
-    def _script(self, e: Expression) -> str:
-        """A letter with all that stands above and below it, in one pair of scripts."""
-        above: list[str] = []
+    def scripted(self, e: Expression) -> Printed:
+        """A letter, or what else is the base, with all that stands above and below it in one pair of scripts."""
         below: list[str] = []
-        node = e
-        while True:
-            if isinstance(node, Transpose):
-                above.insert(0, '<mi mathvariant="normal">T</mi>')
-                inner = node.of
-            elif isinstance(node, Inverse):
-                above.insert(0, "<mo>−</mo><mn>1</mn>")
-                inner = node.of
-            elif isinstance(node, Power):
-                above.insert(0, (_mo("∘") if self._marked(node) else "") + self.write(node.exponent))
-                inner = node.of
-            elif isinstance(node, Entry):
-                below.insert(0, "".join(_index(i) for i in node.indices))
-                inner = node.of
-            else:
-                break
-            node = inner
-        gap = '<mspace width="0.15em"/>'
-        if isinstance(node, Symbol):
-            base, label = self._name(node)
+        above: list[str] = []
+        base = e
+        while type(base) in _SCRIPTS:
+            inner_below, inner_above = _SCRIPTS[type(base)](self, base)
+            below, above = inner_below + below, inner_above + above
+            (base, *_) = children(base)
+        if isinstance(base, Symbol):
+            shown, label = self._name(base)
             below = ([label] if label else []) + ([_mo(",")] if label and below else []) + below
-            if node.time is not None and node.below:
-                below += ([_mo(",")] if below else []) + [_index(node.time)]
-            elif node.time is not None:
-                above.insert(0, _fenced(_index(node.time)))
-            return _scripted(base, below, _joined(above, gap))
-        if isinstance(node, Ones | Identity):
-            base = "<mn>𝟏</mn>" if isinstance(node, Ones) else "<mi>I</mi>"
-            return _scripted(base, [_letters(node.dim), *below] if node.dim else below, _joined(above, gap))
-        base = self.write(node, _FACTOR)
-        if isinstance(node, Derivative | Product) and self._node(node)[1] == _FACTOR:  # a fraction
-            base = _fenced(base)
-        if isinstance(node, Call):
-            base = _row(base)  # its name and its argument, as one
-        return _scripted(base, below, _joined(above, gap))
+            if base.time is not None and base.below:
+                below += ([_mo(",")] if below else []) + [_index(base.time)]
+            elif base.time is not None:
+                above.insert(0, _fenced(_index(base.time)))
+        elif isinstance(base, Ones | Identity):
+            shown = "<mn>𝟏</mn>" if isinstance(base, Ones) else "<mi>I</mi>"
+            below = [_letters(base.dim), *below] if base.dim else below
+        else:
+            shown = self.show(base, FACTOR)
+            if isinstance(base, Derivative | Product) and self.printed(base)[1] == FACTOR:  # a fraction
+                shown = _fenced(shown)
+            if isinstance(base, Call):
+                shown = _row(shown)  # its name and its argument, as one
+        return _scripted(shown, below, _joined(above, '<mspace width="0.15em"/>')), FACTOR
 
-    @staticmethod
-    def _marked(e: Power) -> bool:
-        """Whether it must be said that a power is entry by entry: not for a scalar-looking base."""
-        return e.elementwise and not isinstance(e.of, Call | Number)
+    symbol = ones = identity = entry = transpose = inverse = power = scripted
+
+    def exponent(self, e: Power) -> str:
+        """The exponent; ∘ marks a power entry by entry, except of a call or a number, where it is clear."""
+        marked = e.elementwise and not isinstance(e.of, Call | Number)
+        return (_mo("∘") if marked else "") + self.show(e.exponent)
 
     @staticmethod
     def _name(e: Symbol) -> tuple[str, str]:
@@ -242,58 +224,67 @@ class _Writer:
             base = f'<mover accent="true">{base}<mo stretchy="false">{_ACCENTS[rest.pop(0)]}</mo></mover>'
         return base, "".join(_letters(part) for part in rest if part)
 
-    def _product(self, e: Product) -> tuple[str, int]:
+    def product(self, e: Product) -> Printed:
         if e.operator == "/":
-            return f"<mfrac>{_row(self.write(e.left))}{_row(self.write(e.right))}</mfrac>", _FACTOR
+            return f"<mfrac>{_row(self.show(e.left))}{_row(self.show(e.right))}</mfrac>", FACTOR
         if e.operator in ("∘", "⊗"):
-            left = self.write(e.left, _HADAMARD)
-            right = self.write(e.right, _PRODUCT)
-            left = _fenced(left) if self.parted and is_matrix_product(e.left) else left
-            right = _fenced(right) if self.parted and is_matrix_product(e.right) else right
-            return left + _mo(_OPERATORS[e.operator]) + right, _HADAMARD
+            left = self.show(e.left, HADAMARD)
+            right = self.show(e.right, PRODUCT)
+            left = _fenced(left) if self.separate_products and is_matrix_product(e.left) else left
+            right = _fenced(right) if self.separate_products and is_matrix_product(e.right) else right
+            return left + _mo(_OPERATORS[e.operator]) + right, HADAMARD
         sign = _mo("⋅") if e.operator == "·" else '<mo rspace="0.12em">&#x2062;</mo>'
-        left = self.write(e.left, _PRODUCT)
-        right = self.write(e.right, _HADAMARD if isinstance(e.right, BigSum) else _FACTOR)
-        return (_fenced(left) if _ends_bare(e.left) else left) + sign + right, _PRODUCT
+        left = self.show(e.left, PRODUCT)
+        right = self.show(e.right, HADAMARD if isinstance(e.right, BigSum) else FACTOR)
+        return (_fenced(left) if _ends_bare(e.left) else left) + sign + right, PRODUCT
 
-    def _call(self, e: Call) -> tuple[str, int]:
+    def call(self, e: Call) -> Printed:
         if e.function in ("norm", "norm1"):
-            inner = _fenced("".join(self.write(a) for a in e.arguments), "‖", "‖")
-            return _scripted(inner, ["<mn>1</mn>"] if e.function == "norm1" else [], []), _FACTOR
+            inner = _fenced("".join(self.show(a) for a in e.arguments), "‖", "‖")
+            return _scripted(inner, ["<mn>1</mn>"] if e.function == "norm1" else [], []), FACTOR
         if e.latex == "|" or e.function == "abs":
-            return _fenced("".join(self.write(a) for a in e.arguments), "|", "|"), _FACTOR
+            return _fenced("".join(self.show(a) for a in e.arguments), "|", "|"), FACTOR
         if e.function == "sqrt":
-            return f"<msqrt>{''.join(self.write(a) for a in e.arguments)}</msqrt>", _FACTOR
-        name = _FUNCTIONS.get(e.function, e.function)
+            return f"<msqrt>{''.join(self.show(a) for a in e.arguments)}</msqrt>", FACTOR
+        name = FUNCTION_NAMES.get(e.function, e.function)
         head = f'<mi mathvariant="normal">{escape(name)}</mi>' if len(name) == 1 else f"<mi>{escape(name)}</mi>"
         if name == "σ":
             head = "<mi>σ</mi>"
         below = [f"<mtext>{('columns', 'rows')[e.axis]}</mtext>"] if e.axis in (0, 1) else []
         head = _scripted(head, below, [_mo("′" * e.primes)] if e.primes else [])
         if _is_bare(e):
-            return f'{head}<mo rspace="0.17em">&#x2061;</mo>{self.write(e.arguments[0])}', _FACTOR
-        return head + "<mo>&#x2061;</mo>" + _fenced(_mo(",").join(self.write(a) for a in e.arguments)), _FACTOR
+            return f'{head}<mo rspace="0.17em">&#x2061;</mo>{self.show(e.arguments[0])}', FACTOR
+        return head + "<mo>&#x2061;</mo>" + _fenced(_mo(",").join(self.show(a) for a in e.arguments)), FACTOR
 
-    def _sum(self, e: BigSum) -> tuple[str, int]:
+    def big_sum(self, e: BigSum) -> Printed:
         under = _index(Index(e.index)) + ((_mo("=") + _index(e.lower)) if e.lower is not None else "")
         sign = '<mo largeop="true" movablelimits="false">∑</mo>'
         if e.upper is not None:
             sign = f"<munderover>{sign}{_row(under)}{_row(_index(e.upper))}</munderover>"
         else:
             sign = f"<munder>{sign}{_row(under)}</munder>"
-        return sign + self.write(e.body, _HADAMARD), _HADAMARD
+        return sign + self.show(e.body, HADAMARD), HADAMARD
 
-    def _derivative(self, e: Derivative) -> tuple[str, int]:
-        self.quiet += 1
-        above = _row(_mo("∂"), self.write(e.of, _PRODUCT))
-        fraction = f"<mfrac>{above}{_row(_mo('∂'), self.write(e.wrt, _PRODUCT))}</mfrac>"
-        self.quiet -= 1
+    def derivative(self, e: Derivative) -> Printed:
+        self.derivatives += 1
+        above = _row(_mo("∂"), self.show(e.of, PRODUCT))
+        fraction = f"<mfrac>{above}{_row(_mo('∂'), self.show(e.wrt, PRODUCT))}</mfrac>"
+        self.derivatives -= 1
         if e.at is None:
-            return fraction, _FACTOR
+            return fraction, FACTOR
         barred = (
             f'<mrow style="border-right:0.06em solid;padding-right:0.15em">{fraction}</mrow>'  # not all fonts stretch |
         )
-        return f'<msub>{barred}<mrow><mspace width="0.1em"/>{_fenced(_index(e.at))}</mrow></msub>', _FACTOR
+        return f'<msub>{barred}<mrow><mspace width="0.1em"/>{_fenced(_index(e.at))}</mrow></msub>', FACTOR
+
+
+# What a node puts below and above the base that it is a script of.
+_SCRIPTS: dict[type[Expression], Callable[[_MathmlPrinter, Any], tuple[list[str], list[str]]]] = {
+    Transpose: lambda printer, e: ([], ['<mi mathvariant="normal">T</mi>']),
+    Inverse: lambda printer, e: ([], ["<mo>−</mo><mn>1</mn>"]),
+    Power: lambda printer, e: ([], [printer.exponent(e)]),
+    Entry: lambda printer, e: (["".join(_index(i) for i in e.indices)], []),
+}
 
 
 def _is_bare(e: Expression) -> bool:
@@ -313,7 +304,7 @@ def _ends_bare(e: Expression) -> bool:
     return _is_bare(e) or isinstance(e, BigSum)
 
 
-def _turned(shape: str) -> str:
+def _transposed_shape(shape: str) -> str:
     """The shape of the transpose: [B,V] of [V,B]."""
     rows, comma, columns = shape.strip("[]").partition(",")
     return f"[{columns.strip()},{rows.strip()}]" if comma else ""

@@ -1,14 +1,14 @@
-"""Expressions as LaTeX and as Unicode text, with no more parentheses than the parser of `latex.py` needs.
+"""Expressions as LaTeX and as Unicode text, with no more parentheses than the parser in `syntax/latex.py` needs.
 
-What is printed reads back as an equal tree, or as one of equal value, where the parser is given the symbols' names.
+What is printed parses to an equal tree, or to one of equal value, if the parser knows the names of the symbols. For
+example, `Product(Symbol("W_h"), Symbol("h", Index("t", -1)))` is `W_h h^{(t-1)}` as LaTeX and `W_h h^(t-1)` as text.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from abc import abstractmethod
 
 from elman.calculus.expression import (
     Add,
@@ -34,29 +34,28 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.functions import ELEMENTWISE, WHOLE
-from elman.calculus.printing.python import python
+from elman.calculus.printing.printer import FUNCTION_NAMES, Precedence, Printed, Printer, is_matrix_product
 from elman.calculus.syntax.names import ACCENTS, GREEK, GREEK_LETTERS, Names
 from elman.calculus.syntax.written_sizes import is_written
 
-__all__ = ["latex", "latex_name", "names_of", "python", "text", "text_name"]
-
-SUM, HADAMARD, PRODUCT, SCRIPT, ATOM = 1, 2, 3, 4, 5
+SUM, HADAMARD, PRODUCT, SCRIPT, ATOM = Precedence
 _LETTER_OF = {name: letter for letter, name in reversed(GREEK_LETTERS.items())}
-_COMBINED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
+_COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
+_LATEX_RELATIONS = {"≈": r"\approx", "∈": r"\in", "←": r"\leftarrow", "→": r"\to", "≤": r"\le", "≥": r"\ge"}
 
 
 def latex(e: Expression | Relation) -> str:
-    """`e` as LaTeX, ready to stand between dollar signs."""
-    return _statement(e, _LATEX)
+    """`e` as LaTeX, to be put between dollar signs."""
+    return _LATEX.statement(e)
 
 
 def text(e: Expression | Relation) -> str:
     """`e` as one line of Unicode text: `a b^T`, `δ_1 ∘ (1 - h^(t-1))`."""
-    return _statement(e, _TEXT)
+    return _TEXT.statement(e)
 
 
 def names_of(*expressions: Expression) -> Names:
-    """The `Names` under which a parser reads the printed expressions back."""
+    """The `Names` that a parser needs to read the printed expressions."""
     found = [node for e in expressions for node in walk(e) if isinstance(node, Symbol)]
     return Names.of({s.name for s in found}, {s.name for s in found if s.time is not None})
 
@@ -96,66 +95,9 @@ def text_name(name: str) -> str:
     word, accent, label = split_name(name)
     shown = _LETTER_OF.get(word, word)
     if accent:
-        joined = unicodedata.normalize("NFC", shown + _COMBINED.get(accent, "")) if accent in _COMBINED else ""
+        joined = unicodedata.normalize("NFC", shown + _COMBINING.get(accent, "")) if accent in _COMBINING else ""
         shown = joined if len(joined) == 1 and word not in _LETTER_OF else f"\\{accent}{{{shown}}}"
     return shown + (f"_{label}" if len(label) == 1 else f"_{{{label}}}" if label else "")
-
-
-class _Style:
-    """The signs of one way of printing; the grammar is the same for both."""
-
-    hadamard: Mapping[str, str] = MappingProxyType({"∘": r" \circ ", "⊗": r" \otimes "})
-    dot = r" \cdot "
-    partial = r"\partial "
-    dots = r"\dots"
-    bar = r"\|"
-    big_sum = r"\sum"
-    is_latex = True
-
-    def name(self, s: Symbol) -> str:
-        return s.latex or latex_name(s.name)
-
-    def function(self, e: Call) -> str:
-        if e.function in ELEMENTWISE:
-            return ELEMENTWISE[e.function].latex
-        return WHOLE[e.function][1]
-
-    def ones(self, dim: str | None) -> str:
-        return r"\mathbf{1}" + (f"_{_braced(dim)}" if dim else "")
-
-    def script(self, sign: str, inside: str) -> str:
-        return sign + _braced(inside)
-
-    def time(self, index: Index) -> str:
-        return f"^{{({_index(index)})}}"
-
-    def with_axis(self, name: str, axis: int | None) -> str:
-        return name + ("" if axis is None else "_{row}" if axis else "_{col}")
-
-
-class _Text(_Style):
-    hadamard = MappingProxyType({"∘": " ∘ ", "⊗": " ⊗ "})
-    dot = " · "
-    partial = "∂"
-    dots = "…"
-    bar = "‖"
-    big_sum = "∑"
-    is_latex = False
-
-    def name(self, s: Symbol) -> str:
-        return text_name(s.name)
-
-    def function(self, e: Call) -> str:
-        return {"sigmoid": "σ", "trace": "tr", "cross_entropy": "CE"}.get(e.function, e.function)
-
-    def ones(self, dim: str | None) -> str:
-        return "1" + (f"_{_braced(dim)}" if dim else "")
-
-    def time(self, index: Index) -> str:
-        return f"^({_index(index)})"
-
-
-_LATEX, _TEXT = _Style(), _Text()
 
 
 def _braced(inside: str) -> str:
@@ -168,157 +110,221 @@ def _index(i: Index) -> str:
     return str(i)
 
 
-def _statement(e: Expression | Relation, style: _Style) -> str:
-    if isinstance(e, Relation):
-        parts = [_show(part, SUM, style) for part in e.parts]
-        signs = {":=": ":=", "≈": r"\approx", "∈": r"\in", "←": r"\leftarrow", "→": r"\to", "≤": r"\le", "≥": r"\ge"}
-        shown = parts[0]
-        for sign, part in zip(e.operators, parts[1:], strict=True):
-            shown += f" {signs.get(sign, sign) if style.is_latex else sign} {part}"
+class _FormulaPrinter(Printer):
+    """What LaTeX and text have in common; the differences are the attributes and the methods of the subclasses."""
+
+    circle: str
+    tensor: str
+    dot: str
+    bar: str
+    sigma: str
+    ellipsis: str
+    bold_one: str
+    entrywise_mark: str
+
+    def statement(self, e: Expression | Relation) -> str:
+        if isinstance(e, Expression):
+            return self.show(e)
+        shown = self.show(e.parts[0])
+        for sign, part in zip(e.operators, e.parts[1:], strict=True):
+            shown += f" {self.relation_sign(sign)} {self.show(part)}"
         return shown
-    return _show(e, SUM, style)
 
+    # --- what LaTeX and text write differently ---
 
-def _show(e: Expression, least: int, style: _Style) -> str:
-    """`e`, in parentheses where it binds looser than `least`."""
-    shown, level = _RENDER[type(e)](e, style)
-    return shown if level >= least else f"({shown})"
+    @abstractmethod
+    def relation_sign(self, sign: str) -> str:
+        """A relation sign such as ≤."""
 
+    @abstractmethod
+    def name(self, s: Symbol) -> str:
+        """The name of a symbol, without its time."""
 
-def _number(e: Number, style: _Style) -> tuple[str, int]:
-    above, below = abs(e.value.numerator), e.value.denominator
-    sign = "-" if e.value < 0 else ""
-    if below == 1:
-        return f"{sign}{above}", SUM if sign else ATOM
-    shown = f"\\frac{{{above}}}{{{below}}}" if style.is_latex else f"{above}/{below}"
-    return sign + shown, SUM if sign else SCRIPT if style.is_latex else PRODUCT
+    @abstractmethod
+    def function_name(self, e: Call) -> str:
+        """The name of a function, without axis and primes."""
 
+    @abstractmethod
+    def time(self, index: Index) -> str:
+        """The time step of a symbol, as a superscript."""
 
-def _symbol(e: Symbol, style: _Style) -> tuple[str, int]:
-    name = style.name(e)
-    if e.time is None:
-        return name, SCRIPT if "^" in name else ATOM
-    if not e.below:
-        return (f"{{{name}}}" if "^" in name else name) + style.time(e.time), SCRIPT
-    index = _index(e.time)
-    return (f"{{{name}}}" if "_" in name else name) + f"_{_braced(index)}", ATOM
+    @abstractmethod
+    def fraction(self, above: int, below: int) -> Printed:
+        """A fraction of two whole numbers."""
 
-
-def _based(e: Expression, style: _Style) -> str:
-    """What a script is put on: an atom, or something in braces or parentheses."""
-    if isinstance(e, Symbol):
-        shown, level = _symbol(e, style)
-        return shown if level == ATOM or not style.is_latex else f"{{{shown}}}"
-    return _show(e, ATOM, style)
-
-
-def _entry(e: Entry, style: _Style) -> tuple[str, int]:
-    inside = [_index(i) for i in e.indices]
-    joined = ("" if all(len(i) == 1 for i in inside) else ",").join(inside)
-    if isinstance(e.of, Symbol):
-        name = style.name(e.of)
-        if e.of.time is not None and not e.of.below and "_" not in name and "^" not in name:
-            return f"{name}_{_braced(joined)}{style.time(e.of.time)}", SCRIPT
-        shown = name if e.of.time is None else _symbol(e.of, style)[0]
-        if e.of.time is not None or "_" in shown or "^" in shown:
-            shown = f"{{{shown}}}"
-    else:
-        shown = _show(e.of, ATOM, style)
-        shown = f"{{{shown}}}" if not shown.startswith("(") else shown
-    return f"{shown}_{_braced(joined)}", SCRIPT
-
-
-def _sum(e: Add | Subtract, style: _Style) -> tuple[str, int]:
-    sign = "+" if isinstance(e, Add) else "-"
-    return f"{_show(e.left, SUM, style)} {sign} {_show(e.right, HADAMARD, style)}", SUM
-
-
-def _product(e: Product, style: _Style) -> tuple[str, int]:
-    if e.operator in ("∘", "⊗"):
-        left, right = _show(e.left, HADAMARD, style), _show(e.right, PRODUCT, style)
-        if isinstance(e.left, BigSum) or is_matrix_product(e.left):
-            left = f"({left})"
-        if is_matrix_product(e.right):
-            right = f"({right})"
-        return left + style.hadamard[e.operator] + right, HADAMARD
-    if e.operator == "/" and style.is_latex:
-        above, below = _show(e.left, SUM, style), _show(e.right, SUM, style)
-        if not (above.startswith(("d", r"\mathrm{d")) and below.startswith(("d", r"\mathrm{d"))):
-            return f"\\frac{{{above}}}{{{below}}}", SCRIPT
-    left, right = _show(e.left, PRODUCT, style), _show(e.right, SCRIPT, style)
-    if e.operator == "/":
+    def division(self, e: Product) -> Printed:
+        left, right = self.show(e.left, PRODUCT), self.show(e.right, SCRIPT)
         bare = isinstance(e.left, Number) and isinstance(e.right, Number)
         return (f"{left}/{right}" if bare else f"{left} / {right}"), PRODUCT
-    dotted = e.operator == "·" or re.match(r"\d+(?!_)", right) is not None
-    return left + (style.dot if dotted else " ") + right, PRODUCT
 
+    def based(self, e: Expression) -> str:
+        """What a script is put on."""
+        return self.show(e, ATOM)
 
-def is_matrix_product(e: Expression) -> bool:
-    """A product beside ∘ reads better in parentheses, though it needs none: (δ U) ∘ h."""
-    return isinstance(e, Product) and e.operator in ("", "·") and not isinstance(e.left, Number)
+    # --- nodes ---
 
+    def number(self, e: Number) -> Printed:
+        above, below = abs(e.value.numerator), e.value.denominator
+        shown, precedence = (str(above), int(ATOM)) if below == 1 else self.fraction(above, below)
+        return (f"-{shown}", SUM) if e.value < 0 else (shown, precedence)
 
-def _scripted(e: Transpose | Inverse | Power, style: _Style) -> tuple[str, int]:
-    if isinstance(e, Transpose):
+    def symbol(self, e: Symbol) -> Printed:
+        name = self.name(e)
+        if e.time is None:
+            return name, SCRIPT if "^" in name else ATOM
+        if not e.below:
+            return (f"{{{name}}}" if "^" in name else name) + self.time(e.time), SCRIPT
+        return (f"{{{name}}}" if "_" in name else name) + f"_{_braced(_index(e.time))}", ATOM
+
+    def ones(self, e: Ones) -> Printed:
+        return self.bold_one + (f"_{_braced(e.dim)}" if e.dim else ""), ATOM
+
+    def identity(self, e: Identity) -> Printed:
+        return "I" + (f"_{_braced(e.dim)}" if e.dim else ""), ATOM
+
+    def entry(self, e: Entry) -> Printed:
+        inside = [_index(i) for i in e.indices]
+        below = _braced(("" if all(len(i) == 1 for i in inside) else ",").join(inside))
+        if not isinstance(e.of, Symbol):
+            shown = self.show(e.of, ATOM)
+            return (shown if shown.startswith("(") else f"{{{shown}}}") + f"_{below}", SCRIPT
+        name = self.name(e.of)
+        if e.of.time is None:
+            return (f"{{{name}}}" if "_" in name or "^" in name else name) + f"_{below}", SCRIPT
+        if not e.of.below and "_" not in name and "^" not in name:
+            return f"{name}_{below}{self.time(e.of.time)}", SCRIPT
+        return f"{{{self.symbol(e.of)[0]}}}_{below}", SCRIPT
+
+    def iverson(self, e: Iverson) -> Printed:
+        return f"[{_index(e.left)} = {_index(e.right)}]", ATOM
+
+    def negative(self, e: Negative) -> Printed:
+        return f"-{self.show(e.of, HADAMARD)}", SUM
+
+    def add(self, e: Add) -> Printed:
+        return f"{self.show(e.left, SUM)} + {self.show(e.right, HADAMARD)}", SUM
+
+    def subtract(self, e: Subtract) -> Printed:
+        return f"{self.show(e.left, SUM)} - {self.show(e.right, HADAMARD)}", SUM
+
+    def product(self, e: Product) -> Printed:
+        if e.operator in ("∘", "⊗"):
+            left, right = self.show(e.left, HADAMARD), self.show(e.right, PRODUCT)
+            if isinstance(e.left, BigSum) or is_matrix_product(e.left):
+                left = self.parenthesised(left)
+            if is_matrix_product(e.right):
+                right = self.parenthesised(right)
+            return f"{left} {self.circle if e.operator == '∘' else self.tensor} {right}", HADAMARD
+        if e.operator == "/":
+            return self.division(e)
+        left, right = self.show(e.left, PRODUCT), self.show(e.right, SCRIPT)
+        dotted = e.operator == "·" or re.match(r"\d+(?!_)", right) is not None
+        return f"{left} {self.dot} {right}" if dotted else f"{left} {right}", PRODUCT
+
+    def transpose(self, e: Transpose) -> Printed:
         if isinstance(e.of, Inverse):
-            return f"{_based(e.of.of, style)}^{{-T}}", SCRIPT
-        return f"{_based(e.of, style)}^T", SCRIPT
-    if isinstance(e, Inverse):
-        return f"{_based(e.of, style)}^{{-1}}", SCRIPT
-    mark = (r"\circ " if style.is_latex else "∘") if e.elementwise else ""
-    exponent = _show(e.exponent, SUM, style)
-    return f"{_based(e.of, style)}^{_braced(mark + exponent)}", SCRIPT
+            return f"{self.based(e.of.of)}^{{-T}}", SCRIPT
+        return f"{self.based(e.of)}^T", SCRIPT
+
+    def inverse(self, e: Inverse) -> Printed:
+        return f"{self.based(e.of)}^{{-1}}", SCRIPT
+
+    def power(self, e: Power) -> Printed:
+        exponent = (self.entrywise_mark if e.elementwise else "") + self.show(e.exponent)
+        return f"{self.based(e.of)}^{_braced(exponent)}", SCRIPT
+
+    def call(self, e: Call) -> Printed:
+        inside = ", ".join(self.show(a) for a in e.arguments)
+        if e.function in ("norm", "norm1"):
+            nested = any(isinstance(n, Call) and n.function.startswith("norm") for n in walk(e.arguments[0]))
+            inside = self.parenthesised(inside) if nested else inside
+            return f"{self.bar}{inside}{self.bar}" + ("_1" if e.function == "norm1" else ""), ATOM
+        axis = "" if e.axis is None else "_{row}" if e.axis else "_{col}"
+        return f"{self.function_name(e)}{axis}{chr(39) * e.primes}({inside})", ATOM
+
+    def big_sum(self, e: BigSum) -> Printed:
+        below = f"_{{{e.index}={_index(e.lower)}}}" if e.lower is not None else f"_{_braced(e.index)}"
+        above = f"^{_braced(_index(e.upper))}" if e.upper is not None else ""
+        return f"{self.sigma}{below}{above} {self.show(e.body, HADAMARD)}", HADAMARD
+
+    def derivative(self, e: Derivative) -> Printed:
+        bar = f"|_{{({_index(e.at)})}}" if e.at is not None else ""
+        return self.derivative_of(self.show(e.of, SCRIPT), self.show(e.wrt, SCRIPT)) + bar, SCRIPT
+
+    @abstractmethod
+    def derivative_of(self, of: str, wrt: str) -> str:
+        """∂of/∂wrt."""
+
+    def dots(self, e: Dots) -> Printed:
+        return self.ellipsis, ATOM
 
 
-def _call(e: Call, style: _Style) -> tuple[str, int]:
-    inside = ", ".join(_show(a, SUM, style) for a in e.arguments)
-    if e.function in ("norm", "norm1"):
-        nested = any(isinstance(n, Call) and n.function.startswith("norm") for n in walk(e.arguments[0]))
-        inside = f"({inside})" if nested else inside
-        below = "_1" if e.function == "norm1" else ""
-        return f"{style.bar}{inside}{style.bar}{below}", ATOM
-    if e.function == "sqrt" and style.is_latex and not e.primes:
-        return f"\\sqrt{{{inside}}}", ATOM
-    return f"{style.with_axis(style.function(e), e.axis)}{chr(39) * e.primes}({inside})", ATOM
+class _LatexPrinter(_FormulaPrinter):
+    circle, tensor, dot = r"\circ", r"\otimes", r"\cdot"
+    bar, sigma, ellipsis = r"\|", r"\sum", r"\dots"
+    bold_one, entrywise_mark = r"\mathbf{1}", r"\circ "
+
+    def relation_sign(self, sign: str) -> str:
+        return _LATEX_RELATIONS.get(sign, sign)
+
+    def name(self, s: Symbol) -> str:
+        return s.latex or latex_name(s.name)
+
+    def function_name(self, e: Call) -> str:
+        return ELEMENTWISE[e.function].latex if e.function in ELEMENTWISE else WHOLE[e.function][1]
+
+    def time(self, index: Index) -> str:
+        return f"^{{({_index(index)})}}"
+
+    def fraction(self, above: int, below: int) -> Printed:
+        return f"\\frac{{{above}}}{{{below}}}", SCRIPT
+
+    def division(self, e: Product) -> Printed:
+        above, below = self.show(e.left), self.show(e.right)
+        if above.startswith(("d", r"\mathrm{d")) and below.startswith(("d", r"\mathrm{d")):
+            return super().division(e)  # \frac{d…}{d…} would be read as a derivative
+        return f"\\frac{{{above}}}{{{below}}}", SCRIPT
+
+    def based(self, e: Expression) -> str:
+        shown, precedence = self.printed(e)
+        if isinstance(e, Symbol):
+            return shown if precedence == ATOM else f"{{{shown}}}"
+        return self.show(e, ATOM)
+
+    def call(self, e: Call) -> Printed:
+        if e.function == "sqrt" and not e.primes:
+            return f"\\sqrt{{{', '.join(self.show(a) for a in e.arguments)}}}", ATOM
+        return super().call(e)
+
+    def derivative_of(self, of: str, wrt: str) -> str:
+        return f"\\frac{{\\partial {of}}}{{\\partial {wrt}}}"
 
 
-def _big_sum(e: BigSum, style: _Style) -> tuple[str, int]:
-    shown = style.big_sum
-    shown += f"_{{{e.index}={_index(e.lower)}}}" if e.lower is not None else f"_{_braced(e.index)}"
-    if e.upper is not None:
-        shown += f"^{_braced(_index(e.upper))}"
-    body = _show(e.body, HADAMARD, style)
-    return f"{shown} {body}", HADAMARD
+class _TextPrinter(_FormulaPrinter):
+    circle, tensor, dot = "∘", "⊗", "·"
+    bar, sigma, ellipsis = "‖", "∑", "…"
+    bold_one, entrywise_mark = "1", "∘"
+
+    def relation_sign(self, sign: str) -> str:
+        return sign
+
+    def name(self, s: Symbol) -> str:
+        return text_name(s.name)
+
+    def function_name(self, e: Call) -> str:
+        return FUNCTION_NAMES.get(e.function, e.function)
+
+    def time(self, index: Index) -> str:
+        return f"^({_index(index)})"
+
+    def fraction(self, above: int, below: int) -> Printed:
+        return f"{above}/{below}", PRODUCT
+
+    def based(self, e: Expression) -> str:
+        return self.printed(e)[0] if isinstance(e, Symbol) else self.show(e, ATOM)
+
+    def derivative_of(self, of: str, wrt: str) -> str:
+        return f"∂{of}/∂{wrt}"
 
 
-def _derivative(e: Derivative, style: _Style) -> tuple[str, int]:
-    of, wrt = _show(e.of, SCRIPT, style), _show(e.wrt, SCRIPT, style)
-    bar = f"|_{{({_index(e.at)})}}" if e.at is not None else ""
-    if style.is_latex:
-        return f"\\frac{{\\partial {of}}}{{\\partial {wrt}}}" + bar, SCRIPT
-    return f"∂{of}/∂{wrt}{bar}", SCRIPT
-
-
-def _negative(e: Negative, style: _Style) -> tuple[str, int]:
-    return f"-{_show(e.of, HADAMARD, style)}", SUM
-
-
-_RENDER: dict[type, Callable[..., tuple[str, int]]] = {
-    Number: _number,
-    Symbol: _symbol,
-    Ones: lambda e, style: (style.ones(e.dim), ATOM),
-    Identity: lambda e, style: ("I" + (f"_{_braced(e.dim)}" if e.dim else ""), ATOM),
-    Entry: _entry,
-    Iverson: lambda e, style: (f"[{_index(e.left)} = {_index(e.right)}]", ATOM),
-    Negative: _negative,
-    Add: _sum,
-    Subtract: _sum,
-    Product: _product,
-    Transpose: _scripted,
-    Inverse: _scripted,
-    Power: _scripted,
-    Call: _call,
-    BigSum: _big_sum,
-    Derivative: _derivative,
-    Dots: lambda e, style: (style.dots, ATOM),
-}
+_LATEX, _TEXT = _LatexPrinter(), _TextPrinter()

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
-from elman.calculus.printing.render import latex, python, text
+from elman.calculus.printing.python import python
+from elman.calculus.printing.render import latex, text
 from elman.notes.judge.checker import EQUALITIES, Checker, Judgement, is_claim, is_condition
 from elman.notes.judge.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.judge.verdict import Claim, Repair, Verdict
