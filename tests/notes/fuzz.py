@@ -1,13 +1,15 @@
 """Hostile pages and formulas for the checker and the derivatives: `python tests/notes/fuzz.py --minutes 10`.
 
 Pages of the tests are cut, spliced, doubled, nested, misspelt and sprinkled with signs and commands; every one must
-end in a report or in an error of the family, within `SECONDS`. Prints what failed, and exits with 1 if anything did.
+end within `SECONDS` in a report, whose HTML runs and fetches nothing, or in an error of the family. Prints what
+failed, and exits with 1 if anything did.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import re
 import signal
 import sys
 import time
@@ -24,6 +26,9 @@ from elman.notes.page.reader import page_of
 from elman.notes.report.html import as_html
 
 SECONDS = 120
+UNSAFE = re.compile(
+    r"""<(?:script|iframe|object|embed|link)|<[^<>]*\s(?:on\w+|src|style=[^<>]*url)\s*=|href="\s*javascript""", re.I
+)
 PIECES = (
     r"\frac{", r"\partial ", r"{", r"}", "(", ")", "[", "]", "$", "$$", "^T", "^{(t-1)}", "_{", "|_{(i)}", "=", "+",
     "-", r"\sum_{i=1}^t ", r"\circ ", r"\otimes ", r"\hat{", r"\left(", r"\right)", r"\begin{align}",
@@ -33,7 +38,8 @@ PIECES = (
     "__import__('os').system('true')", "lambda: 0", "[x for x in ().__class__.__bases__]", "a.T @ ", "**" * 50,
     "<!-- elman check: off -->", "|" * 60, "{" * 60, "(" * 60, r"\mathrm{tr}(", r"\det ", "^{-1}",
     r"\mathrm{softmax}(", "\t", "    ", "_0", "1_{784}", "I_{99999999999}", "²", ".shape = [784,0]\n",
-    "784*", "N = 784",
+    "784*", "N = 784", "<script>", "</script>", "<img src=//x onerror=f()>", "<b onclick=f()>", "<!--", "-->",
+    "](javascript:f())", "![a](", "<details>", "</p>", r"\text{<script>", r"\href{javascript:f()}{x}", "\ue0001\ue001",
 )  # fmt: skip
 FORMULAS = (
     "a^T X b",
@@ -94,7 +100,9 @@ def trial(pages: list[str], rng: random.Random) -> str:
     text = mutated(text, pages, rng)
     page = page_of(text, rng.choice(("markdown", "latex", "text")))
     report = check(page)
-    as_html(page, report)
+    html = as_html(page, report)
+    unsafe = UNSAFE.search(html)
+    assert unsafe is None, html[max(unsafe.start() - 200, 0) : unsafe.end() + 200]
     if rng.random() < 0.3:
         derived(page)
     return text
@@ -107,7 +115,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(__file__).parent
     pages = [p.read_text() for p in sorted((folder / "pages").glob("*")) if p.suffix in (".md", ".tex", ".txt")]
-    pages.append((folder.parent / "docs" / "derivation.md").read_text())
+    pages.append((folder.parents[1] / "docs" / "derivation.md").read_text())
     signal.signal(signal.SIGALRM, alarm)
     tried = refused = failed = 0
     slowest = 0.0

@@ -5,6 +5,7 @@ right again.
 from __future__ import annotations
 
 import re
+import time
 from functools import cache
 from pathlib import Path
 
@@ -50,7 +51,21 @@ def test_a_right_page_is_right(name: str) -> None:
     report = check(PAGES / name)
     assert said(report) == []
     assert len([c for c in report.claims if c.verdict != Verdict.NOT_A_CLAIM]) >= COUNTS[name]
-    assert report.seconds < 2
+
+
+def test_the_work_of_checking_grows_with_the_length_of_the_page() -> None:
+    """Eight times the page may take 24 times the work, and the square of its length would take 64 times."""
+
+    def work(copies: int) -> float:
+        began = time.process_time()
+        assert check(page_with("tanh-rnn.md", text_of("tanh-rnn.md") * copies)).holds
+        return time.process_time() - began
+
+    work(1)
+    for _ in range(3):
+        if work(8) <= 3 * 8 * work(1):
+            return
+    pytest.fail("checking takes more than linear work")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: m.id)

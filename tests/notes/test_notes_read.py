@@ -1,4 +1,4 @@
-"""Interpretation a page: where formulas are, and where none are; declared shapes; hostile text."""
+"""Reading a page: where formulas are, and where none are; declared shapes; hostile text."""
 
 from __future__ import annotations
 
@@ -282,9 +282,20 @@ def test_any_text_is_read_and_offsets_are_true(pieces: list[str], kind: str) -> 
         assert all(0 <= place <= len(formula.text) for place in places)
 
 
+def seconds_of_work(text: str, kind: str) -> float:
+    """The processor time that reading takes, whatever else the machine does."""
+    began = time.process_time()
+    page_of(text, kind)
+    return time.process_time() - began
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("piece", HEAVY)
-def test_half_a_megabyte_of_anything_is_read_in_seconds(piece: str, kind: str) -> None:
-    began = time.perf_counter()
-    page_of(piece * (2**19 // len(piece)), kind)
-    assert time.perf_counter() - began < 5
+def test_the_work_of_reading_grows_with_the_length_of_the_page(piece: str, kind: str) -> None:
+    """Eight times the text may take 24 times the work, and the square of its length would take 64 times."""
+    short, long = (piece * (size // len(piece)) for size in (2**16, 2**19))
+    page_of(short, kind)
+    for _ in range(3):
+        if seconds_of_work(long, kind) <= 3 * 8 * max(seconds_of_work(short, kind), 0.001):
+            return
+    pytest.fail("reading takes more than linear work")

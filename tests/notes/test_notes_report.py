@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,13 +15,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from elman.calculus.printing.mathml import mathml
-from elman.calculus.printing.mathml_fallback import mathml_loose
 from elman.calculus.syntax.parse import parse
 from elman.notes.judge.verdict import Claim, Repair, Report, Verdict
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
+from elman.notes.report.displayed_math import displayed_math
 from elman.notes.report.html import as_html
-from elman.notes.report.markdown import Slot, markdown_to_html, slot
+from elman.notes.report.pieces import Slot, slot
+from elman.notes.report.render_markdown import markdown_to_html
 from elman.notes.report.text import as_json, as_terminal, summary
 
 TEXT = r"""# Notes <b>
@@ -78,7 +80,7 @@ def report(page: Page) -> Report:
 def test_json(report: Report) -> None:
     found = json.loads(json.dumps(as_json(report)))
     assert found["holds"] is False
-    assert found["summary"] == summary(report) == "1 of 6 claims hold, 5 do not"
+    assert found["summary"] == summary(report) == "1 of 6 claims holds, 5 do not"
     assert found["counts"]["wrong sign"] == 1
     assert [c["line"] for c in found["claims"]] == [3, 5, 5, 10, 11, 18]
     assert found["claims"][2]["fix"] == "W x"
@@ -87,10 +89,14 @@ def test_json(report: Report) -> None:
 
 
 def test_summaries() -> None:
-    assert summary(Report("p", ())) == "nothing on this page claims anything"
+    assert summary(Report("p", ())) == "this page makes no claim"
     one = Claim(1, 1, 0, 1, "a", "b", Verdict.HOLDS)
     assert summary(Report("p", (one,))) == "the one claim holds"
     assert summary(Report("p", (one, one))) == "all 2 claims hold"
+    bad = replace(one, verdict=Verdict.FALSE)
+    assert summary(Report("p", (bad,))) == "the one claim does not hold"
+    assert summary(Report("p", (one, bad))) == "1 of 2 claims holds, 1 does not"
+    assert summary(Report("p", (one, one, bad, bad))) == "2 of 4 claims hold, 2 do not"
 
 
 def test_terminal(report: Report) -> None:
@@ -98,7 +104,7 @@ def test_terminal(report: Report) -> None:
     assert re.match(r" *5:8  ✓ holds +z = W x$", next(line for line in lines if "✓" in line))
     assert any("✗ extra transpose" in line for line in lines)
     assert any("repair: W x  (drop the transpose)" in line for line in lines)
-    assert lines[-1] == "notes.md: 1 of 6 claims hold, 5 do not"
+    assert lines[-1] == "notes.md: 1 of 6 claims holds, 5 do not"
 
 
 class Checked(HTMLParser):
@@ -141,7 +147,7 @@ def test_html_is_one_page_with_everything_on_it(page: Page, report: Report) -> N
     html = as_html(page, report)
     parser = checked(html)
     assert {f"claim-{n}" for n in range(1, 7)} <= set(parser.ids)
-    assert "<title>notes.md: 1 of 6 claims hold, 5 do not</title>" in html
+    assert "<title>notes.md: 1 of 6 claims holds, 5 do not</title>" in html
     for words in (
         "extra transpose", "&lt;does not fit&gt;", "it is -1 times <code>b</code>", "the layout is mixed",
         "Notes &lt;b&gt;", "<em>prose</em>", "今天的注", "drop the transpose", "<table>", "2 formulas were left out",
@@ -195,7 +201,7 @@ def test_html_of_any_page_is_well_formed(pieces: list[str]) -> None:
 
 def test_markdown() -> None:
     html = markdown_to_html(
-        "Title\n===\n\n1. one\n2. two\n   - in\n\n> q **b**\n\n| a | b |\n|---|---|\n| x \\| y | `|` |\n\n"
+        "Title\n===\n\n1. one\n2. two\n   - in\n\n> q **b**\n\n| a | b |\n|---|---|\n| x \\| y | `\\|` |\n\n"
         "![p](x.png) [t](u.md)",
         {},
     )
@@ -206,6 +212,153 @@ def test_markdown() -> None:
     assert '<a href="u.md">t</a>' in html
     parted = markdown_to_html(f"a {slot(1)} b", {1: Slot("<div></div>", True, "<hr>")})
     assert parted == "<p>a</p>\n<div></div>\n<p>b</p><hr>"
+
+
+# --- what a page cannot do to the report ---
+
+
+def text_and_tags(html: str) -> tuple[str, list[str]]:
+    """The text of HTML, and its start tags with their attributes."""
+    parser = Collected()
+    parser.feed(html)
+    parser.close()
+    return "".join(parser.texts), parser.tags
+
+
+class Collected(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(" ".join([tag, *(f"{name}={value}" for name, value in attrs)]))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize(
+    ("written", "tags", "text"),
+    [
+        ("a <script>alert(1)</script>", ["p"], "a <script>alert(1)</script>"),
+        ("<script>\nalert(1)\n", [], "<script>\nalert(1)\n"),
+        ("<style>p{display:none}</style>", [], "<style>p{display:none}</style>"),
+        ('x <b onclick="f()" style="a">y</b>', ["p", "b"], "x y"),
+        ("x <b>y", ["p"], "x <b>y"),
+        ("x </b></p></main> y", ["p"], "x </b></main> y"),
+        ("**x </strong> y**", ["p", "strong"], "x </strong> y"),
+        ('<a href="javascript:f()">x</a>', ["p", "a"], "x"),
+        ('<a href=" java&#115;cript:f()">x</a>', ["p", "a"], "x"),
+        ("[x](JaVaScRiPt:f) [y](vbscript:f)", ["p"], "[x](JaVaScRiPt:f) [y](vbscript:f)"),
+        ("[x](ftp://a/b) [y](//a/b)", ["p", "a href=//a/b"], "x y"),
+        ("![x](https://a.b/c.png)", ["p", "a href=https://a.b/c.png"], "x"),
+        ('<img src="https://a.b/c.png" onerror="f()" alt="x">', ["a href=https://a.b/c.png"], "x"),
+        ("![x](file:///etc/passwd) ![y](../../secret.png)", ["p", "em"], "![x](file:///etc/passwd) y"),
+        ("<iframe src=x></iframe>", [], "<iframe src=x></iframe>"),
+        ("H<sub>2</sub>O<br>x <!-- c --> y", ["p", "sub", "br"], "H2Ox  y"),
+        ("<details open><summary>s</summary>\n\n*x*\n\n</details>", ["details open=None", "summary", "p", "em"], "sx"),
+        ("<details>\n\nx", ["p"], "<details>x"),
+        ("<font color=red>红</font>", ["p"], "红"),
+        ("&lt;b&gt; &amp; &copy;", ["p"], "<b> & ©"),
+        ("**注意：**这里", ["p", "strong"], "注意：这里"),
+        ("&#xe000;1&#xe001;", ["p"], "\ufffd1\ufffd"),
+    ],
+)
+def test_the_html_of_a_page_is_made_harmless(written: str, tags: list[str], text: str) -> None:
+    shown, found = text_and_tags(markdown_to_html(written, {1: Slot("<hr>")}, Path(__file__).parent))
+    assert found == tags
+    assert shown.replace("\n", "") == text.replace("\n", "")
+
+
+def test_a_script_of_a_page_is_shown_and_not_run() -> None:
+    text = (
+        "<script>f()</script>\n\n$\\text{<script>f()</script>}$\n\n$$ \\href{javascript:f()}{x} + \\unicode{x3c} $$\n\n"
+        "```\n<script>\n```\n\n| <script>f()</script> | [<script>](<script>) |\n|-|-|\n"
+    )
+    html = as_html(page_of(text), Report("p", ()))
+    checked(html)
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") == 5
+    assert 'href="javascript' not in html
+    assert "default-src 'none'" in html
+
+
+def test_an_image_beside_the_page_is_embedded(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for path in ("notes/a.png", "b.png"):
+        (tmp_path / path).write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "notes" / "c.png").write_text("no image")
+    (tmp_path / "notes" / "d.png").symlink_to(tmp_path / "b.png")
+    html = markdown_to_html("![a](a.png) ![b](../b.png) ![c](c.png) ![d](d.png)", {}, tmp_path / "notes")
+    assert text_and_tags(html)[1] == ["p", "img src=data:image/png;base64,iVBORw0KGgo= alt=a", "em", "em", "em"]
+    assert text_and_tags(html)[0].split() == ["b", "c", "d"]
+
+
+def test_no_slot_is_lost_and_none_comes_twice() -> None:
+    slots = {n: Slot(f"<i>{n}</i>", False, f"<hr>{n}") for n in range(5)}
+    marks = [slot(n) for n in range(5)]
+    html = markdown_to_html(
+        f"[l]({marks[0]}) ![{marks[1]}](x) {marks[2]} {marks[2]}\n\n[r]: x '{marks[3]}'\n\n<i x='{marks[4]}'>", slots
+    )
+    for n in range(5):
+        assert html.count(f"<i>{n}</i>") == html.count(f"<hr>{n}") == 1
+
+
+def test_a_block_splits_what_it_stands_in() -> None:
+    block = {1: Slot("<figure></figure>", True)}
+    for text, expected in (
+        (f"**a {slot(1)} b**", "<p><strong>a</strong></p>\n<figure></figure>\n<p><strong>b</strong></p>"),
+        (f"# {slot(1)}", "<figure></figure>"),
+        (f"- a {slot(1)}", "<ul><li>a\n<figure></figure></li></ul>"),
+        (f"|a|\n|-|\n|*b {slot(1)}*|", "<td><em>b</em>\n<figure></figure>\n</td>"),
+        (f"    a\n    {slot(1)}\n    b", '<pre class="aside">a</pre>\n<figure></figure>\n<pre class="aside">b</pre>'),
+    ):
+        assert expected.replace("\n", "") in markdown_to_html(text, block).replace("\n", "")
+
+
+# --- MathML ---
+
+
+@pytest.mark.parametrize(
+    ("formula", "inside"),
+    [
+        (r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}^T", "<mo>)</mo></mrow><mi>T</mi></msup>"),
+        (r"\begin{cases} 1 & x > 0 \\ 0 & \text{else} \end{cases}", '<mtd style="text-align:left"><mn>1</mn></mtd>'),
+        (r"\sqrt[3]{x}", "<mroot>"),
+        (r"\underbrace{a + b}_{c}", "<munder>"),
+        (r"a &= b \\ &= c", "<mtr>"),
+        (r"\begin{aligned} a &= b \end{aligned}", "<mtable"),
+        (r"a = b \label{x}", "<mi>a</mi><mo>=</mo><mi>b</mi>"),
+        (r"\mathrm{softmax}_j", "<msub><mrow><mi>softmax</mi></mrow><mi>j</mi></msub>"),
+        (r"ln\hat{y}", "<mi>ln</mi>"),
+        (r"\boldsymbol{\theta}", "<mi>𝜽</mi>"),
+        (r"\text{<script>}", "<mtext>&lt;script&gt;</mtext>"),
+    ],
+)
+def test_formulas_that_are_only_displayed(formula: str, inside: str) -> None:
+    found = displayed_math(formula)
+    assert found is not None
+    assert inside in found
+    ElementTree.fromstring(found)
+
+
+@pytest.mark.parametrize(
+    "formula", [r"\href{javascript:f()}{x}", r'\class{" onclick="f()}{x}', r"\style{background:url(//f())}{x}"]
+)
+def test_no_address_and_no_style_of_a_formula_is_kept(formula: str) -> None:
+    assert "f()" not in str(displayed_math(formula))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\frac{a", r"a}", r"\left( a", r"x^", r"\frac{a}", r"a $ b", r"\newcommand{\a}{b} \a", r"\def\a{\a\a}\a", "",
+        "{" * 2000, "x^{" * 500 + "}" * 500, r"\sqrt" * 1500, r"\text{" * 600, r"\begin{matrix}" * 40, "x" * 5000,
+    ],
+)  # fmt: skip
+def test_formulas_that_cannot_be_displayed(formula: str) -> None:
+    assert displayed_math(formula) is None
 
 
 @pytest.mark.parametrize(
@@ -234,9 +387,9 @@ def test_mathml_of_scripts_and_shapes() -> None:
     assert "[n,m]" in found
     assert "[m,1]" in found
     assert "<mo" in mathml(parse(r"(a+b)c"))
-    assert mathml_loose(r"[D_h,B], \dots") is not None
-    assert mathml_loose(r"\unknown{x}") is None
-    assert "<mtext>mean of </mtext>" in str(mathml_loose(r"\exp(\text{mean of }J)"))
+    assert displayed_math(r"[D_h,B], \dots") is not None
+    assert displayed_math(r"\unknown{x}") is None
+    assert "<mtext>mean of </mtext>" in str(displayed_math(r"\exp(\text{mean of }J)")).replace("\xa0", " ")
 
 
 NOTES = """# Linear regression, $W \\in \\mathbb{R}^{m \\times n}$, $x \\in \\mathbb{R}^n$, $y \\in \\mathbb{R}^m$

@@ -32,7 +32,7 @@ _CODE = {
 def read_markdown(text: str, start: int, end: int) -> Scan:
     """What stands in a stretch of Markdown."""
     scan = Scan()
-    at = seek = _front_matter(text, start, end)
+    at = seek = end_of_front_matter(text, start, end)
     closed = True
     while (block := _BLOCK.search(text, seek, end)) is not None:
         if block.group() == "<!--":
@@ -51,8 +51,8 @@ def read_markdown(text: str, start: int, end: int) -> Scan:
     return scan
 
 
-def _front_matter(text: str, start: int, end: int) -> int:
-    """Where the page begins behind the YAML on its top, if it has any."""
+def end_of_front_matter(text: str, start: int, end: int) -> int:
+    """Where the page begins: behind the YAML at its top, if it has any."""
     head = text.startswith("---\n", start)
     close = text.find("\n---", start + 3, end) if head else -1
     return close + 4 if close >= 0 and ":" in text[start:close] else start

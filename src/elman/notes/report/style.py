@@ -1,6 +1,6 @@
 """The style sheet of the HTML report: system fonts, light and dark, narrow and print.
 
-The colours (after Okabe and Ito) stay apart for every kind of colour vision; each verdict also has a sign and words.
+The colours (after Okabe and Ito) are distinct for every kind of colour vision; each verdict also has a sign and words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ body{margin:0 auto;padding:2.5rem 1.25rem 4rem;max-width:54rem;background:var(--
 font:1.0625rem/1.65 ui-serif,"Iowan Old Style","Palatino Linotype",Palatino,"Source Serif 4","Noto Serif",
 "Noto Serif CJK SC",
 "Songti SC",Georgia,serif;overflow-wrap:break-word}
-header,footer,.badge,.said,.label,.where,.edits,.counts,.kind,th{font-family:system-ui,-apple-system,"Segoe UI",
+header,footer,.badge,.explanation,.label,.where,.edits,.counts,.kind,th{font-family:system-ui,-apple-system,"Segoe UI",
 Roboto,
 "Noto Sans","Noto Sans CJK SC","PingFang SC",sans-serif}
 math{font-family:"Latin Modern Math","STIX Two Math","Cambria Math","Libertinus Math",
@@ -38,23 +38,24 @@ header h2{margin:1.6rem 0 .4rem;font-size:.8rem;letter-spacing:.07em;text-transf
 .counts .good .sign{color:var(--good)}.counts .otherwise .sign{color:var(--otherwise)}
 .counts .bad .sign{color:var(--bad)}
 .counts .unknown .sign{color:var(--unknown)}
-.mend{margin:0;padding:0;list-style:none}
-.mend a{display:grid;grid-template-columns:5.5rem 12.5rem minmax(0,1fr);gap:.2rem .8rem;align-items:center;
+.wrong{margin:0;padding:0;list-style:none}
+.wrong a{display:grid;grid-template-columns:5.5rem 12.5rem minmax(0,1fr);gap:.2rem .8rem;align-items:center;
 padding:.3rem .5rem;
 margin:0 -.5rem;border-radius:.4rem;color:inherit;text-decoration:none}
-.mend a:hover,.mend a:focus-visible{background:var(--neutral-tint)}
-.mend .badge{justify-self:start}
-.mend .what{overflow:hidden;white-space:nowrap;text-overflow:ellipsis}
-.mend li+li a{border-top:1px solid var(--line);border-radius:0}
+.wrong a:hover,.wrong a:focus-visible{background:var(--neutral-tint)}
+.wrong .badge{justify-self:start}
+.wrong .what{overflow:hidden;white-space:nowrap;text-overflow:ellipsis}
+.wrong li+li a{border-top:1px solid var(--line);border-radius:0}
 .where{color:var(--soft);font-variant-numeric:tabular-nums}
 .remarks{margin:.2rem 0 0;padding-left:1.2rem}
 .remarks li+li{margin-top:.3rem}
+img{max-width:100%;height:auto}
 main h2{margin:2.6rem 0 .8rem;font-size:1.6rem;line-height:1.25;letter-spacing:-.01em}
 main h3{margin:2.2rem 0 .6rem;font-size:1.3rem;line-height:1.3}
 main h4,main h5,main h6{margin:1.8rem 0 .5rem;font-size:1.1rem}
 p{margin:.7rem 0}
 .plain{white-space:pre-line}
-a{color:var(--good);text-underline-offset:.15em}
+a[href]{color:var(--good);text-underline-offset:.15em}
 code{padding:.1em .3em;border-radius:.25em;background:var(--code);font:.88em/1.5 ui-monospace,"SF Mono",
 "Cascadia Mono",
 Menlo,Consolas,"DejaVu Sans Mono",monospace}
@@ -95,12 +96,12 @@ vertical-align:middle;text-indent:0}
 .words{font-style:italic}
 sub,sup{font-size:.75em;line-height:0}
 .ref{text-decoration:none}
-.said{grid-column:1/-1;margin:.1rem 1rem .7rem;padding:.55rem .9rem;border-radius:.45rem;font-size:.92rem;
+.explanation{grid-column:1/-1;margin:.1rem 1rem .7rem;padding:.55rem .9rem;border-radius:.45rem;font-size:.92rem;
 line-height:1.55}
-.said.good,.said.neutral{background:var(--neutral-tint)}.said.bad{background:var(--bad-tint)}
-.said.otherwise{background:var(--otherwise-tint)}.said.unknown{background:var(--unknown-tint)}
-.said p{margin:.25rem 0}
-.said code{background:var(--card)}
+.explanation.good,.explanation.neutral{background:var(--neutral-tint)}.explanation.bad{background:var(--bad-tint)}
+.explanation.otherwise{background:var(--otherwise-tint)}.explanation.unknown{background:var(--unknown-tint)}
+.explanation p{margin:.25rem 0}
+.explanation code{background:var(--card)}
 .repair{display:flex;flex-wrap:wrap;gap:.2rem .9rem;align-items:center;margin:.4rem 0;padding:.45rem .8rem;
 border-radius:.4rem;background:var(--card)}
 .repair .label{min-width:3.6rem;font-size:.78rem;font-weight:700;color:var(--good)}
@@ -115,12 +116,12 @@ aside.row.good,aside.row.neutral{border-left-color:var(--good)}
 details summary{cursor:pointer;color:var(--soft)}
 footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.85rem;color:var(--soft)}
 @media(max-width:40rem){body{padding:1.4rem .9rem 3rem;font-size:1rem}
-.mend a{grid-template-columns:auto 1fr}.mend .what{grid-column:1/-1}
+.wrong a{grid-template-columns:auto 1fr}.wrong .what{grid-column:1/-1}
 figure .row{padding:.5rem .7rem}
-.verdict{grid-column:1/-1;padding:.2rem 0 0;text-align:left}.said{margin:.1rem .7rem .7rem}}
+.verdict{grid-column:1/-1;padding:.2rem 0 0;text-align:left}.explanation{margin:.1rem .7rem .7rem}}
 @media print{:root{color-scheme:light;--page:#fff}.rhs,.about,.wide,.full,.repair .math{overflow:visible}
 body{max-width:none;padding:0;font-size:10.5pt}figure,aside.row,
-.said{break-inside:avoid}
-h2,h3,h4{break-after:avoid}.bar,.badge,.said{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.mend a{break-inside:avoid}}
+.explanation{break-inside:avoid}
+h2,h3,h4{break-after:avoid}.bar,.badge,.explanation{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.wrong a{break-inside:avoid}}
 """

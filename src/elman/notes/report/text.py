@@ -1,4 +1,4 @@
-"""A report as JSON and for a terminal; `html.py` is the third way."""
+"""A report as JSON and as text for a terminal; `html.py` writes the third form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from elman.notes.judge.verdict import GOOD, Claim, Repair, Report, Verdict
+from elman.wording import choose, count
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,8 +19,10 @@ STYLES = {"good": "blue", "neutral": "dim", "otherwise": "yellow", "unknown": "m
 SIGNS = {"good": "✓", "neutral": "·", "otherwise": "≈", "unknown": "?", "bad": "✗"}
 
 
-def manner(verdict: Verdict) -> str:
-    """How a verdict is shown: good, neutral, otherwise (right, but not as it stands), unknown or bad."""
+def category(verdict: Verdict) -> str:
+    """The kind of a verdict, which decides its colour and sign: good, neutral, otherwise (right, but not as it is
+    written), unknown or bad.
+    """
     if verdict in NEUTRAL:
         return "neutral"
     if verdict in GOOD:
@@ -27,26 +30,29 @@ def manner(verdict: Verdict) -> str:
     return "unknown" if verdict in UNKNOWN else "otherwise" if verdict in OTHERWISE else "bad"
 
 
-def named(claim: Claim) -> str:
-    """The verdict in words; of several mistakes, each."""
+def verdict_in_words(claim: Claim) -> str:
+    """The verdict; where there are several mistakes, all of them."""
     if claim.verdict is Verdict.SEVERAL and claim.verdicts:
         return ", ".join(v.value for v in claim.verdicts)
     return claim.verdict.value
 
 
 def summary(report: Report) -> str:
-    """One sentence: how many hold, and how many do not."""
+    """One clause: how many claims hold, and how many do not."""
     claims = [claim for claim in report.claims if claim.verdict is not Verdict.NOT_A_CLAIM]
     good = sum(claim.good for claim in claims)
     if not claims:
-        return "nothing on this page claims anything"
+        return "this page makes no claim"
     if good == len(claims):
         return f"all {good} claims hold" if good > 1 else "the one claim holds"
-    return f"{good} of {len(claims)} claims hold, {len(claims) - good} {'do' if len(claims) - good > 1 else 'does'} not"
+    if len(claims) == 1:
+        return "the one claim does not hold"
+    bad = len(claims) - good
+    return f"{good} of {len(claims)} claims {choose(good, 'holds', 'hold')}, {bad} {choose(bad, 'does', 'do')} not"
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """The report for machines; every key is a whole word."""
+    """The report as JSON; every key is a whole word."""
     return {
         "path": report.path,
         "holds": report.holds,
@@ -91,7 +97,7 @@ def _repair(repair: Repair) -> dict[str, Any]:
 
 
 def as_terminal(report: Report, width: int = 100) -> list[Text]:
-    """The report as styled lines: a line for each claim that holds, a block for each other, remarks, a summary."""
+    """The report as styled lines: a line for each claim that holds, a block for each other one, remarks, a summary."""
     from rich.text import Text
 
     column = max([len(claim.verdict.value) for claim in report.claims if claim.good], default=0)
@@ -99,7 +105,7 @@ def as_terminal(report: Report, width: int = 100) -> list[Text]:
     margin = max(map(len, places), default=0)
     lines: list[Text] = []
     for place, claim in zip(places, report.claims, strict=True):
-        style, sign = STYLES[manner(claim.verdict)], SIGNS[manner(claim.verdict)]
+        style, sign = STYLES[category(claim.verdict)], SIGNS[category(claim.verdict)]
         head = Text(f"{place:>{margin}}  ", style="dim")
         if claim.good:
             head.append(f"{sign} {claim.verdict.value:<{column}}  ", style=style)
@@ -108,12 +114,12 @@ def as_terminal(report: Report, width: int = 100) -> list[Text]:
             if claim.fixes:
                 lines += _details(claim, " " * (margin + 4), width)[1:]
             continue
-        head.append(f"{sign} {named(claim)}", style=f"bold {style}")
+        head.append(f"{sign} {verdict_in_words(claim)}", style=f"bold {style}")
         lines += [head, *_details(claim, " " * (margin + 4), width)]
     for remark in report.remarks:
         lines += [Text(line) for line in _folded(f"note: {remark}", "", width)]
     if report.skipped:
-        lines.append(Text(f"{report.skipped} left out, as the page's own directives say", style="dim"))
+        lines.append(Text(f"{count(report.skipped, 'formula')} left out, as the page's directives ask", style="dim"))
     lines.append(Text(f"{report.path}: {summary(report)}", style="bold " + ("blue" if report.holds else "red")))
     return lines
 

@@ -1,0 +1,130 @@
+"""Claims as HTML: the verdict as a badge, the diagnosis, and the repairs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from elman.calculus.expression import Symbol
+from elman.calculus.printing.mathml import mathml, mathml_operator
+from elman.notes.judge.verdict import Claim, Repair, Verdict
+from elman.notes.report.text import SIGNS, category, verdict_in_words
+from elman.notes.report.typeset import Typesetter
+from elman.wording import count
+
+_SHOWN_REPAIRS = 3
+_SHAPE_OF = "shape of "
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWriter:
+    """Writes the claims of one report; `numbers` gives each its number on the page, by `id`."""
+
+    typesetter: Typesetter
+    numbers: Mapping[int, int]
+
+    def anchor(self, claim: Claim) -> str:
+        """The name of the place where the claim is explained."""
+        return f"claim-{self.numbers[id(claim)]}"
+
+    def equation(self, claim: Claim) -> str:
+        """A claim on one line: left = formula."""
+        if claim.left.startswith(_SHAPE_OF):
+            name = mathml(Symbol(claim.left.removeprefix(_SHAPE_OF)), None, False)
+            shape = f"<code>{escape(claim.formula)}</code>"
+            return f'<span class="words">shape of</span> {name} {mathml_operator("=")} {shape}'
+        left = self.typesetter.claim(claim.left) + mathml_operator("=") if claim.left.strip() else ""
+        return left + self.typesetter.claim(claim.formula)
+
+    def link(self, claim: Claim) -> str:
+        """An item of the list of what to correct."""
+        where = (f"cell {claim.cell}, " if claim.cell else "") + f"line {claim.line}"
+        return (
+            f'<li><a href="#{self.anchor(claim)}"><span class="where">{where}</span>{badge(claim)}'
+            f'<span class="what">{self.equation(claim)}</span></a></li>'
+        )
+
+    def mark(self, claim: Claim) -> str:
+        """The badge of a claim within a line; a link where there is an explanation below the block."""
+        if has_details(claim):
+            return f' <a class="ref" href="#{self.anchor(claim)}">{badge(claim)}</a>'
+        return f' <span id="{self.anchor(claim)}">{badge(claim)}</span>'
+
+    def notes(self, claims: Sequence[Claim]) -> str:
+        """The explanations of claims within lines, for the place below their block."""
+        return "".join(
+            f'<aside class="row {category(c.verdict)}" id="{self.anchor(c)}"><div class="about">'
+            f"{self.equation(c)} {badge(c)}</div>{self.details(c)}</aside>"
+            for c in claims
+            if has_details(c)
+        )
+
+    def row(self, left: str, operator: str, right: str, claim: Claim | None) -> str:
+        """A row of a displayed formula: a part of a chain with its verdict, and the explanation below."""
+        if claim is None:
+            return _row(left, operator, right)
+        verdict = badge(claim)
+        if claim.reading and not has_details(claim):
+            verdict += f'<span class="quiet">{words(claim.reading)}</span>'
+        row = _row(left, operator, right or self.equation(claim), verdict, category(claim.verdict), self.anchor(claim))
+        return row + self.details(claim)
+
+    def details(self, claim: Claim) -> str:
+        """The diagnosis, the reading and the repairs."""
+        if not has_details(claim):
+            return ""
+        blocks = [f"<p>{words(claim.diagnosis)}</p>"] if claim.diagnosis else []
+        blocks += [f'<p class="reading"><b>Reading</b> {words(claim.reading)}</p>'] if claim.reading else []
+        first = "Suggestion" if claim.good else "Repair"
+        shown, more = claim.fixes[:_SHOWN_REPAIRS], claim.fixes[_SHOWN_REPAIRS:]
+        blocks += [self._repair(claim, fix, first if n == 0 else "or") for n, fix in enumerate(shown)]
+        if more:
+            inner = "".join(self._repair(claim, fix, "or") for fix in more)
+            others = count(len(more), "more repair of the same size", "more repairs of the same size")
+            blocks.append(f"<details><summary>{others}</summary>{inner}</details>")
+        return f'<div class="explanation {category(claim.verdict)}">{"".join(blocks)}</div>' if blocks else ""
+
+    def _repair(self, claim: Claim, repair: Repair, label: str) -> str:
+        whole = (repair.start, repair.end) == (claim.start, claim.end) and claim.left.strip()
+        of_a_shape = claim.left.startswith(_SHAPE_OF)
+        left = self.typesetter.claim(claim.left, (), True) + mathml_operator("=") if whole and not of_a_shape else ""
+        edits = f'<span class="edits">{words("; ".join(repair.edits))}</span>' if repair.edits else ""
+        return (
+            f'<div class="repair"><span class="label">{label}</span><span class="math">{left}'
+            f"{self.typesetter.claim(repair.formula, (), True, True)}</span>{edits}</div>"
+        )
+
+
+def _row(left: str, operator: str, right: str, verdict: str = "", kind: str = "none", anchor: str = "") -> str:
+    sign = mathml_operator(operator) if operator else ""
+    place = f' id="{anchor}"' if anchor else ""
+    return (
+        f'<div class="row {kind}"{place}><div class="lhs">{left}</div><div class="rhs">{sign}{right}</div>'
+        f'<div class="verdict">{verdict}</div></div>'
+    )
+
+
+def has_details(claim: Claim) -> bool:
+    """Whether there is more to say of a claim than its verdict."""
+    return not claim.good or (bool(claim.diagnosis) and claim.verdict is not Verdict.NOT_A_CLAIM) or bool(claim.fixes)
+
+
+def badge(claim: Claim) -> str:
+    """A verdict as a small label: its sign, and its words."""
+    kind, verdict = category(claim.verdict), escape(verdict_in_words(claim))
+    return f'<span class="badge {kind}"><span aria-hidden="true">{SIGNS[kind]}</span> {verdict}</span>'
+
+
+def words(text: str) -> str:
+    """A sentence as HTML: what is in backticks as code, and scripts raised and lowered."""
+    pieces = re.split(r"`([^`]{1,300})`", text)
+    for i, piece in enumerate(pieces):
+        plain = escape(piece)
+        if i % 2:
+            pieces[i] = f"<code>{plain}</code>"
+        else:
+            plain = re.sub(r"(?<=[^\W\d_])_(\w{1,4}?)(?=\W|$)", r"<sub>\1</sub>", plain)
+            pieces[i] = re.sub(r"\^(\([^()\s]{1,8}\)|T\b)", r"<sup>\1</sup>", plain)
+    return "".join(pieces)
