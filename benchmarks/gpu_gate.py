@@ -13,7 +13,7 @@ from torch import Tensor
 
 import elman
 from elman.cli.bench import Shape, problem
-from elman.kernels import backend, on_device
+from elman.kernels import device_kernels, host_kernels
 from elman.training.defaults import operations_per_token
 
 TOLERANCE = {"float32": 2e-4, "tf32": 0.05, "bf16": 0.05, "float16": 0.05}
@@ -104,9 +104,9 @@ def exact_gradients(shape: Shape, device: str) -> dict[str, Tensor]:
     V, d, Dh, B, T = shape
     p, x, y = problem(*shape)
     on_host = operations_per_token(V, d, Dh) * T * B <= ON_NUMPY
-    print("  the gate: float64", "on NumPy" if on_host else "by Elman's torch backend", flush=True)
-    kernels = backend() if on_host else on_device(device)
-    J, gradients, _ = elman.loss_and_gradients(p.astype("float64").on(kernels), x, y, kernels=kernels)
+    print("  the gate: float64", "on NumPy" if on_host else "by Elman's PyTorch kernels", flush=True)
+    kernels = host_kernels() if on_host else device_kernels(device)
+    J, gradients, _ = elman.loss_and_gradients(p.astype("float64").on(kernels), x, y)
     assert gradients.E is not None  # nothing is tied
     found = {name: getattr(gradients, name) for name in ("W_e", "W_h", "b_1", "U", "b_2")}
     found |= {"J": J, "E": gradients.E.dense()}

@@ -13,7 +13,7 @@ from gpu_gate import off, reason
 from gpu_sides import HALF, Step, captured, set_products
 from torch import Tensor
 
-from elman.kernels import on_device
+from elman.kernels import device_kernels
 
 LARGE = {"square": 8192, "copy": 2**30, "steps": 1024}
 SMALL = {"square": 512, "copy": 2**26, "steps": 64}
@@ -138,7 +138,7 @@ def elman_layer(given: Layer) -> Layers:
     In bf16 as our training has it: the factors of products are, sums and states are float32.
     """
     half = given.W_h.dtype == torch.bfloat16
-    kernels = on_device(str(given.e.device)).at("bf16" if half else "float32")
+    kernels = device_kernels(str(given.e.device)).at("bf16" if half else "float32")
     e, W_e, W_h, b, h_0, dh = (value.float() if half else value for value in vars(given).values())
     rows_of_e = e.flatten(0, 1)
 

@@ -18,7 +18,7 @@ from torch_network import TorchLoop, TorchNetwork
 
 from elman.cli.bench import CLIP, RATE
 from elman.config import TrainingConfig
-from elman.kernels import on_device
+from elman.kernels import device_kernels
 from elman.training.device import DeviceStep
 from elman.training.problem import Batch
 from elman.training.records import Progress
@@ -86,9 +86,8 @@ def elman_side(given: Problem, device: str, precision: str) -> Built:
     the rate is a number on the device, so that step is the very one that is timed.
     """
     p, x, y = given
-    kernels = on_device(device).at(precision)
-    p, batch, now = p.on(kernels), Batch(x, y), Progress()
-    step = DeviceStep(TrainingConfig(B=x.shape[1], T=len(x), optimizer="sgd", clip=CLIP), p, kernels)
+    p, batch, now = p.on(device_kernels(device).at(precision)), Batch(x, y), Progress()
+    step = DeviceStep(TrainingConfig(B=x.shape[1], T=len(x), optimizer="sgd", clip=CLIP), p)
     begin = {name: weight.clone() for name, weight in p.items()}
 
     def again() -> None:

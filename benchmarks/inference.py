@@ -172,9 +172,9 @@ def limit(task: str, p: Any) -> Prepared:
     """As long as the task's tokens take where only reading the weights, or only the products, take time."""
     import numpy as np
 
-    from elman.kernels import backend
+    from elman.kernels import host_kernels
 
-    kernels = backend()
+    kernels = host_kernels()
     if task == "generation":
         weights = np.ones(p.W_h.size + p.U.size + p.Dh, np.float32)
 

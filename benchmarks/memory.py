@@ -61,19 +61,18 @@ def elman_side(options: argparse.Namespace) -> dict[str, int]:
 
     import elman
     from elman.config import TrainingConfig
-    from elman.kernels import backend
-    from elman.model.parameters import Rows
+    from elman.kernels import host_kernels
+    from elman.model.embedding import Rows
     from elman.training.optimizer import make_optimizer
 
-    kernels = backend(options.precision)
-    p = elman.Parameters.initialise(options.V, options.d, options.Dh)
-    optimizer = make_optimizer(TrainingConfig(optimizer=options.optimizer), p, kernels)
+    p = elman.Parameters.initialise(options.V, options.d, options.Dh).with_kernels(host_kernels(options.precision))
+    optimizer = make_optimizer(TrainingConfig(optimizer=options.optimizer), p)
     generator = np.random.default_rng(0)
 
     def step() -> int:
         x, y = generator.integers(0, options.V, (2, options.T, options.B))
-        _, gradients, _ = elman.loss_and_gradients(p, x, y, kernels=kernels)
-        norm = gradients.norm(kernels)
+        _, gradients, _ = elman.loss_and_gradients(p, x, y)
+        norm = gradients.norm()
         optimizer.step(p, gradients, 0.01, min(1.0, 1 / norm))
         return sum(g.values.nbytes if isinstance(g, Rows) else g.nbytes for _, g in gradients.distinct())
 

@@ -23,7 +23,7 @@ import numpy as np
 
 import elman
 from elman.checkpoint import RunFolder
-from elman.kernels import backend
+from elman.kernels import host_kernels
 from elman.model.network import hidden_states
 from elman.text.batches import Streams, open_tokens
 
@@ -58,7 +58,7 @@ def measured(run: Path, precision: str, threshold: float) -> dict[str, float]:
         x, y = streams.window(k)
         h = (forward := hidden_states(p, x, h)).h[-1]
     states, targets = forward.h_out.reshape(-1, p.Dh), y.reshape(-1)
-    kernels = {"exact": backend(precision), "skipping": backend(precision, threshold)}
+    kernels = {"exact": host_kernels(precision), "skipping": host_kernels(precision, threshold)}
     found: dict[str, Any] = {}
     times: dict[str, list[float]] = {name: [] for name in kernels}
     for round_ in range(ROUNDS + 1):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from command_line import TEXT, Run
-from networks import backends, choose_backend_anew
+from networks import all_kernels
 
 import elman
-from elman.kernels import backend, native_built
+from elman.kernels import choose_again, host_kernels, native_built
 
 
 @pytest.fixture(scope="session")
@@ -61,23 +61,23 @@ def char_run(command: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactor
     return out
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def lm(word_run: Path) -> elman.LanguageModel:
     return elman.load(word_run)
 
 
-@pytest.fixture(params=backends(), scope="module")
-def every_backend(request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(params=all_kernels(), scope="module")
+def every_kernels(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each of them in turn, chosen as a user would, by the environment; afterwards the usual one again."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ELMAN_BACKEND", "numpy" if request.param == "numpy" else "native")
         if request.param != "numpy":
             patch.setenv("ELMAN_ISA", request.param)
-        choose_backend_anew()
-        assert request.param in backend().name
+        choose_again()
+        assert request.param in host_kernels().name
         yield request.param
     if native_built():
-        from elman.kernels import native_backend
+        from elman.kernels import native_kernels
 
-        native_backend.use_instruction_set(native_backend.instruction_sets()[0])
-    choose_backend_anew()
+        native_kernels.use_instruction_set(native_kernels.instruction_sets()[0])
+    choose_again()

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "files": set(),
     "wording": set(),
     "text": set(),
-    "kernels": set(),
+    "kernels": {"model.activations"},
     "calculus": set(),
     "notes": {"calculus", "model.reference"},
     "model": {"kernels"},

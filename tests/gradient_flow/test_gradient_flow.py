@@ -139,7 +139,7 @@ def test_float32_is_as_good_as_float32() -> None:
 @pytest.mark.parametrize(
     "shape", [(13, 5, 7, 1, 11), (13, 40, 17, 3, 20), (9, 3, 70, 5, 9), (5, 64, 33, 1, 90), (5, 1, 1, 1, 6)]
 )
-def test_float32_on_every_backend(every_backend: str, shape: tuple[int, ...], activation: str) -> None:
+def test_float32_on_every_kernels(every_kernels: str, shape: tuple[int, ...], activation: str) -> None:
     """One native call where there is one, W_e by its triangle or whole; against float64, which goes lag by lag.
 
     (At B > 1 and Dh = 1 a norm can cancel over the batch, and has half the digits on every backend.)

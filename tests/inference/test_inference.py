@@ -16,14 +16,14 @@ from elman.inference import evaluate as evaluation
 from elman.inference.generate import Sampling, _until, choose
 from elman.model import reference
 
-pytestmark = pytest.mark.usefixtures("every_backend")
+pytestmark = pytest.mark.usefixtures("every_kernels")
 SENTENCES = ["the cat sat on the mat", "the dog", "", "the zebra ran", "the cat sat on the mat", "hen " * 50]
 
 
 def by_hand(lm: elman.LanguageModel, text: str) -> list[float]:
     """ln p of each token by the reference, in float64, one token after the other."""
     p = lm.p.astype("float64")
-    model = reference.Model(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation)
+    model = reference.ReferenceNetwork(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation)
     y = lm.tokenizer.encode(text)
     x = np.concatenate([[lm.tokenizer.eos], y[:-1]])
     trace = reference.forward(model, x[:, None], y[:, None], np.zeros((p.Dh, 1)))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 native = pytest.importorskip(
-    "elman.kernels.native_backend", reason="the native kernels were not built", exc_type=ImportError
+    "elman.kernels.native_kernels", reason="the native kernels were not built", exc_type=ImportError
 )
 _native = native._native
 
@@ -60,7 +60,7 @@ def job(kernels: Any, seed: int) -> Callable[[], list[bytes]]:
 
 
 def test_python_threads_get_what_they_would_alone() -> None:
-    kernels = native.NativeBackend()
+    kernels = native.NativeKernels()
     jobs = [job(kernels, seed) for seed in range(CALLERS)]
     alone = [run() for run in jobs]
     together = threading.Barrier(CALLERS)
@@ -80,7 +80,7 @@ def test_python_threads_get_what_they_would_alone() -> None:
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_forked_child_computes_the_same(busy: bool) -> None:
     """With the parent's pool at rest, and while another Python thread keeps it busy."""
-    run, beside = (job(native.NativeBackend(), seed) for seed in range(2))
+    run, beside = (job(native.NativeKernels(), seed) for seed in range(2))
     expected = run()
     context = multiprocessing.get_context("fork")
     over = threading.Event()

@@ -16,17 +16,17 @@ import elman
 from elman.errors import ConfigError, ShapeError
 from elman.inference.generate import Sampling, choose
 from elman.inference.score import State, read
-from elman.kernels.numpy_backend import NumpyBackend
+from elman.kernels.numpy_kernels import NumpyKernels
 from elman.model.network import log_probabilities
 
 native = pytest.importorskip(
-    "elman.kernels.native_backend", reason="the native kernels were not built", exc_type=ImportError
+    "elman.kernels.native_kernels", reason="the native kernels were not built", exc_type=ImportError
 )
 _native = native._native
 
 TOLERANCE = float(np.sqrt(5000) * np.finfo(np.float32).eps / 2)
 BF16 = 2**-8  # one operand's relative rounding is 2^-9; two of them make a product
-EXACT = NumpyBackend()
+EXACT = NumpyKernels()
 MODES = [(name, False) for name in native.instruction_sets()] + [
     (name, True) for name in native.instruction_sets() if name == "avx512_bf16"
 ]  # an instruction set, and whether bfloat16 products take its own instruction
@@ -65,7 +65,7 @@ def doubles(*arrays: np.ndarray) -> list[np.ndarray]:
 @pytest.mark.parametrize("bf16", [False, True])
 def test_every_operation(mode: bool, threads: int, shape: tuple[int, ...], bf16: bool) -> None:
     T, B, d, Dh, V = shape
-    kernels = native.NativeBackend(bf16)
+    kernels = native.NativeKernels(bf16)
     tolerance = 4 * BF16 if bf16 else TOLERANCE
     generator = np.random.default_rng(sum(shape))
 
@@ -114,7 +114,7 @@ def test_every_operation(mode: bool, threads: int, shape: tuple[int, ...], bf16:
 
 
 def test_updates(mode: bool, threads: int) -> None:
-    kernels, generator = native.NativeBackend(), np.random.default_rng(0)
+    kernels, generator = native.NativeKernels(), np.random.default_rng(0)
     w, g, m = (generator.standard_normal((50, 37)).astype(np.float32) for _ in range(3))
     v, rows = np.abs(m) + 0.1, np.array([3, 4, 17, 49])
     for chosen in (None, rows):
@@ -151,7 +151,7 @@ def test_exp_sigmoid_and_tanh(mode: bool) -> None:
 
 
 def test_the_same_bits_again(mode: bool) -> None:
-    kernels, generator = native.NativeBackend(), np.random.default_rng(1)
+    kernels, generator = native.NativeKernels(), np.random.default_rng(1)
     h, U = generator.standard_normal((300, 64), np.float32), generator.standard_normal((5000, 64), np.float32)
     y = generator.integers(0, 5000, 300)
     once = [a.copy() for a in kernels.softmax_cross_entropy(h, U, U[:, 0].copy(), y, 1.0)]
@@ -167,8 +167,8 @@ def test_left_out_blocks_cost_no_more_than_their_threshold() -> None:
     h, U = generator.standard_normal((N, Dh), np.float32), generator.standard_normal((V, Dh), np.float32) * 0.3
     b_2 = np.linspace(8, -16, V, dtype=np.float32)  # words by frequency: the rare ones last
     y = generator.integers(0, 64, N)
-    whole = native.NativeBackend().softmax_cross_entropy(h, U, b_2, y, 1.0)
-    kernels = native.NativeBackend(skip_below=tau)
+    whole = native.NativeKernels().softmax_cross_entropy(h, U, b_2, y, 1.0)
+    kernels = native.NativeKernels(skip_below=tau)
     parts = kernels.softmax_cross_entropy(h, U, b_2, y, 1.0)
     assert 0 < kernels.skipped < kernels.blocks
     assert error(parts[0], whole[0]) < TOLERANCE  # the same sums of exp, taken against other references
@@ -179,7 +179,7 @@ def test_left_out_blocks_cost_no_more_than_their_threshold() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    kernels = native.NativeBackend()
+    kernels = native.NativeKernels()
     f = np.zeros((4, 3), np.float32)
     y = np.zeros(4, np.int64)
     b = np.zeros(5, np.float32)
@@ -212,7 +212,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_strides_are_followed_and_nan_is_passed_on() -> None:
-    kernels, generator = native.NativeBackend(), np.random.default_rng(3)
+    kernels, generator = native.NativeKernels(), np.random.default_rng(3)
     a = generator.standard_normal((20, 30), np.float32)
     assert np.allclose(kernels.product(a[::2, ::3], a[5:15, 10:20].T), a[::2, ::3] @ a[5:15, 10:20].T, atol=1e-4)
     a[7, 7] = np.nan
@@ -221,7 +221,7 @@ def test_strides_are_followed_and_nan_is_passed_on() -> None:
 
 
 def test_an_output_in_use_is_not_written_again() -> None:
-    kernels = native.NativeBackend()
+    kernels = native.NativeKernels()
     a = np.ones((600, 600), np.float32)
     first = kernels.product(a, a)
     view = first[3]
@@ -240,7 +240,7 @@ def test_tokens_are_drawn_as_one_by_one(mode: bool, threads: int, V: int, Dh: in
     p = elman.Parameters.initialise(V, 6, Dh, seed=V)
     p.U *= 4
     exact = p.astype("float64")
-    kernels, generator = native.NativeBackend(), np.random.default_rng(5)
+    kernels, generator = native.NativeKernels(), np.random.default_rng(5)
     inputs = kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)
     sampler = kernels.sampler(inputs, p.W_h, p.U, p.b_2, p.activation)
     h, uniform = np.zeros(Dh, np.float32), generator.random(40)

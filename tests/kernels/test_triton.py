@@ -17,9 +17,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
 triton = pytest.importorskip("triton", reason="Triton is not installed", exc_type=ImportError)
 
-from elman.kernels import devices  # noqa: E402
+from elman.kernels import triton_modules  # noqa: E402
 
-if tuple(map(int, triton.__version__.split(".")[:2])) < devices.OLDEST_TRITON:
+if tuple(map(int, triton.__version__.split(".")[:2])) < triton_modules.OLDEST_TRITON:
     pytest.skip("Triton is older than the kernels need", allow_module_level=True)
 
 from elman.config import ACTIVATIONS  # noqa: E402
@@ -63,20 +63,20 @@ def test_every_kernel_on_a_gpu() -> None:
 
 
 def test_an_older_triton_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    uncached = devices.triton_kernels.__wrapped__
     monkeypatch.delenv("ELMAN_TRITON", raising=False)
-    assert uncached("cuda", "recurrence") is kernels
+    assert triton_modules.find_triton_module("cuda", "recurrence") is kernels
     for version in ("3.2.0", "2.3.1+git"):
         monkeypatch.setattr(triton, "__version__", version)
-        assert uncached("cuda", "recurrence") is None
+        assert triton_modules.find_triton_module("cuda", "recurrence") is None
 
 
 @pytest.mark.parametrize("unwanted", [{"TRITON_INTERPRET": "0"}, {"TRITON_INTERPRET": "1", "ELMAN_TRITON": "0"}])
 def test_triton_is_not_imported_for_tensors_of_a_cpu_nor_where_it_is_not_wanted(unwanted: dict[str, str]) -> None:
     code = (
-        "import sys, torch\nfrom elman.kernels import on_device, torch_backend\nthere = 'triton' in sys.modules\n"
-        "x = torch.zeros(2, 2)\ntorch_backend.recurrence(x[None], x, x, 'tanh')\n"
-        "on_device('cpu').cross_entropy_gradient(x, x, x[0], torch.zeros(2, dtype=torch.int64))\n"
+        "import sys, torch\nfrom elman.kernels import device_kernels, torch_recurrence\n"
+        "there = 'triton' in sys.modules\n"
+        "x = torch.zeros(2, 2)\ntorch_recurrence.recurrence(x[None], x, x, 'tanh')\n"
+        "device_kernels('cpu').cross_entropy_gradient(x, x, x[0], torch.zeros(2, dtype=torch.int64))\n"
         "assert 'elman.kernels.triton_recurrence' not in sys.modules and ('triton' in sys.modules) == there"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | unwanted)

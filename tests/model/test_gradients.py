@@ -12,12 +12,12 @@ from networks import as_reference, problem
 
 import elman
 from elman.config import ACTIVATIONS
-from elman.kernels import backend
+from elman.kernels import host_kernels
 from elman.model import reference
+from elman.model.embedding import Rows
 from elman.model.network import DropoutMasks, hidden_states, losses
-from elman.model.parameters import Rows
 
-pytestmark = pytest.mark.usefixtures("every_backend")
+pytestmark = pytest.mark.usefixtures("every_kernels")
 ROUNDING = 1e-13  # of sums of magnitudes
 WEIGHTS = ("E", "W_e", "W_h", "b_1", "U", "b_2")
 
@@ -39,7 +39,7 @@ def test_reference_equals_complex_step(name: str, activation: str) -> None:
         moved = {key: value.copy() for key, value in weights.items()}
         moved[name][index] += 1e-20j
         h = moved.pop("h_0")
-        J = sum(reference.forward(reference.Model(**moved, activation=activation), x, y, h).J)
+        J = sum(reference.forward(reference.ReferenceNetwork(**moved, activation=activation), x, y, h).J)
         found[index] = J.imag / 1e-20
     assert relative(gradients[name], found) <= 1e-12
 
@@ -57,12 +57,12 @@ def test_every_contribution_equals_complex_step(activation: str) -> None:
             for k in range(p.d):
                 E = model.E.astype(complex)
                 E[k, x[i - 1, 0]] += 1e-20j
-                moved = reference.Model(E, model.W_e, model.W_h, model.b_1, model.U, model.b_2, activation)
+                moved = reference.ReferenceNetwork(E, model.W_e, model.W_h, model.b_1, model.U, model.b_2, activation)
                 found[k, 0] = reference.forward(moved, x, y, h_0.T).J[t - 1].imag / 1e-20
             assert relative(terms["e"], found) <= 1e-12
 
 
-def magnitudes(m: reference.Model, trace: reference.Trace) -> dict[str, np.ndarray]:
+def magnitudes(m: reference.ReferenceNetwork, trace: reference.Trace) -> dict[str, np.ndarray]:
     """What the reference sums, every term of it by its magnitude: rounding is relative to that, and not to a result in
     which the terms cancel.
 
@@ -145,16 +145,16 @@ def test_what_cancels_is_no_error() -> None:
     assert compare(p, x, y, h_0)["h_0"] <= ROUNDING
 
 
-def a_term_missing(found: dict[str, np.ndarray], model: reference.Model, trace: reference.Trace) -> None:
+def a_term_missing(found: dict[str, np.ndarray], model: reference.ReferenceNetwork, trace: reference.Trace) -> None:
     found["W_h"] -= reference.contributions(model, trace, 1)[0]["W_h"]
 
 
-def a_state_too_late(found: dict[str, np.ndarray], model: reference.Model, trace: reference.Trace) -> None:
+def a_state_too_late(found: dict[str, np.ndarray], model: reference.ReferenceNetwork, trace: reference.Trace) -> None:
     delta2 = reference.contributions(model, trace, 1)[0]["delta2"]
     found["W_h"] += delta2.T @ (trace.h[1] - trace.h[0]).T
 
 
-def a_billionth(found: dict[str, np.ndarray], model: reference.Model, trace: reference.Trace) -> None:
+def a_billionth(found: dict[str, np.ndarray], model: reference.ReferenceNetwork, trace: reference.Trace) -> None:
     largest = np.unravel_index(np.abs(found["h_0"]).argmax(), found["h_0"].shape)
     found["h_0"][largest] *= 1 + 1e-9
 
@@ -285,8 +285,8 @@ def test_huge_logits_neither_overflow_nor_lose_the_gradient() -> None:
 def test_rows_are_summed_before_a_norm() -> None:
     values, tokens = np.array([[1.0], [2.0], [4.0]]), np.array([3, 1, 3])
     for dtype in ("float32", "float64"):
-        groups = backend().group(tokens, 5)
-        index, sums = groups.index, backend().sum_rows(values.astype(dtype), groups)
+        groups = host_kernels().group(tokens, 5)
+        index, sums = groups.index, host_kernels().sum_rows(values.astype(dtype), groups)
         rows = Rows(index, sums, (5, 1))
         assert rows.index.tolist()[:2] == [1, 3]
         assert rows.values.tolist()[:2] == [[2.0], [5.0]]

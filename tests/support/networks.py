@@ -1,33 +1,26 @@
-"""Small networks for the numerical tests, and the backends that they run on."""
+"""Small networks for the numerical tests, and the kernels that they run on."""
 
 from __future__ import annotations
 
 import numpy as np
 
 import elman
-from elman import kernels
-from elman.kernels import backend, native_built
+from elman.kernels import native_built
 from elman.model import reference
 
 
-def backends() -> list[str]:
+def all_kernels() -> list[str]:
     """What the numerical tests run over: every instruction set of this machine, and NumPy."""
     if not native_built():
         return ["numpy"]
-    from elman.kernels import native_backend
+    from elman.kernels import native_kernels
 
-    return [*native_backend.instruction_sets(), "numpy"]
-
-
-def choose_backend_anew() -> None:
-    """Forgets which backend was chosen: the environment is read again."""
-    backend.cache_clear()
-    kernels._native_module.cache_clear()
+    return [*native_kernels.instruction_sets(), "numpy"]
 
 
-def as_reference(p: elman.Parameters) -> reference.Model:
+def as_reference(p: elman.Parameters) -> reference.ReferenceNetwork:
     """The same parameters as on the page: feature-major, biases as columns."""
-    return reference.Model(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation)
+    return reference.ReferenceNetwork(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation)
 
 
 def problem(

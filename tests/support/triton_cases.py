@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from elman.config import ACTIVATIONS
-from elman.kernels import numpy_backend, torch_backend
+from elman.kernels import numpy_kernels, torch_recurrence
 from elman.kernels import triton_recurrence as kernels
 
-EXACT = numpy_backend.NumpyBackend()
+EXACT = numpy_kernels.NumpyKernels()
 DEVICE = "cpu" if kernels.INTERPRETED else "cuda"
 TOLERANCE = {torch.float32: float(np.sqrt(5000) * np.finfo(np.float32).eps / 2), torch.bfloat16: 4 * 2**-8}
 TYPES = pytest.mark.parametrize("dtype", list(TOLERANCE), ids=["float32", "bfloat16"])
@@ -48,12 +48,12 @@ def test_recurrence_and_its_gradient(activation: str, shape: tuple[int, int, int
     generator = np.random.default_rng(sum(shape))
     u, h_0, dh = (normal(generator, dtype, *size) for size in ((T, B, Dh), (B, Dh), (T, B, Dh)))
     W_h = normal(generator, dtype, Dh, Dh, scale=0.5 * Dh**-0.5)
-    h = torch_backend.recurrence(u, W_h, h_0, activation)
+    h = torch_recurrence.recurrence(u, W_h, h_0, activation)
     assert h.dtype == dtype
     assert torch.equal(h[0], h_0)
     assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < TOLERANCE[dtype]
     for cut in (0.0, 0.5):
-        dz = torch_backend.recurrence_gradient(dh, h, W_h, activation, cut)
+        dz = torch_recurrence.recurrence_gradient(dh, h, W_h, activation, cut)
         assert dz.dtype == dtype
         assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, cut)) < TOLERANCE[dtype]
         assert not cut or dz.abs().max() <= cut
@@ -68,8 +68,8 @@ def test_float32_beside_a_W_h_of_bfloat16(activation: str, Dh: int) -> None:
     generator = np.random.default_rng(Dh)
     u, h_0, dh = (normal(generator, torch.float32, *size) for size in ((3, 17, Dh), (17, Dh), (3, 17, Dh)))
     W_h = normal(generator, torch.bfloat16, Dh, Dh, scale=0.5 * Dh**-0.5)
-    h = torch_backend.recurrence(u, W_h, h_0, activation)
-    dz = torch_backend.recurrence_gradient(dh, h, W_h, activation, 0.5)
+    h = torch_recurrence.recurrence(u, W_h, h_0, activation)
+    dz = torch_recurrence.recurrence_gradient(dh, h, W_h, activation, 0.5)
     assert h.dtype == dz.dtype == torch.float32
     assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < TOLERANCE[torch.bfloat16]
     assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, 0.5)) < TOLERANCE[torch.bfloat16]
@@ -88,7 +88,7 @@ def test_tf32_by_name_and_by_pytorchs_switch(monkeypatch: pytest.MonkeyPatch) ->
     try:
         for precision in ("highest", "high"):
             torch.set_float32_matmul_precision(precision)
-            torch_backend.recurrence(u, W_h, h_0, "tanh")
+            torch_recurrence.recurrence(u, W_h, h_0, "tanh")
     finally:
         torch.set_float32_matmul_precision(before)
     assert asked == ["ieee", "tf32"]
@@ -126,7 +126,7 @@ def test_float64_runs_on_plain_operations() -> None:
     u, h_0 = normal(generator, torch.float64, 2, 3, 5), normal(generator, torch.float64, 3, 5)
     W_h = normal(generator, torch.float64, 5, 5, scale=5**-0.5)
     assert not kernels.takes(u, W_h)
-    h = torch_backend.recurrence(u, W_h, h_0, "tanh")
+    h = torch_recurrence.recurrence(u, W_h, h_0, "tanh")
     assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), "tanh")) < 1e-12
-    dz = torch_backend.recurrence_gradient(u, h, W_h, "tanh")
+    dz = torch_recurrence.recurrence_gradient(u, h, W_h, "tanh")
     assert error(dz, EXACT.recurrence_gradient(*doubles(u, h, W_h), "tanh")) < 1e-12

@@ -13,7 +13,7 @@ import torch
 from triton_cases import DEVICE, EXACT, TOLERANCE, doubles, error, normal, tensor
 
 from elman.config import TrainingConfig
-from elman.kernels import backend, on_device, torch_softmax, torch_update
+from elman.kernels import device_kernels, torch_softmax, torch_update
 from elman.kernels import triton_softmax as kernels
 from elman.kernels import triton_update as updates
 from elman.model.parameters import Parameters
@@ -78,10 +78,10 @@ def test_steps_are_those_of_the_host(tie: bool, optimizer: str, precision: str) 
     p = Parameters.initialise(V, 6, 6, tie=tie)
     problem = TextProblem(np.random.default_rng(0).integers(0, V, 4 * B * T + 12), np.arange(3), B, T)
     settings = TrainingConfig(B=B, T=T, optimizer=optimizer, clip=0.2, clip_adaptive=1.1, clip_errors=0.5)  # type: ignore
-    device = on_device(DEVICE).at(precision)
+    device = device_kernels(DEVICE).at(precision)
     steps = [
-        DeviceStep(settings, p.on(device), device),
-        HostStep(settings, p.astype("float64"), problem, backend(), ALONE),
+        DeviceStep(settings, p.on(device)),
+        HostStep(settings, p.astype("float64"), problem, ALONE),
     ]
     now, told = [Progress(), Progress()], [[], []]  # type: ignore
     for epoch in range(3):
@@ -162,9 +162,9 @@ def test_the_backends_softmax_goes_by_the_kernel(V: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(kernels, "softmax_gradient", lambda *a: calls.append(a) or SOFTMAX(*a))
     h, U, b_2 = (normal(generator, torch.float32, *size) for size in ((N, Dh), (V, Dh), (V,)))
     y = torch.as_tensor(generator.integers(0, V, N), device=DEVICE)
-    backend = on_device(DEVICE)
+    torch_kernels = device_kernels(DEVICE)
     for name, more in (("softmax_cross_entropy", (1 / N,)), ("cross_entropy_gradient", ())):
-        found = getattr(backend, name)(h, U, b_2, y, *more)
+        found = getattr(torch_kernels, name)(h, U, b_2, y, *more)
         expected = getattr(EXACT, name)(*doubles(h, U, b_2), y.cpu().numpy(), *more)
         for mine, true in zip(found, expected, strict=True):
             if np.abs(true).max() > 1e-12:

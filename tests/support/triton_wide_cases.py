@@ -14,7 +14,7 @@ import torch
 from triton_cases import DEVICE, EXACT, TOLERANCE, doubles, error, normal, tensor
 
 from elman.config import ACTIVATIONS
-from elman.kernels import torch_backend
+from elman.kernels import torch_recurrence
 from elman.kernels import triton_recurrence as kernels
 from elman.kernels import triton_wide as wide
 
@@ -42,12 +42,12 @@ def test_recurrence_and_its_gradient(
     assert wide.tile(*size[1:], processors) == wide.TILES[which]
     activation = sorted(ACTIVATIONS)[(which + TYPES.index(types)) % 3]  # each with each type and each tile
     (dtype, factors), (u, W_h, h_0, dh) = types, drawn(tuple(size), *types)
-    h = torch_backend.recurrence(u, W_h, h_0, activation)
+    h = torch_recurrence.recurrence(u, W_h, h_0, activation)
     assert h.dtype == dtype
     assert torch.equal(h[0], h_0)
     assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < TOLERANCE[factors]
     for cut, W in ((0.0, W_h), (0.5, W_h.T.contiguous().T)):
-        dz = torch_backend.recurrence_gradient(dh, h, W, activation, cut)
+        dz = torch_recurrence.recurrence_gradient(dh, h, W, activation, cut)
         assert dz.dtype == dtype
         assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, cut)) < TOLERANCE[factors]
         assert not cut or dz.abs().max() <= cut
@@ -57,11 +57,11 @@ def test_recurrence_and_its_gradient(
 def test_w_h_in_either_order_and_by_the_backends_hook(activation: str) -> None:
     u, W_h, h_0, dh = drawn((2, 1, 257), F, F)
     turned = W_h.T.contiguous().T
-    h = torch_backend.recurrence(u, W_h, h_0, activation)
+    h = torch_recurrence.recurrence(u, W_h, h_0, activation)
     mine = torch.cat([h_0[None], torch.full_like(u, float("nan"))])
     wide.fill(u, turned, mine, activation, "ieee")
     assert torch.equal(h, mine)
-    dz = torch_backend.recurrence_gradient(dh, h, W_h, activation)
+    dz = torch_recurrence.recurrence_gradient(dh, h, W_h, activation)
     mine = torch.full_like(dz, float("nan"))
     wide.fill_gradient(dh, h, turned, mine, activation, 0.0, "ieee")
     assert torch.equal(dz, mine)
@@ -71,12 +71,12 @@ def test_w_h_in_either_order_and_by_the_backends_hook(activation: str) -> None:
 def test_beside_a_bfloat16_W_h_factors_alone_lose_digits(Dh: int) -> None:
     u, W_h, h_0, dh = drawn((2, 3, Dh), F, H)
     h_0, dh[1] = h_0.to(H).float(), dh[1].to(H)  # exact as factors
-    h = torch_backend.recurrence(u[:1], W_h, h_0, "tanh")
+    h = torch_recurrence.recurrence(u[:1], W_h, h_0, "tanh")
     assert error(h, EXACT.recurrence(*doubles(u[:1], W_h, h_0), "tanh")) < TOLERANCE[F]
     ones = torch.ones(3, 3, Dh, device=DEVICE)
-    dz = torch_backend.recurrence_gradient(dh, ones, W_h, "relu")
+    dz = torch_recurrence.recurrence_gradient(dh, ones, W_h, "relu")
     assert error(dz, EXACT.recurrence_gradient(*doubles(dh, ones, W_h), "relu")) < TOLERANCE[F]
-    h = torch_backend.recurrence(0 * u, torch.eye(Dh, dtype=H, device=DEVICE), ones[0] + 2**-12, "relu")
+    h = torch_recurrence.recurrence(0 * u, torch.eye(Dh, dtype=H, device=DEVICE), ones[0] + 2**-12, "relu")
     assert (h[0] == 1 + 2**-12).all()
     assert (h[1] == 1).all()
 
@@ -85,10 +85,10 @@ def test_beside_a_bfloat16_W_h_factors_alone_lose_digits(Dh: int) -> None:
 @pytest.mark.parametrize("B", [0, 1])
 def test_no_steps_or_no_rows(T: int, B: int) -> None:
     u, W_h, h_0, dh = drawn((T, B, 257), F, F)
-    h = torch_backend.recurrence(u, W_h, h_0, "tanh")
+    h = torch_recurrence.recurrence(u, W_h, h_0, "tanh")
     assert h.shape == (T + 1, B, 257)
     assert torch.equal(h[0], h_0)
-    assert torch_backend.recurrence_gradient(dh, h, W_h, "tanh").shape == (T, B, 257)
+    assert torch_recurrence.recurrence_gradient(dh, h, W_h, "tanh").shape == (T, B, 257)
 
 
 def test_what_is_no_number_is_not_hidden() -> None:
@@ -120,9 +120,9 @@ def test_too_many_rows_and_units_run_on_plain_operations(monkeypatch: pytest.Mon
     monkeypatch.setattr(wide, "processors", lambda u: 4)
     u, W_h, h_0, dh = drawn((2, 3, 257), F, F)
     assert not kernels.takes(u, W_h)
-    h = torch_backend.recurrence(u, W_h, h_0, "tanh")
+    h = torch_recurrence.recurrence(u, W_h, h_0, "tanh")
     assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), "tanh")) < TOLERANCE[F]
-    dz = torch_backend.recurrence_gradient(dh, h, W_h, "tanh")
+    dz = torch_recurrence.recurrence_gradient(dh, h, W_h, "tanh")
     assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), "tanh")) < TOLERANCE[F]
 
 

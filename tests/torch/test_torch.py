@@ -15,7 +15,7 @@ from elman.errors import ConfigError, ShapeError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
 
-from elman.kernels import torch_backend as plain  # noqa: E402  # both need PyTorch
+from elman.kernels import torch_recurrence as plain  # noqa: E402  # both need PyTorch
 from elman.torch import ElmanRNN, operators  # noqa: E402
 
 nn = torch.nn

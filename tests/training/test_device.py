@@ -15,7 +15,7 @@ import elman
 from elman.checkpoint import RunFolder
 from elman.config import TextConfig, TrainingConfig
 from elman.errors import ConfigError
-from elman.kernels import Backend, backend_of, chosen_device, native_in_use, on_device
+from elman.kernels import Kernels, choose_again, chosen_device, device_kernels, native_in_use
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
 from elman.text.corpus import Corpus
@@ -32,7 +32,7 @@ from elman.training.device import DeviceStep  # noqa: E402
 SMALL: dict[str, Any] = {
     "epochs": 2, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5, "precision": "float64",
 }  # fmt: skip
-TORCH = on_device("cpu")
+TORCH = device_kernels("cpu")
 GROWN = 1e-9
 """What float64's rounding, 1e-16, may have grown to over the steps of a run."""
 LAGGING = {"record_every": 7, "save_every": 11, "validate_every": 13}
@@ -66,12 +66,12 @@ def same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
         on_host = isinstance(generator, np.random.Generator)
         drawn = np.random.default_rng(int(generator.integers(2**63)) if on_host else generator.initial_seed())
         masks = ((drawn.random((T, B, width)) >= rate) / (1 - rate) for width in (p.d, p.Dh))
-        return DropoutMasks(*(backend_of(p.E).array(mask, p.E) for mask in masks))
+        return DropoutMasks(*(p.kernels.array(mask, p.E) for mask in masks))
 
     monkeypatch.setattr(DropoutMasks, "draw", draw)
 
 
-def started(folder: Path, corpus: Path, device: Backend | None = TORCH, tie: bool = True, **settings: Any) -> Trainer:
+def started(folder: Path, corpus: Path, device: Kernels | None = TORCH, tie: bool = True, **settings: Any) -> Trainer:
     sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie}
     return start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings, device=device)
 
@@ -111,7 +111,7 @@ def test_a_run_on_the_device_is_the_run_of_the_host(tmp_path: Path, corpus: Path
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("first", [TORCH, None], ids=["device to host", "host to device"])
 def test_a_run_goes_on_where_the_other_stopped(
-    tmp_path: Path, corpus: Path, first: Backend | None, optimizer: str
+    tmp_path: Path, corpus: Path, first: Kernels | None, optimizer: str
 ) -> None:
     *_, whole = started(tmp_path / "whole", corpus, None, optimizer=optimizer).run()
     trainer = started(tmp_path / "broken", corpus, first, optimizer=optimizer)
@@ -133,8 +133,7 @@ def test_nothing_in_a_step_waits_for_the_device(tie: bool, optimizer: str, V: in
     settings = {"optimizer": optimizer, "dropout": 0.3, "clip_elements": 0.1, "clip_errors": 1.0, "clip_adaptive": 2.0}
     p = Parameters.initialise(V, 8, 8, tie=tie)
     with FakeTensorMode(allow_non_fake_inputs=True):
-        kernels = TORCH.at(precision)
-        step = DeviceStep(TrainingConfig(B=4, T=6, **settings), p.on(kernels), kernels)
+        step = DeviceStep(TrainingConfig(B=4, T=6, **settings), p.on(TORCH.at(precision)))
         step.compute(step._window(6))
         assert isinstance(step.p.E, FakeTensor)
         with pytest.raises(DataDependentOutputException):
@@ -222,7 +221,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """PyTorch says that it sees two."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     yield
-    on_device.cache_clear()
+    choose_again()
 
 
 @pytest.mark.usefixtures("two_gpus")

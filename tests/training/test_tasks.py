@@ -127,14 +127,14 @@ def test_batches_are_new_every_step_and_the_same_when_asked_again(name: str) -> 
 # Gradients
 
 
-@pytest.mark.usefixtures("every_backend")
+@pytest.mark.usefixtures("every_kernels")
 @pytest.mark.parametrize("name", TASKS)
 def test_the_gradients_of_every_task_equal_central_differences(name: str) -> None:
     """In a random direction, and for each weight alone; the loss is that of the steps that have one."""
     task, p = TaskProblem(TaskConfig(name, 12, 12), 3, 0), small(name)
     batch = task.batch(0, 0)
     h_0 = p.initial_state(3)
-    found = task.backward(p, batch, h_0, None, elman.kernels.backend(), 0.0)
+    found = task.backward(p, batch, h_0, None, 0.0)
     generator = np.random.default_rng(0)
     for key, gradient in found.gradients.distinct():
         dense = gradient.dense() if hasattr(gradient, "dense") else gradient
@@ -142,7 +142,7 @@ def test_the_gradients_of_every_task_equal_central_differences(name: str) -> Non
         losses = []
         for step in (1e-6, -1e-6):
             w += step * direction
-            losses.append(task.backward(p, batch, h_0, None, elman.kernels.backend(), 0.0).J)
+            losses.append(task.backward(p, batch, h_0, None, 0.0).J)
             w -= step * direction
         assert float((dense * direction).sum()) == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-6, abs=1e-10)
 

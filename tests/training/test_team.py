@@ -92,14 +92,14 @@ import sys
 from pathlib import Path
 from elman.checkpoint import RunFolder
 from elman.config import TextConfig
-from elman.kernels import on_device
+from elman.kernels import device_kernels
 from elman.text.corpus import Corpus
 from elman.torch.team import TorchTeam
 from elman.training.start import Sources, resume, start
 from elman.training.team import ALONE
 
 corpus, folder, tie, count = Path(sys.argv[1]), RunFolder(Path(sys.argv[2])), sys.argv[3] == "tie", int(sys.argv[4])
-team, device = TorchTeam() if count > 1 else ALONE, on_device("cpu")
+team, device = TorchTeam() if count > 1 else ALONE, device_kernels("cpu")
 if team.rank:
     team.wait()
     trainer = resume(folder, {}, device, team)
@@ -151,7 +151,7 @@ def test_a_killed_process_ends_the_job_with_a_word_and_a_good_checkpoint(tmp_pat
         job.kill()
     assert job.returncode != 0
     assert "another process of this run was lost" in said
-    assert "go on with --resume" in said
+    assert "continue with --resume" in said
     config, _ = load_config(RunFolder(out))
     p, _, counters = load_state(RunFolder(out), RunFolder(out).state, config)
     assert counters["progress"]["step"] >= 3

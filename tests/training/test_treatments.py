@@ -16,9 +16,10 @@ import elman
 from elman.checkpoint import RunFolder
 from elman.config import INITS, TextConfig, TrainingConfig
 from elman.errors import ConfigError
+from elman.kernels import host_kernels
 from elman.model.bptt import backward
+from elman.model.embedding import Rows
 from elman.model.initial import CONNECTIONS
-from elman.model.parameters import Rows
 from elman.text.corpus import Corpus
 from elman.training.start import Sources, start
 from elman.training.treatments import clipping
@@ -44,7 +45,7 @@ FLAGS: list[tuple[str, ...]] = [
 # The error that goes back
 
 
-@pytest.mark.usefixtures("every_backend")
+@pytest.mark.usefixtures("every_kernels")
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 def test_errors_are_cut_as_rnnlm_does_entry_by_entry(activation: str) -> None:
     """γ^(t) = dh^(t) + δ2^(t+1) W_h is held within ±cut before it goes through the slope: written out in loops."""
@@ -127,7 +128,7 @@ def test_the_gradient_of_omega_equals_complex_step(form: str, activation: str) -
         terms = (q2 - 1) ** 2 if form == "squared" else (np.sqrt(q2) - 1) ** 2
         return terms.mean()
 
-    J, gradient = omega(found.dz, found.dh, p.W_h, form)
+    J, gradient = omega(found.dz, found.dh, p.W_h, p.kernels, form)
     assert pytest.approx(value(p.W_h), rel=1e-12) == J
     expected = np.empty_like(p.W_h)
     for index in np.ndindex(p.W_h.shape):
@@ -137,15 +138,15 @@ def test_the_gradient_of_omega_equals_complex_step(form: str, activation: str) -
     assert np.abs(gradient - expected).max() <= 1e-12 * np.abs(expected).max()
 
 
-@pytest.mark.usefixtures("every_backend")
+@pytest.mark.usefixtures("every_kernels")
 @pytest.mark.parametrize("form", FORMS)
 def test_omega_in_float32_is_omega_in_float64(form: str) -> None:
     generator = np.random.default_rng(0)
     dz, dh = (generator.standard_normal((7, 5, 40)) * 10.0 ** -generator.uniform(0, 8, (7, 5, 1)) for _ in range(2))
     W_h = generator.standard_normal((40, 40)) / 6
     dz, dh, W_h = (a.astype(np.float32) for a in (dz, dh, W_h))
-    J, gradient = omega(dz, dh, W_h, form)
-    exact, expected = omega(*(a.astype(np.float64) for a in (dz, dh, W_h)), form)  # type: ignore[arg-type]
+    J, gradient = omega(dz, dh, W_h, host_kernels(), form)
+    exact, expected = omega(*(a.astype(np.float64) for a in (dz, dh, W_h)), host_kernels(), form)  # type: ignore[arg-type]
     assert pytest.approx(exact, rel=1e-5) == J
     assert np.abs(gradient - expected).max() <= 1e-5 * np.abs(expected).max()
 
@@ -161,20 +162,20 @@ def test_omega_is_zero_where_lengths_are_kept() -> None:
     dh = np.zeros_like(dz)
     dh[4] = dz[4]
     for form in FORMS:
-        J, gradient = omega(dz, dh, Q, form)
+        J, gradient = omega(dz, dh, Q, host_kernels(), form)
         assert J < 1e-28
         assert np.abs(gradient).max() < 1e-14
 
 
 def test_omega_leaves_out_errors_too_short_to_tell() -> None:
     dz, dh, W_h = np.zeros((2, 1, 3)), np.zeros((2, 1, 3)), np.eye(3)
-    assert omega(dz, dh, W_h)[0] == 0
+    assert omega(dz, dh, W_h, host_kernels())[0] == 0
     dh[1], dz[1] = 1e-11, 1e-11  # ‖γ‖² is 3e-22
-    J, gradient = omega(dz, dh, W_h)
+    J, gradient = omega(dz, dh, W_h, host_kernels())
     assert J == 0
     assert not gradient.any()
     dh[1], dz[1] = 1e-3, 5e-4
-    J, gradient = omega(dz, dh, W_h)
+    J, gradient = omega(dz, dh, W_h, host_kernels())
     assert pytest.approx((0.25 + 1.0) / 2) == J  # q is 0.5 at the last step, and 0 at the one before
     assert gradient.any()
 
@@ -284,7 +285,7 @@ def test_a_run_from_before_the_treatments_is_read_with_none(command: Run, plain:
 # Flossing
 
 
-@pytest.mark.usefixtures("every_backend")
+@pytest.mark.usefixtures("every_kernels")
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 @pytest.mark.parametrize("count", [1, 3, 6])
 def test_the_gradient_of_flossing_equals_central_differences(activation: str, count: int) -> None:

@@ -16,7 +16,6 @@ from elman.errors import DivergedError
 from elman.training.defaults import operations_per_token
 
 if TYPE_CHECKING:
-    from elman.kernels import Backend
     from elman.model.parameters import Gradients, Parameters
 
 Shape = tuple[int, int, int, int, int]
@@ -49,12 +48,12 @@ def bench(shapes: str, seconds: float, as_json: bool) -> None:
     computed once, and counted as if it were not.)
     """
     from elman.errors import ConfigError
-    from elman.kernels import backend, threads
+    from elman.kernels import host_kernels, threads
 
     chosen = shapes.split(",")
     if unknown := [name for name in chosen if name not in SHAPES]:
         raise ConfigError(f"shape {unknown[0]!r} is not known; choose among {', '.join(SHAPES)}")
-    found: dict[str, Any] = {"backend": backend().name, "threads": threads(), "shapes": {}}
+    found: dict[str, Any] = {"backend": host_kernels().name, "threads": threads(), "shapes": {}}
     if not as_json:
         click.echo(f"{found['backend']}, {found['threads']} threads")
         click.echo(f"{'shape':<12}{'precision':<11}{'tokens/s':>12}{'GFLOP/s':>10}{'roofline':>10}{'share':>8}")
@@ -79,16 +78,16 @@ def problem(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Parameters, Any, A
     return Parameters.initialise(V, d, Dh, seed=1), x, y
 
 
-def training_step(p: Parameters, x: Any, y: Any, kernels: Backend) -> Callable[[], None]:
-    """What a step is: loss and gradients, their norm, and SGD with the clipped gradient."""
+def training_step(p: Parameters, x: Any, y: Any) -> Callable[[], None]:
+    """One training step: loss and gradients, their norm, and SGD with the clipped gradient."""
     from elman.model.bptt import loss_and_gradients
     from elman.training.optimizer import SGD
 
-    optimizer = SGD(kernels)
+    optimizer = SGD()
 
     def step() -> None:
-        _, gradients, _ = loss_and_gradients(p, x, y, kernels=kernels)
-        norm = gradients.norm(kernels)
+        _, gradients, _ = loss_and_gradients(p, x, y)
+        norm = gradients.norm()
         optimizer.step(p, gradients, RATE, CLIP / norm if norm > CLIP else 1.0)
 
     return step
@@ -96,7 +95,7 @@ def training_step(p: Parameters, x: Any, y: Any, kernels: Backend) -> Callable[[
 
 def measure(shape: Shape, seconds: float) -> dict[str, dict[str, float]]:
     """The figures of one shape, by precision: those that the backend in use has."""
-    from elman.kernels import backend, native_in_use
+    from elman.kernels import host_kernels, native_in_use
     from elman.model.bptt import loss_and_gradients
 
     V, d, Dh, B, T = shape
@@ -105,10 +104,10 @@ def measure(shape: Shape, seconds: float) -> dict[str, dict[str, float]]:
     precisions = ["float32", "bf16"] if native_in_use() else ["float32"]
     steps: dict[str, Callable[[], object]] = {}
     for precision in precisions:
-        kernels = backend(precision)
-        given = problem(*shape)
-        _check(loss_and_gradients(*given, kernels=kernels)[1], exact, precision)
-        steps[precision] = training_step(*given, kernels)
+        p, x, y = problem(*shape)
+        p = p.with_kernels(host_kernels(precision))
+        _check(loss_and_gradients(p, x, y)[1], exact, precision)
+        steps[precision] = training_step(p, x, y)
     products = _products(shape, precisions)
     times = _in_turn(steps | {name: product for name, (_, product, _) in products.items()}, seconds)
     found = {}
@@ -144,12 +143,12 @@ def _products(shape: Shape, precisions: list[str]) -> dict[str, tuple[str, Calla
     """Precision, call and operations of each product that may be the roofline."""
     import numpy as np
 
-    from elman.kernels import backend
+    from elman.kernels import host_kernels
 
     found: dict[str, tuple[str, Callable[[], object], float]] = {}
 
     def with_kernels(precision: str, a: Any, b: Any) -> Callable[[], object]:
-        return partial(backend(precision).product, a, b, b_transposed=True)
+        return partial(host_kernels(precision).product, a, b, b_transposed=True)
 
     for size, (m, n, k) in product_sizes(shape).items():
         a, b, out = (np.ones(s, np.float32) for s in ((m, k), (n, k), (m, n)))

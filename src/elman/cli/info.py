@@ -32,7 +32,7 @@ def info(run: Path | None, as_json: bool) -> None:
 def _installation() -> dict[str, Any]:
     import numpy as np
 
-    from elman.kernels import backend, native_built, threads
+    from elman.kernels import host_kernels, native_built, threads
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
@@ -40,7 +40,8 @@ def _installation() -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": f"{blas.get('name')} {blas.get('version')}",
-        "backend": backend().name + ("" if native_built() else "; the native kernels were not built: no C++ compiler"),
+        "backend": host_kernels().name
+        + ("" if native_built() else "; the native kernels were not built: no C++ compiler"),
         "threads": threads(),
     }
 

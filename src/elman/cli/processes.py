@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 def joined(device: str | None, run: Path | None) -> tuple[Team, str | None]:
     """The processes that `torchrun` started, or this one alone; and this one's device, of several a GPU each.
 
-    To be called before a backend is made: threads are shared out among several. Raises ConfigError for what one process
+    Call it before kernels are chosen: several processes share the threads. Raises ConfigError for what one process
     alone can do, MissingExtraError without PyTorch.
     """
-    from elman.kernels import chosen_device
-    from elman.kernels.numpy_backend import processors
+    from elman.kernels import chosen_device, processors
     from elman.training.team import ALONE
 
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "LOCAL_WORLD_SIZE" not in os.environ:

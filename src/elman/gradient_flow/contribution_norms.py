@@ -12,7 +12,7 @@ import numpy as np
 from elman.gradient_flow.sweep import LagErrors, dots, log2_norms, scaled_slope, scaled_weights, sweep
 from elman.gradient_flow.total_gradients import TotalGradients
 from elman.gradient_flow.trajectory import Doubles, Floats, Trajectory
-from elman.kernels import Contributions, backend
+from elman.kernels import Contributions
 from elman.kernels.contributions import NAMES
 
 
@@ -22,10 +22,10 @@ def norms_and_cosines(trajectory: Trajectory, totals: TotalGradients) -> tuple[D
     Where t < k there is no contribution: -∞ and 0.
     """
     terms = _terms(trajectory, totals)
-    native = backend().contributions(terms)
+    p, T = trajectory.p, trajectory.T
+    native = p.kernels.contributions_kernel(p.dtype)
     if native is not None:
-        return native
-    T = trajectory.T
+        return native(terms)
     norms, cosines = np.full((len(NAMES), T, T), -np.inf), np.zeros((len(NAMES), T, T))
     for errors in sweep(trajectory):
         for n, (norm, cosine) in enumerate(_at_lag(errors, terms)):
@@ -37,7 +37,7 @@ def norms_and_cosines(trajectory: Trajectory, totals: TotalGradients) -> tuple[D
 def _terms(trajectory: Trajectory, totals: TotalGradients) -> Contributions:
     """What norms and cosines are computed from."""
     p, shape = trajectory.p, trajectory.dh.shape
-    product = backend().product
+    product = p.kernels.product
     h, e = trajectory.h[:-1], trajectory.e
     unit = {name: totals.directions(name).astype(p.dtype) for name in NAMES}
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from elman.gradient_flow.sweep import log2_norms
 from elman.gradient_flow.trajectory import Doubles, Trajectory
-from elman.kernels import backend
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class TotalGradients:
         scaled to about 1.
         """
         p, T, N = trajectory.p, trajectory.T, trajectory.T * trajectory.B
-        product = backend().product
-        h, dz, exponent = backend().state_gradient(trajectory.dh, trajectory.slope, p.W_h)
+        product = p.kernels.product
+        h, dz, exponent = p.kernels.state_gradient(trajectory.dh, trajectory.slope, p.W_h)
         size = np.abs(dz).max(axis=(1, 2), initial=0)
         scale, step_scale = _power_of_two(size.max()), _power_of_two(size)[:, None, None]
         rows = (dz / scale).astype(p.dtype).reshape(N, p.Dh)

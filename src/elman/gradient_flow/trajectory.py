@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ShapeError
-from elman.kernels import backend
+from elman.model.activations import FUNCTIONS
 from elman.model.network import checked, hidden_states
 from elman.model.parameters import Parameters
 
@@ -21,7 +21,7 @@ Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
-LARGEST_SLOPE = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0}
+LARGEST_SLOPE = {name: f.largest for name, f in FUNCTIONS.items()}
 """The largest value of σ'."""
 
 
@@ -53,18 +53,17 @@ class Trajectory:
         Raises ShapeError for shapes, types or token ids that do not match p, and where the states overflow.
         """
         h_0 = checked(p, x, y, h_0)
-        T, B = x.shape
+        T = len(x)
         with np.errstate(over="ignore", invalid="ignore"):
             forward = hidden_states(p, x, h_0)
-        assert forward.words is not None  # x are tokens
-        h, e = forward.h, forward.e[forward.words.inverse].reshape(T, B, p.d)
+        h, e = forward.h, forward.embedded.e[forward.embedded.rows]  # x are tokens: rows are known       [T,B,d]
         if not np.isfinite(h[-1]).all() or not np.isfinite(h).all():
             step = int(np.argmin(np.isfinite(h).all(axis=(1, 2))))
             raise ShapeError(
                 f"h is not finite from time step {step} of {T} on in {p.dtype}, expected finite states: "
                 "shorten the text or use float64"
             )
-        J, dh = backend().cross_entropy_gradient(h[1:].reshape(-1, p.Dh), p.U, p.b_2, y.reshape(-1))
+        J, dh = p.kernels.cross_entropy_gradient(h[1:].reshape(-1, p.Dh), p.U, p.b_2, y.reshape(-1))
         return cls(p, x, y, e, h, _log2_slope(p, e, h), dh.reshape(h[1:].shape), J.reshape(y.shape).sum(axis=1))
 
     @property
@@ -85,17 +84,11 @@ class Trajectory:
 
 
 def _log2_slope(p: Parameters, e: Floats, h: Floats) -> Doubles:
-    """log2 σ'(z), [T,B,Dh], computed from z: h∘(1-h) and 1-h∘h round to 0 long before σ' is 0.
-
-    sigmoid: ln σ' = -|z| - 2 ln(1+exp(-|z|));  tanh: ln σ' = 2 (ln 2 - |z| - ln(1+exp(-2|z|)));  relu: 0 or -∞.
-    """
+    """log2 σ'(z), [T,B,Dh], computed from z: h∘(1-h) and 1-h∘h round to 0 long before σ' is 0."""
+    log2_derivative = FUNCTIONS[p.activation].log2_derivative
     if p.activation == "relu":
-        return np.where(h[1:] > 0, 0.0, -np.inf)
-    product = backend().product
+        return log2_derivative(h[1:])  # h > 0 where z > 0
+    product = p.kernels.product
     z = product(h[:-1].reshape(-1, p.Dh), p.W_h, b_transposed=True)  # z = W_h h^(t-1) + W_e e + b_1     [T·B,Dh]
     z += product(e.reshape(-1, p.d), p.W_e, b_transposed=True, bias=p.b_1)
-    size = np.abs(z.reshape(h[1:].shape), dtype=np.float64)
-    if p.activation == "tanh":
-        size *= 2  # 1 - tanh²(z) = 4 s(2z) s(-2z), with s the sigmoid
-    result: Doubles = (-size - 2 * np.log1p(np.exp(-size))) / np.log(2)
-    return result + 2 if p.activation == "tanh" else result
+    return log2_derivative(z.reshape(h[1:].shape))

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import TextError
-from elman.kernels import Backend
 from elman.model.network import losses
 from elman.model.parameters import Parameters
 from elman.text.batches import encode_stream
@@ -86,9 +85,7 @@ def _exp(nats: float) -> float:
     return math.exp(nats) if nats < 709 else math.inf
 
 
-def stream_losses(
-    p: Parameters, tokens: Iterable[Integers], first: int, kernels: Backend | None = None
-) -> Iterator[Floats]:
+def stream_losses(p: Parameters, tokens: Iterable[Integers], first: int) -> Iterator[Floats]:
     """J, float64, of every token of a stream that comes in parts, each part after the one before it.
 
     `first` is the token that stands before the stream (the line end).
@@ -99,18 +96,18 @@ def stream_losses(
         for start in range(0, len(part), WINDOW):
             y = part[start : start + WINDOW].astype(np.int64)
             x = np.concatenate([[before], y[:-1]])
-            J, h = losses(p, x[:, None], y[:, None], h, kernels)
+            J, h = losses(p, x[:, None], y[:, None], h)
             before = int(y[-1])
             yield J[:, 0]
 
 
-def mean_loss(p: Parameters, tokens: Integers, kernels: Backend | None = None) -> float:
+def mean_loss(p: Parameters, tokens: Integers) -> float:
     """Mean J over tokens[1:], tokens[0] being what stands before them."""
-    nats = sum(float(J.sum()) for J in stream_losses(p, [tokens[1:]], int(tokens[0]), kernels))
+    nats = sum(float(J.sum()) for J in stream_losses(p, [tokens[1:]], int(tokens[0])))
     return nats / (len(tokens) - 1)
 
 
-def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str], kernels: Backend | None = None) -> Evaluation:
+def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Evaluation:
     """The figures of a text that comes in pieces. Raises TextError where it holds no token."""
     counted = {"line_ends": 0, "oov": 0, "words": 0, "characters": 0, "bytes": 0, "tokens": 0}
     unknown: list[NDArray[np.bool_]] = []
@@ -141,7 +138,7 @@ def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str], kernels
 
     nats = nats_oov = 0.0
     pending: list[Floats] = []
-    for J in stream_losses(p, ids(), tokenizer.eos, kernels):
+    for J in stream_losses(p, ids(), tokenizer.eos):
         nats += float(J.sum())
         pending.append(J)
         if sum(map(len, pending)) == len(unknown[0]):  # a whole part is through

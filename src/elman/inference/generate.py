@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from elman.errors import ConfigError
 from elman.inference.score import State, read
-from elman.kernels import backend
 from elman.model.network import log_probabilities
 from elman.model.parameters import Parameters
 from elman.text.tokenizer import Tokenizer
@@ -98,11 +97,11 @@ def generate_tokens(
     """Token ids as they are drawn, after those of `before` (at least one); `banned` is never drawn."""
     *read_first, last = before
     state = read(p, State(p.initial_state(1)), read_first)
-    kernels = backend()
-    inputs = kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of every token
-    sampler = kernels.sampler(inputs, p.W_h, p.U, p.b_2, p.activation)
-    if sampler is None:
+    sampler_of = p.kernels.sampler_kernel(p.dtype)
+    if sampler_of is None:
         return _one_by_one(p, state, last, sampling, generator, banned)
+    inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of every token
+    sampler = sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
     return _in_blocks(sampler, state, last, sampling, generator, banned)
 
 

@@ -1,4 +1,4 @@
-"""Which tokens of a window are the same: what is the same for all of them is computed once."""
+"""Which tokens of a window are the same, so that what is the same for all of them is computed once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Integers = NDArray[np.integer[Any]]
 class Groups:
     """N tokens, n of them distinct.
 
-    index [n]    the distinct tokens; none stands twice. On a device n is known before the tokens are, the lesser of N
-                 and V: behind those that occur stand others, a token k that does not as k - V, which reads the same row
-    inverse [N]  which of them each one is: tokens = index[inverse]
+    index [n]    the distinct tokens, each once. On a device n is the smaller of N and V, since it must be known before
+                 the tokens are: the tokens that occur come first, then others, a token k as k - V, which indexes the
+                 same row
+    inverse [N]  which of them each token is: tokens = index[inverse]
     """
 
     index: Integers
@@ -26,10 +27,10 @@ class Groups:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderedGroups(Groups):
-    """On the host: `index` is rising, and it is known where each one stands.
+    """On the host: `index` is ascending, and the positions of each token are listed.
 
-    order [N]    positions, those of the first distinct token first, each token's rising
-    start [n+1]  where each one's positions begin in `order`
+    order [N]    positions, those of the first distinct token first, each token's ascending
+    start [n+1]  where each token's positions begin in `order`
     """
 
     order: Integers

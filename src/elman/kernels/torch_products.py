@@ -1,8 +1,8 @@
-"""Matrix products on tensors in the precision that is asked for.
+"""Matrix products of tensors in the precision asked for.
 
 float32, float64  as PyTorch computes them
-tf32              float32 products rounded to 10 bits, on tensor cores; where there are none, float32
-bf16              the factors are bfloat16, the sums and all that comes out float32
+tf32              float32 with factors rounded to 10 bits, on tensor cores; float32 where there are none
+bf16              the factors are bfloat16, the sums and the result float32
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _NAME = "fp32_precision" if hasattr(_PRODUCTS, "fp32_precision") else "allow_tf3
 
 
 def factor(x: Tensor, precision: str) -> Tensor:
-    """x as a factor of products: bfloat16 where it is float32 and bf16 is asked for."""
+    """x as a factor of products: bfloat16 if it is float32 and the precision is bf16."""
     return x.bfloat16() if precision == "bf16" and x.dtype == torch.float32 else x
 
 
 def product(
     left: Tensor, right: Tensor, plus: Tensor | None = None, out: Tensor | None = None, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """left right, plus an array or a row; in `out` where it is given, which may be what is added.
+    """left right, plus an array or a row `plus`; written to `out` if given, which may be `plus` itself.
 
-    Where factors are bfloat16 and dtype, `plus` or `out` is float32, so are the sums and the result.
+    If the factors are bfloat16 and dtype, `plus` or `out` is float32, so are the sums and the result.
     """
     given = plus if plus is not None else out
     dtype = dtype or (left.dtype if given is None else given.dtype)
@@ -43,17 +43,17 @@ def product(
 
 
 def input_precision() -> str:
-    """What PyTorch's own float32 products run in, which is the kernels' precision too: ieee or tf32."""
+    """The precision of PyTorch's own float32 products, which the Triton kernels follow: ieee or tf32."""
     return "tf32" if getattr(_PRODUCTS, _NAME) in ("tf32", True) else "ieee"
 
 
 @contextmanager
 def in_tf32(wanted: bool) -> Iterator[None]:
-    """PyTorch's float32 products in TF32 for as long as this lasts, where it is wanted and they are not."""
+    """Within the block, PyTorch's float32 products run in TF32 if wanted."""
     if not wanted or input_precision() == "tf32":
         yield
         return
-    _PRODUCTS.allow_tf32 = True  # of PyTorch's two switches the one that moves both
+    _PRODUCTS.allow_tf32 = True  # sets both of PyTorch's switches
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The output layer on tensors: loss and gradients from the logits, which never stand whole."""
+"""The output layer on tensors: loss and gradients from the logits, which exist only a chunk at a time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from elman.kernels.devices import triton_kernels
-from elman.kernels.numpy_backend import LOGITS_BYTES
+from elman.kernels.numpy_kernels import LOGITS_BYTES
 from elman.kernels.torch_products import factor, product
+from elman.kernels.triton_modules import triton_module
 
 DEVICE_LOGITS_BYTES = 256 * 2**20
-"""Logits at a time on a device, whose products want many rows; on a CPU as many as the NumPy backend takes."""
+"""The memory of a chunk of logits on a device, whose products want many rows; LOGITS_BYTES on a CPU."""
 
 
 def softmax_cross_entropy(
@@ -47,7 +47,7 @@ def cross_entropy_gradient(h: Tensor, U: Tensor, b_2: Tensor, y: Tensor, precisi
 
 
 def _logits(h: Tensor, U: Tensor, b_2: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """θ = U h + b_2 for so many rows of h at a time, and which they are."""
+    """θ = U h + b_2 for a chunk of the rows of h at a time, and which rows they are."""
     limit = LOGITS_BYTES if h.device.type == "cpu" else DEVICE_LOGITS_BYTES
     at_once = max(1, limit // (len(U) * b_2.element_size()))
     chunks = -(-len(h) // at_once)
@@ -66,12 +66,12 @@ def _to_J(theta: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _to_delta1(theta: Tensor, y: Tensor, scale: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """J of each row and δ1 = scale (ŷ - y), a factor of that type, in θ's place where that can be."""
-    kernels = triton_kernels(theta.device.type, "softmax")
+    """J of each row and δ1 = scale (ŷ - y) in this type, in the memory of θ if the types agree."""
+    kernels = triton_module(theta.device.type, "softmax")
     if kernels and theta.dtype == torch.float32:
-        found: tuple[Tensor, Tensor] = kernels.softmax_gradient(theta, y, scale, dtype)
-        return found
+        computed: tuple[Tensor, Tensor] = kernels.softmax_gradient(theta, y, scale, dtype)
+        return computed
     J, total = _to_J(theta, y)
     theta *= (scale / total)[:, None]
-    at_target = torch.expm1(-J) * scale  # ŷ - 1, without the difference of two close numbers
+    at_target = torch.expm1(-J) * scale  # ŷ - 1, without subtracting two close numbers
     return J, theta.scatter_(1, y[:, None], at_target.to(theta.dtype)[:, None]).to(dtype)

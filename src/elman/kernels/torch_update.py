@@ -1,6 +1,6 @@
 """SGD and Adam on tensors.
 
-Rates and factors are the host's numbers, or the device's own: then nothing waits for them.
+Rates and factors are numbers of the host or of the device; nothing waits for those of the device.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from elman.kernels.devices import triton_kernels
+from elman.kernels.triton_modules import triton_module
 
 Number: TypeAlias = float | Tensor  # type: ignore[misc,unused-ignore]  # PyTorch is not there for the type checker
 
 
 def sgd(w: Tensor, g: Tensor, rate: Number, rows: Tensor | None = None) -> None:
-    """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice.
+    """w ← w - rate g, in place; or w[rows] alone, where g has only those rows and no row occurs twice.
 
-    Nothing is changed where rate is 0, whatever g is, nor in rows under 0.
+    Nothing is changed where rate is 0, whatever g is, nor in rows below 0.
     """
-    kernels = triton_kernels(w.device.type, "update")
+    kernels = triton_module(w.device.type, "update")
     if kernels and kernels.takes(w, rate):
         kernels.sgd(w, g, rate, rows)
         return
@@ -35,13 +35,13 @@ def adam(
     w: Tensor, g: Tensor, m: Tensor, v: Tensor, rate: Number, beta: tuple[float, float], eps: Number, scale: Number,
     rows: Tensor | None = None,
 ) -> None:  # fmt: skip
-    """Adam's step in place on the gradient scale·g, called g here; of w, m and v the rows alone, where given.
+    """Adam's step in place on the gradient scale·g, called g here; only on these rows of w, m and v, if given.
 
     m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε)
 
-    Nothing is changed where scale is 0, whatever g is, nor in rows under 0.
+    Nothing is changed where scale is 0, whatever g is, nor in rows below 0.
     """
-    kernels = triton_kernels(w.device.type, "update")
+    kernels = triton_module(w.device.type, "update")
     if kernels and kernels.takes(w, scale):
         kernels.adam(w, g, m, v, rate, beta, eps, scale, rows)
         return
@@ -58,7 +58,7 @@ def _adam(
     w: Tensor, g: Tensor, m: Tensor, v: Tensor, rate: Number, beta: tuple[float, float], eps: Number, scale: Number,
     changed: Any,
 ) -> None:  # fmt: skip
-    """The same on whole arrays, where `changed` (None: everywhere)."""
+    """Adam on whole arrays, only where `changed` (None: everywhere)."""
     if isinstance(scale, Tensor):
         changed = scale > 0 if changed is None else changed & (scale > 0)
     g = g * scale

@@ -23,8 +23,8 @@ def activate(z, ACTIVATION: tl.constexpr):
 
 
 @triton.jit
-def slope(h, ACTIVATION: tl.constexpr):
-    """f'(z), told from h = f(z) alone."""
+def derivative(h, ACTIVATION: tl.constexpr):
+    """f'(z) from h = f(z)."""
     if ACTIVATION == "relu":
         return tl.where(h > 0, 1.0, 0.0)
     if ACTIVATION == "sigmoid":

@@ -7,7 +7,7 @@ where it fits, and is else read tile by tile at every step. More units are taken
 wait for each other. (What that is worth on a GPU has not been measured.)
 
 With TRITON_INTERPRET=1 in the environment before Triton is imported the same kernels run on a CPU, in NumPy: that is
-how the tests prove them. Nothing but `torch_backend` imports this, and only for tensors that these kernels take.
+how the tests prove them. Only torch_recurrence.py imports this file, for tensors that these kernels take.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import triton.language as tl
 from torch import Tensor
 
 from elman.kernels import triton_wide
-from elman.kernels.triton_functions import INTERPRETED, activate, dot, slope
+from elman.kernels.triton_functions import INTERPRETED, activate, derivative, dot
 
 WIDEST = 256
 """The most units: at 512, states, sums and a strip of W_h spill some 300 bytes a thread (ptxas, sm_90, 16 warps)."""
@@ -90,7 +90,7 @@ def _recurrence_gradient(
         gamma += _product(dz_t, W_h, whole, along, across, Dh, K, D, PRECISION, WIDEN)  # γ^(t) = dh^(t) + δ2^(t+1) W_h
         if CUT:
             gamma = tl.where(gamma > cut, cut, tl.where(gamma < -cut, -cut, gamma))  # NaN stays NaN
-        dz_t = gamma * slope(tl.load(h + at, mask=inside, other=0.0).to(tl.float32), ACTIVATION)
+        dz_t = gamma * derivative(tl.load(h + at, mask=inside, other=0.0).to(tl.float32), ACTIVATION)
         tl.store(dz + at, dz_t.to(dz.dtype.element_ty), mask=inside)
         dh -= B * Dh
         dz -= B * Dh

@@ -19,7 +19,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from elman.kernels.triton_functions import INTERPRETED, activate, dot, slope
+from elman.kernels.triton_functions import INTERPRETED, activate, derivative, dot
 
 TILES = ((16, 16), (16, 32), (32, 32), (32, 64), (64, 64))
 """Rows and units of a program: 16 are the fewest that a product on tensor cores takes, and squares read least."""
@@ -102,7 +102,7 @@ def _recurrence_gradient(
         gamma += _product(dz + B * Dh, W_h, b, j, B, Dh, width, along, across, ROWS, COLS, K, PRECISION, WIDEN)
         if CUT:
             gamma = tl.where(gamma > cut, cut, tl.where(gamma < -cut, -cut, gamma))  # NaN stays NaN
-        dz_t = gamma * slope(tl.load(h + at, inside, 0.0).to(tl.float32), ACTIVATION)
+        dz_t = gamma * derivative(tl.load(h + at, inside, 0.0).to(tl.float32), ACTIVATION)
         tl.store(dz + at, dz_t.to(dz.dtype.element_ty), inside)
         dh -= B * Dh
         dz -= B * Dh

@@ -1,10 +1,10 @@
-"""Parameters and Gradients by the letters of the notes, and how the weights begin."""
+"""Parameters and Gradients by the letters of docs/derivation.md, and how the weights begin."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from elman.config import ACTIVATIONS, DTYPES, ModelConfig
 from elman.errors import ConfigError, ShapeError
-from elman.kernels import Backend, backend_of
+from elman.kernels import Kernels, host_kernels
+from elman.model import embedding, layer
+from elman.model.embedding import Embedding, Rows
 from elman.model.initial import recurrent_weights
+from elman.model.layer import RecurrentLayer
+from elman.model.output import full
+from elman.model.output.full import FullOutput
 
 Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.integer[Any]]
 
 NAMES = ("E", "W_e", "W_h", "b_1", "U", "b_2")
 BLOCK_NUMBERS = 2**20
@@ -24,10 +28,10 @@ BLOCK_NUMBERS = 2**20
 
 @dataclass
 class Parameters:
-    """The six weights of the network, and which function σ stands for.
+    """The six weights of the network, the name of σ, and the kernels that compute with them.
 
-    E [V,d] (the notes' E is its transpose: here a token is a row) · W_e [Dh,d] · W_h [Dh,Dh] · b_1 [Dh] ·
-    U [V,Dh] · b_2 [V]. With tied weights U *is* E, the same array.
+    E [V,d] (the derivation's E is its transpose: here a token is a row) · W_e [Dh,d] · W_h [Dh,Dh] · b_1 [Dh] ·
+    U [V,Dh] · b_2 [V]. With tied weights U *is* E, the same array. kernels: by default those for NumPy arrays.
 
     Raises ShapeError where shapes or types disagree, ConfigError for an unknown activation.
     """
@@ -39,6 +43,7 @@ class Parameters:
     U: Floats
     b_2: Floats
     activation: str = "sigmoid"
+    kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
@@ -66,13 +71,13 @@ class Parameters:
         spectral_radius: float | None = None,
         init_scale: float = 0.3,
     ) -> Parameters:
-        """Weights to begin with: E and U uniform in ±init_scale, biases 0, W_e Glorot-uniform, W_h as `init` says.
+        """Initial weights: E and U uniform in ±init_scale, biases 0, W_e Glorot-uniform, W_h by `init` (initial.py).
 
-        `spectral_radius` scales W_h (model/initial.py). With sigmoid, σ' is at most 1/4, so W_h and W_e begin at twice
-        their size: still safe from explosion (σ_max < 4), and less quick to vanish.
-        Raises ConfigError where a choice or a size is not to be had.
+        `spectral_radius` scales W_h. With sigmoid, σ' is at most 1/4, so W_h and W_e begin twice as large: still safe
+        from explosion (σ_max < 4), and slower to vanish. Raises ConfigError for a choice or a size that is not
+        possible.
         """
-        ModelConfig(V=V, d=d, Dh=Dh, activation=activation, tie=tie)  # type: ignore[arg-type]  # checks them all
+        ModelConfig(V=V, d=d, Dh=Dh, activation=activation, tie=tie)  # type: ignore[arg-type]  # checks all of them
         if dtype not in DTYPES:
             raise ConfigError(f"dtype is {dtype!r}; choose one of {', '.join(DTYPES)}")
         generator = np.random.default_rng(seed)
@@ -80,7 +85,9 @@ class Parameters:
 
         def uniform(bound: float, rows: int, width: int) -> Floats:
             drawn = np.empty((rows, width), dtype)
-            step = max(1, BLOCK_NUMBERS // width)  # drawn in float64, so a block at a time; the numbers are the same
+            step = max(
+                1, BLOCK_NUMBERS // width
+            )  # drawn in float64: a block at a time needs less memory and draws the same
             for k in range(0, rows, step):
                 block = drawn[k : k + step]
                 block[...] = generator.uniform(-bound, bound, block.shape)
@@ -91,6 +98,21 @@ class Parameters:
         W_h = np.ascontiguousarray(recurrent_weights(init, Dh, gain, spectral_radius, generator), dtype)
         U = E if tie else uniform(init_scale, V, Dh)
         return cls(E, W_e, W_h, np.zeros(Dh, dtype), U, np.zeros(V, dtype), activation)
+
+    @property
+    def embedding(self) -> Embedding:
+        """The first part of the network."""
+        return Embedding(self.E, self.kernels)
+
+    @property
+    def layer(self) -> RecurrentLayer:
+        """The second part."""
+        return RecurrentLayer(self.W_e, self.W_h, self.b_1, self.activation, self.kernels)
+
+    @property
+    def output(self) -> FullOutput:
+        """The last part."""
+        return FullOutput(self.U, self.b_2, self.kernels)
 
     @property
     def V(self) -> int:
@@ -115,67 +137,53 @@ class Parameters:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of every weight, as NumPy names it."""
-        return backend_of(self.E).host(self.E[:0]).dtype
+        return self.kernels.host(self.E[:0]).dtype
 
     @property
     def count(self) -> int:
-        """How many numbers are learnt, a shared one counted once."""
+        """How many numbers are learnt; those of tied weights count once."""
         return sum(math.prod(array.shape) for _, array in self.distinct())
 
     def items(self) -> Iterator[tuple[str, Floats]]:
-        """The six, by name."""
+        """The six weights by name."""
         for name in NAMES:
             yield name, getattr(self, name)
 
     def distinct(self) -> Iterator[tuple[str, Floats]]:
-        """Every array once: without E where it is tied to U."""
+        """Every array once: without E if it is tied to U."""
         return ((name, array) for name, array in self.items() if not (name == "E" and self.tied))
 
     @classmethod
-    def from_distinct(cls, arrays: Mapping[str, Floats], activation: str) -> Parameters:
-        """The inverse of `distinct`: where E is missing, it is U."""
-        return cls(**{name: arrays.get(name, arrays["U"]) for name in NAMES}, activation=activation)
+    def from_distinct(cls, arrays: Mapping[str, Floats], activation: str, kernels: Kernels | None = None) -> Parameters:
+        """The inverse of `distinct`: if E is missing, it is U. kernels: None for those of NumPy arrays."""
+        by_name = {name: arrays.get(name, arrays["U"]) for name in NAMES}
+        return cls(**by_name, activation=activation, kernels=kernels or host_kernels())
 
     def astype(self, dtype: str) -> Parameters:
-        """The same weights in another precision; itself where nothing changes."""
+        """The same weights in another precision; the same object if nothing changes."""
         if self.dtype == np.dtype(dtype):
             return self
-        kernels = backend_of(self.E)
-        arrays = {name: kernels.array(kernels.host(a).astype(dtype)) for name, a in self.distinct()}
-        return Parameters.from_distinct(arrays, self.activation)
+        host, array = self.kernels.host, self.kernels.array
+        arrays = {name: array(host(a).astype(dtype)) for name, a in self.distinct()}
+        return Parameters.from_distinct(arrays, self.activation, self.kernels)
 
-    def on(self, kernels: Backend) -> Parameters:
-        """A copy of the weights as arrays of this backend: on its device."""
-        host = backend_of(self.E).host
-        arrays = {name: kernels.array(host(a).copy()) for name, a in self.distinct()}
-        return Parameters.from_distinct(arrays, self.activation)
+    def on(self, kernels: Kernels) -> Parameters:
+        """A copy of the weights as arrays of these kernels: on their device."""
+        arrays = {name: kernels.array(self.kernels.host(a).copy()) for name, a in self.distinct()}
+        return Parameters.from_distinct(arrays, self.activation, kernels)
+
+    def with_kernels(self, kernels: Kernels) -> Parameters:
+        """The same arrays, shared, computed with other kernels for arrays of this kind."""
+        return self if kernels is self.kernels else replace(self, kernels=kernels)
 
     def initial_state(self, B: int) -> Floats:
         """h^(0) = 0, [B,Dh]."""
-        return backend_of(self.W_h).zeros((B, self.Dh), self.W_h)
-
-
-@dataclass
-class Rows:
-    """A gradient that is zero but for some rows: `values[k]` belongs to row `index[k]`; no row stands twice.
-
-    index [n], as in `Groups`: a row under 0 is one that nothing came to · values [n,d] · shape (V, d), the whole's.
-    """
-
-    index: Integers
-    values: Floats
-    shape: tuple[int, int]
-
-    def dense(self) -> Floats:
-        """The whole [V,d] array."""
-        whole = backend_of(self.values).zeros(self.shape, self.values)
-        whole[self.index] = self.values
-        return whole
+        return self.kernels.zeros((B, self.Dh), self.W_h)
 
 
 @dataclass
 class Gradients:
-    """∂J/∂ each parameter, in the parameter's shape; and h_0 [B,Dh].
+    """∂J/∂· of each parameter, in its shape; of h_0 [B,Dh]; and the kernels that computed them.
 
     E is `Rows`. With tied weights E and U are one array: then U is the total and E is None.
     """
@@ -187,6 +195,7 @@ class Gradients:
     U: Floats
     b_2: Floats
     h_0: Floats
+    kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
 
     def distinct(self) -> Iterator[tuple[str, Floats | Rows]]:
         """The gradient of each of `Parameters.distinct`, in its order."""
@@ -195,19 +204,19 @@ class Gradients:
             if value is not None:
                 yield name, value
 
-    def norm(self, kernels: Backend | None = None) -> float:
-        """The Euclidean norm over all of them together; not finite where any entry is not."""
-        return float(np.sqrt(float(self.sum_of_squares(kernels or backend_of(self.W_h)))))
+    def norm(self) -> float:
+        """The Euclidean norm over all of them together; not finite if any entry is not."""
+        return float(np.sqrt(float(self.sum_of_squares())))
 
-    def sum_of_squares(self, kernels: Backend) -> Any:
+    def sum_of_squares(self) -> Any:
         """The square of the norm, where the gradients are: on a device nothing waits for it."""
-        return sum(map(kernels.sum_of_squares, self.arrays()))
+        return sum(map(self.kernels.sum_of_squares, self.arrays()))
 
     def arrays(self) -> Iterator[Floats]:
-        """What `distinct` has, as arrays: of E the rows that are there."""
+        """Those of `distinct`, as arrays: of E its rows."""
         return (value.values if isinstance(value, Rows) else value for _, value in self.distinct())
 
 
 def shapes(V: int, d: int, Dh: int) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter, by name."""
-    return {"E": (V, d), "W_e": (Dh, d), "W_h": (Dh, Dh), "b_1": (Dh,), "U": (V, Dh), "b_2": (V,)}
+    return embedding.shapes(V, d) | layer.shapes(d, Dh) | full.shapes(V, Dh)

@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 @dataclass
-class Model:
+class ReferenceNetwork:
     """The parameters as on the page, and the name of σ."""
 
     E: Array  # [d,V]
@@ -72,7 +72,7 @@ def one_hot(tokens: Array, V: int, dtype: Any) -> Array:
     return np.asarray(np.eye(V, dtype=dtype)[:, tokens])
 
 
-def forward(m: Model, x: Array, y: Array, h_0: Array) -> Trace:
+def forward(m: ReferenceNetwork, x: Array, y: Array, h_0: Array) -> Trace:
     """The forward equations for x, y int [T,B] and h_0 [Dh,B]."""
     V = m.U.shape[0]
     trace = Trace([], [], [], [], [h_0], [], [])
@@ -89,7 +89,7 @@ def forward(m: Model, x: Array, y: Array, h_0: Array) -> Trace:
     return trace
 
 
-def contributions(m: Model, trace: Trace, t: int) -> list[dict[str, Array]]:
+def contributions(m: ReferenceNetwork, trace: Trace, t: int) -> list[dict[str, Array]]:
     """∂J^(t)/∂·|_(i) for i = 1..t, by name; t counts from 1. The i-th entry is the contribution of time step i.
 
     W_h [Dh,Dh], W_e [Dh,d], b_1 [Dh,1], E [d,V]; and e [d,B], gamma [B,Dh] (∂J^(t)/∂h^(i)), delta2 [B,Dh]; U and
@@ -121,7 +121,7 @@ def contributions(m: Model, trace: Trace, t: int) -> list[dict[str, Array]]:
     return found[::-1]
 
 
-def gradients(m: Model, x: Array, y: Array, h_0: Array) -> tuple[Any, dict[str, Array]]:
+def gradients(m: ReferenceNetwork, x: Array, y: Array, h_0: Array) -> tuple[Any, dict[str, Array]]:
     """J = Σ_t J^(t), and its gradient by every parameter and h_0, as the plain double sum over t and i ≤ t."""
     trace = forward(m, x, y, h_0)
     total: dict[str, Array] = {}

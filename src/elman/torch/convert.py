@@ -1,12 +1,7 @@
-"""Language models both ways: Elman's parameters as a PyTorch module of standard layers, and such a module as those.
+"""Language models both ways: from Elman's parameters to a PyTorch module of standard layers, and back.
 
-PyTorch has no sigmoid recurrence, but σ(z) = (1 + tanh(z/2))/2: a sigmoid network is a tanh network of g = 2h - 1
-(docs/derivation.md, section 8), with the weights
-
-    W_h/4     W_e/2     b_1/2 and W_h 1/4 (the two biases)     U/2     b_2 + U 1/2
-
-and the first state g = -1 where h = 0. Where U and E are one array, E is halved in place of W_e, so that they stay one.
-Halving is exact in binary; b_2 alone is rounded, once each way.
+PyTorch has no sigmoid recurrence, so a sigmoid network becomes a tanh network (model/equivalents.py); its bias W_h 1/4
+is the second of PyTorch's two biases.
 """
 
 from __future__ import annotations
@@ -20,6 +15,7 @@ from torch import Tensor, nn
 from elman.config import ACTIVATIONS
 from elman.errors import ConfigError
 from elman.language_model import LanguageModel
+from elman.model.equivalents import sigmoid_from_tanh, tanh_from_sigmoid, tanh_state
 from elman.model.parameters import Parameters
 from elman.torch.rnn import ElmanRNN
 
@@ -54,8 +50,8 @@ class RecurrentLanguageModel(nn.Module):  # type: ignore[misc]  # PyTorch is not
 
     def initial_state(self, B: int) -> Tensor:
         """The state [1,B,Dh] before the first token: that of h = 0."""
-        first = -1.0 if self.activation == "sigmoid" else 0.0
-        return self.linear.weight.new_full((1, B, self.rnn.hidden_size), first)
+        h_0 = self.linear.weight.new_zeros((1, B, self.rnn.hidden_size))
+        return tanh_state(h_0) if self.activation == "sigmoid" else h_0
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """θ [T,B,V], the logits of every next token, and the state [1,B,Dh] to carry on with; x int [T,B]."""
@@ -68,16 +64,12 @@ def to_torch(model: LanguageModel | Parameters, device: Any = None) -> Recurrent
     p = model.p if isinstance(model, LanguageModel) else model
     dtype = torch.float32 if p.dtype == np.float32 else torch.float64
     module = RecurrentLanguageModel(p.V, p.d, p.Dh, p.activation, p.tied, device, dtype)
-    E, W_e, W_h, b_1, U, b_2 = (np.ascontiguousarray(array) for _, array in p.items())
-    b_hh = np.zeros_like(b_1)
-    if p.activation == "sigmoid":
-        E, W_e = (E / 2, W_e) if p.tied else (E, W_e / 2)
-        W_h, b_1, U = W_h / 4, b_1 / 2, U / 2
-        b_hh, b_2 = W_h.sum(axis=1), b_2 + U.sum(axis=1)
+    q, b_hh = tanh_from_sigmoid(p) if p.activation == "sigmoid" else (p, np.zeros_like(p.b_1))
+    E, W_e, W_h, b_ih, U, b_2 = (np.ascontiguousarray(array) for _, array in q.items())
     rnn, linear = module.rnn, module.linear
     with torch.no_grad():
         for weight, array in (
-            (module.embedding.weight, E), (rnn.weight_ih_l0, W_e), (rnn.weight_hh_l0, W_h), (rnn.bias_ih_l0, b_1),
+            (module.embedding.weight, E), (rnn.weight_ih_l0, W_e), (rnn.weight_hh_l0, W_h), (rnn.bias_ih_l0, b_ih),
             (rnn.bias_hh_l0, b_hh), (linear.weight, U), (linear.bias, b_2),
         ):  # fmt: skip
             weight.copy_(torch.from_numpy(array))
@@ -100,17 +92,13 @@ def from_torch(module: Any) -> Parameters:
             f"the layers do not fit each other: an embedding of size {given[0]} before an RNN of {d} inputs, and a "
             f"linear layer of {given[1]} inputs and {given[2]} outputs behind {Dh} units and {V} tokens"
         )
-    tied = linear.weight is embedding.weight
     E, W_e, W_h, U = (_array(w) for w in (embedding.weight, rnn.weight_ih_l0, rnn.weight_hh_l0, linear.weight))
+    U = E if linear.weight is embedding.weight else U
     b_ih, b_hh = (_array(b) for b in (rnn.bias_ih_l0, rnn.bias_hh_l0)) if rnn.bias else np.zeros((2, Dh), E.dtype)
     b_2 = np.zeros(V, E.dtype) if linear.bias is None else _array(linear.bias)
-    activation = rnn.nonlinearity
     if isinstance(module, RecurrentLanguageModel) and module.activation == "sigmoid":
-        activation = "sigmoid"
-        b_hh, b_2 = 2 * (b_hh - W_h.sum(axis=1)), b_2 - U.sum(axis=1)  # b_hh is 0 again, exactly, unless it was learnt
-        E, W_e = (2 * E, W_e) if tied else (E, 2 * W_e)
-        W_h, b_ih, U = 4 * W_h, 2 * b_ih, 2 * U
-    return Parameters(E, W_e, W_h, b_ih + b_hh, E if tied else U, b_2, activation)
+        return sigmoid_from_tanh(Parameters(E, W_e, W_h, b_ih, U, b_2, "tanh"), b_hh)
+    return Parameters(E, W_e, W_h, b_ih + b_hh, U, b_2, rnn.nonlinearity)
 
 
 def _layers(module: Any) -> tuple[Any, Any, Any]:

@@ -1,26 +1,27 @@
-"""The recurrence as two operators that PyTorch knows: differentiable to any order, and whole under torch.compile.
+"""The recurrence as two PyTorch operators: differentiable to any order, and compiled whole by torch.compile.
 
 elman::recurrence           h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])
 elman::recurrence_gradient  dz [T,B,Dh]: dz[t] = γ[t] ∘ s[t], γ[t] = dh[t] + dz[t+1] W_h, s[t] = f'(z[t]) from h[t+1]
 
-On a CPU float32 runs on Elman's kernels and float64 on its NumPy backend, both without a copy; everything else is plain
-PyTorch operations. (docs/derivation.md has the equations.)
+On a CPU, float32 and float64 run on Elman's kernels for NumPy arrays, without a copy; everything else runs on Triton or
+plain PyTorch operations (kernels/torch_recurrence.py). docs/derivation.md has the equations.
 
 The second operator is linear in dh, so its own derivative is its transpose, which is the same recursion from the first
 step to the last. With a = ∂L/∂dz, λ[t] = a[t] + W_h μ[t-1] and μ[t] = λ[t] ∘ s[t]:
 
-    ∂L/∂dh[t] = μ[t]     ∂L/∂W_h = Σ dz[t+1]^T μ[t]     ∂L/∂h[t+1] = λ[t] ∘ γ[t] ∘ s'(h[t+1])
+    ∂L/∂dh[t] = μ[t]     ∂L/∂W_h = Σ dz[t+1]^T μ[t]     ∂L/∂h[t+1] = λ[t] ∘ γ[t] ∘ ∂s[t]/∂h[t+1]
 
-(rows of sequences, as everywhere: W_h μ is μ W_h^T in memory). So each of the two calls no more than these two.
+(rows are sequences: W_h μ is μ W_h^T in memory). So the derivatives of the two operators need only these two.
 """
 
-from typing import Any  # no annotations from __future__: PyTorch reads those of the operators
+from typing import Any  # no annotations from __future__: PyTorch reads the annotations of the operators
 
 import torch
 from torch import Tensor
 
-from elman.kernels import backend
-from elman.kernels import torch_backend as plain
+from elman.kernels import host_kernels
+from elman.kernels import torch_recurrence as plain
+from elman.model.activations import FUNCTIONS
 
 
 def _on_kernels(x: Tensor) -> bool:
@@ -31,18 +32,18 @@ def _recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str) -> Tensor:
     if not _on_kernels(u):
         return plain.recurrence(u, W_h, h_0, activation)
     arrays = [each.detach().numpy() for each in (u, W_h, h_0)]
-    return torch.from_numpy(backend().recurrence(arrays[0], arrays[1], arrays[2], activation))
+    return torch.from_numpy(host_kernels().recurrence(arrays[0], arrays[1], arrays[2], activation))
 
 
 def _recurrence_gradient(dh: Tensor, h: Tensor, W_h: Tensor, activation: str) -> Tensor:
     if not _on_kernels(dh):
         return plain.recurrence_gradient(dh, h, W_h, activation)
     arrays = [each.detach().numpy() for each in (dh, h, W_h)]
-    return torch.from_numpy(backend().recurrence_gradient(arrays[0], arrays[1], arrays[2], activation))
+    return torch.from_numpy(host_kernels().recurrence_gradient(arrays[0], arrays[1], arrays[2], activation))
 
 
 def states(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str) -> Tensor:
-    """h [T+1,B,Dh] by the operator; step by step under torch.func, whose jvp would take its derivative to be 0."""
+    """h [T+1,B,Dh] by the operator; step by step under torch.func, whose jvp would treat the operator as a constant."""
     if torch.compiler.is_compiling() or not torch._C._are_functorch_transforms_active():
         return recurrence(u, W_h, h_0, activation)
     activate, h = getattr(torch, activation), [h_0]
@@ -89,20 +90,13 @@ def _gradient_backward(ctx: Any, a: Tensor) -> tuple[Tensor | None, ...]:
     none = torch.zeros_like(dh[:1])
     lambda_ = a + torch.cat([none, mu[:-1] @ W_h.T])
     gamma = dh + torch.cat([dz[1:] @ W_h, none])
-    d_h = torch.cat([none, lambda_ * gamma * _slope_of_slope(h[1:], ctx.activation)])
+    d_h = torch.cat([none, lambda_ * gamma * FUNCTIONS[ctx.activation].derivative_by_h(h[1:])])
     return mu, d_h, _summed(dz[1:], mu[:-1]), None
 
 
 def _summed(left: Tensor, right: Tensor) -> Tensor:
     """Σ_t left[t]^T right[t], as one product over all rows."""
     return left.flatten(0, 1).T @ right.flatten(0, 1)
-
-
-def _slope_of_slope(h: Tensor, activation: str) -> Tensor:
-    """∂s/∂h, of s = h∘(1-h), 1-h∘h, or the step, which is flat."""
-    if activation == "sigmoid":
-        return 1 - 2 * h
-    return -2 * h if activation == "tanh" else torch.zeros_like(h)
 
 
 recurrence.register_fake(_recurrence_shape)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.config import TrainingConfig
-from elman.kernels.torch_backend import TorchBackend
 from elman.model.bptt import backward_unchecked
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
@@ -52,15 +51,16 @@ class _Sent:
 
 
 class DeviceStep:
-    """The steps of a run on text, on the device of `kernels`, where the parameters are.
+    """The steps of a run on text, on the device of the parameters, whose kernels are TorchKernels.
 
     What comes of them is what `HostStep` does, to rounding; dropout masks are drawn on the device, from a seed a step.
     """
 
-    def __init__(self, settings: TrainingConfig, p: Parameters, kernels: TorchBackend, team: Team = ALONE) -> None:
+    def __init__(self, settings: TrainingConfig, p: Parameters, team: Team = ALONE) -> None:
+        kernels: Any = p.kernels
         self.settings, self.p, self.kernels, self.team = settings, p, kernels, team
         self.mine = share(team, settings.B)
-        self.optimizer = make_optimizer(settings, p, kernels)
+        self.optimizer = make_optimizer(settings, p)
         self.generator = np.random.Generator(np.random.PCG64(settings.seed))
         self.masks = torch.Generator(kernels.device)
         self.h: Tensor = p.initial_state(settings.B // team.size)
@@ -109,16 +109,16 @@ class DeviceStep:
 
     def compute(self, window: _Window) -> None:
         """The step itself: on tensors that are there before it, and nothing in it asks what a number is."""
-        settings, p, kernels = self.settings, self.p, self.kernels
+        settings, p = self.settings, self.p
         masks, cut = None, settings.clip_errors
         if settings.dropout:
             drawn = DropoutMasks.draw(p, len(window.x), settings.B, settings.dropout, self.masks)
             masks = masks_of(drawn, self.mine)
-        found = backward_unchecked(p, window.x, window.y, self.h, 0, masks, kernels, cut)
+        found = backward_unchecked(p, window.x, window.y, self.h, 0, masks, cut)
         self.team.mean(found)
         J, gradients = found.J, found.gradients
         over: Any = clipping.clip_elements(gradients, settings.clip_elements) if settings.clip_elements else False
-        norm = gradients.sum_of_squares(kernels).sqrt()
+        norm = gradients.sum_of_squares().sqrt()
         limit = clipping.limit(settings, self.mean_norm, torch)
         good, over = J.isfinite() & norm.isfinite(), (norm > limit) | over
         scale = torch.where(good, torch.where(norm > limit, limit / norm, 1.0), 0.0)

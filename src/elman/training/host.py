@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.config import TrainingConfig
-from elman.kernels import Backend
+from elman.kernels import Kernels
 from elman.model.bptt import Backward
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
@@ -56,8 +56,8 @@ class Step(Protocol):
         ...
 
     @property
-    def kernels(self) -> Backend:
-        """The backend that computes it."""
+    def kernels(self) -> Kernels:
+        """The kernels that compute it."""
         ...
 
     def take(self, batch: Batch, rate: float, progress: Progress) -> list[Outcome]:
@@ -84,10 +84,10 @@ class Step(Protocol):
 class HostStep:
     """On the CPU, alone or as one of a team: the whole team's mean gradient is what the step is taken with."""
 
-    def __init__(self, settings: TrainingConfig, p: Parameters, problem: Problem, kernels: Backend, team: Team) -> None:
-        self.settings, self.p, self.problem, self.kernels, self.team = settings, p, problem, kernels, team
+    def __init__(self, settings: TrainingConfig, p: Parameters, problem: Problem, team: Team) -> None:
+        self.settings, self.p, self.problem, self.kernels, self.team = settings, p, problem, p.kernels, team
         self.mine = share(team, settings.B)
-        self.optimizer = make_optimizer(settings, p, kernels)
+        self.optimizer = make_optimizer(settings, p)
         self.generator = np.random.Generator(np.random.PCG64(settings.seed))
         self.begin_again()
 
@@ -102,7 +102,7 @@ class HostStep:
             J, gradients = float(found.J), found.gradients
             most = self.settings.clip_elements
             over = bool(most) and bool(clipping.clip_elements(gradients, most))
-            norm = gradients.norm(self.kernels)
+            norm = gradients.norm()
         limit = float(clipping.limit(self.settings, progress.mean_norm))
         losses, tokens = batch.y.size * self.team.size, len(batch.x) * self.settings.B
         outcome = Outcome(J, norm, over or norm > limit, losses, tokens, regular)
@@ -124,11 +124,11 @@ class HostStep:
         if settings.dropout:
             drawn = DropoutMasks.draw(self.p, len(batch.x), settings.B, settings.dropout, self.generator)
             masks = masks_of(drawn, self.mine)
-        found = self.problem.backward(self.p, batch, self.h, masks, self.kernels, settings.clip_errors)
+        found = self.problem.backward(self.p, batch, self.h, masks, settings.clip_errors)
         self.team.mean(found)
         if not settings.omega:
             return found, 0.0
-        value, dW_h = omega(found.dz, found.dh, self.p.W_h, settings.omega_form, self.kernels)
+        value, dW_h = omega(found.dz, found.dh, self.p.W_h, self.kernels, settings.omega_form)
         found.gradients.W_h += settings.omega * dW_h
         return found, value
 

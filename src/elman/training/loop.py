@@ -22,7 +22,7 @@ import numpy as np
 from elman.checkpoint import RunFolder, load_model, load_state, save_model, save_state
 from elman.config import RunConfig
 from elman.errors import CheckpointError, DivergedError
-from elman.kernels import backend, backend_of
+from elman.kernels import host_kernels
 from elman.model.parameters import Parameters
 from elman.training.host import HostStep, Outcome, Step
 from elman.training.problem import Batch, Measure, Problem
@@ -49,7 +49,7 @@ RESCUES = 5
 class Trainer:
     """One run. `stop()` asks it to end after the step in hand, with everything saved.
 
-    device: the torch backend that computes it, where it is not the CPU's own. team: the processes that train it
+    device: the TorchKernels that compute it; None for the CPU. team: the processes that train it
     together, this one among them; each has a trainer, and the first alone writes.
     """
 
@@ -80,11 +80,11 @@ class Trainer:
     def _make_step(self) -> Step:
         precision = self.settings.precision
         if self.device is None:
-            kernels = backend(precision, self.settings.skip_below)
-            return HostStep(self.settings, self.p, self.problem, kernels, self.team)
+            p = self.p.with_kernels(host_kernels(precision, self.settings.skip_below))
+            return HostStep(self.settings, p, self.problem, self.team)
         from elman.training.device import DeviceStep
 
-        return DeviceStep(self.settings, self.p, self.device.at(precision), self.team)
+        return DeviceStep(self.settings, self.p.with_kernels(self.device.at(precision)), self.team)
 
     @property
     def total_steps(self) -> int:
@@ -101,7 +101,7 @@ class Trainer:
 
     def on_host(self) -> Parameters:
         """The weights as arrays of the host, whatever device they are on."""
-        return self.p.on(backend()) if self.device else self.p
+        return self.p.on(host_kernels()) if self.device else self.p
 
     def seconds(self) -> float:
         """Seconds this run has taken, those before a resume counted."""
@@ -252,7 +252,7 @@ class Trainer:
         """rnnlm goes on from the best weights after an epoch that made them worse."""
         _, _, best = load_model(self.run_folder)
         for (_, w), (_, b) in zip(self.p.distinct(), best.distinct(), strict=True):
-            w[...] = backend_of(w).array(b)
+            w[...] = self.p.kernels.array(b)
 
     def _next_epoch(self) -> None:
         self.progress.epoch += 1
@@ -311,7 +311,7 @@ class Trainer:
     def _load(self, path: Any) -> None:
         p, arrays, counters = load_state(self.run_folder, path, self.config)
         for (_, w), (_, saved) in zip(self.p.distinct(), p.distinct(), strict=True):
-            w[...] = backend_of(w).array(saved)
+            w[...] = self.p.kernels.array(saved)
         self.progress = Progress(**counters["progress"])
         self.step.restore(arrays, self.progress)
         self.mikolov = MikolovRule(**counters["mikolov"])

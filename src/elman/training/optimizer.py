@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.config import TrainingConfig
-from elman.kernels import Backend, backend
-from elman.model.parameters import Gradients, Parameters, Rows
+from elman.model.embedding import Rows
+from elman.model.parameters import Gradients, Parameters
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -42,24 +42,21 @@ class Optimizer:
 class SGD(Optimizer):
     """w ← w - rate · scale · ∂J/∂w."""
 
-    def __init__(self, kernels: Backend | None = None) -> None:
-        self.kernels = kernels or backend()
-
     def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
         """Moves the weights in place."""
         for name, gradient in gradients.distinct():
             w = getattr(p, name)
             if isinstance(gradient, Rows):
-                self.kernels.sgd(w, gradient.values, rate * scale, gradient.index)
+                p.kernels.sgd(w, gradient.values, rate * scale, gradient.index)
             else:
-                self.kernels.sgd(w, gradient, rate * scale)
+                p.kernels.sgd(w, gradient, rate * scale)
 
 
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, Algorithm 1, in its "corrected rate" form of section 2)."""
 
-    def __init__(self, p: Parameters, kernels: Backend | None = None) -> None:
-        self.kernels = kernels or backend()
+    def __init__(self, p: Parameters) -> None:
+        self.kernels = p.kernels
         self.m = {name: self.kernels.xp.zeros_like(w) for name, w in p.distinct()}
         self.v = {name: self.kernels.xp.zeros_like(w) for name, w in p.distinct()}
         self.count = self.kernels.counter()
@@ -91,6 +88,6 @@ class Adam(Optimizer):
         self.count += int(arrays["adam.count"][0])
 
 
-def make_optimizer(config: TrainingConfig, p: Parameters, kernels: Backend | None = None) -> Optimizer:
+def make_optimizer(config: TrainingConfig, p: Parameters) -> Optimizer:
     """The optimizer that the configuration names."""
-    return Adam(p, kernels) if config.optimizer == "adam" else SGD(kernels)
+    return Adam(p) if config.optimizer == "adam" else SGD()

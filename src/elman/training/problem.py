@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.inference.evaluate import mean_loss
-from elman.kernels import Backend
 from elman.model.bptt import Backward, backward
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
@@ -57,9 +56,7 @@ class Problem(Protocol):
         """What one step learns from; the same each time it is asked for."""
         ...
 
-    def backward(
-        self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, kernels: Backend, cut: float
-    ) -> Backward:
+    def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
         """The loss and its gradients."""
         ...
 
@@ -92,11 +89,9 @@ class TextProblem:
         """The same windows in every epoch."""
         return Batch(*self.streams.window(window))
 
-    def backward(
-        self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, kernels: Backend, cut: float
-    ) -> Backward:
+    def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
         """Cross-entropy of every token."""
-        return backward(p, batch.x, batch.y, h_0, masks=masks, kernels=kernels, cut=cut)
+        return backward(p, batch.x, batch.y, h_0, masks=masks, cut=cut)
 
     def measure(self, p: Parameters) -> Measure:
         """The mean loss over the validation text."""

@@ -12,7 +12,7 @@ import numpy as np
 from elman.checkpoint import RunFolder, load_config, load_state, save_config
 from elman.config import ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError
-from elman.kernels import Backend, bf16_is_fast
+from elman.kernels import Kernels, bf16_is_fast
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
 from elman.text.corpus import Corpus
@@ -73,13 +73,13 @@ def start(
     model: dict[str, Any],
     training: dict[str, Any],
     report: Reporter = lambda what, pieces, size: pieces,
-    device: Backend | None = None,
+    device: Kernels | None = None,
     team: Team = ALONE,
 ) -> Trainer:
     """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for.
 
-    What was not asked for is default, and what depends on the level by `level_defaults`. device: the torch backend that
-    computes it, where it is not the CPU's own (elman.kernels.chosen_device). team: as in `resume`; the first of its
+    What was not asked for is default, and what depends on the level by `level_defaults`. device: the TorchKernels
+    that compute it (elman.kernels.chosen_device); None for the CPU. team: as in `resume`; the first of its
     processes calls this, the others `resume` once it is begun.
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
@@ -135,12 +135,12 @@ def start_task(
 
 
 def _begun(
-    folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, device: Backend | None = None, team: Team = ALONE
+    folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, device: Kernels | None = None, team: Team = ALONE
 ) -> Trainer:
     """Everything of the run is in its folder before the others of a team may look."""
     trainer = _trainer(folder, config, first_parameters(config), device)
     if config.training.floss:
-        floss(trainer.p, trainer.problem, config.training, trainer.step.kernels)
+        floss(trainer.p.with_kernels(trainer.step.kernels), trainer.problem, config.training)
     trainer.save_first()
     save_config(folder, config, tokenizer.to_json())
     if team.size == 1:
@@ -159,7 +159,7 @@ def first_parameters(config: RunConfig) -> Parameters:
     )  # fmt: skip
 
 
-def resume(folder: RunFolder, changes: dict[str, Any], device: Backend | None = None, team: Team = ALONE) -> Trainer:
+def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = None, team: Team = ALONE) -> Trainer:
     """A trainer that goes on where the run stopped. `changes`: epochs, max_time or patience, where given.
 
     device: as in `start`; it need not be that of before. team: the processes that go on with it, all of
@@ -222,7 +222,7 @@ def require_for_team(settings: TrainingConfig, team: Team) -> None:
 
 
 def _trainer(
-    folder: RunFolder, config: RunConfig, p: Parameters, device: Backend | None = None, team: Team = ALONE
+    folder: RunFolder, config: RunConfig, p: Parameters, device: Kernels | None = None, team: Team = ALONE
 ) -> Trainer:
     return Trainer(folder, config, p, _problem(folder, config), device=device, team=team)
 

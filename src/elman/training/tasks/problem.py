@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.config import TaskConfig
-from elman.kernels import Backend
 from elman.model.bptt import Backward, backward, from_step, through_time
 from elman.model.network import DropoutMasks, hidden_states, hidden_states_of_reals, log_probabilities
 from elman.model.parameters import Parameters
@@ -66,20 +65,18 @@ class TaskProblem:
         T = int(generator.integers(self.task.shortest, self.task.longest + 1))
         return self.draw(generator, T, self.B)
 
-    def backward(
-        self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, kernels: Backend, cut: float
-    ) -> Backward:
+    def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
         """Cross-entropy, or the squared error for `adding`, from step `batch.first` on; and its gradients."""
         if self.task.name != "adding":
-            return backward(p, batch.x, batch.y, h_0, first=batch.first, masks=masks, kernels=kernels, cut=cut)
-        forward = hidden_states_of_reals(p, batch.x, h_0, kernels)
+            return backward(p, batch.x, batch.y, h_0, first=batch.first, masks=masks, cut=cut)
+        forward = hidden_states_of_reals(p, batch.x, h_0)
         h, B = forward.h[-1], batch.x.shape[1]
         error = h @ p.U[0] + p.b_2[0] - batch.y[0].astype(p.dtype)  # answer - target, [B]
         dtheta = 2 / B * error
         dU, db_2 = np.zeros_like(p.U), np.zeros_like(p.b_2)
         dU[0], db_2[0] = dtheta @ h, dtheta.sum()
-        dh = from_step(np.outer(dtheta, p.U[0])[None], len(batch.x))
-        return through_time(p, forward, float(np.mean(error**2)), dh, dU, db_2, None, kernels, cut / B)
+        dh = from_step(p, np.outer(dtheta, p.U[0])[None], len(batch.x))
+        return through_time(p, forward, float(np.mean(error**2)), dh, dU, db_2, cut / B)
 
     def measure(self, p: Parameters) -> Measure:
         """The same sequences at every validation, drawn from the seed."""

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from elman.config import TrainingConfig
-from elman.kernels import backend_of
 from elman.model.parameters import Gradients
 
 MEMORY = 100
@@ -27,7 +26,7 @@ def clip_elements(gradients: Gradients, most: float) -> Any:
     over: Any = False
     for values in gradients.arrays():
         over = over | (values.max() > most) | (values.min() < -most)
-        backend_of(values).xp.clip(values, -most, most, out=values)
+        gradients.kernels.xp.clip(values, -most, most, out=values)
     return over
 
 

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from elman.config import TrainingConfig
 from elman.errors import ConfigError
-from elman.kernels import Backend, backend
-from elman.kernels.numpy_backend import activation_gradient
+from elman.model.activations import FUNCTIONS
 from elman.model.bptt import through_time
 from elman.model.network import hidden_states
 from elman.model.parameters import Gradients, Parameters
@@ -50,34 +49,32 @@ class Flossing:
     gradients: Gradients
 
 
-def floss(p: Parameters, problem: Problem, settings: TrainingConfig, kernels: Backend | None = None) -> list[float]:
+def floss(p: Parameters, problem: Problem, settings: TrainingConfig) -> list[float]:
     """Moves E, W_e, W_h and b_1 in place for `settings.floss` steps; L before each."""
-    kernels = kernels or backend()
-    optimizer, losses = Adam(p, kernels), []
+    optimizer, losses = Adam(p), []
     count = settings.floss_exponents or max(1, p.Dh // 4)
     for step in range(settings.floss):
         x = problem.batch(0, step % len(problem)).x[:, :SEQUENCES]
-        found = flossing(p, x, count, kernels)
+        found = flossing(p, x, count)
         losses.append(found.L)
-        norm = found.gradients.norm(kernels)
+        norm = found.gradients.norm()
         if np.isfinite(norm):
             optimizer.step(p, found.gradients, RATE, min(1.0, CLIP / norm) if norm else 1.0)
     return losses
 
 
-def flossing(p: Parameters, x: Integers, count: int, kernels: Backend | None = None) -> Flossing:
+def flossing(p: Parameters, x: Integers, count: int) -> Flossing:
     """L of the `count` largest exponents over x [T,B] from states of 0, and its gradients (of U and b_2: 0)."""
-    kernels = kernels or backend()
     T, B = x.shape
-    forward = hidden_states(p, x, p.initial_state(B), kernels=kernels)
+    forward = hidden_states(p, x, p.initial_state(B))
     h, W_h = forward.h[1:].astype(np.float64), p.W_h.astype(np.float64)
-    slope = activation_gradient(h, p.activation)
-    bend = 1 - 2 * h if p.activation == "sigmoid" else -2 * h  # ∂σ'/∂h
+    f = FUNCTIONS[p.activation]
+    derivative, by_h = f.derivative(h), f.derivative_by_h(h)  # σ', ∂σ'/∂h
     start = np.linalg.qr(np.random.default_rng(0).standard_normal((p.Dh, count)))[0]
     Q, R, ahead = [np.broadcast_to(start, (B, p.Dh, count))], [], []
     for t in range(T):
         ahead.append(W_h @ Q[t])  # [B,Dh,K]
-        q, r = np.linalg.qr(slope[t][..., None] * ahead[t])
+        q, r = np.linalg.qr(derivative[t][..., None] * ahead[t])
         sign = np.where(np.diagonal(r, axis1=1, axis2=2) < 0, -1.0, 1.0)
         Q.append(q * sign[:, None, :])
         R.append(r * sign[:, :, None])
@@ -95,12 +92,12 @@ def flossing(p: Parameters, x: Integers, count: int, kernels: Backend | None = N
         X = R[t] * by_diagonal[t][:, None, :] - Q_bar.mT @ Q[t + 1]
         mirrored = np.tril(X) + np.tril(X, -1).mT
         M_bar = np.linalg.solve(R[t], (Q_bar + Q[t + 1] @ mirrored).mT).mT  # (…) R^-T
-        dh[t] = (M_bar * ahead[t]).sum(axis=2) * bend[t]  # s̄ ds/dh
-        scaled = slope[t][..., None] * M_bar
+        dh[t] = (M_bar * ahead[t]).sum(axis=2) * by_h[t]  # s̄ ds/dh
+        scaled = derivative[t][..., None] * M_bar
         dW_h += (scaled @ Q[t].mT).sum(axis=0)
         Q_bar = W_h.T @ scaled
     L = float((exponents**2).mean())
     dU, db_2 = np.zeros_like(p.U), np.zeros_like(p.b_2)
-    found = through_time(p, forward, L, dh.astype(p.dtype), dU, db_2, None, kernels, 0.0)
+    found = through_time(p, forward, L, dh.astype(p.dtype), dU, db_2, 0.0)
     found.gradients.W_h += dW_h.astype(p.dtype)
     return Flossing(L, exponents, found.gradients)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.kernels import Backend, backend
+from elman.kernels import Kernels
 
 Floats = NDArray[np.floating[Any]]
 
@@ -32,14 +32,13 @@ SMALLEST_SQUARE = 1e-20
 
 
 def omega(
-    dz: Floats, dh: Floats, W_h: Floats, form: str = "ratio", kernels: Backend | None = None
-) -> tuple[float, Floats]:
+    dz: Floats, dh: Floats, W_h: Floats, kernels: Kernels, form: str = "ratio"
+) -> tuple[float, Floats]:  # fmt: skip
     """Ω, and ∂⁺Ω/∂W_h [Dh,Dh].
 
     dz [T,B,Dh] = ∂J/∂z; dh [T,B,Dh], each step's own ∂J^(t)/∂h^(t), so that γ^(i) = dh^(i) + dz^(i+1) W_h.
     form: ratio or squared. Both are 0 where no row of γ is long enough to tell.
     """
-    kernels = kernels or backend()
     T, B, Dh = dz.shape
     rows = dz.reshape(T * B, Dh)
     onward = kernels.product(rows, W_h).reshape(T, B, Dh)  # dz W_h

@@ -1,13 +1,11 @@
-"""The NumPy backend: the plain truth, and already at the matrix products' own speed.
+"""The kernels on NumPy: the plain form of every operation, at the speed of the matrix products.
 
-Matrix products go to the BLAS that NumPy brings, which uses every thread by itself. The elementwise
-passes of the softmax run over row blocks that stay in a core's cache, on a pool of as many threads
-(NumPy lets go of the interpreter lock inside a pass).
+Matrix products use NumPy's BLAS and its threads. The elementwise passes of the softmax run over blocks of rows that fit
+a core's cache, on a pool of as many threads (NumPy releases the interpreter lock within a pass).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,53 +13,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.kernels.contributions import Contributions
 from elman.kernels.groups import OrderedGroups
 from elman.kernels.host_arrays import HostArrays
+from elman.kernels.threads import threads
+from elman.model.activations import FUNCTIONS
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
 LOGITS_BYTES = 64 * 2**20
-"""The most that a chunk of logits may take. Larger chunks mean fewer sums into dU; this is where it levels off."""
+"""The memory of a chunk of logits, at most. Larger chunks mean fewer sums into dU, without gain beyond this size."""
 LIMIT = 2.0**300
-"""Beyond this a gradient of states is scaled down, so that it may be larger than a float64 can be."""
+"""State gradients are scaled down when they pass this, so that they may grow beyond the range of a float64."""
 BLOCK_BYTES = 2**20
-"""A row block of the elementwise passes: well inside a core's second-level cache."""
+"""A block of rows of the elementwise passes: well within a core's second-level cache."""
 
 
-def _sigmoid(z: Floats) -> None:
-    """σ(z) in place. exp(-z) may overflow to infinity, and 1/(1+∞) = 0 is then the right answer."""
-    np.negative(z, out=z)
-    with np.errstate(over="ignore"):
-        np.exp(z, out=z)
-    z += 1
-    np.reciprocal(z, out=z)
-
-
-def _tanh(z: Floats) -> None:
-    np.tanh(z, out=z)
-
-
-def _relu(z: Floats) -> None:
-    np.maximum(z, 0, out=z)
-
-
-ACTIVATE: dict[str, Callable[[Floats], None]] = {"sigmoid": _sigmoid, "tanh": _tanh, "relu": _relu}
-
-
-def activation_gradient(h: Floats, activation: str) -> Floats:
-    """f'(z), told from h = f(z) alone: h∘(1-h), 1-h∘h, or 1 where h > 0."""
-    if activation == "sigmoid":
-        return h * (1 - h)
-    if activation == "tanh":
-        return 1 - h * h
-    return (h > 0).astype(h.dtype)
-
-
-class NumpyBackend(HostArrays):
-    """The three hot operations on NumPy arrays, float32 or float64."""
+class NumpyKernels(HostArrays):
+    """`protocol.Kernels` on NumPy arrays, float32 or float64."""
 
     name = "numpy"
 
@@ -69,24 +39,27 @@ class NumpyBackend(HostArrays):
         self._pool: ThreadPoolExecutor | None = None
         self._scratch: dict[tuple[str, np.dtype[Any]], Floats] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NumpyKernels, ()  # a network is copied or pickled without its kernels' threads and scratch memory
+
     def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str, rows: Integers | None = None) -> Floats:
         """h [T+1,B,Dh] from u [T,B,Dh], or u [n,Dh] and rows [T,B]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])."""
-        activate = ACTIVATE[activation]
+        apply = FUNCTIONS[activation].apply
         T, B = rows.shape if rows is not None else u.shape[:2]
         Dh = u.shape[-1]
         h = np.empty((T + 1, B, Dh), u.dtype)
         h[0] = h_0
-        W_hT = np.ascontiguousarray(W_h.T)  # read T times: worth one copy
+        W_hT = np.ascontiguousarray(W_h.T)  # read T times, so worth one copy
         for t in range(T):
             z = np.matmul(h[t], W_hT, out=h[t + 1])  # z = W_h h^(t-1) + W_e e + b_1
             z += u[t] if rows is None else u[rows[t]]
-            activate(z)
+            apply(z)  # h = f(z)
         return h
 
     def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str, cut: float = 0.0) -> Floats:
-        """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), the sum held within ±cut where cut > 0."""
+        """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), the sum clipped to ±cut where cut > 0."""
         T = len(dh)
-        dz = activation_gradient(h[1:], activation)
+        dz: Floats = FUNCTIONS[activation].derivative(h[1:])  # f'(z) from h
         gamma = np.empty_like(dh[0])
         for t in range(T - 1, -1, -1):
             if t == T - 1:
@@ -99,27 +72,24 @@ class NumpyBackend(HostArrays):
             dz[t] *= gamma
         return dz
 
-    def state_gradient(self, dh: Floats, slope: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:
-        """γ, dz [T,B,Dh] and an exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ slope[t], times 2^-exponent."""
+    def state_gradient(self, dh: Floats, derivative: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:
+        """γ, dz [T,B,Dh], each times 2^-exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ derivative[t]."""
         gamma, W_h = dh.astype(np.float64), W_h.astype(np.float64)
         dz, exponent = np.empty_like(gamma), 0
         for t in range(len(dh) - 1, -1, -1):
             if t < len(dh) - 1:
                 gamma[t] += dz[t + 1] @ W_h
-            np.multiply(gamma[t], slope[t], out=dz[t])
+            np.multiply(gamma[t], derivative[t], out=dz[t])
             if np.abs(gamma[t]).max() > LIMIT:
                 gamma /= LIMIT
                 dz[t:] /= LIMIT
                 exponent += 300
         return gamma, dz, exponent
 
-    def contributions(self, terms: Contributions) -> None:
-        """None: nothing of its own, the caller goes lag by lag."""
-
     def softmax_cross_entropy(
         self, h: Floats, U: Floats, b_2: Floats, y: Integers, scale: float
     ) -> tuple[Floats, Floats, Floats, Floats]:
-        """J [N] and scale times dh [N,Dh], dU [V,Dh], db_2 [V]; the logits only ever stand a chunk at a time."""
+        """J [N] and scale times dh [N,Dh], dU [V,Dh], db_2 [V]; the logits exist only a chunk at a time."""
         N, Dh = h.shape
         V = len(U)
         J = np.empty(N, np.float64)
@@ -191,11 +161,14 @@ class NumpyBackend(HostArrays):
         sums: Floats = np.add.reduceat(values[groups.order], groups.start[:-1], axis=0)
         return sums
 
-    def sampler(self, inputs: Floats, W_h: Floats, U: Floats, b_2: Floats, activation: str) -> None:
-        """None: nothing of its own, tokens are drawn one by one by the caller."""
+    def contributions_kernel(self, dtype: np.dtype[Any]) -> None:
+        """None."""
+
+    def sampler_kernel(self, dtype: np.dtype[Any]) -> None:
+        """None."""
 
     def sgd(self, w: Floats, g: Floats, rate: float, rows: Integers | None = None) -> None:
-        """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice."""
+        """w ← w - rate g, in place; or w[rows] alone, where g has only those rows and no row occurs twice."""
         if rows is not None:
             w[rows] -= g * w.dtype.type(rate)
             return
@@ -218,7 +191,7 @@ class NumpyBackend(HostArrays):
         scale: float,
         rows: Integers | None = None,
     ) -> None:
-        """Adam's step in place on the gradient scale·g, called g here; of w, m and v the rows alone, where given.
+        """Adam's step in place on the gradient scale·g, called g here; only on these rows of w, m and v, if given.
 
         m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε)
         """
@@ -248,19 +221,19 @@ class NumpyBackend(HostArrays):
         self._over_rows(block, columns[0])
 
     def _buffer(self, name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Floats:
-        """Scratch memory that is kept from call to call: fresh pages would cost as much as the pass itself."""
+        """Scratch memory, kept from call to call: new pages would cost as much as the pass itself."""
         size = shape[0] * shape[1]
-        held = self._scratch.get((name, dtype))
-        if held is None or held.size < size:
-            held = self._scratch[name, dtype] = np.empty(size, dtype)
-        return held[:size].reshape(shape)
+        buffer = self._scratch.get((name, dtype))
+        if buffer is None or buffer.size < size:
+            buffer = self._scratch[name, dtype] = np.empty(size, dtype)
+        return buffer[:size].reshape(shape)
 
     def _logits(
         self, h: Floats, U: Floats, rows: int, finish: Callable[[Floats, slice], None]
     ) -> Iterator[tuple[slice, Floats]]:
-        """U h for so many rows of h at a time, and which they are; finish(U h, rows) has made of it what is wanted.
+        """Chunks of `rows` rows: which they are, and U h [rows,V] after finish(U h, which), which works in place.
 
-        It adds b_2 and works in place, a block of rows that is in cache at a time.
+        finish is called for a block of rows that fits the cache, and adds b_2.
         """
         for start in range(0, len(h), rows):
             part = slice(start, min(start + rows, len(h)))
@@ -274,7 +247,7 @@ class NumpyBackend(HostArrays):
             yield part, theta
 
     def _over_rows(self, work: Callable[[slice], object], array: Floats) -> None:
-        """work(rows) for blocks of rows that fit the cache, on all threads. Blocks do not depend on the threads."""
+        """work(rows) for blocks of rows that fit the cache, on all threads, whose number does not change the blocks."""
         step = max(1, BLOCK_BYTES // (array.shape[1] * array.itemsize))
         pieces = [slice(k, min(k + step, len(array))) for k in range(0, len(array), step)]
         if self._pool is None:
@@ -287,7 +260,7 @@ class NumpyBackend(HostArrays):
 
 
 def _rows_at_once(U: Floats) -> int:
-    """How many rows of logits may stand in memory together."""
+    """How many rows of logits fit LOGITS_BYTES, at least one."""
     return max(1, LOGITS_BYTES // (len(U) * U.itemsize))
 
 
@@ -306,19 +279,5 @@ def _to_delta1(theta: Floats, b_2: Floats, y: Integers, scale: float) -> Floats:
     """θ becomes δ1 = scale (ŷ - y) in place; returns J of each row."""
     J, total = _to_J(theta, b_2, y)
     theta *= (scale / total)[:, None].astype(theta.dtype)
-    theta[np.arange(len(y)), y] = np.expm1(-J) * scale  # ŷ - 1, without the difference of two close numbers
+    theta[np.arange(len(y)), y] = np.expm1(-J) * scale  # ŷ - 1, without subtracting two close numbers
     return J
-
-
-def threads() -> int:
-    """How many threads to use: what ELMAN_THREADS or the BLAS was told, else the processors this process may use."""
-    for name in ("ELMAN_THREADS", "OPENBLAS_NUM_THREADS"):
-        told = os.environ.get(name, "")
-        if told.isdigit() and int(told) > 0:
-            return int(told)
-    return processors()
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,6 +6,7 @@ The tests named below are those of test_gradients.py, run again with every array
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,17 @@ from test_gradients import (  # noqa: F401  # collected here once more
 import elman
 from elman.config import ACTIVATIONS, TrainingConfig
 from elman.errors import ShapeError
-from elman.kernels import Groups, backend_of, numpy_backend, on_device
+from elman.kernels import Groups, device_kernels, host_kernels, numpy_kernels
 from elman.model import bptt, network
+from elman.model.embedding import Embedded, Rows
 from elman.model.network import DropoutMasks, Forward
-from elman.model.parameters import Gradients, Parameters, Rows
+from elman.model.parameters import Gradients, Parameters
 from elman.training.optimizer import make_optimizer
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
 
-EXACT = numpy_backend.NumpyBackend()
-TORCH = on_device("cpu")
+EXACT = numpy_kernels.NumpyKernels()
+TORCH = device_kernels("cpu")
 TOLERANCE = {"float32": float(np.sqrt(5000) * np.finfo(np.float32).eps / 2), "float64": 1e-12}  # as in test_kernels.py
 SHAPES = [(1, 1, 1, 1, 1), (5, 3, 5, 7, 11), (4, 20, 31, 200, 1000), (2, 5, 17, 515, 4100)]  # T, B, d, Dh, V
 
@@ -51,9 +53,9 @@ def hosted(value: Any) -> Any:
         return TORCH.host(value)
     if isinstance(value, tuple):
         return tuple(map(hosted, value))
-    if isinstance(value, (Gradients, Rows, Forward, Groups)):
-        return type(value)(**{name: hosted(part) for name, part in vars(value).items()})
-    return value
+    if isinstance(value, (Gradients, Rows, Forward, Embedded, Groups)):
+        return type(value)(**{field.name: hosted(getattr(value, field.name)) for field in fields(value)})
+    return host_kernels() if value is TORCH else value
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -84,7 +86,7 @@ def on_torch() -> Iterator[None]:
         patch.setattr(test_gradients, "losses", by_tensors(network.losses))
         states = by_tensors(network.hidden_states)
         patch.setattr(test_gradients, "hidden_states", lambda p, x, h_0: states(p, x, TORCH.array(h_0)))
-        patch.setattr(test_gradients, "backend", lambda: Sums)
+        patch.setattr(test_gradients, "host_kernels", lambda: Sums)
         yield
 
 
@@ -122,7 +124,7 @@ def test_every_operation(shape: tuple[int, ...], dtype: str, monkeypatch: pytest
     check("state_gradient", dh.astype(np.float64), generator.random((T, B, Dh)), W_h.astype(np.float64))
     check("state_gradient", dh.astype(np.float64), np.full((T, B, Dh), 1e80), W_h.astype(np.float64))
     rows, U, b_2, y = normal(N, Dh), normal(V, Dh, scale=Dh**-0.5), normal(V), generator.integers(0, V, N)
-    for limit in (numpy_backend.LOGITS_BYTES, 3 * V * rows.itemsize):  # whole, and in chunks of three rows
+    for limit in (numpy_kernels.LOGITS_BYTES, 3 * V * rows.itemsize):  # whole, and in chunks of three rows
         monkeypatch.setattr("elman.kernels.torch_softmax.LOGITS_BYTES", limit)
         check("softmax_cross_entropy", rows, U, b_2, y, 1 / N)
         check("cross_entropy", rows, U, b_2, y)
@@ -168,11 +170,12 @@ def test_updates(chosen: np.ndarray | None, dtype: str) -> None:
 @pytest.mark.parametrize("tie", [False, True])
 def test_steps_on_tensors_are_steps_on_arrays(optimizer: str, tie: bool) -> None:
     p, x, y, h_0 = problem(d=7 if tie else 5, tie=tie)
+    p = p.with_kernels(EXACT)
     q = p.on(TORCH)
     assert isinstance(q.E, torch.Tensor)
     assert (q.tied, q.count, q.dtype) == (tie, p.count, p.dtype)
     settings = TrainingConfig(optimizer=optimizer)
-    optimizers = [make_optimizer(settings, p, EXACT), make_optimizer(settings, q, TORCH)]
+    optimizers = [make_optimizer(settings, p), make_optimizer(settings, q)]
     for _ in range(5):
         for parameters, stepper in zip((p, q), optimizers, strict=True):
             _, gradients, _ = bptt.loss_and_gradients(parameters, x, y, h_0)
@@ -188,7 +191,7 @@ def test_a_copy_is_made_and_what_is_no_array_of_it_is_taken() -> None:
     q = p.on(TORCH)
     q.E.zero_()
     assert p.E.any()
-    assert backend_of(p.E).name != backend_of(q.E).name == "torch (cpu)"
+    assert p.kernels.name != q.kernels.name == "torch (cpu)"
     assert q.astype("float32").E.dtype == torch.float32
     h_0.flags.writeable = False  # as a memory-mapped file is
     J, *_ = bptt.loss_and_gradients(q, x, y, h_0)

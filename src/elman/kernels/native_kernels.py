@@ -1,7 +1,7 @@
-"""The native backend: kernels in C++, for float32 and bfloat16 products, on a pool of threads of their own.
+"""The kernels in C++: float32, with products in float32 or bfloat16, on their own pool of threads.
 
-What is not float32 goes to the NumPy backend. An output that nobody holds any more is written again rather than
-allocated: fresh pages would cost a large gradient about a tenth of its time.
+Arrays of other types go to the NumPy kernels. A large output that nobody references any more is used again, since new
+pages would cost a large gradient about a tenth of its time.
 """
 
 from __future__ import annotations
@@ -17,65 +17,71 @@ from elman.kernels import _native
 from elman.kernels.contributions import NAMES, Contributions
 from elman.kernels.groups import OrderedGroups
 from elman.kernels.host_arrays import HostArrays
-from elman.kernels.numpy_backend import LIMIT, NumpyBackend
+from elman.kernels.numpy_kernels import LIMIT, NumpyKernels
+from elman.kernels.protocol import ContributionsKernel, SamplerKernel
+from elman.kernels.token_ids import check_token_ids
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
-ACTIVATIONS = {"sigmoid": 0, "tanh": 1, "relu": 2}
+CODES = {"sigmoid": 0, "tanh": 1, "relu": 2}
+"""The activations by the numbers of native/kernels.h."""
 KEPT_BYTES = 2**20
-"""Outputs from this size on are kept for the next call."""
-_UNHELD = next(sys.getrefcount(array) for array in [np.empty(0)])
-"""References to an array that nobody outside holds: the list's, the loop's, and, before Python 3.14, the call's own."""
+"""Outputs of at least this size are kept for the next call."""
+_UNUSED = next(sys.getrefcount(array) for array in [np.empty(0)])
+"""References to an array that only the list holds: the list's, the loop's and, before Python 3.14, the call's own."""
 
 
 def instruction_sets() -> list[str]:
-    """Those that this processor has, the best first."""
+    """The instruction sets of this processor, the best first."""
     return list(_native.available())
 
 
 def use_instruction_set(name: str) -> None:
-    """Takes this one from now on. Raises ConfigError where the processor does not have it."""
+    """Uses this instruction set from now on. Raises ConfigError if the processor does not have it."""
     if not _native.choose(name):
         raise ConfigError(
-            f"instruction set {name!r} is not to be had here; choose one of {', '.join(instruction_sets())}"
+            f"instruction set {name!r} is not available here; choose one of {', '.join(instruction_sets())}"
         )
 
 
 def bf16_is_fast() -> bool:
-    """Whether the instruction set in use has an instruction for bfloat16 products that is worth it here."""
+    """Whether the instruction set in use multiplies bfloat16 faster than float32 on this processor."""
     return bool(_native.has_paired16() and _native.get_paired16())
 
 
 def use_threads(count: int) -> None:
-    """Takes so many threads from now on."""
+    """Uses this many threads from now on. Raises ConfigError unless it is from 1 to 1024."""
     if not 1 <= count <= 1024:
         raise ConfigError(f"threads is {count}; it must be from 1 to 1024")
     _native.set_threads(count)
 
 
-class NativeBackend(HostArrays):
-    """The hot operations in C++, on float32 arrays.
+class NativeKernels(HostArrays):
+    """`protocol.Kernels` in C++, on float32 arrays.
 
-    bf16: operands of products are rounded to bfloat16 (sums, softmax, weights and updates stay float32).
-    skip_below: blocks of the softmax gradient whose every entry ŷ is below it are left out; 0: none is.
+    bf16: factors of products are rounded to bfloat16 (sums, softmax, weights and updates stay float32).
+    skip_below: blocks of the softmax gradient in which every ŷ is below it are left out; 0: none is.
     """
 
     def __init__(self, bf16: bool = False, skip_below: float = 0.0) -> None:
         self.bf16, self.skip_below = bf16, skip_below
         self.skipped = self.blocks = 0  # of the softmax gradient, since the start
-        self._numpy = NumpyBackend()
+        self._numpy = NumpyKernels()
         self._outputs: dict[tuple[int, ...], list[Floats]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NativeKernels, (self.bf16, self.skip_below)  # a network is copied or pickled without kept outputs
 
     @property
     def name(self) -> str:
-        """What `elman info` shows."""
+        """The name that `elman info` prints."""
         return f"native ({_native.current()})"
 
     @property
     def threads(self) -> int:
-        """How many the kernels run on."""
+        """How many threads the kernels run on."""
         return int(_native.get_threads())
 
     def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str, rows: Integers | None = None) -> Floats:
@@ -102,7 +108,7 @@ class NativeBackend(HostArrays):
     def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str, cut: float = 0.0) -> Floats:
         """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]). Raises ShapeError.
 
-        cut: the entries of the sum are held within ±cut; 0: they are not.
+        cut: the entries of the sum are clipped to ±cut; 0: they are not.
         """
         if dh.dtype != np.float32:
             return self._numpy.recurrence_gradient(dh, h, W_h, activation, cut)
@@ -114,28 +120,31 @@ class NativeBackend(HostArrays):
         )
         return dz
 
-    def state_gradient(self, dh: Floats, slope: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:
-        """γ, dz [T,B,Dh] and an exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ slope[t], times 2^-exponent.
+    def state_gradient(self, dh: Floats, derivative: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:
+        """γ, dz [T,B,Dh], each times 2^-exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ derivative[t].
 
         Raises ShapeError.
         """
         _, _, Dh = _axes("dh", dh, "[T,B,Dh]")
-        if W_h.dtype == np.float32 and slope.shape == dh.shape:
+        if W_h.dtype == np.float32 and derivative.shape == dh.shape:
             gamma, dz = dh.astype(np.float64, order="C"), np.empty(dh.shape)
             weights = _float32("W_h", W_h, (Dh, Dh))
-            if _native.state_gradient(np.ascontiguousarray(slope), weights, gamma, dz, LIMIT):
+            if _native.state_gradient(np.ascontiguousarray(derivative), weights, gamma, dz, LIMIT):
                 return gamma, dz, 0
-        return self._numpy.state_gradient(dh, slope, W_h)
+        return self._numpy.state_gradient(dh, derivative, W_h)
 
-    def contributions(self, terms: Contributions) -> tuple[Doubles, Doubles] | None:
-        """log2 of the norms and the cosines, [5,T,T] by name, lag and t; None for float64. Raises ShapeError."""
-        if terms.dh.dtype != np.float32:
-            return None
+    def contributions_kernel(self, dtype: np.dtype[Any]) -> ContributionsKernel | None:
+        """`contributions` for float32."""
+        return self.contributions if dtype == np.float32 else None
+
+    def contributions(self, terms: Contributions) -> tuple[Doubles, Doubles]:
+        """log2 of the norms and the cosines, [5,T,T] by name, lag and t, for float32. Raises ShapeError."""
         T, _, Dh = shape = _axes("dh", terms.dh, "[T,B,Dh]")
         log2_norms, cosines = np.full((len(NAMES), T, T), -np.inf), np.zeros((len(NAMES), T, T))
         along = [_float32(name, terms.along[name], (Dh,) if name == "b_1" else shape) for name in NAMES]
         _native.contributions(
-            _float32("dh", terms.dh, shape), _float32("slope", terms.slope, shape), terms.slope_exponent,
+            _float32("dh", terms.dh, shape), _float32("derivative", terms.derivative, shape),
+            terms.derivative_exponent,
             _float32("W_h", terms.W_h, (Dh, Dh)), _float32("W_e", terms.W_e, (Dh, terms.W_e.shape[-1])),
             terms.up_h, terms.up_e, along, [np.ascontiguousarray(terms.grams[name]) for name in ("W_h", "W_e")],
             log2_norms, cosines,
@@ -220,8 +229,8 @@ class NativeBackend(HostArrays):
         return out
 
     def sgd(self, w: Floats, g: Floats, rate: float, rows: Integers | None = None) -> None:
-        """w ← w - rate g, in place; or w[rows] alone, where g has just those rows and none stands twice."""
-        if not _steppable(w):
+        """w ← w - rate g, in place; or w[rows] alone, where g has only those rows and no row occurs twice."""
+        if not _updatable(w):
             return self._numpy.sgd(w, g, rate, rows)
         _native.step(w, _gradient(w, g, rows), None, None, _rows(w, rows), rate, 1.0, 0.0, 0.0, 0.0)
         return None
@@ -238,16 +247,18 @@ class NativeBackend(HostArrays):
         scale: float,
         rows: Integers | None = None,
     ) -> None:
-        """Adam's step in place on the gradient scale·g; of w, m and v the rows alone, where they are given."""
-        if not (_steppable(w) and _steppable(m) and _steppable(v)):
+        """Adam's step in place on the gradient scale·g; only on these rows of w, m and v, if given."""
+        if not (_updatable(w) and _updatable(m) and _updatable(v)):
             return self._numpy.adam(w, g, m, v, rate, beta, eps, scale, rows)
         _native.step(w, _gradient(w, g, rows), m, v, _rows(w, rows), rate, scale, *beta, eps)
         return None
 
-    def sampler(self, inputs: Floats, W_h: Floats, U: Floats, b_2: Floats, activation: str) -> Sampler | None:
-        """What draws tokens from a model, inputs [V,Dh] being W_e e + b_1 of every token; None for float64."""
-        if W_h.dtype != np.float32:
-            return None
+    def sampler_kernel(self, dtype: np.dtype[Any]) -> SamplerKernel | None:
+        """`sampler` for float32."""
+        return self.sampler if dtype == np.float32 else None
+
+    def sampler(self, inputs: Floats, W_h: Floats, U: Floats, b_2: Floats, activation: str) -> Sampler:
+        """Draws tokens from a model, inputs [V,Dh] being W_e e + b_1 of every token. Raises ShapeError."""
         V, Dh = _axes("U", U, "[V,Dh]")
         return Sampler(
             _native.Generator(
@@ -257,22 +268,22 @@ class NativeBackend(HostArrays):
         )  # fmt: skip
 
     def _output(self, *shape: int) -> Floats:
-        """An array to write a result to: one that was given out before and is held by nobody, or a new one."""
+        """An array for a result: an earlier output that nobody references any more, or a new one."""
         if 4 * int(np.prod(shape)) < KEPT_BYTES:
             return np.empty(shape, np.float32)
         kept = self._outputs.setdefault(shape, [])
         for array in kept:
-            if sys.getrefcount(array) == _UNHELD:
+            if sys.getrefcount(array) == _UNUSED:
                 return array
-        if len(self._outputs) > 16:  # sizes change: forget those of before
+        if len(self._outputs) > 16:  # sizes have changed: forget the earlier ones
             self._outputs = {shape: kept}
-        made = cast(Floats, _native.allocate(shape))  # no view of an array: views of it count as references to it
+        made = cast(Floats, _native.allocate(shape))  # owns its memory, so that its views count as references to it
         kept[:] = [*kept[-3:], made]
-        return made  # not kept[-1], which may be another thread's by now
+        return made  # not kept[-1]: another thread may have replaced it
 
 
 class Sampler:
-    """Draws tokens; the weights are held packed, so that each token reads them once from end to end."""
+    """Draws tokens; the weights are packed, so that each token reads them once from end to end."""
 
     def __init__(self, native: Any) -> None:
         self._native = native
@@ -280,14 +291,14 @@ class Sampler:
     def draw(
         self, h: Floats, token: int, uniform: Floats, temperature: float, top_k: int, top_p: float, banned: int
     ) -> Integers:
-        """As many tokens as `uniform` [n] has numbers; h [Dh] has read all before `token` and then all but the last."""
+        """As many tokens as `uniform` [n] has numbers; h [Dh] becomes the state before the last of them."""
         tokens = np.empty(len(uniform), np.int64)
         self._native.draw(h, token, uniform, tokens, temperature, top_k, top_p, banned)
         return tokens
 
 
 def _axes(name: str, array: NDArray[Any], expected: str) -> tuple[int, ...]:
-    """The shape, where it has as many axes as `expected` says and none is empty."""
+    """The shape; raises ShapeError unless it has as many axes as `expected` and none is empty."""
     axes = expected.count(",") + 1 if expected.startswith("[") else 2
     if array.ndim != axes or not array.size:
         raise ShapeError.of(name, array.shape, f"{expected}, none of them 0")
@@ -295,7 +306,7 @@ def _axes(name: str, array: NDArray[Any], expected: str) -> tuple[int, ...]:
 
 
 def _float32(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
-    """The array in C order; raises ShapeError where its shape is another or its numbers are not float32."""
+    """The array in C order; raises ShapeError unless it has this shape and is float32."""
     if array.shape != shape:
         raise ShapeError.of(name, array.shape, f"{shape}")
     if array.dtype != np.float32:
@@ -304,13 +315,10 @@ def _float32(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
 
 
 def _ids(name: str, ids: Integers, shape: tuple[int, ...], V: int) -> Integers:
+    """The ids in C order as int64; raises ShapeError unless they have this shape and are from 0 to V - 1."""
     if ids.shape != shape:
         raise ShapeError.of(name, ids.shape, f"{shape}")
-    if not np.issubdtype(ids.dtype, np.integer):
-        raise ShapeError(f"{name} holds {ids.dtype}, expected whole numbers: token ids")
-    if int(ids.min()) < 0 or int(ids.max()) >= V:
-        wrong = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
-        raise ShapeError(f"{name} holds token id {wrong}, expected ids from 0 to {V - 1}")
+    check_token_ids(name, ids, V)
     return np.ascontiguousarray(ids, np.int64)
 
 
@@ -323,13 +331,13 @@ def _softmax_operands(h: Floats, U: Floats, b_2: Floats, y: Integers) -> tuple[F
 
 
 def _activation(name: str) -> int:
-    if name not in ACTIVATIONS:
-        raise ConfigError(f"activation is {name!r}; choose one of {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    if name not in CODES:
+        raise ConfigError(f"activation is {name!r}; choose one of {', '.join(CODES)}")
+    return CODES[name]
 
 
-def _steppable(w: Floats) -> bool:
-    """Whether an array can be stepped where it lies."""
+def _updatable(w: Floats) -> bool:
+    """Whether the native update can write to the array in place."""
     return w.dtype == np.float32 and w.flags.c_contiguous
 
 
