@@ -1,335 +1,121 @@
-"""Commands of LaTeX: functions, fonts, accents, fractions, derivatives and sums."""
+"""The commands of LaTeX: `COMMANDS` maps each to the handler that reads what it begins.
+
+To add a command: write a handler of the parser and the command's token, which is already taken, and put it in the
+table.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
-from typing import TYPE_CHECKING
 
-from elman.calculus.expression import (
-    BigSum,
-    Call,
-    Derivative,
-    Dots,
-    Expression,
-    Identity,
-    Index,
-    Iverson,
-    Number,
-    Ones,
-    Power,
-    Product,
-)
+from elman.calculus.expression import BigSum, Call, Derivative, Dots, Expression, Index, Ones, Product
 from elman.calculus.functions import SPELLINGS
+from elman.calculus.syntax.cursor import plain_text, split_at_commas
+from elman.calculus.syntax.latex_parser import TEXT, Handler, Parser
 from elman.calculus.syntax.names import ACCENTS, GREEK, INDEX_LETTERS
-from elman.calculus.syntax.scripts import Base, index_of, subscript, superscript
+from elman.calculus.syntax.scripts import Letter, Node
 from elman.calculus.syntax.tokens import Token
-from elman.calculus.syntax.written_sizes import size_of
 from elman.errors import FormulaError
 
-if TYPE_CHECKING:
-    from elman.calculus.syntax.latex import _Parser
-
-TEXT = {"text", "textrm", "textbf", "textit", "mbox"}
-HADAMARD = {"circ": "∘", "odot": "∘", "otimes": "⊗", "ast": "∘"}
-_FONTS = {
-    "mathrm",
-    "mathbf",
-    "boldsymbol",
-    "bm",
-    "mathit",
-    "mathsf",
-    "mathcal",
-    "mathbb",
-    "operatorname",
-    "mathtt",
-    "vec",
-}
-_FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
-_DOTS = {"dots", "ldots", "cdots", "vdots", "dotsc", "dotsb"}
+_FONTS = (
+    "mathrm", "mathbf", "boldsymbol", "bm", "mathit", "mathsf", "mathcal", "mathbb", "operatorname", "mathtt", "vec",
+)  # fmt: skip
+_VARIANTS = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi"}
 
 
-def command(p: _Parser, token: Token) -> Expression | Base:
-    """What begins with a command."""
-    name = token.text
-    if name in _FRACTIONS:
-        p.at += 1
-        return fraction(p)
-    if name == "partial":
-        return slashed_derivative(p)
-    if name == "nabla":
-        return nabla(p)
-    if name == "sum":
-        p.at += 1
-        return sum_sign(p)
-    if name in _DOTS:
-        p.at += 1
-        return Dots()
-    if name == "sqrt":
-        p.at += 1
-        return Call("sqrt", (p._named(p.group_of(p.inside())),))
-    if name in ACCENTS and name != "vec":
-        p.at += 1
-        return accent(p, name, token.start)
-    if name in _FONTS or name in TEXT:
-        return font(p, token)
-    if name in GREEK:
-        return greek(p, token)
-    if name in SPELLINGS:
-        p.at += 1
-        return function(p, SPELLINGS[name], "")
-    raise FormulaError(f"the command \\{name} is not read", token.start + 1)
+# --- functions and letters ---
 
 
-def greek(p: _Parser, token: Token) -> Expression | Base:
+def function(p: Parser, token: Token) -> Node:
+    """\\ln, \\tanh, \\det: a function by its own command."""
+    return p.function_call(SPELLINGS[token.text])
+
+
+def square_root(p: Parser, token: Token) -> Node:
+    """\\sqrt{…}."""
+    return Call("sqrt", (p.group(p.cursor.take_argument()),))
+
+
+def dots(p: Parser, token: Token) -> Node:
+    """An ellipsis."""
+    return Dots()
+
+
+def greek(p: Parser, token: Token) -> Node:
     """A Greek letter; σ before what can be its argument is the sigmoid."""
+    following = p.cursor.kind()
+    applied = following in ("(", "'", "{", "letter", "[") or following.startswith("\\")
+    if token.text == "sigma" and p.names.resolve("sigma") is None and applied:
+        return p.function_call("sigmoid", r"\sigma")
+    return Letter(_VARIANTS.get(token.text, token.text), latex="\\" + token.text, start=token.start)
+
+
+def accent(p: Parser, token: Token) -> Node:
+    """A letter with an accent; the scripts within its braces belong to the accented letter: \\hat{y_j}."""
     name = token.text
-    p.at += 1
-    following = p.kind()
-    if name == "sigma" and p.names.resolve("sigma") is None and (
-        following in ("(", "'", "{", "letter") or following.startswith("\\") or following == "["
-    ):  # fmt: skip
-        return function(p, "sigmoid", r"\sigma")
-    plain = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi"}.get(name, name)
-    return Base(plain, latex="\\" + name, start=token.start)
-
-
-def accent(p: _Parser, name: str, start: int) -> Expression | Base:
-    """A letter with an accent; the scripts within its braces are the letter's."""
-    inner_tokens = p.inside()
-    inner = p.sub_parser(inner_tokens)
-    atom = inner.atom()
-    if not isinstance(atom, Base):
-        raise p.error(f"\\{name} belongs over a letter")
-    accented: Expression | Base = replace(atom, accent=ACCENTS[name], latex=f"\\{name}{{{atom.latex}}}", start=start)
-    while inner.at < inner.stop:  # \hat{y_j}: the scripts belong to the accented letter
-        sign = inner.take()
-        if sign.kind == "_":
-            accented = subscript(accented, inner.inside(), inner)
-        elif sign.kind == "^":
-            accented = superscript(accented, inner.inside(), inner)
-        else:
+    inner = p.part(p.cursor.take_argument())
+    letter = inner.atom()
+    if not isinstance(letter, Letter):
+        raise p.cursor.error(f"\\{name} belongs over a letter")
+    node: Node = replace(letter, accent=ACCENTS[name], latex=f"\\{name}{{{letter.latex}}}", start=token.start)
+    while not inner.cursor.at_end:
+        sign = inner.cursor.take()
+        if sign.kind not in ("_", "^"):
             raise FormulaError(f"\\{name} belongs over one letter", sign.start + 1)
-    return accented
-
-
-def font(p: _Parser, token: Token) -> Expression | Base:
-    """\\mathrm{softmax}, \\mathbf{W}, \\mathbf{1}: a function, a name, a vector of ones."""
-    p.at += 1
-    inner = p.inside()
-    word = flat(inner)
-    if word == "1":
-        dim = None
-        if p.kind() == "_":
-            p.at += 1
-            dim = size_of(flat(p.inside()), token.end + 1)
-        elif p.kind() in ("[", "(") and "=" in {t.kind for t in p.tokens[p.at : p.partner()]}:
-            return bracket(p)
-        return Ones(dim)
-    if word in SPELLINGS and len(word) > 1:
-        return function(p, SPELLINGS[word], "")
-    if word == "I" and p.names.resolve("I") is None:
-        return identity(p)
-    if (len(inner) == 1 and inner[0].kind in ("letter", "command")) or p.names.resolve(word):
-        latex = inner[0].text if inner[0].kind != "command" else "\\" + inner[0].text
-        shown = f"\\{token.text}{{{latex if len(inner) == 1 else word}}}"
-        return Base(word, latex=shown, start=token.start)
-    if (token.text == "mathrm" and word == "d") or not word.isalpha():
-        raise FormulaError(f"\\{token.text}{{{word}}} is not read here", token.start + 1)
-    return Base(word, latex=f"\\{token.text}{{{word}}}", start=token.start)
-
-
-def fraction(p: _Parser) -> Expression:
-    """A fraction, or a derivative written as one."""
-    start = p.place()
-    above = p.inside()
-    below = p.inside()
-    if above and below and _is_differential(above) and _is_differential(below):
-        return derivative_of(p, above, below)
-    left = p._named(p.group_of(above))
-    right = p._named(p.group_of(below))
-    return Product(left, right, "/", span=p.end_of(start))
-
-
-def derivative_of(p: _Parser, above: list[Token], below: list[Token]) -> Expression:
-    """∂above/∂below."""
-    if is_second(above) or is_second(below):
-        raise FormulaError("second derivatives are not read", above[0].start + 1)
-    wrt_parser = p.sub_parser(_strip_differential(below))
-    wrt = wrt_parser.factor()
-    if wrt_parser.at < wrt_parser.stop:
-        raise wrt_parser.error("a derivative is by one symbol")
-    rest = _strip_differential(above)
-    if not rest:  # \frac{\partial}{\partial X} f
-        return Derivative(p.product(), wrt)
-    inner = p.sub_parser(rest)
-    of = inner.sum()
-    if inner.at < inner.stop:
-        raise inner.error(f"{inner.tokens[inner.at].text!r} is not expected here")
-    return Derivative(of, wrt)
-
-
-def flat(tokens: list[Token]) -> str:
-    """The letters of some tokens, braces and upright fonts left out."""
-    return "".join(t.text for t in tokens if t.kind not in ("{", "}") and t.text != "mathrm")
-
-
-def identity(p: _Parser) -> Expression:
-    """I, with its size below it."""
-    if p.kind() == "_":
-        p.at += 1
-        where = p.place() + 1
-        return Identity(size_of(flat(p.inside()), where))
-    return Identity()
-
-
-def bracket(p: _Parser) -> Expression:
-    """[j = k], or a group in brackets."""
-    close = p.partner()
-    inner = p.tokens[p.at + 1 : close]
-    p.at = close + 1
-    signs = [i for i, t in enumerate(inner) if t.kind == "="]
-    if len(signs) == 1:
-        left, right = index_of(inner[: signs[0]], p), index_of(inner[signs[0] + 1 :], p)
-        return Iverson(left, right)
-    return p._named(p.group_of(inner))
-
-
-def is_second(tokens: list[Token]) -> bool:
-    """Whether a differential is a second one."""
-    return len(tokens) > 1 and tokens[0].text == "partial" and tokens[1].kind == "^"
-
-
-def slashed_derivative(p: _Parser) -> Expression:
-    """∂J/∂W, written on the line."""
-    start = p.take()
-    if p.kind() == "^":
-        raise FormulaError("second derivatives are not read", start.start + 1)
-    of = p.factor()
-    if p.kind() != "/" or p.kind(1) != "\\partial":
-        raise p.error("∂ needs its denominator: ∂J/∂W")
-    p.at += 2
-    p.in_slash = True
-    barred = p.factor()
-    p.in_slash = False
-    if p.kind() == "|" and p.kind(1) == "_":
-        p.at += 2
-        return Derivative(of, barred, index_of(p.inside(), p))
-    return Derivative(of, barred)
-
-
-def nabla(p: _Parser) -> Expression:
-    """∇_W J."""
-    start = p.take()
-    if p.kind() != "_":
-        raise FormulaError("∇ needs below it the symbol by which to differentiate: ∇_W J", start.start + 1)
-    p.at += 1
-    wrt = p._named(p.group_of(p.inside()))
-    return Derivative(p.factor(), wrt)
-
-
-def sum_sign(p: _Parser) -> Expression:
-    """Σ with its bounds and the product behind it."""
-    start = p.place()
-    lower = upper = None
-    variables: list[str] = []
-    while p.kind() in ("_", "^"):
-        sign = p.take()
-        tokens = p.inside()
-        if sign.kind == "^":
-            upper = index_of(tokens, p)
-            continue
-        variables, lower = running(p, tokens)
-    if not variables:
-        raise FormulaError("over what does this sum run? Write \\sum_i", start + 1)
-    body = p.product()
-    while HADAMARD.get(p.kind().lstrip("\\")) is not None:
-        operator = HADAMARD[p.take().text]
-        body = Product(body, p.product(), operator, span=p.end_of(start))
-    for variable in reversed(variables):
-        body = BigSum(variable, body, lower, upper, span=p.end_of(start))
-    return body
-
-
-def running(p: _Parser, tokens: list[Token]) -> tuple[list[str], Index | None]:
-    """What stands below Σ: the letters that run, and where from."""
-    signs = [i for i, t in enumerate(tokens) if t.kind == "="]
-    if len(signs) == 1:
-        variable = index_of(tokens[: signs[0]], p)
-        if variable.variable is None or variable.offset:
-            raise FormulaError("a sum runs over a letter", tokens[0].start + 1)
-        return [variable.variable], index_of(tokens[signs[0] + 1 :], p)
-    kept = [t for t in tokens if t.kind not in ("{", "}")]
-    if len(kept) > 1 and all(t.kind == "letter" and t.text in INDEX_LETTERS for t in kept):
-        return [t.text for t in kept], None  # \sum_{ij}
-    parts: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.kind == ",":
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    found = [index_of(part, p) for part in parts]
-    if any(i.variable is None or i.offset for i in found):
-        raise FormulaError("a sum runs over letters", tokens[0].start + 1)
-    return [str(i.variable) for i in found], None
-
-
-def function(p: _Parser, name: str, latex: str) -> Expression:
-    """A function at hand, its name read: primes and scripts, then its argument."""
-    start = p.place()
-    primes, axis, entry, exponent = 0, None, None, None
-    while p.kind() in ("'", "_", "^"):
-        sign = p.take()
-        if sign.kind == "'":
-            primes += 1
-            continue
-        tokens = p.inside()
-        word = flat(tokens)
-        if sign.kind == "^" and word in ("prime", "'"):
-            primes += 1
-        elif sign.kind == "^" and word.isdigit():
-            exponent = Fraction(word)
-        elif sign.kind == "_" and word[:3] in ("row", "col"):
-            axis = 1 if word.startswith("row") else 0
-        elif sign.kind == "_":
-            entry = tokens
-        else:
-            raise FormulaError(f"the script {word!r} on a function is not read", sign.start + 1)
-    given = arguments(p, name)
-    node: Expression = Call(name, given, primes, axis, latex, span=p.end_of(start))
-    if entry is not None:
-        node = p._named(subscript(node, entry, p))
-    if exponent is not None:
-        node = Power(node, Number(exponent), elementwise=True)
+        node = inner.with_script(node, sign)
     return node
 
 
-def arguments(p: _Parser, name: str) -> tuple[Expression, ...]:
-    """The arguments of a function: in parentheses, or the next factor."""
-    if p.peek() is None or not (p._starts_factor() or p.kind() in ("\\sum",)):
-        raise p.error(f"{name} needs an argument")
-    expected = 2 if name == "cross_entropy" else 1
-    if p.kind() != "(":
-        if expected == 2:
-            raise p.error("a cross-entropy needs two arguments: CE(y, \\hat{y})")
-        return (p.factor(),)
-    close = p.partner()
-    inner = p.tokens[p.at + 1 : close]
-    parts: list[list[Token]] = [[]]
-    depth = 0
-    for token in inner:
-        depth += (token.kind in "([{") - (token.kind in ")]}")
-        if token.kind == "," and depth == 0:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    if len(parts) != expected or not all(parts):
-        raise p.error(f"{name} takes {expected} argument{'s' * (expected > 1)}")
-    p.at = close + 1
-    return tuple(p._named(p.group_of(part)) for part in parts)
+def font(p: Parser, token: Token) -> Node:
+    """\\mathrm{softmax}, \\mathbf{W}, \\mathbf{1}: a function, a name, a vector of ones."""
+    inner = p.cursor.take_argument()
+    word = plain_text(inner)
+    if word == "1":
+        if p.cursor.kind() == "_":
+            return Ones(p.size_below(token.end))
+        return p.bracket() if p.comes_iverson() else Ones()
+    if word in SPELLINGS and len(word) > 1:
+        return p.function_call(SPELLINGS[word])
+    if word == "I" and p.names.resolve("I") is None:
+        return p.identity()
+    if (len(inner) == 1 and inner[0].kind in ("letter", "command")) or p.names.resolve(word):
+        latex = inner[0].text if inner[0].kind != "command" else "\\" + inner[0].text
+        shown = f"\\{token.text}{{{latex if len(inner) == 1 else word}}}"
+        return Letter(word, latex=shown, start=token.start)
+    if (token.text == "mathrm" and word == "d") or not word.isalpha():
+        raise FormulaError(f"\\{token.text}{{{word}}} is not read here", token.start + 1)
+    return Letter(word, latex=f"\\{token.text}{{{word}}}", start=token.start)
+
+
+# --- fractions and derivatives ---
+
+
+def fraction(p: Parser, token: Token) -> Node:
+    """A fraction, or a derivative written as one."""
+    start = p.cursor.place()
+    above = p.cursor.take_argument()
+    below = p.cursor.take_argument()
+    if above and below and _is_differential(above) and _is_differential(below):
+        return _derivative(p, above, below)
+    return Product(p.group(above), p.group(below), "/", span=p.cursor.span_from(start))
+
+
+def _derivative(p: Parser, above: list[Token], below: list[Token]) -> Expression:
+    """∂above/∂below, the signs ∂ among the tokens."""
+    if _is_second(above) or _is_second(below):
+        raise FormulaError("second derivatives are not read", above[0].start + 1)
+    denominator = p.part(_without_differential(below))
+    wrt = denominator.factor()
+    if not denominator.cursor.at_end:
+        raise denominator.cursor.error("a derivative is by one symbol")
+    numerator = _without_differential(above)
+    if not numerator:  # \frac{\partial}{\partial X} f
+        return Derivative(p.product(), wrt)
+    return Derivative(p.group(numerator), wrt)
 
 
 def _is_differential(tokens: list[Token]) -> bool:
+    """Whether some tokens begin with ∂, d or \\mathrm{d}."""
     first = tokens[0]
     if first.text == "partial":
         return True
@@ -338,5 +124,91 @@ def _is_differential(tokens: list[Token]) -> bool:
     return first.text == "mathrm" and len(tokens) > 3 and tokens[2].text == "d"
 
 
-def _strip_differential(tokens: list[Token]) -> list[Token]:
+def _without_differential(tokens: list[Token]) -> list[Token]:
     return tokens[4:] if tokens[0].text == "mathrm" else tokens[1:]
+
+
+def _is_second(tokens: list[Token]) -> bool:
+    return len(tokens) > 1 and tokens[0].text == "partial" and tokens[1].kind == "^"
+
+
+def slashed_derivative(p: Parser, token: Token) -> Node:
+    """∂J/∂W, written on the line."""
+    cursor = p.cursor
+    if cursor.kind() == "^":
+        raise FormulaError("second derivatives are not read", token.start + 1)
+    of = p.factor()
+    if cursor.kind() != "/" or cursor.kind(1) != "\\partial":
+        raise cursor.error("∂ needs its denominator: ∂J/∂W")
+    cursor.skip(2)
+    p.bar_is_outside = True
+    wrt = p.factor()
+    p.bar_is_outside = False
+    if cursor.kind() == "|" and cursor.kind(1) == "_":
+        cursor.skip(2)
+        return Derivative(of, wrt, p.index(cursor.take_argument()))
+    return Derivative(of, wrt)
+
+
+def nabla(p: Parser, token: Token) -> Node:
+    """∇_W J."""
+    if p.cursor.kind() != "_":
+        raise FormulaError("∇ needs below it the symbol by which to differentiate: ∇_W J", token.start + 1)
+    p.cursor.skip()
+    wrt = p.group(p.cursor.take_argument())
+    return Derivative(p.factor(), wrt)
+
+
+# --- sums ---
+
+
+def sum_sign(p: Parser, token: Token) -> Node:
+    """Σ with its bounds and the products behind it."""
+    cursor = p.cursor
+    start = cursor.place()
+    lower = upper = None
+    variables: list[str] = []
+    while cursor.kind() in ("_", "^"):
+        sign = cursor.take()
+        tokens = cursor.take_argument()
+        if sign.kind == "^":
+            upper = p.index(tokens)
+        else:
+            variables, lower = _sum_variables(p, tokens)
+    if not variables:
+        raise FormulaError("over what does this sum run? Write \\sum_i", start + 1)
+    body = p.entrywise_after(p.product(), start)
+    for variable in reversed(variables):
+        body = BigSum(variable, body, lower, upper, span=cursor.span_from(start))
+    return body
+
+
+def _sum_variables(p: Parser, tokens: list[Token]) -> tuple[list[str], Index | None]:
+    """The letters below Σ over which the sum runs, and its lower bound: i=1, ij, or b,j."""
+    signs = [i for i, t in enumerate(tokens) if t.kind == "="]
+    if len(signs) == 1:
+        variable = p.index(tokens[: signs[0]])
+        if variable.variable is None or variable.offset:
+            raise FormulaError("a sum runs over a letter", tokens[0].start + 1)
+        return [variable.variable], p.index(tokens[signs[0] + 1 :])
+    kept = [t for t in tokens if t.kind not in ("{", "}")]
+    if len(kept) > 1 and all(t.kind == "letter" and t.text in INDEX_LETTERS for t in kept):
+        return [t.text for t in kept], None  # \sum_{ij}
+    found = [p.index(part) for part in split_at_commas(tokens, nested=True)]
+    if any(i.variable is None or i.offset for i in found):
+        raise FormulaError("a sum runs over letters", tokens[0].start + 1)
+    return [str(i.variable) for i in found], None
+
+
+COMMANDS: dict[str, Handler] = {
+    **dict.fromkeys(SPELLINGS, function),
+    **dict.fromkeys(GREEK, greek),
+    **dict.fromkeys((*_FONTS, *TEXT), font),
+    **dict.fromkeys((name for name in ACCENTS if name != "vec"), accent),
+    **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac"), fraction),
+    **dict.fromkeys(("dots", "ldots", "cdots", "vdots", "dotsc", "dotsb"), dots),
+    "sqrt": square_root,
+    "sum": sum_sign,
+    "partial": slashed_derivative,
+    "nabla": nabla,
+}

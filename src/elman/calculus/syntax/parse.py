@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from elman.calculus.expression import Expression, Relation, children
-from elman.calculus.syntax.latex import parse_latex
+from elman.calculus.syntax.cursor import Cursor
+from elman.calculus.syntax.latex_commands import COMMANDS
+from elman.calculus.syntax.latex_parser import Parser
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.python import parse_python
-from elman.calculus.syntax.tokens import MAX_DEPTH
+from elman.calculus.syntax.tokens import MAX_DEPTH, tokenize
 from elman.errors import FormulaError
 
 _PYTHON = re.compile(r"@|\*\*|\.T\b|(?<![\\A-Za-z_])(?:np|torch)\.|\*|\w\.\w+\(")
@@ -29,11 +31,15 @@ def parse_statements(text: str, names: Names | None = None, form: str = "auto") 
     if not text.strip():
         raise FormulaError("an empty formula", 1)
     python = looks_like_python(text) if form == "auto" else form == "python"
-    found = parse_python(text, names) if python else parse_latex(text, names)
+    found = parse_python(text, names) if python else _parse_latex(text, names)
     for relation in found:
         for part in relation.parts:
             _check_depth(part)
     return found
+
+
+def _parse_latex(text: str, names: Names) -> list[Relation]:
+    return Parser(Cursor(tokenize(text), len(text)), names, COMMANDS).statements()
 
 
 def parse(text: str, names: Names | None = None, form: str = "auto") -> Expression:

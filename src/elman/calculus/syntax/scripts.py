@@ -1,10 +1,14 @@
-"""What stands above and below a letter: a time step, a transpose, a power, an entry, or a part of the name."""
+"""What stands above and below a letter: a time step, a transpose, a power, an entry, or a part of the name.
+
+`W_h` may be one name and `y_j` an entry of y; which it is follows from the names of the page.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from elman.calculus.expression import (
     Call,
@@ -22,15 +26,16 @@ from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.tokens import Token
 from elman.errors import FormulaError
 
-if TYPE_CHECKING:
-    from elman.calculus.syntax.latex import _Parser
-
 _TRANSPOSES = {"T", "top", "intercal", "mathsfT", "mathbfT"}
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """A letter that may still take scripts into its name: its word, accent, label, how it was written, its time."""
+class Letter:
+    """A letter whose name is still open, since a script may add to it: W, with its label W_h.
+
+    `word` is the letter or the name as spelled, `accent` a hat or a bar, `label` what a script added, `latex` how it
+    was written; `time` is its time step and `below` whether that was a subscript.
+    """
 
     word: str
     accent: str = ""
@@ -51,23 +56,29 @@ class Base:
         return Symbol(name, self.time, self.latex, self.below)
 
 
-def text_of(tokens: list[Token]) -> str:
-    """The letters of a script, fonts and braces left out."""
-    return "".join(t.text for t in tokens if t.kind not in ("{", "}") and t.text not in ("mathrm", "text", "rm"))
+Node: TypeAlias = Expression | Letter
 
 
-def index_of(tokens: list[Token], parser: _Parser) -> Index:
-    """A time step or an index: `t-1`, `(i+1)`, `0`."""
+def closed(node: Node, names: Names) -> Expression:
+    """The expression that a node is, a letter's name no longer open."""
+    return node.symbol(names) if isinstance(node, Letter) else node
+
+
+# --- indices ---
+
+
+def index_of(tokens: list[Token], place: int) -> Index:
+    """A time step or an index: `t-1`, `(i+1)`, `0`. `place`: where an error is shown if there are no tokens."""
     kept = [t for t in tokens if t.kind not in ("{", "}")]
     if kept and kept[0].kind == "(" and kept[-1].kind == ")":
         kept = kept[1:-1]
-    where = (kept[0].start if kept else parser.place()) + 1
-    shape = [t.kind for t in kept]
-    if shape == ["number"] and kept[0].text.isdigit():
+    where = (kept[0].start if kept else place) + 1
+    kinds = [t.kind for t in kept]
+    if kinds == ["number"] and kept[0].text.isdigit():
         return Index(None, int(kept[0].text))
-    if shape == ["-", "number"] and kept[1].text.isdigit():
+    if kinds == ["-", "number"] and kept[1].text.isdigit():
         return Index(None, -int(kept[1].text))
-    if shape and shape[0] in ("letter", "command"):
+    if kinds and kinds[0] in ("letter", "command"):
         variable, rest = kept[0].text, kept[1:]
         while rest and rest[0].kind == "letter":  # several letters: Dh
             variable, rest = variable + rest[0].text, rest[1:]
@@ -77,11 +88,16 @@ def index_of(tokens: list[Token], parser: _Parser) -> Index:
             return Index(variable)
         if len(rest) == 2 and rest[0].kind in "+-" and rest[1].text.isdigit():
             return Index(variable, int(rest[0].text + rest[1].text))
-    raise FormulaError(f"{text_of(tokens)!r} is not read as an index: write i, t-1 or 0", where)
+    raise FormulaError(f"{_letters_of(tokens)!r} is not read as an index: write i, t-1 or 0", where)
 
 
-def _is_timelike(tokens: list[Token]) -> bool:
-    """(t), t-1, (i+1), τ, in parentheses any index."""
+def _letters_of(tokens: list[Token]) -> str:
+    """The letters of a script, fonts and braces left out."""
+    return "".join(t.text for t in tokens if t.kind not in ("{", "}") and t.text not in ("mathrm", "text", "rm"))
+
+
+def _is_time(tokens: list[Token]) -> bool:
+    """Whether a script reads as a time step: t-1, τ, and in parentheses any index."""
     kept = [t for t in tokens if t.kind not in ("{", "}")]
     if not kept:
         return False
@@ -90,62 +106,8 @@ def _is_timelike(tokens: list[Token]) -> bool:
     return kept[0].text in TIME_LETTERS and (len(kept) == 1 or (len(kept) == 3 and kept[1].kind in "+-"))
 
 
-def with_time(node: Expression | Base, time: Index, names: Names, below: bool, where: int) -> Expression | Base:
-    """The node at a time step; the time of an entry or of a transpose is that of its letter."""
-    if isinstance(node, Base):
-        return replace(node, time=time, below=below)
-    if isinstance(node, Symbol) and node.time is None:
-        return replace(node, time=time, below=below)
-    if isinstance(node, Entry | Transpose):
-        inner = with_time(node.of, time, names, below, where)
-        return replace(node, of=inner.symbol(names) if isinstance(inner, Base) else inner)
-    raise FormulaError("a time step belongs to a letter", where)
-
-
-def subscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -> Expression | Base:
-    """What `_…` makes of a node."""
-    names = parser.names
-    where = (tokens[0].start if tokens else parser.place()) + 1
-    text = text_of(tokens)
-    if not text:
-        raise FormulaError("an empty subscript", where)
-    if isinstance(node, Base) and not node.label:
-        plain = text.replace(",", "")
-        labelled = replace(node, label=plain, latex=f"{node.latex}_{_source(tokens)}")
-        if names.resolve(labelled.name) is not None:
-            return labelled
-        if node.name in names.families and node.time is None and len(found := _indices_in(tokens, names, True)) == 1:
-            return Entry(node.symbol(names), found, column=True)
-        known_timed = node.name in names.timed and names.resolve(node.name) is not None
-        if node.time is None and (_is_timelike(tokens) or (text.isdigit() and known_timed)):
-            return replace(node, time=index_of(tokens, parser), below=True)
-        if not _indices_in(tokens, names) or _has_sister(labelled, names):
-            return labelled
-    elif _is_timelike(tokens) and isinstance(node, Base) and node.time is None:
-        return replace(node, time=index_of(tokens, parser), below=True)
-    inner = node.symbol(names) if isinstance(node, Base) else node
-    found = _indices_in(tokens, names, numbers=not isinstance(node, Base) or bool(node.label))
-    if not found:
-        raise FormulaError(f"the subscript {text!r} is not read as an index", where)
-    return Entry(inner, found)
-
-
-def _source(tokens: list[Token]) -> str:
-    """A subscript as LaTeX."""
-    text = "".join(("\\" + t.text + " ") if t.kind == "command" else t.text for t in tokens)
-    return text if len(tokens) == 1 else "{" + text.strip() + "}"
-
-
-def _has_sister(labelled: Base, names: Names) -> bool:
-    """Whether v_o is a name because v_c is one, v alone is none, and no sum runs over o."""
-    if names.resolve(labelled.word) is not None or labelled.label in names.indices:
-        return False
-    stem = labelled.name.removesuffix(labelled.label)
-    return any(name.startswith(stem) and name[len(stem) :] in INDEX_LETTERS for name in names.known)
-
-
 def _indices_in(tokens: list[Token], names: Names, numbers: bool = False) -> tuple[Index, ...]:
-    """The indices that a subscript consists of; none where it has anything else in it."""
+    """The indices that a subscript consists of; none if it has anything else in it."""
     kept = [t for t in tokens if t.kind not in ("{", "}", ",")]
     letters = INDEX_LETTERS | names.indices
     if not all((t.kind == "letter" and t.text in letters) or (numbers and t.kind == "number") for t in kept):
@@ -153,33 +115,86 @@ def _indices_in(tokens: list[Token], names: Names, numbers: bool = False) -> tup
     return tuple(Index(t.text) if t.kind == "letter" else Index(None, int(t.text)) for t in kept)
 
 
-def superscript(node: Expression | Base, tokens: list[Token], parser: _Parser) -> Expression | Base:
-    """What `^…` makes of a node."""
-    names = parser.names
-    where = (tokens[0].start if tokens else parser.place()) + 1
+# --- subscripts ---
+
+
+def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node:
+    """The node with a subscript: a part of its name, a time step, or entries by index.
+
+    `place`: where an error is shown if there are no tokens.
+    """
+    where = (tokens[0].start if tokens else place) + 1
+    text = _letters_of(tokens)
+    if not text:
+        raise FormulaError("an empty subscript", where)
+    if isinstance(node, Letter) and not node.label:
+        plain = text.replace(",", "")
+        labelled = replace(node, label=plain, latex=f"{node.latex}_{_as_latex(tokens)}")
+        if names.resolve(labelled.name) is not None:
+            return labelled
+        if node.name in names.families and node.time is None and len(found := _indices_in(tokens, names, True)) == 1:
+            return Entry(node.symbol(names), found, column=True)
+        known_timed = node.name in names.timed and names.resolve(node.name) is not None
+        if node.time is None and (_is_time(tokens) or (text.isdigit() and known_timed)):
+            return replace(node, time=index_of(tokens, place), below=True)
+        if not _indices_in(tokens, names) or _is_one_of_several(labelled, names):
+            return labelled
+    elif isinstance(node, Letter) and node.time is None and _is_time(tokens):
+        return replace(node, time=index_of(tokens, place), below=True)
+    numbers = not isinstance(node, Letter) or bool(node.label)
+    found = _indices_in(tokens, names, numbers)
+    if not found:
+        raise FormulaError(f"the subscript {text!r} is not read as an index", where)
+    return Entry(closed(node, names), found)
+
+
+def _as_latex(tokens: list[Token]) -> str:
+    """A subscript as LaTeX."""
+    text = "".join(("\\" + t.text + " ") if t.kind == "command" else t.text for t in tokens)
+    return text if len(tokens) == 1 else "{" + text.strip() + "}"
+
+
+def _is_one_of_several(labelled: Letter, names: Names) -> bool:
+    """Whether v_o is a name because v_c is one, v alone is none, and no sum runs over o."""
+    if names.resolve(labelled.word) is not None or labelled.label in names.indices:
+        return False
+    stem = labelled.name.removesuffix(labelled.label)
+    return any(name.startswith(stem) and name[len(stem) :] in INDEX_LETTERS for name in names.known)
+
+
+# --- superscripts ---
+
+
+def superscript(
+    node: Node, tokens: list[Token], names: Names, place: int, read_exponent: Callable[[list[Token]], Expression]
+) -> Node:
+    """The node with a superscript: a time step, a transpose, an inverse, or a power.
+
+    `place`: where an error is shown if there are no tokens. `read_exponent` reads the tokens of an exponent.
+    """
+    where = (tokens[0].start if tokens else place) + 1
     if not tokens:
         raise FormulaError("an empty superscript", where)
     close = next((i for i, t in enumerate(tokens) if t.kind == ")"), None)
     if tokens[0].kind == "(" and close is not None and _is_plain_index(tokens[1:close]):
         inside, rest = tokens[1:close], tokens[close + 1 :]
-        timed = _timed(node, inside, names, parser, where)
-        return superscript(timed, rest, parser) if rest else timed
-    text = text_of(tokens)
-    inner = node.symbol(names) if isinstance(node, Base) else node
+        timed = _with_index_above(node, index_of(inside, place), names, where)
+        return superscript(timed, rest, names, place, read_exponent) if rest else timed
+    text = _letters_of(tokens)
+    of = closed(node, names)
     if text in _TRANSPOSES:
-        return Transpose(Ones(span=inner.span) if inner == Number(Fraction(1)) else inner)  # 1^T x is a sum
+        return Transpose(Ones(span=of.span) if of == Number(Fraction(1)) else of)  # 1^T x is a sum
     if text == "-1":
-        return Inverse(inner)
+        return Inverse(of)
     if text in ("-T", "-top"):
-        return Transpose(Inverse(inner))
+        return Transpose(Inverse(of))
     if text == "prime":
-        return Transpose(inner)
-    if _is_timelike(tokens) and names.resolve(text) is None:
-        return with_time(node, index_of(tokens, parser), names, False, where)
+        return Transpose(of)
+    if _is_time(tokens) and names.resolve(text) is None:
+        return _with_time(node, index_of(tokens, place), names, where)
     elementwise = tokens[0].text in ("circ", "odot")
-    exponent = parser.group_of(tokens[1:] if elementwise else tokens)
-    exponent = exponent.symbol(names) if isinstance(exponent, Base) else exponent
-    return Power(inner, exponent, elementwise or (isinstance(inner, Call) and not isinstance(exponent, Number)))
+    exponent = read_exponent(tokens[1:] if elementwise else tokens)
+    return Power(of, exponent, elementwise or (isinstance(of, Call) and not isinstance(exponent, Number)))
 
 
 def _is_plain_index(tokens: list[Token]) -> bool:
@@ -187,13 +202,19 @@ def _is_plain_index(tokens: list[Token]) -> bool:
     return bool(kinds) and all(k in ("letter", "command", "number", "+", "-", "_", "{", "}") for k in kinds)
 
 
-def _timed(
-    node: Expression | Base, inside: list[Token], names: Names, parser: _Parser, where: int
-) -> Expression | Base:
+def _with_index_above(node: Node, index: Index, names: Names, where: int) -> Node:
     """A script in parentheses: a time step; a number on a letter without time steps is a part of its name, as in
     W^{(1)}.
     """
-    index = index_of(inside, parser)
-    if isinstance(node, Base) and index.variable is None and node.name not in names.timed and not node.label:
+    if isinstance(node, Letter) and index.variable is None and node.name not in names.timed and not node.label:
         return replace(node, label=str(index.offset), latex=f"{node.latex}^{{({index.offset})}}")
-    return with_time(node, index, names, False, where)
+    return _with_time(node, index, names, where)
+
+
+def _with_time(node: Node, time: Index, names: Names, where: int) -> Node:
+    """The node at a time step; the time of an entry or of a transpose is that of its letter."""
+    if isinstance(node, Letter) or (isinstance(node, Symbol) and node.time is None):
+        return replace(node, time=time, below=False)
+    if isinstance(node, Entry | Transpose):
+        return replace(node, of=closed(_with_time(node.of, time, names, where), names))
+    raise FormulaError("a time step belongs to a letter", where)
