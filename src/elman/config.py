@@ -1,14 +1,18 @@
-"""Settings as frozen dataclasses: every default stands here, once, and is saved beside the weights.
+"""Settings as frozen dataclasses. A setting is one field, and all that is known about it is in the field's metadata.
 
-`TextConfig` says how text becomes tokens, `ModelConfig` which network reads them, `TrainingConfig` how
-it learns. `None` in a field means "decided by the data or the level", and `resolve` decides it.
+`TextConfig` says how text becomes tokens, `ModelConfig` which network reads them, `TrainingConfig` how it learns. The
+options of `elman train`, their help, the checks of values, what older files may lack, and the table in docs/guide.md
+all come from the metadata. A default that depends on the data or the level is in training/defaults.py.
+
+To add a setting: a field here with `added=True`, and the place where it takes effect.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar, Literal, Self, get_args
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from functools import partial
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from elman.errors import ConfigError
 
@@ -25,23 +29,116 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 DTYPES: tuple[str, ...] = ("float32", "float64")
-"""What weights may be; with precision bf16 and tf32 they are float32."""
+"""The types of weights; with precision bf16 and tf32 they are float32."""
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 INITS: tuple[InitName, ...] = get_args(InitName)
 OMEGA_FORMS: tuple[OmegaForm, ...] = get_args(OmegaForm)
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
 
+GROUPS = (
+    "Text", "Network", "Optimisation", "Gradient treatments", "Start", "Task", "Records", "Device",
+)  # fmt: skip
+"""The groups of settings, in the order of `elman train --help`."""
 
-class _Config:
-    """What they share: a dictionary with only known keys, and choices that are checked."""
 
-    ADDED: ClassVar[frozenset[str]] = frozenset()
-    """Settings that runs written before them lack; by default they do nothing."""
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may be. `words` is how a message says it: "it must be at least 1"."""
+
+    words: str
+    low: float = float("-inf")
+    high: float = float("inf")
+    without_low: bool = False
+    without_high: bool = False
+    whole: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        if self.whole and not isinstance(value, int):
+            return False
+        above = value > self.low if self.without_low else value >= self.low
+        return bool(above and (value < self.high if self.without_high else value <= self.high))
+
+
+def at_least(low: int, zero: str = "") -> Range:
+    """From `low` on; `zero` is what 0 means."""
+    return Range(f"at least {low}" + (f" (0: {zero})" if zero else ""), low)
+
+
+COUNT = at_least(1)
+SIZE = Range("a whole number, at least 1", 1, whole=True)
+POSITIVE = Range("over 0 and finite", 0, without_low=True, without_high=True)
+WEIGHT = Range("at least 0 and finite (0: none)", 0, without_high=True)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known about a field besides its type.
+
+    help     a sentence for `elman train --help` and the guide
+    group    one of GROUPS
+    option   its name on the command line and in messages; "" where it has no option
+    metavar  what the value stands for: a letter of the mathematics, or its unit, as in STEPS
+    range    the numbers it may be; for text see `choices`
+    choices  the words it may be
+    shown    the default for people, where it is not the field's own and not by level or optimizer
+    added    whether files written before it was added lack it; its default then changes nothing
+    """
+
+    help: str
+    group: str
+    option: str = ""
+    metavar: str | None = None
+    range: Range | None = None
+    choices: tuple[str, ...] = ()
+    shown: str = ""
+    added: bool = False
+
+
+def described(help: str, group: str, **more: Any) -> dict[str, Setting]:
+    """The metadata of a field that is a setting."""
+    return {"setting": Setting(help, group, **more)}
+
+
+_text, _network, _optimisation, _treatment, _start, _task, _record, _device = (
+    partial(described, group=group) for group in GROUPS
+)
+
+
+def settings(config: type[Config]) -> dict[Field[Any], Setting]:
+    """The fields of a configuration that are settings, in their order."""
+    return {f: f.metadata["setting"] for f in fields(config) if "setting" in f.metadata}
+
+
+def field_type(config: type[Config], name: str) -> type:
+    """The type of a field's values, without None: int, float, bool or str."""
+    hint = get_type_hints(config)[name]
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)] or [hint]
+    return kinds[0] if kinds[0] in (int, float, bool) else str
+
+
+@dataclass(frozen=True)
+class Config:
+    """The base of the configurations: values are checked, and so are the keys of a dictionary."""
+
+    def __post_init__(self) -> None:
+        for f, known in settings(type(self)).items():
+            value, name = getattr(self, f.name), known.option or f.name
+            if value is None and f.default is None:
+                continue
+            if known.choices and value not in known.choices:
+                raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(known.choices)}")
+            if known.range and value not in known.range:
+                raise ConfigError(f"{name} is {value!r}; it must be {known.range.words}")
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]
+        return asdict(self)
+
+    @classmethod
+    def added(cls) -> set[str]:
+        """The fields that older files lack."""
+        return {f.name for f, known in settings(cls).items() if known.added}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -49,8 +146,8 @@ class _Config:
 
         Raises ConfigError for a key this version does not know, a missing key or a bad value.
         """
-        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        for what, names in (("unknown", set(values) - known), ("missing", known - set(values) - cls.ADDED)):
+        known = {f.name for f in fields(cls)}
+        for what, names in (("unknown", set(values) - known), ("missing", known - set(values) - cls.added())):
             if names:
                 raise ConfigError(
                     f"{cls.__name__} has the {what} setting {', '.join(sorted(names))}: "
@@ -62,61 +159,63 @@ class _Config:
             raise ConfigError(f"{cls.__name__} holds a value of the wrong type: {error}") from error
 
 
-def _require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
-
-
-def _require(condition: bool, name: str, value: object, expected: str) -> None:
-    if not condition:
-        raise ConfigError(f"{name} is {value!r}; it must be {expected}")
-
-
 @dataclass(frozen=True)
-class TextConfig(_Config):
-    """How text becomes tokens.
+class TextConfig(Config):
+    """How text becomes tokens."""
 
-    level       byte, char (Unicode code points), word (white space) or bpe (byte pairs, learnt here)
-    vocab_size  at most so many tokens, `<unk>` and `<eos>` counted; None: all (bpe: 8,192)
-    min_count   words or characters seen less often become `<unk>`
-    """
-
-    level: Level = "word"
-    vocab_size: int | None = None
-    min_count: int = 1
+    level: Level = field(default="word", metadata=_text(
+        "What a token is: a byte, a character (Unicode code point), a word between white space, or a byte pair.",
+        option="level", choices=LEVELS,
+    ))  # fmt: skip
+    vocab_size: int | None = field(default=None, metadata=_text(
+        "The most tokens, <unk> and <eos> counted.",
+        option="vocab-size", metavar="N", range=at_least(2), shown="all; 8,192 for bpe",
+    ))  # fmt: skip
+    min_count: int = field(default=1, metadata=_text(
+        "Words or characters seen less often become <unk>.",
+        option="min-count", metavar="N", range=COUNT,
+    ))  # fmt: skip
 
     BPE_VOCAB_SIZE = 8192
 
     def __post_init__(self) -> None:
-        _require_choice("level", self.level, LEVELS)
-        _require(self.vocab_size is None or self.vocab_size >= 2, "vocab-size", self.vocab_size, "at least 2")
-        _require(self.min_count >= 1, "min-count", self.min_count, "at least 1")
+        super().__post_init__()
         if self.level == "byte" and (self.vocab_size is not None or self.min_count != 1):
             raise ConfigError("level byte always has its 256 tokens; leave out --vocab-size and --min-count")
-        if self.level == "bpe":
-            _require(
-                self.vocab_size is None or self.vocab_size > 256,
-                "vocab-size",
-                self.vocab_size,
-                "over 256 for level bpe, whose first 256 tokens are the bytes",
+        if self.level == "bpe" and self.vocab_size is not None and self.vocab_size <= 256:
+            raise ConfigError(
+                f"vocab-size is {self.vocab_size!r}; it must be over 256 for level bpe, whose first 256 tokens are the "
+                "bytes"
             )
 
 
 @dataclass(frozen=True)
-class ModelConfig(_Config):
+class ModelConfig(Config):
     """The network: V tokens, d embedding units, Dh hidden units; U shared with E if `tie`."""
 
-    V: int
-    d: int
-    Dh: int
-    activation: Activation = "sigmoid"
-    tie: bool = False
+    V: int = field(metadata=_network(
+        "Tokens of the vocabulary.",
+        range=SIZE,
+    ))  # fmt: skip
+    d: int = field(metadata=_network(
+        "Embedding units.",
+        option="embed", metavar="d", range=SIZE,
+    ))  # fmt: skip
+    Dh: int = field(metadata=_network(
+        "Hidden units.",
+        option="hidden", metavar="Dh", range=SIZE,
+    ))  # fmt: skip
+    activation: Activation = field(default="sigmoid", metadata=_network(
+        "σ of the recurrence.",
+        option="activation", choices=ACTIVATIONS,
+    ))  # fmt: skip
+    tie: bool = field(default=False, metadata=_network(
+        "Use one matrix as E and U (embed = hidden).",
+        option="tie",
+    ))  # fmt: skip
 
     def __post_init__(self) -> None:
-        for name in ("V", "d", "Dh"):
-            value = getattr(self, name)
-            _require(isinstance(value, int) and value >= 1, name, value, "a whole number, at least 1")
-        _require_choice("activation", self.activation, ACTIVATIONS)
+        super().__post_init__()
         if self.tie and self.d != self.Dh:
             raise ConfigError(
                 f"tied output weights need d = Dh, given embed {self.d} and hidden {self.Dh}: "
@@ -125,120 +224,149 @@ class ModelConfig(_Config):
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Config):
-    """How the network learns.
+class TrainingConfig(Config):
+    """How the network learns."""
 
-    B, T            parallel streams, and steps in a window of truncated backpropagation
-    lr              the learning rate at its height; None: by the optimizer
-    schedule        cosine or linear (down to lr_floor · lr), constant, or mikolov (see training/schedule.py)
-    warmup          steps over which lr rises from 0
-    clip            largest global norm of the gradient of the mean loss; 0: never clipped
-    clip_adaptive   the same as a multiple of the norm's running mean (training/clipping.py); 0: none
-    clip_elements   largest entry of the gradient of the mean loss; 0: none
-    clip_errors     largest entry of ∂J/∂h on its way back, J being one token's loss (Mikolov's rnnlm: 15); 0: none
-    omega           weight of Pascanu's regulariser Ω (training/omega.py); omega_form: ratio, eq. 9 of the paper, or
-                    squared, that of its released code
-    init            how W_h begins; spectral_radius: what it is scaled to have; None: as it comes (sparse: 0.95)
-    init_scale      E and U begin uniform in ± this
-    floss           steps of gradient flossing before training (training/flossing.py), of the floss_exponents largest
-                    Lyapunov exponents; None: of as many as a quarter of the units
-    watch_gradients steps between two looks through the lens at a few sequences; 0: none
-    dropout         share of e and of h that is zeroed in training
-    epochs          passes over the text; max_time, in seconds, may end it sooner
-    patience        validations in a row without gain that end the run; 0: none do
-    validate_every  steps between validations within an epoch; 0: only after each epoch
-    save_every      steps between checkpoints; they come after each epoch too
-    record_every    steps that make one line of metrics.jsonl
-    precision       of weights and products; bf16, tf32: products of numbers rounded to 8 and to 11 bits, float32 sums,
-                    weights and updates
-    skip_below      blocks of the softmax gradient with no entry ŷ - y this large are left out; 0: none is
-    """
-
-    B: int = 40
-    T: int = 20
-    optimizer: OptimizerName = "adam"
-    lr: float = 0.01
-    schedule: ScheduleName = "cosine"
-    lr_floor: float = 0.02
-    warmup: int = 100
-    clip: float = 1.0
-    dropout: float = 0.0
-    epochs: int = 12
-    max_time: float | None = None
-    patience: int = 5
-    validate_every: int = 0
-    save_every: int = 250
-    record_every: int = 10
-    seed: int = 0
-    precision: Precision = "float32"
-    skip_below: float = 0.0
-    clip_adaptive: float = 0.0
-    clip_elements: float = 0.0
-    clip_errors: float = 0.0
-    omega: float = 0.0
-    omega_form: OmegaForm = "ratio"
-    init: InitName = "orthogonal"
-    init_scale: float = 0.3
-    spectral_radius: float | None = None
-    floss: int = 0
-    floss_exponents: int | None = None
-    watch_gradients: int = 0
-
-    ADDED = frozenset({
-        "clip_adaptive", "clip_elements", "clip_errors", "floss", "floss_exponents", "omega", "omega_form",
-        "init", "init_scale", "spectral_radius", "watch_gradients",
-    })  # fmt: skip
+    B: int = field(default=40, metadata=_optimisation(
+        "Parallel streams of the text.",
+        option="batch-size", metavar="B", range=COUNT,
+    ))  # fmt: skip
+    T: int = field(default=20, metadata=_optimisation(
+        "Steps of truncated backpropagation through time.",
+        option="bptt", metavar="T", range=COUNT,
+    ))  # fmt: skip
+    optimizer: OptimizerName = field(default="adam", metadata=_optimisation(
+        "The rule that updates the weights.",
+        option="optimizer", choices=OPTIMIZERS,
+    ))  # fmt: skip
+    lr: float = field(default=0.01, metadata=_optimisation(
+        "The largest learning rate.",
+        option="lr", metavar="RATE", range=POSITIVE,
+    ))  # fmt: skip
+    schedule: ScheduleName = field(default="cosine", metadata=_optimisation(
+        "How lr falls; mikolov halves it when validation gains little.",
+        option="schedule", choices=SCHEDULES,
+    ))  # fmt: skip
+    lr_floor: float = field(default=0.02, metadata=_optimisation(
+        "Where cosine and linear end, as a share of lr.",
+        option="lr-floor", metavar="SHARE", range=Range("from 0 to 1", 0, 1),
+    ))  # fmt: skip
+    warmup: int = field(default=100, metadata=_optimisation(
+        "Steps in which lr rises from 0.",
+        option="warmup", metavar="STEPS", range=at_least(0),
+    ))  # fmt: skip
+    clip: float = field(default=1.0, metadata=_treatment(
+        "The largest norm of the gradient of the mean loss; 0: no limit.",
+        option="clip", metavar="NORM", range=at_least(0, "no clipping"),
+    ))  # fmt: skip
+    dropout: float = field(default=0.0, metadata=_network(
+        "Share of e and of h that is set to 0 in training.",
+        option="dropout", metavar="SHARE", range=Range("from 0 to under 1", 0, 1, without_high=True),
+    ))  # fmt: skip
+    epochs: int = field(default=12, metadata=_optimisation(
+        "Passes over the text.",
+        option="epochs", metavar="N", range=COUNT,
+    ))  # fmt: skip
+    max_time: float | None = field(default=None, metadata=_optimisation(
+        "End after so many seconds in all, before and after --resume; the schedule is fitted to it.",
+        option="max-time", metavar="SECONDS", range=Range("over 0 seconds", 0, without_low=True), shown="no limit",
+    ))  # fmt: skip
+    patience: int = field(default=5, metadata=_optimisation(
+        "End after N validations in a row without gain; 0: never.",
+        option="patience", metavar="N", range=at_least(0, "never stop early"),
+    ))  # fmt: skip
+    validate_every: int = field(default=0, metadata=_record(
+        "Steps between validations; 0: only after each epoch.",
+        option="validate-every", metavar="STEPS", range=at_least(0),
+    ))  # fmt: skip
+    save_every: int = field(default=250, metadata=_record(
+        "Steps between checkpoints; there is one after each epoch too.",
+        option="save-every", metavar="STEPS", range=COUNT,
+    ))  # fmt: skip
+    record_every: int = field(default=10, metadata=_record(
+        "Steps that one line of metrics.jsonl covers.",
+        option="record-every", metavar="STEPS", range=COUNT,
+    ))  # fmt: skip
+    seed: int = field(default=0, metadata=_start(
+        "The same seed, threads and machine give the same bytes.",
+        option="seed", metavar="N", range=Range("from 0 to 2^63 - 1", 0, 2**63, without_high=True),
+    ))  # fmt: skip
+    precision: Precision = field(default="float32", metadata=_device(
+        "Of weights and products. bf16 and tf32 (GPUs only): products of rounded numbers, float32 weights and sums.",
+        option="precision", choices=PRECISIONS,
+    ))  # fmt: skip
+    skip_below: float = field(default=0.0, metadata=_device(
+        "Leave out blocks of the softmax gradient ŷ - y whose entries are all smaller than X; 0: none.",
+        option="skip-below", metavar="X", range=Range("from 0 (leave nothing out) to under 1", 0, 1, without_high=True),
+    ))  # fmt: skip
+    clip_adaptive: float = field(default=0.0, metadata=_treatment(
+        "The same limit as X times the running mean of the norm; 0: none.",
+        option="clip-adaptive", metavar="X", range=WEIGHT, added=True,
+    ))  # fmt: skip
+    clip_elements: float = field(default=0.0, metadata=_treatment(
+        "Limit every entry of the gradient of the mean loss to ±X; 0: no limit.",
+        option="clip-elements", metavar="X", range=WEIGHT, added=True,
+    ))  # fmt: skip
+    clip_errors: float = field(default=0.0, metadata=_treatment(
+        "Limit every entry of ∂J/∂h, J being the loss of one token, to ±X in the backward pass (rnnlm: 15); 0: no "
+        "limit.",
+        option="clip-errors", metavar="X", range=WEIGHT, added=True,
+    ))  # fmt: skip
+    omega: float = field(default=0.0, metadata=_treatment(
+        "Weight of the regulariser Ω against vanishing gradients (Pascanu et al. 2013); 0: none.",
+        option="omega", metavar="WEIGHT", range=WEIGHT, added=True,
+    ))  # fmt: skip
+    omega_form: OmegaForm = field(default="ratio", metadata=_treatment(
+        "ratio: eq. 9 of the paper; squared: its released code.",
+        option="omega-form", choices=OMEGA_FORMS, added=True,
+    ))  # fmt: skip
+    init: InitName = field(default="orthogonal", metadata=_start(
+        "The initial W_h.",
+        option="init", choices=INITS, added=True,
+    ))  # fmt: skip
+    init_scale: float = field(default=0.3, metadata=_start(
+        "E and U begin uniform in ±X.",
+        option="init-scale", metavar="X", range=POSITIVE, added=True,
+    ))  # fmt: skip
+    spectral_radius: float | None = field(default=None, metadata=_start(
+        "Scale the initial W_h to this spectral radius.",
+        option="spectral-radius", metavar="R", range=POSITIVE, shown="not scaled; 0.95 for sparse", added=True,
+    ))  # fmt: skip
+    floss: int = field(default=0, metadata=_treatment(
+        "Steps of gradient flossing before training: they push Lyapunov exponents towards 0; 0: none.",
+        option="floss", metavar="STEPS", range=at_least(0, "none"), added=True,
+    ))  # fmt: skip
+    floss_exponents: int | None = field(default=None, metadata=_treatment(
+        "Floss the K largest exponents.",
+        option="floss-exponents", metavar="K", range=COUNT, shown="a quarter of --hidden", added=True,
+    ))  # fmt: skip
+    watch_gradients: int = field(default=0, metadata=_record(
+        "Steps between records of the gradient flow, for `elman flow`; 0: never.",
+        option="watch-gradients", metavar="STEPS", range=at_least(0, "never"), added=True,
+    ))  # fmt: skip
 
     @property
     def dtype(self) -> str:
-        """What the weights are."""
+        """The type of the weights."""
         return "float64" if self.precision == "float64" else "float32"
-
-    def __post_init__(self) -> None:
-        _require(self.B >= 1, "batch-size", self.B, "at least 1")
-        _require(self.T >= 1, "bptt", self.T, "at least 1")
-        _require_choice("optimizer", self.optimizer, OPTIMIZERS)
-        _require_choice("schedule", self.schedule, SCHEDULES)
-        _require_choice("precision", self.precision, PRECISIONS)
-        _require(0 < self.lr < float("inf"), "lr", self.lr, "over 0 and finite")
-        _require(0 <= self.lr_floor <= 1, "lr-floor", self.lr_floor, "from 0 to 1")
-        _require(self.warmup >= 0, "warmup", self.warmup, "at least 0")
-        _require(self.clip >= 0, "clip", self.clip, "at least 0 (0: no clipping)")
-        _require(0 <= self.dropout < 1, "dropout", self.dropout, "from 0 to under 1")
-        _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
-        _require(self.max_time is None or self.max_time > 0, "max-time", self.max_time, "over 0 seconds")
-        _require(self.patience >= 0, "patience", self.patience, "at least 0 (0: never stop early)")
-        _require(self.validate_every >= 0, "validate-every", self.validate_every, "at least 0")
-        _require(self.save_every >= 1, "save-every", self.save_every, "at least 1")
-        _require(self.record_every >= 1, "record-every", self.record_every, "at least 1")
-        for name in ("clip_adaptive", "clip_elements", "clip_errors", "omega"):
-            value = getattr(self, name)
-            _require(0 <= value < float("inf"), name.replace("_", "-"), value, "at least 0 and finite (0: none)")
-        _require_choice("omega-form", self.omega_form, OMEGA_FORMS)
-        _require_choice("init", self.init, INITS)
-        _require(0 < self.init_scale < float("inf"), "init-scale", self.init_scale, "over 0 and finite")
-        radius = self.spectral_radius
-        _require(radius is None or 0 < radius < float("inf"), "spectral-radius", radius, "over 0 and finite")
-        _require(self.floss >= 0, "floss", self.floss, "at least 0 (0: none)")
-        count = self.floss_exponents
-        _require(count is None or count >= 1, "floss-exponents", count, "at least 1")
-        _require(self.watch_gradients >= 0, "watch-gradients", self.watch_gradients, "at least 0 (0: never)")
-        _require(0 <= self.skip_below < 1, "skip-below", self.skip_below, "from 0 (leave nothing out) to under 1")
-        _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
 
 
 @dataclass(frozen=True)
-class TaskConfig(_Config):
-    """A synthetic task (training/tasks.py), of sequences of `shortest` to `longest` steps."""
+class TaskConfig(Config):
+    """A synthetic task (training/tasks/), of sequences of `shortest` to `longest` steps."""
 
-    name: TaskName
+    name: TaskName = field(metadata=_task(
+        "Learn this synthetic task instead of a text.",
+        option="task", choices=TASKS, shown="none",
+    ))  # fmt: skip
     shortest: int
     longest: int
 
     def __post_init__(self) -> None:
-        _require_choice("task", self.name, TASKS)
+        super().__post_init__()
         lengths = f"{self.shortest}-{self.longest}"
-        _require(10 <= self.shortest <= self.longest, "task-length", lengths, "SHORTEST-LONGEST with at least 10 steps")
+        if not 10 <= self.shortest <= self.longest:
+            raise ConfigError(f"task-length is {lengths!r}; it must be SHORTEST-LONGEST with at least 10 steps")
 
 
 @dataclass(frozen=True)

@@ -260,7 +260,7 @@ def test_every_flag_does_something_and_is_kept(
         ("--omega", "-0.5", "omega is -0.5; it must be at least 0"),
         ("--spectral-radius", "0", "spectral-radius is 0.0; it must be over 0 and finite"),
         ("--init-scale", "0", "init-scale is 0.0; it must be over 0 and finite"),
-        ("--omega-form", "squared", "--omega-form is about --omega: say its WEIGHT, or leave it out"),
+        ("--omega-form", "squared", "--omega-form is about --omega: give its WEIGHT, or leave --omega-form out"),
         ("--watch-gradients", "-1", "watch-gradients is -1; it must be at least 0 (0: never)"),
     ],
 )
@@ -277,7 +277,7 @@ def test_a_bad_value_gets_one_sentence(
 def test_a_run_from_before_the_treatments_is_read_with_none(command: Run, plain: Path) -> None:
     path = plain / "config.json"
     values = json.loads(path.read_text())
-    settings = {k: v for k, v in values["training"].items() if k not in TrainingConfig.ADDED}
+    settings = {k: v for k, v in values["training"].items() if k not in TrainingConfig.added()}
     assert len(settings) < len(values["training"])
     assert TrainingConfig.from_dict(settings) == TrainingConfig.from_dict(values["training"])
 

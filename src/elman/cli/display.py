@@ -1,22 +1,38 @@
-"""What `elman train` shows: a live line on a terminal, plain lines elsewhere. All of it goes to stderr."""
+"""The progress of `elman train`: a live line on a terminal, plain lines elsewhere. All of it goes to stderr.
+
+A line has one piece of text for each number. Where the terminal is too narrow for all of them, the least important
+pieces are left out.
+"""
 
 from __future__ import annotations
 
 import math
+import shlex
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Column
 
+from elman.checkpoint import load_config
+from elman.text.tokenizer import Tokenizer
 from elman.training.loop import Trainer
 from elman.training.problem import TextProblem
 from elman.training.records import FlowRecord, Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
+from elman.wording import count
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
+BAR = 10
+"""Columns of the bar."""
+PROMPTS = ("The", "the", "I", "It")
+"""Beginnings that the last hint proposes, the first that is in the vocabulary."""
+
+Piece = tuple[int, str]
+"""How important a piece of a line is, 0 the most, and its text."""
 
 REASONS = {
     "epochs": "all epochs done",
@@ -28,12 +44,33 @@ REASONS = {
 }
 
 
+def fitted(pieces: Iterable[Piece], width: int) -> str:
+    """The pieces in their order, two blanks between; without the least important ones where all do not fit."""
+    kept = [piece for piece in pieces if piece[1]]
+    while len("  ".join(text for _, text in kept)) > width and any(rank for rank, _ in kept):
+        kept.remove(max(kept, key=lambda piece: piece[0]))
+    return "  ".join(text for _, text in kept)
+
+
+def prompt_from(tokenizer: Tokenizer) -> str:
+    """A word that the vocabulary has, to begin a text with; empty where it has none."""
+    for prompt in PROMPTS:
+        if not tokenizer.encode_with_oov(prompt)[1].any():
+            return prompt
+    return next((token for token in tokenizer.tokens if token.isalpha()), "")
+
+
+def number(value: float) -> str:
+    """A perplexity in few columns: 102.20, 1,234.50, 1.23e+45."""
+    return f"{value:,.2f}" if value < 1e5 else f"{value:.3g}"
+
+
 def _console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def reading(what: str, pieces: Iterable[str], size: int) -> Iterator[str]:
-    """The same pieces, with a bar while they are read, where there is a terminal and enough to read."""
+    """Passes the pieces on, with a bar if there is a terminal and the text is not small; `size` is in bytes."""
     console = _console()
     columns = (TextColumn(f"reading {what}"), BarColumn(bar_width=30), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal or size < 2**22) as bar:
@@ -51,17 +88,19 @@ def clock(seconds: float) -> str:
 
 
 class Display:
-    """Shows the records of a run; a context, since the live line must be taken down in the end."""
+    """Shows the records of a run; a context manager, which removes the live line in the end."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.console = _console()
+    def __init__(
+        self, trainer: Trainer, console: Console | None = None, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.trainer, self.now = trainer, now
+        self.console = console or _console()
         self.bits = trainer.config.text.level in ("byte", "char")
-        self.validation = ""
+        self.valid = ""
         self.last_plain = 0.0
         self.live: Progress | None = None
         if self.console.is_terminal:
-            columns = (BarColumn(bar_width=16), TextColumn("{task.description}"))
+            columns = (BarColumn(bar_width=BAR), TextColumn("{task.description}", table_column=Column(no_wrap=True)))
             self.live = Progress(*columns, console=self.console, transient=True, auto_refresh=False)
             self.task = self.live.add_task("", total=1.0)
 
@@ -72,12 +111,12 @@ class Display:
         limit = f" or {clock(settings.max_time)}" if settings.max_time else ""
         self.say(f"corpus   {trainer.config.corpus}")
         if isinstance(trainer.problem, TextProblem):
-            count, level = trainer.problem.streams.predictions, trainer.config.text.level
-            self.say(f"tokens   {count:,} at level {level}, {model.V:,} different")
-        self.say(f"model    d={model.d} Dh={model.Dh} {model.activation}{tied}: {trainer.p.count:,} parameters")
+            predicted, level = trainer.problem.streams.predictions, trainer.config.text.level
+            self.say(f"tokens   {predicted:,} at level {level}, {model.V:,} different")
+        self.say(f"model    d={model.d} Dh={model.Dh} {model.activation}{tied}: {count(trainer.p.count, 'parameter')}")
         self.say(
             f"run      {trainer.run_folder.path}: "
-            f"{settings.epochs} epochs{limit}, {settings.optimizer}, lr {settings.lr:g}"
+            f"{count(settings.epochs, 'epoch')}{limit}, {settings.optimizer}, lr {settings.lr:g}"
         )
         if trainer.device:
             self.say(f"device   {trainer.device.name}")
@@ -85,7 +124,7 @@ class Display:
             self.say(f"resumed  at step {trainer.progress.step:,}")
         if self.live:
             self.live.start()
-        self.last_plain = time.monotonic()
+        self.last_plain = self.now()
         return self
 
     def __exit__(
@@ -99,34 +138,49 @@ class Display:
         self.console.print(line, markup=False)
 
     def show(self, record: Record) -> None:
-        """What happened."""
+        """Shows a record."""
         match record:
             case StepRecord():
                 self._step(record)
             case ValidationRecord():
-                train, valid = self._measure(record.train_nats_per_token), self._measure(record.nats_per_token)
-                if record.wrong is not None:
-                    train, valid = f"loss {record.train_nats_per_token:.4f}", f"{record.wrong:.2%} wrong"
-                self.validation = f"  valid {valid}"
-                best = "  best" if record.best else ""
-                self.say(
-                    f"epoch {record.epoch:>3}  step {record.step:>7,}  train {train}  valid {valid}  "
-                    f"lr {record.learning_rate:.2g}  {clock(record.seconds)}{best}"
-                )
+                self._validation(record)
             case FlowRecord():
                 pass  # `elman flow` shows them
             case RescueRecord():
                 self.say(
-                    f"step {record.step:,}: several steps in a row gave no finite gradient; "
-                    f"back to step {record.back_to:,} with {record.factor:g} of the learning rate"
+                    f"step {record.step:,}: several steps in a row had no finite gradient; training goes back to "
+                    f"step {record.back_to:,} with {record.factor:g} times the learning rate"
                 )
             case StopRecord():
                 self._stop(record)
 
-    def _measure(self, nats: float) -> str:
+    def _validation(self, record: ValidationRecord) -> None:
+        form = "{} {} bits" if self.bits else "{} perplexity {}"
+        train = form.format("train", self._loss(record.train_nats_per_token))
+        valid = form.format("valid", self._loss(record.nats_per_token))
+        if record.wrong is not None:
+            train, valid = f"train loss {record.train_nats_per_token:.4f}", f"valid {record.wrong:.2%} wrong"
+        self.valid = valid.replace("perplexity ", "")
+        pieces = (
+            (0, f"epoch {record.epoch:>3}"),
+            (2, f"step {record.step:>7,}"),
+            (0, train),
+            (0, valid),
+            (4, f"lr {record.learning_rate:.2g}"),
+            (3, clock(record.seconds)),
+            (1, "best" if record.best else ""),
+        )
+        self.say(fitted(pieces, self.console.width))
+
+    def _loss(self, nats: float) -> str:
+        """Bits per character or byte, or the perplexity, as a number."""
         if not math.isfinite(nats):
             return "not finite"
-        perplexity = f"perplexity {math.exp(min(nats, 700)):.2f}"
+        return f"{nats / math.log(2):.4f}" if self.bits else number(math.exp(min(nats, 700)))
+
+    def _measure(self, nats: float) -> str:
+        """The same with its unit."""
+        perplexity = f"perplexity {number(math.exp(min(nats, 700)))}"
         return f"{nats / math.log(2):.4f} bits per {self._unit} ({perplexity})" if self.bits else perplexity
 
     @property
@@ -134,46 +188,51 @@ class Display:
         return "character" if self.trainer.config.text.level == "char" else "byte"
 
     def _step(self, record: StepRecord) -> None:
-        now = time.monotonic()
+        now = self.now()
         if not self.live and now - self.last_plain < PLAIN_EVERY:
             return
         self.last_plain = now
         trainer, steps = self.trainer, self.trainer.settings.record_every
         done = trainer.share_done
         left = clock(record.seconds * (1 - done) / done) if done > 0.002 else "…"
-        value = record.nats_per_token / math.log(2) if self.bits else math.exp(min(record.nats_per_token, 700))
-        train = f"train {value:.3f} bits" if self.bits else f"train {value:.1f}"
+        train = f"train {self._loss(record.nats_per_token)}{' bits' if self.bits else ''}"
         if trainer.config.task:
             train = f"loss {record.nats_per_token:.4f}"
-        if record.omega is not None:
-            train += f"  Ω {record.omega:.3f}"
-        clipped = f" clipped {record.clipped}/{steps}" if record.clipped else ""
-        skipped = f"  skipped {record.skipped}" if record.skipped else ""
-        line = (
-            f"epoch {record.epoch}/{trainer.settings.epochs}  step {record.step:,}  "
-            f"{record.tokens_per_second:,.0f} tokens/s  {train}{self.validation if self.live else ''}  "
-            f"|g| {record.gradient_norm:.2f}{clipped}{skipped}  ETA {left}"
+        pieces = (
+            (0, f"epoch {record.epoch}/{trainer.settings.epochs}"),
+            (2, f"step {record.step:,}"),
+            (5, f"{record.tokens_per_second:,.0f} tokens/s"),
+            (0, train),
+            (6, "" if record.omega is None else f"Ω {record.omega:.3f}"),
+            (1, self.valid if self.live else ""),
+            (4, f"|g| {record.gradient_norm:.2f}"),
+            (7, f"clipped {record.clipped}/{steps}" if record.clipped else ""),
+            (3, f"skipped {record.skipped}" if record.skipped else ""),
+            (0, f"ETA {left}"),
         )
         if self.live:
+            line = fitted(pieces, self.console.width - BAR - 1)
             self.live.update(self.task, completed=done, description=line, refresh=True)
         else:
-            self.say(line)
+            self.say(fitted(pieces, self.console.width))
 
     def _stop(self, record: StopRecord) -> None:
-        path = self.trainer.run_folder.path
-        steps = max(record.step, 1)
+        path = shlex.quote(str(self.trainer.run_folder.path))
         self.say(
-            f"{REASONS[record.reason]} after {record.step:,} steps, {clock(record.seconds)}; "
-            f"clipped {record.clipped / steps:.0%} of the steps, skipped {record.skipped}"
+            f"{REASONS[record.reason]} after {count(record.step, 'step')}, {clock(record.seconds)}; "
+            f"clipped {record.clipped / max(record.step, 1):.0%} of the steps, skipped {record.skipped}"
         )
         if record.best_wrong is not None:
             self.say(f"best: {record.best_wrong:.2%} of the sequences held out wrong")
         elif math.isfinite(record.best_nats_per_token):
             self.say(f"best validation: {self._measure(record.best_nats_per_token)}")
-        if record.reason in ("asked", "max_time"):
-            more = "" if record.reason == "asked" else " --max-time SECONDS"
-            self.say(f"go on:   elman train --resume {path}{more}")
+        if record.reason == "asked":
+            self.say(f"go on:   elman train --resume {path}")
+        elif record.reason == "max_time":
+            self.say(f"go on:   elman train --resume {path} --max-time SECONDS")
+            self.say(f"         (SECONDS is the total, the {record.seconds:,.0f} so far included)")
         if record.best_wrong is not None:
             self.say(f"try:     elman evaluate {path} --task-length 500")
         elif record.reason != "asked":
-            self.say(f'try:     elman generate {path} "The" --temperature 0.8')
+            prompt = prompt_from(Tokenizer.from_json(load_config(self.trainer.run_folder)[1]))
+            self.say(f"try:     elman generate {path} {f'{shlex.quote(prompt)} ' if prompt else ''}--temperature 0.8")

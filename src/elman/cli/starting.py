@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elman.config import TaskConfig, TextConfig
+from elman.cli.settings import fields_of
+from elman.config import ModelConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -13,19 +14,8 @@ if TYPE_CHECKING:
     from elman.training.loop import Trainer
     from elman.training.team import Team
 
-TEXT_OPTIONS = {"level": "level", "vocab_size": "vocab_size", "min_count": "min_count"}
-MODEL_OPTIONS = {"embed": "d", "hidden": "Dh", "activation": "activation", "tie": "tie"}
-TRAINING_OPTIONS = {
-    "batch_size": "B", "bptt": "T", "optimizer": "optimizer", "lr": "lr", "schedule": "schedule",
-    "lr_floor": "lr_floor", "warmup": "warmup", "clip": "clip", "dropout": "dropout", "epochs": "epochs",
-    "max_time": "max_time", "patience": "patience", "validate_every": "validate_every", "save_every": "save_every",
-    "record_every": "record_every", "seed": "seed", "precision": "precision",
-    "skip_below": "skip_below", "clip_adaptive": "clip_adaptive", "clip_elements": "clip_elements",
-    "clip_errors": "clip_errors", "omega": "omega", "omega_form": "omega_form", "init": "init",
-    "spectral_radius": "spectral_radius", "init_scale": "init_scale", "floss": "floss",
-    "floss_exponents": "floss_exponents", "watch_gradients": "watch_gradients",
-}  # fmt: skip
-"""Options by their field; one that was not given is left to the defaults."""
+TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS = map(fields_of, (TextConfig, ModelConfig, TrainingConfig))
+"""The fields of options; an option that was not given is left to the defaults."""
 RESUME_OPTIONS = ("epochs", "max_time", "patience")
 
 

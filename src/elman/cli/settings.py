@@ -1,0 +1,146 @@
+"""The settings of elman.config as options of `elman train`, by group, and as the table of docs/guide.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field
+from typing import Any
+
+import click
+
+from elman.config import (
+    GROUPS,
+    LEVELS,
+    OPTIMIZERS,
+    Config,
+    ModelConfig,
+    Setting,
+    TaskConfig,
+    TextConfig,
+    TrainingConfig,
+    field_type,
+    settings,
+)
+from elman.training.defaults import LARGE, LARGE_TEXT, SHORT_TIME, TASK_SETTINGS, TASK_SIZES, level_defaults
+
+CONFIGS: tuple[type[Config], ...] = (TextConfig, ModelConfig, TrainingConfig, TaskConfig)
+SHARED = {"as_json": "Records", "threads": "Device"}
+"""The groups of options that other commands have too."""
+
+
+class GroupedOption(click.Option):
+    """An option that is listed in a group of the help."""
+
+    def __init__(self, *names: Any, group: str, **more: Any) -> None:
+        super().__init__(*names, **more)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its options by group; those without a group come last."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes a section for each group."""
+        rows: dict[str, list[tuple[str, str]]] = {group: [] for group in (*GROUPS, "Other")}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (row := parameter.get_help_record(ctx)) is not None:
+                rows[getattr(parameter, "group", SHARED.get(parameter.name or "", "Other"))].append(row)
+        for group, listed in rows.items():
+            if listed:
+                with formatter.section(group):
+                    formatter.write_dl(listed, col_max=26)
+
+
+def in_group(group: str, *names: str, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option that is no setting, listed in a group."""
+    return click.option(*names, cls=GroupedOption, group=group, **more)
+
+
+def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for every setting; None where it was not given."""
+    for config, field, known in reversed(list(_listed())):
+        more: dict[str, Any] = {"default": None, "help": f"{known.help}  [default: {default_in_words(config, field)}]"}
+        names = f"--{known.option}"
+        if (kind := field_type(config, field.name)) is bool:
+            names += f"/--no-{known.option}"
+        else:
+            more |= {"type": click.Choice(known.choices) if known.choices else kind, "metavar": known.metavar}
+        command = in_group(known.group, names, **more)(command)
+    return command
+
+
+def fields_of(config: type[Config]) -> dict[str, str]:
+    """The field of each option, by the name that click gives the option's value: `batch_size` → `B`."""
+    return {known.option.replace("-", "_"): f.name for f, known in settings(config).items() if known.option}
+
+
+def default_in_words(config: type[Config], field: Field[Any]) -> str:
+    """The default as the help says it: `0.01 (adam), 5 (sgd)`, `200 (word, bpe), 128 (byte, char)`, `none`."""
+    known: Setting = field.metadata["setting"]
+    if known.shown:
+        return known.shown
+    name, own = field.name, {} if field.default is MISSING else {field.name: field.default}
+    by_level = {level: (own | _merged(level, "adam")).get(name) for level in LEVELS}
+    if len(set(by_level.values())) > 1:
+        return _listed_by({level: by_level[level] for level in ("word", "bpe", "char", "byte")})
+    return _listed_by({optimizer: (own | _merged("word", optimizer)).get(name) for optimizer in OPTIMIZERS})
+
+
+def notes() -> list[str]:
+    """What the help says about defaults that depend on more than level and optimizer, a paragraph each."""
+    short = {name for _, *given in SHORT_TIME for part in given for name in part}
+    return [
+        f"At levels word and bpe, a text from {LARGE_TEXT // 2**20} MiB on has other defaults for {_options(LARGE)}; "
+        f"a --max-time that allows only a few passes has others for {_options(short)} (bf16 only where the processor "
+        "has fast bf16 products).",
+        f"A task has its own defaults: {_options(TASK_SIZES | TASK_SETTINGS)}.",
+    ]
+
+
+def settings_table() -> str:
+    """The table of settings in docs/guide.md."""
+    rows = [
+        _row(config, field, known) for group in GROUPS for config, field, known in _listed() if known.group == group
+    ]
+    return "\n".join(["| option | meaning | values | default |", "|---|---|---|---|", *rows])
+
+
+def _row(config: type[Config], field: Field[Any], known: Setting) -> str:
+    option = f"--{known.option} {known.metavar or ''}".rstrip()
+    meaning = re.sub(r"<\w+>", r"`\g<0>`", known.help)  # <unk> would be HTML
+    values = ", ".join(known.choices) or (known.range.words if known.range else "yes, no")
+    return f"| `{option}` | {meaning} | {values} | {default_in_words(config, field)} |"
+
+
+def _listed() -> Iterator[tuple[type[Config], Field[Any], Setting]]:
+    """Every setting that has an option."""
+    for config in CONFIGS:
+        for field, known in settings(config).items():
+            if known.option:
+                yield config, field, known
+
+
+def _merged(level: Any, optimizer: str) -> dict[str, Any]:
+    sizes, given = level_defaults(level, optimizer)
+    return sizes | given
+
+
+def _listed_by(values: dict[str, Any]) -> str:
+    """`a (x, y), b (z)`; one value alone where all have the same."""
+    having: dict[str, list[str]] = {}
+    for name, value in values.items():
+        having.setdefault(_word(value), []).append(name)
+    if len(having) == 1:
+        return next(iter(having))
+    return ", ".join(f"{value} ({', '.join(names)})" for value, names in having.items())
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+def _options(names: Any) -> str:
+    return ", ".join(f"--{known.option}" for _, field, known in _listed() if field.name in names)
