@@ -14,8 +14,10 @@ from command_line import Run
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import elman
 from elman.calculus.printing.mathml import mathml
 from elman.calculus.syntax.parse import parse
+from elman.notes import check
 from elman.notes.judge.verdict import Claim, Repair, Report, Verdict
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
@@ -415,6 +417,33 @@ def test_check_a_page(tmp_path: Path, command: Run) -> None:
     assert command("check", "fixed.md", cwd=tmp_path).returncode == 0
     found = json.loads(command("check", "bad.md", "--json", cwd=tmp_path).stdout)
     assert found["holds"] is False
+
+
+def test_the_public_names_of_the_room(tmp_path: Path) -> None:
+    path = tmp_path / "good.md"
+    path.write_text(NOTES)
+    report = elman.notes.check(str(path))
+    assert isinstance(report, elman.notes.Report)
+    assert report.holds
+    assert report.claims[0].verdict is elman.notes.Verdict.HOLDS
+    assert (elman.notes.Claim, elman.notes.Repair) == (Claim, Repair)
+
+
+def test_a_page_cannot_control_the_terminal() -> None:
+    text = "$$ a = \x1b[31mb $$\n\n$$ \u202ec = d $$"
+    for line in as_terminal(check(page_of(text, path=Path("\x1b[2J.md"))), 80):
+        assert not re.search("[\x00-\x1f\u202a-\u202e]", line.plain), line.plain
+
+
+def test_a_long_repair_is_wrapped(page: Page) -> None:
+    words = tuple(f"edit number {n}" for n in range(9))
+    fix = Repair(" + ".join(["x"] * 40), 0, 1, "", words)
+    wrong = Claim(1, 1, 0, 1, "a", "b", Verdict.FALSE, fixes=(fix, fix))
+    lines = [line.plain for line in as_terminal(Report("p", (wrong,)), 60)]
+    assert max(map(len, lines)) <= 60
+    assert sum(line.startswith("       repair: x + x") for line in lines) == 1
+    assert sum(line.startswith("           or: x + x") for line in lines) == 1
+    assert "               (edit number 0; edit number 1; edit number 2;" in lines
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""elman check: a page of formulas, each with its verdict."""
+"""elman check: the formulas of a page, each with its verdict."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from elman.cli.options import as_json
 from elman.errors import ConfigError
 from elman.files import write_whole
+from elman.wording import choose, count
 
 if TYPE_CHECKING:
     from elman.notes.judge.verdict import Report
@@ -20,33 +21,37 @@ if TYPE_CHECKING:
 @click.command(epilog="Example:  elman check notes.md --html notes.html")
 @click.argument("notes", type=click.Path(path_type=Path))
 @click.option(
-    "--html", type=click.Path(path_type=Path), metavar="OUT", help="Write the notes with their verdicts as a page."
+    "--html", type=click.Path(path_type=Path), metavar="OUT", help="Write the notes with their verdicts as HTML."
 )
-@click.option("--fix", type=click.Path(path_type=Path), metavar="OUT", help="Write the notes with the repairs in them.")
+@click.option(
+    "--fix", type=click.Path(path_type=Path), metavar="OUT", help="Write the notes with the first repairs made."
+)
 @click.option(
     "--model", type=click.Choice(["elman"]),
-    help="Take the forward equations from this network, for notes that have gradients only.",
+    help="Add the forward equations of Elman's network, for notes that have only gradients.",
 )  # fmt: skip
 @as_json
 @click.pass_context
 def check(
     ctx: click.Context, notes: Path, html: Path | None, fix: Path | None, model: str | None, as_json: bool
 ) -> None:
-    """Check each formula of NOTES by value, and say what is wrong, why, and how it is mended.
+    """Check the formulas in NOTES: which hold, which are wrong, why, and how to repair them.
 
-    NOTES is Markdown, LaTeX, a notebook or plain text. Its own forward equations are the model that its gradients are
-    held against. Answers with 0 where all hold, 1 where some do not, 2 where the page cannot be read.
+    NOTES is a Markdown, LaTeX, notebook (.ipynb) or plain text file. Each gradient is compared, by value, with the
+    derivative of the forward equations in the same notes.
+
+    The exit code is 0 if all formulas hold, 1 if some do not, and 2 if the notes cannot be read.
     """
-    from elman.notes.check_page import check as checked
+    from elman.notes import check as check_page
     from elman.notes.page.reader import read_page
 
     for out in (html, fix):
         if out is not None and out.resolve() == notes.resolve():
-            raise ConfigError(f"{out} is the page itself: give another name to write to")
+            raise ConfigError(f"{out} is the page itself: give another file to write to")
     if html is not None and fix is not None and html.resolve() == fix.resolve():
-        raise ConfigError("--html and --fix name the same file: give two")
+        raise ConfigError("--html and --fix name the same file: give two different ones")
     page = read_page(notes)
-    report = checked(page, model)
+    report = check_page(page, model)
     if html is not None:
         from elman.notes.report.html import as_html
 
@@ -65,7 +70,7 @@ def check(
 
 
 def _show(page: Page, report: Report, html: Path | None, fix: Path | None) -> None:
-    """Prints the report, in colour where there is a terminal; then what was written where."""
+    """Prints the report, in colour on a terminal, and the names of the files written."""
     from rich.console import Console
 
     from elman.notes.repair.fix import planned_edits
@@ -78,6 +83,7 @@ def _show(page: Page, report: Report, html: Path | None, fix: Path | None) -> No
     if html is not None:
         click.echo(f"written: {html}", err=True)
     if fix is not None:
-        edits, left_over = planned_edits(page, report)
-        more = f"; {len(left_over)} overlap others and are left: check {fix} again" if left_over else ""
-        click.echo(f"written: {fix}, with {len(edits)} repair{'s' * (len(edits) != 1)}{more}", err=True)
+        edits, overlapping = planned_edits(page, report)
+        n = len(overlapping)
+        more = f"; {n} more {choose(n, 'overlaps', 'overlap')} with these: check {fix} again" if n else ""
+        click.echo(f"written: {fix}, with {count(len(edits), 'repair')}{more}", err=True)

@@ -1,6 +1,8 @@
-"""A page of formulas → verdicts: what holds, what does not, why, and the smallest repair.
+"""Checks pages of formulas: which formulas hold, which do not, why, and how to repair them.
 
-`check("notes.md")` is the front door; its report's `claims` know their line, verdict, diagnosis and repairs.
+`check("notes.md")` returns a `Report`; each of its `claims` has its line, verdict, diagnosis and repairs. A page passes
+through one room after another, and each result is a value that does not change: page → model → oracle → judge →
+repair → report.
 """
 
 from __future__ import annotations

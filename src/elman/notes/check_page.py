@@ -1,4 +1,4 @@
-"""The front door: a page → its report."""
+"""`check`: a page → its report."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from elman.notes.report.assemble_report import claims_of
 
 
 def check(page: str | Path | Page, model: str | None = None) -> Report:
-    """Checks a page: a path (Markdown, LaTeX, a notebook, plain text) or a `Page` that was read.
+    """Checks the formulas of a page: a file (Markdown, LaTeX, notebook, plain text), or a `Page` that was read before.
 
-    `model="elman"` supplies the forward equations of this package's network for a page that has gradients only. Raises
-    `TextError` where the page cannot be read; whatever is wrong on it is in the report.
+    `model="elman"` adds the forward equations of this package's network, for a page that has only gradients. Raises
+    `TextError` if the file cannot be read, and `ConfigError` if the model is not known. Mistakes on the page raise
+    nothing: they are in the report.
     """
     started = time.monotonic()
     given = page if isinstance(page, Page) else read_page(Path(page))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -97,30 +99,60 @@ def _repair(repair: Repair) -> dict[str, Any]:
 
 
 def as_terminal(report: Report, width: int = 100) -> list[Text]:
-    """The report as styled lines: a line for each claim that holds, a block for each other one, remarks, a summary."""
+    """The report as styled lines of `width` columns: a line for each claim that holds, a block for each other one,
+    remarks, and a summary. Control characters of the page are replaced.
+    """
     from rich.text import Text
 
     column = max([len(claim.verdict.value) for claim in report.claims if claim.good], default=0)
     places = [_place(claim) for claim in report.claims]
     margin = max(map(len, places), default=0)
+    indent = " " * (margin + 4)
     lines: list[Text] = []
     for place, claim in zip(places, report.claims, strict=True):
-        style, sign = STYLES[category(claim.verdict)], SIGNS[category(claim.verdict)]
+        kind = category(claim.verdict)
         head = Text(f"{place:>{margin}}  ", style="dim")
         if claim.good:
-            head.append(f"{sign} {claim.verdict.value:<{column}}  ", style=style)
-            head.append(_one_line(claim, width - len(head)))
+            head.append(f"{SIGNS[kind]} {claim.verdict.value:<{column}}  ", style=STYLES[kind])
+            head.append(_shortened(_equation(claim), width - len(head)))
             lines.append(head)
             if claim.fixes:
-                lines += _details(claim, " " * (margin + 4), width)[1:]
+                lines += _explanation(claim, indent, width)
             continue
-        head.append(f"{sign} {verdict_in_words(claim)}", style=f"bold {style}")
-        lines += [head, *_details(claim, " " * (margin + 4), width)]
+        head.append(f"{SIGNS[kind]} {verdict_in_words(claim)}", style=f"bold {STYLES[kind]}")
+        lines += [head, *_wrapped(_equation(claim), indent, width), *_explanation(claim, indent, width)]
     for remark in report.remarks:
-        lines += [Text(line) for line in _folded(f"note: {remark}", "", width)]
+        lines += _wrapped(f"note: {remark}", "", width)
     if report.skipped:
         lines.append(Text(f"{count(report.skipped, 'formula')} left out, as the page's directives ask", style="dim"))
-    lines.append(Text(f"{report.path}: {summary(report)}", style="bold " + ("blue" if report.holds else "red")))
+    colour = "blue" if report.holds else "red"
+    lines.append(Text(_printable(f"{report.path}: {summary(report)}"), style=f"bold {colour}"))
+    return lines
+
+
+def _explanation(claim: Claim, indent: str, width: int) -> list[Text]:
+    """The diagnosis, the reading and the repairs."""
+    lines = _wrapped(claim.diagnosis, indent, width)
+    if claim.reading:
+        lines += _wrapped(f"reading: {claim.reading}", indent, width, "italic")
+    for number, repair in enumerate(claim.fixes):
+        lines += _repair_lines(repair, "repair: " if number == 0 else "    or: ", indent, width)
+    return lines
+
+
+def _repair_lines(repair: Repair, label: str, indent: str, width: int) -> list[Text]:
+    """A repair, and its edits behind it where they fit, else below."""
+    from rich.text import Text
+
+    inner = indent + " " * len(label)
+    lines = _wrapped(repair.formula, inner, width, "blue")
+    edits = f"({'; '.join(repair.edits)})" if repair.edits else ""
+    if edits and len(lines) == 1 and len(lines[0]) + 2 + len(edits) <= width:
+        lines[0].append("  " + edits, style="dim")
+    elif edits:
+        lines += _wrapped(edits, inner, width, "dim")
+    if lines:
+        lines[0] = Text.assemble(indent, (label, "bold"), lines[0][len(inner) :])
     return lines
 
 
@@ -128,33 +160,26 @@ def _place(claim: Claim) -> str:
     return ("" if claim.cell is None else f"cell {claim.cell}, ") + f"{claim.line}:{claim.column}"
 
 
-def _one_line(claim: Claim, width: int) -> str:
-    text = " ".join((f"{claim.left} = {claim.formula}" if claim.left else claim.formula).split())
+def _equation(claim: Claim) -> str:
+    text = f"{claim.left} = {claim.formula}" if claim.left else claim.formula
+    return _printable(" ".join(text.split()))
+
+
+def _shortened(text: str, width: int) -> str:
     return text if len(text) <= max(width, 20) else text[: max(width, 20) - 1] + "…"
 
 
-def _details(claim: Claim, margin: str, width: int) -> list[Text]:
+def _wrapped(text: str, indent: str, width: int, style: str = "") -> list[Text]:
+    """Text in lines of at most `width` columns, each after an indent; a word that is longer is not cut."""
     from rich.text import Text
 
-    lines = [Text(margin + _one_line(claim, 10_000))]
-    if claim.diagnosis:
-        lines += [Text(line) for line in _folded(claim.diagnosis, margin, width)]
-    if claim.reading:
-        lines += [Text(line, style="italic") for line in _folded(f"reading: {claim.reading}", margin, width)]
-    for number, repair in enumerate(claim.fixes):
-        line = Text(margin)
-        line.append("repair: " if number == 0 else "    or: ", style="bold")
-        line.append(" ".join(repair.formula.split()), style="blue")
-        if repair.edits:
-            line.append(f"  ({'; '.join(repair.edits)})", style="dim")
-        lines.append(line)
-    return lines
-
-
-def _folded(text: str, margin: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(
-        " ".join(text.split()), max(width, len(margin) + 30), initial_indent=margin, subsequent_indent=margin,
-        break_long_words=False, break_on_hyphens=False,
+    lines = textwrap.wrap(
+        _printable(" ".join(text.split())), max(width, len(indent) + 30), initial_indent=indent,
+        subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
+    return [Text.assemble(indent, (line[len(indent) :], style)) for line in lines]
+
+
+def _printable(text: str) -> str:
+    """The text without characters that control a terminal or the direction of writing."""
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf") else c for c in text)
