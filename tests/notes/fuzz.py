@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from elman.cli import main as main_command
 from elman.errors import ElmanError
 from elman.notes.check_page import check
-from elman.notes.derive_page import derived
+from elman.notes.derive_page import derive
 from elman.notes.page.reader import page_of
 from elman.notes.report.html import as_html
 
@@ -104,7 +104,7 @@ def trial(pages: list[str], rng: random.Random) -> str:
     unsafe = UNSAFE.search(html)
     assert unsafe is None, html[max(unsafe.start() - 200, 0) : unsafe.end() + 200]
     if rng.random() < 0.3:
-        derived(page)
+        derive(page)
     return text
 
 

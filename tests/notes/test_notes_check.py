@@ -10,7 +10,7 @@ from corruptions import corruptions
 from elman.calculus.printing.render import text
 from elman.errors import FormulaError
 from elman.notes.check_page import check
-from elman.notes.derive_page import derived
+from elman.notes.derive_page import derive
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.verdict import Claim, Report, Verdict
 from elman.notes.page.reader import page_of, read_page
@@ -195,13 +195,13 @@ def test_gradients_alone_are_held_against_this_network() -> None:
 
 @pytest.mark.parametrize("layout", ["shape", "denominator", "numerator"])
 def test_a_derivation_from_the_forward_equations_holds(layout: str) -> None:
-    found = derived(read_page(NOTES), layout=layout)
+    found = derive(read_page(NOTES), layout=layout)
     assert found.checked > 50
     assert check(page_of(found.markdown, "markdown")).holds
 
 
 def test_the_notes_equations_give_the_formulas_of_the_derivation() -> None:
-    steps = {text(s.left): text(s.result) for s in derived(read_page(NOTES)).steps}
+    steps = {text(s.left): text(s.result) for s in derive(read_page(NOTES)).steps}
     checker = Checker(read_page(DERIVATION))
     checker.judge()
     written = {text(j.left): text(j.expression) for j in checker.judged.values() if j.good}
@@ -211,7 +211,7 @@ def test_the_notes_equations_give_the_formulas_of_the_derivation() -> None:
         for step in ("t", "i"):
             left = f"∂J^(t)/∂{name}|_{{({step})}}"
             assert steps[left] == written[left]
-    letters = {text(s.letter): text(s.result) for s in derived(read_page(NOTES)).steps if s.letter is not None}
+    letters = {text(s.letter): text(s.result) for s in derive(read_page(NOTES)).steps if s.letter is not None}
     assert letters["δ_1^(t)"] == written["δ_1^(t)"]
     assert letters["γ^(i)"] == written["γ^(i)"]
     assert letters["δ_2^(i)"] == written["δ_2^(i)"]
@@ -221,9 +221,9 @@ def test_the_notes_equations_give_the_formulas_of_the_derivation() -> None:
 def test_derivations_of_other_models_hold(page: Path) -> None:
     if page.name == "skip-gram-negative.md":
         with pytest.raises(FormulaError, match=r"families of columns \(u\) are not derived"):
-            derived(read_page(page))
+            derive(read_page(page))
         return
-    assert derived(read_page(page)).checked >= 10
+    assert derive(read_page(page)).checked >= 10
 
 
 def test_a_page_that_declares_no_shapes_is_read_by_convention() -> None:
@@ -239,7 +239,7 @@ def test_a_page_that_declares_no_shapes_is_read_by_convention() -> None:
     report = check(page)
     assert [c.verdict for c in report.claims] == [*[Verdict.HOLDS] * 4, Verdict.SIGN]
     assert any("W [m,m]" in remark for remark in report.remarks)
-    assert derived(page).checked > 20
+    assert derive(page).checked > 20
 
 
 def test_a_circle_is_named_by_check_and_by_derive() -> None:
@@ -247,7 +247,7 @@ def test_a_circle_is_named_by_check_and_by_derive() -> None:
     page = page_of(shapes + "$$ a = W b $$\n\n$$ b = W a $$\n\n$$ J = a^T a $$\n", "markdown")
     assert {c.verdict for c in check(page).claims} == {Verdict.CYCLE}
     with pytest.raises(FormulaError, match="defined in a circle: a → b → a"):
-        derived(page)
+        derive(page)
 
 
 def test_a_derivative_by_one_entry_of_a_row() -> None:

@@ -1,20 +1,24 @@
-"""Forward equations and how a loss depends on them: at its own time step, and at earlier ones."""
+"""Forward equations, and how a loss depends on them: at its own time step and at earlier ones.
+
+For example, in J^(t) = f(h^(t)), h^(t) = σ(W h^(t-1) + U x^(t)), the loss depends on h, W, U and x at its own step t,
+and on all of them at every earlier step too, since h uses its own earlier value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from elman.calculus.expression import Derivative, Expression, Index, Symbol, symbols
-from elman.calculus.shapes.inference import Shape
+from elman.calculus.shapes.inference import SCALAR, Shape
 from elman.errors import FormulaError
 
-T = Index("t")
+LOSS_STEP = Index("t")
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """`left` = `right`; where they have time steps, the left side stands at t."""
+    """`left` = `right`; where they have time steps, the left side is at t."""
 
     left: Symbol
     right: Expression
@@ -22,7 +26,11 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class ChainStep:
-    """One gradient: `left` = `chain` = `result`, by `rule`; `letter` is the name that it gets, `shape` its shape."""
+    """One gradient: `left` = `chain` = `result`, by `rule`.
+
+    `chain` is the sum of products that the chain rule gives (None where the loss itself uses the symbol), `rule` the
+    rule in words, `shape` the shape of the result, and `letter` the symbol that later steps use for it, if any.
+    """
 
     left: Derivative
     chain: Expression | None
@@ -34,80 +42,109 @@ class ChainStep:
 
 @dataclass(frozen=True, slots=True)
 class ForwardModel:
-    """Forward equations, the shapes of all letters, the loss, the letters for errors by what they are the gradient by,
-    and which letters' columns sum to 1. `layout`: "denominator", every gradient has the shape of what it is by;
-    "numerator", its transpose; "shape", the errors that pass through the chain are its transpose, the gradients by
-    given letters have its shape. `earlier`: how an
-    earlier step is called.
+    """Forward equations and a loss, with what a derivation needs to know about them.
+
+    `shapes` are those of all symbols. `errors` gives the symbol for ∂J/∂v of each v that has an equation (δ_1 for θ).
+    The columns of `distributions` sum to 1. `layout` is "denominator": every gradient has the shape of what it is taken
+    with respect to; "numerator": its transpose; or "shape": the errors are its transpose, the other gradients have its
+    shape. `earlier` is the symbol for an earlier time step.
     """
 
     equations: Sequence[Equation]
     shapes: Mapping[str, Shape]
     loss: Symbol
-    letters: Mapping[str, Symbol]
+    errors: Mapping[str, Symbol]
     distributions: frozenset[str]
     layout: str = "shape"
-    earlier: Index = field(default_factory=lambda: Index("i"))
+    earlier: Index = Index("i")  # noqa: RUF009 - frozen
 
     @property
-    def rows(self) -> bool:
-        """Whether the errors are rows."""
+    def errors_are_rows(self) -> bool:
+        """Whether the errors have the transposed shape."""
         return self.layout != "denominator"
 
     def error_shape(self, name: str) -> Shape:
-        """The shape of the letter for the gradient by `name`."""
-        shape = self.shapes.get(name, ("1", "1"))
-        return shape[::-1] if self.rows else shape
+        """The shape of the error of `name`."""
+        shape = self.shapes.get(name, SCALAR)
+        return shape[::-1] if self.errors_are_rows else shape
+
+    def gradient_shape(self, name: str) -> Shape:
+        """The shape of the gradient with respect to a symbol that has no equation."""
+        shape = self.shapes[name]
+        return shape[::-1] if self.layout == "numerator" else shape
 
     def equation(self, name: str) -> Equation | None:
-        """The equation of a letter."""
+        """The equation of a symbol."""
         return next((e for e in self.equations if e.left.name == name), None)
+
+    def has_time(self, name: str) -> bool:
+        """Whether a symbol has an equation at each time step of a loss at each time step."""
+        e = self.equation(name)
+        return self.loss.time is not None and e is not None and e.left.time is not None
+
+    def symbol(self, name: str, at: Index | None) -> Symbol:
+        """A symbol that has an equation, at the step `at` where it has time steps."""
+        e = self.equation(name)
+        assert e is not None
+        return replace(e.left, time=at if self.has_time(name) else None)
+
+    def error(self, name: str, at: Index | None) -> Symbol:
+        """The symbol for ∂J/∂name, at the step `at` where it has time steps."""
+        return replace(self.errors[name], time=at if self.has_time(name) else None)
+
+    def all_shapes(self) -> dict[str, Shape]:
+        """The shapes of all symbols, those of the errors included."""
+        return {**self.shapes, **{error.name: self.error_shape(name) for name, error in self.errors.items()}}
 
 
 def offset_of(s: Symbol) -> int:
-    """At which step a letter stands in an equation, against the step of its left side."""
+    """The step of a symbol in an equation, relative to the step of the left side."""
     return s.time.offset if s.time is not None else 0
 
 
 class Dependencies:
-    """Which letters a loss depends on: `live` at its own step, `earlier` at every step before; `defined` have
-    equations.
+    """The names that a loss depends on: `current` at its own step, `earlier` at every step before.
+
+    `defined` are the names that have equations.
     """
 
     def __init__(self, model: ForwardModel) -> None:
         self.model = model
         self.defined = {e.left.name for e in model.equations}
-        self.live = self._ancestors({model.loss.name})
-        self.earlier = self._earlier()
+        self.current = self._ancestors({model.loss.name})
+        self.earlier = self._at_earlier_steps()
 
-    def uses(self, user: str) -> Iterable[Symbol]:
-        """The letters in the equation of `user`, earlier steps first."""
-        e = self.model.equation(user)
-        return sorted(symbols(e.right), key=lambda s: (s.name, s.time.offset if s.time else 0)) if e else ()
+    def uses(self, name: str) -> list[Symbol]:
+        """The symbols in the equation of `name`, earlier steps first."""
+        e = self.model.equation(name)
+        return sorted(symbols(e.right), key=lambda s: (s.name, offset_of(s))) if e else []
 
-    def _ancestors(self, start: set[str]) -> set[str]:
-        """Letters that those of `start` are made of at the same step, themselves among them."""
-        seen, stack = set[str](), list(start)
-        while stack:
-            name = stack.pop()
-            if name not in seen:
-                seen.add(name)
-                stack += [s.name for s in self.uses(name) if offset_of(s) == 0]
-        return seen
+    def has_use(self, name: str, among: set[str], offset: int | None = None) -> bool:
+        """Whether an equation among those of `among` uses `name`, at the relative step `offset` where it is given."""
+        return any(
+            s.name == name and (offset is None or offset_of(s) == offset) for user in among for s in self.uses(user)
+        )
 
-    def _earlier(self) -> set[str]:
-        """Letters of an earlier step that the loss depends on through the equations that ask for an earlier value."""
-        found: set[str] = set()
-        while True:
-            users = self.live | found
-            asked = {s.name for u in users for s in self.uses(u) if offset_of(s) < 0}
-            new = self._ancestors(asked) | found
-            if new == found:
-                return found
-            found = new
+    def users(self, name: str, at_loss_step: bool) -> list[tuple[str, int]]:
+        """The names whose equations use `name`, each with the relative step of that use: at the loss's own step, or at
+        an earlier one.
+        """
+        among = self.current if at_loss_step else self.earlier
+        found = []
+        for user in sorted(among if at_loss_step else among | self.current):
+            for offset in sorted({offset_of(s) for s in self.uses(user) if s.name == name}, reverse=True):
+                if offset == 0 and user in among and (at_loss_step or user != self.model.loss.name):
+                    found.append((user, 0))
+                if offset < 0 and not at_loss_step:
+                    if user not in self.earlier:
+                        raise FormulaError(
+                            f"{user} uses an earlier {name} but no earlier {user}: gradients through it are not derived"
+                        )
+                    found.append((user, offset))
+        return found
 
-    def order(self, names: set[str]) -> list[str]:
-        """Defined letters, users before what they use, the loss left out."""
+    def users_before_used(self, names: set[str]) -> list[str]:
+        """Those of `names` that have equations, each before what its equation uses, without the loss."""
         order: list[str] = []
         seen: set[str] = set()
 
@@ -122,19 +159,24 @@ class Dependencies:
 
         for name in sorted(names):
             visit(name)
-        return [n for n in reversed(order) if n in self.defined and n != self.model.loss.name]
+        return [name for name in reversed(order) if name in self.defined and name != self.model.loss.name]
 
-    def users(self, name: str, among: set[str], now: bool) -> list[tuple[str, int]]:
-        """The equations among which `name` stands, with the step at which it stands there against theirs."""
-        found = []
-        for user in sorted(among | (self.live if not now else set())):
-            for offset in sorted({offset_of(s) for s in self.uses(user) if s.name == name}, reverse=True):
-                if offset == 0 and user in among and (now or user != self.model.loss.name):
-                    found.append((user, 0))
-                if offset < 0 and not now:
-                    if user not in self.earlier:
-                        raise FormulaError(
-                            f"{user} asks for an earlier {name} and recurs itself in no way: not derived here"
-                        )
-                    found.append((user, offset))
-        return found
+    def _ancestors(self, start: set[str]) -> set[str]:
+        """The names that those of `start` depend on at the same step, those of `start` included."""
+        seen, stack = set[str](), list(start)
+        while stack:
+            name = stack.pop()
+            if name not in seen:
+                seen.add(name)
+                stack += [s.name for s in self.uses(name) if offset_of(s) == 0]
+        return seen
+
+    def _at_earlier_steps(self) -> set[str]:
+        """The names of an earlier step that the loss depends on, through the equations that use earlier values."""
+        found: set[str] = set()
+        while True:
+            used = {s.name for user in self.current | found for s in self.uses(user) if offset_of(s) < 0}
+            new = self._ancestors(used) | found
+            if new == found:
+                return found
+            found = new

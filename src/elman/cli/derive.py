@@ -138,7 +138,8 @@ def derive(
 
 def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | None, as_json: bool) -> None:
     """All gradients of a page's loss, as Markdown, LaTeX, JSON or a web page."""
-    from elman.notes.derive_page import as_latex, derived, steps_as_json
+    from elman.notes.derive_page import as_latex, steps_as_json
+    from elman.notes.derive_page import derive as derive_page
     from elman.notes.page.reader import read_page
 
     if layout == "both":
@@ -146,7 +147,7 @@ def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | Non
     if shown not in (None, "latex"):
         raise ConfigError(f"a page is not printed as {shown}: leave --as out for Markdown, or give --as latex")
     names = [] if wrt == "all" else [name.strip() for name in wrt.split(",")]
-    found = derived(read_page(path), names, layout)
+    found = derive_page(read_page(path), names, layout)
     if html is not None:
         from elman.files import write_whole
         from elman.notes.report.html import as_html

@@ -1,4 +1,7 @@
-"""A page of forward equations → a page of gradients: each with its chain, its shapes, its rule and its result."""
+"""From a page of forward equations to a page of gradients: each with its chain, its rule, its shapes and its result.
+
+`derive(read_page("model.md")).markdown` is the page that `elman derive model.md --wrt all` prints.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ from elman.notes.page.reader import page_of
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """What was derived: `page`, as Markdown; `steps`, one by one; `report`, the check of the page."""
+    """A derivation: `page`, as Markdown; `steps`, one for each gradient; `report`, the check of the page."""
 
     page: Page
     steps: tuple[ChainStep, ...]
@@ -43,7 +46,7 @@ class Derivation:
 
     @property
     def markdown(self) -> str:
-        """The page's text."""
+        """The text of the page."""
         return self.page.text
 
     @property
@@ -52,26 +55,28 @@ class Derivation:
         return sum(claim.good for claim in self.report.claims)
 
 
-def derived(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Derivation:
-    """The gradient of a page's loss by everything, or by the names in `wrt`, from its forward equations.
+def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Derivation:
+    """The gradients of a page's loss with respect to everything, or to the names in `wrt`, from its forward equations.
 
-    `layout` as in `calculus.gradients.Model`. The page that is made is itself checked, formula by formula, against the
-    forward equations by complex step. Raises `FormulaError` where the page has no loss or an equation does not fit, and
-    `DerivationError` if a formula of the result should not hold.
+    `layout` as in `ForwardModel`. The resulting page is itself checked, formula by formula, against the forward
+    equations by complex step. Raises `FormulaError` where the page has no loss or an equation does not fit, and
+    `DerivationError` if a formula of the result does not hold.
     """
-    steps, markdown = _derived(page, wrt, layout)
-    made = page_of(markdown, "markdown", Path("derivation.md"))
-    report = check(made)
-    false = [c for c in report.claims if not c.good]
-    if false:
+    checker = Checker(page)
+    forward = _forward_model(checker, layout)
+    steps = _needed(gradients(forward), wrt)
+    result = page_of("\n".join(_page(forward, steps)), "markdown", Path("derivation.md"))
+    report = check(result)
+    wrong = [claim for claim in report.claims if not claim.good]
+    if wrong:
         raise DerivationError(
-            f"the derived formula {false[0].left} = {false[0].formula} failed its check: please report it"
+            f"the derived formula {wrong[0].left} = {wrong[0].formula} failed its check: please report it"
         )
-    return Derivation(made, tuple(steps), report)
+    return Derivation(result, tuple(steps), report)
 
 
-def steps_as_json(found: Derivation) -> list[dict[str, object]]:
-    """Every gradient for machines."""
+def steps_as_json(derivation: Derivation) -> list[dict[str, object]]:
+    """Every gradient as plain values for JSON."""
     return [
         {
             "gradient": text(s.left),
@@ -82,15 +87,15 @@ def steps_as_json(found: Derivation) -> list[dict[str, object]]:
             "shape": list(s.shape),
             "rule": s.rule.replace("$", ""),
         }
-        for s in found.steps
+        for s in derivation.steps
     ]
 
 
-def as_latex(found: Derivation) -> str:
+def as_latex(derivation: Derivation) -> str:
     """The page as a LaTeX document."""
     lines = [r"\documentclass{article}", r"\usepackage{amsmath, amssymb}", r"\begin{document}"]
     fenced = False
-    for line in found.markdown.splitlines():
+    for line in derivation.markdown.splitlines():
         if line.startswith("```"):
             fenced = not fenced
             lines.append(r"\begin{verbatim}" if fenced else r"\end{verbatim}")
@@ -106,54 +111,62 @@ def as_latex(found: Derivation) -> str:
     return "\n".join([*lines, r"\end{document}"])
 
 
-def _derived(page: Page, wrt: Sequence[str], layout: str) -> tuple[list[ChainStep], str]:
-    checker = Checker(page)
+# --- the forward model of a page ---
+
+
+def _forward_model(checker: Checker, layout: str) -> ForwardModel:
     model = checker.model
     if model.families:
         raise FormulaError(f"families of columns ({', '.join(sorted(model.families))}) are not derived: write a matrix")
     loss = _loss(model)
-    _worth(checker, loss)
+    _check_has_value(checker, loss)
     sizes = dict.fromkeys((*checker.sampling.sizes(), "T"), ("1", "1"))
-    forward = ForwardModel(
-        tuple(_equations(model, loss)), {**sizes, **model.derived, **model.shapes}, _letter(model, loss),
-        dict(_letters(model, layout)), model.roles.targets, layout, _earlier(model),
-    )  # fmt: skip
-    steps = gradients(forward)
-    known = {s.left.wrt.name for s in steps if isinstance(s.left.wrt, Symbol)}
-    missing = [name for name in wrt if name not in known]
-    if missing:
-        raise FormulaError(f"no gradient by {', '.join(missing)}: the loss depends on {', '.join(sorted(known))}")
-    if wrt:
-        steps = _needed(steps, wrt)
-    return steps, "\n".join(_page(forward, steps))
+    return ForwardModel(
+        equations=tuple(_equations(model, loss)),
+        shapes={**sizes, **model.derived, **model.shapes},
+        loss=_left_side(model, loss),
+        errors=dict(_errors(model, layout)),
+        distributions=model.roles.targets,
+        layout=layout,
+        earlier=_earlier_step(model),
+    )
 
 
-def _earlier(model: PageModel) -> Index:
+def _earlier_step(model: PageModel) -> Index:
     """A letter for an earlier step that the page does not use for anything else."""
     words = {word for name in (*model.equations, *model.shapes, *model.named) for word in name.split("_")}
     return Index(next((letter for letter in ("i", "s", "k", "n", "m") if letter not in words), "q"))
 
 
-def _worth(checker: Checker, loss: str) -> None:
-    """Sees that the loss has a value: `FormulaError` where it is defined in a circle, or of shapes that do not fit."""
+def _check_has_value(checker: Checker, loss: str) -> None:
+    """Raises `FormulaError` where the loss has no value: where it is circular, or the shapes do not fit."""
     oracle = next(checker.sampling.plain_oracles())
     with np.errstate(all="ignore"):
-        oracle.value(_letter(checker.model, loss), oracle.scope({TIME: HORIZON - 1}))
+        oracle.value(_left_side(checker.model, loss), oracle.scope({TIME: HORIZON - 1}))
 
 
 def _needed(steps: list[ChainStep], wrt: Sequence[str]) -> list[ChainStep]:
-    """The gradients by these names, and those whose letters they are written in, in order."""
+    """The gradients with respect to these names (all without names) and those that they use, in order."""
+    if not wrt:
+        return steps
+    known = {s.left.wrt.name for s in steps if isinstance(s.left.wrt, Symbol)}
+    missing = [name for name in wrt if name not in known]
+    if missing:
+        raise FormulaError(f"no gradient by {', '.join(missing)}: the loss depends on {', '.join(sorted(known))}")
     chosen = [isinstance(s.left.wrt, Symbol) and s.left.wrt.name in wrt for s in steps]
     while True:
-        used = {x.name for s, kept in zip(steps, chosen, strict=True) if kept for x in symbols(s.result)}
-        more = [kept or (s.letter is not None and s.letter.name in used) for s, kept in zip(steps, chosen, strict=True)]
+        used = {x.name for s, is_chosen in zip(steps, chosen, strict=True) if is_chosen for x in symbols(s.result)}
+        more = [
+            is_chosen or (s.letter is not None and s.letter.name in used)
+            for s, is_chosen in zip(steps, chosen, strict=True)
+        ]
         if more == chosen:
-            return [s for s, kept in zip(steps, chosen, strict=True) if kept]
+            return [s for s, is_chosen in zip(steps, chosen, strict=True) if is_chosen]
         chosen = more
 
 
 def _loss(model: PageModel) -> str:
-    """The letter that is differentiated, or else the one scalar that no other equation uses."""
+    """The name whose derivatives the page takes, or else the one scalar that no other equation uses."""
     named = [name for name in sorted(model.roles.losses) if name in model.equations]
     if named:
         return named[0]
@@ -165,18 +178,19 @@ def _loss(model: PageModel) -> str:
     return ends[0]
 
 
-def _letter(model: PageModel, name: str) -> Symbol:
+def _left_side(model: PageModel, name: str) -> Symbol:
     d = model.defined(name, timed=True)
     assert d is not None
     return Symbol(name, Index(TIME) if model.has_time(d) else None, _spelling(model, name))
 
 
 def _spelling(model: PageModel, name: str) -> str:
+    """The LaTeX of a name as the page first writes it."""
     return next((s.latex for st in model.statements for p in st.parts for s in symbols(p) if s.name == name), "")
 
 
 def _equations(model: PageModel, loss: str) -> Iterator[Equation]:
-    """The equations that the loss is made of, the left sides at t, every letter with its time step."""
+    """The equations that the loss depends on, the left sides at t, every symbol with its time step."""
     needed, stack = set[str](), [loss]
     while stack:
         name = stack.pop()
@@ -198,13 +212,11 @@ def _equations(model: PageModel, loss: str) -> Iterator[Equation]:
             bare = node.time is None and node.name in model.timed
             return replace(node, time=Index(TIME) if bare else node.time, below=False)
 
-        yield Equation(_letter(model, name), transform(value, timed))
+        yield Equation(_left_side(model, name), transform(value, timed))
 
 
-def _letters(model: PageModel, layout: str) -> Iterator[tuple[str, Symbol]]:
-    """The letters for errors: the page's own, where it has some and they lie as this layout has them, else δ with an
-    index.
-    """
+def _errors(model: PageModel, layout: str) -> Iterator[tuple[str, Symbol]]:
+    """The symbols for errors: the page's own, where it has some and the layout is theirs, else δ with an index."""
     own: dict[str, Symbol] = {}
     for name, found in model.named.items():
         wrt = found[0].value.wrt if isinstance(found[0].value, Derivative) else None
@@ -215,21 +227,21 @@ def _letters(model: PageModel, layout: str) -> Iterator[tuple[str, Symbol]]:
         yield name, own.get(name) or Symbol(f"delta_{name}", latex=f"\\delta_{{{spelled}}}")
 
 
-# --- the page ---
+# --- the derived page ---
 
 
 _LAYOUTS = {
-    "shape": "The errors that pass through the chain are rows, the transpose of what they are by; "
-    "the gradients by given letters have the shape of these.",
-    "denominator": "Denominator layout: every gradient has the shape of what it is by.",
-    "numerator": "Numerator layout: every gradient has the shape of the transpose of what it is by.",
+    "shape": "The gradient with respect to an intermediate result, its error, has the transposed shape of that result; "
+    "every other gradient has the shape of what it is taken with respect to.",
+    "denominator": "Denominator layout: every gradient has the shape of what it is taken with respect to.",
+    "numerator": "Numerator layout: every gradient has the transposed shape of what it is taken with respect to.",
 }
 
 
 def _page(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
     yield "# Derivation"
     yield ""
-    yield f"From the forward equations, the gradients of ${latex(forward.loss)}$. {_LAYOUTS[forward.layout]}"
+    yield f"The gradients of ${latex(forward.loss)}$, derived from the forward equations. {_LAYOUTS[forward.layout]}"
     yield ""
     yield "## Forward equations"
     yield ""
@@ -250,7 +262,7 @@ def _page(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
 
 
 def _in_order(forward: ForwardModel) -> list[Equation]:
-    """The equations, what is used before what uses it."""
+    """The equations, each after those that it uses."""
     order: list[Equation] = []
 
     def visit(e: Equation) -> None:
@@ -296,11 +308,11 @@ def _heading(step: ChainStep, forward: ForwardModel) -> str:
 
 
 def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
-    """One gradient: the chain, the rule that applies, the order of the factors with their shapes, the result."""
+    """One gradient: the chain, the rule that applies, the shapes of the factors in order, the result."""
     left = latex(step.left)
     yield ""
     if step.chain is not None:
-        yield f"The chain: $\\displaystyle {left} = {latex(step.chain)}$."
+        yield f"The chain rule: $\\displaystyle {left} = {latex(step.chain)}$."
     yield f"{step.rule[0].upper()}{step.rule[1:]}. {_shapes_of(step, forward)}"
     yield ""
     named = f"{latex(step.letter)} = " if step.letter is not None else ""
@@ -308,17 +320,13 @@ def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
 
 
 def _shapes_of(step: ChainStep, forward: ForwardModel) -> str:
-    """The shapes of the factors of a result, as in [Dh,B][B,Dh] = [Dh,Dh]."""
-    shapes = {**forward.shapes}
-    for name, letter in forward.letters.items():
-        if name in forward.shapes:
-            r, c = forward.shapes[name]
-            shapes[letter.name] = (c, r) if forward.rows else (r, c)
-    total = f"${_shape(step.shape)}$"
+    """The shapes of the factors of a result, as in [Dh,B][B,Dh] → [Dh,Dh]."""
+    errors = {error.name: forward.error_shape(name) for name, error in forward.errors.items() if name in forward.shapes}
+    shapes = {**forward.shapes, **errors}
     factors = [_factor_shape(f, shapes) for f in factors_of(step.result)]
     if len(factors) < 2 or any(f is None for f in factors):
-        return f"Its shape: {total}."
-    return f"In order: ${''.join(_shape(f) for f in factors if f is not None)} \\to {_shape(step.shape)}$."
+        return f"Its shape: ${_shape(step.shape)}$."
+    return f"The shapes in order: ${''.join(_shape(f) for f in factors if f is not None)} \\to {_shape(step.shape)}$."
 
 
 def _shape(shape: tuple[str, str]) -> str:
