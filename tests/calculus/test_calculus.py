@@ -87,6 +87,8 @@ def test_what_people_type_is_read() -> None:
     assert parse("lambda_ * x", form="python").left == Symbol("lambda")  # type: ignore[attr-defined]
     assert isinstance(parse("np.linalg.matrix_power(A, 2)", form="python"), Power)
     assert isinstance(parse("np.diagflat(a)", form="python"), Call)
+    for code in ("2 * np.diagflat(x) @ A", "np.diag(A)"):
+        assert python(parse(code, form="python")) == code
     ((relation),) = parse_statements(r"∂J/∂W_h|_{(i)} = \delta_2^T h^T", NAMES)
     assert relation.operators == ("=",)
 

@@ -157,6 +157,8 @@ class Power(Expression):
 class Call(Expression):
     """A function of `functions.py`: σ, exp, softmax, tr, …; `primes` derivatives of it; `axis` 0 (down each column) or
     1 (along each row) where one was stated.
+
+    `operand` is "vector" or "matrix" for a diag whose argument is known to be one, else "".
     """
 
     function: str
@@ -164,6 +166,7 @@ class Call(Expression):
     primes: int = 0
     axis: int | None = None
     latex: str = field(default="", compare=False)
+    operand: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""Layouts: in which order the indices of a derivative stand as rows and columns.
+"""Layouts: which indices of a derivative are its rows and which are its columns.
 
-    of a scalar by a matrix X [m,n]          denominator [m,n]   numerator [n,m]   shape [m,n]
-    of a vector f [m] by a vector x [n]      denominator [n,m]   numerator [m,n]   shape [m,n]
-    of a matrix by a scalar                  denominator turned  numerator as is   shape as is
+    derivative of                                   denominator   numerator   shape
+    a scalar with respect to a matrix X [m,n]       [m,n]         [n,m]       [m,n]
+    a vector f [m] with respect to a vector x [n]   [n,m]         [m,n]       [m,n]
+    a matrix F [m,n] with respect to a scalar       [n,m]         [m,n]       [m,n]
 
-"shape" is the convention of most papers on networks: a gradient has the shape of what it is taken by, a Jacobian the
-numerator layout.
+"shape" is the convention of most papers on networks: a gradient has the shape of what it is taken with respect to, and
+a Jacobian is in numerator layout.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ LAYOUTS = ("denominator", "numerator", "shape")
 def arrange(
     of: tuple[TensorIndex | None, TensorIndex | None], by: tuple[TensorIndex | None, TensorIndex | None], layout: str
 ) -> tuple[TensorIndex | None, TensorIndex | None] | None:
-    """The index of the rows and that of the columns of ∂of/∂by; None where a derivative has more than two indices."""
+    """The index of the rows and that of the columns of ∂of/∂by; None where the derivative has more than two indices.
+
+    Raises `FormulaError` for an unknown layout.
+    """
     if layout not in LAYOUTS:
         raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")
     above, below = [i for i in of if i is not None], [i for i in by if i is not None]
     if len(above) + len(below) > 2:
         return None
-    if not above:  # by a vector or a matrix
+    if not above:
         return by[::-1] if layout == "numerator" else by
     if not below:
         return of[::-1] if layout == "denominator" else of

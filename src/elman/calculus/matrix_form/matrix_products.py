@@ -110,12 +110,12 @@ def as_matrix_product(factors: Iterable[Powered]) -> MatrixProduct:
 
 def diagonal_matrix(factors: Iterable[Powered]) -> Expression:
     """diag(v) of a vector."""
-    return Call("diag", (entrywise_product(factors),), latex="vector")
+    return Call("diag", (entrywise_product(factors),), operand="vector")
 
 
 def diagonal_of(factors: MatrixProduct) -> Expression:
     """diag(A), the diagonal of a matrix as a column."""
-    return Call("diag", (as_expression(factors),), latex="matrix")
+    return Call("diag", (as_expression(factors),), operand="matrix")
 
 
 # --- signs, quotients, powers ---

@@ -64,7 +64,7 @@ def _is_palindrome(e: Product) -> bool:
 _SYMMETRIC: dict[type[Expression], Callable[[Any], bool]] = {
     Identity: lambda e: True,
     Number: lambda e: True,
-    Call: lambda e: e.function == "diag" and e.latex == "vector",
+    Call: lambda e: e.function == "diag" and e.operand == "vector",
     Inverse: lambda e: is_symmetric(e.of),
     Negative: lambda e: is_symmetric(e.of),
     Power: lambda e: not e.elementwise and is_symmetric(e.of),

@@ -52,7 +52,8 @@ SUM, TIMES, UNARY, POWER, ATOM = PythonPrecedence
 _NUMPY = {
     "exp": "np.exp", "ln": "np.log", "tanh": "np.tanh", "sign": "np.sign", "abs": "np.abs", "sqrt": "np.sqrt",
     "sin": "np.sin", "cos": "np.cos", "sinh": "np.sinh", "cosh": "np.cosh", "tan": "np.tan", "arctan": "np.arctan",
-    "trace": "np.trace", "det": "np.linalg.det", "norm": "np.linalg.norm", "sum": "np.sum", "mean": "np.mean",
+    "trace": "np.trace", "det": "np.linalg.det", "diag": "np.diag", "norm": "np.linalg.norm", "sum": "np.sum",
+    "mean": "np.mean",
 }  # fmt: skip
 _WHOLE_IS_SCALAR = {"trace", "det", "norm", "norm1", "cross_entropy"}
 
@@ -112,6 +113,12 @@ class _PythonPrinter(Printer):
             return not looks_scalar(e) and not isinstance(e, Call)
         rows, columns = self.shape_of(e)
         return rows == columns != "1"
+
+    def is_vector(self, e: Call) -> bool:
+        """Whether the argument of a diag is known to be a vector."""
+        if e.operand or self.shape_of is None:
+            return e.operand == "vector"
+        return "1" in self.shape_of(e.arguments[0])
 
     def number(self, e: Number) -> Printed:
         precedence = ATOM if e.value >= 0 else UNARY
@@ -179,9 +186,9 @@ class _PythonPrinter(Printer):
             return f"-np.sum({self.show(e.arguments[0], TIMES)} * np.log({inside[1]}))", TIMES
         if e.function == "norm1":
             return f"np.sum(np.abs({inside[0]}))", ATOM
-        if e.function == "diag" and e.latex == "vector":
+        if e.function == "diag" and self.is_vector(e):
             return f"np.diagflat({inside[0]})", ATOM
-        if e.function == "diag" and e.latex == "matrix":
+        if e.function == "diag" and e.operand == "matrix":
             return f"np.diag({inside[0]})[:, None]", ATOM
         if e.axis is not None:
             inside.append(f"axis={e.axis}" + (", keepdims=True" if e.function in ("sum", "mean") else ""))

@@ -192,8 +192,8 @@ class _Reader:
     ) -> Expression:
         if name in ("inv", "pinv") and len(arguments) == 1:
             return Inverse(arguments[0], span=span)
-        if name == "diagflat":
-            name = "diag"
+        if name == "diagflat" and len(arguments) == 1:
+            return Call("diag", tuple(arguments), operand="vector", span=span)
         if name in ("transpose",) and len(arguments) == 1:
             return Transpose(arguments[0], span=span)
         if name in ("outer",) and len(arguments) == 2:
