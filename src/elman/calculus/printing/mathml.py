@@ -239,19 +239,14 @@ class _MathmlPrinter(Printer):
         return (_fenced(left) if _ends_bare(e.left) else left) + sign + right, PRODUCT
 
     def call(self, e: Call) -> Printed:
-        if e.function in ("norm", "norm1"):
-            inner = _fenced("".join(self.show(a) for a in e.arguments), "‖", "‖")
-            return _scripted(inner, ["<mn>1</mn>"] if e.function == "norm1" else [], []), FACTOR
-        if e.latex == "|" or e.function == "abs":
-            return _fenced("".join(self.show(a) for a in e.arguments), "|", "|"), FACTOR
-        if e.function == "sqrt":
-            return f"<msqrt>{''.join(self.show(a) for a in e.arguments)}</msqrt>", FACTOR
+        special = "abs" if e.latex == "|" else e.function
+        if special in _CALLS:
+            return _CALLS[special]("".join(self.show(a) for a in e.arguments)), FACTOR
         name = FUNCTION_NAMES.get(e.function, e.function)
-        head = f'<mi mathvariant="normal">{escape(name)}</mi>' if len(name) == 1 else f"<mi>{escape(name)}</mi>"
-        if name == "σ":
-            head = "<mi>σ</mi>"
+        upright = ' mathvariant="normal"' if len(name) == 1 and name != "σ" else ""
         below = [f"<mtext>{('columns', 'rows')[e.axis]}</mtext>"] if e.axis in (0, 1) else []
-        head = _scripted(head, below, [_mo("′" * e.primes)] if e.primes else [])
+        above = [_mo("′" * e.primes)] if e.primes else []
+        head = _scripted(f"<mi{upright}>{escape(name)}</mi>", below, above)
         if _is_bare(e):
             return f'{head}<mo rspace="0.17em">&#x2061;</mo>{self.show(e.arguments[0])}', FACTOR
         return head + "<mo>&#x2061;</mo>" + _fenced(_mo(",").join(self.show(a) for a in e.arguments)), FACTOR
@@ -284,6 +279,15 @@ _SCRIPTS: dict[type[Expression], Callable[[_MathmlPrinter, Any], tuple[list[str]
     Inverse: lambda printer, e: ([], ["<mo>−</mo><mn>1</mn>"]),
     Power: lambda printer, e: ([], [printer.exponent(e)]),
     Entry: lambda printer, e: (["".join(_index(i) for i in e.indices)], []),
+}
+
+
+# Functions that are not written as a name before their argument.
+_CALLS: dict[str, Callable[[str], str]] = {
+    "norm": lambda inside: _fenced(inside, "‖", "‖"),
+    "norm1": lambda inside: _scripted(_fenced(inside, "‖", "‖"), ["<mn>1</mn>"], []),
+    "abs": lambda inside: _fenced(inside, "|", "|"),
+    "sqrt": lambda inside: f"<msqrt>{inside}</msqrt>",
 }
 
 
