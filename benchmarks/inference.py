@@ -5,10 +5,10 @@
 Generation: characters, V = 96, d = 128, Dh = 512, 400 tokens without a prompt. PyTorch's side is nn.RNNCell, nn.Linear,
 softmax and multinomial in a loop, without gradients. Evaluation: 2,048 words, V = 10,000, d = Dh = 200. PyTorch's sides
 are a loop of nn.RNNCell, nn.Linear and cross_entropy over the tokens, and nn.RNN over windows of 1,024 tokens, without
-a loop. All sides have the same weights (PyTorch the tanh network that is equal to the sigmoid one). First comes the gate:
-the same tokens at temperature 0, and the same losses. The limits are measured in the same run. For generation it is the
-time to read all weights once per token (a sum over an array of their size). For evaluation it is the time of its matrix
-products. The last line is JSON.
+a loop. All sides have the same weights (PyTorch the tanh network that is equal to the sigmoid one). First comes the
+gate: the same tokens at temperature 0, and the same losses. The limits are measured in the same run. For generation it
+is the time to read all weights once per token (a sum over an array of their size). For evaluation it is the time of the
+matrix products. The last line is JSON.
 """
 
 from __future__ import annotations

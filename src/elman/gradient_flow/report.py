@@ -89,8 +89,8 @@ def _text(views: Sequence[View]) -> str:
     )
     scale = (
         '<ul class="scale"><li><span class="swatch with"></span><span>norm of the contribution, from a thousandth '
-        'of the largest to the largest<span class="signed">; its share of this loss’s gradient is positive</span></span>'
-        '</li><li class="signed"><span class="swatch against"></span>the same, but its share is negative</li>'
+        'of the largest to the largest<span class="signed">; its share of this loss’s gradient is positive</span>'
+        '</span></li><li class="signed"><span class="swatch against"></span>the same, but its share is negative</li>'
         '<li><span class="swatch box"></span>predicted token</li></ul>'
     )
     networks = "".join(_network(view, k, len(views) > 1) for k, view in enumerate(views))
@@ -195,7 +195,8 @@ def _charts(views: Sequence[View]) -> str:
         '<h2>Against the lag</h2><div class="charts"><figure><h3>Norm of the contributions to the gradient '
         'with respect to <span id="by-lag-title"></span></h3><div id="by-lag"></div><figcaption>Norms (without '
         "sign), summed over all losses; dashed: the bound from σ<sub>max</sub>, (σ<sub>max</sub>/4)<sup>k</sup> for "
-        f"sigmoid, σ<sub>max</sub><sup>k</sup> for tanh and relu; dotted: the reach.</figcaption></figure>{singular}</div>"
+        "sigmoid, σ<sub>max</sub><sup>k</sup> for tanh and relu; dotted: the reach.</figcaption></figure>"
+        f"{singular}</div>"
     )
 
 
