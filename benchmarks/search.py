@@ -1,6 +1,6 @@
 """Trains one setting after another and prints the result of each: how the defaults were chosen.
 
-    python benchmarks/search.py TRAIN VALID --level word --epochs 8 lr=0.003,0.006 Dh=128,192 scale=0.1
+    python benchmarks/search.py TRAIN VALID --level word epochs=8 lr=0.003,0.006 Dh=128,192 scale=0.1
 
 Settings are fields of ModelConfig and TrainingConfig, and four for the initial parameters: `scale` (the bound of E and
 U), `gain` (the largest singular value of W_h), `center` (1: b_1 centres the sigmoid), `unigram` (1: b_2 is the log
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("valid")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE[,VALUE…]")
     parser.add_argument("--level", default="word")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     names = [s.split("=")[0] for s in options.settings]
     choices = [[value(v) for v in s.split("=")[1].split(",")] for s in options.settings]
     for combination in itertools.product(*choices):

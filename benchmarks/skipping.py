@@ -54,7 +54,7 @@ def measured(run: Path, precision: str, threshold: float) -> dict[str, float]:
     p, settings = lm.p.astype("float32"), lm.config.training
     streams = Streams(open_tokens(RunFolder(run).train_tokens), settings.B, settings.T)
     h = p.initial_state(settings.B)
-    for k in range(8):  # so that the states have some context
+    for k in range(min(8, len(streams))):  # so that the states have some context
         x, y = streams.window(k)
         h = (forward := hidden_states(p, x, h)).h[-1]
     states, targets = forward.h_out.reshape(-1, p.Dh), y.reshape(-1)
