@@ -37,12 +37,12 @@ SHAPES = [(1, 1, 1, 1, 1), (5, 3, 5, 7, 11), (4, 20, 31, 200, 1000), (3, 1, 16, 
 @pytest.fixture(params=MODES, ids=lambda mode: mode[0] + "-paired" * mode[1])
 def mode(request: pytest.FixtureRequest) -> Iterator[bool]:
     name, paired = request.param
-    before, was = _native.current(), _native.get_paired16()
+    before, was = _native.current(), _native.get_bf16_instruction()
     native.use_instruction_set(name)
-    _native.set_paired16(paired)
+    _native.set_bf16_instruction(paired)
     yield paired
     native.use_instruction_set(before)
-    _native.set_paired16(was)
+    _native.set_bf16_instruction(was)
 
 
 @pytest.fixture(params=[1, 2, 3])

@@ -48,7 +48,7 @@ def use_instruction_set(name: str) -> None:
 
 def bf16_is_fast() -> bool:
     """Whether the instruction set in use multiplies bfloat16 faster than float32 on this processor."""
-    return bool(_native.has_paired16() and _native.get_paired16())
+    return bool(_native.has_bf16_instruction() and _native.get_bf16_instruction())
 
 
 def use_threads(count: int) -> None:

@@ -1,4 +1,4 @@
-// Which instruction sets this processor has, and which one is in use.
+// The instruction sets of this processor, and the one in use.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 namespace elman {
 
 std::vector<std::string> available();  // the best first
-const Table& current();
-bool choose(const std::string& name);  // false where the machine does not have it
-long second_level_cache();             // bytes of one core's; 1 MiB where the machine does not say
+const KernelTable& current();
+bool choose(const std::string& name);  // false where this processor does not have it
+long second_level_cache();             // bytes for one core; 1 MiB where the system does not report it
 
 }  // namespace elman

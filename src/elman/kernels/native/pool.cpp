@@ -15,8 +15,8 @@ namespace elman {
 
 namespace {
 
-constexpr int kSpinsForJob = 20000;   // about 100 µs to 1 ms: longer than the Python between two kernels
-constexpr int kSpinsForOthers = 4000;  // then sleep: one of them may be waiting for this processor
+constexpr int kSpinsForJob = 20000;    // about 100 µs to 1 ms: longer than the Python code between two kernels
+constexpr int kSpinsForOthers = 4000;  // then sleep: another thread may need this processor
 constexpr size_t kHugePage = size_t{2} << 20;
 
 inline void relax() {
@@ -27,11 +27,11 @@ inline void relax() {
 #endif
 }
 
-// For AddressSanitizer: where an earlier call needed more than this one, the rest is out of bounds, and what it left
-// in the part in use becomes NaN, as no call may count on it.
-inline void fence([[maybe_unused]] float* data, [[maybe_unused]] size_t used, [[maybe_unused]] size_t floats) {
+// For AddressSanitizer: the part of a buffer that the current kernel did not ask for is out of bounds, and the part
+// that it did ask for is NaN, as its contents are not specified.
+inline void mark_in_use([[maybe_unused]] float* data, [[maybe_unused]] size_t used, [[maybe_unused]] size_t floats) {
 #if defined(__SANITIZE_ADDRESS__)
-  if (!used) return;  // asks for the place alone
+  if (!data) return;
   ASAN_UNPOISON_MEMORY_REGION(data, floats * sizeof(float));
   std::memset(data, 0xff, used * sizeof(float));
   ASAN_POISON_MEMORY_REGION(data + used, (floats - used) * sizeof(float) + 64);
@@ -46,14 +46,13 @@ struct Process {
 
 Process* process() {
   static Process* one = [] {
-    // A forked child has none of the threads: it begins anew, and the parent's pool is left as it lies.
-    pthread_atfork(
-        [] { process()->mutex.lock(); }, [] { process()->mutex.unlock(); },
-        [] {
-          Process* p = process();
-          (void)p->pool.release();
-          p->mutex.unlock();
-        });
+    // A forked child has none of the threads: it makes a pool of its own and never frees the parent's.
+    pthread_atfork([] { process()->mutex.lock(); }, [] { process()->mutex.unlock(); },
+                   [] {
+                     Process* p = process();
+                     (void)p->pool.release();
+                     p->mutex.unlock();
+                   });
     return new Process;
   }();
   return one;
@@ -75,8 +74,8 @@ float* allocate(size_t floats) {
   return static_cast<float*>(memory);
 }
 
-float* Pool::scratch(int owner, int slot, size_t floats) {
-  Buffer& buffer = (owner < 0 ? shared_ : buffers_[static_cast<size_t>(owner)]).slot[slot];
+float* Pool::reserve(Buffer& buffer, long at_least) {
+  const size_t floats = static_cast<size_t>(at_least);
   if (buffer.floats < floats) {
     std::free(buffer.data);
     buffer.data = nullptr;
@@ -84,7 +83,7 @@ float* Pool::scratch(int owner, int slot, size_t floats) {
     buffer.data = allocate(floats + 16);
     buffer.floats = floats;
   }
-  fence(buffer.data, floats, buffer.floats);
+  mark_in_use(buffer.data, floats, buffer.floats);
   return buffer.data;
 }
 
@@ -101,8 +100,8 @@ Pool::~Pool() {
   for (auto& thread : threads_) thread.join();
 }
 
-// Spins, then sleeps. What `done` reads and what is written before `wake` are sequentially consistent, as is the number of
-// sleepers: either the sleeper sees the change, or the waker sees the sleeper.
+// Spins, then sleeps. What `done` reads, what is written before `wake`, and the number of sleepers are sequentially
+// consistent: either the sleeper sees the change, or the waker sees the sleeper.
 template <class Done>
 void Pool::wait(int spins, Done&& done) {
   for (; spins > 0; --spins) {
@@ -117,7 +116,9 @@ void Pool::wait(int spins, Done&& done) {
 
 void Pool::wake() {
   if (sleepers_.load() == 0) return;
-  { std::lock_guard<std::mutex> lock(mutex_); }  // whoever is about to sleep does so before
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+  }  // a thread that is about to sleep does so first
   changed_.notify_all();
 }
 
@@ -135,7 +136,7 @@ void Pool::run(const std::function<void(int)>& work) {
     work(0);
     return;
   }
-  if (threads_.size() + 1 < static_cast<size_t>(size_)) start();  // some may be there: an earlier start may have failed
+  if (threads_.size() + 1 < static_cast<size_t>(size_)) start();  // an earlier start may have failed halfway
   work_ = &work;
   running_.store(size_ - 1);
   job_.fetch_add(1);

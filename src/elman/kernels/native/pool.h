@@ -1,5 +1,5 @@
-// A persistent pool of threads. Work is split by thread number, never by who comes first, so that results do
-// not change from run to run. Who waits spins for a moment, then sleeps.
+// A persistent pool of threads, with scratch memory. Work is divided by thread number, never by which thread comes
+// first, so that results are the same from run to run. A waiting thread spins for a moment, then sleeps.
 #pragma once
 
 #include <atomic>
@@ -14,12 +14,13 @@
 
 namespace elman {
 
-// Memory for so many floats, aligned to a cache line, in huge pages where it is large; for std::free.
+// Memory for this many floats, aligned to a cache line, and in huge pages where it is large. The caller frees it with
+// std::free.
 float* allocate(size_t floats);
 
 class Pool {
  public:
-  explicit Pool(int threads) : size_(threads < 1 ? 1 : threads), buffers_(static_cast<size_t>(size_)) {}
+  explicit Pool(int threads) : size_(threads < 1 ? 1 : threads), own_(static_cast<size_t>(size_)) {}
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -32,9 +33,28 @@ class Pool {
   // Waits for all threads of the pool. Only inside `run`.
   void barrier();
 
-  // At least `floats` floats of scratch memory, aligned to a cache line, kept from call to call. Each slot of
-  // each owner is one buffer; asking again may move it. Owner -1 is shared: ask before `run`.
-  float* scratch(int owner, int slot, size_t floats);
+  // Scratch memory, aligned to a cache line and kept from call to call. Only one kernel runs at a time, so every kernel
+  // uses the same buffers under names of its own: an enumeration of those that its threads share, and one of those that
+  // each thread has for itself, both with `count` as their last name.
+  //
+  // `reserve_…` makes a buffer of at least so many floats; it may move it, and is called before `run`. What the buffer
+  // holds afterwards is not specified.
+  template <class Name>
+  float* reserve_shared(Name name, long floats) {
+    return reserve(shared_.buffer[index(name)], floats);
+  }
+  template <class Name>
+  void reserve_own(int thread, Name name, long floats) {
+    reserve(own_[static_cast<size_t>(thread)].buffer[index(name)], floats);
+  }
+  template <class Name>
+  void reserve_own(Name name, long floats) {
+    for (int thread = 0; thread < size_; ++thread) reserve_own(thread, name, floats);
+  }
+  template <class Name>
+  float* own(int thread, Name name) const {
+    return own_[static_cast<size_t>(thread)].buffer[index(name)].data;
+  }
 
  private:
   struct Buffer {
@@ -42,10 +62,16 @@ class Pool {
     size_t floats = 0;
     ~Buffer();
   };
-  static constexpr int kSlots = 10;
-  struct Slots {
-    Buffer slot[kSlots];
+  static constexpr int kBuffers = 8;
+  struct Buffers {
+    Buffer buffer[kBuffers];
   };
+  template <class Name>
+  static constexpr int index(Name name) {
+    static_assert(static_cast<int>(Name::count) <= kBuffers);
+    return static_cast<int>(name);
+  }
+  static float* reserve(Buffer& buffer, long floats);
 
   void start();
   void worker(int thread);
@@ -56,20 +82,20 @@ class Pool {
   const int size_;
   std::vector<std::thread> threads_;
   const std::function<void(int)>* work_ = nullptr;
-  alignas(64) std::atomic<uint64_t> job_{0};      // counts jobs: a worker begins when it changes
-  alignas(64) std::atomic<int> running_{0};       // workers that are not done with the job
-  alignas(64) std::atomic<int> arrived_{0};       // at the barrier
-  alignas(64) std::atomic<uint64_t> passed_{0};   // barriers passed
+  alignas(64) std::atomic<uint64_t> job_{0};     // the number of jobs so far: a worker begins when it changes
+  alignas(64) std::atomic<int> running_{0};      // workers that have not finished the job
+  alignas(64) std::atomic<int> arrived_{0};      // at the barrier
+  alignas(64) std::atomic<uint64_t> passed_{0};  // barriers passed
   std::atomic<int> sleepers_{0};
   std::atomic<bool> ending_{false};
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Slots> buffers_;
-  Slots shared_;
+  std::vector<Buffers> own_;
+  Buffers shared_;
 };
 
-// The pool of this process, of as many threads as were set; made at first use, and made anew after a fork.
-// The lock is held while a kernel runs: two Python threads take turns.
+// The right to use this process's pool. The pool is made at its first use, with the number of threads that was set, and
+// made again after a fork. A kernel runs while it holds the lease: Python threads take turns.
 class PoolLease {
  public:
   PoolLease();
