@@ -1,12 +1,14 @@
-"""The native kernels against the NumPy backend in float64, every instruction set of this machine forced in turn.
+"""The native kernels against the NumPy kernels in float64: one test an operation, with every instruction set here.
 
-The tolerance of a float32 sum of n products: each is off by at most n ε of the sum of their magnitudes; by random
-walk √n ε. Everything here is compared with TOLERANCE of the largest entry, and the depths stay under 5,000.
+The error of a float32 sum of n products is at most n ε times the sum of their magnitudes, and √n ε times in a random
+walk. Results here may differ by TOLERANCE times the largest entry; no sum has more than 5,000 terms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,25 +29,49 @@ _native = native._native
 TOLERANCE = float(np.sqrt(5000) * np.finfo(np.float32).eps / 2)
 BF16 = 2**-8  # one operand's relative rounding is 2^-9; two of them make a product
 EXACT = NumpyKernels()
-MODES = [(name, False) for name in native.instruction_sets()] + [
+INSTRUCTION_SETS = [(name, False) for name in native.instruction_sets()] + [
     (name, True) for name in native.instruction_sets() if name == "avx512_bf16"
-]  # an instruction set, and whether bfloat16 products take its own instruction
-SHAPES = [(1, 1, 1, 1, 1), (5, 3, 5, 7, 11), (4, 20, 31, 200, 1000), (3, 1, 16, 300, 3000), (6, 33, 64, 128, 96),
-          (2, 5, 17, 515, 4100)]  # fmt: skip  # T, B, d, Dh, V
+]
+"""Names, and whether bfloat16 products use the instruction that multiplies pairs."""
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
 
 
-@pytest.fixture(params=MODES, ids=lambda mode: mode[0] + "-paired" * mode[1])
-def mode(request: pytest.FixtureRequest) -> Iterator[bool]:
-    name, paired = request.param
-    before, was = _native.current(), _native.get_bf16_instruction()
+@dataclass(frozen=True)
+class Shape:
+    T: int
+    B: int
+    d: int
+    Dh: int
+    V: int
+
+    def __str__(self) -> str:
+        return f"T{self.T}_B{self.B}_d{self.d}_Dh{self.Dh}_V{self.V}"
+
+    @property
+    def N(self) -> int:
+        return self.T * self.B
+
+
+SHAPES = [Shape(1, 1, 1, 1, 1), Shape(5, 3, 5, 7, 11), Shape(4, 20, 31, 200, 1000), Shape(3, 1, 16, 300, 3000),
+          Shape(6, 33, 64, 128, 96), Shape(2, 5, 17, 515, 4100)]  # fmt: skip
+
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
+every_precision = pytest.mark.parametrize("bf16", [False, True], ids=["float32", "bf16"])
+
+
+@pytest.fixture(params=INSTRUCTION_SETS, ids=lambda choice: choice[0] + "_pairs" * choice[1])
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    name, pairs = request.param
+    name_before, pairs_before = _native.current(), _native.get_bf16_instruction()
     native.use_instruction_set(name)
-    _native.set_bf16_instruction(paired)
-    yield paired
-    native.use_instruction_set(before)
-    _native.set_bf16_instruction(was)
+    _native.set_bf16_instruction(pairs)
+    yield name
+    native.use_instruction_set(name_before)
+    _native.set_bf16_instruction(pairs_before)
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, 2, 3], ids="{}_threads".format)
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     before = _native.get_threads()
     native.use_threads(request.param)
@@ -53,92 +79,222 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     native.use_threads(before)
 
 
-def error(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
+def error(given: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, over the largest entry of what is expected."""
+    return float(np.abs(given - expected).max() / max(np.abs(expected).max(), 1e-30))
+
+
+def tolerance(bf16: bool) -> float:
+    return 4 * BF16 if bf16 else TOLERANCE
 
 
 def doubles(*arrays: np.ndarray) -> list[np.ndarray]:
     return [a.astype(np.float64) if a.dtype == np.float32 else a for a in arrays]
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("bf16", [False, True])
-def test_every_operation(mode: bool, threads: int, shape: tuple[int, ...], bf16: bool) -> None:
-    T, B, d, Dh, V = shape
-    kernels = native.NativeKernels(bf16)
-    tolerance = 4 * BF16 if bf16 else TOLERANCE
-    generator = np.random.default_rng(sum(shape))
+class Operands:
+    """Random operands of one shape, float32, with the results of the NumPy kernels in float64."""
 
-    def normal(*size: int, scale: float = 1.0) -> np.ndarray:
-        return (generator.standard_normal(size) * scale).astype(np.float32)
+    def __init__(self, shape: Shape) -> None:
+        self.generator = np.random.default_rng(shape.T + shape.B + shape.d + shape.Dh + shape.V)
+        T, B, d, Dh, V, N = shape.T, shape.B, shape.d, shape.Dh, shape.V, shape.N
+        self.u, self.h_0, self.dh = self.normal(T, B, Dh), self.normal(B, Dh), self.normal(T, B, Dh)
+        self.W_h = self.normal(Dh, Dh, scale=0.5 * Dh**-0.5)
+        self.rows = self.generator.integers(0, N, (T, B))
+        self.h, self.U, self.b_2 = self.normal(N, Dh), self.normal(V, Dh, scale=Dh**-0.5), self.normal(V)
+        self.y = self.generator.integers(0, V, N)
+        self.e, self.W_e, self.b_1 = self.normal(N, d), self.normal(Dh, d), self.normal(Dh)
+        self.derivative = self.generator.random((T, B, Dh))
 
-    for activation in ("sigmoid", "tanh", "relu"):
-        u, W_h, h_0, dh = normal(T, B, Dh), normal(Dh, Dh, scale=0.5 * Dh**-0.5), normal(B, Dh), normal(T, B, Dh)
-        h = kernels.recurrence(u, W_h, h_0, activation)
-        assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < tolerance
-        dz = kernels.recurrence_gradient(dh, h, W_h, activation)
-        assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation)) < tolerance
-        cut = kernels.recurrence_gradient(dh, h, W_h, activation, 0.5)
-        assert error(cut, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, 0.5)) < tolerance
-        assert np.abs(cut).max() <= 0.5
-        chosen = generator.integers(0, T * B, (T, B))  # steps that read rows of a table
-        table = u.reshape(-1, Dh)
-        found = kernels.recurrence(table, W_h, h_0, activation, chosen)
-        assert np.array_equal(found, kernels.recurrence(table[chosen], W_h, h_0, activation))
-        assert error(found, EXACT.recurrence(*doubles(table, W_h, h_0), activation, chosen)) < tolerance
-    N = T * B
-    rows, U, b_2, y = normal(N, Dh), normal(V, Dh, scale=Dh**-0.5), normal(V), generator.integers(0, V, N)
-    found = kernels.softmax_cross_entropy(rows, U, b_2, y, 1 / N)
-    for mine, exact in zip(found, EXACT.softmax_cross_entropy(*doubles(rows, U, b_2), y, 1 / N), strict=True):
+    def normal(self, *size: int, scale: float = 1.0) -> np.ndarray:
+        return (self.generator.standard_normal(size) * scale).astype(np.float32)
+
+    @cache  # noqa: B019  # of the few operands that live as long as the tests
+    def states(self, activation: str) -> np.ndarray:
+        return EXACT.recurrence(*doubles(self.u, self.W_h, self.h_0), activation)
+
+    @cache  # noqa: B019
+    def states_from_table(self, activation: str) -> np.ndarray:
+        table = self.u.reshape(-1, self.u.shape[-1])
+        return EXACT.recurrence(*doubles(table, self.W_h, self.h_0), activation, self.rows)
+
+    @cache  # noqa: B019
+    def state_errors(self, activation: str, limit: float) -> np.ndarray:
+        h = self.states(activation).astype(np.float32)
+        return EXACT.recurrence_gradient(*doubles(self.dh, h, self.W_h), activation, limit)
+
+    @cache  # noqa: B019
+    def softmax(self) -> tuple[np.ndarray, ...]:
+        return EXACT.softmax_cross_entropy(*doubles(self.h, self.U, self.b_2), self.y, 1 / len(self.y))
+
+    @cache  # noqa: B019
+    def loss_gradient(self) -> tuple[np.ndarray, ...]:
+        return EXACT.cross_entropy_gradient(*doubles(self.h, self.U, self.b_2), self.y)
+
+
+@cache
+def operands(shape: Shape) -> Operands:
+    return Operands(shape)
+
+
+@every_shape
+@every_precision
+@every_activation
+def test_recurrence(instruction_set: str, threads: int, shape: Shape, bf16: bool, activation: str) -> None:
+    x = operands(shape)
+    h = native.NativeKernels(bf16).recurrence(x.u, x.W_h, x.h_0, activation)
+    assert error(h, x.states(activation)) < tolerance(bf16)
+
+
+@every_shape
+@every_precision
+@every_activation
+def test_recurrence_from_a_table(instruction_set: str, threads: int, shape: Shape, bf16: bool, activation: str) -> None:
+    """Steps that read rows of u: the same bits as with the rows copied."""
+    x, kernels = operands(shape), native.NativeKernels(bf16)
+    table = x.u.reshape(-1, shape.Dh)
+    h = kernels.recurrence(table, x.W_h, x.h_0, activation, x.rows)
+    assert np.array_equal(h, kernels.recurrence(table[x.rows], x.W_h, x.h_0, activation))
+    assert error(h, x.states_from_table(activation)) < tolerance(bf16)
+
+
+@every_shape
+@every_precision
+@every_activation
+def test_recurrence_gradient(instruction_set: str, threads: int, shape: Shape, bf16: bool, activation: str) -> None:
+    x = operands(shape)
+    h = x.states(activation).astype(np.float32)
+    dz = native.NativeKernels(bf16).recurrence_gradient(x.dh, h, x.W_h, activation)
+    assert error(dz, x.state_errors(activation, 0.0)) < tolerance(bf16)
+
+
+@every_shape
+@every_precision
+@every_activation
+def test_recurrence_gradient_with_a_limit(
+    instruction_set: str, threads: int, shape: Shape, bf16: bool, activation: str
+) -> None:
+    x = operands(shape)
+    h = x.states(activation).astype(np.float32)
+    dz = native.NativeKernels(bf16).recurrence_gradient(x.dh, h, x.W_h, activation, 0.5)
+    assert error(dz, x.state_errors(activation, 0.5)) < tolerance(bf16)
+    assert np.abs(dz).max() <= 0.5
+
+
+@every_shape
+@every_precision
+def test_softmax_cross_entropy(instruction_set: str, threads: int, shape: Shape, bf16: bool) -> None:
+    x = operands(shape)
+    given = native.NativeKernels(bf16).softmax_cross_entropy(x.h, x.U, x.b_2, x.y, 1 / shape.N)
+    for name, array, exact in zip(("J", "dh", "dU", "db_2"), given, x.softmax(), strict=True):
         if np.abs(exact).max() > 1e-12:
-            assert error(mine, exact) < tolerance
-    assert np.array_equal(kernels.cross_entropy(rows, U, b_2, y), found[0])
-    alone = kernels.cross_entropy_gradient(rows, U, b_2, y)
-    for mine, exact in zip(alone, EXACT.cross_entropy_gradient(*doubles(rows, U, b_2), y), strict=True):
-        assert error(mine, exact) < tolerance
-    slope = generator.random((T, B, Dh))
-    for mine, exact in zip(kernels.state_gradient(dh, slope, W_h), EXACT.state_gradient(dh, slope, W_h), strict=True):
-        assert error(np.asarray(mine), np.asarray(exact)) < 1e-12
-    e, W_e, bias = normal(N, d), normal(Dh, d), normal(Dh)
-    for a, b, a_t, b_t, added in (
-        (e, W_e, False, True, bias), (rows, e, True, False, None), (rows, W_e, False, False, None),
-        (rows.T.copy(), U, True, True, None),
-    ):  # fmt: skip
-        exact = EXACT.product(*doubles(a, b), a_t, b_t, None if added is None else added.astype(np.float64))
-        assert error(kernels.product(a, b, a_t, b_t, added), exact) < tolerance
-    assert error(kernels.sum_columns(rows), rows.astype(np.float64).sum(axis=0)) < TOLERANCE * np.sqrt(N)
-    groups, groups_ = kernels.group(y, V), EXACT.group(y, V)
-    for name, mine in vars(groups).items():
-        assert np.array_equal(mine, getattr(groups_, name)), name
-    assert error(kernels.sum_rows(rows, groups), EXACT.sum_rows(rows.astype(np.float64), groups)) < TOLERANCE
+            assert error(array, exact) < tolerance(bf16), name
 
 
-def test_updates(mode: bool, threads: int) -> None:
+@every_shape
+@every_precision
+def test_cross_entropy(instruction_set: str, threads: int, shape: Shape, bf16: bool) -> None:
+    """J alone: the same bits as with the gradients."""
+    x, kernels = operands(shape), native.NativeKernels(bf16)
+    J = kernels.cross_entropy(x.h, x.U, x.b_2, x.y)
+    assert np.array_equal(J, kernels.softmax_cross_entropy(x.h, x.U, x.b_2, x.y, 1 / shape.N)[0])
+
+
+@every_shape
+@every_precision
+def test_cross_entropy_gradient(instruction_set: str, threads: int, shape: Shape, bf16: bool) -> None:
+    x = operands(shape)
+    given = native.NativeKernels(bf16).cross_entropy_gradient(x.h, x.U, x.b_2, x.y)
+    for name, array, exact in zip(("J", "dh"), given, x.loss_gradient(), strict=True):
+        assert error(array, exact) < tolerance(bf16), name
+
+
+@every_shape
+@every_precision
+@pytest.mark.parametrize("form", ["A_Bt_plus_bias", "At_B", "A_B", "At_Bt"])
+def test_product(instruction_set: str, threads: int, shape: Shape, bf16: bool, form: str) -> None:
+    x = operands(shape)
+    a, b, a_transposed, b_transposed, bias = {
+        "A_Bt_plus_bias": (x.e, x.W_e, False, True, x.b_1),
+        "At_B": (x.h, x.e, True, False, None),
+        "A_B": (x.h, x.W_e, False, False, None),
+        "At_Bt": (x.h.T.copy(), x.U, True, True, None),
+    }[form]
+    exact = EXACT.product(*doubles(a, b), a_transposed, b_transposed, None if bias is None else bias.astype(np.float64))
+    assert error(native.NativeKernels(bf16).product(a, b, a_transposed, b_transposed, bias), exact) < tolerance(bf16)
+
+
+@every_shape
+def test_state_gradient(instruction_set: str, threads: int, shape: Shape) -> None:
+    x = operands(shape)
+    given = native.NativeKernels().state_gradient(x.dh, x.derivative, x.W_h)
+    exact = EXACT.state_gradient(x.dh, x.derivative, x.W_h)
+    for name, array, expected in zip(("gamma", "dz", "exponent"), given, exact, strict=True):
+        assert error(np.asarray(array), np.asarray(expected)) < 1e-12, name
+
+
+@every_shape
+def test_sum_columns(instruction_set: str, threads: int, shape: Shape) -> None:
+    h = operands(shape).h
+    exact = h.astype(np.float64).sum(axis=0)
+    assert error(native.NativeKernels().sum_columns(h), exact) < TOLERANCE * np.sqrt(shape.N)
+
+
+@every_shape
+def test_group(shape: Shape) -> None:
+    y = operands(shape).y
+    given, expected = native.NativeKernels().group(y, shape.V), EXACT.group(y, shape.V)
+    for name, array in vars(given).items():
+        assert np.array_equal(array, getattr(expected, name)), name
+
+
+@every_shape
+def test_sum_rows(instruction_set: str, threads: int, shape: Shape) -> None:
+    x, kernels = operands(shape), native.NativeKernels()
+    groups = kernels.group(x.y, shape.V)
+    exact = EXACT.sum_rows(x.h.astype(np.float64), groups)
+    assert error(kernels.sum_rows(x.h, groups), exact) < TOLERANCE
+
+
+@pytest.mark.parametrize("rows", [None, np.array([3, 4, 17, 49])], ids=["all", "some_rows"])
+@pytest.mark.parametrize("update", ["sgd", "adam"])
+def test_update(instruction_set: str, threads: int, update: str, rows: np.ndarray | None) -> None:
     kernels, generator = native.NativeKernels(), np.random.default_rng(0)
     w, g, m = (generator.standard_normal((50, 37)).astype(np.float32) for _ in range(3))
-    v, rows = np.abs(m) + 0.1, np.array([3, 4, 17, 49])
-    for chosen in (None, rows):
-        part = g if chosen is None else g[: len(rows)]
-        mine, exact = [w.copy(), m.copy(), v.copy()], doubles(w, m, v)
-        kernels.adam(mine[0], part, *mine[1:], 0.01, (0.9, 0.999), 1e-8, 0.5, chosen)
-        EXACT.adam(exact[0], part.astype(np.float64), *exact[1:], 0.01, (0.9, 0.999), 1e-8, 0.5, chosen)
-        kernels.sgd(mine[0], part, 0.1, chosen)
-        EXACT.sgd(exact[0], part.astype(np.float64), 0.1, chosen)
-        for a, b in zip(mine, exact, strict=True):
-            assert error(a, b) < 4 * np.finfo(np.float32).eps
-    assert kernels.sum_of_squares(g) == pytest.approx(float((g.astype(np.float64) ** 2).sum()), rel=1e-6)
+    v = np.abs(m) + 0.1
+    part = g if rows is None else g[: len(rows)]
+    given, exact = [w.copy(), m.copy(), v.copy()], doubles(w, m, v)
+    if update == "adam":
+        kernels.adam(given[0], part, *given[1:], 0.01, (0.9, 0.999), 1e-8, 0.5, rows)
+        EXACT.adam(exact[0], part.astype(np.float64), *exact[1:], 0.01, (0.9, 0.999), 1e-8, 0.5, rows)
+    else:
+        kernels.sgd(given[0], part, 0.1, rows)
+        EXACT.sgd(exact[0], part.astype(np.float64), 0.1, rows)
+    for name, array, expected in zip("wmv", given, exact, strict=True):
+        assert error(array, expected) < 4 * np.finfo(np.float32).eps, name
 
 
-def test_exp_sigmoid_and_tanh(mode: bool) -> None:
+def test_sum_of_squares(instruction_set: str, threads: int) -> None:
+    g = np.random.default_rng(0).standard_normal((50, 37)).astype(np.float32)
+    expected = float((g.astype(np.float64) ** 2).sum())
+    assert native.NativeKernels().sum_of_squares(g) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("function", ["exp", "sigmoid", "tanh"])
+def test_vector_function(instruction_set: str, function: str) -> None:
     x = np.linspace(-87, 88, 100001, dtype=np.float32)
+    if function == "tanh":
+        x /= np.float32(10)
     y = np.empty_like(x)
-    exact = [np.exp, lambda z: 1 / (1 + np.exp(-z)), lambda z: np.tanh(z / 10)]
-    for what, function in enumerate(exact):
-        _native.map(what, x / np.float32(10) if what == 2 else x, y)
-        expected = function(x.astype(np.float64)) if what < 2 else np.tanh((x / np.float32(10)).astype(np.float64))
-        assert np.abs(y - expected).max() <= 1.5e-7 * np.abs(expected).max()
-        there = np.abs(expected) > 1e-30
-        assert (np.abs(y - expected)[there] / np.abs(expected)[there]).max() < 1.5e-7
+    _native.map(["exp", "sigmoid", "tanh"].index(function), x, y)
+    z = x.astype(np.float64)
+    expected = {"exp": np.exp, "sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh}[function](z)
+    assert np.abs(y - expected).max() <= 1.5e-7 * np.abs(expected).max()
+    normal = np.abs(expected) > 1e-30
+    assert (np.abs(y - expected)[normal] / np.abs(expected)[normal]).max() < 1.5e-7
+
+
+def test_vector_functions_of_special_numbers(instruction_set: str) -> None:
     special = np.array([np.nan, np.inf, -np.inf, 0], np.float32)
     out = np.empty_like(special)
     _native.map(1, special, out)
@@ -150,7 +306,7 @@ def test_exp_sigmoid_and_tanh(mode: bool) -> None:
     assert out[1:].tolist() == [1.0, -1.0, 0.0]
 
 
-def test_the_same_bits_again(mode: bool) -> None:
+def test_softmax_repeats_the_same_bits(instruction_set: str) -> None:
     kernels, generator = native.NativeKernels(), np.random.default_rng(1)
     h, U = generator.standard_normal((300, 64), np.float32), generator.standard_normal((5000, 64), np.float32)
     y = generator.integers(0, 5000, 300)
@@ -160,25 +316,25 @@ def test_the_same_bits_again(mode: bool) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
 
 
-def test_left_out_blocks_cost_no_more_than_their_threshold() -> None:
-    """What is left out of dh[n] is Σ ŷ U over words whose ŷ < τ: at most τ Σ_w |U_w|; of dU[w], at most τ Σ_n |h_n|."""
+def test_softmax_without_negligible_blocks_is_within_its_bound() -> None:
+    """What dh[n] lacks is Σ ŷ U over words whose ŷ < τ: at most τ Σ_w |U_w|; of dU[w], at most τ Σ_n |h_n|."""
     generator = np.random.default_rng(2)
     V, Dh, N, tau = 4096, 32, 256, 1e-5
     h, U = generator.standard_normal((N, Dh), np.float32), generator.standard_normal((V, Dh), np.float32) * 0.3
-    b_2 = np.linspace(8, -16, V, dtype=np.float32)  # words by frequency: the rare ones last
+    b_2 = np.linspace(8, -16, V, dtype=np.float32)  # words by frequency: the rare ones come last
     y = generator.integers(0, 64, N)
     whole = native.NativeKernels().softmax_cross_entropy(h, U, b_2, y, 1.0)
     kernels = native.NativeKernels(skip_below=tau)
     parts = kernels.softmax_cross_entropy(h, U, b_2, y, 1.0)
     assert 0 < kernels.skipped < kernels.blocks
-    assert error(parts[0], whole[0]) < TOLERANCE  # the same sums of exp, taken against other references
+    assert error(parts[0], whole[0]) < TOLERANCE  # the same sums of exp, with other references
     slack = 1e-5
     assert (np.abs(whole[1] - parts[1]) <= tau * np.abs(U).sum(axis=0) + slack).all()
     assert (np.abs(whole[2] - parts[2]) <= tau * np.abs(h).sum(axis=0) + slack).all()
     assert (np.abs(whole[3] - parts[3]) <= tau * N + slack).all()
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_wrong_shapes_types_and_ids_are_refused() -> None:
     kernels = native.NativeKernels()
     f = np.zeros((4, 3), np.float32)
     y = np.zeros(4, np.int64)
@@ -211,7 +367,7 @@ def test_what_does_not_fit_is_refused() -> None:
         native.use_threads(0)
 
 
-def test_strides_are_followed_and_nan_is_passed_on() -> None:
+def test_strided_operands_and_nan() -> None:
     kernels, generator = native.NativeKernels(), np.random.default_rng(3)
     a = generator.standard_normal((20, 30), np.float32)
     assert np.allclose(kernels.product(a[::2, ::3], a[5:15, 10:20].T), a[::2, ::3] @ a[5:15, 10:20].T, atol=1e-4)
@@ -220,7 +376,7 @@ def test_strides_are_followed_and_nan_is_passed_on() -> None:
     assert np.isnan(J).tolist() == [k == 7 for k in range(20)]
 
 
-def test_an_output_in_use_is_not_written_again() -> None:
+def test_an_output_in_use_is_not_overwritten() -> None:
     kernels = native.NativeKernels()
     a = np.ones((600, 600), np.float32)
     first = kernels.product(a, a)
@@ -235,8 +391,8 @@ def test_an_output_in_use_is_not_written_again() -> None:
 
 @pytest.mark.parametrize(("V", "Dh"), [(5, 3), (96, 512), (3000, 40)])
 @pytest.mark.parametrize("limits", [(0, 1.0), (7, 1.0), (0, 0.8), (20, 0.9)], ids=str)
-def test_tokens_are_drawn_as_one_by_one(mode: bool, threads: int, V: int, Dh: int, limits: tuple[int, float]) -> None:
-    """The kernel and the plain loop take the same tokens from the same uniform numbers."""
+def test_draw(instruction_set: str, threads: int, V: int, Dh: int, limits: tuple[int, float]) -> None:
+    """The kernel draws the same tokens as the plain loop from the same uniform numbers."""
     p = elman.Parameters.initialise(V, 6, Dh, seed=V)
     p.U *= 4
     exact = p.astype("float64")
