@@ -7,7 +7,8 @@ OUT    := $(OUT)
 
 # One test process for each processor; a process that is done takes tests from the others.
 PARALLEL := --numprocesses=auto --dist=worksteal
-NATIVE := pyproject.toml CMakeLists.txt $(wildcard src/elman/kernels/native/*)
+KERNEL_SOURCES := $(wildcard src/elman/kernels/native/*)
+NATIVE := pyproject.toml CMakeLists.txt $(KERNEL_SOURCES)
 
 .PHONY: help setup train test test-pure lint format bench wheel sanitize sanitize-address sanitize-thread clean
 
@@ -40,14 +41,16 @@ $(VENV)-pure/.installed: pyproject.toml
 	$(VENV)-pure/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' -C wheel.cmake=false
 	@touch $@
 
-lint: setup      ## run the linter, the formatter and the type checker
+lint: setup      ## run the linter, the formatters and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(KERNEL_SOURCES)
 	$(BIN)/mypy
 
 format: setup    ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(KERNEL_SOURCES)
 
 bench: setup     ## compare with PyTorch and JAX (installs them): training, generation, evaluation, memory; half an hour
 	$(BIN)/python -m pip install --quiet '.[benchmark]'
@@ -60,7 +63,7 @@ wheel:           ## build a wheel for $(PYTHON) in dist/
 
 sanitize: sanitize-address sanitize-thread   ## run the kernels' tests under AddressSanitizer and ThreadSanitizer
 
-# A build that fails would be installed without the kernels, and their tests skipped: hence the last look.
+# Where the build fails, pip installs the package without the kernels, and their tests would be skipped: grep fails then.
 $(VENV)-address/.installed $(VENV)-thread/.installed: $(VENV)-%/.installed: $(NATIVE)
 	$(PYTHON) -m venv $(VENV)-$*
 	CXX='$(CXX)' $(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' \
@@ -68,11 +71,10 @@ $(VENV)-address/.installed $(VENV)-thread/.installed: $(VENV)-%/.installed: $(NA
 	@grep -q '__[at]san_init' $(VENV)-$*/lib/python*/site-packages/elman/kernels/_native*.so
 	@touch $@
 
-# The runtime has to be there before Python is, and libstdc++ with AddressSanitizer's, which else finds nothing to throw
-# exceptions with. Leaks are not looked for: CPython keeps memory to its end. Fresh memory is filled with NaN, as
-# zeros would hide that it is read. For ThreadSanitizer: the place of memory is not left to chance, which may choose
-# what it needs itself; a forked child may start threads; OpenBLAS, whose locks it does not see, starts none.
-# Without --capture=sys pytest would swallow the report. There are no suppressions: nobody's races needed any.
+# The runtime library must be loaded before Python. AddressSanitizer needs libstdc++ with it, or it cannot throw exceptions.
+# Leaks are not checked: CPython keeps memory until it ends. Fresh memory is filled with NaN, as zeros would hide that it is
+# read. For ThreadSanitizer: addresses are not randomised, which may take the addresses that it needs; a forked child may
+# start threads; OpenBLAS, whose locks it does not see, starts none. Without --capture=sys pytest would hide the report.
 runtime = $(shell $(CXX) -print-file-name=$(1))
 UNDER_address = env LD_PRELOAD='$(call runtime,libasan.so) $(call runtime,libstdc++.so)' PYTHONMALLOC=malloc \
   ASAN_OPTIONS=detect_leaks=0:max_malloc_fill_size=1073741824:malloc_fill_byte=255 UBSAN_OPTIONS=print_stacktrace=1

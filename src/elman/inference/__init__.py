@@ -1,1 +1,1 @@
-"""Using a trained model: measure a text, score sentences, generate text."""
+"""Using a model: measure a text, score sentences, generate."""

@@ -1,12 +1,13 @@
-"""Text ↔ token ids, at four levels. Each is a Hugging Face tokenizer, stored in one `tokenizer.json`.
+"""Text ↔ token ids, at four levels, each a Hugging Face tokenizer that one `tokenizer.json` holds whole.
 
-    byte   256 tokens, the id is the byte                         the line end is the byte 10
-    char   `<unk>`, then code points, the most frequent first     the line end is "\\n"
-    word   `<unk>`, `<eos>`, then words, the most frequent first  the line end is `<eos>`
-    bpe    byte pairs, learnt from the text                       the line end is always a token of its own
+    byte   256 tokens, the id is the byte                     the line end is the byte 10
+    char   `<unk>`, then code points, the frequent first      the line end is "\\n"
+    word   `<unk>`, `<eos>`, then words, the frequent first   the line end is `<eos>`
+    bpe    byte pairs, learnt here                            the line end is always a token of its own
 
-At each level the line end is one token, `eos`, which is also read before a text. The library defines the ids. The byte,
-char and word levels also compute them directly, several times as fast; a test compares the two on any Unicode text.
+At every level the line end is one token, `eos`; it stands for what comes before a text, too. The library is
+the definition; byte, char and word have a direct way to the same ids beside it, several times as fast (a test
+holds the two together for any Unicode).
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ Ids = NDArray[np.int64]
 UNK, EOS = "<unk>", "<eos>"
 
 _PYTHON_BLANKS = re.compile("[\x1c-\x1f]")
-"""Characters that `str.split` treats as white space, and Unicode, and so the library, does not."""
+"""What `str.split` takes for white space and Unicode, and so the library, does not."""
 
 
 class Tokenizer:
-    """V tokens: `tokens[id]` is a token's text, `eos` the id of the line end, `unk` the id of `<unk>` or None."""
+    """V tokens; `tokens[id]` is a token's text, `eos` the line end's id, `unk` that of `<unk>` or None."""
 
     def __init__(self, hf: tokenizers.Tokenizer, level: Level) -> None:
         self.hf, self.level = hf, level
@@ -58,16 +59,16 @@ class Tokenizer:
 
     @cached_property
     def tokens(self) -> list[str]:
-        """The text of each token, by id; a byte that is not a character by itself is written \\xNN."""
+        """The text of every token, by id; a byte that is no character by itself is shown as \\xNN."""
         if self.level in ("char", "word"):
             return self._names
         return [self._bytes(name).decode(errors="backslashreplace") for name in self._names]
 
     @classmethod
     def train(cls, pieces: Iterable[str], config: TextConfig) -> Tokenizer:
-        """Learns the vocabulary of a text in pieces that do not cut words. Raises TextError for one without words."""
+        """The vocabulary of these pieces of text, which must not cut a word. Raises TextError where there is none."""
         if config.level == "byte":
-            hf = _library_tokenizer("byte", _byte_vocabulary())
+            hf = _assembled("byte", _byte_vocabulary())
         elif config.level == "bpe":
             if config.min_count != 1:
                 raise ConfigError("level bpe has no unknown tokens: leave out --min-count, or choose --vocab-size")
@@ -78,12 +79,12 @@ class Tokenizer:
 
     @classmethod
     def of_words(cls, words: Sequence[str]) -> Tokenizer:
-        """A tokenizer of level word with these words, in this order, after `<unk>` and `<eos>`."""
-        return cls(_library_tokenizer("word", {token: k for k, token in enumerate([UNK, EOS, *words])}), "word")
+        """Level word, with these words, in this order, after `<unk>` and `<eos>`."""
+        return cls(_assembled("word", {token: k for k, token in enumerate([UNK, EOS, *words])}), "word")
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
-        """The tokenizer in a `tokenizer.json` that `to_json` wrote. Raises TextError for anything else."""
+        """The tokenizer of a `tokenizer.json` that `to_json` made. Raises TextError for anything else."""
         try:
             content = json.loads(text)
             hf = tokenizers.Tokenizer.from_str(text)
@@ -91,34 +92,34 @@ class Tokenizer:
             levels = {("BPE", "ByteLevel"): "byte", ("BPE", "Sequence"): "bpe"}
             levels |= {("WordLevel", "Split"): "char", ("WordLevel", "WhitespaceSplit"): "word"}
             level = cast(Level, levels[kind, pre])
-            _check_ours(hf, level)
+            _require_ours(hf, level)
             return cls(hf, level)
-        except Exception as error:  # the library raises plain Exceptions
+        except Exception as error:  # the library raises bare Exceptions
             raise TextError(
-                f"this tokenizer.json was not written by Elman ({error}): use the one of a run folder"
+                f"this tokenizer.json is none that Elman wrote ({error}): take it from a run folder"
             ) from error
 
     def to_json(self) -> str:
-        """The tokenizer in the library's JSON format."""
+        """The whole tokenizer, in the library's format."""
         return str(self.hf.to_str(pretty=True))
 
     def __contains__(self, token: str) -> bool:
         return self._name(token) in self._ids
 
     def id_of(self, token: str) -> int:
-        """The id of the token with this text. Raises TextError where there is none."""
+        """The id of the token with this text. Raises TextError where no single token has it."""
         if token not in self:
-            raise TextError(f"{token!r} is not one of the {self.V:,} tokens of this vocabulary: encode it as text")
+            raise TextError(f"{token!r} is no token of this vocabulary of {self.V:,}: encode it as text")
         return self._ids[self._name(token)]
 
     def encode(self, text: str) -> Ids:
-        """Token ids, int64 [n]; each "\\n" gives one line end, and none is added."""
+        """Token ids, int64 [n]; a "\\n" gives one line end, and none is added."""
         return self.encode_with_oov(text)[0]
 
     def encode_with_oov(self, text: str) -> tuple[Ids, NDArray[np.bool_]]:
-        """Token ids [n], and which of them replace text that is not in the vocabulary (OOV).
+        """Token ids [n], and which of them stand for something that is not in the vocabulary.
 
-        A literal `<unk>` in the text is the token `<unk>`, not an OOV.
+        A literal `<unk>` in the text is the token `<unk>`, and no OOV.
         """
         if self.level == "byte":
             ids = np.frombuffer(text.encode(), np.uint8).astype(np.int64)
@@ -146,16 +147,16 @@ class Tokenizer:
         return ids, oov
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of token ids; words are joined by one space, and line ends are newlines."""
+        """The text of token ids; words are joined by one blank, and line ends are newlines."""
         decoder = self.decoder()
         return "".join([decoder.push(int(k)) for k in ids]) + decoder.flush()
 
     def decoder(self, after: Sequence[int] | Ids = ()) -> Decoder:
-        """A decoder of the tokens that follow `after` (a prompt's ids)."""
+        """A decoder of what follows `after` (a prompt's ids)."""
         return Decoder(self, len(after) > 0 and int(after[-1]) != self.eos)
 
     def _name(self, token: str) -> str:
-        """The library's name of the token with this text."""
+        """The library's name of a token's text."""
         if self.level in ("char", "word"):
             return token
         return "".join(_byte_characters()[byte] for byte in token.encode(errors="surrogatepass"))
@@ -165,7 +166,7 @@ class Tokenizer:
 
 
 class Decoder:
-    """Decodes tokens one by one. `push` returns text that no later token changes; all parts together are the text."""
+    """Text of tokens that come one by one: what each push returns is certain, and all of it together is the text."""
 
     def __init__(self, tokenizer: Tokenizer, in_line: bool) -> None:
         self._tokenizer = tokenizer
@@ -173,7 +174,7 @@ class Decoder:
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, token: int) -> str:
-        """The text that this token completes; may be empty inside a character of several bytes."""
+        """The text that this token makes certain; may be empty within a character of several bytes."""
         tokenizer = self._tokenizer
         name = tokenizer._names[token]
         if tokenizer.level == "char":
@@ -182,17 +183,17 @@ class Decoder:
             if token == tokenizer.eos:
                 self._in_line = False
                 return "\n"
-            space, self._in_line = " " * self._in_line, True
-            return space + name
+            blank, self._in_line = " " * self._in_line, True
+            return blank + name
         return self._utf8.decode(tokenizer._bytes(name))
 
     def flush(self) -> str:
-        """The replacement for an incomplete last character, or nothing."""
+        """What is left of a character that never became whole."""
         return self._utf8.decode(b"", True)
 
 
 def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Tokenizer:
-    """Characters or words by descending count; of equal counts in the order of their text."""
+    """Characters or words by falling count; of equal counts the smaller text first."""
     counts: Counter[str] = Counter()
     for piece in pieces:
         if config.level == "char":
@@ -202,26 +203,24 @@ def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Toke
         else:
             counts.update(piece.split())
     if not counts:
-        raise TextError("the text to learn from has only white space: give a text with words in it")
+        raise TextError("the text to learn from has only white space: give a text with something in it")
     first = [UNK, "\n"] if config.level == "char" else [UNK, EOS]
     ranked = sorted((-n, token) for token, n in counts.items() if n >= config.min_count and token not in first)
-    size = len(ranked) if config.vocab_size is None else config.vocab_size - len(first)
-    vocabulary = {token: k for k, token in enumerate([*first, *(token for _, token in ranked[:size])])}
-    return _library_tokenizer(config.level, vocabulary)
+    room = len(ranked) if config.vocab_size is None else config.vocab_size - len(first)
+    vocabulary = {token: k for k, token in enumerate([*first, *(token for _, token in ranked[:room])])}
+    return _assembled(config.level, vocabulary)
 
 
 def _train_bpe(pieces: Iterable[str], V: int) -> tokenizers.Tokenizer:
-    hf = _library_tokenizer("bpe", {})
+    hf = _assembled("bpe", {})
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=V, initial_alphabet=alphabet, special_tokens=[], show_progress=False)
     hf.train_from_iterator(pieces, trainer)
     return hf
 
 
-def _library_tokenizer(
-    level: Level, vocabulary: dict[str, int], merges: Iterable[Sequence[str]] = ()
-) -> tokenizers.Tokenizer:
-    """The library's tokenizer of a level, as Elman writes it; it reads no others."""
+def _assembled(level: Level, vocabulary: dict[str, int], merges: Iterable[Sequence[str]] = ()) -> tokenizers.Tokenizer:
+    """The library's tokenizer of a level: what Elman writes, and all that it reads."""
     if level in ("char", "word"):
         hf = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
     else:
@@ -243,21 +242,21 @@ def _library_tokenizer(
     return hf
 
 
-def _check_ours(hf: tokenizers.Tokenizer, level: Level) -> None:
-    """Raises ValueError for a tokenizer that resembles ours but whose ids differ from those computed directly."""
+def _require_ours(hf: tokenizers.Tokenizer, level: Level) -> None:
+    """Raises ValueError for a tokenizer that only looks like ours: the direct ways would give other ids than it."""
     vocabulary = hf.get_vocab()
     if sorted(vocabulary.values()) != list(range(len(vocabulary))):
         raise ValueError("its ids have gaps")
     if level in ("char", "word"):
-        expected = _library_tokenizer(level, vocabulary)
+        expected = _assembled(level, vocabulary)
     elif level == "byte":
-        expected = _library_tokenizer(level, _byte_vocabulary())
+        expected = _assembled(level, _byte_vocabulary())
     else:
         if not _byte_vocabulary().keys() <= vocabulary.keys():
-            raise ValueError("some of the 256 bytes are missing")
-        expected = _library_tokenizer(level, vocabulary, json.loads(hf.to_str())["model"]["merges"])
+            raise ValueError("it lacks some of the 256 bytes")
+        expected = _assembled(level, vocabulary, json.loads(hf.to_str())["model"]["merges"])
     if hf.to_str() != expected.to_str():
-        raise ValueError(f"it does not encode as level {level} does")
+        raise ValueError(f"it encodes otherwise than level {level}")
 
 
 def _byte_vocabulary() -> dict[str, int]:
@@ -266,7 +265,7 @@ def _byte_vocabulary() -> dict[str, int]:
 
 @cache
 def _byte_characters() -> dict[int, str]:
-    """The library's printable character for each byte: its own if printable, else the next one from U+0100."""
+    """The library's printable character for each byte: itself where it is one, else the next of U+0100 and on."""
     spare = itertools.count(256)
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     return {byte: chr(byte if byte in printable else next(spare)) for byte in range(256)}
