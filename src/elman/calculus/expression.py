@@ -1,10 +1,24 @@
 """Expressions of matrix calculus: one small set of frozen nodes, for LaTeX, for Python and for derivatives.
 
-A node says what was written, not what it comes to: whether `A B` is a matrix product or a scaling is decided by the
-shapes, where it is evaluated (`evaluate.py`) or brought to index form (`index.py`). Every value is a matrix; a column
-vector is [n,1] and a scalar [1,1].
+A node records what was written, not what it means: the shapes decide whether `A B` is a matrix product or a scaling,
+when the expression is evaluated (`values/evaluate.py`) or converted to index form (`index_form/to_index_form.py`).
+Every value is a matrix; a column vector is [n,1] and a scalar [1,1].
 
-`span` is where a node stood in its source, from 0, end exclusive; it takes no part in comparisons.
+`span` is the place of a node in its source, from 0, end exclusive; comparisons ignore it.
+
+To add a node, write its class here and one entry in each of these tables:
+
+    expression.py                  `_CHILDREN`   the fields that are expressions
+    syntax/latex_commands.py       `COMMANDS`    how LaTeX writes it (a sign that is no command: `latex_parser.py`)
+    syntax/python.py               `_NODES`      how Python writes it (a function of NumPy or PyTorch: `_CALLS`)
+    shapes/rules.py                `_NODES`      its shape, from the shapes of its parts
+    values/evaluate.py             `_NODES`      its value, from the values of its parts
+    index_form/to_index_form.py    `_NODES`      its entries as sums of products; the derivative follows from them
+    printing/printer.py            `_METHODS`    the method that prints it; `render.py`, `python.py` and `mathml.py` each
+                                                 have one
+
+A node without an entry in `_NODES` is refused there with an error that shows its place. To add a function that takes
+an expression, see `functions.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +33,7 @@ E = TypeVar("E", bound="Expression")
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A time step or an index: a variable plus an offset (`t-1`), or a plain number (`variable` None)."""
+    """A time step or an index: a variable plus an offset (`t-1`), or a number (`variable` is None)."""
 
     variable: str | None
     offset: int = 0
@@ -30,7 +44,7 @@ class Index:
         return self.variable + (f"{self.offset:+d}" if self.offset else "")
 
     def at(self, values: dict[str, int]) -> int:
-        """Its number, where `values` gives the variables; `KeyError` names one that is missing."""
+        """The index as a number, from the values of variables; `KeyError` names a missing one."""
         return self.offset if self.variable is None else values[self.variable] + self.offset
 
 
@@ -50,10 +64,10 @@ class Number(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Symbol(Expression):
-    """A named quantity, at a time step where it has one: W_h, h^(t-1).
+    """A named quantity, with its time step if it has one: W_h, h^(t-1).
 
-    `name` is canonical (`delta_1`, `y_hat`, `W_h`), whatever was written; `latex` is how the name was written, and
-    `below` says that the time stood below (h_t), which only the printers look at.
+    `name` is canonical (`delta_1`, `y_hat`, `W_h`). `latex` is the name as it was written, and `below` whether the time
+    was a subscript (h_t); only the printers use these two.
     """
 
     name: str
@@ -64,23 +78,23 @@ class Symbol(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Ones(Expression):
-    """The column vector of ones, of dimension `dim` (a name, a number) or of the one that fits (None)."""
+    """The column vector of ones, of dimension `dim` (a name or a number); None: the dimension that fits."""
 
     dim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Identity(Expression):
-    """The identity matrix of dimension `dim`, or of the one that fits (None)."""
+    """The identity matrix of dimension `dim`; None: the dimension that fits."""
 
     dim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry(Expression):
-    """Entries by index: y_jb; one index of a matrix is a row, of a column an entry.
+    """Entries by index: y_jb. A single index of a matrix gives a row, and of a column an entry.
 
-    `column`: the one index is that of a column; so stands u_k where a page has columns u_1 … u_K.
+    `column`: the single index gives a column, as u_k does on a page with columns u_1 … u_K.
     """
 
     of: Expression
@@ -171,7 +185,7 @@ class Call(Expression):
 
 @dataclass(frozen=True, slots=True)
 class BigSum(Expression):
-    """Σ over `index` from `lower` to `upper`; both None: over the whole dimension that the index runs along."""
+    """Σ over `index` from `lower` to `upper`; both None: over the whole dimension of that index."""
 
     index: str
     body: Expression
@@ -181,7 +195,7 @@ class BigSum(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Derivative(Expression):
-    """∂of/∂wrt; `at` is the time step of the bar |_(i): the part that this step's own use of `wrt` contributes."""
+    """∂of/∂wrt. `at` is the time step of the bar |_(i): only the contribution of this step's own use of `wrt`."""
 
     of: Expression
     wrt: Expression
@@ -190,14 +204,14 @@ class Derivative(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Dots(Expression):
-    """An ellipsis: what stands there is left to the reader."""
+    """An ellipsis: something is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """A chain A = B = C: `parts` and, between them, `operators` ("=", ":=", "<", "←", "∈", …).
 
-    `regions` is where each part stands in the source, from the sign before it to the sign behind it, spaces left out.
+    `regions` are the places of the parts in the source, each from the sign before it to the sign behind it.
     """
 
     parts: tuple[Expression, ...]
@@ -228,7 +242,7 @@ def with_children(e: E, new: tuple[Expression, ...]) -> E:
 
 
 def walk(e: Expression) -> Iterator[Expression]:
-    """`e` and everything in it, outside first."""
+    """`e` and all nodes in it, outer nodes first."""
     stack = [e]
     while stack:
         node = stack.pop()
@@ -237,7 +251,7 @@ def walk(e: Expression) -> Iterator[Expression]:
 
 
 def transform(e: Expression, change: Callable[[Expression], Expression]) -> Expression:
-    """`change` applied to every node, inside first."""
+    """`change` applied to every node, inner nodes first."""
     old = children(e)
     new = tuple(transform(child, change) for child in old)
     return change(with_children(e, new) if any(a is not b for a, b in zip(old, new, strict=True)) else e)
@@ -271,7 +285,7 @@ def shift_time(e: Expression, variable: str, to: Index) -> Expression:
 
 
 def factors_of(e: Expression) -> list[Expression]:
-    """The factors of a matrix product, from left to right, however they are grouped; `e` alone where it is none."""
+    """The factors of a matrix product, from left to right, however they are grouped; `e` alone if it is no product."""
     if isinstance(e, Product) and e.operator in ("", "·"):
         return [*factors_of(e.left), *factors_of(e.right)]
     return [e]

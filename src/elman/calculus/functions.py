@@ -1,7 +1,11 @@
 """The functions that formulas may use: their names, values and derivatives.
 
-Values are complex-safe, so that a complex step passes through: no conjugate, no modulus; relu and abs ask the real
-part.
+Values are complex-safe, so that a complex step passes through: no conjugate, no modulus; relu and abs use the sign of
+the real part.
+
+To add a function of each entry, add one line to `ELEMENTWISE`; nothing else is needed. To add a function of whole
+matrices, add one line to `WHOLE` and one entry to the table `_FUNCTIONS` of each of `shapes/rules.py` (its shape),
+`values/evaluate.py` (its value) and `index_form/to_index_form.py` (its entries). Other spellings go to `SPELLINGS`.
 """
 
 from __future__ import annotations
@@ -92,7 +96,7 @@ WHOLE: dict[str, tuple[int, str]] = {
     "mean": (1, r"\mathrm{mean}"),
 }
 
-# What people write → the name above.
+# A spelling → the name above.
 SPELLINGS: dict[str, str] = {
     **{name: name for name in (*ELEMENTWISE, *WHOLE)},
     "log": "ln", "logistic": "sigmoid", "sigm": "sigmoid", "ReLU": "relu", "Tanh": "tanh", "Softmax": "softmax",

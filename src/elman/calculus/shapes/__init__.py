@@ -1,1 +1,1 @@
-"""Which shape every part of a formula has."""
+"""The shape of every part of a formula."""

@@ -1,8 +1,8 @@
-"""Which shape every part of a formula has, told from the formula: dimensions are names, made equal where they must be.
+"""The shape of every part of a formula. Dimensions are names; those that must be equal are joined.
 
 Symbols without a declared shape follow the usual convention: a lower-case Latin letter is a column vector [n,1], an
-upper-case letter a matrix [m,n], a lower-case Greek letter a scalar. Where that does not fit, the fewest symbols that
-make it fit are read otherwise.
+upper-case letter a matrix [m,n], a lower-case Greek letter a scalar. If that does not fit, another kind is assumed for
+as few symbols as possible.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ _MAX_TRIES = 400
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """The shapes found: `tree` is the formula with every size of a 1 or an I written, `symbols` the shape behind each
-    name, `assumed` those of them that no one declared; `of` tells the shape of a node of `tree`.
+    """The shapes in a formula.
+
+    `tree` is the formula with the size of every 1 and I filled in, `symbols` the shape of each name, `assumed` the
+    shapes of undeclared names. `of` gives the shape of a node of `tree`.
     """
 
     tree: Expression
@@ -99,7 +101,7 @@ def declared(shapes: Mapping[str, str | tuple[object, ...]] | None) -> dict[str,
 def infer(e: Expression, shapes: Mapping[str, Shape] | None = None, more: tuple[Symbol, ...] = ()) -> Shapes:
     """The shapes of everything in `e` (and of the symbols `more`, which need not occur), by name of dimension.
 
-    Raises `FormulaError`, with the column, where they do not fit under any reading of the undeclared symbols.
+    Raises `FormulaError`, with the column, if they fit under no assumption on the undeclared symbols.
     """
     given = {fold(name): shape for name, shape in (shapes or {}).items()}
     counter = itertools.count()
@@ -110,7 +112,7 @@ def infer(e: Expression, shapes: Mapping[str, Shape] | None = None, more: tuple[
     fixed = {name: given[fold(name)] for name in names if fold(name) in given}
     first: FormulaError | None = None
     for strict in (True, False):
-        for kinds in itertools.islice(_readings(open_names), _MAX_TRIES if strict else 1):
+        for kinds in itertools.islice(_assumed_kinds(open_names), _MAX_TRIES if strict else 1):
             attempt = Inference(fixed, dict(zip(open_names, kinds, strict=True)), strict)
             try:
                 attempt.visit(tree)
@@ -128,7 +130,7 @@ def _sized(node: Expression, counter: Iterator[int]) -> Expression:
     return node
 
 
-def _kinds(name: str) -> tuple[str, ...]:
+def _usual_kinds(name: str) -> tuple[str, ...]:
     word = name.split("_")[0]
     if word in GREEK and word[0].islower():
         return ("scalar", "column", "matrix")
@@ -137,9 +139,9 @@ def _kinds(name: str) -> tuple[str, ...]:
     return ("column", "scalar", "matrix")
 
 
-def _readings(names: list[str]) -> Iterator[tuple[str, ...]]:
-    """Readings of the undeclared symbols, the fewest changes first."""
-    usual = [_kinds(name) for name in names]
+def _assumed_kinds(names: list[str]) -> Iterator[tuple[str, ...]]:
+    """Assumed kinds of the undeclared symbols: the usual ones first, then those with the fewest changes."""
+    usual = [_usual_kinds(name) for name in names]
     for changes in range(min(len(names), 3) + 1):
         for places in itertools.combinations(range(len(names)), changes):
             for choice in itertools.product((1, 2), repeat=changes):
@@ -150,7 +152,7 @@ def _readings(names: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _outcome(attempt: Inference, tree: Expression, names: list[str], open_names: list[str]) -> Shapes:
-    """The outcome of an attempt, with the nameless dimensions named."""
+    """The shapes that an attempt found, with names for the dimensions that have none."""
     taken = {attempt.find(d) for s in (*attempt.shapes.values(), *attempt.nodes.values()) for d in s} | set(names)
     order = [attempt.find(d) for name in names for d in attempt.shapes[name]]
     order += [attempt.find(d) for s in attempt.nodes.values() for d in s]

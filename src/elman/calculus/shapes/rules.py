@@ -1,4 +1,7 @@
-"""How the shape of a node follows from the shapes of its parts, rule by rule: union-find over names of dimensions."""
+"""How the shape of a node follows from the shapes of its parts: a rule for each node and for each function.
+
+Dimensions are names; those that must be equal are joined (union-find).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,12 @@ SCALAR: Shape = ("1", "1")
 
 
 class Inference:
-    """One attempt under one reading: union-find over the names of dimensions."""
+    """One attempt to give every node a shape, under one assumption on the kinds of the undeclared symbols.
+
+    `fixed` are the declared shapes, `kinds` the assumed kinds: scalar, column, matrix. `strict` refuses a softmax, a
+    sum or a diag of a scalar, which is allowed where nothing else fits. The results are `shapes` by name, `nodes` by
+    id, `powers`, the ids of powers of square matrices, and `sums`, the dimension of each sum by id.
+    """
 
     def __init__(self, fixed: Mapping[str, Shape], kinds: Mapping[str, str], strict: bool) -> None:
         self.parent: dict[str, str] = {}
@@ -56,13 +64,13 @@ class Inference:
         return f"?{next(self.counter)}"
 
     def find(self, d: str) -> str:
-        """The dimension that stands for all that equal `d`."""
+        """The representative of all dimensions that equal `d`."""
         while d in self.parent:
             d = self.parent[d]
         return d
 
-    def can(self, a: str, b: str) -> bool:
-        """Makes two dimensions equal, if they may be."""
+    def unify(self, a: str, b: str) -> bool:
+        """Makes two dimensions equal, if possible; whether they are equal now."""
         a, b = self.find(a), self.find(b)
         if a == b:
             return True
@@ -88,11 +96,11 @@ class Inference:
 
     def visit(self, e: Expression) -> Shape:
         """The shape of a node, from those of its parts."""
-        method = _VISIT.get(type(e))
-        if method is None:
+        rule = _NODES.get(type(e))
+        if rule is None:
             what = "an ellipsis" if isinstance(e, Dots) else "a derivative" if isinstance(e, Derivative) else "this"
             raise FormulaError(f"{what} cannot stand in what is differentiated", e.span[0] + 1)
-        shape: Shape = method(self, e)
+        shape: Shape = rule(self, e)
         self.nodes[id(e)] = shape
         return shape
 
@@ -100,9 +108,9 @@ class Inference:
         """A symbol."""
         return self.shapes[e.name]
 
-    def same(self, a: Shape, b: Shape) -> bool:
-        """Makes two shapes equal, if they may be."""
-        return self.can(a[0], b[0]) and self.can(a[1], b[1])
+    def unify_shapes(self, a: Shape, b: Shape) -> bool:
+        """Makes two shapes equal, if possible; whether they are equal now."""
+        return self.unify(a[0], b[0]) and self.unify(a[1], b[1])
 
     def sum(self, e: Add | Subtract) -> Shape:
         """A sum; a scalar, one column or one row is added to all."""
@@ -112,7 +120,7 @@ class Inference:
         result = []
         for x, y in zip(a, b, strict=True):
             x, y = self.find(x), self.find(y)
-            if x != "1" and y != "1" and not self.can(x, y):
+            if x != "1" and y != "1" and not self.unify(x, y):
                 raise self.misfit(e, a, "plus", b, "a sum needs equal shapes, a column, a row or a scalar")
             result.append(y if x == "1" else x)
         if [self.find(d) for d in result] not in ([self.find(d) for d in a], [self.find(d) for d in b]):
@@ -127,7 +135,7 @@ class Inference:
         if e.operator in ("", "·"):
             if one_is_scalar:
                 return larger
-            if not self.can(a[1], b[0]):
+            if not self.unify(a[1], b[0]):
                 raise self.misfit(e, a, "times", b, "the inner dimensions differ")
             return a[0], b[1]
         if e.operator == "⊗":
@@ -136,7 +144,7 @@ class Inference:
             if one_is_scalar:
                 return larger
             raise self.misfit(e, a, "⊗", b, "an outer product takes two column vectors")
-        if one_is_scalar or self.same(a, b):
+        if one_is_scalar or self.unify_shapes(a, b):
             return larger
         hint = "divide by a scalar, or entry by entry" if e.operator == "/" else "equal shapes are needed"
         raise self.misfit(e, a, "over" if e.operator == "/" else "∘", b, hint)
@@ -148,7 +156,7 @@ class Inference:
             raise FormulaError(f"an exponent must be a scalar, not {self.shown(n)}", e.span[0] + 1)
         if e.elementwise or "1" in (self.find(a[0]), self.find(a[1])):
             return a
-        if self.can(a[0], a[1]):
+        if self.unify(a[0], a[1]):
             if not isinstance(e.exponent, Number) or e.exponent.value.denominator != 1:
                 raise FormulaError("a matrix takes a whole number as its power", e.span[0] + 1)
             self.powers.add(id(e))
@@ -156,7 +164,7 @@ class Inference:
 
     def square(self, a: Shape, e: Expression, what: str) -> None:
         """Makes a shape square."""
-        if not self.can(a[0], a[1]):
+        if not self.unify(a[0], a[1]):
             raise FormulaError(f"{what} needs a square matrix, not {self.shown(a)}", e.span[0] + 1)
 
     def inverse(self, e: Inverse) -> Shape:
@@ -168,28 +176,41 @@ class Inference:
     def call(self, e: Call) -> Shape:
         """A function."""
         shapes = [self.visit(argument) for argument in e.arguments]
-        a = shapes[0]
         if e.function in ELEMENTWISE:
-            return a
-        if self.strict and self.is_scalar(a) and e.function in ("softmax", "sum", "mean", "cross_entropy", "diag"):
+            return shapes[0]
+        if self.strict and self.is_scalar(shapes[0]) and e.function in _OF_NO_SCALAR:
             raise FormulaError(f"{e.function} of a scalar", e.span[0] + 1)
-        if e.function == "softmax":
-            return a
-        if e.function == "cross_entropy":
-            if not (self.same(a, shapes[1]) or self.is_scalar(shapes[1])):
-                raise self.misfit(e, a, "∘", shapes[1], "a cross-entropy needs equal shapes")
-        elif e.function in ("trace", "det"):
-            self.square(a, e, "a trace" if e.function == "trace" else "a determinant")
-        elif e.function == "diag":
-            if self.find(a[1]) == "1":
-                return a[0], a[0]
-            if self.find(a[0]) == "1":
-                return a[1], a[1]
-            self.square(a, e, "diag")
-            return a[0], "1"
-        elif e.axis is not None:
-            return ("1", a[1]) if e.axis == 0 else (a[0], "1")
+        return _FUNCTIONS[e.function](self, e, *shapes)
+
+    def same_shape(self, e: Call, a: Shape) -> Shape:
+        """softmax."""
+        return a
+
+    def cross_entropy(self, e: Call, a: Shape, b: Shape) -> Shape:
+        """A cross-entropy of two equal shapes, a scalar."""
+        if not (self.unify_shapes(a, b) or self.is_scalar(b)):
+            raise self.misfit(e, a, "∘", b, "a cross-entropy needs equal shapes")
         return SCALAR
+
+    def of_square(self, e: Call, a: Shape) -> Shape:
+        """A trace or a determinant of a square matrix, a scalar."""
+        self.square(a, e, "a trace" if e.function == "trace" else "a determinant")
+        return SCALAR
+
+    def diagonal(self, e: Call, a: Shape) -> Shape:
+        """The diagonal matrix of a column or a row; the diagonal of a square matrix as a column."""
+        if self.find(a[1]) == "1":
+            return a[0], a[0]
+        if self.find(a[0]) == "1":
+            return a[1], a[1]
+        self.square(a, e, "diag")
+        return a[0], "1"
+
+    def reduction(self, e: Call, a: Shape) -> Shape:
+        """A norm, a sum or a mean: of everything, down each column (axis 0) or along each row (axis 1)."""
+        if e.axis is None:
+            return SCALAR
+        return ("1", a[1]) if e.axis == 0 else (a[0], "1")
 
     def entry(self, e: Entry) -> Shape:
         """An entry, or a row."""
@@ -198,7 +219,7 @@ class Inference:
         if len(e.indices) > 2:
             raise FormulaError("a matrix has two indices", e.span[0] + 1)
         for place, index in zip(places, e.indices, strict=True):
-            if not self.can(a[place], self.index(index, e)):
+            if not self.unify(a[place], self.index(index, e)):
                 raise FormulaError(f"the index {index} does not run along {self.shown(a)}", e.span[0] + 1)
         return SCALAR if len(places) == 2 or "1" in map(self.find, a) else ("1", a[1])
 
@@ -210,7 +231,7 @@ class Inference:
 
     def iverson(self, e: Iverson) -> Shape:
         """[j = k]."""
-        if not self.can(self.index(e.left, e), self.index(e.right, e)):
+        if not self.unify(self.index(e.left, e), self.index(e.right, e)):
             raise FormulaError("these indices run over different dimensions", e.span[0] + 1)
         return SCALAR
 
@@ -234,7 +255,8 @@ class Inference:
         return shape
 
 
-_VISIT: dict[type, Callable[..., Shape]] = {
+# A node → the rule for its shape.
+_NODES: dict[type[Expression], Callable[..., Shape]] = {
     Number: lambda self, e: SCALAR,
     Symbol: Inference.symbol,
     Ones: lambda self, e: (e.dim, "1"),
@@ -251,3 +273,17 @@ _VISIT: dict[type, Callable[..., Shape]] = {
     Call: Inference.call,
     BigSum: Inference.big_sum,
 }
+
+# A function of whole matrices (`functions.WHOLE`) → the rule for its shape.
+_FUNCTIONS: dict[str, Callable[..., Shape]] = {
+    "softmax": Inference.same_shape,
+    "cross_entropy": Inference.cross_entropy,
+    "trace": Inference.of_square,
+    "det": Inference.of_square,
+    "diag": Inference.diagonal,
+    "norm": Inference.reduction,
+    "norm1": Inference.reduction,
+    "sum": Inference.reduction,
+    "mean": Inference.reduction,
+}
+_OF_NO_SCALAR = {"softmax", "sum", "mean", "cross_entropy", "diag"}

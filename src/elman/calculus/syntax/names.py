@@ -1,7 +1,7 @@
-"""Names: which letters belong together, and what a script below or above a letter means on a page.
+"""Names: which letters belong together, and what a subscript or superscript means on a page.
 
-`W_h` is one name and `y_j` an entry of y; `h_t` is h at a time step. LaTeX does not say which; the page does, by what
-it declares, so a parser is given the `Names` of its page.
+`W_h` is one name, `y_j` an entry of y, and `h_t` is h at a time step. LaTeX does not distinguish them; the page does, by
+its declarations. Therefore a parser gets the `Names` of its page.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TIME_LETTERS = frozenset({"t", "tau"})
 
 
 def fold(name: str) -> str:
-    """The key under which spellings of one name meet: b1, b_1 and b_{1}; Dh and D_h; yhat and y_hat."""
+    """One key for all spellings of a name: b1, b_1 and b_{1}; Dh and D_h; yhat and y_hat."""
     return name.replace("_", "").replace("{", "").replace("}", "")
 
 
@@ -48,11 +48,10 @@ def canonical(identifier: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a page has declared.
+    """The names that a page declares.
 
-    `known` are canonical names that are one symbol each; `timed` those that have time steps; `below` says that time
-    steps are written as subscripts for these. `indices` are letters over which a sum of the page runs, and `families`
-    names of columns that there are several of, u_k for k = 1 … K.
+    `known` are canonical names, each a symbol; `timed` those that have time steps. `indices` are the letters over which
+    sums of the page run. `families` are names with a column for each value of an index: u_k for k = 1 … K.
     """
 
     known: frozenset[str] = frozenset()
@@ -73,7 +72,7 @@ class Names:
         return cls(frozenset(known), frozenset(timed), frozenset(indices), frozenset(families))
 
     def resolve(self, name: str) -> str | None:
-        """The page's own name for a spelling, or None where the page has none."""
+        """The page's own name for a spelling, or None if it is no name of the page."""
         return name if name in self.known else self._folded.get(fold(name))
 
     def longest(self, letters: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The front door: a formula in either form → statements, with errors that point at the column."""
+"""The entry to the parsers: a formula in LaTeX or in the Python-like form → statements; errors give the column."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _parse_latex(text: str, names: Names) -> list[Relation]:
 
 
 def parse(text: str, names: Names | None = None, form: str = "auto") -> Expression:
-    """The one expression that a formula is; `FormulaError` where it is none or a relation."""
+    """The expression of a formula; `FormulaError` if the formula is a relation or a list."""
     found = parse_statements(text, names, form)
     if len(found) != 1 or len(found[0].parts) != 1:
         raise FormulaError("one expression is expected here, without a relation or a list", 1)

@@ -1,9 +1,10 @@
-"""The Python-like form: `a.T @ X @ b`, `delta1 @ U * h*(1-h)`. Read with Python's own parser; nothing is executed."""
+"""The Python-like form: `a.T @ X @ b`, `delta1 @ U * h*(1-h)`. Python's own parser reads it; nothing is executed."""
 
 from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -46,7 +47,7 @@ def parse_python(text: str, names: Names) -> list[Relation]:
     stripped = text.strip()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python would say of its style is nobody's business here
+            warnings.simplefilter("ignore")  # warnings about style do not matter here
             tree = ast.parse(stripped)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = getattr(error, "offset", None) or 1
@@ -65,6 +66,8 @@ def parse_python(text: str, names: Names) -> list[Relation]:
 
 
 class _Reader:
+    """Reads nodes of Python's syntax tree into expressions; `_NODES` has the method for each kind of node."""
+
     def __init__(self, names: Names, text: str, offset: int) -> None:
         self.names = names
         self.offset = offset
@@ -72,56 +75,62 @@ class _Reader:
         self.depth = 0
 
     def span(self, node: ast.expr) -> tuple[int, int]:
-        """Where the node stands; columns of `ast` count bytes of a line, a formula is one line."""
-        encoded = self.text.split("\n")[node.lineno - 1].encode()
-        before = sum(len(line) + 1 for line in self.text.split("\n")[: node.lineno - 1])
-        start = before + len(encoded[: node.col_offset].decode(errors="ignore")) + self.offset
-        end = before + len(encoded[: node.end_col_offset or 0].decode(errors="ignore")) + self.offset
+        """Where the node is in the source; columns of `ast` count bytes of a line."""
+        lines = self.text.split("\n")
+        encoded = lines[node.lineno - 1].encode()
+        before = sum(len(line) + 1 for line in lines[: node.lineno - 1]) + self.offset
+        start = before + len(encoded[: node.col_offset].decode(errors="ignore"))
+        end = before + len(encoded[: node.end_col_offset or 0].decode(errors="ignore"))
         return start, end
 
     def error(self, node: ast.expr, message: str) -> FormulaError:
+        """An error at the beginning of a node."""
         return FormulaError(message, self.span(node)[0] + 1)
 
+    def not_read(self, node: ast.expr) -> FormulaError:
+        """The error for a node that has no meaning in a formula."""
+        return self.error(node, f"`{ast.unparse(node)[:40]}` is not read in a formula")
+
     def read(self, node: ast.expr) -> Expression:
+        """The expression that a node is; `FormulaError` where it is none."""
         if self.depth > MAX_DEPTH:
             raise self.error(node, f"this formula nests deeper than {MAX_DEPTH}: name its parts")
+        method = _NODES.get(type(node))
+        if method is None:
+            raise self.not_read(node)
         self.depth += 1
-        found = self._read(node)
+        found = method(self, node)
         self.depth -= 1
         return found
 
-    def _read(self, node: ast.expr) -> Expression:
-        span = self.span(node)
-        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            return self._number(node, node.value, span)
-        if isinstance(node, ast.Name):
-            name = canonical(node.id)
-            return Symbol(self.names.resolve(name) or name, latex="", span=span)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return Negative(self.read(node.operand), span=span)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd):
-            return self.read(node.operand)
-        if isinstance(node, ast.BinOp):
-            return self._binary(node, span)
-        if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
-            return Transpose(self.read(node.value), span=span)
-        if isinstance(node, ast.Call):
-            return self._call(node, span)
-        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
-            return self._indexed(node, span)
-        raise self.error(node, f"`{ast.unparse(node)[:40]}` is not read in a formula")
+    # --- leaves ---
 
-    def _indexed(self, node: ast.Subscript, span: tuple[int, int]) -> Expression:
+    def constant(self, node: ast.Constant) -> Expression:
+        """A number."""
+        if not isinstance(node.value, int | float) or isinstance(node.value, bool):
+            raise self.not_read(node)
+        if not abs(node.value) < 10.0**MAX_DIGITS:
+            raise self.error(node, f"a number of more than {MAX_DIGITS} digits is not read")
+        return Number(Fraction(str(node.value)), span=self.span(node))
+
+    def name(self, node: ast.Name) -> Symbol:
+        """A symbol."""
+        name = canonical(node.id)
+        return Symbol(self.names.resolve(name) or name, latex="", span=self.span(node))
+
+    def subscript(self, node: ast.Subscript) -> Expression:
         """`h[t-1]`, a time step, where h has them or the index is t; `y[j, b]`, an entry."""
-        symbol = self.read(node.value)
-        assert isinstance(symbol, Symbol)
+        if not isinstance(node.value, ast.Name):
+            raise self.not_read(node)
+        symbol = self.name(node.value)
         places = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        indices = tuple(self._index(place) for place in places)
+        indices = tuple(self.index(place) for place in places)
         if len(indices) == 1 and (symbol.name in self.names.timed or indices[0].variable in TIME_LETTERS):
-            return replace(symbol, time=indices[0], span=span)
-        return Entry(symbol, indices, span=span)
+            return replace(symbol, time=indices[0], span=self.span(node))
+        return Entry(symbol, indices, span=self.span(node))
 
-    def _index(self, node: ast.expr) -> Index:
+    def index(self, node: ast.expr) -> Index:
+        """A time step or an index."""
         match node:
             case ast.Name():
                 return Index(node.id)
@@ -131,46 +140,48 @@ class _Reader:
                 return Index(name, number if isinstance(node.op, ast.Add) else -number)
         raise self.error(node, "this is not read as an index: write i, t-1 or 0")
 
-    def _number(self, node: ast.Constant, value: float, span: tuple[int, int]) -> Number:
-        if not abs(value) < 10.0**MAX_DIGITS:
-            raise self.error(node, f"a number of more than {MAX_DIGITS} digits is not read")
-        return Number(Fraction(str(value)), span=span)
+    # --- operators ---
 
-    def _binary(self, node: ast.BinOp, span: tuple[int, int]) -> Expression:
+    def unary(self, node: ast.UnaryOp) -> Expression:
+        """-a and +a."""
+        if isinstance(node.op, ast.USub):
+            return Negative(self.read(node.operand), span=self.span(node))
+        if isinstance(node.op, ast.UAdd):
+            return self.read(node.operand)
+        raise self.not_read(node)
+
+    def binary(self, node: ast.BinOp) -> Expression:
+        """A sum, a product, a quotient or a power."""
         left, right = self.read(node.left), self.read(node.right)
-        match node.op:
-            case ast.Add():
-                return Add(left, right, span=span)
-            case ast.Sub():
-                return Subtract(left, right, span=span)
-            case ast.MatMult():
-                return Product(left, right, "·", span=span)
-            case ast.Mult():
-                return Product(left, right, "∘", span=span)
-            case ast.Div():
-                return Product(left, right, "/", span=span)
-            case ast.Pow():
-                return Power(left, right, elementwise=True, span=span)
-        raise self.error(node, "of Python's operators + - * / @ ** are read")
+        build = _BINARY.get(type(node.op))
+        if build is None:
+            raise self.error(node, "of Python's operators + - * / @ ** are read")
+        return replace(build(left, right), span=self.span(node))
 
-    def _call(self, node: ast.Call, span: tuple[int, int]) -> Expression:
-        axis = self._axis(node)
+    def attribute(self, node: ast.Attribute) -> Expression:
+        """`a.T`."""
+        if node.attr not in ("T", "mT"):
+            raise self.not_read(node)
+        return Transpose(self.read(node.value), span=self.span(node))
+
+    # --- calls ---
+
+    def call(self, node: ast.Call) -> Expression:
+        """A function, as `f(x)`, `np.f(x)` or the method `x.f()`."""
+        axis = self.axis(node)
         function = node.func
-        sized = ast.unparse(function).rpartition(".")[2] in ("eye", "ones")
+        sized = ast.unparse(function).rpartition(".")[2] in _SIZED
         arguments = [] if sized else [self.read(a) for a in node.args]
         while isinstance(function, ast.Attribute):
-            if (isinstance(function.value, ast.Name) and function.value.id in _NAMESPACES) or (
-                isinstance(function.value, ast.Attribute) and function.value.attr in _NAMESPACES
-            ):
-                function = ast.copy_location(ast.Name(function.attr), function)
-            else:  # a method: x.sum(0), x.dot(y)
+            if not _is_namespace(function.value):  # a method: x.sum(0), x.dot(y)
                 arguments = [self.read(function.value), *arguments]
-                function = ast.copy_location(ast.Name(function.attr), function)
+            function = ast.copy_location(ast.Name(function.attr), function)
         if not isinstance(function, ast.Name):
             raise self.error(node, "this call is not read")
-        return self._named_call(function.id, arguments, axis, node, span)
+        return replace(self.called(function.id, arguments, axis, node), span=self.span(node))
 
-    def _axis(self, node: ast.Call) -> int | None:
+    def axis(self, node: ast.Call) -> int | None:
+        """The axis that a call states: by name, or in its last place where a sum, a mean or a softmax has it."""
         given = [k.value for k in node.keywords if k.arg in ("axis", "dim")]
         if [k for k in node.keywords if k.arg not in ("axis", "dim", "keepdims")]:
             raise self.error(node, "of named arguments axis, dim and keepdims are read")
@@ -187,36 +198,69 @@ class _Reader:
             raise self.error(value, "an axis is 0, 1, -1 or -2")
         return constant.value if not negative else 2 - constant.value
 
-    def _named_call(
-        self, name: str, arguments: list[Expression], axis: int | None, node: ast.Call, span: tuple[int, int]
-    ) -> Expression:
-        if name in ("inv", "pinv") and len(arguments) == 1:
-            return Inverse(arguments[0], span=span)
-        if name == "diagflat" and len(arguments) == 1:
-            return Call("diag", tuple(arguments), operand="vector", span=span)
-        if name in ("transpose",) and len(arguments) == 1:
-            return Transpose(arguments[0], span=span)
-        if name in ("outer",) and len(arguments) == 2:
-            return Product(arguments[0], arguments[1], "⊗", span=span)
-        if name in ("dot", "matmul", "mm") and len(arguments) == 2:
-            return Product(arguments[0], arguments[1], "·", span=span)
-        if name in ("multiply", "mul") and len(arguments) == 2:
-            return Product(arguments[0], arguments[1], "∘", span=span)
-        if name == "logdet" and len(arguments) == 1:
-            return Call("ln", (Call("det", tuple(arguments)),), span=span)
-        if name in ("eye", "ones") and len(node.args) == 1:
-            argument = node.args[0]
-            if name == "ones" and isinstance(argument, ast.Tuple) and ast.unparse(argument.elts[-1]) == "1":
-                argument = argument.elts[0]
-            return (Identity if name == "eye" else Ones)(ast.unparse(argument), span=span)
-        if name == "matrix_power" and len(arguments) == 2:
-            return Power(arguments[0], arguments[1], span=span)
-        if name in ("square",) and len(arguments) == 1:
-            return Power(arguments[0], Number(Fraction(2)), elementwise=True, span=span)
+    def called(self, name: str, arguments: list[Expression], axis: int | None, node: ast.Call) -> Expression:
+        """The function `name` of some arguments."""
+        if name in _SIZED and len(node.args) == 1:
+            return _SIZED[name](self.size(node.args[0], name))
+        count, build = _CALLS.get(name, (0, None))
+        if build is not None and len(arguments) == count:
+            return build(*arguments)
         if name not in SPELLINGS:
             raise self.error(node, f"the function {name} is not known")
         function = SPELLINGS[name]
         expected = 2 if function == "cross_entropy" else 1
         if len(arguments) != expected:
             raise self.error(node, f"{name} takes {expected} argument{'s' * (expected > 1)}, not {len(arguments)}")
-        return Call(function, tuple(arguments), axis=axis, span=span)
+        return Call(function, tuple(arguments), axis=axis)
+
+    def size(self, argument: ast.expr, name: str) -> str:
+        """n of `np.eye(n)`, `np.ones(n)` and `np.ones((n, 1))`."""
+        if name == "ones" and isinstance(argument, ast.Tuple):
+            if not argument.elts:
+                raise self.error(argument, "a size is expected here, and none is given: write a number or a name")
+            if ast.unparse(argument.elts[-1]) == "1":
+                argument = argument.elts[0]
+        return ast.unparse(argument)
+
+
+def _is_namespace(node: ast.expr) -> bool:
+    """np, torch, np.linalg."""
+    if isinstance(node, ast.Name):
+        return node.id in _NAMESPACES
+    return isinstance(node, ast.Attribute) and node.attr in _NAMESPACES
+
+
+# A node of Python's syntax tree → the method that reads it.
+_NODES: dict[type[ast.expr], Callable[..., Expression]] = {
+    ast.Constant: _Reader.constant,
+    ast.Name: _Reader.name,
+    ast.Subscript: _Reader.subscript,
+    ast.UnaryOp: _Reader.unary,
+    ast.BinOp: _Reader.binary,
+    ast.Attribute: _Reader.attribute,
+    ast.Call: _Reader.call,
+}
+
+_BINARY: dict[type[ast.operator], Callable[[Expression, Expression], Expression]] = {
+    ast.Add: Add,
+    ast.Sub: Subtract,
+    ast.MatMult: lambda a, b: Product(a, b, "·"),
+    ast.Mult: lambda a, b: Product(a, b, "∘"),
+    ast.Div: lambda a, b: Product(a, b, "/"),
+    ast.Pow: lambda a, b: Power(a, b, elementwise=True),
+}
+
+_SIZED: dict[str, Callable[[str], Expression]] = {"eye": Identity, "ones": Ones}
+
+# A function of NumPy or PyTorch that is an operator here → how many arguments it takes, and the expression.
+_CALLS: dict[str, tuple[int, Callable[..., Expression]]] = {
+    **dict.fromkeys(("inv", "pinv"), (1, Inverse)),
+    "transpose": (1, Transpose),
+    "outer": (2, lambda a, b: Product(a, b, "⊗")),
+    **dict.fromkeys(("dot", "matmul", "mm"), (2, lambda a, b: Product(a, b, "·"))),
+    **dict.fromkeys(("multiply", "mul"), (2, lambda a, b: Product(a, b, "∘"))),
+    "diagflat": (1, lambda a: Call("diag", (a,), operand="vector")),
+    "logdet": (1, lambda a: Call("ln", (Call("det", (a,)),))),
+    "matrix_power": (2, Power),
+    "square": (1, lambda a: Power(a, Number(Fraction(2)), elementwise=True)),
+}

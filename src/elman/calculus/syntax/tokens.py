@@ -1,4 +1,4 @@
-"""LaTeX (and the Unicode signs that people type in its place) as tokens with their places."""
+"""LaTeX, and the Unicode signs that people type instead, as tokens with their places."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ _CLOSES = {")": "(", "]": "[", "}": "{"}
 
 
 def _check_nesting(tokens: list[Token]) -> None:
-    """Every bracket has its partner, and none stands too deep; half-open intervals are nobody's business here."""
+    """Raises `FormulaError` for a bracket without its partner, of the same kind, and for brackets that nest too deep."""
     stack: list[Token] = []
     for token in tokens:
         if token.kind in "([{":

@@ -1,7 +1,8 @@
-"""Sizes as they are written: a name, a small number, or a number that stands for a name.
+"""Sizes as they are written: a name, a small number, or a large number, which is treated as a name.
 
-A formula is looked at where its sizes are small: D_h may be 5 there. So may 784, which no array needs to have: a number
-beyond `LARGEST` is a name of a size like any other, the same one wherever it is written.
+A formula is evaluated at small sizes: D_h may be 5 there, and so may 784, as no array has to be that large. A number
+beyond `LARGEST` is a name of a size like any other: the same size wherever it is written, and different from all
+others.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from elman.calculus.syntax.names import fold
 from elman.errors import FormulaError
 
-LARGEST = 9  # a written size up to here is taken as it is
+LARGEST = 9  # a written size up to here is that many entries
 
 
 def is_written(size: str) -> bool:
@@ -18,12 +19,12 @@ def is_written(size: str) -> bool:
 
 
 def is_number(size: str) -> bool:
-    """Whether a size is a number that is taken as it is: 1 … 9."""
+    """Whether a size is a number that means that many entries: 1 … 9."""
     return len(size) == 1 and is_written(size) and size != "0"
 
 
 def size_of(text: str, column: int | None = None) -> str:
-    """A size as it is known: D_h is Dh, 07 is 7; `FormulaError` for 0 and for nothing."""
+    """The canonical spelling of a size: D_h is Dh, 07 is 7; `FormulaError` for 0 and for an empty text."""
     size = fold(text)
     if is_written(size):
         size = size.lstrip("0")

@@ -1,4 +1,4 @@
-"""Where values of expressions come from, and what can be said of shapes that do not fit."""
+"""Where the values in an expression come from, and the errors for shapes and indices that do not fit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Environment:
     occurrence: Occurrence | None = None
 
     def bind(self, name: str, value: int) -> Environment:
-        """The same scope with one index bound."""
+        """The same environment with one more index bound."""
         return replace(self, indices={**self.indices, name: value})
 
 
@@ -66,12 +66,12 @@ def is_scalar(a: Array) -> bool:
 
 
 def shape_text(a: Array) -> str:
-    """Its shape, as pages write it: [3,5]."""
+    """The shape of `a`, as pages write it: [3,5]."""
     return f"[{a.shape[-2]},{a.shape[-1]}]"
 
 
 class OutsideError(FormulaError):
-    """An entry asked for that an array of this `shape` does not have."""
+    """An index outside an array of this `shape`."""
 
     def __init__(self, reason: str, column: int, shape: tuple[int, ...]) -> None:
         super().__init__(reason, column)
@@ -79,7 +79,7 @@ class OutsideError(FormulaError):
 
 
 class MisfitError(FormulaError):
-    """Two shapes that do not go together, `left` and `right`, each (rows, columns); `what` says how they met."""
+    """Two shapes that do not fit, `left` and `right`, each (rows, columns); `what` is the operation between them."""
 
     def __init__(self, a: Array, b: Array, what: str, hint: str, column: int) -> None:
         super().__init__(f"{shape_text(a)} {what} {shape_text(b)} does not fit: {hint}", column)

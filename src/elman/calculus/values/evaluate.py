@@ -1,4 +1,4 @@
-"""Values of expressions: every value is [..., m, n], a scalar [..., 1, 1]; leading axes are evaluated all at once.
+"""Values of expressions: every value is [..., m, n], a scalar [..., 1, 1], with leading axes evaluated all at once.
 
 The leading axes carry the perturbations of a complex step, so one pass gives the derivative by every entry.
 """
@@ -40,15 +40,15 @@ from elman.errors import FormulaError
 
 
 def evaluate(e: Expression, scope: Environment) -> Array:
-    """The value of `e`, [..., m, n]; `FormulaError` where shapes do not fit, with the column of the node that fails."""
-    method = _EVALUATE.get(type(e))
-    if method is None:
+    """The value of `e`, [..., m, n]; `FormulaError`, with the column of the node, if shapes do not fit."""
+    rule = _NODES.get(type(e))
+    if rule is None:
         raise FormulaError("an ellipsis has no value" if isinstance(e, Dots) else "this has no value", e.span[0] + 1)
-    return method(e, scope)
+    return rule(e, scope)
 
 
 def transpose(a: Array) -> Array:
-    """Each matrix turned."""
+    """Each matrix transposed."""
     return np.swapaxes(a, -1, -2)
 
 
@@ -83,7 +83,7 @@ def add(a: Array, b: Array, e: Expression) -> Array:
 
 
 def _matched(e: Add | Subtract | Product, scope: Environment) -> tuple[Array, Array]:
-    """Both sides, where one may be a vector of ones or an identity whose size the other gives."""
+    """The values of both sides; the size of a vector of ones or an identity may follow from the other side."""
     left, right = e.left, e.right
     is_sum = isinstance(e, Add | Subtract)
     if isinstance(right, Identity) and right.dim is None:
@@ -134,7 +134,7 @@ def _entry(e: Entry, scope: Environment) -> Array:
 def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -> tuple[slice, slice]:
     """The rows and columns of a matrix of this shape that `e` names: an entry, a row or a column.
 
-    Raises `FormulaError` where an index is bound nowhere or leaves the shape.
+    Raises `FormulaError` for an index that is not bound, and `OutsideError` for one outside the shape.
     """
     try:
         at = [i.at(dict(indices)) - (i.variable is None) for i in e.indices]  # numbers count from 1
@@ -245,39 +245,44 @@ def _call(e: Call, scope: Environment) -> Array:
         return ELEMENTWISE[e.function].value(a)
     if e.function == "softmax":
         return _softmax(a, softmax_axis(e, a, scope.softmax_axis) - 2)
-    if e.function == "diag":
-        return _diagonal(a, e)
-    return _to_a_scalar(e, a, rest)
+    return _FUNCTIONS[e.function](e, a, *rest)
 
 
-def _diagonal(a: Array, e: Call) -> Array:
+def _axes(e: Call) -> tuple[int, ...]:
+    """The axes over which a function is taken: both, or the stated one."""
+    return (-2, -1) if e.axis is None else (-2 + e.axis,)
+
+
+def _cross_entropy(e: Call, a: Array, b: Array) -> Array:
+    value: Array = -hadamard(a, np.log(b), e).sum(_axes(e), keepdims=True)
+    return value
+
+
+def _trace(e: Call, a: Array) -> Array:
+    value: Array = np.trace(square(a, e, "a trace"), axis1=-2, axis2=-1)[..., None, None]
+    return value
+
+
+def _determinant(e: Call, a: Array) -> Array:
+    return np.asarray(np.linalg.det(square(a, e, "a determinant")))[..., None, None]
+
+
+def _norm(e: Call, a: Array) -> Array:
+    value: Array = np.sqrt((a * a).sum(_axes(e), keepdims=True))
+    return value
+
+
+def _norm1(e: Call, a: Array) -> Array:
+    value: Array = (a * np.sign(a.real)).sum(_axes(e), keepdims=True)
+    return value
+
+
+def _diagonal(e: Call, a: Array) -> Array:
     """The diagonal matrix of a vector, or the diagonal of a square matrix as a column."""
     if a.shape[-1] == 1 or a.shape[-2] == 1:
         v = a if a.shape[-1] == 1 else transpose(a)
         return np.asarray(v * np.eye(v.shape[-2]))
     return np.diagonal(square(a, e, "diag"), axis1=-2, axis2=-1)[..., :, None]
-
-
-def _to_a_scalar(e: Call, a: Array, rest: list[Array]) -> Array:
-    """The functions that make one number of a matrix, or of each of its rows or columns."""
-    over = (-2, -1) if e.axis is None else (-2 + e.axis,)
-    value: Array
-    match e.function:
-        case "cross_entropy":
-            value = -hadamard(a, np.log(rest[0]), e).sum(over, keepdims=True)
-        case "trace":
-            value = np.trace(square(a, e, "a trace"), axis1=-2, axis2=-1)[..., None, None]
-        case "det":
-            value = np.asarray(np.linalg.det(square(a, e, "a determinant")))[..., None, None]
-        case "norm":
-            value = np.sqrt((a * a).sum(over, keepdims=True))
-        case "norm1":
-            value = (a * np.sign(a.real)).sum(over, keepdims=True)
-        case "mean":
-            value = a.mean(over, keepdims=True)
-        case _:
-            value = a.sum(over, keepdims=True)
-    return value
 
 
 _POINT = Symbol("u")
@@ -292,7 +297,20 @@ def _primed(e: Call, a: Array, scope: Environment) -> Array:
     return np.broadcast_to(value, a.shape) if value.shape[-2:] != a.shape[-2:] else value
 
 
-_EVALUATE: dict[type, Callable[..., Array]] = {
+# A function of whole matrices (`functions.WHOLE`) → its value.
+_FUNCTIONS: dict[str, Callable[..., Array]] = {
+    "cross_entropy": _cross_entropy,
+    "trace": _trace,
+    "det": _determinant,
+    "diag": _diagonal,
+    "norm": _norm,
+    "norm1": _norm1,
+    "sum": lambda e, a: a.sum(_axes(e), keepdims=True),
+    "mean": lambda e, a: a.mean(_axes(e), keepdims=True),
+}
+
+# A node → the rule for its value.
+_NODES: dict[type[Expression], Callable[..., Array]] = {
     Number: _number,
     Symbol: _symbol,
     Ones: _ones,

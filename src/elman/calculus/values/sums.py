@@ -1,4 +1,4 @@
-"""Sums over an index: over time steps one by one, over all entries of matrices at once."""
+"""Sums over an index: over time steps term by term, over all entries of matrices at once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sum_range(e: BigSum, scope: Environment, evaluate: Evaluate) -> range:
 
 
 def _bound(i: Index, e: BigSum, scope: Environment, along: bool) -> int:
-    """A bound of a sum, which runs `along` a matrix: then a written size is the one that stands for it."""
+    """A bound of a sum as a number; `along` a matrix, a written size is the size used for it."""
     if i.variable is None:
         return scope.written(i.offset) if along and i.offset > 1 else i.offset
     if i.variable in scope.indices:
@@ -72,8 +72,7 @@ def _index_size(body: Expression, index: str, scope: Environment, evaluate: Eval
 
 
 def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
-    """Nested sums over all entries of matrices as one expression in the matrices, and the sums; None where they are not
-    that.
+    """Nested sums over all entries of matrices as one expression in the matrices, with the sums; None for other sums.
 
     Σ_b Σ_j y_jb ln ŷ_jb is the sum of the entries of y ∘ ln ŷ: one product in the place of V · B.
     """
@@ -132,7 +131,7 @@ def _reduced(part: Array, axis: int) -> tuple[int, int]:
 
 
 def big_sum(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array:
-    """The value of a sum; sums over all entries of matrices are made at once."""
+    """The value of a sum; a sum over all entries of matrices is computed at once."""
     at_once = _all_entries(e, scope, evaluate)
     if at_once is not None:
         return at_once

@@ -1,4 +1,4 @@
-"""Derivatives proved by the complex step at random points whose dimensions are pairwise different primes.
+"""Derivatives verified by the complex step at random points whose dimensions are pairwise different primes.
 
 f(x + ih) has f'(x) h as its imaginary part, without the cancellation of a difference (Squire & Trapp, SIAM Review
 1998).
@@ -45,7 +45,7 @@ class SamplePoint:
         return Environment(symbol, self.size, written=lambda n: self.sizes.get(str(n), n), literal=True)
 
     def size(self, name: str) -> int:
-        """The size behind the name of a dimension; `FormulaError` where no shape has it."""
+        """The size of a dimension by its name; `FormulaError` if no shape has it."""
         if name in self.sizes:
             return self.sizes[name]
         raise FormulaError(f"the dimension {name} is not known")
@@ -64,7 +64,7 @@ def distinct_sizes(count: int, taken: Collection[int] = ()) -> list[int]:
 def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = POINTS) -> Iterator[SamplePoint]:
     """Random points at which the formula has a finite real value; the columns of `distributions` sum to 1.
 
-    Raises `FormulaError` where none is found.
+    Raises `FormulaError` if there is none among those tried.
     """
     generator = np.random.default_rng(seed)
     dims = list(shapes.dimensions())
@@ -86,7 +86,7 @@ def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = 
 
 
 def _is_sound(shapes: Shapes, point: SamplePoint, generator: np.random.Generator) -> bool:
-    """Whether the formula has a finite real value here that does not hang on rounding, as a singular inverse does."""
+    """Whether the formula has a finite real value here that does not depend on rounding, as a singular inverse does."""
     nearby = {s: v * (1 + 1e-12 * generator.standard_normal(v.shape)) for s, v in point.values.items()}
     with np.errstate(all="ignore"):
         try:
