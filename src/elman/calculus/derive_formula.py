@@ -1,4 +1,4 @@
-"""`derive`: a formula and a symbol → the derivative, in a layout, simplified, verified and in every form of print."""
+"""`derive`: a formula and a symbol → the derivative in a layout, simplified and verified, in every form of print."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from elman.calculus.printing.index_text import index_text
 from elman.calculus.printing.python import python
 from elman.calculus.printing.render import latex, text
 from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer
-from elman.calculus.syntax.names import Names, fold
+from elman.calculus.syntax.names import GREEK_LETTERS, Names, fold
 from elman.calculus.syntax.parse import parse
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
@@ -37,11 +37,11 @@ Frame = tuple[TensorIndex | None, TensorIndex | None]
 
 @dataclass(frozen=True)
 class Derived:
-    """A derivative: `expression` where it has a matrix form, else None and only the index form.
+    """A derivative: `expression` is its matrix form, or None if it has only an index form.
 
-    `shape` are the names of its dimensions: two for a matrix form, one for each index else. `shapes` are those of the
-    formula's symbols, `assumed` the ones that nobody declared, `distributions` the symbols whose columns are taken to
-    sum to 1. `error` is the largest difference from the complex step, relative to the largest entry (or to 0.001 where
+    `shape` are the names of its dimensions: two for a matrix form, else one for each index. `shapes` are the shapes of
+    the formula's symbols, `assumed` those that were not declared, `distributions` the symbols whose columns sum to
+    1. `error` is the largest difference from the complex step, relative to the largest entry (or to 0.001 where
     all are smaller), over `points` random points.
     """
 
@@ -60,7 +60,7 @@ class Derived:
 
     @property
     def assumed(self) -> Mapping[str, Shape]:
-        """The shapes of symbols that were told from the usual convention and from what fits."""
+        """The shapes that follow from the usual convention and from what fits."""
         return self.shapes.assumed
 
     @cached_property
@@ -94,10 +94,11 @@ class Derived:
         return f"∂{left}/∂{right} = {index_text(self._index, names, taken)}"
 
     def evaluate(self, values: Mapping[str, Any]) -> Array:
-        """Its value where `values` gives every symbol ("h^(t-1)" at a time): [m,n], or an axis for each index.
+        """The value of the derivative, from a value of every symbol ("h^(t-1)" at a time step): [m,n], or an axis for
+        each index.
 
-        A number stands for a scalar, a vector for a column. Raises `FormulaError` for a symbol without value and for
-        shapes that do not fit.
+        A number is a scalar, a vector a column. Raises `FormulaError` for a symbol without value and for shapes that do
+        not fit.
         """
         point = point_of(self.shapes, values)
         if self.expression is not None:
@@ -108,7 +109,7 @@ class Derived:
         return tuple(int(d) if is_number(d) else point.sizes[d] for d in self.shape)
 
     def json(self) -> dict[str, Any]:
-        """All of it for machines."""
+        """The derivative and its verification for machines."""
         return {
             "formula": text(self.source),
             "wrt": text(self.wrt),
@@ -162,7 +163,7 @@ def derivative(
     layout: str = "denominator",
     distributions: Iterable[str] | None = None,
 ) -> Derived:
-    """`derive` for an expression already read."""
+    """`derive` for a parsed expression."""
     try:
         return _derivative(formula, wrt, shapes, layout, distributions)
     except RecursionError:
@@ -181,18 +182,18 @@ def _derivative(
     _check_occurs(formula, wrt)
     found = infer(formula, shapes, (wrt,))
     given = set(_first_of_cross_entropies(formula) if distributions is None else distributions)
-    lowered = to_index_form(found)
+    index_form = to_index_form(found)
     shape = found.symbols[wrt.name]
     by: Frame = (None if shape[0] == "1" else fresh(shape[0])), (None if shape[1] == "1" else fresh(shape[1]))
-    of: Frame = (lowered.row, lowered.column)
+    of: Frame = (index_form.row, index_form.column)
     atoms = [as_atom(s, found.symbols[s.name]) for s in symbols(found.tree) if s.name in given]
-    slope = differentiate(simplify(lowered.sum), as_atom(wrt, shape), tuple(i for i in by if i is not None))
-    slope = simplify(slope, atoms)
+    result = differentiate(simplify(index_form.sum), as_atom(wrt, shape), tuple(i for i in by if i is not None))
+    result = simplify(result, atoms)
     order = arrange(of, by, layout)
     expression = None
     if order is not None:
         try:
-            expression = _written(slope, of, by, order, found, _notation(formula))
+            expression = _as_matrix(result, of, by, order, found, _notation(formula))
         except NoMatrixFormError:
             order = None
     axes = order if order is not None else tuple(i for i in (*of, *by) if i is not None)
@@ -202,7 +203,7 @@ def _derivative(
         checked += 1
         true = _arranged(complex_step(found, wrt, point), of, by, axes)
         with np.errstate(all="ignore"):
-            value = _value(expression, slope, axes, point)
+            value = _value(expression, result, axes, point)
         if value.size == 1:
             value = np.broadcast_to(value, true.shape)
         if value.shape == true.shape and not np.isfinite(value).all():
@@ -214,34 +215,34 @@ def _derivative(
             f"the derivative of {text(formula)} by {text(wrt)} failed its check ({shown}): please report it"
         )
     used = tuple(sorted(name for name in given if name in found.symbols))
-    return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, slope, of, by)
+    return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, result, of, by)
 
 
-def _written(slope: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, notation: Notation) -> Expression:
-    """The matrix form; the gradient of a scalar in numerator layout is that in denominator layout, turned."""
+def _as_matrix(result: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, notation: Notation) -> Expression:
+    """The matrix form; the gradient of a scalar in numerator layout is the transpose of that in denominator layout."""
 
     def shape_of(e: Expression) -> Shape:
         return _shape_of(shapes, e)
 
     if of == (None, None) and order == by[::-1] != by:
-        return transpose_expression(matrix_form(slope, *by, shape_of, notation), lambda e: shape_of(e) == SCALAR)
-    return matrix_form(slope, *order, shape_of, notation)
+        return transpose_expression(matrix_form(result, *by, shape_of, notation), lambda e: shape_of(e) == SCALAR)
+    return matrix_form(result, *order, shape_of, notation)
 
 
 def _value(
-    expression: Expression | None, slope: Sum, axes: tuple[TensorIndex | None, ...], point: SamplePoint
+    expression: Expression | None, result: Sum, axes: tuple[TensorIndex | None, ...], point: SamplePoint
 ) -> Array:
-    """The value of a result at a point: of its matrix form, where it has one, else of its index form."""
+    """The value of a result at a point, from its matrix form if it has one, else from its index form."""
     if expression is not None:
         return evaluate(expression, point.scope())
-    return index_value(slope, tuple(i for i in axes if i is not None), lambda s: point.values[s], point.sizes)
+    return index_value(result, tuple(i for i in axes if i is not None), lambda s: point.values[s], point.sizes)
 
 
-def _arranged(slopes: Array, of: Frame, by: Frame, axes: tuple[TensorIndex | None, ...]) -> Array:
+def _arranged(jacobian: Array, of: Frame, by: Frame, axes: tuple[TensorIndex | None, ...]) -> Array:
     """The complex step's [rows, columns of wrt, rows, columns of f] in the axes of the result; None is an axis of 1."""
     labels = (*by, *of)
     kept = [k for k, i in enumerate(labels) if i is not None]
-    dense = slopes.reshape([slopes.shape[k] for k in kept])
+    dense = jacobian.reshape([jacobian.shape[k] for k in kept])
     names = [labels[k] for k in kept]
     wanted = [i for i in axes if i is not None]
     dense = dense.transpose([names.index(i) for i in wanted])
@@ -300,7 +301,7 @@ def _check_occurs(formula: Expression, wrt: Symbol) -> None:
 
 
 def point_of(shapes: Shapes, values: Mapping[str, Any]) -> SamplePoint:
-    """A point from given values, the sizes told from their shapes; `FormulaError` where they contradict each other."""
+    """A point with the given values, its sizes from their shapes; `FormulaError` if these contradict each other."""
     given = {fold(name): value for name, value in values.items()}
     sizes = {dim: int(dim) for dim in shapes.dimensions() if is_written(dim)}
     found: dict[Symbol, Array] = {}
@@ -323,8 +324,6 @@ def _script(letters: list[str]) -> str:
 
 
 def _index_latex(shown: str) -> str:
-    from elman.calculus.syntax.names import GREEK_LETTERS
-
     left, _, right = shown.partition(" = ")
     above, _, below = left.partition("/")
     whole = f"\\frac{{{above}}}{{{below}}} = {right}"

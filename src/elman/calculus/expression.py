@@ -14,8 +14,8 @@ To add a node, write its class here and one entry in each of these tables:
     shapes/rules.py                `_NODES`      its shape, from the shapes of its parts
     values/evaluate.py             `_NODES`      its value, from the values of its parts
     index_form/to_index_form.py    `_NODES`      its entries as sums of products; the derivative follows from them
-    printing/printer.py            `_METHODS`    the method that prints it; `render.py`, `python.py` and `mathml.py` each
-                                                 have one
+    printing/printer.py            `_METHODS`    the method that prints it, in each of `render.py`, `python.py` and
+                                                 `mathml.py`
 
 A node without an entry in `_NODES` is refused there with an error that shows its place. To add a function that takes
 an expression, see `functions.py`.

@@ -1,4 +1,4 @@
-"""elman derive: derivatives in matrix notation, each verified before it is shown."""
+"""elman derive: derivatives in matrix notation, each verified before it is printed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class _FormulaCommand(click.Command):
 @click.argument("formula")
 @click.option(
     "--wrt", required=True, metavar="SYMBOL",
-    help="By what to differentiate: X, W_h, h^(t-1). With a page: names, parted by commas, or all.",
+    help="The symbol by which to differentiate: X, W_h, h^(t-1). With a page: names separated by commas, or all.",
 )  # fmt: skip
 @click.option(
     "--layout", type=click.Choice(["denominator", "numerator", "shape", "both"]),
@@ -75,18 +75,22 @@ class _FormulaCommand(click.Command):
 )  # fmt: skip
 @click.option(
     "--shape", "shapes", multiple=True, metavar="NAME=ROWS,COLUMNS",
-    help="Say a shape: X=m,n, a=n (a column), c=1 (a scalar). May be given again.",
+    help="The shape of a symbol: X=m,n, a=n (a column), c=1 (a scalar). May be given several times.",
 )  # fmt: skip
 @click.option(
     "--distribution", "distributions", multiple=True, metavar="NAME",
-    help="Take the columns of NAME to sum to 1.  [default: what stands first in a cross-entropy]",
+    help="The columns of NAME sum to 1.  [default: the first argument of a cross-entropy]",
 )  # fmt: skip
 @click.option(
-    "--form", default="auto", show_default=True, type=click.Choice(["auto", "latex", "python"]), help="Of FORMULA."
+    "--form",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "latex", "python"]),
+    help="How FORMULA is written.",
 )
 @click.option(
     "--as", "shown", type=click.Choice(PRINTS),
-    help="Print the result alone: as text, LaTeX, NumPy code, indices. With a page: latex in the place of Markdown.",
+    help="Print only the result: as text, LaTeX, NumPy code or index form. With a page: latex instead of Markdown.",
 )  # fmt: skip
 @click.option(
     "--html", type=click.Path(path_type=Path), metavar="OUT", help="With a page: write the derivation as a web page."
@@ -106,22 +110,22 @@ def derive(
     """Differentiate FORMULA, in LaTeX (`\\|A x - b\\|^2`) or as Python (`a.T @ X @ b`), and verify the result.
 
     Symbols without a --shape follow the usual convention, as far as it fits: a is a column, A a matrix, α a scalar.
-    A result that no matrices can express, as a matrix by a matrix, is shown with indices.
+    A result without a matrix form, such as a matrix by a matrix, is printed with indices.
 
-    FORMULA may be a page (Markdown, LaTeX, a notebook, plain text) of forward equations instead: then all gradients of
-    its loss are derived, at each time step where it recurs, and printed as a page that `elman check` holds to be true.
+    FORMULA may be a page of forward equations instead (Markdown, LaTeX, a notebook, plain text). Then the gradients of
+    its loss are derived, at each time step of a recurrent network, and printed as a page that `elman check` confirms.
     """
     from elman.calculus.derive_formula import derive as derived
 
     if shown and as_json:
-        raise ConfigError("--as and --json contradict each other: leave one of them out")
+        raise ConfigError("--as and --json exclude each other: leave one of them out")
     if os.path.isfile(formula):  # noqa: PTH113, Path.is_file raises where a formula is too long for a name
         if shapes or distributions or form != "auto":
-            raise ConfigError("a page says its shapes itself: leave --shape, --distribution and --form out")
+            raise ConfigError("a page declares its own shapes: leave --shape, --distribution and --form out")
         _page(Path(formula), wrt, layout or "shape", shown, html, as_json)
         return
     if html is not None:
-        raise ConfigError("--html is for a page of forward equations: give one in the place of the formula")
+        raise ConfigError("--html is for a page of forward equations: give one instead of the formula")
     layout = layout or "denominator"
     layouts = ("denominator", "numerator") if layout == "both" else (layout,)
     given = dict(_shape(text) for text in shapes)
@@ -164,7 +168,7 @@ def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | Non
 def _shape(given: str) -> tuple[str, str]:
     name, sign, shape = given.partition("=")
     if not sign or not name.strip():
-        raise ConfigError(f"--shape {given} is not read: write NAME=ROWS,COLUMNS, as in --shape X=m,n")
+        raise ConfigError(f"--shape {given} is no shape: write NAME=ROWS,COLUMNS, as in --shape X=m,n")
     return name.strip(), shape
 
 
@@ -176,7 +180,7 @@ def _alone(result: Derived, shown: str) -> str:
 
 
 def _lines(results: list[Derived]) -> list[str]:
-    """What a person reads: shapes, the result in each layout, how it was verified."""
+    """The report as text: shapes, the result in each layout, how it was verified."""
     first = results[0]
     shapes = [
         f"{name} [{','.join(shape)}]" + (" (assumed)" if name in first.assumed else "")

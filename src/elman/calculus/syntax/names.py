@@ -1,7 +1,7 @@
 """Names: which letters belong together, and what a subscript or superscript means on a page.
 
-`W_h` is one name, `y_j` an entry of y, and `h_t` is h at a time step. LaTeX does not distinguish them; the page does, by
-its declarations. Therefore a parser gets the `Names` of its page.
+`W_h` is one name, `y_j` an entry of y, and `h_t` is h at a time step. LaTeX does not distinguish them; the page does,
+by its declarations. Therefore a parser gets the `Names` of its page.
 """
 
 from __future__ import annotations

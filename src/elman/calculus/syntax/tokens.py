@@ -170,7 +170,7 @@ _CLOSES = {")": "(", "]": "[", "}": "{"}
 
 
 def _check_nesting(tokens: list[Token]) -> None:
-    """Raises `FormulaError` for a bracket without its partner, of the same kind, and for brackets that nest too deep."""
+    """Raises `FormulaError` for a bracket without its partner of the same kind, and for too many nested brackets."""
     stack: list[Token] = []
     for token in tokens:
         if token.kind in "([{":
