@@ -47,7 +47,7 @@ def simplify(sum_: Sum, distributions: Collection[Expression] = ()) -> Sum:
 
 
 def _without_needless_groups(t: Term) -> list[Term]:
-    """A term with the groups multiplied out that need not be groups: those of one term, and one that stands alone."""
+    """A term without the groups that it does not need: those of one term, and one that is its only factor."""
     for place, f in enumerate(t.factors):
         if not isinstance(f, Group) or f.exponent.denominator != 1:
             continue

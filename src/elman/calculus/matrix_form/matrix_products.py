@@ -28,7 +28,7 @@ class Powered(NamedTuple):
 
 
 def product(factors: Iterable[Expression]) -> Expression:
-    """The product of at least one factor. Behind a product as the first factor, a scalar, stands a dot."""
+    """The product of at least one factor; a dot separates a first factor that is itself a product (a scalar)."""
     first, *rest = factors
     for k, e in enumerate(rest):
         dotted = k == 0 and isinstance(first, Product) and first.operator in ("", "·")

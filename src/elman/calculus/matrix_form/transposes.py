@@ -1,7 +1,7 @@
 """Transposes where a person would write them: (A B)^T as B^T A^T, (U^T δ^T ∘ h)^T as (δ U) ∘ h^T.
 
-Two habits of writing exist side by side. `transpose_expression` takes as few transposes as possible, for derivatives in
-numerator layout. `move_transpose_inward` keeps (h ∘ (1 - h))^T together, for gradients that are rows.
+There are two ways to write a transpose. `transpose_expression` uses as few transposes as possible, for derivatives in
+numerator layout; `move_transpose_inward` keeps (h ∘ (1 - h))^T together, for gradients that are rows.
 """
 
 from __future__ import annotations

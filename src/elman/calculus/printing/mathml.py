@@ -181,7 +181,7 @@ class _MathmlPrinter(Printer):
         return f"<mfrac><mn>{e.value.numerator}</mn><mn>{e.value.denominator}</mn></mfrac>", FACTOR
 
     def scripted(self, e: Expression) -> Printed:
-        """A letter, or what else is the base, with all that stands above and below it in one pair of scripts."""
+        """A base, mostly a letter, with everything above and below it in one pair of scripts."""
         below: list[str] = []
         above: list[str] = []
         base = e
@@ -292,7 +292,7 @@ _CALLS: dict[str, Callable[[str], str]] = {
 
 
 def _is_bare(e: Expression) -> bool:
-    """Whether a function stands without parentheses: ln y."""
+    """Whether a function is written without parentheses: ln y."""
     return (
         isinstance(e, Call)
         and e.function in _BARE
