@@ -1,1 +1,4 @@
-"""A file → a page: its formulas with their places, declared shapes, and the prose around them."""
+"""A file → a page: formulas with their places, declared shapes, and the prose around them.
+
+`page.py` has the values, `reader.py` makes them; the other files each read one kind of text.
+"""

@@ -1,4 +1,4 @@
-"""Lines of code blocks and of plain text: which of them are formulas, and which are a program or prose."""
+"""Formulas in code blocks and in plain text: which lines are equations, and which are a program or prose."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TOO_LONG = 2000
 
 
 def read_code(text: str, start: int, end: int, scan: Scan) -> None:
-    """Reads a block of code: each line that is an equation is a formula, unless the whole is a program."""
+    """Reads a block of code: each line that is an equation is a formula, unless the block is a program."""
     scan.code.append((start, end))
     program = _PROGRAM.search(text, start, end) is not None
     quote = ""
@@ -73,7 +73,7 @@ def _relations(text: str, names: Names | None = None) -> list[Relation] | None:
 
 
 def _states(relation: Relation) -> bool:
-    """Whether a relation says something of a quantity: a setting such as `lr = 0.1` does not."""
+    """Whether a relation is an equation of quantities, and not a setting such as `lr = 0.1`."""
     left = relation.parts[0]
     return any(
         isinstance(part, Symbol | Derivative | Call | Entry) or children(part) for part in relation.parts[1:]
@@ -81,7 +81,7 @@ def _states(relation: Relation) -> bool:
 
 
 def _is_program_line(line: str) -> bool:
-    """Whether a line is Python that no formula is: with strings, lists, calls of methods."""
+    """Whether a line is Python that cannot be a formula: it has strings, lists, comparisons or functions."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -96,7 +96,7 @@ def _is_program_line(line: str) -> bool:
 
 
 def read_plain(text: str, start: int, end: int, names: Names, scan: Scan) -> None:
-    """Reads lines of plain text: in each, the part around an = that has no words in it and parses."""
+    """Reads lines of plain text: a formula is the part around an = that has no words of prose and can be parsed."""
     scan.code.append((start, end))
     at = start
     while at < end:
@@ -110,7 +110,7 @@ def read_plain(text: str, start: int, end: int, names: Names, scan: Scan) -> Non
 
 
 def _wordless(line: str, names: Names) -> list[tuple[int, int]]:
-    """The stretches of a line that hold an = and no word of prose, and parse (or look like mathematics)."""
+    """The stretches of a line with an = and no word of prose that can be parsed, or look like mathematics."""
     edges = [(m.start(), m.end()) for m in _WORD.finditer(line) if not _is_name(m.group(), names)]
     found = []
     since = 0
@@ -131,7 +131,7 @@ def _wordless(line: str, names: Names) -> list[tuple[int, int]]:
 
 
 def _trimmed(piece: str) -> tuple[int, int]:
-    """A stretch without the number of a list before it and the punctuation around it."""
+    """Where a stretch begins and ends without a list number before it and punctuation around it."""
     lead = re.match(r"\s*(?:\(?\d+[.)]\s+|\(\d+\)\s*|[-*+•]\s+)?[\s:,;.]*", piece)
     begin = lead.end() if lead else 0
     finish = len(piece.rstrip(" \t\r,;.:"))
@@ -142,7 +142,7 @@ def _trimmed(piece: str) -> tuple[int, int]:
 
 
 def _is_name(word: str, names: Names) -> bool:
-    """Whether letters are a name or a function, and not a word of prose."""
+    """Whether letters are a name or a function rather than a word of prose."""
     if word in SPELLINGS or word in GREEK or names.resolve(word) is not None:
         return True
     if not word.isascii() or "'" in word:

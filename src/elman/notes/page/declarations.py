@@ -1,4 +1,4 @@
-r"""Declared shapes and one-hot names: `W_h.shape = [Dh,Dh]`, `W \in \mathbb{R}^{m \times n}`, comments."""
+r"""Declared shapes: `W_h.shape = [Dh,Dh]`, `W \in \mathbb{R}^{m \times n}`, `x = …  # [V,B]`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LEFT_SEPARATOR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A shape found: a canonical name, its dimensions, and where the shape is written."""
+    """A declared shape: the canonical name, the dimensions, and the offsets of the written shape in the page."""
 
     name: str
     rows: str
@@ -44,8 +44,8 @@ class Declared:
 
 
 def dimension(text: str) -> str | None:
-    r"""A dimension as the checker knows it: `D_h` and `d_{\text{h}}` are Dh and dh, `4H` and `4 \cdot H` are 4*H;
-    `28*28` is 784, and what has no entries 0.
+    r"""A dimension in canonical form: Dh for `D_h`, dh for `d_{\text{h}}`, 4*H for `4H` and `4 \cdot H`, 784 for
+    `28*28`, 0 for a product with a factor of 0; None if the text is no dimension.
     """
     plain = re.sub(r"\\(?:text|mathrm|operatorname|mathit|,|;|!)|[{}\s$]", "", text)
     plain = plain.replace("\\cdot", "*").replace("\\vert", "|").replace("\\", "").strip("|")
@@ -63,7 +63,7 @@ def dimension(text: str) -> str | None:
 
 
 def dimensions(text: str) -> tuple[str, str] | None:
-    """Rows and columns of a written shape, its brackets left out; one dimension is a column, none a scalar."""
+    """Rows and columns of a shape that is written without brackets; one dimension is a column, none is a scalar."""
     parts = [part for part in _TIMES.split(text) if part.strip()]
     if not parts:
         return "1", "1"
@@ -74,7 +74,7 @@ def dimensions(text: str) -> tuple[str, str] | None:
 
 
 def symbol_name(text: str) -> str | None:
-    """The canonical name of a text that is one symbol, at any time step, else None; an entry's index is part of it."""
+    """The canonical name of a text that is one symbol, at any time step, else None; an entry's name has its index."""
     text = text.strip().strip("&").strip()
     if not text or len(text) > 80:
         return None
@@ -92,7 +92,7 @@ def symbol_name(text: str) -> str | None:
 
 
 def in_code(text: str, start: int, end: int, prose: bool = False) -> Iterator[Declared]:
-    """The shapes that lines of code or plain text declare; in `prose` only `name.shape = […]` does."""
+    """The shapes that lines of code or plain text declare; in `prose` only `name.shape = […]` is a declaration."""
     at = start
     while at < end:
         stop = text.find("\n", at, end)
@@ -125,7 +125,7 @@ def in_formula(text: str, start: int) -> Iterator[Declared]:
 
 
 def _names_before(text: str) -> list[str]:
-    """The symbols right before the sign ∈, parted by commas."""
+    """The symbols directly before the sign ∈, separated by commas."""
     names: list[str] = []
     for piece in reversed(_LEFT_SEPARATOR.split(text)[-1].split(",")):
         name = symbol_name(piece)

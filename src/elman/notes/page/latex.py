@@ -1,4 +1,4 @@
-"""LaTeX documents: formulas in dollars and environments; comments, verbatim text and definitions of macros are none."""
+"""Formulas of LaTeX documents: in dollars, brackets and environments; none in comments, verbatim text and macros."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _VERBATIM = frozenset(
 
 
 def read_latex(text: str, start: int, end: int) -> Scan:
-    """What stands in a stretch of LaTeX."""
+    """The formulas, headings and directives in a stretch of LaTeX."""
     scan = Scan()
     skip = {begin: stop for begin, stop, _, _ in definitions(text, start, end)}
-    marks = Marks(_blanked(text), start, end)
+    marks = Marks(_without_comments(text), start, end)
     at = start
     while (sign := _SIGN.search(text, at, end)) is not None:
         at = sign.end()
@@ -56,20 +56,20 @@ def read_latex(text: str, start: int, end: int) -> Scan:
             at = end if close < 0 else close
         elif sign.group(1) in ENVIRONMENTS:
             at = environment(marks, scan, sign.group(1), at)
-    scan.formulas = [f for f in scan.formulas if _blanked(text[f.start : f.end]).strip()]
+    scan.formulas = [f for f in scan.formulas if _without_comments(text[f.start : f.end]).strip()]
     return scan
 
 
-_COMMENT = re.compile(r"\\.|%[^\n]*", re.DOTALL)
+COMMENT = re.compile(r"\\.|%[^\n]*", re.DOTALL)
 
 
-def _blanked(text: str) -> str:
-    """The text with its comments made spaces, so that nothing in them closes a formula; every offset stays."""
-    return _COMMENT.sub(lambda m: " " * len(m.group()) if m.group()[0] == "%" else m.group(), text)
+def _without_comments(text: str) -> str:
+    """The text with spaces for its comments, so that nothing in them closes a formula; offsets stay the same."""
+    return COMMENT.sub(lambda m: " " * len(m.group()) if m.group()[0] == "%" else m.group(), text)
 
 
 def _dollar(marks: Marks, scan: Scan, at: int) -> int:
-    """Reads what a $ opens; an unclosed one is left behind."""
+    """Reads the formula that a $ opens; one that is never closed is skipped. Returns where to go on."""
     if marks.is_dollar(at + 1):
         return display(marks, scan, at + 2)
     close = marks.dollar(at + 1)
@@ -77,34 +77,3 @@ def _dollar(marks: Marks, scan: Scan, at: int) -> int:
         return at + 1
     scan.add(marks.text, at + 1, close, "inline", at, close + 1)
     return close + 1
-
-
-_PREAMBLE = r"\\(?:label|cite|usepackage|documentclass|author|date)(?:\[[^\]\n]{0,99}\])?\{[^{}\n]{0,99}\}"
-_PLAIN = [
-    (re.compile(r"\\(?:sub)*(?:section|chapter|part)\*?\{([^{}\n]{0,200})\}"), r"\n\n## \1\n\n"),
-    (re.compile(r"\\title\{([^{}\n]{0,200})\}"), r"\n\n# \1\n\n"),
-    (re.compile(r"\\(?:emph|textit)\{([^{}]{0,500})\}"), r"*\1*"),
-    (re.compile(r"\\textbf\{([^{}]{0,500})\}"), r"**\1**"),
-    (re.compile(r"\\(?:texttt|verb\|)\{?([^{}|\n]{0,200})[}|]"), r"`\1`"),
-    (re.compile(r"\\item\b(?:\[[^\]\n]{0,100}\])?[ \t]*"), r"\n- "),
-    (re.compile(r"\\(?:begin|end)\{[A-Za-z*]{1,40}\}(?:\[[^\]\n]{0,100}\])?"), "\n"),
-    (re.compile(_PREAMBLE), ""),
-    (re.compile(r"\\(?:maketitle|tableofcontents|newpage|noindent|clearpage|par)\b"), "\n\n"),
-    (re.compile(r"``|''"), '"'),
-    (re.compile(r"(?<!\\)~"), " "),
-    (re.compile(r"\\([%$&#_])"), r"\1"),
-]
-
-
-def latex_as_markdown(text: str) -> str:
-    """The prose of a document as Markdown, for display, without its preamble, comments and definitions."""
-    begin = text.find("\\begin{document}")
-    text = text[max(begin, 0) :].split("\\end{document}")[0]
-    pieces, at = [], 0
-    for start, end, _, _ in definitions(text):
-        pieces.append(text[at:start])
-        at = end
-    text = _COMMENT.sub(lambda m: "" if m.group()[0] == "%" else m.group(), "".join([*pieces, text[at:]]))
-    for pattern, replacement in _PLAIN:
-        text = pattern.sub(replacement, text)
-    return text

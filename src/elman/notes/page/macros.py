@@ -1,6 +1,6 @@
-r"""Macros: what `\newcommand`, `\def` and `\DeclareMathOperator` define, and their expansion with the way back.
+r"""Macros of `\newcommand`, `\def` and `\DeclareMathOperator`, and their expansion with the places they came from.
 
-The page's text stays as it is, so that every offset is true; a formula is expanded where it is read.
+The page's text is never expanded, so that offsets in it stay valid; a formula is expanded when it is read.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def definitions(
 
 
 def macros_of(text: str) -> dict[str, tuple[int, str]]:
-    """The macros that a text defines; the last definition of a name counts."""
+    """The macros that a text defines, each with its number of arguments and its body; the last definition counts."""
     return {name: macro for _, _, name, macro in definitions(text) if macro is not None}
 
 
@@ -66,7 +66,7 @@ def closing_brace(text: str, at: int, stop: int) -> int:
 
 
 def without_definitions(text: str) -> str:
-    """The text with its definitions made spaces; every offset stays."""
+    """The text with spaces for its definitions; offsets stay the same."""
     if "\\def" not in text and "command" not in text and "MathOperator" not in text:
         return text
     pieces, at = [], 0
@@ -77,9 +77,9 @@ def without_definitions(text: str) -> str:
 
 
 def expand(text: str, macros: Mapping[str, tuple[int, str]]) -> tuple[str, Sequence[int]]:
-    """`text` with its macros expanded, and for each offset in the result (and its end) the one in `text` it came from.
+    """`text` with its macros expanded, and for each offset in the result (and its end) the offset in `text`.
 
-    Raises `FormulaError` where the expansion has no end or is longer than 100 kB.
+    Raises `FormulaError` if the expansion does not end, is longer than 100 kB, or lacks an argument.
     """
     text = without_definitions(text)
     if not macros or not any(name[1:] in macros for name in _COMMAND.findall(text)):

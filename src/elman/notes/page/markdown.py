@@ -1,4 +1,4 @@
-"""Markdown: formulas between dollars, in environments and fences; code, comments and money are none."""
+"""Formulas of Markdown: in dollars, brackets, environments and fences; none in comments, code spans and prices."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CODE = {
 
 
 def read_markdown(text: str, start: int, end: int) -> Scan:
-    """What stands in a stretch of Markdown."""
+    """The formulas, headings, code and directives in a stretch of Markdown."""
     scan = Scan()
     at = seek = end_of_front_matter(text, start, end)
     closed = True
@@ -75,7 +75,7 @@ def _fence(text: str, block: re.Match[str], end: int, scan: Scan) -> int:
 
 
 def _read_prose(text: str, start: int, end: int, scan: Scan) -> None:
-    """Reads what is neither a fence nor a comment."""
+    """Reads a stretch that has no fences and no comments."""
     marks = Marks(text, start, end)
     scan.headings += [(m.start(), m.group(1).strip(" \t#\r")) for m in _HEADING.finditer(text, start, end)]
     underlined = _UNDERLINED.finditer(text, start, end)
@@ -90,7 +90,6 @@ def _read_prose(text: str, start: int, end: int, scan: Scan) -> None:
         elif what[0] == "`":
             close = marks.tick(len(what), at)
             if 0 <= close <= marks.blank(at):
-                scan.spans.append((at, close))
                 at = close + len(what)
         elif what == "\\[":
             at = bracketed(marks, scan, at, "\\]", "display")

@@ -1,4 +1,4 @@
-"""Notebooks: their cells as one text, and a text written back into the cells, all else as it was."""
+"""Notebooks: the kinds and texts of their cells, and the notebook with new texts in its cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JOINT = "\n\n"
 
 
 def cells_of(source: str, path: object = "the notebook") -> list[tuple[str, str]]:
-    """Each cell's kind (markdown, code, raw) and text; `TextError` for what is no notebook."""
+    """Each cell's kind (markdown, code, raw) and text. Raises `TextError` if the source is not a notebook."""
     return [(str(cell.get("cell_type")), _text(cell)) for cell in _cells(_loaded(source, path), path)]
 
 
@@ -53,7 +53,7 @@ def _text(cell: Mapping[str, Any]) -> str:
 
 
 def rewritten(source: str, texts: Sequence[str]) -> str:
-    """The notebook with other texts in its cells, one a cell; a cell whose text is the same is not touched."""
+    """The notebook with these texts in its cells, one a cell; cells whose text is the same stay as they are."""
     notebook = _loaded(source, "the notebook")
     for cell, text in zip(_cells(notebook, "the notebook"), texts, strict=True):
         if text != _text(cell):

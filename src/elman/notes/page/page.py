@@ -1,4 +1,4 @@
-"""What a page is made of: formulas with their places, declared shapes, and what is said around them."""
+"""The values that the room returns: a page, its formulas and its declared shapes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A formula as it stands on the page.
+    """A formula as the page writes it.
 
-    `text` is what is between the delimiters, the white space at its ends left out, and `start` the offset of its first
-    sign in `Page.text`; `line` and `column` are the same place, from 1 (in a notebook, the line of its cell). `kind` is
+    `text` is what is between the delimiters, without the white space at its ends, and `start` its offset in
+    `Page.text`; `line` and `column` are the same place, from 1 (in a notebook, the line in its cell). `kind` is
     display (`$$`, an environment), inline (`$`), or code (a line of a code block). `before` is the prose between the
-    last formula and this one, `heading` the heading it stands under; `cell` is the cell of a notebook, from 1;
+    last formula and this one, `heading` the heading above it; `cell` is the cell of a notebook, from 1;
     `outer` are the offsets of the formula with its delimiters.
     """
 
@@ -35,8 +35,7 @@ class ShapeLine:
     """A declared shape: `W_h.shape = [Dh,Dh]`, `W \\in \\mathbb{R}^{m \\times n}`, or a cell of a table.
 
     `name` is canonical; `rows` and `columns` are dimensions (`Dh`, `2*H`, `1`). `start` and `end` are the offsets of
-    the written shape in `Page.text`, brackets with it, so that it can be replaced (`written` says another in its
-    style); `source` is the whole line.
+    the written shape in `Page.text`, with its brackets, so that it can be replaced; `source` is the whole line.
     """
 
     name: str
@@ -49,7 +48,7 @@ class ShapeLine:
     cell: int | None = None
 
     def written(self, rows: str, columns: str, as_it_stands: str) -> str:
-        """Another shape, as this one is written: `as_it_stands` is the page's text from `start` to `end`."""
+        """Another shape in the style of this one; `as_it_stands` is the page's text from `start` to `end`."""
         if as_it_stands.startswith("{") or "\\times" in as_it_stands:
             inner = rf"{rows} \times {columns}" if columns != "1" else rows
             return "{" + inner + "}" if as_it_stands.startswith("{") else inner
@@ -62,13 +61,13 @@ class ShapeLine:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page read: its text, its formulas and declared shapes, in order.
+    """A page: its text, its formulas and declared shapes, in order.
 
-    `skipped` counts the formulas that its own directives (`<!-- elman check: off -->` … `<!-- elman check: on -->`)
-    took out of the check, and `unchecked` are those; `aliases` maps another spelling of a name to the page's own
-    (`gamma_1` → `gamma`); `one_hot` names what the page says is one-hot; `macros` are those that it defines, each with
-    its number of arguments. For a notebook `text` is the JSON file's cells joined, `cells` holds where each begins in
-    it, and `source` is the file itself. `kind` is markdown, latex, text or notebook.
+    `unchecked` are the formulas that the page's directives (`<!-- elman check: off -->` … `<!-- elman check: on -->`)
+    exclude, and `skipped` is their number; `aliases` maps another spelling of a name to the page's own
+    (`gamma_1` → `gamma`); `one_hot` are the names that the page calls one-hot; `macros` are those that it defines, each
+    with its number of arguments. For a notebook `text` is its cells joined, `cells` the offset at which each begins,
+    and `source` the JSON of the file. `kind` is markdown, latex, text or notebook.
     """
 
     path: Path

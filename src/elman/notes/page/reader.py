@@ -1,4 +1,8 @@
-"""A file or a text → a `Page`: formulas with their places, declared shapes, and what is said around them."""
+"""A file or a text → a `Page`.
+
+A page has one part, or a part for each cell of a notebook. Each part is scanned by its kind (`Scan`: places alone);
+what the scans found is then put together, with lines, headings, prose and declared shapes.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,8 @@ _QUOTE = re.compile(r"\n[ \t]*>[ \t]?(?:>[ \t]?)*")
 def read_page(path: Path) -> Page:
     """The page in a file: Markdown, LaTeX, a notebook or plain text, by the ending of its name (else Markdown).
 
-    Raises `TextError` for a file that is missing, over 16 MB, binary or not UTF-8, and for a notebook that is none.
+    Raises `TextError` for a file that is missing, over 16 MB, binary or not UTF-8, and for a notebook that is not
+    one.
     """
     try:
         if path.is_dir():
@@ -55,18 +60,18 @@ def read_page(path: Path) -> Page:
 
 
 def page_of(text: str, kind: str = "markdown", path: Path = Path("page.md")) -> Page:
-    """The page that a text is; `kind` is markdown, latex, text or notebook (the JSON of one)."""
+    """The page of a text; `kind` is markdown, latex, text or notebook (its JSON)."""
     if kind == "notebook":
         return _notebook(text, path)
     if kind not in ("markdown", "latex", "text"):
-        raise TextError(f"the kind of page {kind!r} is not known: give markdown, latex, text or notebook")
+        raise TextError(f"the kind of page is {kind!r}; give markdown, latex, text or notebook")
     scan = _scan(text, 0, len(text), kind)
     return _page(text, kind, path, [(scan, 0, len(text), None, kind)], (), "")
 
 
 def readable(page: Page, formula: Formula) -> tuple[str, list[int]]:
-    """A formula as a parser can read it: its macros expanded, marks of a quotation made spaces. With the offset in
-    `formula.text` from which each sign came, and that of the end.
+    """A formula as the parser reads it: with its macros expanded and spaces for the marks of a quotation. And for each
+    offset in it (and its end) the offset in `formula.text`.
     """
     text = (
         _QUOTE.sub(lambda m: "\n" + " " * (len(m.group()) - 1), formula.text) if ">" in formula.text else formula.text
@@ -116,7 +121,7 @@ def _page(
     cells: tuple[int, ...],
     source: str,
 ) -> Page:
-    """Puts together what was found in each part of a page."""
+    """The page of its scanned parts."""
     gathered = _Gathered(text)
     for scan, start, end, cell, part in parts:
         gathered.part(scan, start, end, cell, part)
@@ -128,7 +133,7 @@ def _page(
 
 
 class _Gathered:
-    """What a page is made of, part after part."""
+    """Collects what a page is made of, part after part; used by `_page` alone."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -165,7 +170,7 @@ class _Gathered:
             self.heading = scan.headings[-1][1]
 
     def _declared(self, scan: Scan, start: int, end: int, kind: str) -> list[Declared]:
-        """The shapes that a part declares, in order; notes other spellings, and what a row calls one-hot."""
+        """The shapes that a part declares, in order; records other spellings and one-hot names as well."""
         found: dict[int, list[Declared]] = {}
         stretches = [(a, b, False) for a, b in scan.code]
         if kind == "markdown":
@@ -211,5 +216,5 @@ _MARKUP = re.compile(
 
 
 def _prose(text: str) -> str:
-    """Prose as one line, without code, comments, headings and delimiters."""
+    """Prose on one line, without code, comments, headings and delimiters."""
     return " ".join(_MARKUP.sub(" ", text.rsplit("```", 1)[-1]).split())

@@ -1,4 +1,4 @@
-"""What the readers of Markdown, LaTeX and plain text share: where formulas, headings and code stand."""
+"""What the readers of Markdown, LaTeX and plain text share: places of formulas, headings and code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = re.compile(r"\\(?:end\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
 
 
 class FoundFormula(NamedTuple):
-    """A formula, by offsets; `first` and `last` take its delimiters in."""
+    """The offsets of a formula; `first` and `last` are those with its delimiters."""
 
     start: int
     end: int
@@ -35,22 +35,21 @@ class FoundFormula(NamedTuple):
 
 @dataclass
 class Scan:
-    """What was found in a stretch of text, by offsets: formulas, headings, code, code spans, directives."""
+    """The offsets of what is in a stretch of text: formulas, headings, code, directives."""
 
     formulas: list[FoundFormula] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     code: list[tuple[int, int]] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)
     directives: list[tuple[int, str]] = field(default_factory=list)
 
     def direct(self, start: int, comment: str) -> None:
-        """Notes a directive, if the comment is one."""
+        """Adds a directive, if the comment is one."""
         found = _DIRECTIVE.search(comment)
         if found:
             self.directives.append((start, found.group(1)))
 
     def off(self, end: int) -> list[tuple[int, int]]:
-        """The stretches that directives take out, in a text that ends at `end`."""
+        """The stretches that directives exclude from the check, in a text that ends at `end`."""
         stretches: list[tuple[int, int]] = []
         since: int | None = None
         for place, word in sorted(self.directives):
@@ -62,7 +61,7 @@ class Scan:
         return stretches + ([(since, end)] if since is not None else [])
 
     def add(self, text: str, start: int, end: int, kind: str, first: int = -1, last: int = -1) -> None:
-        """A formula, the white space at its ends left out; nothing where nothing is left."""
+        """Adds a formula without the white space at its ends, unless it is empty."""
         inner = text[start:end]
         stripped = inner.strip()
         if stripped:
@@ -74,7 +73,7 @@ class Scan:
 
 
 class Marks:
-    """Where all stands that may close a formula or a code span, each kind in order: no search is repeated."""
+    """The places of all signs that may close a formula or a code span, each kind in order; found in one search."""
 
     def __init__(self, text: str, start: int, end: int) -> None:
         self.text, self.end = text, end
@@ -103,7 +102,7 @@ class Marks:
         return self._next(self.dollars, at)
 
     def is_dollar(self, at: int) -> bool:
-        """Whether a $ that is not escaped stands here."""
+        """Whether there is a $ here that is not escaped."""
         return self.dollar(at) == at
 
     def double(self, at: int) -> int:
@@ -115,7 +114,7 @@ class Marks:
         return self._next(self.closers.get(what, []), at)
 
     def tick(self, run: int, at: int) -> int:
-        """The next run of so many backticks, or -1."""
+        """The next run of `run` backticks, or -1."""
         return self._next(self.ticks.get(run, []), at)
 
     def blank(self, at: int) -> int:
@@ -127,8 +126,8 @@ class Marks:
 def display(marks: Marks, scan: Scan, start: int) -> int:
     """Reads `$$…$$` from behind the opening; an unclosed one ends with its paragraph. Returns where to go on.
 
-    A blank line inside is allowed where nothing behind it looks like prose: a forgotten `$$` must not turn the page
-    inside out.
+    A blank line inside is allowed if nothing behind it looks like prose: after a forgotten `$$` the rest of the page
+    must not be taken for formulas.
     """
     text, close, blank = marks.text, marks.double(start), marks.blank(start)
     if close < 0 or (blank < close and _PROSE.search(text, blank + 1, close)):
@@ -177,6 +176,6 @@ class Lines:
 
 
 def covered(stretches: list[tuple[int, int]], at: int) -> bool:
-    """Whether `at` lies in one of the stretches, which are in order and apart."""
+    """Whether `at` is in one of the stretches, which are in order and do not overlap."""
     i = bisect_right(stretches, (at, 1 << 62)) - 1
     return i >= 0 and at < stretches[i][1]

@@ -1,4 +1,4 @@
-"""Tables that declare shapes, and what a page calls one-hot."""
+"""Shapes that tables declare, and names that a page calls one-hot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SEPARATOR = re.compile(r"^[ \t>]*\|?[ \t]*:?-[-:| \t]*$", re.MULTILINE)
 
 
 def rows_of_tables(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The rows below the lines of dashes of a part's tables."""
+    """The rows of the tables in a part: the lines below each line of dashes."""
     done = start
     for line in _SEPARATOR.finditer(text, start, end):
         if line.start() < done or "|" not in line.group():
@@ -43,7 +43,7 @@ def rows_of_tables(text: str, start: int, end: int) -> Iterator[tuple[int, int]]
 
 
 def in_table_row(text: str, start: int, end: int) -> tuple[list[Declared], list[str], dict[str, str]]:
-    """What a row of a table declares: shapes, the names called one-hot, and other spellings of its names."""
+    """What a row of a table declares: shapes, one-hot names, and other spellings of its names."""
     cells = _cells(text, start, end)
     names: list[str] = []
     other: list[str] = []
@@ -76,7 +76,7 @@ def _cells(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _symbols(cell: str) -> list[str]:
-    """The symbols of a cell that holds nothing else."""
+    """The symbols of a cell that has nothing else in it."""
     if not cell.strip() or len(cell) > 300 or _QUOTED.sub("", cell).strip(" ,\t、;and和"):
         return []
     found: list[str] = []
@@ -108,7 +108,7 @@ def _shapes(text: str, start: int, end: int) -> list[tuple[str, str, int, int]]:
 
 
 def one_hot_near(text: str, start: int, end: int, symbols: list[tuple[int, int, str]]) -> set[str]:
-    """The names that prose calls one-hot: the symbols (start, end, name; in order) right before the word, or behind."""
+    """The names that prose calls one-hot: the symbols (start, end, name; in order) next to the word."""
     found: set[str] = set()
     starts = [s[0] for s in symbols]
     for word in ONE_HOT.finditer(text, start, end):

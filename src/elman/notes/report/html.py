@@ -12,11 +12,11 @@ from html import escape
 from elman.calculus.printing.mathml import mathml
 from elman.calculus.syntax.names import Names
 from elman.notes.judge.verdict import Claim, Report, Verdict
-from elman.notes.page.latex import latex_as_markdown
 from elman.notes.page.markdown import end_of_front_matter
 from elman.notes.page.notebook import JOINT, cells_of
 from elman.notes.page.page import Formula, Page
 from elman.notes.report.claims_html import ClaimWriter, has_details, words
+from elman.notes.report.latex_prose import latex_as_markdown
 from elman.notes.report.pieces import Slot, slot, without_marks
 from elman.notes.report.render_markdown import code_to_html, markdown_to_html, plain_to_html
 from elman.notes.report.style import STYLE
