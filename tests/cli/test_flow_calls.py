@@ -1,4 +1,4 @@
-"""Calls of `elman flow` that contradict themselves or lack something: a sentence, exit code 2, and nothing written."""
+"""Invalid calls of `elman flow`: one sentence, exit code 2, and no file written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from command_line import Run, fails
         ((), "Missing argument 'RUN'"),
     ],
 )
-def test_contradictions(
+def test_contradictory_options_are_refused(
     command: Run, char_run: Path, corpus: Path, tmp_path: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
     filled = [each.format(run=char_run, corpus=corpus) for each in arguments]
@@ -38,7 +38,7 @@ def test_contradictions(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_text_is_not_written_over(command: Run, char_run: Path, tmp_path: Path) -> None:
+def test_the_text_is_never_overwritten(command: Run, char_run: Path, tmp_path: Path) -> None:
     text = tmp_path / "a.png"
     text.write_text("the cat sat on the mat\n")
     fails(command("flow", char_run, text, "--png", text), "is the text itself: give another name")

@@ -1,4 +1,4 @@
-"""`elman flow`: the summary, the JSON, the report in one page, what training recorded, and what does not fit."""
+"""`elman flow`: the summary, the JSON, the report in one page, what training recorded, and invalid calls."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_numbers_are_those_of_the_decomposition(command: Run, watched: Path,
         assert each["share"] == pytest.approx((term * whole).sum() / (whole**2).sum(), abs=1e-9)
 
 
-def test_the_guide_tells_of_keys_that_are_there(command: Run, watched: Path, corpus: Path) -> None:
+def test_the_keys_in_the_guide_exist(command: Run, watched: Path, corpus: Path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
     _, table = guide.split("| in the terminal | key of `--json` | meaning |\n")
     rows = table.split("\n\n")[0].splitlines()[1:]
@@ -80,7 +80,7 @@ def test_the_guide_tells_of_keys_that_are_there(command: Run, watched: Path, cor
     assert set(keys) <= set(said(command, watched, corpus, "--steps", 30))
 
 
-def test_the_summary_is_for_people(command: Run, watched: Path, corpus: Path) -> None:
+def test_the_summary_has_the_numbers_and_fits_140_columns(command: Run, watched: Path, corpus: Path) -> None:
     done = command("flow", watched, corpus, "--steps", 30)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^reach +\d+ steps", done.stdout, re.MULTILINE)
@@ -112,7 +112,7 @@ def test_two_runs_side_by_side(command: Run, watched: Path, word_run: Path, corp
     assert f"(2) {word_run}" in shown_
 
 
-def test_without_a_text_it_tells_what_training_recorded(command: Run, watched: Path, word_run: Path) -> None:
+def test_without_a_text_it_shows_what_training_recorded(command: Run, watched: Path, word_run: Path) -> None:
     lines = [json.loads(line) for line in (watched / "metrics.jsonl").read_text().splitlines()]
     flows = [line for line in lines if line["kind"] == "flow"]
     norms = [line["gradient_norm"] for line in lines if line["kind"] == "step"]
@@ -159,7 +159,7 @@ def test_unknown_words_are_counted(command: Run, watched: Path, tmp_path: Path) 
         (("{run}", "{corpus}", "--compare", "nowhere"), "there is no run at nowhere"),
     ],
 )
-def test_what_does_not_fit_is_said(
+def test_invalid_arguments_are_refused(
     command: Run, watched: Path, corpus: Path, tmp_path: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     done = command("flow", *(a.format(run=watched, corpus=corpus) for a in arguments), cwd=tmp_path)
@@ -169,7 +169,7 @@ def test_what_does_not_fit_is_said(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_page_fetches_nothing_and_holds_every_number(
+def test_the_page_fetches_nothing_and_has_every_number(
     command: Run, watched: Path, corpus: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "flow.html"
@@ -216,7 +216,7 @@ def test_shares_and_cosines_within_a_loss_are_those_of_the_matrices(B: int) -> N
             assert not shares[t, t + 1 :].any()
 
 
-def test_a_damaged_history_is_read_as_far_as_it_goes() -> None:
+def test_incomplete_records_are_read_as_far_as_possible() -> None:
     records = [
         {"kind": "step", "step": 10, "gradient_norm": 2.0, "clipped": 5, "skipped": 1},
         {"kind": "step", "step": 20, "gradient_norm": None, "clipped": 10, "skipped": 0},
@@ -241,7 +241,7 @@ def test_a_damaged_history_is_read_as_far_as_it_goes() -> None:
     assert empty.as_dict()["gradient_norm_median"] is None
 
 
-def test_records_are_taken_together_by_means_and_range() -> None:
+def test_records_are_binned_by_mean_and_range() -> None:
     records = [{"kind": "step", "step": k, "gradient_norm": float(k % 10 + 1), "clipped": 0} for k in range(1000)]
     found = History.of(records).binned(100)
     assert len(found["step"]) == 100
@@ -258,7 +258,7 @@ def test_records_are_taken_together_by_means_and_range() -> None:
         ("中", "中"), ("\x00", "⟨0000⟩"), ("👍", "👍"),
     ],
 )  # fmt: skip
-def test_every_token_can_be_seen(token: str, expected: str) -> None:
+def test_every_token_is_visible(token: str, expected: str) -> None:
     assert visible(token) == expected
 
 

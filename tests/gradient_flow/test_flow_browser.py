@@ -1,4 +1,4 @@
-"""The report of `elman flow` in a browser: everything on it is used, and nothing fails. Skipped where there is none."""
+"""The page of `elman flow` in Chromium: a script uses every control, and nothing fails. Skipped without Chromium."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ document.title = JSON.stringify({ errors, shown, blank, cut, wide: document.docu
 
 
 def used(path: Path, text: str, width: int) -> dict[str, Any]:
-    """What the page says of itself after its use."""
+    """What the page reports after the script used it."""
     path.write_text(text.replace("<head>", f"<head>{WATCH}", 1).replace("</body>", f"{USE}</body>"))
     assert BROWSER is not None
     call = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--dump-dom"]
@@ -116,6 +116,6 @@ def test_the_page_works(tmp_path: Path, width: int) -> None:
             assert ("works with it" if share > 0 else "works against it") in step
 
 
-def test_a_page_of_the_history_alone_works(tmp_path: Path) -> None:
+def test_a_page_of_training_records_only_works(tmp_path: Path) -> None:
     found = used(tmp_path / "flow.html", as_html([], {"one": history()}), 1200)
     assert (found["errors"], found["blank"], found["cut"]) == ([], [], [])

@@ -24,7 +24,7 @@ from elman.gradient_flow.events import write_events
 
 
 def read(path: Path) -> list[Any]:
-    """The events of a TFRecord file, its checksums held against its bytes."""
+    """The events of a TFRecord file, with its checksums verified."""
     data, at, found = path.read_bytes(), 0, []
     while at < len(data):
         header = data[at : at + 8]
@@ -84,7 +84,7 @@ def test_every_record_is_a_scalar_at_its_step(tmp_path: Path) -> None:
     }
 
 
-def test_a_run_that_was_not_watched_has_no_lens(tmp_path: Path) -> None:
+def test_a_run_without_watch_gradients_has_no_lens_curves(tmp_path: Path) -> None:
     (path,) = write_events(tmp_path, [], {"book": history(watched=False)})
     assert not [tag for tag in scalars(read(path)) if tag.startswith("lens")]
 
@@ -101,7 +101,7 @@ def test_two_networks_get_a_folder_each_and_their_diagnosis(tmp_path: Path) -> N
         assert bool(scalars(read(path))) == (shown.subject.label == "runs/book")
 
 
-def test_written_again_it_takes_the_first_ones_place(tmp_path: Path) -> None:
+def test_writing_again_replaces_the_file(tmp_path: Path) -> None:
     (path,) = write_events(tmp_path, [view("book")], {"book": history()})
     before = path.read_bytes()
     assert write_events(tmp_path, [view("book")], {"book": history()}) == [path]
@@ -109,7 +109,7 @@ def test_written_again_it_takes_the_first_ones_place(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_missing_package_is_told_in_a_sentence() -> None:
+def test_a_missing_package_is_reported_in_one_sentence() -> None:
     code = (
         "import sys; sys.modules['tensorboardX'] = None\nfrom elman.errors import MissingExtraError\n"
         "try: import elman.gradient_flow.events\nexcept MissingExtraError as error: sys.stdout.write(str(error))"

@@ -1,4 +1,4 @@
-"""The page of `elman flow`: what it holds is what the lens found, whatever the tokens and the network are."""
+"""The page of `elman flow`: its data are the numbers of the lens, whatever the tokens and the network are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def view_of(T: int = 12, activation: str = "tanh") -> View:
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
-def test_every_pair_stands_in_the_page_with_16_bits(activation: str) -> None:
+def test_the_page_has_every_pair_in_16_bits(activation: str) -> None:
     view = view_of(activation=activation)
     (network,) = json.loads(Page(as_html([view], {})).data)["networks"]
     pairs = np.tril_indices(view.T)
@@ -53,7 +53,7 @@ def test_tokens_cannot_break_out_of_the_page() -> None:
     assert text.count("</title>") == 1
 
 
-def test_a_network_through_which_nothing_flows_has_a_page() -> None:
+def test_a_network_without_gradient_flow_has_a_page() -> None:
     p, *_ = problem(V=7, activation="tanh")
     p.W_h[...] = 0
     ids = np.arange(6)

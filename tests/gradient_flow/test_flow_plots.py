@@ -1,4 +1,4 @@
-"""The plots of `elman flow` for print: what is drawn is what the lens found, in files that are whole and repeat."""
+"""The plots of `elman flow` for print: they draw the numbers of the lens, in files that repeat to the byte."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_folder_gets_a_file_for_each_plot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["all.png", "all.svg", "all.pdf", "all.PNG"])
-def test_all_on_a_page(tmp_path: Path, name: str) -> None:
+def test_all_plots_on_one_page(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     assert plots.write_plots(path, "svg", [view()], {"a run": history()}) == [path]
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[name[-3:].lower()]
@@ -90,7 +90,7 @@ def test_all_on_a_page(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_two_networks(tmp_path: Path) -> None:
+def test_the_plots_of_two_networks(tmp_path: Path) -> None:
     views = [view(label="_before $training$"), view(label="a/long/" * 12 + "run", seed=1)]
     histories = {views[1].subject.label: history(looks=1)}
     written = plots.write_plots(tmp_path, "png", views, histories)
@@ -98,7 +98,7 @@ def test_two_networks(tmp_path: Path) -> None:
     plots.write_plots(tmp_path / "page.pdf", "png", views, histories)
 
 
-def test_training_alone(tmp_path: Path) -> None:
+def test_the_plots_of_training_records_only(tmp_path: Path) -> None:
     unwatched = History.of([{"kind": "step", "step": k, "gradient_norm": 1.0 + k, "clipped": 0} for k in range(3)])
     assert not unwatched.watched
     assert [path.stem for path in plots.write_plots(tmp_path, "pdf", [], {"a run": unwatched})] == ["norms"]
@@ -106,7 +106,7 @@ def test_training_alone(tmp_path: Path) -> None:
     assert [p.name for p in plots.plan([], {"x": watched, "y": unwatched})] == ["norms-1", "norms-2", "lens-1"]
 
 
-def test_nothing_to_plot_and_unknown_kinds_are_told(tmp_path: Path) -> None:
+def test_nothing_to_plot_and_unknown_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing to plot"):
         plots.write_plots(tmp_path / "out", "png", [], {"a run": History.of([])})
     with pytest.raises(ConfigError, match="gif"):
@@ -133,7 +133,7 @@ def test_text_in_svg_is_text(tmp_path: Path) -> None:
         assert said in text[name], (name, said)
 
 
-def test_the_curves_are_the_views_numbers() -> None:
+def test_the_curves_are_the_numbers_of_the_view() -> None:
     shown, past = view(), history()
     axes = drawn("by-lag", [shown]).axes[0]
     norm, bound, reach = axes.lines
@@ -165,7 +165,7 @@ def test_the_curves_are_the_views_numbers() -> None:
     assert np.array_equal(looks[0].collections[0].get_array().compressed(), np.repeat(-0.3 * np.arange(19), 12))
 
 
-def test_the_tints_are_the_shares_of_the_chosen_loss() -> None:
+def test_the_tints_show_norms_and_the_signs_of_shares() -> None:
     shown = view()
     loss, found = shown.loss_as_dict(shown.chosen), token_plot.strengths(shown)
     assert len(found) == shown.chosen + 1
@@ -199,7 +199,7 @@ def test_tokens_stay_on_the_page_and_apart(separator: str) -> None:
 @pytest.mark.parametrize(
     ("T", "W_h", "activation"), [(4, 1, "tanh"), (40, 0, "tanh"), (4, 0, "relu"), (100, 1e-6, "tanh")]
 )
-def test_what_does_not_flow_is_not_drawn(tmp_path: Path, T: int, W_h: float, activation: str) -> None:
+def test_zero_contributions_are_not_drawn(tmp_path: Path, T: int, W_h: float, activation: str) -> None:
     """Warnings are errors here: none comes of -∞, of few points, or of norms beyond a float64."""
     shown = view(T, W_h=W_h, activation=activation)
     for kind in plots.KINDS:
@@ -208,7 +208,7 @@ def test_what_does_not_flow_is_not_drawn(tmp_path: Path, T: int, W_h: float, act
         assert np.isnan(drawn("by-lag", [shown]).axes[0].lines[0].get_ydata()[1:]).all()
 
 
-def test_a_text_of_nothing_that_flows(tmp_path: Path) -> None:
+def test_plots_of_a_text_without_any_gradient(tmp_path: Path) -> None:
     p = elman.Parameters.initialise(3, 4, 5, dtype="float64", activation="relu")
     p.W_h[:], p.U[:] = 0, 0
     nothing = View.of(p, np.zeros(9, int), ["a"] * 9, Subject("none", "", "", 0, ""))
@@ -231,7 +231,7 @@ def test_no_pyplot_is_needed() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_a_missing_package_is_told_in_a_sentence() -> None:
+def test_a_missing_package_is_reported_in_one_sentence() -> None:
     code = (
         "import sys; sys.modules['matplotlib'] = None\nfrom elman.errors import MissingExtraError\n"
         "try: import elman.gradient_flow.plots\nexcept MissingExtraError as error: sys.stdout.write(str(error))"

@@ -1,4 +1,4 @@
-"""The diagnosis, on made-up networks whose truth is known."""
+"""The diagnosis of made-up networks of known behaviour."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_made_up_networks_get_the_right_diagnosis(seed: int) -> None:
     assert near_0.numbers.decay_rate == pytest.approx(1, abs=0.05)
 
 
-def test_a_single_loss_that_makes_the_gradient_is_named() -> None:
+def test_a_loss_that_dominates_the_gradient_is_named() -> None:
     """A network that is right with certainty, and at step 20 wrong with certainty."""
     p = elman.Parameters.initialise(12, 8, 20, seed=0, activation="tanh", dtype="float64")
     p.b_2[3] = 12
@@ -94,7 +94,7 @@ def test_a_single_loss_that_makes_the_gradient_is_named() -> None:
     assert "the loss at time step 20" in str(found)
 
 
-def test_a_dead_relu_network_is_told() -> None:
+def test_a_dead_relu_network_is_diagnosed() -> None:
     p, x, y, h_0 = problem(activation="relu")
     p.b_1[:] = -100
     flow = decompose(p, x, y, h_0)

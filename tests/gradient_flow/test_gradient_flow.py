@@ -1,4 +1,4 @@
-"""The lens, proved: against the reference, against autodiff, against networks whose truth is known."""
+"""The lens compared with the reference, with autodiff, and with networks of known behaviour."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_float32_on_every_kernels(every_kernels: str, shape: tuple[int, ...], ac
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("gain", [4 * 10 ** (-300 / 499), 4 * 10 ** (-900 / 499)])
-def test_nothing_is_lost_over_500_steps(gain: float, dtype: str) -> None:
+def test_norms_neither_overflow_nor_vanish_over_500_steps(gain: float, dtype: str) -> None:
     """W_h = gain · I, and U that drives every unit the same way: contributions down to 1e-300, and to 1e-900."""
     T, Dh = 500, 6
     p = elman.Parameters.initialise(5, 4, Dh, seed=0, dtype=dtype)
@@ -182,7 +182,7 @@ def test_nothing_is_lost_over_500_steps(gain: float, dtype: str) -> None:
     assert decay_rate(flow) == pytest.approx(gain / 4, rel=1e-3 if dtype == "float32" else 1e-10)
 
 
-def test_a_slope_that_rounds_to_zero_is_no_zero() -> None:
+def test_a_derivative_that_rounds_to_zero_is_not_zero() -> None:
     """At z = 60, 1 - h is 0 in float64, σ' = e^-60 is not."""
     for activation, slope in (("sigmoid", -60.0), ("tanh", 2 * np.log(2) - 120)):
         p = elman.Parameters.initialise(5, 4, 6, seed=0, dtype="float64", activation=activation)
@@ -208,30 +208,32 @@ def test_a_growing_gradient_does_not_overflow() -> None:
 def test_singular_values_of_jacobians_equal_those_of_the_product() -> None:
     for activation in ACTIVATIONS:
         p, x, y, h_0 = problem(activation=activation)
-        way = Trajectory.of(p, x, y, h_0)
-        found = jacobian_singular_values(way, t=10, sequence=1)
+        trajectory = Trajectory.of(p, x, y, h_0)
+        found = jacobian_singular_values(trajectory, t=10, sequence=1)
         product = np.eye(p.Dh)
         for k in range(12):
             if k:
-                product = product @ (way.slope[10 - k + 1, 1][:, None] * p.W_h)
+                product = product @ (trajectory.slope[10 - k + 1, 1][:, None] * p.W_h)
             true = np.linalg.svd(product, compute_uv=False)
             large = true > 1e-10 * true[0]  # below, the SVD of the product itself is rounding
             assert 10 ** found[k][large] == pytest.approx(true[large], rel=1e-6)
             assert found[k][0] <= np.log10(bound(activation, largest_singular_value(p.W_h), k)) + 1e-12
-        assert jacobian_singular_values(way, t=10, lags=[3, 0], sequence=1) == pytest.approx(found[[3, 0]], rel=1e-12)
+        assert jacobian_singular_values(trajectory, t=10, lags=[3, 0], sequence=1) == pytest.approx(
+            found[[3, 0]], rel=1e-12
+        )
 
 
 def test_singular_values_far_apart_keep_every_digit() -> None:
-    """W_h = Q diag(s) Q^T and slopes of 1: the k-th product has the singular values s^k, from 1 down to 1e-400."""
+    """W_h = Q diag(s) Q^T and derivatives of 1: the k-th product has the singular values s^k, from 1 down to 1e-400."""
     s = np.array([1.0, 0.9, 0.5, 0.1, 0.01])
     Q = np.linalg.qr(np.random.default_rng(0).standard_normal((5, 5)))[0]
     p = elman.Parameters.initialise(5, 4, 5, activation="tanh", dtype="float64")
     p.W_h[:], p.W_e[:] = Q @ np.diag(s) @ Q.T, 0
-    way = Trajectory.of(p, np.zeros((200, 1), int), np.zeros((200, 1), int))
-    found = jacobian_singular_values(way, lags=[1, 20, 200])
+    trajectory = Trajectory.of(p, np.zeros((200, 1), int), np.zeros((200, 1), int))
+    found = jacobian_singular_values(trajectory, lags=[1, 20, 200])
     assert found == pytest.approx(np.outer([1, 20, 200], np.log10(s)), rel=1e-9, abs=1e-9)
-    assert lyapunov_spectrum(way, skip=100) == pytest.approx(np.log(s), abs=1e-4)
-    assert lyapunov_spectrum(way, count=2, skip=100) == pytest.approx(np.log(s[:2]), abs=1e-4)
+    assert lyapunov_spectrum(trajectory, skip=100) == pytest.approx(np.log(s), abs=1e-4)
+    assert lyapunov_spectrum(trajectory, count=2, skip=100) == pytest.approx(np.log(s[:2]), abs=1e-4)
 
 
 def test_singular_values_close_together_and_far_apart() -> None:
@@ -240,12 +242,12 @@ def test_singular_values_close_together_and_far_apart() -> None:
     Q = np.linalg.qr(np.random.default_rng(1).standard_normal((8, 8)))[0]
     p = elman.Parameters.initialise(5, 4, 8, activation="tanh", dtype="float64")
     p.W_h[:], p.W_e[:] = Q @ np.diag(s) @ Q.T, 0
-    way = Trajectory.of(p, np.zeros((150, 1), int), np.zeros((150, 1), int))
-    found = jacobian_singular_values(way, lags=[10, 60, 150])
+    trajectory = Trajectory.of(p, np.zeros((150, 1), int), np.zeros((150, 1), int))
+    found = jacobian_singular_values(trajectory, lags=[10, 60, 150])
     assert found[:, :7] == pytest.approx(np.outer([10, 60, 150], np.log10(s[:7])), rel=1e-7, abs=1e-6)
 
 
-def test_the_two_numbers_of_W_h_are_two() -> None:
+def test_spectral_radius_and_largest_singular_value_differ() -> None:
     W_h = np.array([[0.5, 100.0], [0.0, 0.5]])
     assert spectral_radius(W_h) == pytest.approx(0.5)
     assert largest_singular_value(W_h) == pytest.approx(100.0025, rel=1e-6)
@@ -291,8 +293,8 @@ def test_reach_truncation_and_cancellation_equal_their_definitions() -> None:
 
 def test_saturation_is_the_mean_slope() -> None:
     p, x, y, h_0 = problem()
-    way = Trajectory.of(p, x, y, h_0)
-    found, h = saturation(way), way.h[1:]
+    trajectory = Trajectory.of(p, x, y, h_0)
+    found, h = saturation(trajectory), trajectory.h[1:]
     assert found.mean == pytest.approx((h * (1 - h)).mean(), rel=1e-12)
     assert found.by_step == pytest.approx((h * (1 - h)).mean(axis=(1, 2)), rel=1e-12)
 
@@ -305,7 +307,7 @@ def test_one_time_step() -> None:
     assert [row.tau for row in truncation(flow)] == [1]
 
 
-def test_what_does_not_fit_is_said() -> None:
+def test_invalid_arguments_are_refused() -> None:
     p, x, y, h_0 = problem(activation="relu")
     flow = decompose(p, x, y, h_0)
     for call, sentence in (

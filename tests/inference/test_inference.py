@@ -48,7 +48,7 @@ def test_full_scores_as_kenlm_gives_them(lm: elman.LanguageModel) -> None:
     assert "zebra" not in lm
 
 
-def test_stepping_through_gives_the_score(lm: elman.LanguageModel) -> None:
+def test_stepping_token_by_token_gives_the_score(lm: elman.LanguageModel) -> None:
     for bos in (True, False):
         state, total = lm.begin(bos), 0.0
         for token in ["the", "cat", "sat", "\n"]:
@@ -106,7 +106,7 @@ def test_characters_have_words_too(char_run: Path) -> None:
     assert (found.tokens, found.characters, found.bytes, found.words, found.oov) == (13, 13, 15, 5, 1)
 
 
-def test_nothing_cannot_be_measured(lm: elman.LanguageModel) -> None:
+def test_an_empty_text_cannot_be_evaluated(lm: elman.LanguageModel) -> None:
     with pytest.raises(TextError, match="the text is empty"):
         lm.evaluate("")
 
@@ -117,7 +117,7 @@ def test_the_same_seed_draws_the_same_text(lm: elman.LanguageModel) -> None:
     assert lm.generate("the", temperature=0) == lm.generate("the", top_k=1, seed=9) == lm.generate("the", top_p=1e-9)
 
 
-def test_generation_goes_on_from_its_prompt(lm: elman.LanguageModel) -> None:
+def test_generation_continues_its_prompt(lm: elman.LanguageModel) -> None:
     greedy = lm.generate("the cat", max_tokens=6, temperature=0)
     assert greedy[0] in " \n"
     longer = lm.generate("the cat" + " sat on the mat and" * 300, max_tokens=3, temperature=0)

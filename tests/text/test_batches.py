@@ -58,7 +58,7 @@ def test_the_smallest_type_that_holds_V(tmp_path: Path, V: int, dtype: type) -> 
     assert open_tokens(tmp_path / "t.npy").dtype == dtype
 
 
-def test_a_single_token_is_too_little(tmp_path: Path) -> None:
+def test_a_text_of_one_token_is_refused(tmp_path: Path) -> None:
     tokenizer = Tokenizer.train(["x"], TextConfig("char"))
     with pytest.raises(TextError, match="has 1 token, and at least 2 are needed"):
         write_tokens(tmp_path / "t.npy", ["x"], tokenizer)

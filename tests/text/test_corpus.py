@@ -1,4 +1,4 @@
-"""Where text comes from, and what is no text."""
+"""Reading texts from files, folders and memory; what is not a text is refused."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ def test_the_embedded_corpus_is_there() -> None:
         ("hello".encode("utf-16"), "is UTF-16, expected UTF-8"),
     ],
 )
-def test_what_is_no_text_is_said_with_its_place(tmp_path: Path, data: bytes, sentence: str) -> None:
+def test_binary_and_non_utf8_texts_are_refused_with_the_offset(tmp_path: Path, data: bytes, sentence: str) -> None:
     with pytest.raises(TextError, match=sentence):
         list(Corpus.from_paths([write(tmp_path / "t.txt", data)]).pieces())
 
 
-def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+def test_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TextError, match="does not exist"):
         Corpus.from_paths([tmp_path / "none.txt"])
     with pytest.raises(TextError, match=r"folder without \.txt files"):

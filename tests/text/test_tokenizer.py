@@ -1,4 +1,4 @@
-"""Four levels, one file format, and the direct ways held against the library."""
+"""Four levels, one file format, and ids that equal the library's."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_each_line_end_is_one_token(all_levels: dict[str, Tokenizer], level: str
     assert tokenizer.decode([tokenizer.eos]) == "\n"
 
 
-def test_words_stand_by_falling_count() -> None:
+def test_words_are_ordered_by_descending_count() -> None:
     tokenizer = trained("word", "b a c\nb a\nb <unk>\n")
     assert tokenizer.tokens == ["<unk>", "<eos>", "b", "a", "c"]
     ids, oov = tokenizer.encode_with_oov("b zebra <unk>\n")
@@ -89,7 +89,7 @@ def test_words_stand_by_falling_count() -> None:
     assert "zebra" not in tokenizer
 
 
-def test_vocabularies_are_cut_as_asked() -> None:
+def test_vocabularies_are_limited_by_size_and_count() -> None:
     text = "a a a b b c\n"
     assert trained("word", text, vocab_size=4).tokens == ["<unk>", "<eos>", "a", "b"]
     assert trained("word", text, min_count=3).tokens == ["<unk>", "<eos>", "a"]
@@ -116,7 +116,7 @@ def test_a_word_after_a_prompt_begins_with_a_blank(all_levels: dict[str, Tokeniz
     assert tokenizer.decoder().push(cat) == "cat"
 
 
-def test_what_is_no_tokenizer_is_refused() -> None:
+def test_other_tokenizer_files_are_refused() -> None:
     for text in ("", "{}", "[1]", '{"model": {"type": "Unigram"}}'):
         with pytest.raises(TextError, match="none that Elman wrote"):
             Tokenizer.from_json(text)
@@ -124,7 +124,7 @@ def test_what_is_no_tokenizer_is_refused() -> None:
         trained("word", " \n \n")
 
 
-def test_options_that_no_level_has_are_refused() -> None:
+def test_invalid_text_options_are_refused() -> None:
     with pytest.raises(ConfigError, match="level is 'syllable'; choose one of byte, char, word, bpe"):
         TextConfig("syllable")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="256"):
