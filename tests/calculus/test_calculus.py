@@ -1,4 +1,4 @@
-"""Expressions: what is printed reads back, shapes are told from the formula, mistakes are shown where they are."""
+"""Expressions: printing and parsing agree, shapes follow from the formula, errors give the column."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_time_steps_are_symbols_of_their_own() -> None:
     assert derive(formula, "h^{(t-1)}", "numerator", {"h": "Dh", "e": "d", "W_e": "Dh,d", "W_h": "Dh,Dh"}).text == (
         "diag(σ'(W_h h^(t-1) + W_e e^(t) + b_1)) W_h"
     )
-    with pytest.raises(FormulaError, match=r"stands here at the times t-1: say by which"):
+    with pytest.raises(FormulaError, match=r"occurs here at the times t-1: write one, as in h\^\(t-1\)"):
         derive("a^T h^{(t-1)}", "h")
 
 

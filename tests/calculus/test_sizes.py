@@ -1,4 +1,4 @@
-"""Sizes written as numbers: 784 stands for a name, 0 is refused, and the number itself keeps its value."""
+"""Sizes written as numbers: 784 is a name, 0 is refused, and a factor of 784 keeps its value."""
 
 from __future__ import annotations
 

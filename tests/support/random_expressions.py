@@ -1,4 +1,4 @@
-"""Random expressions grown from the grammar, with shapes: food for the tests of derivatives and of printing."""
+"""Random expressions grown from the grammar, with shapes, for the tests of derivatives and of printing."""
 
 from __future__ import annotations
 

@@ -293,7 +293,7 @@ def _check_occurs(formula: Expression, wrt: Symbol) -> None:
     times = sorted(str(s.time) for s in there if s.name == wrt.name and s.time is not None)
     if times:
         raise FormulaError(
-            f"{wrt.name} stands here at the times {', '.join(times)}: say by which, as in {wrt.name}^({times[0]})"
+            f"{wrt.name} occurs here at the times {', '.join(times)}: write one, as in {wrt.name}^({times[0]})"
         )
     raise FormulaError(
         f"{text(wrt)} does not occur in this formula; there are {', '.join(sorted(text(s) for s in there))}"

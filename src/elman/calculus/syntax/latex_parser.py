@@ -12,8 +12,8 @@
     letters    = function arguments | name | letter
     arguments  = "(" sum { "," sum } ")" | factor       a function without parentheses takes the next factor
 
-There is one method for each rule. A command of LaTeX is read by the handler that the table `commands` has for it (see
-`latex_commands.py`); what scripts mean is in `scripts.py`.
+There is one method for each rule. The table `commands` has the handler of each command of LaTeX (see
+`latex_commands.py`); `scripts.py` gives the meaning of scripts.
 """
 
 from __future__ import annotations
@@ -369,7 +369,7 @@ class Parser:
             self.cursor.skip()
             below = "".join(t.text for t in self.cursor.take_argument())
             if below not in ("1", "2", "F"):
-                raise self.cursor.error(f"of norms, those with 1, 2 and F are read, not {below}")
+                raise self.cursor.error(f"the norm {below} is not known: write 1, 2 or F")
             name = "norm1" if below == "1" else "norm"
         return Call(name, (inner,), latex="‖")
 

@@ -155,7 +155,7 @@ class _Reader:
         left, right = self.read(node.left), self.read(node.right)
         build = _BINARY.get(type(node.op))
         if build is None:
-            raise self.error(node, "of Python's operators + - * / @ ** are read")
+            raise self.error(node, "this operator is not known: write one of + - * / @ **")
         return replace(build(left, right), span=self.span(node))
 
     def attribute(self, node: ast.Attribute) -> Expression:
@@ -177,14 +177,14 @@ class _Reader:
                 arguments = [self.read(function.value), *arguments]
             function = ast.copy_location(ast.Name(function.attr), function)
         if not isinstance(function, ast.Name):
-            raise self.error(node, "this call is not read")
+            raise self.error(node, "this call is not known: write f(x), np.f(x) or x.f()")
         return replace(self.called(function.id, arguments, axis, node), span=self.span(node))
 
     def axis(self, node: ast.Call) -> int | None:
         """The axis that a call states: by name, or in its last place where a sum, a mean or a softmax has it."""
         given = [k.value for k in node.keywords if k.arg in ("axis", "dim")]
         if [k for k in node.keywords if k.arg not in ("axis", "dim", "keepdims")]:
-            raise self.error(node, "of named arguments axis, dim and keepdims are read")
+            raise self.error(node, "this named argument is not known: write axis, dim or keepdims")
         method = isinstance(node.func, ast.Attribute) and node.func.attr in ("sum", "mean", "softmax")
         is_module = method and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _NAMESPACES
         if not given and method and len(node.args) == 1 + is_module:

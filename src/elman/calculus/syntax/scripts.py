@@ -1,4 +1,4 @@
-"""What stands above and below a letter: a time step, a transpose, a power, an entry, or a part of the name.
+"""Subscripts and superscripts: a time step, a transpose, a power, an entry, or a part of the name.
 
 `W_h` may be one name and `y_j` an entry of y; which it is follows from the names of the page.
 """

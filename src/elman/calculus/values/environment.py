@@ -11,7 +11,7 @@ from elman.errors import FormulaError
 
 
 def _no_derivative(e: Derivative, scope: Environment) -> Array:
-    raise FormulaError("a derivative stands where a value is needed", e.span[0] + 1)
+    raise FormulaError("a derivative is given where a value is expected", e.span[0] + 1)
 
 
 def _itself(number: int) -> int:

@@ -114,7 +114,7 @@ def _symbol(e: Symbol, scope: Environment) -> Array:
 
 def _size(dim: str | None, e: Expression, scope: Environment) -> int:
     if dim is None:
-        raise FormulaError("the size cannot be told: write it, as in 1_n", e.span[0] + 1)
+        raise FormulaError("the size does not follow from the formula: write it, as in 1_n", e.span[0] + 1)
     return scope.written(int(dim)) if is_number(dim) else scope.dimension(dim)
 
 

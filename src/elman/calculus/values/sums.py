@@ -28,7 +28,7 @@ from elman.calculus.syntax.names import fold
 from elman.calculus.values.environment import Environment, OutsideError, shape_text
 from elman.errors import FormulaError
 
-MAX_TERMS = 10_000  # of a sum, with the sums that it stands in
+MAX_TERMS = 10_000  # of a sum, multiplied by those of the sums around it
 Evaluate: TypeAlias = Callable[[Expression, Environment], Array]
 
 
@@ -74,7 +74,7 @@ def _index_size(body: Expression, index: str, scope: Environment, evaluate: Eval
 def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
     """Nested sums over all entries of matrices as one expression in the matrices, with the sums; None for other sums.
 
-    Σ_b Σ_j y_jb ln ŷ_jb is the sum of the entries of y ∘ ln ŷ: one product in the place of V · B.
+    Σ_b Σ_j y_jb ln ŷ_jb is the sum of the entries of y ∘ ln ŷ: one product instead of V · B.
     """
     sums: list[BigSum] = []
     body: Expression = e
