@@ -1,17 +1,17 @@
-"""The gradient of every loss taken apart by time step: one sweep against T backward passes of PyTorch's autograd.
+"""The gradient of each loss decomposed by time step: one sweep compared with T backward passes of PyTorch.
 
     python benchmarks/decomposition.py [--repeats 3] [--threads 2] [--precision float32]
 
-V = 10,000, d = Dh = 512, B = 1, T = 100, tanh, W_h orthogonal (so that no norm leaves the range of float32). Every side
-gives the norms of ∂J^(t)/∂·|_(i) by W_h, W_e, b_1, e and h for all t and i ≤ t, [5,T,T]; they are compared first. Ours
-gives the cosines to the totals besides. PyTorch's sides:
+V = 10,000, d = Dh = 512, B = 1, T = 100, tanh, W_h orthogonal (so that no norm leaves the range of float32). Each side
+computes the norms of ∂J^(t)/∂·|_(i) for W_h, W_e, b_1, e and h, all t and i ≤ t, [5,T,T]. They are compared first.
+Elman also computes the cosines to the totals. PyTorch's sides:
 
-    T backward passes    the weights copied for every step; for each loss autograd.grad by all copies, and their norms
-    the same, by δ       no copies: for each loss autograd.grad by z, e and h alone, and ‖δ‖‖h‖ for the norms, as ours
+    T backward passes    a copy of the weights for each step; for each loss autograd.grad for all copies, and the norms
+    the same, by δ       no copies: for each loss autograd.grad for z, e and h only; norms as ‖δ‖‖h‖, as Elman does
 
-The second needs the insight that the lens rests on, and holds for B = 1 alone. (All losses in one autograd.grad with
-is_grads_batched took several times as long as either.) After them ours at T = 500, where PyTorch is not measured. On a
-machine whose cores others use too, take --threads 1: OpenBLAS waits for its second thread. The last line is JSON.
+The second uses the identity that the lens is built on, and works only for B = 1. (All losses in one autograd.grad with
+is_grads_batched took several times as long as either.) Then Elman is timed at T = 500, where PyTorch is not measured.
+On a machine whose cores are busy, use --threads 1: OpenBLAS waits for its second thread. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from processes import Prepared, Side, in_turn, serve
+from processes import Prepared, in_turn, serve, started
 
 V, D, DH, T, LONG = 10_000, 512, 512, 100, 500
 TURN = 0.3
@@ -34,7 +34,7 @@ SIDES = {
     "torch, the same, by δ": "torch",
 }
 TOLERANCE = {"float32": 1e-3, "float64": 1e-10}
-"""Relative, of every single norm: 100 products of 512 terms lie between the last and the first."""
+"""The relative error of each norm, after up to 100 products with sums of 512 terms."""
 
 
 def main() -> int:
@@ -47,11 +47,7 @@ def main() -> int:
     if options.side:
         serve(partial(prepare, options.side))
         return 0
-    sides = [Side(__file__, name, package, options.threads) for name, package in SIDES.items()]
-    for side in sides:
-        if side.missing:
-            print(f"{side.name} is not measured, its package is not installed")
-    sides = [side for side in sides if not side.missing]
+    sides, _ = started(__file__, SIDES, options.threads)
     errors = gate({side.name: side.prepare([options.precision, T]) for side in sides}, TOLERANCE[options.precision])
     turns = in_turn(sides, options.repeats, TURN)
     seconds = {name: statistics.median(steps["step"]) for name, steps in turns.items()}
@@ -71,15 +67,15 @@ def main() -> int:
     return 0
 
 
-def gate(found: dict[str, dict[str, Any]], tolerance: float) -> dict[str, float]:
-    """The largest relative difference of a norm, by side; ends the benchmark where one is over the tolerance."""
+def gate(arrays: dict[str, dict[str, Any]], tolerance: float) -> dict[str, float]:
+    """The largest relative difference of a norm, by side; ends the benchmark if one is above the tolerance."""
     import numpy as np
 
-    ours = found["elman"]["norms"]
+    ours = arrays["elman"]["norms"]
     below = np.tri(T, dtype=bool)
     errors = {}
-    for name, arrays in found.items():
-        theirs = arrays["norms"]
+    for name, side in arrays.items():
+        theirs = side["norms"]
         zero = ours[:, below] == 0
         if not (theirs[:, below][zero] == 0).all():
             sys.exit(f"elman has zeros where {name} has none; nothing was timed")
@@ -90,7 +86,7 @@ def gate(found: dict[str, dict[str, Any]], tolerance: float) -> dict[str, float]
 
 
 def prepare(name: str, what: list[Any]) -> Prepared:
-    """In the side's own process: the step, and the norms [5,T,T], for the gate."""
+    """Runs in the process of the side: the step, and the norms [5,T,T] for the gate."""
     import numpy as np
 
     import elman
@@ -111,7 +107,7 @@ def prepare(name: str, what: list[Any]) -> Prepared:
 
 
 def torch_side(p: Any, x: Any, y: Any, copied: bool) -> Any:
-    """The forward pass, and the backward passes in one of the two ways."""
+    """A step: the forward pass, and the backward passes in one of the two ways."""
     import numpy as np
     import torch
 
@@ -121,7 +117,7 @@ def torch_side(p: Any, x: Any, y: Any, copied: bool) -> Any:
     targets = torch.from_numpy(y)
 
     def copies(tensor: Any) -> list[Any]:
-        """A leaf a step; they share the memory, so a copy costs nothing."""
+        """One leaf for each step. The leaves share their memory, so the copies cost nothing."""
         return [tensor.detach().requires_grad_(copied) for _ in range(steps)]
 
     def step() -> Any:
@@ -136,11 +132,11 @@ def torch_side(p: Any, x: Any, y: Any, copied: bool) -> Any:
             losses.append(torch.nn.functional.cross_entropy(theta, targets[i], reduction="sum"))
         norms = np.zeros((5, steps, steps))
         for t, loss in enumerate(losses):
-            wanted = [*weights, e, states[1:]] if copied else [zs, e, states[1:]]
-            flat = [each for tensors in wanted for each in tensors[: t + 1]]
+            leaves = [*weights, e, states[1:]] if copied else [zs, e, states[1:]]
+            flat = [each for tensors in leaves for each in tensors[: t + 1]]
             gradients = torch.autograd.grad(loss, flat, retain_graph=True)
-            found = torch.stack(torch._foreach_norm(gradients)).reshape(len(wanted), t + 1)
-            norms[: len(wanted), t, : t + 1] = found.numpy()
+            values = torch.stack(torch._foreach_norm(gradients)).reshape(len(leaves), t + 1)
+            norms[: len(leaves), t, : t + 1] = values.numpy()
         return norms if copied else by_delta(norms[:3])
 
     def by_delta(norms: Any) -> Any:

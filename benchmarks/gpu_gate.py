@@ -1,4 +1,4 @@
-"""What the GPU benchmark's sides pass before they are timed, and how it is said that one did not."""
+"""The gate of the GPU benchmark: each side's gradients are checked before it is timed, and failures are reported."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from elman.kernels import device_kernels, host_kernels
 from elman.training.defaults import operations_per_token
 
 TOLERANCE = {"float32": 2e-4, "tf32": 0.05, "bf16": 0.05, "float16": 0.05}
-"""float32: of the largest entry, two sums of the same gradient in different orders; else ‖g - g64‖ of ‖g64‖."""
+"""float32: relative to the largest entry, for sums in different orders; else ‖g - g64‖ / ‖g64‖."""
 ROUNDING = 1e-5
-"""An error under this is float32's own: no other precision is blamed for it."""
+"""A smaller error is due to float32 itself, not to a lower precision."""
 ON_NUMPY = 3e11
-"""Operations of a step up to which NumPy is the reference: a few seconds."""
+"""Up to so many operations a step, NumPy is the reference: a few seconds."""
 
 
 class WrongError(Exception):
-    """What a side found is not what float64 finds."""
+    """The result of a side differs from that of float64."""
 
 
 def reason(error: Exception) -> str:
-    """Why something was not measured, in a line."""
+    """One line that says why something was not measured."""
     if isinstance(error, torch.OutOfMemoryError):
         return "out of memory"
     line = (str(error).strip().splitlines() or [""])[0][:160]
@@ -37,28 +37,28 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def naming(name: str, missing: dict[str, str]) -> Iterator[None]:
-    """What fails within is said at once, and kept as the reason why the side is not measured."""
+def reporting(name: str, missing: dict[str, str]) -> Iterator[None]:
+    """Prints an error of the block at once, and keeps it as the reason why the side is not measured."""
     try:
         yield
-    except Exception as error:  # whatever it is, the other sides go on
+    except Exception as error:  # the other sides go on, whatever it is
         missing[name] = reason(error)
         print(f"  {name:<48}not measured: {missing[name]}", flush=True)
 
 
 def free() -> None:
-    """Gives back the memory that nobody holds any more."""
+    """Releases the device memory that is no longer used."""
     gc.collect()
     torch.cuda.empty_cache()
 
 
-def off(found: dict[str, Any], exact: dict[str, Tensor], precision: str) -> float:
-    """The largest error over the arrays; raises WrongError where one is over its tolerance."""
+def largest_error(arrays: dict[str, Any], exact: dict[str, Tensor], precision: str) -> float:
+    """The largest error of the arrays; raises WrongError if one is above the tolerance."""
     worst = 0.0
     for name, expected in exact.items():
-        given = torch.as_tensor(found[name], device=expected.device)
+        given = torch.as_tensor(arrays[name], device=expected.device)
         if given.shape != expected.shape:
-            raise WrongError(f"{name} has the shape {tuple(given.shape)}, not {tuple(expected.shape)}")
+            raise WrongError(f"{name} has shape {tuple(given.shape)}, expected {tuple(expected.shape)}")
         difference = given.double() - expected
         order = float("inf") if precision == "float32" else 2
         error = float(torch.linalg.vector_norm(difference, order) / torch.linalg.vector_norm(expected, order))
@@ -71,25 +71,25 @@ def off(found: dict[str, Any], exact: dict[str, Tensor], precision: str) -> floa
 def prepared(
     shape: Shape, chosen: dict[str, Any], device: str
 ) -> tuple[dict[str, Built], dict[str, float], dict[str, str]]:
-    """The sides that passed the gate, their errors, and why the others are not measured."""
-    given, exact = problem(*shape), exact_gradients(shape, device)
+    """(built, errors, missing): the sides that pass the gate, their errors, and why the others are not measured."""
+    task, exact = problem(*shape), exact_gradients(shape, device)
     built: dict[str, Built] = {}
     errors: dict[str, float] = {}
     missing: dict[str, str] = {}
     for name, (precision, build) in chosen.items():
-        with naming(name, missing):
+        with reporting(name, missing):
             set_products(precision)
-            side = build(given, device)
-            errors[name] = off(side.found, exact, precision)
-            side.found = {}
+            side = build(task, device)
+            errors[name] = largest_error(side.arrays, exact, precision)
+            side.arrays = {}
             built[name] = side
         side = None
         free()
     for name in [name for name in built if name.startswith("elman") and chosen[name][0] != "float32"]:
         precision = chosen[name][0]
-        with naming(name, missing):
+        with reporting(name, missing):
             set_products(precision)
-            loop = off(loop_gradients(given, device, precision), exact, precision)
+            loop = largest_error(loop_gradients(task, device, precision), exact, precision)
             theirs = max(loop, errors.get(f"torch nn.RNN {precision}", 0.0), ROUNDING)
             if errors[name] > 2 * theirs:
                 raise WrongError(f"off by {errors[name]:.1e}, PyTorch in the same precision by {theirs:.1e}")
@@ -100,7 +100,7 @@ def prepared(
 
 
 def exact_gradients(shape: Shape, device: str) -> dict[str, Tensor]:
-    """J and all gradients in float64, as tensors on the device; whose they are is printed."""
+    """J and all gradients in float64, as tensors on the device; prints what computed them."""
     V, d, Dh, B, T = shape
     p, x, y = problem(*shape)
     on_host = operations_per_token(V, d, Dh) * T * B <= ON_NUMPY
@@ -108,6 +108,6 @@ def exact_gradients(shape: Shape, device: str) -> dict[str, Tensor]:
     kernels = host_kernels() if on_host else device_kernels(device)
     J, gradients, _ = elman.loss_and_gradients(p.astype("float64").on(kernels), x, y)
     assert gradients.E is not None  # nothing is tied
-    found = {name: getattr(gradients, name) for name in ("W_e", "W_h", "b_1", "U", "b_2")}
-    found |= {"J": J, "E": gradients.E.dense()}
-    return {name: torch.as_tensor(value, device=device) for name, value in found.items()}
+    arrays = {name: getattr(gradients, name) for name in ("W_e", "W_h", "b_1", "U", "b_2")}
+    arrays |= {"J": J, "E": gradients.E.dense()}
+    return {name: torch.as_tensor(value, device=device) for name, value in arrays.items()}

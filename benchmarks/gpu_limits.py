@@ -1,4 +1,4 @@
-"""What the GPU itself can do, and the recurrence alone: time by the device's events, products, copies, latency."""
+"""The limits of the device (products, copies, latency), and the recurrence alone, timed by the device's events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from gpu_gate import off, reason
+from gpu_gate import largest_error, reason
 from gpu_sides import HALF, Step, captured, set_products
 from torch import Tensor
 
@@ -17,13 +17,13 @@ from elman.kernels import device_kernels
 
 LARGE = {"square": 8192, "copy": 2**30, "steps": 1024}
 SMALL = {"square": 512, "copy": 2**26, "steps": 64}
-"""Of the largest product, rows; bytes of the copy; steps by which the latency is told. SMALL is a rehearsal's."""
+"""Rows of the square product, bytes of the copy, steps of the latency measurement. SMALL: for a trial on a CPU."""
 TURNS = 3
 
 
 @dataclass
 class Clock:
-    """Times steps on a device: by CUDA events where it has them, else by the clock."""
+    """Times steps on a device: by CUDA events on a GPU, else by the system clock."""
 
     device: str
 
@@ -33,14 +33,14 @@ class Clock:
         return bool(torch.device(self.device).type == "cuda")
 
     def synchronise(self) -> None:
-        """Until the device has done all it was given."""
+        """Waits until the device has finished its work."""
         if self.cuda:
             torch.cuda.synchronize(self.device)
 
     def seconds(self, step: Step, count: int, wait: Step | None = None) -> float:
-        """Seconds a step: of `count` one after the other, from an event before them all to an event after.
+        """Seconds per step, of `count` steps in a row, from an event before the first to an event after the last.
 
-        Only then does anything wait for the device. With `wait`, which waits for the last step, the clock tells.
+        Nothing waits for the device in between. With `wait`, which waits for the last step, the system clock is used.
         """
         if self.cuda and wait is None:
             begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -59,21 +59,21 @@ class Clock:
         return (time.perf_counter() - began) / count
 
     def count(self, step: Step, seconds: float, wait: Step | None = None) -> int:
-        """How many steps take about so long; four are not counted."""
+        """How many steps take about `seconds`, estimated from three after a warm-up step."""
         self.seconds(step, 1, wait)
         return max(3, min(100_000, round(seconds / self.seconds(step, 3, wait))))
 
     def median(self, step: Step, seconds: float) -> float:
-        """Median seconds a step over some turns."""
+        """The median seconds per step over TURNS turns."""
         count = self.count(step, seconds)
         return statistics.median(self.seconds(step, count) for _ in range(TURNS))
 
 
 def machine(clock: Clock, precisions: list[str], seconds: float) -> dict[str, Any]:
-    """Operations a second of a square product by precision, bytes a second of a copy, and seconds of a step of time.
+    """The device's peak operations per second by precision, its copied bytes per second, and its latency per time step.
 
-    The copy's bytes are counted twice, read and written. latency: of our recurrence, forward and back, at the least
-    size, B = 1 and Dh = 16, many steps in a call.
+    The bytes of a copy count twice, as read and as written. The latency is that of Elman's recurrence, forward and
+    backward, at the smallest size, B = 1 and Dh = 16, with many steps in a call, in seconds per step.
     """
     sizes = LARGE if clock.cuda else SMALL
     n = sizes["square"]
@@ -90,7 +90,7 @@ def machine(clock: Clock, precisions: list[str], seconds: float) -> dict[str, An
                 "forward": clock.median(forward, seconds) / sizes["steps"],
                 "both": clock.median(both, seconds) / sizes["steps"],
             }
-        except Exception as error:  # a precision that ours has not: the others tell
+        except Exception as error:  # a precision that Elman lacks: the others are used
             latency[precision] = {"not_measured": reason(error)}
     source = torch.zeros(sizes["copy"] // 4, device=clock.device)
     target = torch.empty_like(source)
@@ -111,12 +111,12 @@ class Layer:
 
     @classmethod
     def draw(cls, Dh: int, B: int, T: int, device: str, precision: str) -> Layer:
-        """The same numbers at every call, in the type of the precision."""
+        """The same numbers on each call, in the type of the precision."""
         generator = torch.Generator().manual_seed(0)
 
         def draw(bound: float, *shape: int) -> Tensor:
-            drawn = (2 * torch.rand(shape, generator=generator) - 1) * bound
-            return drawn.to(device, HALF.get(precision, torch.float32))
+            values = (2 * torch.rand(shape, generator=generator) - 1) * bound
+            return values.to(device, HALF.get(precision, torch.float32))
 
         bound = Dh**-0.5
         return cls(
@@ -132,14 +132,14 @@ class Layer:
 Layers = tuple[Callable[[], Tensor], Callable[[], dict[str, Tensor]]]
 
 
-def elman_layer(given: Layer) -> Layers:
-    """Our recurrence with the product before it, h [T,B,Dh]; and that with every gradient of Σ h∘dh.
+def elman_layer(layer: Layer) -> Layers:
+    """(forward, both): Elman's recurrence with its input product, h [T,B,Dh]; the same with all gradients of Σ h∘dh.
 
-    In bf16 as our training has it: the factors of products are, sums and states are float32.
+    In bf16 as in training: the factors of products are bf16, sums and states float32.
     """
-    half = given.W_h.dtype == torch.bfloat16
-    kernels = device_kernels(str(given.e.device)).at("bf16" if half else "float32")
-    e, W_e, W_h, b, h_0, dh = (value.float() if half else value for value in vars(given).values())
+    half = layer.W_h.dtype == torch.bfloat16
+    kernels = device_kernels(str(layer.e.device)).at("bf16" if half else "float32")
+    e, W_e, W_h, b, h_0, dh = (value.float() if half else value for value in vars(layer).values())
     rows_of_e = e.flatten(0, 1)
 
     def run() -> Tensor:
@@ -161,15 +161,15 @@ def elman_layer(given: Layer) -> Layers:
     return lambda: run()[1:], both
 
 
-def torch_layer(given: Layer) -> Layers:
-    """The same by nn.RNN, its weights in the type of its inputs."""
-    Dh = len(given.W_h)
-    rnn = torch.nn.RNN(Dh, Dh, device=given.e.device, dtype=given.e.dtype)
+def torch_layer(layer: Layer) -> Layers:
+    """(forward, both): the same by nn.RNN, with its weights in the type of its inputs."""
+    Dh = len(layer.W_h)
+    rnn = torch.nn.RNN(Dh, Dh, device=layer.e.device, dtype=layer.e.dtype)
     with torch.no_grad():
-        for name, value in (("weight_ih_l0", given.W_e), ("weight_hh_l0", given.W_h), ("bias_ih_l0", given.b)):
+        for name, value in (("weight_ih_l0", layer.W_e), ("weight_hh_l0", layer.W_h), ("bias_ih_l0", layer.b)):
             getattr(rnn, name).copy_(value)
         rnn.bias_hh_l0.zero_()
-    e, h_0 = given.e.clone().requires_grad_(), given.h_0[None].clone().requires_grad_()
+    e, h_0 = layer.e.clone().requires_grad_(), layer.h_0[None].clone().requires_grad_()
     leaves = {"e": e, "W_e": rnn.weight_ih_l0, "W_h": rnn.weight_hh_l0, "b": rnn.bias_ih_l0, "h_0": h_0}
 
     def forward() -> Tensor:
@@ -179,8 +179,8 @@ def torch_layer(given: Layer) -> Layers:
 
     def both() -> dict[str, Tensor]:
         h = rnn(e, h_0)[0]
-        found = dict(zip(leaves, torch.autograd.grad(h, list(leaves.values()), given.dh), strict=True))
-        return found | {"h": h.detach(), "h_0": found["h_0"][0]}
+        gradients = dict(zip(leaves, torch.autograd.grad(h, list(leaves.values()), layer.dh), strict=True))
+        return gradients | {"h": h.detach(), "h_0": gradients["h_0"][0]}
 
     return forward, both
 
@@ -188,26 +188,26 @@ def torch_layer(given: Layer) -> Layers:
 def recurrence_alone(
     sizes: tuple[int, int, int], precision: str, clock: Clock, seconds: float
 ) -> dict[str, dict[str, Any]]:
-    """Seconds of the layer of Dh, B, T, forward and with the way back: ours and nn.RNN's, as they are and in a graph.
+    """Seconds of a layer of sizes (Dh, B, T) by Elman and nn.RNN: forward, with backward, and both in a CUDA graph.
 
-    Both are first held against nn.RNN in float64.
+    Both are first compared with nn.RNN in float64.
     """
     set_products(precision)
-    found: dict[str, dict[str, Any]] = {}
-    given = Layer.draw(*sizes, clock.device, precision)
-    exact = {name: value.detach() for name, value in torch_layer(given.double())[1]().items()}
+    results: dict[str, dict[str, Any]] = {}
+    layer = Layer.draw(*sizes, clock.device, precision)
+    exact = {name: value.detach() for name, value in torch_layer(layer.double())[1]().items()}
     for name, make in (("elman", elman_layer), ("nn.RNN", torch_layer)):
         if name == "elman" and precision == "float16":
             continue
         figures: dict[str, Any] = {}
         try:
-            forward, both = make(given)
-            figures["error"] = off(both(), exact, precision)
+            forward, both = make(layer)
+            figures["error"] = largest_error(both(), exact, precision)
             for kind, step in (("forward", forward), ("both", both)):
                 figures[kind] = clock.median(step, seconds)
                 if clock.cuda:
                     figures[f"{kind}_graph"] = clock.median(captured(step), seconds)
-        except Exception as error:  # whatever it is: it is said, and the others go on
+        except Exception as error:  # reported, whatever it is, and the others go on
             figures["not_measured"] = reason(error)
-        found[name] = figures
-    return found
+        results[name] = figures
+    return results

@@ -1,14 +1,14 @@
-"""Generation and evaluation of one stream (B = 1) against PyTorch's eager loop, and against the machine's limit.
+"""Generation and evaluation of one stream (B = 1), compared with PyTorch's eager loop and the machine's limit.
 
     python benchmarks/inference.py [--repeats 7] [--threads 2]
 
-Generation: characters, V = 96, d = 128, Dh = 512, 400 tokens from a prompt of none. PyTorch's side is nn.RNNCell,
-nn.Linear, softmax and multinomial in a loop, without gradients. Evaluation: 2,048 words, V = 10,000, d = Dh = 200.
-PyTorch's side is the loop of nn.RNNCell, nn.Linear and cross_entropy a token; beside it nn.RNN over windows of 1,024
-tokens, which needs no loop. Both sides have the same weights (the tanh network that equals our sigmoid one), and the
-gate comes first: the same tokens drawn at temperature 0, the same losses. The limits, measured in the same run: of
-generation the bytes of all weights read once a token, as fast as the machine reads them from where they lie (a sum
-over an array of that size); of evaluation its operations at the best rate of a matrix product. The last line is JSON.
+Generation: characters, V = 96, d = 128, Dh = 512, 400 tokens without a prompt. PyTorch's side is nn.RNNCell, nn.Linear,
+softmax and multinomial in a loop, without gradients. Evaluation: 2,048 words, V = 10,000, d = Dh = 200. PyTorch's sides
+are a loop of nn.RNNCell, nn.Linear and cross_entropy over the tokens, and nn.RNN over windows of 1,024 tokens, without
+a loop. All sides have the same weights (PyTorch the tanh network that is equal to the sigmoid one). First comes the
+gate: the same tokens at temperature 0, and the same losses. The limits are measured in the same run. For generation it
+is the time to read all weights once per token (a sum over an array of their size). For evaluation it is the time of the
+matrix products. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from processes import Prepared, Side, in_turn, serve
+from processes import Prepared, in_turn, serve, started
 
 GENERATION = (96, 128, 512)
 EVALUATION = (10000, 200, 200)
@@ -42,12 +42,8 @@ def main() -> int:
         return 0
     results: dict[str, Any] = {}
     for task, tokens in TOKENS.items():
-        sides = [Side(__file__, name, package, options.threads) for name, package in SIDES.items()]
-        sides = [side for side in sides if (task, side.name) != ("generation", "torch nn.RNN windows")]
-        for side in sides:
-            if side.missing:
-                print(f"{task}: {side.name} is not measured, its package is not installed")
-        sides = [side for side in sides if not side.missing]
+        packages = {k: v for k, v in SIDES.items() if (task, k) != ("generation", "torch nn.RNN windows")}
+        sides, _ = started(__file__, packages, options.threads, prefix=f"{task}: ")
         gate(task, {side.name: side.prepare(task) for side in sides})
         turns = in_turn(sides, options.repeats, TURN)
         for side in sides:
@@ -63,12 +59,12 @@ def main() -> int:
     return 0
 
 
-def gate(task: str, found: dict[str, dict[str, Any]]) -> None:
-    """Ends the benchmark where a side's tokens or losses differ from ours."""
+def gate(task: str, results: dict[str, dict[str, Any]]) -> None:
+    """Ends the benchmark if a side's tokens or losses differ from Elman's."""
     import numpy as np
 
-    ours = found["elman"]["result"]
-    for name, arrays in found.items():
+    ours = results["elman"]["result"]
+    for name, arrays in results.items():
         if name == "limit":
             continue
         theirs = arrays["result"]
@@ -78,14 +74,14 @@ def gate(task: str, found: dict[str, dict[str, Any]]) -> None:
 
 
 def prepare(name: str, task: str) -> Prepared:
-    """In the side's own process: the step, and what it computes, for the gate."""
+    """Runs in the process of the side: the step, and its result for the gate."""
     import numpy as np
 
     import elman
 
     V, d, Dh = GENERATION if task == "generation" else EVALUATION
     p = elman.Parameters.initialise(V, d, Dh, seed=1)
-    p.U *= 4  # no flat distribution: it chooses
+    p.U *= 4  # so that the distribution is not flat
     tokens = np.random.default_rng(2).integers(0, V, TOKENS[task] + 1)
     if name == "limit":
         return limit(task, p)
@@ -137,7 +133,7 @@ def torch_side(task: str, p: Any, tokens: Any, loop: bool) -> Prepared:
 
     def generated(temperature: float) -> list[int]:
         g, token = torch.full((1, Dh), -1.0), torch.zeros(1, dtype=torch.long)
-        found = []
+        drawn = []
         for _ in range(TOKENS[task]):
             g = cell(embedding(token), g)
             theta = linear(g)
@@ -145,8 +141,8 @@ def torch_side(task: str, p: Any, tokens: Any, loop: bool) -> Prepared:
                 token = torch.multinomial(torch.softmax(theta / temperature, dim=-1), 1)[0]
             else:
                 token = theta.argmax(dim=-1)
-            found.append(int(token))
-        return found
+            drawn.append(int(token))
+        return drawn
 
     def losses() -> Any:
         J: list[Any] = []
@@ -169,7 +165,7 @@ def torch_side(task: str, p: Any, tokens: Any, loop: bool) -> Prepared:
 
 
 def limit(task: str, p: Any) -> Prepared:
-    """As long as the task's tokens take where only reading the weights, or only the products, take time."""
+    """A step that only reads the weights (generation), or only computes the products (evaluation)."""
     import numpy as np
 
     from elman.kernels import host_kernels

@@ -1,11 +1,11 @@
-"""Peak memory of training steps with a very large vocabulary, beside what the arrays themselves must take.
+"""Peak memory of training steps with a very large vocabulary, compared with the size of the arrays.
 
     python benchmarks/memory.py [--V 200000] [--d 256] [--Dh 256] [--B 32] [--T 35] [--optimizer adam]
 
-Each side is a process of its own, and its figure is the operating system's own: the most that was resident from its
-start to its end, interpreter, libraries and initialisation with it. What must be there: parameters, gradients and the
-optimizer's arrays. PyTorch's side is the same network with the same optimizer, its logits whole; it is named as not
-measured where it is not installed. The last line is JSON.
+Each side runs in a process of its own. Its figure is the peak resident memory that the operating system reports for the
+whole process, including interpreter, libraries and initialisation. The arrays are the parameters, the gradients and
+those of the optimizer. PyTorch's side is the same network with the same optimizer, with all logits in memory; it is
+listed as not measured if it is not installed. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ def main() -> int:
     if options.side:
         print(json.dumps((elman_side if options.side == "elman" else torch_side)(options) | {"peak": peak()}))
         return 0
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for side in ("elman", "torch"):
         if importlib.util.find_spec(side) is None:
-            print(f"{side}: not measured, it is not installed")
+            print(f"{side} is not measured: it is not installed")
             continue
         done = subprocess.run(
             [sys.executable, __file__, *sys.argv[1:], "--side", side], stdout=subprocess.PIPE, check=True
         )
-        found[side] = json.loads(done.stdout)
-        arrays, most = found[side]["arrays"], found[side]["peak"]
+        results[side] = json.loads(done.stdout)
+        arrays, highest = results[side]["arrays"], results[side]["peak"]
         print(
-            f"{side:<6} peak {most / 1e6:,.0f} MB; parameters, gradients and optimizer {arrays / 1e6:,.0f} MB: "
-            f"{(most - arrays) / 1e6:,.0f} MB over them"
+            f"{side:<6} peak {highest / 1e6:,.0f} MB; parameters, gradients and optimizer {arrays / 1e6:,.0f} MB: "
+            f"{(highest - arrays) / 1e6:,.0f} MB more than these"
         )
-    print(json.dumps(vars(options) | found))
+    print(json.dumps(vars(options) | results))
     return 0
 
 
 def peak() -> int:
-    """Bytes: the most that was resident."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    """The peak resident memory of this process, in bytes."""
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return highest if sys.platform == "darwin" else highest * 1024
 
 
 def elman_side(options: argparse.Namespace) -> dict[str, int]:
@@ -77,8 +77,8 @@ def elman_side(options: argparse.Namespace) -> dict[str, int]:
         return sum(g.values.nbytes if isinstance(g, Rows) else g.nbytes for _, g in gradients.distinct())
 
     gradient_bytes = [step() for _ in range(STEPS)][-1]
-    held = sum(array.nbytes for _, array in p.distinct()) + sum(a.nbytes for a in optimizer.arrays().values())
-    return {"arrays": held + gradient_bytes}
+    static = sum(array.nbytes for _, array in p.distinct()) + sum(a.nbytes for a in optimizer.arrays().values())
+    return {"arrays": static + gradient_bytes}
 
 
 def torch_side(options: argparse.Namespace) -> dict[str, int]:

@@ -1,9 +1,10 @@
-"""Trains one setting after another and prints what each reaches: how the defaults were chosen.
+"""Trains one setting after another and prints the result of each: how the defaults were chosen.
 
-    python benchmarks/search.py TRAIN VALID --level word --epochs 8 lr=0.003,0.006 Dh=128,192 scale=0.1
+    python benchmarks/search.py TRAIN VALID --level word epochs=8 lr=0.003,0.006 Dh=128,192 scale=0.1
 
-Settings are fields of ModelConfig and TrainingConfig, plus `scale` (bound of E and U at the start) and `gain`
-(of W_h); every combination is run. Results go to stdout as JSON lines.
+Settings are fields of ModelConfig and TrainingConfig, and four for the initial parameters: `scale` (the bound of E and
+U), `gain` (the largest singular value of W_h), `center` (1: b_1 centres the sigmoid), `unigram` (1: b_2 is the log
+frequency of each token). All combinations are run. Results are printed as JSON lines.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ def main() -> None:
     parser.add_argument("valid")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE[,VALUE…]")
     parser.add_argument("--level", default="word")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     names = [s.split("=")[0] for s in options.settings]
     choices = [[value(v) for v in s.split("=")[1].split(",")] for s in options.settings]
     for combination in itertools.product(*choices):
         setting = dict(zip(names, combination, strict=True))
-        print(json.dumps(setting | reached(options, dict(setting))), flush=True)
+        print(json.dumps(setting | trained(options, dict(setting))), flush=True)
 
 
-def reached(options: argparse.Namespace, setting: dict[str, Any]) -> dict[str, Any]:
+def trained(options: argparse.Namespace, setting: dict[str, Any]) -> dict[str, Any]:
     scale, gain = setting.pop("scale", None), setting.pop("gain", None)
     center, unigram = setting.pop("center", 0), setting.pop("unigram", 0)
     model = {name: setting.pop(name) for name in MODEL if name in setting}

@@ -1,4 +1,4 @@
-"""The sides of the training benchmark: the same step by Elman, PyTorch and JAX, and the products of the roofline."""
+"""The sides of the training benchmark: the same step by Elman, PyTorch and JAX, and matrix products (the roofline)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "roofline OpenBLAS": ("numpy", {}),
     "roofline torch": ("torch", {}),
 }
-"""Which package a side needs, and how it is used. A name tells the precision: float32 where it does not say bf16."""
+"""The package of each side, and how it is used. The precision is float32 unless the name says bf16."""
 
 Problem = tuple[Any, Any, Any]  # elman.Parameters, x and y [T,B]
 
 
 def prepare(name: str, shape: tuple[int, int, int, int, int]) -> Prepared:
-    """In the side's own process: its steps, and J with all gradients (of a roofline, each product's operations)."""
+    """Runs in the process of the side: its steps, and J with all gradients (for a roofline, the operations)."""
     package, options = SIDES[name]
     if name.startswith("roofline"):
         return products(package, shape)
@@ -39,35 +39,35 @@ def prepare(name: str, shape: tuple[int, int, int, int, int]) -> Prepared:
     return makers[package](problem(*shape), **options)
 
 
-def elman_side(given: Problem, precision: str) -> Prepared:
-    """A step of ours."""
+def elman_side(task: Problem, precision: str) -> Prepared:
+    """A step of Elman."""
     import elman
     from elman.kernels import host_kernels
 
-    p, x, y = given
+    p, x, y = task
     p = p.with_kernels(host_kernels(precision))
     gradients = named(*elman.loss_and_gradients(p, x, y)[:2])
     return {"step": training_step(p, x, y)}, gradients
 
 
 def named(J: float, gradients: Any) -> dict[str, Any]:
-    """J and the gradients in an archive's form; dense, and copied."""
+    """J and the gradients as arrays by name; dense copies."""
     import numpy as np
 
-    found = {name: np.array(getattr(gradients, name)) for name in ("W_e", "W_h", "b_1", "U", "b_2")}
-    return found | {"J": np.float64(J), "E": gradients.E.dense()}
+    arrays = {name: np.array(getattr(gradients, name)) for name in ("W_e", "W_h", "b_1", "U", "b_2")}
+    return arrays | {"J": np.float64(J), "E": gradients.E.dense()}
 
 
 def torch_side(
-    given: Problem, compiled: bool = False, loop: bool = False, autocast: bool = False, chunked: bool = False
+    task: Problem, compiled: bool = False, loop: bool = False, autocast: bool = False, chunked: bool = False
 ) -> Prepared:
-    """A step of PyTorch's, on the tanh network that equals our sigmoid one: h = (1+g)/2."""
+    """A step of PyTorch, on the tanh network that is equal to the sigmoid one: h = (1+g)/2."""
     import numpy as np
     import torch
     from torch_network import TorchLoop, TorchNetwork
 
     half = torch.bfloat16 if autocast else None
-    network = (TorchLoop if loop else TorchNetwork)(*given, chunked=chunked, half=half)
+    network = (TorchLoop if loop else TorchNetwork)(*task, chunked=chunked, half=half)
     run = torch.compile(network.loss) if compiled else network.loss
     optimizer = torch.optim.SGD(network.weights, RATE)
 
@@ -87,9 +87,9 @@ def torch_side(
     return {"step": step}, gradients | {"J": np.float64(J)}
 
 
-def jax_side(given: Problem) -> Prepared:
-    """A step of JAX's, to its end."""
-    begin, wait, gradients = jax_step(given)
+def jax_side(task: Problem) -> Prepared:
+    """A step of JAX, waiting for its end."""
+    begin, wait, gradients = jax_step(task)
 
     def step() -> None:
         begin()
@@ -99,17 +99,17 @@ def jax_side(given: Problem) -> Prepared:
 
 
 def jax_step(
-    given: Problem, precision: str | None = None
+    task: Problem, precision: str | None = None
 ) -> tuple[Callable[[], None], Callable[[], None], dict[str, Any]]:
-    """A step of JAX's, which may go on after the call; what waits for it; and J with all gradients.
+    """(step, wait, arrays): a step of JAX, which may return early; what waits for its end; J and all gradients.
 
-    jit over the whole of it, with lax.scan over time. precision: of products, as JAX names it; None: its default.
+    The whole step is jitted, with lax.scan over time. precision: of the products, in JAX's names; None: its default.
     """
     import jax
     import jax.numpy as jnp
     import numpy as np
 
-    p, x, y = given
+    p, x, y = task
     weights = {name: jnp.asarray(array) for name, array in p.items()}
     x_, y_ = jnp.asarray(x), jnp.asarray(y)
     h_0 = jnp.zeros((x.shape[1], p.Dh), jnp.float32)
@@ -140,19 +140,19 @@ def jax_step(
     J, g = jax.jit(gradient)(weights)
     gradients = {name: np.asarray(a) for name, a in g.items()} | {"J": np.float64(J)}
     run = jax.jit(update, donate_argnums=0)
-    held = [weights]
+    state = [weights]
 
     def step() -> None:
-        _, held[0] = run(held[0])
+        _, state[0] = run(state[0])
 
     def wait() -> None:
-        held[0]["U"].block_until_ready()
+        state[0]["U"].block_until_ready()
 
     return step, wait, gradients
 
 
 def products(package: str, shape: tuple[int, int, int, int, int]) -> Prepared:
-    """What to time for the roofline, and its floating-point operations."""
+    """The products to time for the roofline, and their floating-point operations."""
     import numpy as np
 
     steps: Steps = {}

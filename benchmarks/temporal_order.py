@@ -1,12 +1,12 @@
-"""Temporal order with sequences of 50 to 200 steps: which treatment lets a plain network of 50 units learn it.
+"""Temporal order with sequences of 50 to 200 steps: with which treatments a network of 50 units learns it.
 
     python benchmarks/temporal_order.py [--seeds 5] [--steps 20000] [--only NAME …] [--lengths 500 1000 5000]
 
-The task and its criterion are those of Pascanu, Mikolov and Bengio (2013): under 1 % of 10,000 sequences wrong. Every
-variant is `elman train --task temporal-order` with other flags, seeds 0, 1, …; before its first step the lens looks at
-sequences of 200 steps: the rate at which the gradient fades or grows for each step back, and the power of ten that is
-left of it 100 steps back. A network that learnt it is then measured on 10,000 sequences of each of the other lengths.
-The last line is JSON.
+The task and its criterion are those of Pascanu, Mikolov and Bengio (2013): under 1 % of 10,000 sequences wrong. Each
+variant is `elman train --task temporal-order` with other flags, and seeds 0, 1, …. Before the first step the lens
+decomposes the gradient on sequences of 200 steps: its decay or growth for each step back, and the power of ten that is
+left of it 100 steps back. A network that solves the task is then measured on 10,000 sequences of each of the other
+lengths. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -50,7 +50,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """wrong: the best share of 10,000 · steps, seconds: to that end · by_length: the share wrong at other lengths."""
+    """The result of one run.
+
+    verdict, decay_rate, log10_left  the lens before training
+    wrong                            the best share of 10,000 sequences that were wrong
+    steps, seconds                   until the run ended
+    by_length                        the share wrong at other lengths, if solved
+    """
 
     seed: int
     verdict: str
@@ -67,26 +73,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, metavar="NAME", help=f"of {'; '.join(VARIANTS)}")
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, metavar="NAME", help=f"some of: {'; '.join(VARIANTS)}")
     parser.add_argument("--lengths", type=int, nargs="*", default=[500, 1000, 5000])
     options = parser.parse_args()
-    found: dict[str, list[Outcome]] = {}
+    results: dict[str, list[Outcome]] = {}
     for name in options.only or VARIANTS:
-        found[name] = []
+        results[name] = []
         for seed in range(options.seeds):
-            found[name].append(outcome(name, seed, options.steps, options.lengths))
-            print(f"{name}, seed {seed}: {say(found[name][-1])}", flush=True)
+            results[name].append(run_once(name, seed, options.steps, options.lengths))
+            print(f"{name}, seed {seed}: {sentence(results[name][-1])}", flush=True)
     print()
     print("| network and treatment | solved | steps | the lens before the first step | wrong | at longer lengths |")
     print("|---|---|---|---|---|---|")
-    for name, outcomes in found.items():
+    for name, outcomes in results.items():
         print(row(name, outcomes))
-    print(json.dumps({name: [vars(each) for each in outcomes] for name, outcomes in found.items()}))
+    print(json.dumps({name: [vars(each) for each in outcomes] for name, outcomes in results.items()}))
     return 0
 
 
-def outcome(name: str, seed: int, steps: int, lengths: list[int]) -> Outcome:
-    """Trains until it is solved, for so many steps at most."""
+def run_once(name: str, seed: int, steps: int, lengths: list[int]) -> Outcome:
+    """Trains until the task is solved, for at most `steps` steps."""
     activation, settings = VARIANTS[name]
     with tempfile.TemporaryDirectory() as folder:
         task = TaskConfig("temporal-order", SHORTEST, LONGEST)
@@ -115,22 +121,22 @@ def outcome(name: str, seed: int, steps: int, lengths: list[int]) -> Outcome:
 
 
 def before(p: Any, seed: int) -> Flow:
-    """The lens on eight sequences of LONGEST steps; the answer is asked for at every step."""
+    """The decomposition on eight sequences of LONGEST steps, with a loss for the answer at each step."""
     batch = TaskProblem(TaskConfig("temporal-order", LONGEST, LONGEST), 8, seed).batch(0, 0)
     return decompose(p.astype("float64"), batch.x, batch.y.repeat(LONGEST, axis=0))
 
 
-def say(found: Outcome) -> str:
-    longer = ", ".join(f"{T}: {wrong:.1%}" for T, wrong in found.by_length.items())
+def sentence(outcome: Outcome) -> str:
+    longer = ", ".join(f"{T}: {wrong:.1%}" for T, wrong in outcome.by_length.items())
     return (
-        f"{'solved' if found.solved else 'not solved'}, {found.wrong:.2%} wrong after {found.steps:,} steps, "
-        f"{found.seconds:.0f} s; before: {found.verdict}, {found.decay_rate:.3g} for each step back"
+        f"{'solved' if outcome.solved else 'not solved'}, {outcome.wrong:.2%} wrong after {outcome.steps:,} steps, "
+        f"{outcome.seconds:.0f} s; before training: {outcome.verdict}, {outcome.decay_rate:.3g} for each step back"
         f"{'; ' + longer if longer else ''}"
     )
 
 
 def row(name: str, outcomes: list[Outcome]) -> str:
-    """A line of the table; medians and ranges over the seeds."""
+    """A row of the table: medians and ranges over the seeds."""
     solved = [each for each in outcomes if each.solved]
     steps = f"{statistics.median(o.steps for o in solved):,.0f}" if solved else f"over {outcomes[0].steps:,}"
     if solved and len(solved) > 1:

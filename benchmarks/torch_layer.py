@@ -1,10 +1,10 @@
-"""`elman.torch.ElmanRNN` against `torch.nn.RNN` on a CPU: forward, and forward and backward by every input and weight.
+"""`elman.torch.ElmanRNN` compared with `torch.nn.RNN` on a CPU: forward, and forward with all gradients.
 
     python benchmarks/torch_layer.py [--repeats 5] [--threads 2] [--shape 512,512,32,100] [--turn 0.5]
 
-The shape is d,Dh,B,T; float32. Both are tanh layers of the same weights; output and every gradient are compared first.
-Each side has its own process and the sides run in turn. ElmanRNN's sigmoid layer, which torch.nn.RNN has not, is timed
-beside them. The last line is JSON.
+The shape is d,Dh,B,T; float32. Both are tanh layers with the same weights; their output and all gradients are compared
+first. Each side runs in a process of its own, and the sides take turns. ElmanRNN's sigmoid layer, which torch.nn.RNN
+lacks, is timed too. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from processes import Prepared, Side, in_turn, serve
 
 SIDES = ("torch.nn.RNN", "ElmanRNN", "ElmanRNN sigmoid")
 TOLERANCE = 1e-4
-"""Of the largest entry: sums of up to T·B = some thousand products in float32, in different orders."""
+"""Relative to the largest entry: float32 sums of up to T·B products, some thousands, in different orders."""
 
 
 def main() -> int:
@@ -46,11 +46,11 @@ def main() -> int:
     for side in sides:
         side.close()
     seconds = {name: {kind: statistics.median(each) for kind, each in steps.items()} for name, steps in turns.items()}
-    print(f"d,Dh,B,T = {options.shape}, float32, {options.threads} threads; they differ by {errors:.1e} at most")
-    for name, found in seconds.items():
-        ratio = seconds[SIDES[0]]["both"] / found["both"]
+    print(f"d,Dh,B,T = {options.shape}, float32, {options.threads} threads; largest difference {errors:.1e}")
+    for name, times in seconds.items():
+        ratio = seconds[SIDES[0]]["both"] / times["both"]
         print(
-            f"  {name:<18}forward {1e3 * found['forward']:>8.2f} ms   and backward {1e3 * found['both']:>8.2f} ms",
+            f"  {name:<18}forward {1e3 * times['forward']:>8.2f} ms   with backward {1e3 * times['both']:>8.2f} ms",
             end="",
         )
         print("" if name == SIDES[0] else f"   {ratio:.2f} times as fast")
@@ -58,9 +58,9 @@ def main() -> int:
     return 0
 
 
-def gate(found: list[dict[str, Any]]) -> float:
-    """The largest difference over the largest entry; ends the benchmark where it is over the tolerance."""
-    theirs, ours = found
+def gate(arrays: list[dict[str, Any]]) -> float:
+    """The largest difference relative to the largest entry; ends the benchmark if it is above the tolerance."""
+    theirs, ours = arrays
     error = max(float(abs(theirs[name] - ours[name]).max() / abs(theirs[name]).max()) for name in theirs)
     if not error <= TOLERANCE or theirs.keys() != ours.keys():
         sys.exit(f"ElmanRNN and torch.nn.RNN disagree by {error:.1e}; nothing was timed")
@@ -68,7 +68,7 @@ def gate(found: list[dict[str, Any]]) -> float:
 
 
 def prepare(name: str, shape: list[int]) -> Prepared:
-    """In the side's own process: the two steps, and output and gradients for the gate."""
+    """Runs in the process of the side: the two steps, and output and gradients for the gate."""
     import torch
 
     d, Dh, B, T = shape
@@ -90,8 +90,8 @@ def prepare(name: str, shape: list[int]) -> Prepared:
         output, _ = rnn(x, h_0)
         return [output, *torch.autograd.grad(output, leaves, weigh)]
 
-    found = {str(k): each.detach().numpy().copy() for k, each in enumerate(both())}
-    return {"forward": forward, "both": both}, found
+    arrays = {str(k): each.detach().numpy().copy() for k, each in enumerate(both())}
+    return {"forward": forward, "both": both}, arrays
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""PyTorch's form of our network, for the benchmarks that hold a step of PyTorch's against one of ours."""
+"""Elman's network in PyTorch, for the benchmarks that compare a training step of the two."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class TorchNetwork:
-    """The tanh network that equals our sigmoid one, h = (1+g)/2, on a device; its loss over x and y [T,B].
+    """The tanh network that is equal to the sigmoid one, h = (1+g)/2, on a device; its loss over x and y [T,B].
 
-    chunked: linear_cross_entropy, where this PyTorch has it. half: what autocast multiplies in (None: no autocast); the
-    weights are float32 all the same.
+    chunked: use linear_cross_entropy, if this PyTorch has it. half: the type of products under autocast (None: no
+    autocast); the weights are float32 in any case.
     """
 
     def __init__(self, p: Any, x: Any, y: Any, device: str = "cpu", chunked: bool = False, half: Any = None) -> None:
@@ -39,21 +39,21 @@ class TorchNetwork:
         self.g_0 = torch.full((1, x.shape[1], p.Dh), -1.0, device=device)  # g = 2h - 1 of h = 0
 
     def autocast(self) -> Any:
-        """What the loss is computed under."""
+        """The autocast context of the loss."""
         return torch.autocast(self.device.type, self.half or torch.bfloat16, enabled=self.half is not None)
 
     def states(self) -> Tensor:
-        """g [T,B,Dh]."""
+        """The states g [T,B,Dh]."""
         g: Tensor = self.rnn(self.embedding(self.x), self.g_0)[0]
         return g
 
     def loss(self) -> Tensor:
-        """J."""
+        """The loss J."""
         with self.autocast():
             return self.cross_entropy(self.states())
 
     def cross_entropy(self, g: Tensor) -> Tensor:
-        """J of the states."""
+        """J from the states g."""
         g = g.flatten(0, 1)
         if self.chunked:
             return torch.nn.functional.linear_cross_entropy(
@@ -66,7 +66,7 @@ class TorchNetwork:
         return torch.nn.functional.cross_entropy(self.linear(g), self.y)
 
     def gradients(self) -> dict[str, Tensor]:
-        """What backward left, by the chain rule back in our letters; E's is a copy, as the others are."""
+        """The gradients for the sigmoid network's parameters, by the chain rule from the last backward; copies."""
         rnn, linear = self.rnn, self.linear
         db, dc = rnn.bias_ih_l0.grad, linear.bias.grad
         return {
@@ -77,19 +77,19 @@ class TorchNetwork:
 
 
 class TorchLoop(TorchNetwork):
-    """The same with a Python loop over time in place of nn.RNN, which torch.compile does not look into."""
+    """The same with a Python loop over time instead of nn.RNN, which torch.compile does not compile."""
 
     def states(self) -> Tensor:
-        """g [T,B,Dh]."""
+        """The states g [T,B,Dh]."""
         W_ih, W_hh, b_ih, b_hh = self.loop_weights
         u = torch.nn.functional.linear(self.embedding(self.x), W_ih, b_ih + b_hh)
-        g, found = self.g_0[0], []
+        g, states = self.g_0[0], []
         for u_t in u:
             g = torch.tanh(u_t + torch.nn.functional.linear(g, W_hh))
-            found.append(g)
-        return torch.stack(found)
+            states.append(g)
+        return torch.stack(states)
 
     def loss(self) -> Tensor:
-        """J; written again, as a function that torch.compile has once given up is never compiled."""
+        """J, defined again: torch.compile never compiles a function for which it has given up once."""
         with self.autocast():
             return self.cross_entropy(self.states())

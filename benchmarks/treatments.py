@@ -1,10 +1,10 @@
-"""What each treatment of the gradient does to a model of a text: quality, and what the lens shows of it.
+"""The effect of each gradient treatment on a model of a text: its quality, and the numbers of the lens.
 
     python benchmarks/treatments.py TEXT [--activation sigmoid] [--epochs 2] [--hidden 128] [--seed 1] [--only NAME …]
 
-One row a flag, all else equal: level char, Adam, one seed; validation bits per character, the share of steps clipped,
-and of 100 characters of the validation text the decay per step, the reach and the largest singular value. `no clipping`
-is the row to compare with. The last line is JSON.
+One row for each flag, all else equal: level char, Adam, one seed. The columns are the validation bits per character,
+the share of steps clipped, and, on 100 characters of the validation text, the decay per step, the reach and the largest
+singular value. `no clipping` is the baseline. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def main() -> int:
     rows = {}
     for name in options.only or TREATMENTS:
         settings = TREATMENTS[name]
-        found = rows[name] = measured(options, settings)
+        row = rows[name] = measured(options, settings)
         print(
-            f"| `{name}` | {found['bits']:.3f} | {found['clipped']:.0%} | {found['seconds']:.0f} "
-            f"| {found['decay']:.2f} | {found['reach']} | {found['sigma_max']:.3g} |",
+            f"| `{name}` | {row['bits']:.3f} | {row['clipped']:.0%} | {row['seconds']:.0f} "
+            f"| {row['decay']:.2f} | {row['reach']} | {row['sigma_max']:.3g} |",
             flush=True,
         )
     print(json.dumps(rows))
@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def measured(options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
-    """One run."""
+    """Trains one run; its row."""
     sizes = {"d": 64, "Dh": options.hidden, "activation": options.activation}
     shared = {"B": 32, "T": 32, "epochs": options.epochs, "lr": 0.005, "patience": 0, "seed": options.seed}
     with tempfile.TemporaryDirectory() as folder:

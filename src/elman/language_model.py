@@ -1,4 +1,4 @@
-"""LanguageModel: parameters and tokenizer together, with the manners of KenLM."""
+"""LanguageModel: parameters and tokenizer together, with an interface like KenLM's."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from elman.text.tokenizer import Tokenizer
 
 
 class LanguageModel:
-    """A trained model. Log probabilities are log10 unless a base is given, as in KenLM and in ARPA files.
+    """A trained model. Log probabilities are log10 unless another base is given, as in KenLM and ARPA files.
 
     lm = elman.load("runs/first")
-    lm.score("the cat sat")              # log10 p, line begin and line end counted
+    lm.score("the cat sat")              # log10 p, after a line end, with the line end
     [s.log_prob for s in lm.full_scores("the cat sat")]
     "cat" in lm, lm.perplexity("the cat sat"), lm.generate("the cat")
     """
@@ -42,11 +42,14 @@ class LanguageModel:
 
     @cached_property
     def _exact(self) -> Parameters:
-        """The weights in float64, in which scores are computed."""
+        """The parameters in float64, in which scores are computed."""
         return self.p.astype("float64")
 
     def score(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> float:
-        """log p of the sentence. bos: it begins a line; eos: the line's end is counted."""
+        """log p of the sentence. bos: it starts a line; eos: the end of the line is predicted too.
+
+        Raises ConfigError for a base that is not over 0, or is 1.
+        """
         return next(self.scores([sentence], bos, eos)).total(_checked_base(base))
 
     def scores(
@@ -56,32 +59,34 @@ class LanguageModel:
         return scoring.score_sentences(self._exact, self.tokenizer, sentences, bos=bos, eos=eos, group=group)
 
     def full_scores(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> Iterator[TokenScore]:
-        """(log p, length, oov) of every token, as KenLM gives them; `length` counts the token and all it rests on."""
+        """(log p, length, oov) of each token, as in KenLM; `length` counts the token and its whole context."""
         unit = math.log(_checked_base(base))
-        found = next(self.scores([sentence], bos, eos))
-        for k, (log_prob, oov) in enumerate(zip(found.log_probs, found.oov, strict=True)):
+        scored = next(self.scores([sentence], bos, eos))
+        for k, (log_prob, oov) in enumerate(zip(scored.log_probs, scored.oov, strict=True)):
             yield TokenScore(float(log_prob) / unit, k + 1 + bos, bool(oov))
 
     def perplexity(self, text: str) -> float:
-        """exp(mean J) over every token of the text, OOVs included; `evaluate` tells more."""
+        """exp(mean J) over all tokens of the text, including OOVs; `evaluate` returns all figures."""
         return self.evaluate(text).perplexity_including_oov
 
     def evaluate(self, text: str | Iterable[str]) -> Evaluation:
-        """Every figure of a text, whole or in pieces. Raises TextError where it is empty."""
+        """All figures of a text, given whole or in pieces. Raises TextError where it is empty."""
         return evaluate(self.p, self.tokenizer, [text] if isinstance(text, str) else text)
 
     def begin(self, bos: bool = True) -> State:
-        """The state before a sentence, to step through with `step`."""
+        """The state before a sentence, for `step`."""
         return scoring.begin(self._exact, self.tokenizer, bos)
 
     def step(self, state: State, token: str, base: float = 10) -> tuple[float, State]:
-        """log p of one token (a word, a character; "\\n" is the line end) after the state, and the state after it.
+        """(log p of one token after the state, the state after it). "\\n" is the line end.
 
-        Raises ConfigError where the text is not one token.
+        Raises ConfigError where the text is not exactly one token.
         """
         ids = self.tokenizer.encode(token)
         if len(ids) != 1:
-            raise ConfigError(f"{token!r} is {len(ids)} tokens at level {self.tokenizer.level}; give one at a time")
+            raise ConfigError(
+                f"{token!r} is {len(ids)} tokens at level {self.tokenizer.level}; give one token at a time"
+            )
         log_prob = float(log_probabilities(self._exact, state.h[0])[ids[0]]) / math.log(_checked_base(base))
         return log_prob, scoring.read(self._exact, state, ids)
 
@@ -96,12 +101,12 @@ class LanguageModel:
         stop: Sequence[str] = (),
         seed: int | None = None,
     ) -> str:
-        """A continuation of the prompt (the prompt itself not among it); the same seed draws the same text."""
+        """A continuation of the prompt, without the prompt; the same seed gives the same text."""
         sampling = Sampling(max_tokens, temperature, top_k, top_p, stop)
         return "".join(self.stream(prompt, sampling, np.random.default_rng(seed)))
 
     def stream(self, prompt: str, sampling: Sampling, generator: np.random.Generator) -> Iterator[str]:
-        """The pieces of a continuation, as they are drawn."""
+        """Yields a continuation in pieces, as they are drawn."""
         return generate(self.p, self.tokenizer, prompt, sampling, generator)
 
 
@@ -112,6 +117,6 @@ def _checked_base(base: float) -> float:
 
 
 def load(path: Path | str) -> LanguageModel:
-    """The model of a run folder. Raises CheckpointError where it is missing, damaged or of another version."""
+    """The model in a run folder. Raises CheckpointError where it is missing, damaged or of another version."""
     config, tokenizer, p = load_model(RunFolder(path))
     return LanguageModel(p, tokenizer, config)

@@ -142,7 +142,7 @@ def test_generate(word_run: Path, command: Run) -> None:
     three = command(*arguments, "--count", 3, "--json").stdout.splitlines()
     assert len({json.loads(line)["text"] for line in three}) == 3
     done = command("generate", word_run, "the zebra", "--max-tokens", 2)
-    assert "1 of the prompt's 2 tokens are not in the vocabulary" in done.stderr
+    assert "1 of the prompt's 2 tokens is not in the vocabulary" in done.stderr
 
 
 def test_info(word_run: Path, command: Run) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import elman
 from elman.errors import ConfigError, ElmanError, TextError
 from elman.inference import evaluate as evaluation
-from elman.inference.generate import Sampling, _until, choose
+from elman.inference.generate import Sampling, before_stop, choose
 from elman.model import reference
 
 pytestmark = pytest.mark.usefixtures("every_kernels")
@@ -176,7 +176,7 @@ def test_drawing_follows_the_probabilities() -> None:
     ],
 )
 def test_stop_strings_across_pieces(pieces: list[str], stop: list[str], expected: str) -> None:
-    assert "".join(_until(iter(pieces), stop)) == expected
+    assert "".join(before_stop(iter(pieces), stop)) == expected
 
 
 @pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_p": 0.0}, {"top_k": -1}, {"stop": ("",)}])

@@ -118,7 +118,7 @@ def test_a_word_after_a_prompt_begins_with_a_blank(all_levels: dict[str, Tokeniz
 
 def test_other_tokenizer_files_are_refused() -> None:
     for text in ("", "{}", "[1]", '{"model": {"type": "Unigram"}}'):
-        with pytest.raises(TextError, match="none that Elman wrote"):
+        with pytest.raises(TextError, match="not written by Elman"):
             Tokenizer.from_json(text)
     with pytest.raises(TextError, match="only white space"):
         trained("word", " \n \n")

@@ -1,4 +1,4 @@
-"""elman bench: how fast training runs on this machine, beside what its matrix products reach."""
+"""elman bench: the speed of training on this machine, compared with that of its matrix products."""
 
 from __future__ import annotations
 
@@ -27,49 +27,50 @@ SHAPES: dict[str, Shape] = {
 }
 """V, d, Dh, B, T."""
 TOLERANCE = {"float32": 2e-4, "bf16": 0.05}
-"""Of the largest entry of each gradient, against float64."""
+"""The largest error of a gradient, relative to its largest entry, compared with float64."""
 CLIP, RATE = 1.0, 0.1
 SQUARE = 2048
 
 
 @click.command(epilog="Example:  elman bench --shapes char-small,char-large")
-@click.option("--shapes", default=",".join(SHAPES), show_default=True, help="Which of the four, with commas.")
+@click.option("--shapes", default=",".join(SHAPES), show_default=True, help="Which of the four, separated by commas.")
 @click.option(
-    "--seconds", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="For each figure."
+    "--seconds", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Time for each figure."
 )
 @as_json
 @threads
 def bench(shapes: str, seconds: float, as_json: bool) -> None:
     """Time whole training steps (forward, backward, clipping, SGD) at four shapes.
 
-    Each is first checked against float64, then timed in turn with matrix products: one of 2048 numbers square, and
-    the shape's own largest. The best of them, by NumPy's BLAS or by our kernels, is the roofline of its precision;
-    the share says how much of it a whole step reaches. (It may pass 100 % for characters: what equal tokens share is
-    computed once, and counted as if it were not.)
+    Each shape is first checked against float64. Then its steps are timed in turn with matrix products: one of
+    2048 × 2048, and the largest of the shape itself. The fastest product, by NumPy's BLAS or by Elman's kernels, is
+    the roofline of its precision; the share is the fraction of it that a whole step reaches. (It can exceed 100 % for
+    characters: work that equal tokens share is done once, but counted for each.)
     """
     from elman.errors import ConfigError
     from elman.kernels import host_kernels, threads
+    from elman.wording import count
 
     chosen = shapes.split(",")
     if unknown := [name for name in chosen if name not in SHAPES]:
         raise ConfigError(f"shape {unknown[0]!r} is not known; choose among {', '.join(SHAPES)}")
-    found: dict[str, Any] = {"backend": host_kernels().name, "threads": threads(), "shapes": {}}
+    result: dict[str, Any] = {"backend": host_kernels().name, "threads": threads(), "shapes": {}}
     if not as_json:
-        click.echo(f"{found['backend']}, {found['threads']} threads")
+        click.echo(f"{result['backend']}, {count(result['threads'], 'thread')}")
         click.echo(f"{'shape':<12}{'precision':<11}{'tokens/s':>12}{'GFLOP/s':>10}{'roofline':>10}{'share':>8}")
     for name in chosen:
-        found["shapes"][name] = measured = measure(SHAPES[name], seconds)
+        result["shapes"][name] = measured = measure(SHAPES[name], seconds)
         for precision, figures in () if as_json else measured.items():
             click.echo(
                 f"{name:<12}{precision:<11}{figures['tokens_per_second']:>12,.0f}{figures['gflops']:>10.0f}"
                 f"{figures['roofline_gflops']:>10.0f}{figures['share_of_roofline']:>8.0%}"
             )
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(result, indent=2))
 
 
 def problem(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Parameters, Any, Any]:
-    """Parameters, x and y [T,B], the same at every call."""
+    """Parameters, x and y [T,B], the same on each call."""
     import numpy as np
 
     from elman.model.parameters import Parameters
@@ -94,7 +95,7 @@ def training_step(p: Parameters, x: Any, y: Any) -> Callable[[], None]:
 
 
 def measure(shape: Shape, seconds: float) -> dict[str, dict[str, float]]:
-    """The figures of one shape, by precision: those that the backend in use has."""
+    """The figures of one shape, for each precision of the backend in use."""
     from elman.kernels import host_kernels, native_in_use
     from elman.model.bptt import loss_and_gradients
 
@@ -110,17 +111,17 @@ def measure(shape: Shape, seconds: float) -> dict[str, dict[str, float]]:
         steps[precision] = training_step(p, x, y)
     products = _products(shape, precisions)
     times = _in_turn(steps | {name: product for name, (_, product, _) in products.items()}, seconds)
-    found = {}
+    result = {}
     for precision in precisions:
         roof = max(work / times[name] for name, (kind, _, work) in products.items() if kind == precision)
         rate = operations_per_token(V, d, Dh) * T * B / times[precision]
-        found[precision] = {
+        result[precision] = {
             "tokens_per_second": T * B / times[precision],
             "gflops": rate / 1e9,
             "roofline_gflops": roof / 1e9,
             "share_of_roofline": rate / roof,
         }
-    return found
+    return result
 
 
 def _check(mine: Gradients, exact: Gradients, precision: str) -> None:
@@ -130,22 +131,24 @@ def _check(mine: Gradients, exact: Gradients, precision: str) -> None:
         a, b = getattr(mine, name), getattr(exact, name)
         error = float(np.abs(a - b).max() / np.abs(b).max())
         if not error <= TOLERANCE[precision]:
-            raise DivergedError(f"{precision}: ∂J/∂{name} is off by {error:.1e}, so nothing was timed: report this")
+            raise DivergedError(
+                f"{precision}: ∂J/∂{name} is off by {error:.1e}, so nothing was timed: please report this"
+            )
 
 
 def product_sizes(shape: Shape) -> dict[str, tuple[int, int, int]]:
-    """Rows, columns and depth of the products that may be the roofline: a square one, and the shape's own largest."""
+    """(rows, columns, depth) of the products for the roofline: a square one, and the largest of the shape."""
     V, _, Dh, B, T = shape
     return {"square": (SQUARE, SQUARE, SQUARE), "same shape": (B * T, max(V, 4 * Dh), Dh)}
 
 
 def _products(shape: Shape, precisions: list[str]) -> dict[str, tuple[str, Callable[[], object], float]]:
-    """Precision, call and operations of each product that may be the roofline."""
+    """(precision, call, operations) of each product that may be the roofline."""
     import numpy as np
 
     from elman.kernels import host_kernels
 
-    found: dict[str, tuple[str, Callable[[], object], float]] = {}
+    products: dict[str, tuple[str, Callable[[], object], float]] = {}
 
     def with_kernels(precision: str, a: Any, b: Any) -> Callable[[], object]:
         return partial(host_kernels(precision).product, a, b, b_transposed=True)
@@ -153,14 +156,14 @@ def _products(shape: Shape, precisions: list[str]) -> dict[str, tuple[str, Calla
     for size, (m, n, k) in product_sizes(shape).items():
         a, b, out = (np.ones(s, np.float32) for s in ((m, k), (n, k), (m, n)))
         work = 2.0 * m * n * k
-        found[f"NumPy, {size}"] = ("float32", partial(np.matmul, a, b.T, out=out), work)
+        products[f"NumPy, {size}"] = ("float32", partial(np.matmul, a, b.T, out=out), work)
         for precision in precisions:
-            found[f"{precision}, {size}"] = (precision, with_kernels(precision, a, b), work)
-    return found
+            products[f"{precision}, {size}"] = (precision, with_kernels(precision, a, b), work)
+    return products
 
 
 def _in_turn(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
-    """Median seconds of each call; they take turns, a quarter of the time each turn, after one uncounted call."""
+    """The median seconds of each call. They take four turns of a quarter of the time each, after an uncounted call."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(4):
         for name, call in calls.items():
@@ -172,4 +175,4 @@ def _in_turn(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str
                 times[name].append(time.perf_counter() - began)
                 if time.perf_counter() >= until:
                     break
-    return {name: statistics.median(found) for name, found in times.items()}
+    return {name: statistics.median(values) for name, values in times.items()}

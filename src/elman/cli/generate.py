@@ -1,4 +1,4 @@
-"""elman generate: text in the manner of a model."""
+"""elman generate: text sampled from a model."""
 
 from __future__ import annotations
 
@@ -10,17 +10,28 @@ import click
 from elman.cli.options import as_json, run_argument, threads
 
 
-@click.command(epilog='Example:  elman generate runs/book "It was" --max-tokens 50 --temperature 0.8 --seed 1')
+@click.command(epilog='Example:  elman generate runs/book "It was" --temperature 0.8 --seed 1')
 @run_argument
 @click.argument("prompt", default="")
-@click.option("--max-tokens", default=100, show_default=True, help="At most so many tokens after the prompt.")
-@click.option("--temperature", default=1.0, show_default=True, help="Under 1: safer text; 0: always the likeliest.")
-@click.option("--top-k", default=0, help="Draw among the k likeliest tokens.  [default: among all]")
-@click.option("--top-p", default=1.0, help="Draw among the likeliest that together hold this share.  [default: all]")
-@click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be given several times.")
-@click.option("--unk", is_flag=True, help="Let <unk> be drawn too.")
-@click.option("--seed", type=click.IntRange(0), help="The same seed draws the same text.  [default: by chance]")
-@click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="So many texts.")
+@click.option(
+    "--max-tokens", default=100, metavar="N", show_default=True, help="The most tokens to draw after the prompt."
+)
+@click.option(
+    "--temperature",
+    default=1.0,
+    show_default=True,
+    help="Divides the logits. Below 1: safer text; 0: always the likeliest token.",
+)
+@click.option("--top-k", default=0, metavar="K", help="Draw among the k likeliest tokens.  [default: among all]")
+@click.option(
+    "--top-p", default=1.0, help="Draw among the likeliest tokens whose probabilities reach this sum.  [default: all]"
+)
+@click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; can be given several times.")
+@click.option("--unk", is_flag=True, help="Allow <unk> to be drawn.")
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="N", help="The same seed gives the same text.  [default: random]"
+)
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1), metavar="N", help="How many texts.")
 @as_json
 @threads
 def generate(
@@ -36,21 +47,26 @@ def generate(
     count: int,
     as_json: bool,
 ) -> None:
-    """Draw text from the model in RUN that goes on from PROMPT (empty: from the start of a line).
+    """Sample text from the model in RUN that continues PROMPT (empty: from the start of a line).
 
-    The prompt is printed too, and the text appears as it is drawn. --json prints a line a text, with prompt and
-    continuation apart.
+    The prompt is printed too, and the text appears as it is drawn. --json prints one line for each text, with the
+    prompt and the continuation under two keys.
     """
     import numpy as np
 
     from elman.inference.generate import Sampling
     from elman.language_model import load
+    from elman.wording import choose
+    from elman.wording import count as count_of
 
     sampling = Sampling(max_tokens, temperature, top_k, top_p, stop, unk)
     lm = load(run)
     _, oov = lm.tokenizer.encode_with_oov(prompt)
-    if oov.any():
-        click.echo(f"elman: {int(oov.sum())} of the prompt's {len(oov)} tokens are not in the vocabulary", err=True)
+    if unknown := int(oov.sum()):
+        are = choose(unknown, "is", "are")
+        click.echo(
+            f"elman: {unknown} of the prompt's {count_of(len(oov), 'token')} {are} not in the vocabulary", err=True
+        )
     generator = np.random.default_rng(seed)
     for k in range(count):
         pieces = lm.stream(prompt, sampling, generator)

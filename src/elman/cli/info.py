@@ -1,11 +1,11 @@
-"""elman info: what a run folder holds, or what this installation is."""
+"""elman info: what is in a run folder, or what this installation is."""
 
 from __future__ import annotations
 
 import json
 import platform
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,20 +13,23 @@ from elman import __version__
 from elman.cli.metrics import read_metrics
 from elman.cli.options import as_json
 
+if TYPE_CHECKING:
+    from elman.checkpoint import RunFolder
+
 
 @click.command(epilog="Example:  elman info runs/book")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @as_json
 def info(run: Path | None, as_json: bool) -> None:
-    """Say what the model in RUN is; without RUN, what this installation is."""
-    found = _installation() if run is None else _run(run)
+    """Describe the model in RUN; without RUN, describe this installation."""
+    facts = _installation() if run is None else _run(run)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(facts, indent=2))
         return
-    width = max(map(len, found)) + 2
-    for name, value in found.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else f"{value}"
-        click.echo(f"{name.replace('_', ' '):<{width}}{shown}")
+    width = max(map(len, facts)) + 2
+    for name, value in facts.items():
+        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else f"{value}"
+        click.echo(f"{name.replace('_', ' '):<{width}}{text}")
 
 
 def _installation() -> dict[str, Any]:
@@ -52,19 +55,19 @@ def _run(run: Path) -> dict[str, Any]:
 
     lm = load(run)
     assert lm.config is not None  # a loaded model has one
-    last = _last_validations(RunFolder(run))
+    best = _best_validation(RunFolder(run))
     return {
         "corpus": lm.config.corpus,
         "text": lm.config.text.as_dict(),
         "model": lm.config.model.as_dict(),
         "parameters": lm.p.count,
         "training": lm.config.training.as_dict(),
-        **last,
+        **best,
     }
 
 
-def _last_validations(folder: Any) -> dict[str, Any]:
-    """Of metrics.jsonl: the best validation and the last step."""
+def _best_validation(folder: RunFolder) -> dict[str, Any]:
+    """The best validation of a run, from its metrics.jsonl; empty if there was none."""
     import math
 
     best: dict[str, Any] = {}

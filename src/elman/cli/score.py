@@ -1,4 +1,4 @@
-"""elman score: log probabilities of lines, and n-best lists."""
+"""elman score: log probabilities of lines and of n-best lists."""
 
 from __future__ import annotations
 
@@ -26,16 +26,23 @@ BASES = {"10": ("log10", 10.0), "2": ("log2", 2.0), "e": ("ln", math.e)}
 @run_argument
 @click.argument("text", required=False, type=click.Path(path_type=Path))
 @click.option("--base", default="10", show_default=True, type=click.Choice(list(BASES)), help="Base of the logarithm.")
-@click.option("--per-token", is_flag=True, help="Add each token and its log probability, parted by tabs.")
+@click.option("--per-token", is_flag=True, help="Add each token and its log probability, separated by tabs.")
 @click.option(
     "--nbest", type=click.Choice(["best", "all"]),
-    help="Read lines `id hypothesis`. best: print `id hypothesis`, the likeliest of each id; "
-    "all: print every one as `id log-probability hypothesis`.",
+    help="Read lines `id hypothesis`. best: print the likeliest of each id as `id hypothesis`; "
+    "all: print each as `id log-probability hypothesis`.",
 )  # fmt: skip
-@click.option("--oov-penalty", type=float, metavar="LOG10", help="Count so much for an OOV (Mikolov's rnnlm: -5).")
-@click.option("--bos/--no-bos", default=True, help="Whether a line begins after a line end.  [default: it does]")
-@click.option("--eos/--no-eos", default=True, help="Whether the line's end is predicted too.  [default: it is]")
-@click.option("--line-buffered", is_flag=True, help="Answer each line before the next is read.")
+@click.option(
+    "--oov-penalty",
+    type=float,
+    metavar="LOG10",
+    help="Log probability of each OOV (Mikolov's rnnlm: -5).  [default: that of <unk>]",
+)
+@click.option(
+    "--bos/--no-bos", default=True, help="Whether the model reads a line end before each line.  [default: --bos]"
+)
+@click.option("--eos/--no-eos", default=True, help="Whether the end of each line is predicted too.  [default: --eos]")
+@click.option("--line-buffered", is_flag=True, help="Print the score of each line before reading the next.")
 @as_json
 @threads
 def score(
@@ -50,10 +57,10 @@ def score(
     line_buffered: bool,
     as_json: bool,
 ) -> None:
-    """Print the log probability of each line of TEXT (or stdin), a line out for a line in, in order.
+    """Print the log probability of each line of TEXT (or stdin): one line of output for each line, in order.
 
-    Each line of the answer is `log10=… tokens=… oov=…`; the tokens counted are those predicted, the line end among
-    them. Identical lines get identical scores, and a score does not depend on the lines around it.
+    A line of output is `log10=… tokens=… oov=…`; `tokens` counts the predicted ones, including the line end. Equal
+    lines get equal scores, whatever the lines around them.
     """
     from elman.language_model import load
     from elman.text.corpus import read_lines
@@ -68,9 +75,9 @@ def score(
         if nbest:
             _nbest(lm, lines, printer, nbest, bos, eos)
             return
-        mine, theirs = itertools.tee(lines)
-        for line, found in zip(mine, _scores(lm, theirs, bos, eos, group), strict=True):
-            click.echo(printer.line(line, found))
+        lines, to_score = itertools.tee(lines)
+        for line, scored in zip(lines, _scores(lm, to_score, bos, eos, group), strict=True):
+            click.echo(printer.line(line, scored))
             if group:
                 sys.stdout.flush()
 
@@ -81,7 +88,7 @@ def _opened(text: Path | None) -> Any:
     try:
         return text.open("rb")
     except OSError as error:
-        raise TextError(f"cannot read {text}: {error.strerror}; give a text file with a sentence a line") from error
+        raise TextError(f"cannot read {text}: {error.strerror}; give a text file with one sentence a line") from error
 
 
 def _scores(
@@ -91,7 +98,7 @@ def _scores(
 
 
 class _Printer:
-    """How a scored line is shown."""
+    """Formats the scores."""
 
     def __init__(
         self,
@@ -104,52 +111,52 @@ class _Printer:
         self.lm, self.oov_penalty, self.per_token, self.as_json = lm, oov_penalty, per_token, as_json
         self.name, self.base = base
 
-    def log_probs(self, found: SentenceScore) -> list[float]:
-        """log p of every token in the base asked for, OOVs at their penalty."""
+    def log_probs(self, scored: SentenceScore) -> list[float]:
+        """log p of each token in the chosen base, with the penalty for OOVs."""
         unit = math.log(self.base)
         penalty = None if self.oov_penalty is None else self.oov_penalty * math.log(10) / unit
         return [
             penalty if oov and penalty is not None else float(log_prob) / unit
-            for log_prob, oov in zip(found.log_probs, found.oov, strict=True)
+            for log_prob, oov in zip(scored.log_probs, scored.oov, strict=True)
         ]
 
-    def total(self, found: SentenceScore) -> float:
+    def total(self, scored: SentenceScore) -> float:
         """log p of the sentence."""
-        return math.fsum(self.log_probs(found))
+        return math.fsum(self.log_probs(scored))
 
-    def line(self, sentence: str, found: SentenceScore, **more: str) -> str:
-        """The answer to one line."""
-        log_probs, oov = self.log_probs(found), int(found.oov.sum())
+    def line(self, sentence: str, scored: SentenceScore, **more: str) -> str:
+        """The output for one line; `more` are further keys of its JSON."""
+        log_probs, oov = self.log_probs(scored), int(scored.oov.sum())
         total = math.fsum(log_probs)
-        tokens = list(zip(self._surfaces(sentence, found), log_probs, found.oov.tolist(), strict=True))
+        tokens = list(zip(self._surfaces(sentence, scored), log_probs, scored.oov.tolist(), strict=True))
         if self.as_json:
-            answer: dict[str, Any] = {**more, "log_probability": total, "base": self.name}
-            answer |= {"tokens": len(log_probs), "oov": oov}
+            values: dict[str, Any] = {**more, "log_probability": total, "base": self.name}
+            values |= {"tokens": len(log_probs), "oov": oov}
             if self.per_token:
-                answer["per_token"] = [{"token": t, "log_probability": p, "oov": o} for t, p, o in tokens]
-            return json.dumps(answer, ensure_ascii=False)
-        shown = f"{self.name}={total:.6f} tokens={len(log_probs)} oov={oov}"
+                values["per_token"] = [{"token": t, "log_probability": p, "oov": o} for t, p, o in tokens]
+            return json.dumps(values, ensure_ascii=False)
+        text = f"{self.name}={total:.6f} tokens={len(log_probs)} oov={oov}"
         if self.per_token:
-            shown += "".join(f"\t{_visible(token)} {log_prob:.6f}" for token, log_prob, _ in tokens)
-        return shown
+            text += "".join(f"\t{_escaped(token)} {log_prob:.6f}" for token, log_prob, _ in tokens)
+        return text
 
-    def _surfaces(self, sentence: str, found: SentenceScore) -> list[str]:
-        """The tokens as they stand in the line (an OOV word too), then the line end."""
+    def _surfaces(self, sentence: str, scored: SentenceScore) -> list[str]:
+        """The tokens as written in the line (also OOV words), then the line end."""
         tokenizer = self.lm.tokenizer
         words = sentence.split() if tokenizer.level == "word" else []
         return [
             words[k] if oov and k < len(words) else tokenizer.tokens[token]
-            for k, (token, oov) in enumerate(zip(found.tokens.tolist(), found.oov, strict=True))
+            for k, (token, oov) in enumerate(zip(scored.tokens.tolist(), scored.oov, strict=True))
         ]
 
 
-def _visible(token: str) -> str:
-    """A token that parts neither columns nor lines."""
+def _escaped(token: str) -> str:
+    """A token with escapes for what would break columns or lines."""
     return token.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
 
 
 def _nbest(lm: LanguageModel, lines: Iterable[str], printer: _Printer, which: str, bos: bool, eos: bool) -> None:
-    """Scores hypotheses; prints all, or keeps the best of each id (the first of equals) in the order of the ids."""
+    """Scores hypotheses. Prints all, or the best of each id (of equals the first), in the order of the ids."""
 
     def split() -> Iterator[tuple[str, str]]:
         for number, line in enumerate(lines, 1):
@@ -158,11 +165,11 @@ def _nbest(lm: LanguageModel, lines: Iterable[str], printer: _Printer, which: st
                 raise TextError(f"line {number} of the n-best list is empty; expected `id hypothesis`")
             yield parts[0], parts[1].rstrip() if len(parts) > 1 else ""
 
-    mine, theirs = itertools.tee(split())
+    hypotheses, to_score = itertools.tee(split())
     best: dict[str, tuple[float, str, str]] = {}
-    for (id_, hypothesis), found in zip(mine, _scores(lm, (h for _, h in theirs), bos, eos), strict=True):
-        total = printer.total(found)
-        as_json = printer.line(hypothesis, found, id=id_, hypothesis=hypothesis) if printer.as_json else ""
+    for (id_, hypothesis), scored in zip(hypotheses, _scores(lm, (h for _, h in to_score), bos, eos), strict=True):
+        total = printer.total(scored)
+        as_json = printer.line(hypothesis, scored, id=id_, hypothesis=hypothesis) if printer.as_json else ""
         if which == "all":
             click.echo(as_json or f"{id_} {total:.6f} {hypothesis}")
         elif id_ not in best or total > best[id_][0]:

@@ -88,9 +88,9 @@ def _text(views: Sequence[View]) -> str:
         for name in QUANTITIES
     )
     scale = (
-        '<ul class="scale"><li><span class="swatch with"></span><span>norm of the contribution: a thousandth of the '
-        'largest … the largest<span class="signed">; share of this loss’s gradient positive</span></span></li>'
-        '<li class="signed"><span class="swatch against"></span>the same, share negative</li>'
+        '<ul class="scale"><li><span class="swatch with"></span><span>norm of the contribution, from a thousandth '
+        'of the largest to the largest<span class="signed">; its share of this loss’s gradient is positive</span>'
+        '</span></li><li class="signed"><span class="swatch against"></span>the same, but its share is negative</li>'
         '<li><span class="swatch box"></span>predicted token</li></ul>'
     )
     networks = "".join(_network(view, k, len(views) > 1) for k, view in enumerate(views))
@@ -192,10 +192,11 @@ def _charts(views: Sequence[View]) -> str:
         for k, view in enumerate(views)
     )
     return (
-        '<h2>Against the lag</h2><div class="charts"><figure><h3>Norm of the contributions to the gradient by '
-        '<span id="by-lag-title"></span></h3><div id="by-lag"></div><figcaption>Norms (without sign), summed '
-        "over all losses; dashed: the bound from σ<sub>max</sub>, (σ<sub>max</sub>/4)<sup>k</sup> for sigmoid, "
-        f"σ<sub>max</sub><sup>k</sup> for tanh and relu; dotted: the reach.</figcaption></figure>{singular}</div>"
+        '<h2>Against the lag</h2><div class="charts"><figure><h3>Norm of the contributions to the gradient '
+        'with respect to <span id="by-lag-title"></span></h3><div id="by-lag"></div><figcaption>Norms (without '
+        "sign), summed over all losses; dashed: the bound from σ<sub>max</sub>, (σ<sub>max</sub>/4)<sup>k</sup> for "
+        "sigmoid, σ<sub>max</sub><sup>k</sup> for tanh and relu; dotted: the reach.</figcaption></figure>"
+        f"{singular}</div>"
     )
 
 

@@ -1,1 +1,1 @@
-"""Using a model: measure a text, score sentences, generate."""
+"""Using a trained model: measure a text, score sentences, generate text."""

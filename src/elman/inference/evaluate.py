@@ -1,4 +1,4 @@
-"""How well a model predicts a text: one stream, every token counted, no dependence on a batch size."""
+"""How well a model predicts a text, read as one stream: all tokens count, and no figure depends on a batch size."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 
 WINDOW = 1024
-"""Tokens that go through the network in one call; the state is carried, so the figures do not depend on it."""
+"""Tokens that go through the network in one call. The state is carried over, so the figures do not depend on it."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """The figures of one text, each with its denominator.
 
-    nats             the whole text's -ln probability
-    tokens           predicted tokens, line ends and OOVs counted: the denominator of `nats_per_token`
-    line_ends        how many of them are line ends (`<eos>` at word level)
-    oov              how many were not in the vocabulary; nats_oov is their share of `nats`
-    words            white-space words of the text and its line ends: the denominator of `perplexity_per_word`
-    characters, bytes  of the text itself, line ends counted
+    nats               -ln of the probability of the whole text
+    nats_oov           the part of `nats` that comes from OOV tokens (out of vocabulary)
+    tokens             predicted tokens, including line ends and OOVs: the denominator of `nats_per_token`
+    line_ends          how many of the tokens are line ends (`<eos>` at word level)
+    oov                how many of the tokens are OOV
+    words              words between white space, plus line ends: the denominator of `perplexity_per_word`
+    characters, bytes  of the text, including line ends
     """
 
     nats: float
@@ -51,17 +52,17 @@ class Evaluation:
 
     @property
     def perplexity_including_oov(self) -> float:
-        """exp(mean J) over every token."""
+        """exp(mean J) over all tokens."""
         return _exp(self.nats_per_token)
 
     @property
     def perplexity_excluding_oov(self) -> float:
-        """exp(mean J) over the tokens that are in the vocabulary (which still see the OOVs before them)."""
+        """exp(mean J) over the tokens in the vocabulary, NaN without any. (The network also reads the OOVs.)"""
         known = self.tokens - self.oov
         return _exp((self.nats - self.nats_oov) / known) if known else math.nan
 
     def as_dict(self) -> dict[str, float | int]:
-        """Every figure, under the whole words of its name."""
+        """All figures, with whole words as keys."""
         bits = self.nats / math.log(2)
         return {
             "perplexity_including_oov": self.perplexity_including_oov,
@@ -86,9 +87,9 @@ def _exp(nats: float) -> float:
 
 
 def stream_losses(p: Parameters, tokens: Iterable[Integers], first: int) -> Iterator[Floats]:
-    """J, float64, of every token of a stream that comes in parts, each part after the one before it.
+    """J of each token of a stream, float64 [n] for each of its windows. The stream comes in consecutive parts.
 
-    `first` is the token that stands before the stream (the line end).
+    first: the token before the stream (the line end).
     """
     h = p.initial_state(1)
     before = first
@@ -102,26 +103,26 @@ def stream_losses(p: Parameters, tokens: Iterable[Integers], first: int) -> Iter
 
 
 def mean_loss(p: Parameters, tokens: Integers) -> float:
-    """Mean J over tokens[1:], tokens[0] being what stands before them."""
+    """Mean J over tokens[1:]; tokens[0] is the token before them."""
     nats = sum(float(J.sum()) for J in stream_losses(p, [tokens[1:]], int(tokens[0])))
     return nats / (len(tokens) - 1)
 
 
 def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Evaluation:
-    """The figures of a text that comes in pieces. Raises TextError where it holds no token."""
-    counted = {"line_ends": 0, "oov": 0, "words": 0, "characters": 0, "bytes": 0, "tokens": 0}
-    unknown: list[NDArray[np.bool_]] = []
+    """The figures of a text that comes in pieces. Raises TextError where it has no tokens."""
+    counts = {"line_ends": 0, "oov": 0, "words": 0, "characters": 0, "bytes": 0, "tokens": 0}
+    oov_parts: list[NDArray[np.bool_]] = []  # of the parts that are not yet predicted
     last = ""
 
     def read() -> Iterator[str]:
         nonlocal last
-        in_word = False  # whether the piece before ended inside a word
+        in_word = False  # whether the last piece ended inside a word
         for piece in pieces:
             if not piece:
                 continue
-            counted["characters"] += len(piece)
-            counted["bytes"] += len(piece.encode())
-            counted["words"] += len(piece.split()) - (in_word and not piece[0].isspace()) + piece.count("\n")
+            counts["characters"] += len(piece)
+            counts["bytes"] += len(piece.encode())
+            counts["words"] += len(piece.split()) - (in_word and not piece[0].isspace()) + piece.count("\n")
             in_word = not piece[-1].isspace()
             last = piece[-1]
             yield piece
@@ -130,10 +131,10 @@ def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Eval
         for part, oov in encode_stream(read(), tokenizer):
             if not len(part):
                 continue
-            unknown.append(oov)
-            counted["tokens"] += len(part)
-            counted["oov"] += int(oov.sum())
-            counted["line_ends"] += int((part == tokenizer.eos).sum())
+            oov_parts.append(oov)
+            counts["tokens"] += len(part)
+            counts["oov"] += int(oov.sum())
+            counts["line_ends"] += int((part == tokenizer.eos).sum())
             yield part
 
     nats = nats_oov = 0.0
@@ -141,12 +142,12 @@ def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Eval
     for J in stream_losses(p, ids(), tokenizer.eos):
         nats += float(J.sum())
         pending.append(J)
-        if sum(map(len, pending)) == len(unknown[0]):  # a whole part is through
-            nats_oov += float(np.concatenate(pending)[unknown.pop(0)].sum())
+        if sum(map(len, pending)) == len(oov_parts[0]):  # one part is complete
+            nats_oov += float(np.concatenate(pending)[oov_parts.pop(0)].sum())
             pending.clear()
-    if not counted["tokens"]:
+    if not counts["tokens"]:
         raise TextError("the text is empty: give a text with at least one token")
-    if tokenizer.level == "word" and last != "\n":  # the last line's end was predicted all the same
+    if tokenizer.level == "word" and last != "\n":  # the end of the last line was predicted too
         for name in ("words", "characters", "bytes"):
-            counted[name] += 1
-    return Evaluation(nats=nats, nats_oov=nats_oov, **counted)
+            counts[name] += 1
+    return Evaluation(nats=nats, nats_oov=nats_oov, **counts)

@@ -1,4 +1,4 @@
-"""Text drawn from a model, a token at a time."""
+"""Text sampled from a model, one token after the other."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ Floats = NDArray[np.floating[Any]]
 
 
 BLOCK = 32
-"""At most so many tokens are drawn in one call of a native kernel."""
+"""The most tokens that one call of a native kernel draws."""
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How the next token is drawn.
 
-    max_tokens   so many at most, the prompt not counted
-    temperature  divides the logits; 0 takes the likeliest
-    top_k        draw among the k likeliest; 0: among all
-    top_p        draw among the likeliest that together hold this share; 1: among all
+    max_tokens   the most tokens to draw, without the prompt
+    temperature  divides the logits; 0 picks the likeliest token
+    top_k        draw among the k likeliest tokens; 0: among all
+    top_p        draw among the likeliest tokens whose probabilities reach this sum; 1: among all
     stop         end before the first of these strings
     unknown      whether `<unk>` may be drawn
+
+    Raises ConfigError for a value out of range.
     """
 
     max_tokens: int = 100
@@ -47,14 +49,14 @@ class Sampling:
             ("temperature", 0 <= self.temperature < float("inf"), "at least 0 and finite"),
             ("top-k", self.top_k >= 0, "at least 0 (0: no limit)"),
             ("top-p", 0 < self.top_p <= 1, "over 0 and at most 1"),
-            ("stop", all(self.stop), "a text that is not empty"),
+            ("stop", all(self.stop), "texts that are not empty"),
         ):
             if not good:
                 raise ConfigError(f"{name} is {getattr(self, name.replace('-', '_'))!r}; it must be {expected}")
 
 
 def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator) -> int:
-    """A token drawn from log_probs [V], after temperature, top-k and top-p in this order."""
+    """Draws a token from log_probs [V], after temperature, top-k and top-p, in this order."""
     if sampling.temperature == 0:
         return int(log_probs.argmax())
     scaled = log_probs / sampling.temperature
@@ -76,15 +78,15 @@ def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator
 def generate(
     p: Parameters, tokenizer: Tokenizer, prompt: str, sampling: Sampling, generator: np.random.Generator
 ) -> Iterator[str]:
-    """Pieces of text as they are drawn, the prompt not among them.
+    """Yields the continuation of the prompt in pieces, as they are drawn; the prompt itself is left out.
 
-    The prompt begins a line; it may be of any length, and empty. With stop strings a piece is held back until
-    it can no longer be the beginning of one.
+    The prompt starts a line. It may have any length, and may be empty. With stop strings, a piece is delayed until it
+    can no longer be the beginning of one.
     """
     ids = tokenizer.encode(prompt)
     banned = None if sampling.unknown else tokenizer.unk
     tokens = generate_tokens(p, [tokenizer.eos, *(int(token) for token in ids)], sampling, generator, banned)
-    yield from _until(_decoded(tokens, tokenizer, ids), sampling.stop)
+    yield from before_stop(_decoded(tokens, tokenizer, ids), sampling.stop)
 
 
 def generate_tokens(
@@ -94,13 +96,13 @@ def generate_tokens(
     generator: np.random.Generator,
     banned: int | None = None,
 ) -> Iterator[int]:
-    """Token ids as they are drawn, after those of `before` (at least one); `banned` is never drawn."""
+    """Yields token ids as they are drawn, after those of `before` (at least one); `banned` is never drawn."""
     *read_first, last = before
     state = read(p, State(p.initial_state(1)), read_first)
     sampler_of = p.kernels.sampler_kernel(p.dtype)
     if sampler_of is None:
         return _one_by_one(p, state, last, sampling, generator, banned)
-    inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of every token
+    inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
     sampler = sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
     return _in_blocks(sampler, state, last, sampling, generator, banned)
 
@@ -120,7 +122,7 @@ def _one_by_one(
 def _in_blocks(
     sampler: Any, state: State, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
 ) -> Iterator[int]:
-    """The first tokens come at once, later ones by the dozen: the text still flows, and Python costs little."""
+    """Draws in blocks that double up to BLOCK: the first tokens appear at once, and later ones cost little Python."""
     h, drawn, block = state.h[0].copy(), 0, 1
     while drawn < sampling.max_tokens:
         uniform = generator.random(min(block, sampling.max_tokens - drawn))
@@ -137,18 +139,18 @@ def _decoded(tokens: Iterator[int], tokenizer: Tokenizer, prompt: Any) -> Iterat
     yield decoder.flush()
 
 
-def _until(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
-    """The pieces up to the first stop string."""
-    held = ""
+def before_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
+    """Yields the text of the pieces up to the first stop string, each part as soon as it cannot belong to one."""
+    pending = ""
     longest = max((len(text) for text in stop), default=0)
     for piece in pieces:
-        held += piece
-        found = [held.find(text) for text in stop if text in held]
-        if found:
-            yield held[: min(found)]
+        pending += piece
+        places = [pending.find(text) for text in stop if text in pending]
+        if places:
+            yield pending[: min(places)]
             return
-        possible = range(min(longest - 1, len(held)), 0, -1)  # lengths that the beginning of a stop string may have
-        unsure = next((n for n in possible if any(text.startswith(held[-n:]) for text in stop)), 0)
-        yield held[: len(held) - unsure]
-        held = held[len(held) - unsure :]
-    yield held
+        possible = range(min(longest - 1, len(pending)), 0, -1)  # lengths of a stop string's possible beginning
+        unsure = next((n for n in possible if any(text.startswith(pending[-n:]) for text in stop)), 0)
+        yield pending[: len(pending) - unsure]
+        pending = pending[len(pending) - unsure :]
+    yield pending

@@ -1,8 +1,8 @@
-"""Tokens on disk, and parallel streams of them.
+"""Token files, and the parallel streams that training reads from them.
 
-The tokens of a text stand in a .npy file, in the smallest unsigned type that holds V, and are memory-mapped:
-training touches a window at a time, whatever the size of the text. The first token is a line end, the x of the
-first real token, so that nothing goes unpredicted.
+The tokens of a text are stored in a .npy file, in the smallest unsigned type that holds V. The file is memory-mapped:
+training reads one window at a time, whatever the size of the text. The first token is a line end. It is the input from
+which the first real token is predicted, so that all tokens are predicted.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from numpy.typing import NDArray
 
 from elman.errors import CheckpointError, ConfigError, TextError
 from elman.text.tokenizer import Ids, Tokenizer
+from elman.wording import count
 
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """tokens: predicted ones; oov: how many of them were not in the vocabulary."""
+    """tokens: how many are predicted; oov: how many of them are not in the vocabulary."""
 
     tokens: int
     oov: int
 
 
 def encode_stream(pieces: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[Ids, NDArray[np.bool_]]]:
-    """(ids, oov) of each piece. At word level every line has its end: one is added if the last line lacks it."""
+    """Yields (ids, oov) of each piece. At word level a line end is added if the last line has none."""
     last = "\n"
     for piece in pieces:
         if piece:
@@ -39,51 +40,49 @@ def encode_stream(pieces: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple
 
 
 def write_tokens(path: Path, pieces: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
-    """Streams a text's tokens to a .npy file. Raises TextError where fewer than two are to be predicted."""
+    """Writes the tokens of a text to a .npy file, piece by piece. Raises TextError for a text of under two tokens."""
     dtype = np.min_scalar_type(tokenizer.V - 1)
-    count = unknown = 0
+    tokens = unknown = 0
     with path.open("wb") as file:
-        _write_header(file, dtype, 0)  # the true one is written over it; until then the file holds no tokens
+        _write_header(file, dtype, 0)  # overwritten at the end; until then the file has no tokens
         start = file.tell()
         file.write(np.array([tokenizer.eos], dtype).tobytes())
         for ids, oov in encode_stream(pieces, tokenizer):
             file.write(ids.astype(dtype).tobytes())
-            count += len(ids)
+            tokens += len(ids)
             unknown += int(oov.sum())
         file.seek(0)
-        _write_header(file, dtype, count + 1)
-        assert file.tell() == start  # the header has one size, whatever the number
-    if count < 2:
-        raise TextError(
-            f"the text has {count} token{'s' * (count != 1)}, and at least 2 are needed: give a longer text"
-        )
-    return TokenCounts(count, unknown)
+        _write_header(file, dtype, tokens + 1)
+        assert file.tell() == start  # the header's size does not depend on the number of tokens
+    if tokens < 2:
+        raise TextError(f"the text has {count(tokens, 'token')}, and at least 2 are needed: give a longer text")
+    return TokenCounts(tokens, unknown)
 
 
 def _write_header(file: Any, dtype: np.dtype[Any], length: int) -> None:
-    """Version 1.0 of the .npy format; the shape is padded with blanks, so that a later one fits in its place."""
+    """Version 1.0 of the .npy format, padded with spaces to a fixed size, so that it can be overwritten in place."""
     content = f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': ({length},), }}"
     padded = content.ljust(128 - 10 - 1) + "\n"
     file.write(np.lib.format.magic(1, 0) + len(padded).to_bytes(2, "little") + padded.encode("ascii"))
 
 
 def open_tokens(path: Path) -> NDArray[np.unsignedinteger[Any]]:
-    """The tokens of a file, memory-mapped and read-only. Raises CheckpointError where it is damaged."""
+    """The tokens of a file, memory-mapped and read-only. Raises CheckpointError where the file is damaged."""
     try:
-        tokens = np.lib.format.open_memmap(path, mode="r")  # np.load would take archives and pickles too
+        tokens = np.lib.format.open_memmap(path, mode="r")  # np.load would accept archives and pickles too
     except (OSError, ValueError, OverflowError) as error:
         raise CheckpointError(f"{path} is damaged ({error}): train again from the text") from error
     if tokens.ndim != 1 or tokens.dtype.kind != "u" or len(tokens) < 3:
-        raise CheckpointError(f"{path} holds no tokens: train again from the text")
+        raise CheckpointError(f"{path} has no tokens in it: train again from the text")
     return tokens
 
 
 class Streams:
-    """B streams side by side over N+1 tokens, cut into windows of T.
+    """B parallel streams over N+1 tokens, cut into windows of T steps.
 
-    Each stream predicts L = ⌈N/B⌉ tokens and stream b starts at ⌊b (N-L)/(B-1)⌋, so that every token is predicted;
-    where B does not divide N, fewer than B of them twice in a pass. The last window may be shorter.
-    Raises TextError where the text is shorter than one window.
+    Each stream predicts L = ⌈N/B⌉ tokens, and stream b starts at ⌊b (N-L)/(B-1)⌋, so that all tokens are predicted. If
+    B does not divide N, fewer than B of them are predicted twice in a pass. The last window may be shorter.
+    Raises TextError where the text is shorter than one window, ConfigError for B or T below 1.
     """
 
     def __init__(self, tokens: NDArray[Any], B: int, T: int) -> None:
@@ -102,7 +101,7 @@ class Streams:
 
     @property
     def tokens_per_pass(self) -> int:
-        """Predictions made in a pass, B·L: `predictions`, and the fewer than B that are made twice."""
+        """The predictions of one pass, B·L: `predictions`, plus the fewer than B that are made twice."""
         return self.B * self.length
 
     def __len__(self) -> int:

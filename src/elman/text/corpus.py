@@ -1,7 +1,7 @@
-"""Where text comes from: files, folders, stdin, the embedded corpus; streamed, never whole in memory.
+"""Where text comes from: files, folders, stdin, the embedded corpus. It is streamed, never whole in memory.
 
-A corpus is a row of sources of bytes. It is read in blocks of about 1 MiB, decoded strictly, and cut where no
-word is cut: so a 5 GB file costs a few MB, and what is not UTF-8 is named by its byte.
+A corpus is a list of byte sources. They are read in blocks of about 1 MiB, decoded strictly, and cut between words. So
+a 5 GB file needs a few MB, and the error for a byte that is not UTF-8 gives its offset.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import BinaryIO, Protocol
 from elman.errors import TextError
 
 BLOCK = 2**20
-"""Bytes that are read at a time."""
+"""The number of bytes read at a time."""
 LONGEST_LINE = 16 * 2**20
-"""The longest line, in bytes, that `read_lines` takes."""
+"""The longest line, in bytes, that `read_lines` accepts."""
 _BLANKS = "\t\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""Unicode's white space but for the newline: where no newline is near, a text may be cut after one of these."""
+"""Unicode's white space without the newline. Where no newline is near, a text may be cut after one of these."""
 _BLANK_BYTES = re.compile(b"|".join(blank.encode() for blank in _BLANKS))
 
 
@@ -35,7 +35,11 @@ class _Opener(Protocol):
 
 @dataclass(frozen=True)
 class _Source:
-    """Bytes that can be opened again and again; `skip` leaves out a byte order mark."""
+    """Bytes that can be opened several times.
+
+    skip       bytes to skip at the start: a byte order mark
+    ends_line  whether the last byte is a newline
+    """
 
     name: str
     size: int
@@ -45,8 +49,13 @@ class _Source:
 
 
 class Corpus:
-    """Texts one after the other. `name` says which, `size` counts their bytes (a newline between two is added
-    where the first lacks it)."""
+    """Texts one after the other, as one text. A text that does not end in a newline gets one before the next text.
+
+    name  the names of the texts
+    size  the bytes of all texts, including added newlines
+
+    Raises TextError where the texts are empty.
+    """
 
     def __init__(self, name: str, sources: Sequence[_Source]) -> None:
         self.name = name
@@ -59,10 +68,10 @@ class Corpus:
     def from_paths(cls, paths: Sequence[Path | str]) -> Corpus:
         """Files, folders (all their .txt files, sorted) and "-" (stdin, kept in a temporary file).
 
-        Raises TextError for what is missing, empty or no text.
+        Raises TextError for a path that is missing, empty or not a text.
         """
         if not paths:
-            raise TextError("no text was named: give a text file, a folder of .txt files, or - for stdin")
+            raise TextError("no text was given: name a text file, a folder of .txt files, or - for stdin")
         sources = []
         for path in paths:
             if str(path) == "-":
@@ -70,7 +79,7 @@ class Corpus:
             elif _is_folder(Path(path)):
                 files = sorted(p for p in Path(path).rglob("*.txt") if p.is_file())
                 if not files:
-                    raise TextError(f"{path} is a folder without .txt files: give one with some, or name the files")
+                    raise TextError(f"{path} is a folder without .txt files: name a folder that has some, or the files")
                 sources += [_file(p) for p in files]
             else:
                 sources.append(_file(Path(path)))
@@ -87,7 +96,7 @@ class Corpus:
 
     @classmethod
     def from_text(cls, text: str) -> Corpus:
-        """A text that is in memory already."""
+        """A text that is already in memory."""
         return cls._of_bytes("a text", text.encode())
 
     @classmethod
@@ -95,11 +104,10 @@ class Corpus:
         return cls(name, [_Source(name, len(data), lambda: io.BytesIO(data), 0, data.endswith(b"\n"))])
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
-        """The text of bytes start to stop, in pieces of about 1 MiB that end after a line.
+        """Yields the text of the bytes start to stop, in pieces of about 1 MiB that end after a line.
 
-        Where 1 MiB has no line end, a piece ends after white space, and where it has none either, at a character.
-
-        Raises TextError, naming file and byte offset, for what is not UTF-8 or is binary.
+        A piece of 1 MiB without a line end ends after white space; without white space, between two characters.
+        Raises TextError with file and byte offset where the text is binary or not UTF-8.
         """
         stop = self.size if stop is None else stop
         at = 0
@@ -113,19 +121,19 @@ class Corpus:
             at += source.size + newline
 
     def held_out_start(self, share: float, limit: int | None = None) -> int:
-        """The byte at which the held-out tail begins: `share` of the text, at most `limit` bytes, from a line's start.
+        """The byte at which the held-out tail starts: `share` of the text, at most `limit` bytes, from a line's start.
 
-        Where the tail has no line end near, it begins after white space, or else at a character.
+        Where no line end is near, the tail starts after white space, or else between two characters.
         """
         tail = int(self.size * share)
-        wanted = self.size - (min(tail, limit) if limit is not None else tail)
+        target = self.size - (min(tail, limit) if limit is not None else tail)
         at = 0
         for k, source in enumerate(self._sources):
             newline = k + 1 < len(self._sources) and not source.ends_line
-            if wanted <= at:  # a text begins with a line
+            if target <= at:  # a text starts with a line
                 return at
-            if wanted < at + source.size:
-                begin = wanted - at - 1  # the byte before may end a line already
+            if target < at + source.size:
+                begin = target - at - 1  # the byte before may already end a line
                 with _opened(source) as stream:
                     stream.seek(source.skip + begin)
                     block = stream.read(min(BLOCK, source.size - begin))
@@ -138,23 +146,23 @@ class Corpus:
 
 
 def _first_boundary(block: bytes, last: bool) -> int:
-    """How far into the block a new line begins; or a new word; or a new character.
+    """The offset in the block at which a new line starts; if there is none, a new word; if none, a new character.
 
-    `last`: nothing follows the block, so that what ends it begins nothing.
+    last: nothing follows the block, so a line end or a space at its end starts nothing.
     """
     end = len(block) - last
-    found = block.find(b"\n", 0, end) + 1
-    if not found and (blank := _BLANK_BYTES.search(block, 0, end)):
-        found = blank.end()
-    if 0 < found < len(block) + (not last):
-        return found
+    start = block.find(b"\n", 0, end) + 1
+    if not start and (blank := _BLANK_BYTES.search(block, 0, end)):
+        start = blank.end()
+    if 0 < start < len(block) + (not last):
+        return start
     return next((k for k in range(1, min(5, len(block))) if block[k] & 0xC0 != 0x80), len(block))
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # _file says what is the matter
+    except OSError:  # _file reports it
         return False
 
 
@@ -162,7 +170,9 @@ def _opened(source: _Source) -> BinaryIO:
     try:
         return source.open()
     except OSError as error:
-        raise TextError(f"cannot read {source.name} again: {error.strerror}; leave the file where it is") from error
+        raise TextError(
+            f"cannot read {source.name} again: {error.strerror}; do not move the file while it is read"
+        ) from error
 
 
 def _file(path: Path, name: str | None = None) -> _Source:
@@ -170,7 +180,7 @@ def _file(path: Path, name: str | None = None) -> _Source:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe can be read only once, and has no size
-            raise TextError(f"{name} is no plain file: give a text file, or - and the text on stdin")
+            raise TextError(f"{name} is not a regular file: give a text file, or - to read stdin")
         size = status.st_size
         with path.open("rb") as stream:
             head = stream.read(4)
@@ -178,7 +188,7 @@ def _file(path: Path, name: str | None = None) -> _Source:
             ends_line = stream.read(1) == b"\n"
     except FileNotFoundError:
         raise TextError(f"{name} does not exist: give a text file, a folder of .txt files, or - for stdin") from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         reason = getattr(error, "strerror", None) or error
         raise TextError(f"cannot read {name}: {reason}; give a text file that can be read") from error
     for mark, encoding in ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
@@ -191,7 +201,7 @@ def _file(path: Path, name: str | None = None) -> _Source:
 
 
 def _stdin() -> _Source:
-    """Stdin, copied to a temporary file that goes with the corpus: a text is read more than once."""
+    """Stdin, copied to a temporary file that lives as long as the corpus, since a text is read more than once."""
     spooled = tempfile.NamedTemporaryFile(prefix="elman-")  # noqa: SIM115 (it lives as long as the source)
     while block := sys.stdin.buffer.read(BLOCK):
         spooled.write(block)
@@ -203,41 +213,41 @@ def _stdin() -> _Source:
 
 
 def _decoded(source: _Source, first: int, last: int) -> Iterator[str]:
-    """The text of bytes first to last of one source, in pieces."""
+    """Yields the text of the bytes first to last of one source, in pieces."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    held = ""
+    pending = ""
     with _opened(source) as stream:
         stream.seek(source.skip + first)
         at = first
         while at < last:
             block = stream.read(min(BLOCK, last - at))
             if not block:
-                raise TextError(f"{source.name} became shorter while it was read: leave the file alone and try again")
-            held += _checked(block, at, at + len(block) == last, decoder, source)
+                raise TextError(f"{source.name} became shorter while it was read: try again without changing the file")
+            pending += _checked(block, at, at + len(block) == last, decoder, source)
             at += len(block)
-            cut = held.rfind("\n") + 1
-            if cut == 0 and len(held) >= BLOCK:
-                cut = max(held.rfind(blank) for blank in _BLANKS) + 1 or len(held)
+            cut = pending.rfind("\n") + 1
+            if cut == 0 and len(pending) >= BLOCK:
+                cut = max(pending.rfind(blank) for blank in _BLANKS) + 1 or len(pending)
             if cut:
-                yield held[:cut]
-                held = held[cut:]
-    if held:
-        yield held
+                yield pending[:cut]
+                pending = pending[cut:]
+    if pending:
+        yield pending
 
 
 def _checked(block: bytes, at: int, final: bool, decoder: codecs.IncrementalDecoder, source: _Source) -> str:
-    """The block decoded, or the sentence that says at which byte it is no text."""
+    """The block decoded. Raises TextError with the offset of the byte that is not UTF-8."""
     zero = block.find(b"\0")
     if zero >= 0:
         raise TextError(
             f"{source.name} is binary: it has a zero byte at offset {source.skip + at + zero}; give a UTF-8 text"
         )
-    pending = bytes(decoder.getstate()[0])  # the bytes of a character that is not yet complete
+    incomplete = bytes(decoder.getstate()[0])  # the first bytes of a character that the last block cut
     try:
         return decoder.decode(block, final)
     except UnicodeDecodeError as error:
-        offset = source.skip + at - len(pending) + error.start
-        value = (pending + block)[error.start]
+        offset = source.skip + at - len(incomplete) + error.start
+        value = (incomplete + block)[error.start]
         raise TextError(
             f"{source.name} is not UTF-8: byte 0x{value:02X} at offset {offset} ({error.reason}); "
             "convert it with iconv -t UTF-8"
@@ -245,7 +255,10 @@ def _checked(block: bytes, at: int, final: bool, decoder: codecs.IncrementalDeco
 
 
 def read_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iterator[str]:
-    """The lines of a stream, in order, without their ends (\\n or \\r\\n). Raises TextError naming line and byte."""
+    """Yields the lines of a stream without their ends (\\n or \\r\\n). Raises TextError with line and byte offset.
+
+    That is for a line over `longest` bytes, a null byte, and what is not UTF-8.
+    """
     number, offset = 0, 0
     while line := stream.readline(longest + 2):
         number += 1

@@ -1,13 +1,12 @@
-"""Text ↔ token ids, at four levels, each a Hugging Face tokenizer that one `tokenizer.json` holds whole.
+"""Text ↔ token ids, at four levels. Each is a Hugging Face tokenizer, stored in one `tokenizer.json`.
 
-    byte   256 tokens, the id is the byte                     the line end is the byte 10
-    char   `<unk>`, then code points, the frequent first      the line end is "\\n"
-    word   `<unk>`, `<eos>`, then words, the frequent first   the line end is `<eos>`
-    bpe    byte pairs, learnt here                            the line end is always a token of its own
+    byte   256 tokens, the id is the byte                         the line end is the byte 10
+    char   `<unk>`, then code points, the most frequent first     the line end is "\\n"
+    word   `<unk>`, `<eos>`, then words, the most frequent first  the line end is `<eos>`
+    bpe    byte pairs, learnt from the text                       the line end is always a token of its own
 
-At every level the line end is one token, `eos`; it stands for what comes before a text, too. The library is
-the definition; byte, char and word have a direct way to the same ids beside it, several times as fast (a test
-holds the two together for any Unicode).
+At each level the line end is one token, `eos`, which is also read before a text. The library defines the ids. The byte,
+char and word levels also compute them directly, several times as fast; a test compares the two on any Unicode text.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ Ids = NDArray[np.int64]
 UNK, EOS = "<unk>", "<eos>"
 
 _PYTHON_BLANKS = re.compile("[\x1c-\x1f]")
-"""What `str.split` takes for white space and Unicode, and so the library, does not."""
+"""Characters that `str.split` treats as white space, and Unicode, and so the library, does not."""
 
 
 class Tokenizer:
-    """V tokens; `tokens[id]` is a token's text, `eos` the line end's id, `unk` that of `<unk>` or None."""
+    """V tokens: `tokens[id]` is a token's text, `eos` the id of the line end, `unk` the id of `<unk>` or None."""
 
     def __init__(self, hf: tokenizers.Tokenizer, level: Level) -> None:
         self.hf, self.level = hf, level
@@ -59,16 +58,16 @@ class Tokenizer:
 
     @cached_property
     def tokens(self) -> list[str]:
-        """The text of every token, by id; a byte that is no character by itself is shown as \\xNN."""
+        """The text of each token, by id; a byte that is not a character by itself is written \\xNN."""
         if self.level in ("char", "word"):
             return self._names
         return [self._bytes(name).decode(errors="backslashreplace") for name in self._names]
 
     @classmethod
     def train(cls, pieces: Iterable[str], config: TextConfig) -> Tokenizer:
-        """The vocabulary of these pieces of text, which must not cut a word. Raises TextError where there is none."""
+        """Learns the vocabulary of a text in pieces that do not cut words. Raises TextError for one without words."""
         if config.level == "byte":
-            hf = _assembled("byte", _byte_vocabulary())
+            hf = _library_tokenizer("byte", _byte_vocabulary())
         elif config.level == "bpe":
             if config.min_count != 1:
                 raise ConfigError("level bpe has no unknown tokens: leave out --min-count, or choose --vocab-size")
@@ -79,12 +78,12 @@ class Tokenizer:
 
     @classmethod
     def of_words(cls, words: Sequence[str]) -> Tokenizer:
-        """Level word, with these words, in this order, after `<unk>` and `<eos>`."""
-        return cls(_assembled("word", {token: k for k, token in enumerate([UNK, EOS, *words])}), "word")
+        """A tokenizer of level word with these words, in this order, after `<unk>` and `<eos>`."""
+        return cls(_library_tokenizer("word", {token: k for k, token in enumerate([UNK, EOS, *words])}), "word")
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
-        """The tokenizer of a `tokenizer.json` that `to_json` made. Raises TextError for anything else."""
+        """The tokenizer in a `tokenizer.json` that `to_json` wrote. Raises TextError for anything else."""
         try:
             content = json.loads(text)
             hf = tokenizers.Tokenizer.from_str(text)
@@ -92,34 +91,34 @@ class Tokenizer:
             levels = {("BPE", "ByteLevel"): "byte", ("BPE", "Sequence"): "bpe"}
             levels |= {("WordLevel", "Split"): "char", ("WordLevel", "WhitespaceSplit"): "word"}
             level = cast(Level, levels[kind, pre])
-            _require_ours(hf, level)
+            _check_ours(hf, level)
             return cls(hf, level)
-        except Exception as error:  # the library raises bare Exceptions
+        except Exception as error:  # the library raises plain Exceptions
             raise TextError(
-                f"this tokenizer.json is none that Elman wrote ({error}): take it from a run folder"
+                f"this tokenizer.json was not written by Elman ({error}): use the one of a run folder"
             ) from error
 
     def to_json(self) -> str:
-        """The whole tokenizer, in the library's format."""
+        """The tokenizer in the library's JSON format."""
         return str(self.hf.to_str(pretty=True))
 
     def __contains__(self, token: str) -> bool:
         return self._name(token) in self._ids
 
     def id_of(self, token: str) -> int:
-        """The id of the token with this text. Raises TextError where no single token has it."""
+        """The id of the token with this text. Raises TextError where there is none."""
         if token not in self:
-            raise TextError(f"{token!r} is no token of this vocabulary of {self.V:,}: encode it as text")
+            raise TextError(f"{token!r} is not one of the {self.V:,} tokens of this vocabulary: encode it as text")
         return self._ids[self._name(token)]
 
     def encode(self, text: str) -> Ids:
-        """Token ids, int64 [n]; a "\\n" gives one line end, and none is added."""
+        """Token ids, int64 [n]; each "\\n" gives one line end, and none is added."""
         return self.encode_with_oov(text)[0]
 
     def encode_with_oov(self, text: str) -> tuple[Ids, NDArray[np.bool_]]:
-        """Token ids [n], and which of them stand for something that is not in the vocabulary.
+        """Token ids [n], and which of them replace text that is not in the vocabulary (OOV).
 
-        A literal `<unk>` in the text is the token `<unk>`, and no OOV.
+        A literal `<unk>` in the text is the token `<unk>`, not an OOV.
         """
         if self.level == "byte":
             ids = np.frombuffer(text.encode(), np.uint8).astype(np.int64)
@@ -147,16 +146,16 @@ class Tokenizer:
         return ids, oov
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of token ids; words are joined by one blank, and line ends are newlines."""
+        """The text of token ids; words are joined by one space, and line ends are newlines."""
         decoder = self.decoder()
         return "".join([decoder.push(int(k)) for k in ids]) + decoder.flush()
 
     def decoder(self, after: Sequence[int] | Ids = ()) -> Decoder:
-        """A decoder of what follows `after` (a prompt's ids)."""
+        """A decoder of the tokens that follow `after` (a prompt's ids)."""
         return Decoder(self, len(after) > 0 and int(after[-1]) != self.eos)
 
     def _name(self, token: str) -> str:
-        """The library's name of a token's text."""
+        """The library's name of the token with this text."""
         if self.level in ("char", "word"):
             return token
         return "".join(_byte_characters()[byte] for byte in token.encode(errors="surrogatepass"))
@@ -166,7 +165,7 @@ class Tokenizer:
 
 
 class Decoder:
-    """Text of tokens that come one by one: what each push returns is certain, and all of it together is the text."""
+    """Decodes tokens one by one. `push` returns text that no later token changes; all parts together are the text."""
 
     def __init__(self, tokenizer: Tokenizer, in_line: bool) -> None:
         self._tokenizer = tokenizer
@@ -174,7 +173,7 @@ class Decoder:
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, token: int) -> str:
-        """The text that this token makes certain; may be empty within a character of several bytes."""
+        """The text that this token completes; may be empty inside a character of several bytes."""
         tokenizer = self._tokenizer
         name = tokenizer._names[token]
         if tokenizer.level == "char":
@@ -183,17 +182,17 @@ class Decoder:
             if token == tokenizer.eos:
                 self._in_line = False
                 return "\n"
-            blank, self._in_line = " " * self._in_line, True
-            return blank + name
+            space, self._in_line = " " * self._in_line, True
+            return space + name
         return self._utf8.decode(tokenizer._bytes(name))
 
     def flush(self) -> str:
-        """What is left of a character that never became whole."""
+        """The replacement for an incomplete last character, or nothing."""
         return self._utf8.decode(b"", True)
 
 
 def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Tokenizer:
-    """Characters or words by falling count; of equal counts the smaller text first."""
+    """Characters or words by descending count; of equal counts in the order of their text."""
     counts: Counter[str] = Counter()
     for piece in pieces:
         if config.level == "char":
@@ -203,24 +202,26 @@ def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Toke
         else:
             counts.update(piece.split())
     if not counts:
-        raise TextError("the text to learn from has only white space: give a text with something in it")
+        raise TextError("the text to learn from has only white space: give a text with words in it")
     first = [UNK, "\n"] if config.level == "char" else [UNK, EOS]
     ranked = sorted((-n, token) for token, n in counts.items() if n >= config.min_count and token not in first)
-    room = len(ranked) if config.vocab_size is None else config.vocab_size - len(first)
-    vocabulary = {token: k for k, token in enumerate([*first, *(token for _, token in ranked[:room])])}
-    return _assembled(config.level, vocabulary)
+    size = len(ranked) if config.vocab_size is None else config.vocab_size - len(first)
+    vocabulary = {token: k for k, token in enumerate([*first, *(token for _, token in ranked[:size])])}
+    return _library_tokenizer(config.level, vocabulary)
 
 
 def _train_bpe(pieces: Iterable[str], V: int) -> tokenizers.Tokenizer:
-    hf = _assembled("bpe", {})
+    hf = _library_tokenizer("bpe", {})
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=V, initial_alphabet=alphabet, special_tokens=[], show_progress=False)
     hf.train_from_iterator(pieces, trainer)
     return hf
 
 
-def _assembled(level: Level, vocabulary: dict[str, int], merges: Iterable[Sequence[str]] = ()) -> tokenizers.Tokenizer:
-    """The library's tokenizer of a level: what Elman writes, and all that it reads."""
+def _library_tokenizer(
+    level: Level, vocabulary: dict[str, int], merges: Iterable[Sequence[str]] = ()
+) -> tokenizers.Tokenizer:
+    """The library's tokenizer of a level, as Elman writes it; it reads no others."""
     if level in ("char", "word"):
         hf = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
     else:
@@ -242,21 +243,21 @@ def _assembled(level: Level, vocabulary: dict[str, int], merges: Iterable[Sequen
     return hf
 
 
-def _require_ours(hf: tokenizers.Tokenizer, level: Level) -> None:
-    """Raises ValueError for a tokenizer that only looks like ours: the direct ways would give other ids than it."""
+def _check_ours(hf: tokenizers.Tokenizer, level: Level) -> None:
+    """Raises ValueError for a tokenizer that resembles ours but whose ids differ from those computed directly."""
     vocabulary = hf.get_vocab()
     if sorted(vocabulary.values()) != list(range(len(vocabulary))):
         raise ValueError("its ids have gaps")
     if level in ("char", "word"):
-        expected = _assembled(level, vocabulary)
+        expected = _library_tokenizer(level, vocabulary)
     elif level == "byte":
-        expected = _assembled(level, _byte_vocabulary())
+        expected = _library_tokenizer(level, _byte_vocabulary())
     else:
         if not _byte_vocabulary().keys() <= vocabulary.keys():
-            raise ValueError("it lacks some of the 256 bytes")
-        expected = _assembled(level, vocabulary, json.loads(hf.to_str())["model"]["merges"])
+            raise ValueError("some of the 256 bytes are missing")
+        expected = _library_tokenizer(level, vocabulary, json.loads(hf.to_str())["model"]["merges"])
     if hf.to_str() != expected.to_str():
-        raise ValueError(f"it encodes otherwise than level {level}")
+        raise ValueError(f"it does not encode as level {level} does")
 
 
 def _byte_vocabulary() -> dict[str, int]:
@@ -265,7 +266,7 @@ def _byte_vocabulary() -> dict[str, int]:
 
 @cache
 def _byte_characters() -> dict[int, str]:
-    """The library's printable character for each byte: itself where it is one, else the next of U+0100 and on."""
+    """The library's printable character for each byte: its own if printable, else the next one from U+0100."""
     spare = itertools.count(256)
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     return {byte: chr(byte if byte in printable else next(spare)) for byte in range(256)}
