@@ -20,7 +20,7 @@ from elman.cli.bench import CLIP, RATE
 from elman.config import TrainingConfig
 from elman.kernels import device_kernels
 from elman.training.device import DeviceStep
-from elman.training.problem import Batch
+from elman.training.problem import Batch, NextTokenLoss
 from elman.training.records import Progress
 
 PRECISIONS = ("float32", "tf32", "bf16", "float16")
@@ -93,7 +93,7 @@ def elman_side(task: Problem, device: str, precision: str) -> Built:
     """
     p, x, y = task
     p, batch, now = p.on(device_kernels(device).at(precision)), Batch(x, y), Progress()
-    step = DeviceStep(TrainingConfig(B=x.shape[1], T=len(x), optimizer="sgd", clip=CLIP), p)
+    step = DeviceStep(TrainingConfig(B=x.shape[1], T=len(x), optimizer="sgd", clip=CLIP), p, NextTokenLoss())
     begin = {name: weight.clone() for name, weight in p.items()}
 
     def restart() -> None:

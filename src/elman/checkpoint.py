@@ -40,6 +40,8 @@ GO_ON = "the files of the run are as they were, so free some space or allow writ
 """What to do where a file of a run cannot be written."""
 
 Arrays = Mapping[str, NDArray[Any]]
+State = tuple[Parameters, dict[str, NDArray[Any]], Any]
+"""A checkpoint: weights, other arrays (optimizer, carried h), and counters."""
 
 
 class RunFolder:
@@ -57,8 +59,13 @@ class RunFolder:
         self.train_tokens = self.training / "train.npy"
         self.valid_tokens = self.training / "valid.npy"
 
+    @property
+    def latest_state(self) -> Path:
+        """The checkpoint to go on from."""
+        return self.stopped if self.stopped.exists() else self.state
+
     def require_new(self) -> None:
-        """Raises CheckpointError where something is in the way; a folder whose set-up was cut off is not."""
+        """Raises CheckpointError where a run or other files are there; what an unfinished set-up left is allowed."""
         if self.config.exists():
             raise CheckpointError(
                 f"{self.path} already holds a run: continue it with --resume {self.path}, or choose another --out"
@@ -147,13 +154,13 @@ def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
 
 
 def save_state(path: Path, p: Parameters, arrays: Arrays, counters: Mapping[str, Any]) -> None:
-    """Everything that exact resume needs, in one file: weights, other arrays, and counters as JSON."""
+    """Writes all that an exact resume needs in one file: weights, other arrays, and counters as JSON."""
     weights = {f"parameters.{name}": array for name, array in p.distinct()}
     _write(path, _pack({**weights, **arrays}, {"activation": p.activation, "counters": json.dumps(counters)}))
 
 
-def load_state(run: RunFolder, path: Path, config: RunConfig) -> tuple[Parameters, dict[str, NDArray[Any]], Any]:
-    """The inverse of `save_state`: weights, the other arrays, counters."""
+def load_state(run: RunFolder, path: Path, config: RunConfig) -> State:
+    """The inverse of `save_state`. Raises CheckpointError where the file is missing, damaged, or of another run."""
     arrays, metadata = _unpack(path)
     weights = {name.removeprefix("parameters."): a for name, a in arrays.items() if name.startswith("parameters.")}
     rest = {name: a for name, a in arrays.items() if not name.startswith("parameters.")}
@@ -188,19 +195,19 @@ def _pack(arrays: Arrays, metadata: dict[str, str]) -> bytes:
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata = {"format": str(FORMAT), **metadata}
     metadata["sha256"] = _checksum(contiguous, metadata)
-    # all of it under one key: the library writes several in an order that changes from process to process
+    # all under one key: the library writes several keys in an order that changes from process to process
     return safetensors.numpy.save(contiguous, {"elman": json.dumps(metadata, sort_keys=True)})
 
 
 def _unpack(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """The arrays and metadata of a file, after its checksum was seen to hold."""
+    """The arrays and metadata of a file whose checksum is right."""
     if not path.exists():
         raise CheckpointError(f"{path} is missing: the run was not copied whole, or its files were deleted")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = json.loads(file.metadata()["elman"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except Exception as error:  # whatever a damaged file makes of the reader, the answer is one sentence
+    except Exception as error:  # a damaged file may raise anything in the reader
         raise _damaged(path) from error
     if metadata.pop("sha256", None) != _checksum(arrays, metadata):
         raise _damaged(path)

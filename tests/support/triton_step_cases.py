@@ -80,7 +80,7 @@ def test_steps_are_those_of_the_host(tie: bool, optimizer: str, precision: str) 
     settings = TrainingConfig(B=B, T=T, optimizer=optimizer, clip=0.2, clip_adaptive=1.1, clip_errors=0.5)  # type: ignore
     device = device_kernels(DEVICE).at(precision)
     steps = [
-        DeviceStep(settings, p.on(device)),
+        DeviceStep(settings, p.on(device), problem),
         HostStep(settings, p.astype("float64"), problem, ALONE),
     ]
     now, told = [Progress(), Progress()], [[], []]  # type: ignore

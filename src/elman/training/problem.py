@@ -1,6 +1,6 @@
 """What a run learns: the batches of its steps, their loss, and how well it does.
 
-`TextProblem` is a text cut into windows, the state carried on; the synthetic tasks are in tasks.py.
+`TextProblem` is a text cut into windows, the state carried from one to the next; the synthetic tasks are in tasks/.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.inference.evaluate import mean_loss
-from elman.model.bptt import Backward, backward
+from elman.kernels.token_ids import check_token_ids
+from elman.model.bptt import Backward, backward_unchecked
 from elman.model.network import DropoutMasks
 from elman.model.parameters import Parameters
 from elman.text.batches import Streams
@@ -28,24 +29,42 @@ class Batch:
     y: NDArray[Any]
     first: int = 0
 
+    def require_ids(self, V: int) -> None:
+        """Raises ShapeError unless all token ids are under V; the numbers of real inputs may be any."""
+        for name, values in (("x", self.x), ("y", self.y)):
+            if values.dtype.kind in "iu":
+                check_token_ids(name, values, V)
+
 
 @dataclass(frozen=True)
 class Measure:
-    """On what was held out: the mean loss in nats, and, of a task, the share of sequences that were wrong."""
+    """The mean loss on what was held out, in nats; of a task also the share of sequences that were wrong."""
 
     nats: float
     wrong: float | None = None
 
 
-class Problem(Protocol):
-    """What the trainer asks."""
+class Loss(Protocol):
+    """What a step needs of a problem."""
 
     carries: bool
-    """Whether the state of one batch is the start of the next."""
+    """Whether the state after one batch is the start of the next."""
+
+    def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
+        """The loss of a batch and its gradients, where the parameters are; the batch is known to fit them.
+
+        masks: for dropout. cut: the entries of the error of one token are limited to ±cut in the backward pass; 0: no
+        limit.
+        """
+        ...
+
+
+class Problem(Loss, Protocol):
+    """What the trainer needs of a problem."""
 
     @property
     def validation_tokens(self) -> int:
-        """About how many tokens a measurement reads, in units of what a training step counts."""
+        """About how many tokens a measurement reads, counted as a training step counts them."""
         ...
 
     def __len__(self) -> int:
@@ -53,33 +72,37 @@ class Problem(Protocol):
         ...
 
     def batch(self, epoch: int, window: int) -> Batch:
-        """What one step learns from; the same each time it is asked for."""
-        ...
-
-    def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
-        """The loss and its gradients."""
+        """The batch of one step; every call returns the same."""
         ...
 
     def measure(self, p: Parameters) -> Measure:
-        """How well it does on what was held out."""
+        """The loss on what was held out."""
         ...
 
     def solved(self, measure: Measure) -> bool:
-        """Whether there is nothing more to learn."""
+        """Whether the problem is solved, so that the run may end."""
         ...
 
 
-class TextProblem:
-    """B streams of a text, in windows of T."""
+class NextTokenLoss:
+    """The loss of a text: the cross-entropy of every next token, with the state carried from window to window."""
 
     carries = True
+
+    def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
+        """The mean cross-entropy of the batch, and its gradients."""
+        return backward_unchecked(p, batch.x, batch.y, h_0, batch.first, masks, cut)
+
+
+class TextProblem(NextTokenLoss):
+    """B streams of a text, in windows of T."""
 
     def __init__(self, train: NDArray[Any], valid: NDArray[Any], B: int, T: int) -> None:
         self.streams, self.valid = Streams(train, B, T), valid
 
     @property
     def validation_tokens(self) -> int:
-        """All of the validation text."""
+        """The length of the validation text."""
         return len(self.valid)
 
     def __len__(self) -> int:
@@ -89,14 +112,10 @@ class TextProblem:
         """The same windows in every epoch."""
         return Batch(*self.streams.window(window))
 
-    def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
-        """Cross-entropy of every token."""
-        return backward(p, batch.x, batch.y, h_0, masks=masks, cut=cut)
-
     def measure(self, p: Parameters) -> Measure:
         """The mean loss over the validation text."""
         return Measure(mean_loss(p, self.valid))
 
     def solved(self, measure: Measure) -> bool:
-        """A text is never learnt out."""
+        """A text is never solved."""
         return False

@@ -1,14 +1,15 @@
-"""What a run says of itself (records), and every number that decides how it goes on (progress)."""
+"""The records of a run, which are the lines of metrics.jsonl, and all counters that decide how it goes on."""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
 class StepRecord:
-    """The mean over `record_every` steps. Clock readings stand apart: they alone differ from run to run."""
+    """Means over `record_every` steps. Only the clock readings differ between runs with the same settings and seed."""
 
     step: int
     epoch: int
@@ -61,7 +62,7 @@ class FlowRecord:
 
 @dataclass(frozen=True)
 class RescueRecord:
-    """The last checkpoint was taken back, and from here lr is `factor` times what it was to be."""
+    """Training went back to the last checkpoint; the learning rate is the schedule's times `factor` from now on."""
 
     step: int
     back_to: int
@@ -70,7 +71,7 @@ class RescueRecord:
 
 @dataclass(frozen=True)
 class StopRecord:
-    """Why the run ended: `epochs`, `max_time`, `patience`, `mikolov`, `solved` (a task) or `asked`."""
+    """The end of a run. The reasons are in stopping.py."""
 
     step: int
     epoch: int
@@ -83,21 +84,31 @@ class StopRecord:
 
 
 Record = FlowRecord | StepRecord | ValidationRecord | RescueRecord | StopRecord
+KINDS: dict[type, str] = {
+    FlowRecord: "flow", StepRecord: "step", ValidationRecord: "validation", RescueRecord: "rescue",
+}  # fmt: skip
+"""The names of the records that are written."""
+
+
+def as_line(record: Record) -> bytes:
+    """A record as a line of metrics.jsonl; numbers that are not finite are null."""
+    values = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(record).items()}
+    return (json.dumps({"kind": KINDS[type(record)], **values}) + "\n").encode()
 
 
 @dataclass
 class Progress:
-    """Every number that decides how the run goes on."""
+    """All counters that decide how a run goes on; they are saved with every checkpoint."""
 
     step: int = 0
-    epoch: int = 0  # whole passes behind
-    window: int = 0  # windows of this pass behind
+    epoch: int = 0  # finished passes
+    window: int = 0  # finished windows of this pass
     tokens: int = 0
     seconds: float = 0.0
     best: float = math.inf
-    best_wrong: float = 1.0  # of a task: the share of sequences wrong at the best weights
-    mean_norm: float = 0.0  # of the gradient, as it was before it was clipped
-    taken_steps: int = 0  # those that were not skipped; a rescue takes it back with the weights
+    best_wrong: float = 1.0  # of a task: the share of wrong sequences with the best weights
+    mean_norm: float = 0.0  # running mean of the gradient's norm before clipping
+    taken_steps: int = 0  # without the skipped ones; a rescue restores it with the weights
     validations_without_gain: int = 0
     factor: float = 1.0  # on lr, halved at each rescue
     rescues: int = 0
@@ -115,10 +126,10 @@ class Progress:
     since_nats: float = 0.0
     since_tokens: int = 0
     metrics_bytes: int = 0
-    ended: str = ""  # why, once the run is over for good
+    ended: str = ""  # the reason, once the run is over for good
 
     def taken(self, J: float, losses: int, tokens: int, norm: float, clipped: bool, omega: float) -> None:
-        """A step was taken: J, the mean of `losses` losses, on a batch of `tokens` tokens."""
+        """Counts a step that was taken: J is the mean of `losses` losses, on a batch of `tokens` tokens."""
         self.bad_in_a_row = 0
         self.taken_steps += 1
         self.tokens += tokens
@@ -133,13 +144,13 @@ class Progress:
         self.since_tokens += losses
 
     def skip(self) -> None:
-        """A step was not taken: its loss or gradient was not finite."""
+        """Counts a step that was not taken, since its loss or gradient was not finite."""
         self.bad_in_a_row += 1
         self.skipped += 1
         self.record_skipped += 1
 
     def step_record(self, rate: float, seconds: float, with_omega: bool) -> StepRecord:
-        """The record of the steps since the last one; the sums begin anew."""
+        """The record of the steps since the last one; the sums start again at 0."""
         steps = self.record_steps
         record = StepRecord(
             step=self.step, epoch=self.epoch + 1, tokens=self.tokens,
@@ -154,7 +165,7 @@ class Progress:
         return record
 
     def train_nats(self) -> float:
-        """The mean training loss since the last validation; the sums begin anew."""
+        """The mean training loss since the last validation; the sums start again at 0."""
         mean = self.since_nats / self.since_tokens if self.since_tokens else math.nan
         self.since_nats, self.since_tokens = 0.0, 0
         return mean

@@ -171,11 +171,10 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
         require_for_device(config.training, config.task)
     if changes:
         config = config.with_training(**changes)
-    path = folder.stopped if folder.stopped.exists() else folder.state
-    p, _, _ = load_state(folder, path, config)
-    trainer = _trainer(folder, config, p, device, team)
-    trainer.resume(extended=bool(changes))
-    team.wait()  # all have read what the first now changes
+    state = load_state(folder, folder.latest_state, config)
+    trainer = _trainer(folder, config, state[0], device, team)
+    trainer.resume(state, extended=bool(changes))
+    team.wait()  # until all have read what the first process changes now
     if changes and team.rank == 0:
         save_config(folder, config, tokenizer_json)
     return trainer

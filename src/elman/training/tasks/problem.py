@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.config import TaskConfig
-from elman.model.bptt import Backward, backward, from_step, through_time
+from elman.model.bptt import Backward, backward_unchecked, from_step, through_time
 from elman.model.network import DropoutMasks, hidden_states, hidden_states_of_reals, log_probabilities
 from elman.model.parameters import Parameters
 from elman.training.problem import Batch, Measure
@@ -68,7 +68,7 @@ class TaskProblem:
     def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
         """Cross-entropy, or the squared error for `adding`, from step `batch.first` on; and its gradients."""
         if self.task.name != "adding":
-            return backward(p, batch.x, batch.y, h_0, first=batch.first, masks=masks, cut=cut)
+            return backward_unchecked(p, batch.x, batch.y, h_0, batch.first, masks, cut)
         forward = hidden_states_of_reals(p, batch.x, h_0)
         h, B = forward.h[-1], batch.x.shape[1]
         error = h @ p.U[0] + p.b_2[0] - batch.y[0].astype(p.dtype)  # answer - target, [B]
