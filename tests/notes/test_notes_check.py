@@ -11,10 +11,10 @@ from elman.calculus.printing.render import text
 from elman.errors import FormulaError
 from elman.notes.check_page import check
 from elman.notes.derive_page import derive
-from elman.notes.judge.checker import Checker
+from elman.notes.judge.checker import Checker, JudgedPage, judge
 from elman.notes.judge.verdict import Claim, Report, Verdict
 from elman.notes.page.reader import page_of, read_page
-from elman.notes.repair.diagnose import settle
+from elman.notes.repair.diagnose import ExplainedPage, explained
 from elman.notes.repair.fix import apply_fixes
 from elman.notes.report.assemble_report import claims_of
 
@@ -97,11 +97,11 @@ def test_a_misfit_that_equal_sizes_would_hide_is_told(notes: Report) -> None:
     assert "where Dh = B the shapes agree by accident" in diagnosis
 
 
-def test_no_reading_makes_the_last_three_agree(notes: Report) -> None:
-    assert at(notes, 132).reading == "true only for B = 1 and with γ as [Dh,B] and with σ′ as a diagonal matrix"
-    assert at(notes, 140).reading == "true in no reading"
-    assert at(notes, 148).reading == "true only with γ as [B,Dh] and with neighbours multiplied entry by entry (∘)"
-    assert any("no one reading makes them agree" in remark for remark in notes.remarks)
+def test_no_interpretation_makes_the_last_three_agree(notes: Report) -> None:
+    assert at(notes, 132).reading == "holds only for B = 1 and with γ as [Dh,B] and with σ′ as a diagonal matrix"
+    assert at(notes, 140).reading == "holds under no interpretation"
+    assert at(notes, 148).reading == "holds only with γ as [B,Dh] and with neighbours multiplied entry by entry (∘)"
+    assert any("hold under no common interpretation" in remark for remark in notes.remarks)
     assert not notes.holds
 
 
@@ -130,29 +130,28 @@ def test_the_derivation_holds() -> None:
 
 def test_corruptions_of_the_derivation_are_caught_and_repaired() -> None:
     page = read_page(DERIVATION)
-    checker = Checker(page)
-    checker.judge()
-    made = corruptions(checker, 200)
+    judged = judge(Checker(page))
+    made = corruptions(judged, 200)
     assert len(made) == 200
     missed, otherwise = [], []
     for c in made:
-        settled = settle(page_of(c.text, "markdown"), None)
-        if all(claim.good for claim in claims_of(settled)):
+        repaired = explained(page_of(c.text, "markdown"), oracles=judged.checker.oracles)
+        if all(claim.good for claim in claims_of(repaired)):
             missed.append(f"{c.kind}: {text(c.left)} = {text(c.expression)}")
-        if not _is_the_original(checker, settled, c):
+        if not _is_the_original(judged, repaired, c):
             otherwise.append(f"{c.kind}: {text(c.left)} = {text(c.expression)}")
     assert missed == []
     assert len(otherwise) <= 10, otherwise
 
 
-def _is_the_original(checker: Checker, settled: Checker, c: object) -> bool:
+def _is_the_original(judged: JudgedPage, repaired: ExplainedPage, c: object) -> bool:
     """Whether the first repair of the corrupted part is what stood there, or of its value."""
     key = (c.statement, c.part)  # type: ignore[attr-defined]
-    original, found = checker.judged[key], settled.judged[key].found
+    original, found = judged.judgements[key], repaired.explanations[key].candidates
     if not found or text(found[0].left) != text(original.left):
         return False
     try:
-        return checker.agree(original.statement, original.left, found[0].part).plain
+        return judged.checker.agree(original.statement, original.left, found[0].part).plain
     except FormulaError:
         return False
 
@@ -202,9 +201,8 @@ def test_a_derivation_from_the_forward_equations_holds(layout: str) -> None:
 
 def test_the_notes_equations_give_the_formulas_of_the_derivation() -> None:
     steps = {text(s.left): text(s.result) for s in derive(read_page(NOTES)).steps}
-    checker = Checker(read_page(DERIVATION))
-    checker.judge()
-    written = {text(j.left): text(j.expression) for j in checker.judged.values() if j.good}
+    judged = judge(Checker(read_page(DERIVATION)))
+    written = {text(j.left): text(j.expression) for j in judged.judgements.values() if j.good}
     for left in ("∂J^(t)/∂U", "∂J^(t)/∂b_2", "∂J^(t)/∂h^(0)"):
         assert steps[left] == written[left]
     for name in ("W_h", "W_e", "b_1"):

@@ -22,7 +22,8 @@ from elman.calculus.expression import (
 )
 from elman.calculus.printing.render import latex
 from elman.errors import FormulaError
-from elman.notes.judge.checker import Checker, Judgement
+from elman.notes.judge.checker import Checker, JudgedPage
+from elman.notes.judge.judgement import Judgement
 from elman.notes.repair.edits import shifted
 
 TWINS = {
@@ -93,12 +94,13 @@ def left_changes(e: Expression) -> Iterator[tuple[str, Expression]]:
                 yield "left time step", other
 
 
-def corruptions(checker: Checker, count: int, seed: int = 0) -> list[Corruption]:
+def corruptions(page: JudgedPage, count: int, seed: int = 0) -> list[Corruption]:
     """`count` of them, spread over kinds and formulas by chance, each false by value."""
     rng = random.Random(seed)
+    checker = page.checker
     letters = {s.name: s for s in checker.sampling.letters(None)}
     found: dict[str, list[Corruption]] = {}
-    for j in checker.judged.values():
+    for j in page.judgements.values():
         if j.statement.formula.kind != "display":
             continue
         if isinstance(j.expression, Derivative) and isinstance(j.expression.of, Symbol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from elman.notes.judge.verdict import Report
 from elman.notes.page.page import Page
 from elman.notes.page.reader import read_page
-from elman.notes.repair.diagnose import settle
+from elman.notes.repair.diagnose import explained
 from elman.notes.report.assemble_report import claims_of
 
 
@@ -21,11 +21,11 @@ def check(page: str | Path | Page, model: str | None = None) -> Report:
     """
     started = time.monotonic()
     given = page if isinstance(page, Page) else read_page(Path(page))
-    checker = settle(given, model)
+    page_explained = explained(given, model)
     return Report(
         str(given.path),
-        claims_of(checker),
-        tuple(checker.remarks),
+        claims_of(page_explained),
+        page_explained.remarks,
         given.skipped,
         time.monotonic() - started,
         given.text,

@@ -142,7 +142,7 @@ def _check_has_value(checker: Checker, loss: str) -> None:
     """Raises `FormulaError` where the loss has no value: where it is circular, or the shapes do not fit."""
     oracle = next(checker.sampling.plain_oracles())
     with np.errstate(all="ignore"):
-        oracle.value(_left_side(checker.model, loss), oracle.scope({TIME: HORIZON - 1}))
+        oracle.values.value(_left_side(checker.model, loss), oracle.values.scope({TIME: HORIZON - 1}))
 
 
 def _needed(steps: list[ChainStep], wrt: Sequence[str]) -> list[ChainStep]:

@@ -1,157 +1,79 @@
-"""A page → its report: every formula judged by value against the page's own model."""
+"""A page → its judgements: every equation compared by value with the page's own model."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from elman.calculus.expression import (
-    BigSum,
-    Derivative,
-    Dots,
-    Entry,
-    Expression,
-    Index,
-    Symbol,
-    children,
-    symbols,
-    transform,
-    walk,
-)
+from elman.calculus.expression import Derivative, Expression, Index, Symbol, transform
 from elman.calculus.printing.render import text
 from elman.errors import FormulaError
+from elman.notes.judge.claim_kinds import (
+    EQUALITIES,
+    about_one_column,
+    contains_itself,
+    is_claim,
+    is_condition,
+    lacks_time,
+    only_derivatives,
+)
+from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
-from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, free_times
+from elman.notes.model.page_model import TIME, Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
-from elman.notes.model.stated_sizes import states_a_size
-from elman.notes.oracle.agreement import Agreement, agreement, shape_names
+from elman.notes.oracle.agreement import Agreement, agreement
+from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
-from elman.notes.oracle.oracle import Oracle
-from elman.notes.oracle.sampling import Sampling, sampling_of
+from elman.notes.oracle.oracle import Oracle, Oracles
+from elman.notes.oracle.sampling import sampling_of
 from elman.notes.page.page import Page
-from elman.notes.repair.repairer import Candidate
 
-EQUALITIES = ("=", ":=")
-SECONDS = 30  # for judging a page, and as much for explaining it: what is left then is said to be unchecked
-
-
-@dataclass
-class Judgement:
-    """One part of a chain: what it is held against, how it agrees, and what is said of it."""
-
-    statement: Statement
-    part: int
-    left: Expression
-    result: Agreement = field(default_factory=Agreement)
-    verdict: Verdict | None = None
-    diagnosis: str = ""
-    reading: str = ""
-    found: list[Candidate] = field(default_factory=list)
-    defines: Definition | None = None
-    settled: bool = False
-    ordinary: bool = False
-
-    @property
-    def expression(self) -> Expression:
-        """The part."""
-        return self.statement.parts[self.part]
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """Statement and part."""
-        return self.statement.number, self.part
-
-    @property
-    def line(self) -> int:
-        """The line of the page on which the part stands."""
-        formula = self.statement.formula
-        return formula.line + formula.text.count("\n", 0, self.statement.region(self.part)[0])
-
-    @property
-    def good(self) -> bool:
-        """Whether it holds as it stands."""
-        return self.verdict is None and self.result.plain
+Key = tuple[int, int]  # the number of a statement, and of a part in it
 
 
 class Checker:
-    """Judges one page; `judged` is every part of every chain, `remarks` what concerns the page as a whole, `reshaped`
-    the declared shapes that took a blame.
+    """What the judgements of one page share: its model, and the oracles at its evaluation points.
+
+    `supplied` names a built-in model for a page that has gradients only. `model` replaces the page's own model.
+    `oracles` are those of an earlier checker of the same page, so that one meter counts the work of both. `remarks` say
+    what was assumed.
     """
 
-    def __init__(self, page: Page, supplied: str | None = None, model: PageModel | None = None) -> None:
+    def __init__(
+        self, page: Page, supplied: str | None = None, model: PageModel | None = None, oracles: Oracles | None = None
+    ) -> None:
         self.page = page if supplied is None else page_with_equations(page, supplied)
-        self.remarks: list[str] = []
+        self.oracles = oracles or Oracles()
+        self.meter = self.oracles.meter
         model = with_roles(build(self.page)) if model is None else model
-        self.sampling: Sampling = sampling_of(model, self.remarks, self.page.text)
-        self.reshaped: dict[str, tuple[tuple[str, str], str]] = {}
+        self.sampling, remarks = sampling_of(model, self.oracles, self.page.text)
+        self.remarks = tuple(remarks)
         self.model: PageModel = self.sampling.model
-        self.judged: dict[tuple[int, int], Judgement] = {}
-        self.layout = "denominator"
-        self._definitions = {
+        self._definitions: dict[Key, Definition] = {
             (d.statement, d.part): d
             for table in (self.model.equations, self.model.named)
             for found in table.values()
             for d in found
         } | {(d.statement, d.part): d for d in self.model.start.values()}
 
-    def judge(self, until: float = float("inf")) -> None:
-        """Judges every equation of the page, as far as it comes `until` then, and settles its layout."""
+    def definition(self, statement: Statement, part: int) -> Definition | None:
+        """The definition that a part of a statement gives, if it gives one."""
+        return self._definitions.get((statement.number, part))
+
+    def claims(self) -> Iterator[Judgement]:
+        """Every claim of the page in order, not yet judged."""
         for statement in self.model.statements:
             if is_claim(statement) and not is_condition(statement, self.model):
                 for k in range(1, len(statement.parts)):
                     if statement.relation.operators[k - 1] in EQUALITIES:
-                        judged = Judgement(statement, k, statement.parts[0])
-                        self.judged[judged.key] = judged
-                        if time.monotonic() < until:
-                            self._part(judged)
-                            continue
-                        judged.verdict, judged.settled = Verdict.NOT_READ, True
-                        judged.diagnosis = f"not checked within {SECONDS} seconds: make it a page of its own"
-        self._settle_layout()
+                        defines = self.definition(statement, k)
+                        yield Judgement(statement, k, statement.parts[0], defines=defines)
 
-    def _part(self, j: Judgement) -> None:
-        j.defines = self._definitions.get(j.key)
-        if j.defines is not None:
-            self._definition(j, j.defines)
-            return
-        if isinstance(j.left, Symbol) and j.left.name in self.model.differentials:
-            j.reading = f"{text(j.left)} is {text(self.model.named[j.left.name][0].value)}"
-        j.result = self.agree(j.statement, j.left, j.expression)
-        j.ordinary = not j.result.column
-        if not j.result.any:
-            self._at_hand(j)
-        if j.result.error is None and contains_itself(j.left, j.expression):
-            j.verdict = Verdict.SELF_REFERENCE
-        if j.result.turned and not j.result.plain and (j.result.chain or isinstance(j.expression, Derivative)):
-            j.result = replace(j.result, plain=True)  # a chain, a bare derivative: either layout is what is meant
-        if j.result.chain:
-            j.reading = "the chain rule" + (f", {j.reading}" if j.reading else "")
-        self._unchecked(j)
-
-    def _unchecked(self, j: Judgement) -> None:
-        """What fails for the sizes at which the page is looked at, and may hold at its own, is not judged."""
-        oracles = self.sampling.oracles(j.statement)
-        why = "" if j.result.any else why_unchecked(oracles, j.result, (j.left, j.expression), self.sampling.written)
-        if why:
-            j.verdict, j.settled, j.diagnosis = Verdict.NOT_READ, True, f"not checked: {why}"
-
-    def _at_hand(self, j: Judgement) -> None:
-        """A bare J where the page has J and J^(t): the one of the step at hand, if that makes the claim true."""
-        left, part = self.at_hand(j.left, j.expression)
-        if (left, part) == (j.left, j.expression):
-            return
-        found = self.agree(j.statement, left, part)
-        if found.any:
-            j.result, j.ordinary = found, False
-            j.reading = f"with the loss of step {TIME}"
-
-    def at_hand(self, left: Expression, part: Expression) -> tuple[Expression, Expression]:
-        """Both sides with every bare letter, of which the page has one of each step and one of all, at the step at
-        hand.
-        """
+    def with_current_step(self, left: Expression, part: Expression) -> tuple[Expression, Expression]:
+        """Both sides with a bare J as J^(t), for every letter that the page defines for each step and for all."""
         both = {n for n, found in self.model.equations.items() if len(found) > 1}
 
         def change(node: Expression) -> Expression:
@@ -162,14 +84,16 @@ class Checker:
         return (transform(left, change), transform(part, change)) if both else (left, part)
 
     def agree(self, statement: Statement, left: Expression, part: Expression) -> Agreement:
-        """The agreement over all oracles. What is written by entries, or differentiates vectors by vectors, speaks of
-        one column; a number that is a size of the page, too, is that size and itself, in turn.
+        """The agreement of `left = part` over all oracles of a statement.
+
+        A claim by entries, or with derivatives of vectors by vectors, is evaluated for one column. A number that is
+        also a size of the page is read as that size first, and then as the number.
         """
         found = self._agree(self.sampling.oracles(statement), left, part)
         sizes = self.sampling.written
         if found.plain or not sizes or sizes.isdisjoint(map(str, numbers_in(self.model, (left, part)))):
             return found
-        literal = self._agree(self.sampling.literal_worlds(statement), left, part)
+        literal = self._agree(self.sampling.literal_oracles(statement), left, part)
         return literal if literal.plain or (literal.any and not found.any) else found
 
     def _agree(self, oracles: list[Oracle], left: Expression, part: Expression) -> Agreement:
@@ -184,124 +108,144 @@ class Checker:
         plain = all(r.plain for r in results)
         return replace(first, plain=plain, turned=not plain and all(r.turned or r.plain for r in results))
 
-    # --- definitions ---
-
-    def _definition(self, j: Judgement, d: Definition) -> None:
-        """A definition holds if it has a value, and that of the declared shape."""
-        j.reading = f"{text(j.left)} names it" if d.name in self.model.named else f"defines {text(j.left)}"
-        oracle = self.sampling.oracles(j.statement)[0]
-        j.result = agreement(oracle, j.left, j.expression)
-        if j.result.any:
-            j.result = Agreement(plain=True)
-        if j.result.plain and d.name not in self.model.named:
-            self._against_declared(j, oracle, d.name)
-        if j.result.plain and lacks_time(j.left, j.expression):
-            j.verdict = Verdict.TIME
-        self._unchecked(j)
-
-    def _against_declared(self, j: Judgement, oracle: Oracle, name: str) -> None:
-        declared, actual = oracle.shape(name), oracle.shape_of(name)
-        if declared is None or actual is None or declared == actual or actual == (1, 1):
-            return
-        words = f"{name} is declared {shape_names(oracle, declared)}, and this is {shape_names(oracle, actual)}"
-        j.result = Agreement(error=FormulaError(words))
-
-    # --- layouts ---
-
-    def _settle_layout(self) -> None:
-        """Which layout the page's gradients are in, by count; one that is true only in the other is no longer plain."""
-        votes: Counter[str] = Counter()
-        shown = [j for j in self.judged.values() if self._shows_layout(j)]
-        claims = [j for j in shown if self.of_scalar(j)]
-        for j in claims:
-            votes["denominator" if j.result.plain else "numerator"] += 1
-        if votes["numerator"] != votes["denominator"]:
-            self.layout = "numerator" if votes["numerator"] > votes["denominator"] else "denominator"
-        elif "numerator layout" in self.page.text.lower() or "分子布局" in self.page.text:
-            self.layout = "numerator"
-        for j in claims:
-            own = "denominator" if j.result.plain else "numerator"
-            j.reading = f"{own} layout"
-            if own != self.layout:
-                j.verdict = Verdict.TRANSPOSED
-            else:
-                j.result = replace(j.result, plain=True)
-        for j in shown:
-            if j not in claims:  # ∂y/∂x of columns: as [y,x] in numerator layout
-                j.reading = f"{'numerator' if j.result.plain else 'denominator'} layout"
-                if j.result.plain or self.layout == "denominator":
-                    j.result = replace(j.result, plain=True)
-                else:
-                    j.verdict = Verdict.TRANSPOSED
-        if votes:
-            total = sum(votes.values())
-            self.remarks.insert(0, f"layout: {votes[self.layout]} of {total} gradients are in {self.layout} layout")
-
-    def of_scalar(self, j: Judgement) -> bool:
-        """Whether a claim is of a scalar's gradient, no matter of which."""
+    def is_of_scalar(self, j: Judgement) -> bool:
+        """Whether a claim is about the gradient of a scalar."""
         of = j.left.of if isinstance(j.left, Derivative) else None
-        shape = self.sampling.oracles(j.statement)[0].shape_of(of.name) if isinstance(of, Symbol) else None
+        shape = self.sampling.oracles(j.statement)[0].values.shape_of(of.name) if isinstance(of, Symbol) else None
         return shape is None or shape == (1, 1) or (isinstance(of, Symbol) and of.name in self.model.roles.losses)
 
-    def _shows_layout(self, j: Judgement) -> bool:
-        """Whether a claim is of a gradient, and true in one layout only."""
-        if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
-            return False
-        if only_derivatives(j.expression) or j.result.column:
-            return False
-        shape = j.result.shape
-        return shape is not None and shape != (1, 1)
+
+@dataclass(frozen=True, slots=True)
+class JudgedPage:
+    """A page with all its judgements, in the order of the page; `layout` is that of most of its gradients."""
+
+    checker: Checker
+    judgements: Mapping[Key, Judgement]
+    layout: str
+    remarks: tuple[str, ...]
 
 
-def only_derivatives(e: Expression) -> bool:
-    """Whether `e` is made of derivatives alone, as their sum is: then both sides are in whatever layout one reads them
-    in.
+def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
+    """Judges every claim of the page that `budget` suffices for; the others are not checked."""
+    judged = []
+    for claim in checker.claims():
+        if budget is not None and budget.is_exhausted():
+            why = f"the formulas before it took {budget.limit:,} operations, the limit of a page: split the page"
+            judged.append(replace(claim, verdict=Verdict.NOT_READ, unchecked=why))
+        else:
+            judged.append(_judged(checker, claim))
+    judged, layout, remark = _with_layout(checker, judged)
+    remarks = (remark, *checker.remarks) if remark else checker.remarks
+    return JudgedPage(checker, {j.key: j for j in judged}, layout, remarks)
+
+
+# --- one claim ---
+
+
+def _judged(checker: Checker, claim: Judgement) -> Judgement:
+    judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
+    why = "" if judged.result.any else _why_unchecked(checker, judged)
+    return replace(judged, verdict=Verdict.NOT_READ, unchecked=why) if why else judged
+
+
+def _judged_equation(checker: Checker, claim: Judgement) -> Judgement:
+    left, part = claim.left, claim.expression
+    model, reading = checker.model, ""
+    if isinstance(left, Symbol) and left.name in model.differentials:
+        reading = f"{text(left)} is {text(model.named[left.name][0].value)}"
+    result = checker.agree(claim.statement, left, part)
+    as_written = not result.column
+    if not result.any:
+        current = checker.with_current_step(left, part)
+        found = checker.agree(claim.statement, *current) if current != (left, part) else result
+        if found.any:
+            result, as_written, reading = found, False, f"with the loss of step {TIME}"
+    own_term = result.error is None and contains_itself(left, part)
+    if result.turned and not result.plain and (result.chain or isinstance(part, Derivative)):
+        result = replace(result, plain=True)  # a chain or a bare derivative is true in either layout
+    if result.chain:
+        reading = "the chain rule" + (f", {reading}" if reading else "")
+    verdict = Verdict.SELF_REFERENCE if own_term else None
+    return replace(claim, result=result, verdict=verdict, reading=reading, as_written=as_written)
+
+
+def _judged_definition(checker: Checker, claim: Judgement) -> Judgement:
+    """A definition holds if it has a value of the declared shape."""
+    d, left, part = claim.defines, claim.left, claim.expression
+    assert d is not None
+    named = d.name in checker.model.named
+    oracle = checker.sampling.oracles(claim.statement)[0]
+    result = agreement(oracle, left, part)
+    if result.any:
+        result = Agreement(plain=True)
+    if result.plain and not named:
+        result = _of_declared_shape(oracle, d.name)
+    verdict = Verdict.TIME if result.plain and lacks_time(left, part) else None
+    reading = f"{text(left)} names it" if named else f"defines {text(left)}"
+    return replace(claim, result=result, verdict=verdict, reading=reading)
+
+
+def _of_declared_shape(oracle: Oracle, name: str) -> Agreement:
+    declared, actual = oracle.sizes.shape(name), oracle.values.shape_of(name)
+    if declared is None or actual is None or declared == actual or actual == (1, 1):
+        return Agreement(plain=True)
+    words = f"{name} is declared as {oracle.sizes.as_text(declared)}, but its value is {oracle.sizes.as_text(actual)}"
+    return Agreement(error=FormulaError(words))
+
+
+def _why_unchecked(checker: Checker, j: Judgement) -> str:
+    """Why a claim that fails at the oracle's sizes may hold at the page's own."""
+    oracles = checker.sampling.oracles(j.statement)
+    return why_unchecked(oracles, j.result, (j.left, j.expression), checker.sampling.written)
+
+
+# --- layouts ---
+
+
+def _with_layout(checker: Checker, judged: list[Judgement]) -> tuple[list[Judgement], str, str]:
+    """The judgements with the page's layout taken into account: that of most of its gradients. A gradient that is true
+    in the other layout only is transposed.
+
+    Returns the judgements, the layout, and a remark.
     """
-    if isinstance(e, Derivative):
-        return True
-    return not isinstance(e, Symbol) and bool(children(e)) and all(only_derivatives(child) for child in children(e))
+    shown = [_shows_layout(j) for j in judged]
+    of_scalar = [s and checker.is_of_scalar(j) for s, j in zip(shown, judged, strict=True)]
+    votes = Counter(_layout_of_gradient(j) for s, j in zip(of_scalar, judged, strict=True) if s)
+    layout = _layout(votes, checker.page.text)
+    settled = [_settled(j, layout, scalar) if s else j for s, scalar, j in zip(shown, of_scalar, judged, strict=True)]
+    total = sum(votes.values())
+    remark = f"layout: {votes[layout]} of {total} gradients are in {layout} layout" if total else ""
+    return settled, layout, remark
 
 
-def is_claim(statement: Statement) -> bool:
-    """Whether a statement is an equation, wholly written out."""
-    if not any(o in EQUALITIES for o in statement.relation.operators):
+def _layout(votes: Counter[str], prose: str) -> str:
+    if votes["numerator"] != votes["denominator"]:
+        return "numerator" if votes["numerator"] > votes["denominator"] else "denominator"
+    return "numerator" if "numerator layout" in prose.lower() or "分子布局" in prose else "denominator"
+
+
+def _layout_of_gradient(j: Judgement) -> str:
+    return "denominator" if j.result.plain else "numerator"
+
+
+def _settled(j: Judgement, layout: str, scalar: bool) -> Judgement:
+    """The judgement of a claim that shows a layout, on a page in this layout."""
+    if scalar:
+        own = _layout_of_gradient(j)
+        fits = own == layout
+    else:  # ∂y/∂x of columns: as [y,x] in numerator layout
+        own = "numerator" if j.result.plain else "denominator"
+        fits = j.result.plain or layout == "denominator"
+    if not fits:
+        return replace(j, verdict=Verdict.TRANSPOSED, reading=f"{own} layout")
+    return replace(j, result=replace(j.result, plain=True), reading=f"{own} layout")
+
+
+def _shows_layout(j: Judgement) -> bool:
+    """Whether a claim is about a gradient, and true in one layout only."""
+    if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
         return False
-    return not any(isinstance(n, Dots) for part in statement.parts for n in walk(part))
-
-
-def is_condition(statement: Statement, model: PageModel) -> bool:
-    """Whether an equation in the prose only says what is supposed of a given letter, an index or a size: U = E^T, i =
-    1, d = D_h.
-    """
-    left = statement.parts[0]
-    if states_a_size(statement, model.said):
-        return True
-    if statement.formula.kind != "inline" or not isinstance(left, Symbol):
+    if only_derivatives(j.expression) or j.result.column:
         return False
-    if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:
-        return False
-    return not any(isinstance(n, Derivative) for part in statement.parts for n in walk(part))
-
-
-def contains_itself(left: Expression, part: Expression) -> bool:
-    """∂J/∂W|_(t) = Σ_i ∂J/∂W|_(i): the left side is the last term of its own sum."""
-    if not (isinstance(left, Derivative) and left.at is not None and isinstance(part, BigSum)):
-        return False
-    body = part.body
-    if not (isinstance(body, Derivative) and body.of == left.of and body.wrt == left.wrt and body.at is not None):
-        return False
-    return body.at.variable == part.index and part.upper == left.at
-
-
-def lacks_time(left: Expression, part: Expression) -> bool:
-    """h = σ(W h^(t-1) + …): the same letter has a time step on the right and none on the left."""
-    if not (isinstance(left, Symbol) and left.time is None):
-        return False
-    free = free_times(part)
-    return any(s.name == left.name and s.time is not None and s.time.variable in free for s in symbols(part))
-
-
-def about_one_column(left: Expression, part: Expression, error: FormulaError) -> bool:
-    """Whether a claim is written for one column: by entries, or with derivatives of vectors by vectors."""
-    by_entries = any(isinstance(n, Entry) for e in (left, part) for n in walk(e))
-    return by_entries or "four indices" in str(error)
+    shape = j.result.shape
+    return shape is not None and shape != (1, 1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -24,19 +25,20 @@ from elman.calculus.functions import Array
 from elman.calculus.values.evaluate import add
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, free_indices, free_times
-from elman.notes.oracle.evaluation_point import HORIZON, Jacobian, OutOfRangeError
+from elman.notes.oracle.evaluation_point import HORIZON, Jacobian, OutOfRangeError, UncheckedError
 from elman.notes.oracle.oracle import Oracle
 
 TOLERANCE = 1e-9
+MOST_ASSIGNMENTS = 5_000  # combinations of time steps and indices at which a claim is compared
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How a part agrees with what it is said to equal: as it stands, turned, or (both False) not at all.
+    """How a part agrees with the left side of its claim: as written (`plain`), as its transpose (`turned`), or not.
 
-    `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed` that a
-    loss per sequence was added up first; `chain` that the part is a chain of derivatives; `column` that it was read for
-    one column, B = 1; `nothing` that the true value is zero everywhere.
+    `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed`: a loss
+    per sequence was summed over the batch first; `chain`: the part is a chain of derivatives; `shape` is that of the
+    part; `column`: the claim was evaluated for one column, B = 1; `nothing`: the true value is zero everywhere.
     """
 
     plain: bool = False
@@ -51,12 +53,16 @@ class Agreement:
 
     @property
     def any(self) -> bool:
-        """Whether it agrees one way or the other."""
+        """Whether it agrees as written or as its transpose."""
         return self.plain or self.turned
 
 
-def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False) -> list[dict[str, int]]:
-    """The time steps and indices for which a claim of these parts is to be true; `quick`: an early step first."""
+def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False) -> Iterator[dict[str, int]]:
+    """The time steps and indices for which a claim of these parts is to be true; `quick`: an early step first.
+
+    Raises `UncheckedError` after `MOST_ASSIGNMENTS` of them.
+    """
+    parts = tuple(parts)
     times, indices, sizes = set[str](), set[str](), dict[str, int]()
     for part in parts:
         times |= free_times(part, oracle.model.timed)
@@ -65,23 +71,27 @@ def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False
         for node in walk(part):
             if isinstance(node, Entry):
                 sizes |= _sizes_of(node, oracle, indices)
-    last = oracle.dimension("T")
+    last = oracle.sizes.last
     times.discard("T")
     loss = [3, last] if TIME in times or not times else [last]
-    loss = [2, *loss] if quick else loss  # the less to unroll, the better
+    loss = [2, *loss] if quick else loss  # the fewer steps to unroll, the better
     others = sorted(times - {TIME})
     ranges = [range(sizes.get(name, 1)) for name in sorted(indices)]
-    if int(np.prod([len(r) for r in ranges])) > 64:
+    if math.prod(len(r) for r in ranges) > 64:
         ranges = [range(min(len(r), 3)) for r in ranges]
-    return [
-        {TIME: t, **dict(zip(others, steps, strict=True)), **dict(zip(sorted(indices), places, strict=True))}
-        for t in loss
-        for steps in itertools.product(range(last + 1), repeat=len(others))
-        for places in itertools.product(*ranges)
-    ]
+    steps = [range(last + 1)] * len(others)
+    names = (TIME, *others, *sorted(indices))
+    for number, values in enumerate(itertools.product(loss, *steps, *ranges)):
+        if number >= MOST_ASSIGNMENTS:
+            raise UncheckedError(
+                f"its {len(names) - 1} time steps and indices have more than {MOST_ASSIGNMENTS} combinations: "
+                "check it with fewer"
+            )
+        yield dict(zip(names, values, strict=True))
 
 
 def _sizes_of(node: Entry, oracle: Oracle, indices: set[str]) -> dict[str, int]:
+    """How far the running indices of an entry run: the sizes of the letter that it is an entry of."""
     wanted = [(place, i.variable) for place, i in enumerate(node.indices) if i.variable in indices]
     if not wanted or not isinstance(node.of, Symbol):
         return {}
@@ -91,16 +101,17 @@ def _sizes_of(node: Entry, oracle: Oracle, indices: set[str]) -> dict[str, int]:
     except FormulaError:
         return {}
     shape = (n,) if node.column or (len(node.indices) == 1 and m == 1) else (m, n)
-    return {str(name): shape[place] for place, name in wanted}
+    return {str(name): shape[place] for place, name in wanted if place < len(shape)}
 
 
 def part_value(
     oracle: Oracle, e: Expression, indices: dict[str, int], direct: bool = False, one_of_many: bool = False
 ) -> tuple[Array, bool]:
-    """The value of a part, and whether it is a chain of derivatives (then in the shape of what the last is by).
+    """The value of a part [m,n], and whether it is a chain of derivatives (then in the shape of what the last is by).
 
-    `direct`: ∂z^(t)/∂W in a chain means the use of W at step t alone, as the bar on its left side says. In a sum of
-    chains, one for each way on, every derivative but the loss's is of the direct use.
+    `direct`: ∂z^(t)/∂W in a chain means the use of W at step t alone, as the bar on its left side says. `one_of_many`:
+    the part is a term of a sum of chains, one for each path; there every derivative but the loss's is of the direct
+    use. Raises `FormulaError` where the part has no value.
     """
     factors = chain_of(e, oracle)
     if factors is not None:
@@ -125,14 +136,17 @@ def chain_of(e: Expression, oracle: Oracle) -> list[Expression] | None:
 def contract(
     oracle: Oracle, factors: list[Expression], indices: dict[str, int], direct: bool, one_of_many: bool = False
 ) -> Array:
-    """The chain rule by value: every derivative with all its indices, neighbours contracted."""
+    """The chain rule by value: every derivative with all its indices, neighbours contracted.
+
+    Raises `FormulaError` where neighbours do not share a variable, or the result has four indices.
+    """
     total: Array | None = None
     before: Symbol | None = None
+    scope = oracle.values.scope(indices)
     for factor in factors:
         steps = dict(indices)
         if isinstance(factor, Symbol):
-            time = oracle.time_of(factor, oracle.scope(indices))
-            d, steps = oracle.meaning(factor, time, oracle.scope(indices))
+            d, steps = oracle.jacobians.meaning(factor, oracle.values.time_of(factor, scope), scope)
             assert isinstance(d.value, Derivative)
             factor = d.value
         assert isinstance(factor, Derivative)
@@ -144,13 +158,13 @@ def contract(
         if direct or (one_of_many and before is not None):
             timed = isinstance(factor.of, Symbol) and factor.of.name in oracle.model.timed
             factor, equation = _direct(factor, one_of_many and before is not None, timed)
-        jacobian = oracle.jacobian(factor, steps, equation)
+        jacobian = oracle.jacobians.jacobian(factor, steps, equation)
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None
     assert total is not None
     found = Jacobian(total).matrix()
     if found is None:
-        raise FormulaError("this chain has four indices, no matrix")
+        raise FormulaError("this chain has four indices and is no matrix")
     return found
 
 
@@ -167,14 +181,15 @@ def _direct(e: Derivative, of_states: bool, timed: bool) -> tuple[Derivative, st
 
 
 def _same(oracle: Oracle, a: Symbol, b: Expression, indices: dict[str, int]) -> bool:
+    """Whether both are the same letter at the same time step."""
     if not isinstance(b, Symbol) or a.name != b.name:
         return False
-    scope = oracle.scope(indices)
-    return oracle.time_of(a, scope) == oracle.time_of(b, scope)
+    scope = oracle.values.scope(indices)
+    return oracle.values.time_of(a, scope) == oracle.values.time_of(b, scope)
 
 
 def close(a: Array, b: Array) -> bool:
-    """Equal to rounding, the largest entry setting the scale."""
+    """Whether two values are equal to rounding, relative to the largest entry (at least 0.001)."""
     if a.shape[-2:] != b.shape[-2:]:
         return False
     scale = max(float(np.abs(a).max(initial=0.0)), float(np.abs(b).max(initial=0.0)), 1e-3)
@@ -186,36 +201,37 @@ def agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool 
     index where both have a value.
     """
     key = (target, part, quick)
-    if key not in oracle.agreements:
-        oracle.agreements[key] = _agreement(oracle, target, part, quick)
-    return cast(Agreement, oracle.agreements[key])
+    if key not in oracle.remembered:
+        oracle.remembered[key] = _agreement(oracle, target, part, quick)
+    return cast(Agreement, oracle.remembered[key])
 
 
 def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool) -> Agreement:
     kinds: list[Agreement] = []
-    error: FormulaError | None = None
+    out_of_range: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None
     per_column = is_per_column(oracle, target)
-    for indices in assignments(oracle, (target, part), quick):
-        if isinstance(target, Derivative) and target.at is not None and _step_of(target.at, indices) < 1:
-            continue  # no step before the first makes anything
-        try:
-            goal, _ = part_value(oracle, target, indices)
-            value, chain = part_value(oracle, part, indices, direct=barred)
-            found = compare(goal, value, chain, per_column)
-            if chain and not found.any and not barred:
-                value, _ = part_value(oracle, part, indices, direct=True)
+    try:
+        for indices in assignments(oracle, (target, part), quick):
+            if isinstance(target, Derivative) and target.at is not None and _step_of(target.at, indices) < 1:
+                continue  # no equation belongs to a step before the first
+            try:
+                goal, _ = part_value(oracle, target, indices)
+                value, chain = part_value(oracle, part, indices, direct=barred)
                 found = compare(goal, value, chain, per_column)
-        except OutOfRangeError as out:
-            error = error or out
-            continue
-        except FormulaError as misfit:
-            return Agreement(error=misfit)
-        kinds.append(found)
-        if quick:
-            break
+                if chain and not found.any and not barred:
+                    value, _ = part_value(oracle, part, indices, direct=True)
+                    found = compare(goal, value, chain, per_column)
+            except OutOfRangeError as error:
+                out_of_range = out_of_range or error
+                continue
+            kinds.append(found)
+            if quick:
+                break
+    except FormulaError as error:
+        return Agreement(error=error)
     if not kinds:
-        return Agreement(error=error or FormulaError("there is no time step at which this has a value"))
+        return Agreement(error=out_of_range or FormulaError("there is no time step at which this has a value"))
     ratios = {round(k.ratio, 7) if k.ratio is not None else None for k in kinds}
     return Agreement(
         plain=all(k.plain for k in kinds),
@@ -233,12 +249,12 @@ def _step_of(at: Index, indices: dict[str, int]) -> int:
 
 
 def is_per_column(oracle: Oracle, target: Expression) -> bool:
-    """Whether a row said of a scalar `target` may be meant summed up: a loss for each sequence, but no derivative."""
+    """Whether a row may stand for the scalar `target`, its sum: a loss for each sequence may, a derivative may not."""
     return not isinstance(target, Derivative) and not (isinstance(target, Symbol) and target.name in oracle.model.named)
 
 
 def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = True) -> Agreement:
-    """How two values agree; `per_column`: a scalar with a row that has to be summed up."""
+    """How two values [m,n] agree; `per_column`: a row agrees with a scalar that is its sum."""
     if not (np.isfinite(goal).all() and np.isfinite(value).all()):
         return Agreement(error=FormulaError("this has no finite value"))
     summed = False
@@ -249,7 +265,7 @@ def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = T
     elif value.shape[-2:] == (1, 1) and goal.shape[-2] == 1 and goal.shape[-1] > 1:
         goal, summed = goal.sum(-1, keepdims=True), True
     if value.shape[-2:] == (1, 1) and goal.shape[-2:] != (1, 1) and close(goal, np.broadcast_to(value, goal.shape)):
-        return Agreement(plain=True)  # a scalar said of every entry: h^(0) = 0
+        return Agreement(plain=True)  # a scalar for every entry: h^(0) = 0
     plain, turned = close(goal, value), close(goal, np.swapaxes(value, -1, -2))
     nothing = not np.abs(goal).max(initial=0.0) > 0
     ratio = None
@@ -259,9 +275,3 @@ def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = T
         if quotients.size and np.allclose(quotients, quotients.flat[0], rtol=1e-8):
             ratio = float(quotients.flat[0])
     return Agreement(plain, turned, None, ratio, summed, chain, value.shape[-2:], nothing=nothing)
-
-
-def shape_names(oracle: Oracle, shape: tuple[int, ...]) -> str:
-    """A shape in the page's own letters: [V,B]."""
-    names = oracle.elsewhere | {size: name for name, size in reversed(oracle.point.sizes)}
-    return "[" + ",".join(names.get(n, str(n)) if n != 1 else "1" for n in shape) + "]"

@@ -1,4 +1,4 @@
-"""dW = … in code: where the page has a loss and does not say otherwise, dW is the derivative of that loss by W."""
+"""dW = … in code: where the page has a loss and defines dW in no other way, dW is the derivative of the loss by W."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from elman.notes.oracle.oracle import Oracle
 
 
 def with_differentials(model: PageModel, oracle: Oracle) -> PageModel:
-    """The model with every dW read as ∂J/∂W: W is a letter that the loss J is made of, and the page does not define dW
-    as a derivative.
+    """The model with every dW read as ∂J/∂W, where the loss J depends on W and the page does not define dW as a
+    derivative.
     """
-    candidates = {name: _by(name, model) for name in model.equations if name[0] == "d"}
+    candidates = {name: _variable(name, model) for name in model.equations if name[0] == "d"}
     found = {name: by for name, by in candidates.items() if by is not None}
     if not found:
         return model
     loss = _loss(model, oracle, set(found))
     if loss is None:
         return model
-    made_of = _made_of(model, loss)
+    dependencies = _dependencies(model, loss)
     named: dict[str, tuple[Definition, ...]] = {}
     for name, by in found.items():
-        if by in made_of and name not in made_of:
+        if by in dependencies and name not in dependencies:
             named[name] = tuple(_derivative(model, d, loss, by) for d in model.equations[name])
     equations = {name: d for name, d in model.equations.items() if name not in named}
     return with_roles(
@@ -32,8 +32,8 @@ def with_differentials(model: PageModel, oracle: Oracle) -> PageModel:
     )
 
 
-def _by(name: str, model: PageModel) -> str | None:
-    """W of dW, under the page's name for it."""
+def _variable(name: str, model: PageModel) -> str | None:
+    """The name of W that dW is the derivative by, as the page has it."""
     known = {*model.shapes, *model.equations} | {s.name for s in _symbols(model)}
     return next(
         (other for other in (name[1:], name[1:].lstrip("_")) if other and other in known and other != name), None
@@ -45,8 +45,8 @@ def _symbols(model: PageModel) -> set[Symbol]:
 
 
 def _loss(model: PageModel, oracle: Oracle, differentials: set[str]) -> str | None:
-    """The scalar that the page differentiates, or else that no other equation of it uses."""
-    scalars = [n for n in model.equations if n not in differentials and oracle.shape_of(n) == (1, 1)]
+    """The scalar that the page differentiates, or else one that none of its equations uses."""
+    scalars = [n for n in model.equations if n not in differentials and oracle.values.shape_of(n) == (1, 1)]
     used = {
         n.name
         for name, found in model.equations.items()
@@ -62,7 +62,7 @@ def _in(e: Expression) -> set[Symbol]:
     return {n for n in walk(e) if isinstance(n, Symbol) and children(n) == ()}
 
 
-def _made_of(model: PageModel, loss: str) -> set[str]:
+def _dependencies(model: PageModel, loss: str) -> set[str]:
     seen, stack = set[str](), [loss]
     while stack:
         name = stack.pop()
@@ -73,7 +73,7 @@ def _made_of(model: PageModel, loss: str) -> set[str]:
 
 
 def _derivative(model: PageModel, d: Definition, loss: str, by: str) -> Definition:
-    """The definition that makes d∙ the derivative of the loss, at the time step that it is stated for."""
+    """The definition of dW as the derivative of the loss, at the time step that it is stated for."""
     time = d.time if by in model.timed else None
     of = Symbol(loss, Index(TIME) if loss in model.timed else None)
     return Definition(d.name, d.time, Derivative(of, Symbol(by, time)), -1, -1)

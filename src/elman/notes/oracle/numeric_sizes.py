@@ -1,8 +1,8 @@
-"""Where a page's numbers meet its sizes: a size of 784 is looked at as a small prime, as D_h is.
+"""Numbers of a page that may be sizes: the oracle gives a size of 784 a small prime, as it does for D_h.
 
-A factor of 784 is then taken to be that size; where the claim does not hold so, to be 784. A number of one digit is
-itself first, and then the size that the page says is that, M = 4. A number that may have come of a size (28 = √784,
-783) is of no use there, and what fails with it is said to be unchecked.
+A factor of 784 is then read as that size, and where the claim fails, as the number 784. A number of one digit is read
+as the number first, and then as the size of which the page says M = 4. A number that may be computed from a size (28 =
+√784, 783) cannot be evaluated there: a claim that fails with it is reported as not checked.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from elman.calculus.expression import BigSum, Entry, Expression, Number, Symbol,
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
 from elman.calculus.values.environment import OutsideError
 from elman.notes.model.page_model import PageModel
-from elman.notes.oracle.agreement import Agreement, agreement, shape_names
+from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.evaluation_point import OutOfRangeError, UncheckedError
 from elman.notes.oracle.oracle import Oracle
 
 
 def everything_in(model: PageModel, parts: Iterable[Expression]) -> Iterator[Expression]:
-    """The nodes of some parts, and of all that their letters are made of."""
+    """The nodes of some parts, and of the equations that they depend on."""
     seen, stack = set[str](), list(parts)
     tables = (model.equations, model.named)
     while stack:
@@ -34,12 +34,12 @@ def everything_in(model: PageModel, parts: Iterable[Expression]) -> Iterator[Exp
 
 
 def numbers_in(model: PageModel, parts: Iterable[Expression]) -> set[Fraction]:
-    """The numbers of some parts and of all that they are made of."""
+    """The numbers of some parts, and of the equations that they depend on."""
     return {node.value for node in everything_in(model, parts) if isinstance(node, Number)}
 
 
 def names_an_entry(model: PageModel, parts: Iterable[Expression], sizes: Collection[str]) -> bool:
-    """Whether an entry is named by its number, or a sum ends at one that is no size of the page: x_5, Σ_{i=1}^{12}."""
+    """Whether an index is a number, or a sum ends at a number, that is no size of the page: x_5, Σ_{i=1}^{12}."""
     for node in everything_in(model, parts):
         ends = node.indices if isinstance(node, Entry) else (node.upper,) if isinstance(node, BigSum) else ()
         if any(i is not None and i.variable is None and i.offset > 1 and str(i.offset) not in sizes for i in ends):
@@ -48,16 +48,16 @@ def names_an_entry(model: PageModel, parts: Iterable[Expression], sizes: Collect
 
 
 def names_a_step_after(oracle: Oracle, parts: Iterable[Expression]) -> bool:
-    """Whether a time step later than the last is named by its number, or ends a sum: h^(100), Σ_{t=1}^{100}."""
+    """Whether a time step is a number beyond the last step, or a sum ends at one: h^(100), Σ_{t=1}^{100}."""
     for node in everything_in(oracle.model, parts):
         i = node.time if isinstance(node, Symbol) else node.upper if isinstance(node, BigSum) else None
-        if i is not None and i.variable is None and i.offset > oracle.last:
+        if i is not None and i.variable is None and i.offset > oracle.sizes.last:
             return True
     return False
 
 
 def same_ratio(one: Agreement, other: Agreement) -> bool:
-    """Whether both are the same multiple of what is true."""
+    """Whether both values are the same multiple of the true one."""
     if one.ratio is None or other.ratio is None:
         return False
     return math.isclose(one.ratio, other.ratio, rel_tol=1e-6)
@@ -66,28 +66,30 @@ def same_ratio(one: Agreement, other: Agreement) -> bool:
 def why_unchecked(
     oracles: list[Oracle], found: Agreement, parts: tuple[Expression, Expression], written: Collection[str]
 ) -> str:
-    """Why a claim that fails where it is looked at may hold at the page's own sizes, some of them `written` as numbers;
-    empty where it does not.
+    """Why a claim that fails at the oracle's sizes may hold at the page's own, some of them `written` as numbers; empty
+    where it cannot.
     """
     oracle, error = oracles[0], found.error
     sizes = dict(oracle.point.sizes)
     if isinstance(error, UncheckedError):
         return error.reason
     if isinstance(error, OutOfRangeError) and names_a_step_after(oracle, parts):
-        return f"it names a time step after the {oracle.last} that a page is looked at: write T"
+        return f"it names a time step after step {oracle.sizes.last}, the last one in the check: write T"
     if isinstance(error, OutsideError):
         known = {n for n in (*sizes, *written) if not is_number(n)}
         if set(error.shape).isdisjoint(sizes.values()) or not names_an_entry(oracle.model, parts, known):
             return ""
-        shape = shape_names(oracle, error.shape)
-        return f"it names an entry by its number, and {shape} is small where the page is looked at: name the entry"
+        shape = oracle.sizes.as_text(error.shape)
+        return f"an index is a number, and the check uses a small {shape}: write a letter as the index"
     if error is not None or not written:
         return ""
     numbers = numbers_in(oracle.model, parts)
     strange = {n for n in numbers if max(abs(n.numerator), n.denominator) > LARGEST and str(n) not in written}
-    if any(is_number(str(n)) and str(n) in written for n in numbers):  # and either is read as a size at a time
+    if any(is_number(str(n)) and str(n) in written for n in numbers):  # all of them are read as sizes, or none
         strange |= {n for n in numbers if n > LARGEST}
     if not strange or same_ratio(found, agreement(oracles[1], *parts)):
         return ""
     shown = ", ".join(sorted(written, key=int))
-    return f"{min(strange)} may hang on the sizes {shown}, which are small where the page is looked at: name them"
+    return (
+        f"{min(strange)} may depend on the sizes {shown}, for which the check uses small numbers: write names for them"
+    )

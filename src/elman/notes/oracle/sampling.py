@@ -1,10 +1,10 @@
-"""Where a page's model is looked at: sizes, random points, and the shapes of letters that the page does not declare."""
+"""Where a page's model is evaluated: sizes, random points, and shapes for letters that the page does not declare."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -12,54 +12,49 @@ import numpy as np
 from elman.calculus.expression import Derivative, Expression, Symbol, symbols, walk
 from elman.calculus.syntax.written_sizes import is_written
 from elman.calculus.values.environment import MisfitError
-from elman.calculus.values.evaluate import evaluate
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, PageModel, Statement
-from elman.notes.oracle.agreement import shape_names
+from elman.notes.oracle.d_notation import with_differentials
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
-from elman.notes.oracle.oracle import Oracle
-from elman.notes.oracle.oracle_cache import SHARED_SIZE, model_key, shared_oracle, sizes_of
+from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.shape_inference import with_derived_shapes, with_inferred_shapes, with_orientations
+from elman.notes.oracle.sizes import sizes_of
+from elman.notes.oracle.softmax_axis import softmax_axis
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")
-_FITTING: dict[object, dict[str, tuple[str, str]]] = {}
 
 
-def sampling_of(model: PageModel, remarks: list[str], prose: str = "") -> Sampling:
-    """The points of a model: undeclared letters get the shape that fits, a softmax the axis that the page's words or
-    claims need.
+def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sampling, list[str]]:
+    """The evaluation points of a model, and remarks on what was assumed: shapes of undeclared letters that fit its
+    equations, and the axis of a softmax that the page's text states or its claims need.
     """
-    from elman.notes.oracle.d_notation import with_differentials
-    from elman.notes.oracle.softmax_axis import softmax_axis
-
     declared = set(model.shapes)
-    model, assumed = with_inferred_shapes(model)
-    model = with_derived_shapes(model)
-    model = with_differentials(model, shared_oracle(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()))))
-    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)} | set(
-        model.equations
-    )
+    model, assumed = with_inferred_shapes(model, oracles)
+    model = with_derived_shapes(model, oracles)
+    model = with_differentials(model, oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()))))
+    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
+    used |= set(model.equations)
     assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
     model = replace(model, shapes={n: s for n, s in model.shapes.items() if n in assumed or n in declared})
-    axis = softmax_axis(model, prose, sizes_of(model.shapes), remarks)
-    points = Sampling(with_orientations(model, axis), axis)
+    axis, remark = softmax_axis(model, prose, oracles)
+    remarks = [remark] if remark else []
     if assumed:
-        remarks.append("taken to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
-    return points
+        remarks.append("shapes assumed to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
+    return Sampling(with_orientations(model, axis, oracles), oracles, axis), remarks
 
 
-@dataclass
 class Sampling:
-    """The oracles of one page."""
+    """The evaluation points of one page, and the oracles there."""
 
-    model: PageModel
-    softmax_axis: int | None = None
-    _letters: dict[str, Symbol] = field(default_factory=dict)
-    _local: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
-    _worlds: dict[int, list[Oracle]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for statement in self.model.statements:
+    def __init__(self, model: PageModel, oracles: Oracles, softmax_axis: int | None = None) -> None:
+        self.model = model
+        self.softmax_axis = softmax_axis
+        self._oracles = oracles
+        self._letters: dict[str, Symbol] = {}
+        self._local: dict[int, dict[str, tuple[str, str]]] = {}
+        self._fitting: dict[object, dict[str, tuple[str, str]]] = {}
+        self._of_statement: dict[int, list[Oracle]] = {}
+        for statement in model.statements:
             for part in statement.parts:
                 for node in walk(part):
                     if isinstance(node, Symbol) and (
@@ -76,17 +71,17 @@ class Sampling:
         return next((name for name in BATCH if name in names), None)
 
     def sizes(self) -> dict[str, int]:
-        """Pairwise different primes for the names of the page's sizes."""
+        """Pairwise different numbers for the names of the page's sizes."""
         return sizes_of(self.model.shapes)
 
     @cached_property
     def written(self) -> frozenset[str]:
-        """The numbers that are sizes of the page and not looked at as such: of x.shape = [784,1], of N = 784."""
+        """Numbers that are sizes of the page, for which the oracle uses others: of x.shape = [784,1], of N = 784."""
         return frozenset(filter(is_written, self.sizes())) | frozenset(self.model.said.values()) - {"1"}
 
     def points(self) -> Iterator[EvaluationPoint]:
-        """Two random points at sizes that are different primes (other ones at the second, where a size is written as a
-        number, which may be one of them by accident); B = 1; and B equal to another size.
+        """Two random points whose sizes all differ (with other sizes at the second point where a page writes sizes as
+        numbers, which may be equal to one of them by accident); one with B = 1; and one with B equal to another size.
         """
         sizes = self.sizes()
         yield self.point(sizes, 0)
@@ -110,8 +105,8 @@ class Sampling:
         return next((d for s in self.model.shapes.values() for d in s if d != batch and d.isidentifier()), None)
 
     def oracles(self, statement: Statement) -> list[Oracle]:
-        """The oracles of a statement, its own undeclared letters with the shapes that fit there."""
-        if statement.number not in self._worlds:
+        """The oracles of a statement: one at each point, with the shapes that fit its own undeclared letters."""
+        if statement.number not in self._of_statement:
             local = self.local_shapes(statement)
             more = sizes_of({**self.model.shapes, **local}) if local else {}
             made = []
@@ -119,34 +114,34 @@ class Sampling:
                 if local:
                     known = dict(point.sizes)
                     full = {**{k: v for k, v in more.items() if k not in known}, **known}
-                    made.append(shared_oracle(self.model, replace(point, sizes=tuple(full.items())), local))
+                    made.append(self._oracles.shared(self.model, replace(point, sizes=tuple(full.items())), local))
                 else:
-                    made.append(shared_oracle(self.model, point))
-            self._worlds[statement.number] = made
-        return self._worlds[statement.number]
+                    made.append(self._oracles.shared(self.model, point))
+            self._of_statement[statement.number] = made
+        return self._of_statement[statement.number]
 
-    def literal_worlds(self, statement: Statement) -> list[Oracle]:
-        """The oracles of a statement in which a factor is read in the other way: 784 as 784, 4 as the size M = 4."""
+    def literal_oracles(self, statement: Statement) -> list[Oracle]:
+        """The oracles of a statement that read a factor the other way: 784 as the number, 4 as the size M = 4."""
         oracles = self.oracles(statement)
-        return [shared_oracle(self.model, replace(w.point, literal=True), w.local) for w in oracles]
+        return [self._oracles.shared(self.model, replace(w.point, literal=True), w.local) for w in oracles]
 
-    def column_worlds(self) -> list[Oracle]:
+    def column_oracles(self) -> list[Oracle]:
         """Two oracles of one column."""
         sizes = {**self.sizes(), **({self.batch: 1} if self.batch else {})}
-        return [shared_oracle(self.model, self.point(sizes, seed, "B = 1")) for seed in (2, 4)]
+        return [self._oracles.shared(self.model, self.point(sizes, seed, "B = 1")) for seed in (2, 4)]
 
     def plain_oracles(self) -> Iterator[Oracle]:
-        """The oracles without any letters but the page's own."""
+        """The oracles that know the page's own letters only."""
         for point in self.points():
-            yield shared_oracle(self.model, point)
+            yield self._oracles.shared(self.model, point)
 
     def letters(self, statement: Statement | None) -> tuple[Symbol, ...]:
-        """The letters that may stand in a formula: the page's, and the statement's own."""
+        """The letters that a formula may use: the page's, and the statement's own."""
         local = {} if statement is None else self.local_shapes(statement)
         known = {*self.model.equations, *self.model.named, *self.model.shapes} - set(self.sizes())
         return tuple(s for name, s in self._letters.items() if name in known or name in local)
 
-    def lies_surely(self, name: str) -> bool:
+    def has_known_orientation(self, name: str) -> bool:
         """Whether the declared shape of a letter for a derivative is that of what it is by, or its transpose."""
         declared = self.model.shapes.get(name)
         of = self.model.named[name][0].value
@@ -158,24 +153,22 @@ class Sampling:
     # --- undeclared letters ---
 
     def local_shapes(self, statement: Statement) -> dict[str, tuple[str, str]]:
-        """Shapes for the letters that only this statement has: lower case a column, upper case a matrix, sizes that
-        fit.
+        """Shapes for the letters that only this statement has: columns for lower case, matrices for upper case, with
+        sizes that fit.
         """
         if statement.number not in self._local:
             known = {*self.model.equations, *self.model.named, *self.model.shapes}
             names = sorted({s.name for s in _introduced(statement)} - known)
             names = [n for n in names if n not in self.sizes() and n != "T"]
-            self._local[statement.number] = self._fitting(names, statement) if 0 < len(names) <= 6 else {}
+            self._local[statement.number] = self._fitting_shapes(names, statement) if 0 < len(names) <= 6 else {}
         return self._local[statement.number]
 
-    def _fitting(self, names: list[str], statement: Statement) -> dict[str, tuple[str, str]]:
+    def _fitting_shapes(self, names: list[str], statement: Statement) -> dict[str, tuple[str, str]]:
         pieces = [piece for part in statement.parts for piece in _pieces(part)]
-        key = (tuple(names), tuple(pieces), *model_key(self.model))
-        if key not in _FITTING:
-            while len(_FITTING) >= SHARED_SIZE:
-                _FITTING.pop(next(iter(_FITTING)))
-            _FITTING[key] = self._best_fitting(names, pieces)
-        return dict(_FITTING[key])
+        key = (tuple(names), tuple(pieces))
+        if key not in self._fitting:
+            self._fitting[key] = self._best_fitting(names, pieces)
+        return dict(self._fitting[key])
 
     def _best_fitting(self, names: list[str], pieces: list[tuple[Expression, bool]]) -> dict[str, tuple[str, str]]:
         best: tuple[int, int, dict[str, tuple[str, str]]] = (0, 0, {})
@@ -183,7 +176,8 @@ class Sampling:
         choices = [_choices(name, sizes) for name in names]
         for shapes in itertools.islice(itertools.product(*choices), 3000):
             local = dict(zip(names, shapes, strict=True))
-            oracle = Oracle(self.model, EvaluationPoint(tuple(sizes_of({**self.model.shapes, **local}).items())), local)
+            point = EvaluationPoint(tuple(sizes_of({**self.model.shapes, **local}).items()))
+            oracle = self._oracles.new(self.model, point, local)
             fitting = sum(_fits(oracle, piece, scalar) for piece, scalar in pieces)
             used = len({d for shape in shapes for d in shape if d != "1"})
             if (fitting, used) > best[:2]:
@@ -193,10 +187,10 @@ class Sampling:
     # --- diagnoses ---
 
     def in_letters(self, error: FormulaError, oracle: Oracle) -> str:
-        """What an error says, its sizes in the page's letters."""
+        """The message of an error, with sizes in the page's letters."""
         if not isinstance(error, MisfitError):
             return error.reason
-        left, right = shape_names(oracle, error.left), shape_names(oracle, error.right)
+        left, right = oracle.sizes.as_text(error.left), oracle.sizes.as_text(error.right)
         return f"{left} {error.what} {right} does not fit: {error.hint}"
 
 
@@ -209,7 +203,7 @@ def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def _introduced(statement: Statement) -> set[Symbol]:
-    """The letters that a statement may bring in by itself: those that it differentiates or speaks of on the left."""
+    """The letters that a statement may introduce: those in what it differentiates, or else on its left side."""
     derivatives = [n for part in statement.parts for n in walk(part) if isinstance(n, Derivative)]
     if derivatives:
         return {s for d in derivatives for s in symbols(d.of) | symbols(d.wrt)}
@@ -217,7 +211,7 @@ def _introduced(statement: Statement) -> set[Symbol]:
 
 
 def _pieces(e: Expression) -> Iterator[tuple[Expression, bool]]:
-    """What has a value of its own in a part: what is differentiated (a scalar, best), and the part itself."""
+    """What must have a value in a part: what it differentiates (best a scalar), else the part itself."""
     derivatives = [n for n in walk(e) if isinstance(n, Derivative)]
     for node in derivatives:
         yield node.of, True
@@ -227,8 +221,7 @@ def _pieces(e: Expression) -> Iterator[tuple[Expression, bool]]:
 
 def _fits(oracle: Oracle, e: Expression, scalar: bool) -> int:
     try:
-        with np.errstate(all="ignore"):
-            value = evaluate(e, oracle.scope({TIME: HORIZON - 1}))
+        value = oracle.evaluate(e, {TIME: HORIZON - 1})
     except (FormulaError, np.linalg.LinAlgError):
         return 0
     return 2 if scalar and value.shape[-2:] == (1, 1) else 1

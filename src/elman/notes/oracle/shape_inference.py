@@ -1,4 +1,4 @@
-"""Shapes that a page does not declare: of given letters, of what equations define, of letters for derivatives."""
+"""Shapes that a page does not declare: of given letters, of defined letters, of letters for derivatives."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.shapes.inference import infer
-from elman.calculus.values.evaluate import evaluate
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, PageModel, free_indices, free_times
 from elman.notes.model.roles import with_roles
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, OutOfRangeError, UndefinedError
-from elman.notes.oracle.oracle import Oracle
-from elman.notes.oracle.oracle_cache import shared_oracle, sizes_of
+from elman.notes.oracle.oracle import Oracles
+from elman.notes.oracle.sizes import sizes_of
 
 
-def with_inferred_shapes(model: PageModel) -> tuple[PageModel, dict[str, tuple[str, str]]]:
-    """The model with a shape for every given letter that its equations use and nothing declares: the one that fits
-    best.
+def with_inferred_shapes(model: PageModel, oracles: Oracles) -> tuple[PageModel, dict[str, tuple[str, str]]]:
+    """The model with a shape for every given letter that its equations use and nothing declares, the one that fits
+    best; and these shapes by name.
     """
     missing = sorted(
         {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
@@ -47,7 +46,9 @@ def with_inferred_shapes(model: PageModel) -> tuple[PageModel, dict[str, tuple[s
     candidates = list(dict.fromkeys([*model.shapes.values(), *_more_shapes(model)]))
     found: dict[str, tuple[str, str]] = {}
     for name in missing:
-        scores = [(_score(model, {**found, name: shape}, name), -i, shape) for i, shape in enumerate(candidates)]
+        scores = [
+            (_score(model, {**found, name: shape}, name, oracles), -i, shape) for i, shape in enumerate(candidates)
+        ]
         best = max(scores, default=None)
         if best is not None and best[0] > 0:
             found[name] = best[2]
@@ -57,7 +58,7 @@ def with_inferred_shapes(model: PageModel) -> tuple[PageModel, dict[str, tuple[s
 
 
 def _by_convention(model: PageModel, missing: list[str]) -> dict[str, tuple[str, str]]:
-    """Shapes for a page that declares none: a is a column, A a matrix, as its equations need them to fit together."""
+    """Shapes for a page that declares none: a is a column, A a matrix, with the sizes that its equations need."""
     equations = [(name, d) for name, found in model.equations.items() for d in found]
     total: Expression | None = None
     found: Mapping[str, tuple[str, str]] = {}
@@ -68,7 +69,7 @@ def _by_convention(model: PageModel, missing: list[str]) -> dict[str, tuple[str,
             found = infer(wider).symbols
             total = wider
         except FormulaError:
-            continue  # what the inference does not read, or what does not fit: the check will say so
+            continue  # a misfit, or a form that the inference does not know: the check reports it
     return {name: found[name] for name in missing if name in found}
 
 
@@ -77,28 +78,28 @@ def _untimed(e: Expression) -> Expression:
     return transform(e, lambda node: replace(node, time=None) if isinstance(node, Symbol) else node)
 
 
-def with_derived_shapes(model: PageModel) -> PageModel:
+def with_derived_shapes(model: PageModel, oracles: Oracles) -> PageModel:
     """The model with the shapes that its equations give to names that it does not declare."""
-    oracle = shared_oracle(model, EvaluationPoint(tuple(sizes_of(model.shapes).items())))
+    oracle = oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items())))
     names = {size: name for name, size in oracle.point.sizes}
     derived = {}
     for name in model.equations:
-        shape = None if name in model.shapes else oracle.shape_of(name)
+        shape = None if name in model.shapes else oracle.values.shape_of(name)
         if shape is not None and all(n == 1 or n in names for n in shape):
             derived[name] = (names.get(shape[0], "1"), names.get(shape[1], "1"))
     return with_roles(replace(model, derived=derived))
 
 
-def with_orientations(model: PageModel, axis: int | None) -> PageModel:
-    """The model with the way told in which letters for derivatives lie, where no declared shape tells it: as the
-    formula has it that the page gives for them.
+def with_orientations(model: PageModel, axis: int | None, oracles: Oracles) -> PageModel:
+    """The model with the orientation of letters for derivatives that no declared shape decides: that of the formula
+    that the page gives for them.
     """
     for name, definitions in model.named.items():
         declared, d = model.shapes.get(name), definitions[0]
         if declared is not None and declared[0] != declared[1]:
             continue
         statement = model.statements[d.statement]
-        oracle = shared_oracle(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()), 0, axis))
+        oracle = oracles.shared(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()), 0, axis))
         for k, part in enumerate(statement.parts[1:], 1):
             if k == d.part or any(isinstance(n, Derivative) for n in walk(part)):
                 continue
@@ -117,9 +118,9 @@ def _more_shapes(model: PageModel) -> Iterator[tuple[str, str]]:
     yield from itertools.permutations(names, 2)
 
 
-def _score(model: PageModel, local: dict[str, tuple[str, str]], name: str) -> int:
-    """How many of the equations and parts that speak of `name` have a value with these shapes."""
-    oracle = Oracle(model, EvaluationPoint(tuple(sizes_of({**model.shapes, **local}).items())), dict(local))
+def _score(model: PageModel, local: dict[str, tuple[str, str]], name: str, oracles: Oracles) -> int:
+    """How many of the equations and parts that use `name` have a value with these shapes, minus those without one."""
+    oracle = oracles.new(model, EvaluationPoint(tuple(sizes_of({**model.shapes, **local}).items())), local)
     score = 0
     parts = [d.value for found in model.equations.values() for d in found]
     parts += [p for st in model.statements for p in st.parts if not any(isinstance(n, Derivative) for n in walk(p))]
@@ -128,8 +129,7 @@ def _score(model: PageModel, local: dict[str, tuple[str, str]], name: str) -> in
             continue
         try:
             bound = dict.fromkeys(free_indices(part), 0) | dict.fromkeys(free_times(part), HORIZON - 2)
-            with np.errstate(all="ignore"):
-                evaluate(part, oracle.scope({**bound, TIME: HORIZON - 1}))
+            oracle.evaluate(part, {**bound, TIME: HORIZON - 1})
             score += 1
         except (UndefinedError, OutOfRangeError):
             continue

@@ -1,16 +1,17 @@
-"""Along which axis a page's softmax runs: its prose says so, else the axis under which more of its claims hold."""
+"""The axis of a page's softmax: the one that its text states, else the one with which more of its equations hold."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from elman.calculus.expression import Call, Derivative, Expression, walk
-from elman.calculus.values.evaluate import evaluate
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, PageModel, free_indices, free_times
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
-from elman.notes.oracle.oracle import Oracle
+from elman.notes.oracle.oracle import Oracle, Oracles
+from elman.notes.oracle.sizes import sizes_of
 
 WORDS = ("down each column", "along each row")
 _SENTENCE = re.compile(r"[.!?。!?]\s|\n[ \t]*\n|\n[ \t]*[-*#|]|\$\$|```")
@@ -26,23 +27,22 @@ _COLUMNS = re.compile(
 )
 
 
-def softmax_axis(model: PageModel, prose: str, sizes: dict[str, int], remarks: list[str]) -> int | None:
-    """0 or 1 where the page has a softmax of a matrix that states no axis of its own, else None; `remarks` says why."""
-    if not _is_open(model, sizes):
-        return None
-    said = stated_axis(prose)
-    if said is not None:
-        if said == 1:
-            remarks.append(f"softmax runs {WORDS[said]}, as the page says")
-        return said
-    held = [_held(Oracle(model, EvaluationPoint(tuple(sizes.items()), 0, axis))) for axis in (0, 1)]
-    axis = int(held[1] > held[0])
-    if held[0] != held[1]:
-        remarks.append(
-            f"softmax is taken to run {WORDS[axis]}: "
-            f"{held[axis]} equations hold so, and {held[1 - axis]} {WORDS[1 - axis]}"
-        )
-    return axis
+def softmax_axis(model: PageModel, prose: str, oracles: Oracles) -> tuple[int | None, str]:
+    """0 or 1 where the page has a softmax of a matrix that states no axis of its own, else None; and why, in words."""
+    point = EvaluationPoint(tuple(sizes_of(model.shapes).items()))
+    if not _is_open(model, oracles.new(model, point)):
+        return None, ""
+    stated = stated_axis(prose)
+    if stated is not None:
+        return stated, f"softmax runs {WORDS[stated]}, as the page says" if stated == 1 else ""
+    holding = [_holding(oracles.new(model, replace(point, softmax_axis=axis))) for axis in (0, 1)]
+    axis = int(holding[1] > holding[0])
+    if holding[0] == holding[1]:
+        return axis, ""
+    return axis, (
+        f"softmax is assumed to run {WORDS[axis]}: {holding[axis]} equations hold then, and {holding[1 - axis]} if it "
+        f"runs {WORDS[1 - axis]}"
+    )
 
 
 def stated_axis(prose: str) -> int | None:
@@ -54,9 +54,8 @@ def stated_axis(prose: str) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _is_open(model: PageModel, sizes: dict[str, int]) -> bool:
-    """Whether some softmax of a matrix, as far as one can see, has no axis of its own."""
-    oracle = Oracle(model, EvaluationPoint(tuple(sizes.items())))
+def _is_open(model: PageModel, oracle: Oracle) -> bool:
+    """Whether some softmax of a matrix may be without an axis of its own."""
     return any(_of_matrix(node, oracle) for d in model.equations.values() for x in d for node in walk(x.value))
 
 
@@ -66,19 +65,16 @@ def _of_matrix(node: Expression, oracle: Oracle) -> bool:
     argument = node.arguments[0]
     bound = dict.fromkeys(free_indices(argument), 0) | dict.fromkeys(free_times(argument), HORIZON - 1)
     try:
-        return 1 not in evaluate(argument, oracle.scope({**bound, TIME: HORIZON - 1})).shape[-2:]
+        return 1 not in oracle.evaluate(argument, {**bound, TIME: HORIZON - 1}).shape[-2:]
     except FormulaError:
-        return True  # what it is of may be the mistake of the page
+        return True  # its argument may be the mistake of the page
 
 
-def _held(oracle: Oracle) -> int:
+def _holding(oracle: Oracle) -> int:
     """How many of the page's equations between derivatives and formulas hold."""
-    count = 0
-    for statement in oracle.model.statements:
-        for sign, part in zip(statement.relation.operators, statement.parts[1:], strict=True):
-            if sign in ("=", ":=") and not isinstance(part, Derivative):
-                try:
-                    count += agreement(oracle, statement.parts[0], part, quick=True).any
-                except FormulaError:
-                    continue
-    return count
+    return sum(
+        agreement(oracle, statement.parts[0], part, quick=True).any
+        for statement in oracle.model.statements
+        for sign, part in zip(statement.relation.operators, statement.parts[1:], strict=True)
+        if sign in ("=", ":=") and not isinstance(part, Derivative)
+    )

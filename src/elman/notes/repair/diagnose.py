@@ -1,268 +1,275 @@
-"""Why a formula does not hold: its verdict, the words for it, and the repairs."""
+"""Why a formula does not hold: judgements → explanations with a verdict, a reason and the repairs."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from elman.calculus.expression import (
-    Call,
-    Derivative,
-    Expression,
-    Index,
-    Symbol,
-    transform,
-    walk,
-)
+from elman.calculus.expression import Call, Derivative, Expression, Index, Symbol, transform, walk
 from elman.calculus.matrix_form.transposes import move_transpose_inward
 from elman.calculus.printing.render import text
 from elman.calculus.syntax.written_sizes import is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
-from elman.notes.judge.checker import SECONDS, Checker, Judgement
-from elman.notes.judge.interpretations import Interpretation, compare, interpretations_of
-from elman.notes.judge.perplexity import perplexity, speaks_of_perplexity
+from elman.notes.judge.checker import Checker, JudgedPage, Key, judge
+from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
 from elman.notes.oracle.agreement import agreement
+from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
 from elman.notes.oracle.numeric_sizes import same_ratio
-from elman.notes.oracle.oracle import Oracle
+from elman.notes.oracle.oracle import Oracles
 from elman.notes.page.page import Page
 from elman.notes.repair.edits import EDIT, Edit
-from elman.notes.repair.faulty_equation import FaultyEquation, blamed, makes_loss, uses
-from elman.notes.repair.repairer import Candidate, Repairer
+from elman.notes.repair.explanation import Candidate, Explanation, as_judged, verdict_of
+from elman.notes.repair.faulty_equation import FaultyEquation, faulty_equation, makes_loss, uses
+from elman.notes.repair.interpretations import NO_INTERPRETATION, compare, interpretations_of
+from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
+from elman.notes.repair.repairer import Repairer
 from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
 
-_FRAMES = 20_000
-_ROUNDS = 3  # equations and shapes that may be blamed on one page
+# Budgets, in the units of `oracle/budget.py`: about 50,000 of them take a second. The longest page of the tests takes
+# 125,000 in all; a page that exhausts a budget says which claims were not checked or not repaired.
+JUDGING = 1_000_000  # judging the claims of a page
+EXPLAINING = 1_000_000  # the repairs of a page
+ONE_EQUATION = 400_000  # one search for a faulty equation
+ONE_CLAIM = 200_000  # the repairs of one claim
+_ROUNDS = 3  # faulty equations and shapes of one page
 
 
-def settle(page: Page, supplied: str | None) -> Checker:
-    """The page judged and explained; an equation or a shape that many claims speak against takes the blame for them."""
-    deep = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(deep, _FRAMES))  # equations lead through each other, and time steps
+@dataclass(frozen=True, slots=True)
+class ExplainedPage:
+    """A page with an explanation of every judgement, in the order of the page.
+
+    `judged` has the judgements, by the page's model with its faulty equations repaired. `reshaped` are the declared
+    shapes that are wrong: for each name the right shape, and words.
+    """
+
+    judged: JudgedPage
+    explanations: Mapping[Key, Explanation]
+    reshaped: Mapping[str, tuple[tuple[str, str], str]]
+    remarks: tuple[str, ...]
+
+    @property
+    def checker(self) -> Checker:
+        """What the judgements share."""
+        return self.judged.checker
+
+
+def explained(page: Page, supplied: str | None = None, oracles: Oracles | None = None) -> ExplainedPage:
+    """Judges and explains a page. An equation or a shape that many claims speak against is repaired first, and the page
+    judged again.
+
+    `supplied` names a built-in model for a page that has gradients only; `oracles` are those of a similar page. Raises
+    `FormulaError` where the formulas of the page nest too deeply.
+    """
     try:
-        with np.errstate(all="ignore"):  # a formula that is wrong may overflow; its value says so
-            return _settle(page, supplied)
+        return _explained(page, supplied, oracles)
     except RecursionError:
-        raise FormulaError("the equations of this page lead through too many others: part it") from None
-    finally:
-        sys.setrecursionlimit(deep)
+        raise FormulaError("the formulas of this page nest too deeply: write names for their parts") from None
 
 
-def _settle(page: Page, supplied: str | None) -> Checker:
-    started = time.monotonic()
-    checker = Checker(page, supplied)
-    checker.judge(started + SECONDS)
-    blames: list[FaultyEquation] = []
-    while (
-        len(blames) < _ROUNDS
-        and time.monotonic() < started + SECONDS
-        and (blame := blamed(checker, blames)) is not None
-    ):
-        blames.append(blame)
-        checker = Checker(page, supplied, blame.model)
-        checker.judge(started + 2 * SECONDS)
-    for blame in blames:
-        _accuse(checker, blame)
-    _explain(checker, time.monotonic() + SECONDS)
-    return checker
+def _explained(page: Page, supplied: str | None, oracles: Oracles | None) -> ExplainedPage:
+    with np.errstate(all="ignore"):  # a wrong formula may overflow: its value shows that
+        checker = Checker(page, supplied, oracles=oracles)
+        budget = checker.meter.budget(JUDGING)
+        judged = judge(checker, budget)
+        faults: list[FaultyEquation] = []
+        while len(faults) < _ROUNDS and not budget.is_exhausted():
+            fault = faulty_equation(judged, checker.meter.budget(ONE_EQUATION), faults)
+            if fault is None:
+                break
+            faults.append(fault)
+            judged = judge(Checker(page, supplied, fault.model, checker.oracles), checker.meter.budget(JUDGING))
+        found = _faults(judged, faults)
+        explanations = _explanations(judged, found, checker.meter.budget(EXPLAINING))
+    reshaped = {b.name: (b.shape, _mends(b)) for b in faults if b.shape is not None}
+    remarks = (*judged.remarks, *compare(explanations.values()))
+    return ExplainedPage(judged, explanations, reshaped, remarks)
 
 
-def _accuse(checker: Checker, blame: FaultyEquation) -> None:
-    """Puts the blame where it belongs, and says so of the claims that were right all along."""
-    claims = f"{blame.mended} claims of the page hold once it is mended"
-    if blame.definition is None or blame.found is None:
-        checker.reshaped[blame.name] = (blame.shape or ("", ""), claims)
-        return
-    d = blame.definition
-    j = checker.judged[d.statement, d.part]
-    j.verdict = verdict_of([blame.found])
-    j.found = [replace(blame.found, part=transform(blame.found.part, move_transpose_inward))]
-    j.diagnosis = claims
-    j.settled = True
-    if not makes_loss(checker.model, d.name):
-        line = j.line
-        for other in checker.judged.values():
-            if other.good and other.defines is None and uses(other, d.name):
-                other.verdict = Verdict.OWN_DELTA
-                other.diagnosis = f"true once {d.name} is right (line {line}): {text(blame.found.part)}"
-                other.settled = True
+def _mends(fault: FaultyEquation) -> str:
+    return f"{fault.mended} claims of the page hold once it is repaired"
 
 
-def _explain(checker: Checker, until: float) -> None:
-    carried: list[RepeatedSlip] = []
-    tried: list[tuple[Judgement, list[Interpretation]]] = []
-    for judged in checker.judged.values():
-        if judged.settled:
+def _faults(page: JudgedPage, faults: Sequence[FaultyEquation]) -> dict[Key, Explanation]:
+    """The explanations of the faulty equations, and of the claims that are consistent with a faulty letter."""
+    found: dict[Key, Explanation] = {}
+    for fault in faults:
+        if fault.definition is None or fault.repair is None:
             continue
-        if time.monotonic() > until and not judged.good:
-            judged.verdict = judged.verdict or Verdict.FALSE
-            judged.diagnosis = f"no repair was sought: the page took more than {SECONDS} seconds"
+        d = fault.definition
+        j = page.judgements[d.statement, d.part]
+        repair = replace(fault.repair, part=transform(fault.repair.part, move_transpose_inward))
+        found[j.key] = Explanation(j, verdict_of((fault.repair,)), _mends(fault), (repair,), j.reading)
+        if makes_loss(page.checker.model, d.name):
             continue
-        _Explainer(checker, judged, carried, tried).explain()
-        more = repeated_slip_in(judged.left, judged.found)
-        if more is not None:
-            carried.append(more)
-    checker.remarks += compare(tried)
+        words = f"holds once {d.name} is repaired (line {j.line}): {text(fault.repair.part)}"
+        for other in page.judgements.values():
+            if other.good and other.key not in found and other.defines is None and uses(other, d.name):
+                found[other.key] = Explanation(other, Verdict.OWN_DELTA, words, reading=other.reading)
+    return found
 
 
-class _Explainer:
-    def __init__(
-        self,
-        checker: Checker,
-        judged: Judgement,
-        carried: Sequence[RepeatedSlip],
-        tried: list[tuple[Judgement, list[Interpretation]]],
-    ) -> None:
-        self.checker = checker
-        self.j = judged
-        self.carried = carried
-        self.tried = tried
-        self.oracles = checker.sampling.oracles(judged.statement)
+def _explanations(page: JudgedPage, found: Mapping[Key, Explanation], budget: Budget) -> dict[Key, Explanation]:
+    """Every judgement explained, in order: a slip in a notation that is repaired once is then read so everywhere."""
+    explanations: dict[Key, Explanation] = {}
+    slips: tuple[RepeatedSlip, ...] = ()
+    for key, j in page.judgements.items():
+        if key in found or j.unchecked:
+            explanations[key] = found.get(key) or as_judged(j)
+            continue
+        if budget.is_exhausted() and not j.good:
+            why = f"no repair was searched for: the page took {budget.limit:,} operations, the limit of a page"
+            explanations[key] = Explanation(j, j.verdict or Verdict.FALSE, why, reading=j.reading)
+            continue
+        explanation = _explanation(page, j, slips)
+        slip = repeated_slip_in(j.left, explanation.candidates)
+        slips = slips if slip is None else (*slips, slip)
+        explanations[key] = explanation
+    return explanations
 
-    def explain(self) -> None:
-        j = self.j
-        left, part = j.left, j.expression
-        for slip in self.carried:
-            left, part = slip.apply(left), slip.apply(part)
-        if j.good and (left, part) == (j.left, j.expression):
-            self._perplexity()
-            return
-        error = j.result.error
-        if isinstance(error, UndefinedError):
-            j.verdict = Verdict.UNDEFINED
-        if j.verdict == Verdict.TIME:
-            self._time_missing()
-        elif self._trace_missing(left, part):
-            pass
-        else:
-            self._search(left, part)
 
-    def _search(self, left: Expression, part: Expression) -> None:
-        j, checker = self.j, self.checker
-        if isinstance(j.result.error, CycleError):
-            j.verdict = Verdict.CYCLE
-        numerator = checker.layout == "numerator" and isinstance(j.left, Derivative) and checker.of_scalar(j)
-        oracles = self.oracles if not j.result.column else checker.sampling.column_worlds()
-        repairer = Repairer(oracles, checker.sampling.letters(j.statement), numerator, self._loose())
-        found = [replace(f, part=transform(f.part, move_transpose_inward)) for f in repairer.repairs(left, part)]
-        if (left, part) != (j.left, j.expression):
-            edits = tuple(slip.edit for slip in self.carried if slip.apply(j.expression) != j.expression)
-            found = [replace(f, edits=(*edits, *f.edits), cost=f.cost + EDIT) for f in found]
-        grouped = Edit(Verdict.OPERATOR, "parentheses: ∘ binds looser than a product")
-        found = [f if f.edits or f.part == part else replace(f, edits=(grouped,)) for f in found]
-        j.found = sorted(found, key=lambda f: (f.turned != numerator, f.cost, f.left != left))
-        if j.verdict == Verdict.SELF_REFERENCE:
-            j.found = [replace(f, edits=(Edit(Verdict.SELF_REFERENCE, "no bar on the left"),)) for f in j.found]
-            j.diagnosis = "the left side is one of the terms of its own sum: drop the bar"
-        elif j.verdict == Verdict.TRANSPOSED:
-            j.found = [f for f in j.found if f.turned == numerator]
-            j.diagnosis = f"true as its transpose only; the page's other gradients are in {checker.layout} layout"
-        else:
-            j.verdict = j.verdict or verdict_of(j.found)
-            j.diagnosis = self._diagnosis()
-            self._readings(left, part)
+# --- one claim ---
 
-    def _readings(self, left: Expression, part: Expression) -> None:
-        """What a chain of error letters would have to be read as, to hold as it stands."""
-        j = self.j
-        primed = any(isinstance(n, Call) and n.primes for n in walk(part))
-        if j.result.chain or not (primed and any(uses(j, name) for name in self.checker.model.named)):
-            return
-        readings = interpretations_of(self.checker, j, left, part)
-        self.tried.append((j, readings))
-        j.reading = str(readings[0]) if readings else "true in no reading"
 
-    def _loose(self) -> bool:
-        """Whether the left side is a letter whose declared shape says not for certain which way it lies."""
-        if not isinstance(self.j.left, Symbol) or self.j.left.name not in self.checker.model.named:
-            return False
-        return not self.checker.sampling.lies_surely(self.j.left.name)
+def _explanation(page: JudgedPage, j: Judgement, slips: Sequence[RepeatedSlip]) -> Explanation:
+    left, part = j.left, j.expression
+    for slip in slips:
+        left, part = slip.apply(left), slip.apply(part)
+    if j.good and (left, part) == (j.left, j.expression):
+        return _other_perplexity(page.checker, j) or as_judged(j)
+    if j.verdict == Verdict.TIME and not isinstance(j.result.error, UndefinedError):
+        return _lacking_time(j)
+    return _lacking_trace(page.checker, j, left, part) or _repaired(page, j, left, part, slips)
 
-    def _perplexity(self) -> None:
-        """What the words before it call perplexity is the exponential of the mean loss of a token."""
-        j = self.j
-        if j.defines is None or not speaks_of_perplexity(j.statement.formula):
-            return
-        right = perplexity(self.checker)
-        if right is None or self.checker.agree(j.statement, j.left, right).plain:
-            return
-        j.verdict, j.found = Verdict.FALSE, [Candidate(j.left, right, EDIT, (Edit(Verdict.FALSE, text(right)),))]
-        j.diagnosis = "perplexity is the exponential of the mean loss of a token"
 
-    def _time_missing(self) -> None:
-        j = self.j
-        assert isinstance(j.left, Symbol)
-        left = replace(j.left, time=Index(TIME))
-        j.diagnosis = (
-            f"an earlier {text(j.left)} stands on the right, so the left side needs its time step: {text(left)}"
-        )
-        j.found = [Candidate(left, j.expression, EDIT, (Edit(Verdict.TIME, f"{text(left)} on the left"),))]
+def _other_perplexity(checker: Checker, j: Judgement) -> Explanation | None:
+    """A definition that its text calls perplexity, and that is not the exponential of the mean loss per token."""
+    if j.defines is None or not speaks_of_perplexity(j.statement.formula):
+        return None
+    right = perplexity(checker)
+    if right is None or checker.agree(j.statement, j.left, right).plain:
+        return None
+    words = "perplexity is the exponential of the mean loss per token"
+    repair = Candidate(j.left, right, EDIT, (Edit(Verdict.FALSE, text(right)),))
+    return Explanation(j, Verdict.FALSE, words, (repair,), j.reading)
 
-    def _trace_missing(self, left: Expression, part: Expression) -> bool:
-        """∂(a matrix)/∂X where its trace was meant."""
-        for node in (part, left):
-            if isinstance(node, Derivative) and not isinstance(node.of, Symbol):
-                traced = replace(node, of=Call("trace", (node.of,)))
-                pair = (left, traced) if node is part else (traced, part)
-                if self.checker.agree(self.j.statement, *pair).plain:
-                    self.j.verdict = Verdict.TRACE
-                    self.j.diagnosis = f"{text(node.of)} is a matrix; its trace is the scalar that has this gradient"
-                    self.j.found = [Candidate(pair[0], pair[1], EDIT, (Edit(Verdict.TRACE, "a trace around it"),))]
-                    return True
-        return False
 
-    # --- words ---
+def _lacking_time(j: Judgement) -> Explanation:
+    assert isinstance(j.left, Symbol)
+    left = replace(j.left, time=Index(TIME))
+    words = f"the right side uses an earlier {text(j.left)}, so the left side needs its time step: {text(left)}"
+    repair = Candidate(left, j.expression, EDIT, (Edit(Verdict.TIME, f"{text(left)} on the left"),))
+    return Explanation(j, Verdict.TIME, words, (repair,), j.reading)
 
-    def _diagnosis(self) -> str:
-        result, words = self.j.result, list[str]()
-        if result.error is not None:
-            words.append(self.checker.sampling.in_letters(result.error, self.oracles[0]))
-            words.append(self._accident(result.error))
-        elif result.ratio is not None and self._is_a_multiple():
-            words.append(f"it is {result.ratio:.6g} times the true value")
-        elif not result.any:
-            words.append("its value is another")
+
+def _lacking_trace(checker: Checker, j: Judgement, left: Expression, part: Expression) -> Explanation | None:
+    """∂(a matrix)/∂X where its trace was meant."""
+    for node in (part, left):
+        if isinstance(node, Derivative) and not isinstance(node.of, Symbol):
+            traced = replace(node, of=Call("trace", (node.of,)))
+            pair = (left, traced) if node is part else (traced, part)
+            if checker.agree(j.statement, *pair).plain:
+                words = f"{text(node.of)} is a matrix; its trace is the scalar that has this gradient"
+                repair = Candidate(pair[0], pair[1], EDIT, (Edit(Verdict.TRACE, "a trace around it"),))
+                return Explanation(j, Verdict.TRACE, words, (repair,), j.reading)
+    return None
+
+
+def _repaired(
+    page: JudgedPage, j: Judgement, left: Expression, part: Expression, slips: Sequence[RepeatedSlip]
+) -> Explanation:
+    """The claim with its smallest repairs; `left = part` is it with the slips repaired."""
+    checker = page.checker
+    budget = checker.meter.budget(ONE_CLAIM)
+    numerator = page.layout == "numerator" and isinstance(j.left, Derivative) and checker.is_of_scalar(j)
+    candidates = _candidates(checker, j, left, part, numerator, budget)
+    if (left, part) != (j.left, j.expression):
+        edits = tuple(slip.edit for slip in slips if slip.apply(j.expression) != j.expression)
+        candidates = [replace(f, edits=(*edits, *f.edits), cost=f.cost + EDIT) for f in candidates]
+    grouped = Edit(Verdict.OPERATOR, "parentheses: ∘ binds looser than a product")
+    candidates = [f if f.edits or f.part == part else replace(f, edits=(grouped,)) for f in candidates]
+    repairs = tuple(sorted(candidates, key=lambda f: (f.turned != numerator, f.cost, f.left != left)))
+    if j.verdict == Verdict.SELF_REFERENCE:
+        repairs = tuple(replace(f, edits=(Edit(Verdict.SELF_REFERENCE, "no bar on the left"),)) for f in repairs)
+        words = "the left side is one of the terms of its own sum: drop the bar"
+        return Explanation(j, Verdict.SELF_REFERENCE, words, repairs, j.reading)
+    if j.verdict == Verdict.TRANSPOSED:
+        repairs = tuple(f for f in repairs if f.turned == numerator)
+        words = f"only its transpose is true: the page's other gradients are in {page.layout} layout"
+        return Explanation(j, Verdict.TRANSPOSED, words, repairs, j.reading)
+    verdict = _verdict(j) or verdict_of(repairs)
+    explanation = Explanation(j, verdict, _diagnosis(checker, j), repairs, j.reading)
+    return _interpreted(checker, explanation, left, part, budget)
+
+
+def _verdict(j: Judgement) -> Verdict | None:
+    """The verdict that the judgement alone gives."""
+    if isinstance(j.result.error, CycleError):
+        return Verdict.CYCLE
+    return Verdict.UNDEFINED if isinstance(j.result.error, UndefinedError) else j.verdict
+
+
+def _candidates(
+    checker: Checker, j: Judgement, left: Expression, part: Expression, numerator: bool, budget: Budget
+) -> list[Candidate]:
+    sampling = checker.sampling
+    oracles = sampling.column_oracles() if j.result.column else sampling.oracles(j.statement)
+    named = isinstance(j.left, Symbol) and j.left.name in checker.model.named
+    either_way = named and isinstance(j.left, Symbol) and not sampling.has_known_orientation(j.left.name)
+    repairer = Repairer(oracles, sampling.letters(j.statement), budget, numerator, either_way)
+    return [replace(f, part=transform(f.part, move_transpose_inward)) for f in repairer.repairs(left, part)]
+
+
+def _interpreted(checker: Checker, e: Explanation, left: Expression, part: Expression, budget: Budget) -> Explanation:
+    """The explanation of a chain of error letters, with the interpretations under which it holds as it is written."""
+    j = e.judgement
+    primed = any(isinstance(n, Call) and n.primes for n in walk(part))
+    if j.result.chain or not (primed and any(uses(j, name) for name in checker.model.named)):
+        return e
+    found = interpretations_of(checker, j, left, part, budget)
+    return replace(e, interpretations=found, reading=str(found[0]) if found else NO_INTERPRETATION)
+
+
+# --- words ---
+
+
+def _diagnosis(checker: Checker, j: Judgement) -> str:
+    result, oracle = j.result, checker.sampling.oracles(j.statement)[0]
+    if result.error is not None:
+        words = [checker.sampling.in_letters(result.error, oracle), _accident(checker, j, result.error)]
         return "; ".join(w for w in words if w)
-
-    def _is_a_multiple(self) -> bool:
-        """Whether it is the same multiple of the true value at all sizes that may stand for a number."""
-        if not self.checker.sampling.written:
-            return True
-        return same_ratio(self.j.result, agreement(self.oracles[1], self.j.left, self.j.expression))
-
-    def _accident(self, error: FormulaError) -> str:
-        """Where two sizes that are equal by accident would hide the misfit: what the formula is worth there."""
-        if not isinstance(error, MisfitError):
-            return ""
-        inner = (error.left[1], error.right[0]) if error.what == "times" else None
-        names = {size: name for name, size in self.oracles[0].point.sizes}
-        if inner is None or inner[0] not in names or inner[1] not in names:
-            return ""
-        a, b = names[inner[0]], names[inner[1]]
-        if is_written(a) and is_written(b):
-            return ""
-        sizes = dict(self.oracles[0].point.sizes)
-        point = self.checker.sampling.point({**sizes, a: sizes[b]}, 5, f"{a} = {b}")
-        result = agreement(
-            Oracle(self.checker.model, point, dict(self.oracles[0].local)), self.j.left, self.j.expression
-        )
-        if result.error is not None:
-            return ""
-        return (
-            f"where {a} = {b} the shapes agree by accident, and it is {'true' if result.plain else 'false'} there too"
-        )
+    if result.ratio is not None and _is_a_multiple(checker, j):
+        return f"the right side is {result.ratio:.6g} times the true value"
+    return "" if result.any else "the two sides differ"
 
 
-def verdict_of(found: Sequence[Candidate]) -> Verdict:
-    """One word for the first repair: its kind, where it has one kind."""
-    if not found or not found[0].verdicts:
-        return Verdict.FALSE
-    kinds = found[0].verdicts
-    return kinds[0] if len(kinds) == 1 else Verdict.SEVERAL
+def _is_a_multiple(checker: Checker, j: Judgement) -> bool:
+    """Whether it is the same multiple of the true value at all sizes that a number may stand for."""
+    if not checker.sampling.written:
+        return True
+    return same_ratio(j.result, agreement(checker.sampling.oracles(j.statement)[1], j.left, j.expression))
+
+
+def _accident(checker: Checker, j: Judgement, error: FormulaError) -> str:
+    """Whether the formula is true where two sizes that are equal by accident hide the misfit, in words."""
+    if not isinstance(error, MisfitError):
+        return ""
+    oracle = checker.sampling.oracles(j.statement)[0]
+    inner = (error.left[1], error.right[0]) if error.what == "times" else None
+    names = {size: name for name, size in oracle.point.sizes}
+    if inner is None or inner[0] not in names or inner[1] not in names:
+        return ""
+    a, b = names[inner[0]], names[inner[1]]
+    if is_written(a) and is_written(b):
+        return ""
+    sizes = dict(oracle.point.sizes)
+    point = checker.sampling.point({**sizes, a: sizes[b]}, 5, f"{a} = {b}")
+    result = agreement(checker.oracles.new(checker.model, point, oracle.local), j.left, j.expression)
+    if result.error is not None:
+        return ""
+    return f"where {a} = {b} the shapes agree by accident, and it is {'true' if result.plain else 'false'} there too"

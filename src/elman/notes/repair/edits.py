@@ -1,6 +1,4 @@
-"""Edits of formulas: what they are called, what a letter or a time step may be mistaken for, and variants kept by
-value.
-"""
+"""Edits of formulas with their names, edits of time steps and bounds, and variants of an expression kept by value."""
 
 from __future__ import annotations
 
@@ -22,14 +20,14 @@ from elman.calculus.expression import (
 from elman.calculus.functions import Array
 from elman.notes.judge.verdict import Verdict
 
-EDIT = 4  # the cost of an edit; that of grouping factors otherwise than they were written is 1
-REGROUP = 1
-_KEPT = 500  # variants of one node
+EDIT = 4  # the cost of an edit
+REGROUP = 1  # the cost of other parentheses than the written ones
+_KEPT = 500  # variants of one node that are kept, the cheapest
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One edit: its kind and the words for it."""
+    """One edit: its kind, and words for it."""
 
     kind: Verdict
     words: str
@@ -37,7 +35,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An expression near the written one: its value, what it costs, and the edits."""
+    """An expression near the written one: its value [m,n], the cost of its edits, and the edits."""
 
     value: Array
     cost: int
@@ -46,7 +44,7 @@ class Variant:
 
 
 def flatten(e: Product) -> tuple[list[Expression], list[str], set[tuple[int, int]]]:
-    """The factors of a chain, the operators between them, and the groups (first, last) that were written."""
+    """The factors of a chain, the operators between them, and the written groups (first factor, last factor)."""
     factors: list[Expression] = []
     operators: list[str] = []
     groups: set[tuple[int, int]] = set()
@@ -66,7 +64,7 @@ def flatten(e: Product) -> tuple[list[Expression], list[str], set[tuple[int, int
 
 
 def times_around(*expressions: Expression) -> tuple[Index, ...]:
-    """The time steps that expressions speak of, and those one before and after."""
+    """The time steps in expressions, and those one before and after."""
     found = dict.fromkeys(t for e in expressions for t in _times_in(e))
     return tuple(dict.fromkeys(Index(t.variable, t.offset + d) for d in (0, -1, 1) for t in found))
 

@@ -1,39 +1,36 @@
-"""Chains of factors: every way to group and to join them within a few edits."""
+"""Variants of a product of several factors: every way to group and to join them within a few edits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-from elman.calculus.expression import (
-    Expression,
-    Ones,
-    Product,
-    Transpose,
-)
-from elman.calculus.functions import Array
+from elman.calculus.expression import Expression, Ones, Product, Transpose
 from elman.calculus.printing.render import text
-from elman.calculus.values.evaluate import combine, transpose
-from elman.errors import FormulaError
+from elman.calculus.values.evaluate import transpose
 from elman.notes.judge.verdict import Verdict
 from elman.notes.repair.edits import EDIT, REGROUP, Edit, Variant, distinct, flatten
+from elman.notes.repair.search_space import SearchSpace, combined
 
-if TYPE_CHECKING:
-    from elman.notes.repair.search import Search
+VariantsOf: TypeAlias = Callable[[Expression, int], list[Variant]]
+MOST_FACTORS = 7  # of a product that is taken apart
 
 
-def chain(search: Search, e: Product, budget: int) -> list[Variant]:
-    """Every way to group and to join the factors of a chain, the written way the cheapest."""
+def products(space: SearchSpace, e: Product, budget: int, variants: VariantsOf) -> list[Variant]:
+    """Every way to group and to join the factors of `e`, the written way the cheapest.
+
+    `budget` is the cost of the edits allowed; `variants` gives those of a factor.
+    """
     factors, operators, written = flatten(e)
     n = len(factors)
-    if n > 7:
-        return distinct(search.leaf(e, 0))
-    table: dict[tuple[int, int], list[Variant]] = {(i, i): search.variants(f, budget) for i, f in enumerate(factors)}
+    table: dict[tuple[int, int], list[Variant]] = {(i, i): variants(f, budget) for i, f in enumerate(factors)}
     for size in range(2, n + 1):
         for i in range(n - size + 1):
             j = i + size - 1
-            joined = [v for k in range(i, j) for v in _joined(table[i, k], table[k + 1, j], operators[k], budget)]
+            joined = [
+                v for k in range(i, j) for v in _joined(space, table[i, k], table[k + 1, j], operators[k], budget)
+            ]
             if (i, j) not in written:
                 joined = [replace(v, cost=v.cost + REGROUP) for v in joined if v.cost + REGROUP <= budget + REGROUP * n]
             for v in table[i, j - 1] if budget >= EDIT else ():
@@ -55,19 +52,24 @@ def chain(search: Search, e: Product, budget: int) -> list[Variant]:
                 ]  # fmt: skip
             table[i, j] = distinct(joined)
     found = table[0, n - 1]
-    if search.insert and budget >= EDIT:
-        found = distinct([*found, *more_factors(search, e)])
+    if space.insert and budget >= EDIT:
+        found = distinct([*found, *more_factors(space, e)])
     return found
 
 
-def _joined(lefts: list[Variant], rights: list[Variant], operator: str, budget: int) -> Iterator[Variant]:
+def _joined(
+    space: SearchSpace, lefts: list[Variant], rights: list[Variant], operator: str, budget: int
+) -> Iterator[Variant]:
     other = {"": ("∘",), "·": ("∘",), "∘": ("",), "⊗": ("∘", "")}[operator]
     limit = budget + 3 * REGROUP
     for a in lefts:
+        if space.budget.is_exhausted():
+            return
         for b in rights:
             cost = a.cost + b.cost
             if cost > limit:
                 break
+            space.budget.meter.count(1)
             edits = (*a.edits, *b.edits)
             node = Product(a.expression, b.expression, operator)
             value = combined(a.value, b.value, node)
@@ -89,14 +91,14 @@ def _joined(lefts: list[Variant], rights: list[Variant], operator: str, budget: 
                     yield Variant(value, cost + EDIT, node, (*edits, edit))
 
 
-def more_factors(search: Search, e: Expression) -> Iterator[Variant]:
-    """One factor more, at either end of the chain or of one of its factors."""
-    ones = [Ones(name) for name, size in search.oracle.point.sizes if size > 1]
-    for letter in (*search.at_times(), *ones):
+def more_factors(space: SearchSpace, e: Expression) -> Iterator[Variant]:
+    """Variants with one more factor, at either end of a product or of one of its factors."""
+    ones = [Ones(name) for name, size in space.oracle.point.sizes if size > 1]
+    for letter in (*space.at_times(), *ones):
         for operator in ("", "∘"):
             for factor in (letter, Transpose(letter)):
                 for other in _inserted(e, factor, operator):
-                    value = search.value(other)
+                    value = space.value(other)
                     if value is not None:
                         kind = Verdict.BATCH if isinstance(letter, Ones) else Verdict.FALSE
                         yield Variant(value, EDIT, other, (Edit(kind, f"with the factor {text(factor)}"),))
@@ -113,11 +115,3 @@ def _inserted(e: Expression, factor: Expression, operator: str) -> Iterator[Expr
 def _instead_of(instead: str, operator: str) -> str:
     names = {"": "a matrix product", "·": "a matrix product", "∘": "∘", "⊗": "⊗"}
     return f"{names[instead]}, not {names[operator]}"
-
-
-def combined(a: Array, b: Array, node: Product) -> Array | None:
-    """The product of two values, or None where their shapes do not fit."""
-    try:
-        return combine(a, b, node)
-    except FormulaError:
-        return None

@@ -1,41 +1,43 @@
-"""An equation that many claims speak against is itself the mistake.
+"""One faulty equation, or one faulty declared shape, that explains why many claims fail.
 
-The page's forward equations are the oracle. Where one of them has no value, or several gradients fail together, the
-smallest edit of one equation, or of one declared shape, under which they all hold is a better account than many
-mistakes.
+The page's forward equations are the model that all claims are compared with. Where one of them has no value, or several
+gradients fail together, the smallest edit of one equation, or of one declared shape, under which they all hold is a
+better explanation than many mistakes.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from elman.calculus.expression import Index, Negative, Symbol, walk
 from elman.calculus.printing.render import text
 from elman.errors import FormulaError
-from elman.notes.judge.checker import Checker, Judgement, about_one_column
+from elman.notes.judge.checker import Checker, JudgedPage
+from elman.notes.judge.claim_kinds import about_one_column
+from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME, Definition, PageModel
 from elman.notes.model.roles import earlier, under_logarithms, with_roles
 from elman.notes.oracle.agreement import agreement
+from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, UndefinedError
 from elman.notes.oracle.oracle import Oracle
 from elman.notes.oracle.shape_inference import with_derived_shapes
 from elman.notes.repair.edits import EDIT, Edit, Variant, times_around
-from elman.notes.repair.repairer import Candidate
+from elman.notes.repair.explanation import Candidate
 from elman.notes.repair.search import Search
+from elman.notes.repair.search_space import SearchSpace
 
-SECONDS = 10  # a search that takes longer ends with what it has
 _SAMPLE = 5  # claims that a candidate is first tried on
-_SHARE = 0.6  # of the claims that fail, so many must hold once the equation is mended
+_SHARE = 0.6  # of the claims that fail, so many must hold once the equation is repaired
 
 
 @dataclass(frozen=True, slots=True)
 class FaultyEquation:
-    """The repaired `model`, and what was repaired: an equation (`definition`, with `found`), or the shape of `name`.
+    """The repaired `model`, and what was repaired: an equation (`definition`, by `repair`), or the shape of `name`.
 
-    `mended` are the claims that hold now.
+    `mended` counts the claims that hold with the repaired model.
     """
 
     model: PageModel
@@ -43,34 +45,36 @@ class FaultyEquation:
     edit: Edit
     mended: int
     definition: Definition | None = None
-    found: Candidate | None = None
+    repair: Candidate | None = None
     name: str = ""
     shape: tuple[str, str] | None = None
 
 
-def blamed(checker: Checker, before: Sequence[FaultyEquation] = ()) -> FaultyEquation | None:
-    """The one edit of the page's equations or shapes that accounts for most of what fails, or None; `before`: those
-    found already.
+def faulty_equation(page: JudgedPage, budget: Budget, before: Sequence[FaultyEquation] = ()) -> FaultyEquation | None:
+    """The one edit of the page's equations or shapes that explains most of what fails, or None.
+
+    `before`: those found already. The search ends with the best so far once `budget` is exhausted.
     """
-    mended = {(b.definition.statement, b.definition.part) for b in before if b.definition is not None}
-    failing = [j for j in checker.judged.values() if not j.good and _speaks(j) and j.key not in mended]
+    checker = page.checker
+    repaired = {(b.definition.statement, b.definition.part) for b in before if b.definition is not None}
+    failing = [j for j in page.judgements.values() if not j.good and _counts(j) and j.key not in repaired]
     broken = [j for j in failing if j.defines is not None and j.defines.name in checker.model.equations]
     if not broken and len(failing) < 2:
         return None
     best: FaultyEquation | None = None
-    started = time.monotonic()
-    for candidate in _candidates(checker, [j.defines for j in broken if j.defines is not None]):
-        found = _weighed(checker, candidate, failing)
+    for candidate in _candidates(checker, [j.defines for j in broken if j.defines is not None], budget):
+        found = _weighed(page, candidate, failing)
         if found is not None and (best is None or _rank(found) > _rank(best)):
             best = found
             if best.mended == len(failing) and best.definition is not None:
                 break  # nothing can do better
-        if time.monotonic() - started > SECONDS:
+        if budget.is_exhausted():
             break
     return best
 
 
-def _speaks(j: Judgement) -> bool:
+def _counts(j: Judgement) -> bool:
+    """Whether a failing claim is evidence against the equations."""
     return j.verdict in (None, Verdict.SELF_REFERENCE) and not isinstance(j.result.error, UndefinedError)
 
 
@@ -79,18 +83,18 @@ def _rank(b: FaultyEquation) -> tuple[float, ...]:
     return (b.mended, -b.cost, b.definition is not None, len(sizes))
 
 
-def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[FaultyEquation]:
+def _candidates(checker: Checker, broken: Sequence[Definition], budget: Budget) -> Iterator[FaultyEquation]:
     model = checker.model
     definitions = [d for found in model.equations.values() for d in found]
     seen: set[tuple[int, object]] = set()
-    # the letters for errors first: with them wrong the model itself may still be what the page says
+    # the letters for errors first: if one of them is wrong, the forward equations may still be right
     definitions.sort(key=lambda d: makes_loss(model, d.name))
     groups = [broken, [d for d in definitions if d not in broken]] if broken else [definitions]
     for group in groups:
-        for insert in (False, True):  # what has a name as a mistake first, then factors and terms that may be missing
+        for insert in (False, True):  # edits that name a mistake first, then missing factors and terms
             for d in group:
-                for candidate in _edited(checker, d, insert):
-                    key = (d.statement, candidate.found and (candidate.found.left, candidate.found.part))
+                for candidate in _edited(checker, d, insert, budget):
+                    key = (d.statement, candidate.repair and (candidate.repair.left, candidate.repair.part))
                     if key not in seen:
                         seen.add(key)
                         yield candidate
@@ -98,50 +102,40 @@ def _candidates(checker: Checker, broken: Sequence[Definition]) -> Iterator[Faul
         yield from _reshaped(checker)
 
 
-def _edited(checker: Checker, d: Definition, insert: bool) -> Iterator[FaultyEquation]:
-    """The equation with one edit. All letters are given here: what they are made of may be what is broken."""
+def _edited(checker: Checker, d: Definition, insert: bool, budget: Budget) -> Iterator[FaultyEquation]:
+    """The equation with one edit. All letters have given values here, since the equations behind them may be wrong."""
     statement = checker.model.statements[d.statement]
     model = checker.model
     roles = replace(model.roles, positive=model.roles.positive | under_logarithms(model))
     given = replace(model, equations={}, named={}, shapes={**model.derived, **model.shapes}, roles=roles)
-    oracle = Oracle(given, EvaluationPoint(tuple(checker.sampling.sizes().items()), 0, checker.sampling.softmax_axis))
+    oracle = checker.oracles.new(given, checker.sampling.point(checker.sampling.sizes(), 0))
     indices = {TIME: HORIZON - 1}
     if d.time is not None and d.time.variable is not None:
         indices[d.time.variable] = HORIZON - 1
     left = statement.parts[0]
     times = times_around(left, d.value)
-    search = Search(oracle, indices, checker.sampling.letters(statement), insert=insert, times=times)
-    shape = oracle.shape(d.name)
-    whole = search.value(d.value)
+    space = SearchSpace(oracle, indices, budget, checker.sampling.letters(statement), insert=insert, times=times)
+    shape = oracle.sizes.shape(d.name)
+    whole = space.value(d.value)
     negative = Edit(Verdict.SIGN, "the sign")
     signs = [] if whole is None else [Variant(-whole, EDIT, Negative(d.value), (negative,))]
-    for variant in [*search.of_whole(d.value, EDIT), *signs]:
-        if variant.edits and (shape is None or variant.value.shape[-2:] == shape):
-            model = checker.model.with_equation(d, variant.expression)
-            yield FaultyEquation(
-                model,
-                variant.cost,
-                variant.edits[0],
-                0,
-                d,
-                Candidate(left, variant.expression, variant.cost, variant.edits),
-            )
+    for v in [*Search(space).of_whole(d.value, EDIT), *signs]:
+        if v.edits and (shape is None or v.value.shape[-2:] == shape):
+            repaired = model.with_equation(d, v.expression)
+            candidate = Candidate(left, v.expression, v.cost, v.edits)
+            yield FaultyEquation(repaired, v.cost, v.edits[0], 0, d, candidate)
     if d.time is not None and isinstance(left, Symbol):
         for offset in (-1, 1):
             step = Index(d.time.variable, d.time.offset + offset)
             moved = replace(left, time=step)
             edit = Edit(Verdict.TIME, f"on the left {text(moved)}")
-            equations = {
-                **checker.model.equations,
-                d.name: tuple(replace(x, time=step) if x == d else x for x in checker.model.equations[d.name]),
-            }
-            yield FaultyEquation(
-                replace(checker.model, equations=equations), EDIT, edit, 0, d, Candidate(moved, d.value, EDIT, (edit,))
-            )
+            at_step = tuple(replace(x, time=step) if x == d else x for x in model.equations[d.name])
+            repaired = replace(model, equations={**model.equations, d.name: at_step})
+            yield FaultyEquation(repaired, EDIT, edit, 0, d, Candidate(moved, d.value, EDIT, (edit,)))
 
 
 def _reshaped(checker: Checker) -> Iterator[FaultyEquation]:
-    """One declared shape otherwise: turned, or one side another size."""
+    """The model with one declared shape changed: transposed, or with another size on one side."""
     model = checker.model
     sizes = list(dict.fromkeys(d for shape in model.shapes.values() for d in shape))
     declared = {model.aliases.get(line.name, line.name) for line in checker.page.shapes if line.start >= 0}
@@ -155,85 +149,94 @@ def _reshaped(checker: Checker) -> Iterator[FaultyEquation]:
             yield FaultyEquation(changed, EDIT, edit, 0, name=name, shape=shape)
 
 
-def _weighed(checker: Checker, candidate: FaultyEquation, failing: Sequence[Judgement]) -> FaultyEquation | None:
-    """The candidate with the count of claims that it mends; None where it mends too few or breaks one."""
+def _weighed(page: JudgedPage, candidate: FaultyEquation, failing: Sequence[Judgement]) -> FaultyEquation | None:
+    """The candidate with the number of claims that it mends; None where it mends too few or breaks one."""
     if candidate.definition is not None:
         model = replace(candidate.model, roles=replace(candidate.model.roles, recurrent=earlier(candidate.model)))
     else:
-        model = with_derived_shapes(with_roles(candidate.model))
-    places = _Places(checker, model)
+        model = with_derived_shapes(with_roles(candidate.model), page.checker.oracles)
+    trial = _Trial.of(page.checker, model)
     claims = [j for j in failing if j.defines is None]
     broken = [j for j in failing if j.defines is not None]
     needed = max(1 if broken else 2, int(_SHARE * len(claims) + 0.5)) if claims else 0
-    if broken and not _stands(places.batch):
+    if broken and not trial.has_values():
         return None
     sample = claims if len(claims) < 2 * _SAMPLE else claims[:: len(claims) // _SAMPLE][:_SAMPLE]
-    if _count(places, sample, max(int(_SHARE * len(sample) + 0.5), min(needed, 2, len(sample))), quick=True) is None:
+    enough = max(int(_SHARE * len(sample) + 0.5), min(needed, 2, len(sample)))
+    if trial.count(sample, enough, quick=True) is None:
         return None
-    if not broken and not _stands(places.batch):
+    if not broken and not trial.has_values():
         return None
-    mended = _count(places, claims, needed)
+    mended = trial.count(claims, needed)
     if mended is None:
         return None
-    for j in checker.judged.values():
-        if j.good and j.ordinary and not checker.sampling.local_shapes(j.statement) and not _holds(places, j):
+    for j in page.judgements.values():
+        if j.good and j.as_written and not page.checker.sampling.local_shapes(j.statement) and not trial.holds(j):
             return None
     return replace(candidate, model=model, mended=mended + len(broken))
 
 
-class _Places:
-    """The two oracles of a candidate: a batch, and one column."""
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A repaired model tried on the page's claims, in two oracles: a batch, and one column."""
 
-    def __init__(self, checker: Checker, model: PageModel) -> None:
-        self.checker, points = checker, checker.sampling
-        sizes, axis = points.sizes(), points.softmax_axis
-        self.batch = Oracle(model, EvaluationPoint(tuple(sizes.items()), 0, axis))
-        column = {**sizes, **({points.batch: 1} if points.batch else {})}
-        self.column = Oracle(model, EvaluationPoint(tuple(column.items()), 0, axis, "B = 1"))
+    checker: Checker
+    batch: Oracle
+    column: Oracle
 
+    @staticmethod
+    def of(checker: Checker, model: PageModel) -> _Trial:
+        sampling = checker.sampling
+        sizes, axis = sampling.sizes(), sampling.softmax_axis
+        column = {**sizes, **({sampling.batch: 1} if sampling.batch else {})}
+        return _Trial(
+            checker,
+            checker.oracles.new(model, EvaluationPoint(tuple(sizes.items()), 0, axis)),
+            checker.oracles.new(model, EvaluationPoint(tuple(column.items()), 0, axis, "B = 1")),
+        )
 
-def _count(places: _Places, claims: Sequence[Judgement], needed: int, quick: bool = False) -> int | None:
-    """How many of the claims hold in this oracle; None as soon as they cannot be `needed`."""
-    mended = 0
-    for i, j in enumerate(claims):
-        if mended + len(claims) - i < needed:
-            return None
-        mended += _holds(places, j, quick)
-    return mended if mended >= needed else None
+    def count(self, claims: Sequence[Judgement], needed: int, quick: bool = False) -> int | None:
+        """How many of the claims hold; None as soon as they cannot be `needed`."""
+        mended = 0
+        for i, j in enumerate(claims):
+            if mended + len(claims) - i < needed:
+                return None
+            mended += self.holds(j, quick)
+        return mended if mended >= needed else None
 
+    def has_values(self) -> bool:
+        """Whether every equation has a value of its declared shape."""
+        oracle = self.batch
+        for name in oracle.model.equations:
+            step = Index(None, HORIZON - 1) if name in oracle.model.timed else None
+            try:
+                shape = oracle.values.value(Symbol(name, step), oracle.values.scope({TIME: HORIZON - 1})).shape[-2:]
+            except FormulaError:
+                return False
+            declared = oracle.sizes.shape(name)
+            if declared is not None and declared != shape and shape != (1, 1):
+                return False
+        return True
 
-def _stands(oracle: Oracle) -> bool:
-    """Whether every equation has a value of its declared shape."""
-    for name in oracle.model.equations:
-        step = Index(None, HORIZON - 1) if name in oracle.model.timed else None
-        try:
-            shape = oracle.value(Symbol(name, step), oracle.scope({TIME: HORIZON - 1})).shape[-2:]
-        except FormulaError:
-            return False
-        declared = oracle.shape(name)
-        if declared is not None and declared != shape and shape != (1, 1):
-            return False
-    return True
-
-
-def _holds(places: _Places, j: Judgement, quick: bool = False) -> bool:
-    """Whether a claim holds there, and not because both its sides are nothing; `quick`: at one time step."""
-    for left, part in dict.fromkeys([(j.left, j.expression), places.checker.at_hand(j.left, j.expression)]):
-        result = agreement(places.batch, left, part, quick)
-        if result.error is not None and about_one_column(left, part, result.error):
-            result = agreement(places.column, left, part, quick)
-        if result.any:
-            return not result.nothing
-    return False
+    def holds(self, j: Judgement, quick: bool = False) -> bool:
+        """Whether a claim holds, and not because both its sides are zero; `quick`: at one time step."""
+        current = self.checker.with_current_step(j.left, j.expression)
+        for left, part in dict.fromkeys([(j.left, j.expression), current]):
+            result = agreement(self.batch, left, part, quick)
+            if result.error is not None and about_one_column(left, part, result.error):
+                result = agreement(self.column, left, part, quick)
+            if result.any:
+                return not result.nothing
+        return False
 
 
 def uses(j: Judgement, name: str) -> bool:
-    """Whether a part speaks of a letter."""
+    """Whether a part uses a letter."""
     return any(isinstance(n, Symbol) and n.name == name for n in walk(j.expression))
 
 
 def makes_loss(model: PageModel, name: str) -> bool:
-    """Whether a loss is made of `name`: then it is of the forward pass, and no letter for an error."""
+    """Whether a loss depends on `name`: then it belongs to the forward pass, and is no letter for an error."""
     seen, stack = set[str](), [*model.roles.losses]
     while stack:
         at = stack.pop()

@@ -1,5 +1,5 @@
-"""Slips that leave a sign or a function out: σ for σ - 1, g for g², c for tanh(c), the other axis of a sum, the other
-size.
+"""What a formula may have left out: a term of σ - 1, the square of g, the tanh of c; and the other axis of a sum, the
+other size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
 
 
 def other_sizes(e: Symbol, oracle: Oracle) -> Iterator[tuple[Expression, Verdict, str]]:
-    """Another size where a size stands: M for N."""
+    """Other sizes of the page in place of a size: M for N."""
     sizes = dict(oracle.point.sizes)
     if e.name in sizes and e.name not in oracle.model.equations and e.name not in oracle.model.shapes:
         for name in sizes:
@@ -27,7 +27,7 @@ def other_sizes(e: Symbol, oracle: Oracle) -> Iterator[tuple[Expression, Verdict
 
 
 def omissions(e: Expression, oracle: Oracle) -> Iterator[tuple[Expression, Verdict, str]]:
-    """What a letter or a function value may have lost: its square, a function of the page, the letter beside it."""
+    """What may be left out around a letter or a function value: a square, a function of the page, a 1 beside it."""
     if isinstance(e, Symbol) and e.name not in oracle.model.named:
         yield Power(e, TWO, elementwise=True), Verdict.FALSE, f"{text(e)} squared"
         for function in functions_of(oracle):

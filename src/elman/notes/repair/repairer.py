@@ -1,13 +1,13 @@
-"""The smallest repairs of a claim, found by search over edits and proved by value.
+"""The smallest repairs of a claim, found by a search over edits and proved by value.
 
-The search looks for an expression near the written one whose value is the true one at one point; what it finds is then
-held against the oracle at every other point, size, time step and index before it is offered.
+The search looks for an expression near the written one whose value is the true one at one point. A repair is offered
+only if it then agrees with every oracle, at every time step and index.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -34,80 +34,69 @@ from elman.errors import FormulaError
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
 from elman.notes.oracle.agreement import agreement, assignments, close, compare, is_per_column, part_value
-from elman.notes.oracle.evaluation_point import OutOfRangeError
+from elman.notes.oracle.budget import Budget
+from elman.notes.oracle.evaluation_point import OutOfRangeError, UncheckedError
 from elman.notes.oracle.oracle import Oracle
 from elman.notes.repair.edits import EDIT, Edit, Variant, shifted, times_around
+from elman.notes.repair.explanation import Candidate
 from elman.notes.repair.search import Search
+from elman.notes.repair.search_space import SearchSpace
 
-SECONDS = 5  # a search that takes longer ends with what it has
-_DEEPEST = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A repaired claim `left = part`; `turned` where it then holds transposed (numerator layout)."""
-
-    left: Expression
-    part: Expression
-    cost: int
-    edits: tuple[Edit, ...]
-    turned: bool = False
-
-    @property
-    def verdicts(self) -> tuple[Verdict, ...]:
-        """The kinds of its edits, each once, in order."""
-        return tuple(dict.fromkeys(edit.kind for edit in self.edits))
+_DEEPEST = 4  # edits of one repair
+_MOST = 6  # repairs of one claim that are offered
+_SMALL = 40  # nodes of a formula in which two letters at a time are replaced
 
 
-@dataclass
+@dataclass(frozen=True)
 class Repairer:
-    """Repairs claims in the given oracles: the first is searched, all prove."""
+    """Repairs claims: the first of `oracles` is searched, all of them prove.
+
+    `letters` may replace others. `numerator`: the page's gradients are in numerator layout. `either_way`: the left side
+    is a letter whose declared shape does not decide its orientation. The search ends with what it has once `budget` is
+    exhausted.
+    """
 
     oracles: Sequence[Oracle]
     letters: tuple[Symbol, ...]
-    numerator: bool = (
-        False  # whether the page's gradients are in numerator layout, the transpose of the thing's own shape
-    )
-    loose: bool = False  # whether the left side, a letter, may lie either way
+    budget: Budget
+    numerator: bool = False
+    either_way: bool = False
 
     def repairs(self, left: Expression, part: Expression) -> list[Candidate]:
-        """The smallest repairs of `left = part`, the best first; both layouts of a derivative are tried."""
-        started = time.monotonic()
+        """The smallest repairs of `left = part`, the best first; a derivative may be repaired in either layout."""
         best: dict[bool, list[Candidate]] = {}
         reached = _DEEPEST
+        circular = says_itself(self.oracles[0], left, part)
         for depth in range(1, _DEEPEST + 1):
-            for found in self._at_depth(left, part, depth, started):
+            for found in self._at_depth(left, part, depth):
                 kept = best.setdefault(found.turned, [])
                 if (kept and found.cost > kept[0].cost) or any(
                     k.part == found.part and k.left == found.left for k in kept
                 ):
                     continue
-                if says_itself(self.oracles[0], found.left, found.part) and not says_itself(
-                    self.oracles[0], left, part
-                ):
+                if not circular and says_itself(self.oracles[0], found.left, found.part):
                     continue
                 if self._proved(found, edited_left=found.left != left):
                     if kept and found.cost < kept[0].cost:
                         kept.clear()
                     kept.append(found)
-            if best.get(self.numerator) or (any(best.values()) and depth > reached):
+            if best.get(self.numerator) or (any(best.values()) and depth > reached) or self.budget.is_exhausted():
                 break
             reached = min([f.cost // EDIT for kept in best.values() for f in kept], default=_DEEPEST)
-            if time.monotonic() - started > SECONDS:
-                break
-        found_ = [f for kept in best.values() for f in kept]
-        return sorted(found_, key=lambda f: (f.turned, f.cost, f.left != left, *_plainness(f)))[:6]
+        repairs = [f for kept in best.values() for f in kept]
+        return sorted(repairs, key=lambda f: (f.turned, f.cost, f.left != left, *_plainness(f)))[:_MOST]
 
     # --- candidates ---
 
-    def _at_depth(self, left: Expression, part: Expression, depth: int, started: float) -> Iterator[Candidate]:
+    def _at_depth(self, left: Expression, part: Expression, depth: int) -> Iterator[Candidate]:
         oracle, budget = self.oracles[0], depth * EDIT
         indices = self._assignment(left, part)
         if indices is None:
             return
-        small = len(list(walk(part))) <= 40
+        small = sum(1 for _ in walk(part)) <= _SMALL
         letters = self.letters if depth == 1 or (depth == 2 and small) else ()
-        search = Search(oracle, indices, letters, insert=depth == 1, times=times_around(left, part))
+        plain = SearchSpace(oracle, indices, self.budget)
+        search = Search(replace(plain, letters=letters, insert=depth == 1, times=times_around(left, part)))
         for new_left, left_edits in self._lefts(left, depth):
             goal = self._goal(new_left, indices)
             if goal is None:
@@ -115,38 +104,38 @@ class Repairer:
             rest = budget - EDIT * len(left_edits)
             for variant in search.of_whole(part, rest):
                 yield from self._matching(variant, goal, new_left, left_edits)
-            if time.monotonic() - started > SECONDS:
+            if self.budget.is_exhausted():
                 return
             if left_edits:
                 continue
             for renamed, edit in self._renamed(part):
-                for variant in Search(oracle, indices).variants(renamed, rest - EDIT):
+                for variant in Search(plain).variants(renamed, rest - EDIT):
                     more = replace(variant, cost=variant.cost + EDIT, edits=(edit, *variant.edits))
                     yield from self._matching(more, goal, new_left, left_edits)
-                if time.monotonic() - started > SECONDS:
+                if self.budget.is_exhausted():
                     return
         yield from self._swapped(left, part)
 
     def _assignment(self, left: Expression, part: Expression) -> dict[str, int] | None:
-        """Time steps and indices at which to search: where the claim is seen to be false, if it has a value."""
+        """Time steps and indices at which to search: where the values differ, if both sides have one."""
         valued: list[dict[str, int]] = []
         other: list[dict[str, int]] = []
         edge: list[dict[str, int]] = []
-        for indices in assignments(self.oracles[0], (left, part)):
-            try:
-                goal, _ = part_value(self.oracles[0], left, indices)
-            except FormulaError:
-                goal = None
-            try:
-                value, _ = part_value(self.oracles[0], part, indices)
-            except OutOfRangeError:
-                edge += [indices] if goal is not None else []
-                continue
-            except FormulaError:
-                value = None
-            if goal is not None and value is not None and not compare(goal, value).plain and np.abs(goal).max() > 0:
-                return indices
-            (valued if goal is not None else other).append(indices)
+        with suppress(UncheckedError):  # too many of them: those that were seen have to do
+            for indices in assignments(self.oracles[0], (left, part)):
+                goal = self._goal(left, indices)
+                try:
+                    value: Array | None = part_value(self.oracles[0], part, indices)[0]
+                except OutOfRangeError:
+                    edge += [indices] if goal is not None else []
+                    continue
+                except FormulaError:
+                    value = None
+                if goal is not None and value is not None and not compare(goal, value).plain and np.abs(goal).max() > 0:
+                    return indices
+                (valued if goal is not None else other).append(indices)
+                if self.budget.is_exhausted():
+                    break
         inner = [i for i in valued if all(v in (1, 2, 3) for k, v in i.items() if k != TIME)]
         return next(iter([*inner, *valued, *other, *edge]), None)
 
@@ -176,26 +165,26 @@ class Repairer:
                     yield replace(left, wrt=wrt), (Edit(Verdict.ARGUMENT, f"on the left ∂/∂{text(wrt)}"),)
 
     def _renamed(self, part: Expression) -> Iterator[tuple[Expression, Edit]]:
-        """One letter taken for another throughout: h for z."""
+        """The part with one letter replaced by another throughout: h by z."""
         oracle = self.oracles[0]
         for name in sorted({s.name for s in symbols(part)}):
             if sum(isinstance(n, Symbol) and n.name == name for n in walk(part)) < 2:
                 continue
             for letter in self.letters:
-                if letter.name != name and oracle.shape_of(letter.name) == oracle.shape_of(name):
+                if letter.name != name and oracle.values.shape_of(letter.name) == oracle.values.shape_of(name):
                     yield (
                         with_letters(part, {name: letter}),
                         Edit(Verdict.ARGUMENT, f"{letter_text(letter)}, not {name_text(name, part)}"),
                     )
 
     def _swapped(self, left: Expression, part: Expression) -> Iterator[Candidate]:
-        """Two letters of one shape, each taken for the other on both sides."""
+        """Both sides with two letters of the same shape exchanged."""
         oracle = self.oracles[0]
         names = sorted({s.name for s in symbols(left) | symbols(part)})
         for i, a in enumerate(names):
             for b in names[i + 1 :]:
                 if (
-                    oracle.shape_of(a) != oracle.shape_of(b)
+                    oracle.values.shape_of(a) != oracle.values.shape_of(b)
                     or not (_has(left, a) or _has(left, b))
                     or not (_has(part, a) or _has(part, b))
                 ):
@@ -216,7 +205,7 @@ class Repairer:
             return
         if goal.shape == (1, 1) and v.value.shape[0] == 1 < v.value.shape[1] and is_per_column(self.oracles[0], left):
             v = replace(v, value=v.value.sum(1, keepdims=True))  # a loss per column: J is their sum
-        either_way = (isinstance(left, Derivative) or self.loose) and goal.shape[0] != goal.shape[1]
+        either_way = (isinstance(left, Derivative) or self.either_way) and goal.shape[0] != goal.shape[1]
         if close(goal, v.value):
             yield Candidate(left, v.expression, cost, edits)
         elif either_way and close(goal, transpose(v.value)):
@@ -229,7 +218,7 @@ class Repairer:
     def _batch(
         self, v: Variant, goal: Array, left: Expression, cost: int, edits: tuple[Edit, ...]
     ) -> Iterator[Candidate]:
-        """A sum over the batch, or the division by its size, that was left out."""
+        """Repairs of a missing sum over the batch, or of a missing factor or division by a size."""
         oracle = self.oracles[0]
         names = {size: name for name, size in oracle.point.sizes}
         m, n = v.value.shape
@@ -258,7 +247,7 @@ class Repairer:
     # --- proof ---
 
     def _proved(self, found: Candidate, edited_left: bool) -> bool:
-        """Whether the repaired claim holds in every oracle, and not because another left side is zero everywhere."""
+        """Whether the repaired claim agrees with every oracle, and not because its new left side is zero everywhere."""
         for oracle in self.oracles:
             result = agreement(oracle, found.left, found.part)
             if edited_left and result.nothing:
@@ -269,12 +258,12 @@ class Repairer:
 
 
 def _plainness(f: Candidate) -> tuple[bool, int]:
-    """What comes first among repairs of one cost: those that have a name for the mistake, then the shorter ones."""
+    """The order of repairs of one cost: those that name the mistake come first, then the shorter ones."""
     return Verdict.FALSE in f.verdicts, len(text(f.part))
 
 
 def says_itself(oracle: Oracle, left: Expression, part: Expression) -> bool:
-    """Whether a part holds its own left side, or the letter or derivative that the page has for it."""
+    """Whether a part contains its own left side, or the letter or derivative that the page has for it."""
     same: set[Expression] = {left}
     for name, found in oracle.model.named.items():
         for d in found:
@@ -300,7 +289,7 @@ def _has(e: Expression, name: str) -> bool:
 
 
 def with_letters(e: Expression, instead: Mapping[str, Symbol]) -> Expression:
-    """`e` with other letters in the place of those named, at their time steps."""
+    """`e` with the letters named in `instead` replaced, each at the time step of the old one."""
 
     def change(node: Expression) -> Expression:
         if isinstance(node, Symbol) and node.name in instead:

@@ -11,7 +11,7 @@ from elman.calculus.expression import Call, Expression, Symbol, transform
 from elman.calculus.printing.render import text
 from elman.notes.judge.verdict import Verdict
 from elman.notes.repair.edits import Edit
-from elman.notes.repair.repairer import Candidate
+from elman.notes.repair.explanation import Candidate
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Variants of an expression within a few edits: what the writer may have meant.
 
-An edit drops or adds a transpose, swaps two factors, takes ∘ for a product, another symbol or time step, another sign.
-The variants of a node are made of those of its children and kept by value, so that thousands of spellings cost no more
-than the dozens of values they have.
+An edit drops or adds a transpose, swaps two factors, replaces a matrix product by ∘, or changes a symbol, a time step
+or a sign. The variants of a node are made of those of its children and kept by value, so that thousands of spellings
+cost no more than the dozens of values that they have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from elman.calculus.expression import (
     Add,
     BigSum,
     Call,
-    Entry,
     Expression,
-    Index,
     Inverse,
     Negative,
     Number,
@@ -35,69 +33,18 @@ from elman.calculus.values.evaluate import add, evaluate, transpose
 from elman.calculus.values.sums import sum_range
 from elman.errors import FormulaError
 from elman.notes.judge.verdict import Verdict
-from elman.notes.oracle.oracle import Oracle
-from elman.notes.repair.edits import EDIT, Edit, Variant, bounds, distinct
-from elman.notes.repair.factor_chains import chain, combined, more_factors
+from elman.notes.repair.edits import EDIT, Edit, Variant, bounds, distinct, flatten
+from elman.notes.repair.factor_chains import MOST_FACTORS, more_factors, products
 from elman.notes.repair.omissions import omissions, other_axis
-from elman.notes.repair.substitutions import mistaken
+from elman.notes.repair.search_space import SearchSpace, combined
+from elman.notes.repair.substitutions import substitutions
 
 
-@dataclass
 class Search:
-    """All variants of an expression, in one oracle at one assignment of time steps and indices.
+    """All variants of an expression in one search space. A `budget` here is the cost of the edits that are allowed."""
 
-    `letters` are the symbols that may stand in place of another (none: no substitution); `insert` allows a factor or a
-    term more, at one of the `times`.
-    """
-
-    oracle: Oracle
-    indices: dict[str, int]
-    letters: tuple[Symbol, ...] = ()
-    insert: bool = False
-    times: tuple[Index, ...] = ()
-    frames: tuple[tuple[str, range], ...] = ()
-
-    def at_times(self) -> Iterator[Symbol | Entry]:
-        """Every letter, at each time step of the formula and the steps beside it."""
-        for letter in self.letters:
-            if letter.time is None:
-                yield from self.standing(letter)
-                continue
-            for time in self.times or (letter.time,):
-                yield replace(letter, time=time)
-
-    def standing(self, letter: Symbol) -> Iterator[Symbol | Entry]:
-        """A letter as it stands in a formula: of columns u_1 … u_K, u_k for the indices at hand."""
-        if letter.name not in self.oracle.model.families:
-            yield letter
-            return
-        for i in [n for n in self.indices if len(n) == 1 and n != "t"] + [n for n, _ in self.frames]:
-            yield Entry(letter, (Index(i),), column=True)
-
-    # --- leaves ---
-
-    def value(self, e: Expression) -> Array | None:
-        """The value of `e`, with a leading axis for every sum around it."""
-        try:
-            with np.errstate(all="ignore"):
-                if not self.frames:
-                    return np.asarray(evaluate(e, self.oracle.scope(self.indices)))
-                found = [evaluate(e, self.oracle.scope({**self.indices, **b})) for b in self._bindings()]
-                stacked = np.stack(found)
-                return stacked.reshape(*(len(r) for _, r in self.frames), *stacked.shape[-2:])
-        except (FormulaError, ValueError):
-            return None
-
-    def _bindings(self) -> Iterator[dict[str, int]]:
-        def step(frames: tuple[tuple[str, range], ...]) -> Iterator[dict[str, int]]:
-            if not frames:
-                yield {}
-                return
-            for i in frames[0][1]:
-                for rest in step(frames[1:]):
-                    yield {frames[0][0]: i, **rest}
-
-        return step(self.frames)
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
 
     def variants(self, e: Expression, budget: int) -> list[Variant]:
         """The variants of `e` that cost at most `budget`, the cheapest first."""
@@ -115,31 +62,33 @@ class Search:
         return found
 
     def of_whole(self, e: Expression, budget: int) -> list[Variant]:
-        """The variants of a whole side, a factor more among them, whatever it consists of."""
+        """The variants of a whole side, those with one more factor included."""
         found = self.variants(e, budget)
-        if self.insert and budget >= EDIT and not (isinstance(e, Product) and e.operator != "/"):
-            found = distinct([*found, *more_factors(self, e)])
+        if self.space.insert and budget >= EDIT and not (isinstance(e, Product) and e.operator != "/"):
+            found = distinct([*found, *more_factors(self.space, e)])
         return found
 
     def _unturned(self, e: Expression, budget: int) -> list[Variant]:
         if isinstance(e, Product) and e.operator in ("", "·", "∘", "⊗"):
-            return chain(self, e, budget)
+            if len(flatten(e)[0]) > MOST_FACTORS:
+                return distinct(self._leaf(e, 0))
+            return products(self.space, e, budget, self.variants)
         table: dict[type[Expression], Callable[..., Iterable[Variant]]] = {
             Transpose: self._transpose, Add: self._sum, Subtract: self._sum, Negative: self._negative, Call: self._call,
             Product: self._quotient, BigSum: self._big_sum, Inverse: self._inside, Power: self._inside,
         }  # fmt: skip
         make = table.get(type(e))
-        return distinct(self.leaf(e, budget) if make is None else make(e, budget))
+        return distinct(self._leaf(e, budget) if make is None else make(e, budget))
 
-    def leaf(self, e: Expression, budget: int) -> Iterator[Variant]:
-        """The variants of what is not taken apart: itself, and what it may have been mistaken for."""
-        value = self.value(e)
+    def _leaf(self, e: Expression, budget: int) -> Iterator[Variant]:
+        """The variants of an expression that is not taken apart: itself, and what may have been meant instead."""
+        value = self.space.value(e)
         if value is not None:
             yield Variant(value, 0, e)
         if budget < EDIT:
             return
-        for other, edit in mistaken(self, e):
-            value = self.value(other)
+        for other, edit in substitutions(self.space, e):
+            value = self.space.value(other)
             if value is not None:
                 yield Variant(value, EDIT, other, (edit,))
 
@@ -164,10 +113,13 @@ class Search:
         sign = 1 if node is Add else -1
         lefts, rights = self.of_whole(e.left, budget), self.of_whole(e.right, budget)
         for a in lefts:
+            if self.space.budget.is_exhausted():
+                return
             for b in rights:
                 cost = a.cost + b.cost
                 if cost > budget:
                     break
+                self.space.budget.meter.count(1)
                 try:
                     value = add(a.value, sign * b.value, e)
                 except FormulaError:
@@ -186,7 +138,7 @@ class Search:
                         swapped = Edit(Verdict.SIGN, f"{text(b.expression)} - {text(a.expression)}")
                         yield Variant(-value, cost + EDIT, Subtract(b.expression, a.expression), (*edits, swapped))
         yield from self._one_side(e, lefts, rights, budget)
-        if self.insert and budget >= EDIT:
+        if self.space.insert and budget >= EDIT:
             yield from self._more_terms(e)
 
     def _one_side(
@@ -199,22 +151,22 @@ class Search:
                     yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
 
     def _more_terms(self, e: Expression) -> Iterator[Variant]:
-        value = self.value(e)
+        value = self.space.value(e)
         if value is None:
             return
-        for letter in self.at_times():
+        for letter in self.space.at_times():
             for node in (Add, Subtract):
                 other = node(e, letter)
-                found = self.value(other)
+                found = self.space.value(other)
                 if found is not None and found.shape == value.shape:
                     yield Variant(found, EDIT, other, (Edit(Verdict.FALSE, f"with {text(letter)}"),))
 
     def _call(self, e: Call, budget: int) -> Iterator[Variant]:
         if len(e.arguments) != 1:
-            yield from self.leaf(e, budget)
+            yield from self._leaf(e, budget)
             if budget >= EDIT:
                 swapped = replace(e, arguments=e.arguments[::-1])
-                value = self.value(swapped)
+                value = self.space.value(swapped)
                 if value is not None:
                     yield Variant(value, EDIT, swapped, (Edit(Verdict.ORDER, "the arguments swapped"),))
             return
@@ -243,14 +195,14 @@ class Search:
             if v.cost + EDIT <= budget:
                 edit = Edit(Verdict.OPERATOR, f"without {e.function}")
                 yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
-        if self.insert and budget >= EDIT:
-            for wider, kind, words in omissions(e, self.oracle):
-                value = self.value(wider)
+        if self.space.insert and budget >= EDIT:
+            for wider, kind, words in omissions(e, self.space.oracle):
+                value = self.space.value(wider)
                 if value is not None:
                     yield Variant(value, EDIT, wider, (Edit(kind, words),))
 
     def _applied(self, e: Expression, value: Array) -> Array | None:
-        scope = replace(self.oracle.scope(self.indices), symbol=lambda s, _: value)
+        scope = replace(self.space.oracle.values.scope(self.space.indices), symbol=lambda s, _: value)
         try:
             with np.errstate(all="ignore"):
                 return np.asarray(evaluate(with_children(e, (Symbol("u"), *_rest(e))), scope))
@@ -269,9 +221,12 @@ class Search:
     def _quotient(self, e: Product, budget: int) -> Iterator[Variant]:
         lefts, rights = self.of_whole(e.left, budget), self.of_whole(e.right, budget)
         for a in lefts:
+            if self.space.budget.is_exhausted():
+                return
             for b in rights:
                 if a.cost + b.cost > budget:
                     break
+                self.space.budget.meter.count(1)
                 edits = (*a.edits, *b.edits)
                 for operator in ("/", "∘", ""):
                     cost = a.cost + b.cost + EDIT * (operator != "/")
@@ -289,25 +244,27 @@ class Search:
         yield from self._one_side(e, lefts, rights, budget)
 
     def _big_sum(self, e: BigSum, budget: int) -> Iterator[Variant]:
-        if len(self.frames) > 1:
-            yield from self.leaf(e, budget)
+        if len(self.space.frames) > 1:
+            yield from self._leaf(e, budget)
             return
         try:
-            inside = self.oracle.scope({**self.indices, **{n: r[0] for n, r in self.frames if r}})
+            inside = self.space.oracle.values.scope(
+                {**self.space.indices, **{n: r[0] for n, r in self.space.frames if r}}
+            )
             over = sum_range(e, inside, evaluate)
         except FormulaError:
             return
         if not over or len(over) > 50:
             return
-        inner = replace(self, frames=(*self.frames, (e.index, over)))
-        depth = len(self.frames)
-        for v in inner.of_whole(e.body, budget):
+        inner = replace(self.space, frames=(*self.space.frames, (e.index, over)))
+        depth = len(self.space.frames)
+        for v in Search(inner).of_whole(e.body, budget):
             shape = (*(len(r) for _, r in inner.frames), *v.value.shape[-2:])
             value = np.broadcast_to(v.value, shape).sum(axis=depth)
             yield Variant(value, v.cost, replace(e, body=v.expression), v.edits)
         if budget >= EDIT:
             for other in bounds(e):
-                value_ = self.value(other)
+                value_ = self.space.value(other)
                 if value_ is not None:
                     yield Variant(
                         value_, EDIT, other, (Edit(Verdict.TIME, f"the sum from {other.lower} to {other.upper}"),)

@@ -1,4 +1,4 @@
-"""What was judged → the claims of the report, with places, shapes and repairs as replacements of the page's text."""
+"""Explanations → the claims of the report, with places, shapes, and repairs as replacements of the page's text."""
 
 from __future__ import annotations
 
@@ -8,51 +8,55 @@ from collections.abc import Iterator
 from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
 from elman.calculus.printing.python import python
 from elman.calculus.printing.render import latex, text
-from elman.notes.judge.checker import EQUALITIES, Checker, Judgement, is_claim, is_condition
-from elman.notes.judge.perplexity import perplexity, speaks_of_perplexity
+from elman.notes.judge.checker import Checker
+from elman.notes.judge.claim_kinds import EQUALITIES, is_claim, is_condition
+from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Claim, Repair, Verdict
 from elman.notes.model.builtin_model import SUPPLIED
 from elman.notes.model.page_model import Statement
 from elman.notes.model.roles import orientation
-from elman.notes.oracle.agreement import shape_names
 from elman.notes.page.page import Formula, Page, ShapeLine
-from elman.notes.repair.repairer import Candidate
+from elman.notes.repair.diagnose import ExplainedPage
+from elman.notes.repair.explanation import Candidate, Explanation
+from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 
 
-def claims_of(checker: Checker) -> tuple[Claim, ...]:
+def claims_of(page: ExplainedPage) -> tuple[Claim, ...]:
     """All claims in the order of the page."""
-    found = [_claim(checker, j) for j in checker.judged.values() if j.statement.formula.kind != SUPPLIED]
+    checker = page.checker
+    found = [_claim(checker, e) for e in page.explanations.values() if e.judgement.statement.formula.kind != SUPPLIED]
     for statement in checker.model.statements:
         found += _no_claim(checker, statement)
     found += _unread(checker)
-    found += _shape_claims(checker)
+    found += _shape_claims(page)
     return tuple(sorted(found, key=lambda c: (c.start, c.end)))
 
 
-def _claim(checker: Checker, j: Judgement) -> Claim:
+def _claim(checker: Checker, e: Explanation) -> Claim:
+    j = e.judgement
     start, end = (j.statement.formula.start + n for n in j.statement.region(j.part))
-    verdict = j.verdict or (Verdict.HOLDS if j.result.plain else Verdict.FALSE)
-    fixes = tuple(_repair(j, f) for f in j.found)
-    reading = j.reading
-    if j.result.column and j.good:
+    reading = e.reading
+    if j.result.column and e.holds:
         reading = "for one column (B = 1)"
-    elif j.result.summed and j.good:
+    elif j.result.summed and e.holds:
         reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
     line, column, _ = checker.page.place(start)
     return Claim(
-        line, column, start, end, j.statement.source(0), j.statement.source(j.part), verdict, j.diagnosis, reading,
-        fixes, _shapes(checker, j), j.found[0].verdicts if j.found else (verdict,), j.statement.formula.cell,
+        line, column, start, end, j.statement.source(0), j.statement.source(j.part), e.verdict, e.diagnosis, reading,
+        tuple(_repair(e, f) for f in e.candidates), _shapes(checker, j),
+        e.candidates[0].verdicts if e.candidates else (e.verdict,), j.statement.formula.cell,
     )  # fmt: skip
 
 
-def _repair(j: Judgement, f: Candidate) -> Repair:
+def _repair(e: Explanation, f: Candidate) -> Repair:
     """A repair replaces the part, or everything from the left side on where that changes too."""
+    j = e.judgement
     start, end = j.statement.region(j.part)
     formula = j.statement.formula
     show = python if formula.kind == "code" else latex
     part = show(f.part) if f.part != j.expression else formula.text[start:end]
     words = tuple(dict.fromkeys(edit.words for edit in f.edits))
-    kinds = f.verdicts or (j.verdict or Verdict.FALSE,)
+    kinds = f.verdicts or (e.verdict,)
     if f.left == j.left:
         return Repair(part, formula.start + start, formula.start + end, part, words, kinds)
     first, after = j.statement.region(0)
@@ -68,9 +72,9 @@ def _shapes(checker: Checker, j: Judgement) -> tuple[tuple[int, int, str], ...]:
     found = []
     for node in walk(j.expression):
         if isinstance(node, Symbol) and start <= node.span[0] < node.span[1] <= end:
-            shape = oracle.shape_of(node.name)
+            shape = oracle.values.shape_of(node.name)
             if shape is not None:
-                found.append((node.span[0] - start, node.span[1] - start, shape_names(oracle, shape)))
+                found.append((node.span[0] - start, node.span[1] - start, oracle.sizes.as_text(shape)))
     return tuple(found)
 
 
@@ -131,16 +135,17 @@ def _perplexity(checker: Checker, formula: Formula, start: int, end: int) -> Rep
 # --- declared shapes ---
 
 
-def _shape_claims(checker: Checker) -> Iterator[Claim]:
+def _shape_claims(page: ExplainedPage) -> Iterator[Claim]:
     """Declared shapes of letters for derivatives: that of what they are by, or its transpose."""
+    checker = page.checker
     for line in checker.page.shapes:
         name = checker.model.aliases.get(line.name, line.name)
         if "0" in (line.rows, line.columns):
             why = "a size of 0 is given where one from 1 on is expected: write a number or a name"
             yield _shape_claim(checker, line, Verdict.NOT_READ, why, None)
             continue
-        if name in checker.reshaped:
-            right, why = checker.reshaped[name]
+        if name in page.reshaped:
+            right, why = page.reshaped[name]
             yield _shape_claim(checker, line, Verdict.SHAPE, why, _shape_repair(checker.page, line, right))
         if name not in checker.model.named or line.start < 0:
             continue
@@ -178,10 +183,10 @@ def _shape_of(checker: Checker, name: str) -> tuple[str, str] | None:
     if wrt.name in checker.model.shapes:
         return checker.model.shapes[wrt.name]
     oracle = next(iter(checker.sampling.plain_oracles()))
-    shape = oracle.shape_of(wrt.name)
+    shape = oracle.values.shape_of(wrt.name)
     if shape is None:
         return None
-    rows, columns = shape_names(oracle, shape)[1:-1].split(",")
+    rows, columns = oracle.sizes.as_text(shape)[1:-1].split(",")
     return rows, columns
 
 

@@ -1,12 +1,9 @@
-"""Perplexity: the one quantity that a page may name in words and leave open, since its definition is the field's, not
-the page's.
-"""
+"""Perplexity: a quantity that a page may name without defining it, since the field defines it."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from elman.calculus.expression import (
     BigSum,
@@ -18,10 +15,8 @@ from elman.calculus.expression import (
     Symbol,
     symbols,
 )
+from elman.notes.judge.checker import Checker
 from elman.notes.page.page import Formula
-
-if TYPE_CHECKING:
-    from elman.notes.judge.checker import Checker
 
 _WORDS = re.compile(r"perplexity|疑惑度|困惑度|混乱度", re.IGNORECASE)
 

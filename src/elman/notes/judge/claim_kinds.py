@@ -1,0 +1,64 @@
+"""What kind of claim a formula makes, if it makes one."""
+
+from __future__ import annotations
+
+from elman.calculus.expression import BigSum, Derivative, Dots, Entry, Expression, Symbol, children, symbols, walk
+from elman.errors import FormulaError
+from elman.notes.model.page_model import PageModel, Statement, free_times
+from elman.notes.model.stated_sizes import states_a_size
+
+EQUALITIES = ("=", ":=")
+
+
+def is_claim(statement: Statement) -> bool:
+    """Whether a statement is an equation without an ellipsis."""
+    if not any(o in EQUALITIES for o in statement.relation.operators):
+        return False
+    return not any(isinstance(n, Dots) for part in statement.parts for n in walk(part))
+
+
+def is_condition(statement: Statement, model: PageModel) -> bool:
+    """Whether an equation in running text only assumes something of a given letter, an index or a size: U = E^T, i = 1,
+    d = D_h.
+    """
+    left = statement.parts[0]
+    if states_a_size(statement, model.said):
+        return True
+    if statement.formula.kind != "inline" or not isinstance(left, Symbol):
+        return False
+    if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:
+        return False
+    return not any(isinstance(n, Derivative) for part in statement.parts for n in walk(part))
+
+
+def only_derivatives(e: Expression) -> bool:
+    """Whether `e` is a derivative, or sums and products of derivatives alone: such a claim is true in either layout."""
+    if isinstance(e, Derivative):
+        return True
+    return not isinstance(e, Symbol) and bool(children(e)) and all(only_derivatives(child) for child in children(e))
+
+
+def contains_itself(left: Expression, part: Expression) -> bool:
+    """Whether the left side is the last term of the sum on the right: ∂J/∂W|_(t) = Σ_i ∂J/∂W|_(i)."""
+    if not (isinstance(left, Derivative) and left.at is not None and isinstance(part, BigSum)):
+        return False
+    body = part.body
+    if not (isinstance(body, Derivative) and body.of == left.of and body.wrt == left.wrt and body.at is not None):
+        return False
+    return body.at.variable == part.index and part.upper == left.at
+
+
+def lacks_time(left: Expression, part: Expression) -> bool:
+    """Whether a letter has a time step on the right and none on the left: h = σ(W h^(t-1) + …)."""
+    if not (isinstance(left, Symbol) and left.time is None):
+        return False
+    free = free_times(part)
+    return any(s.name == left.name and s.time is not None and s.time.variable in free for s in symbols(part))
+
+
+def about_one_column(left: Expression, part: Expression, error: FormulaError) -> bool:
+    """Whether a claim that fails with `error` is written for one column: by entries, or with derivatives of vectors by
+    vectors.
+    """
+    by_entries = any(isinstance(n, Entry) for e in (left, part) for n in walk(e))
+    return by_entries or "four indices" in str(error)

@@ -1,0 +1,52 @@
+"""One judged part of a chain of equations: how it agrees with the left side by value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from elman.calculus.expression import Expression
+from elman.notes.judge.verdict import Verdict
+from elman.notes.model.page_model import Definition, Statement
+from elman.notes.oracle.agreement import Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The claim `left = part`, and how both sides agree by value.
+
+    `verdict` is None where the agreement alone decides: then the claim holds if `result.plain`. `reading` says how the
+    claim was read, where that needs saying ("numerator layout"). `defines` is the definition that the part gives, if it
+    gives one. `unchecked` says why the claim was not judged. `as_written` is False where the claim was judged for one
+    column (B = 1), or with the loss of one time step.
+    """
+
+    statement: Statement
+    part: int
+    left: Expression
+    result: Agreement = field(default_factory=Agreement)
+    verdict: Verdict | None = None
+    reading: str = ""
+    defines: Definition | None = None
+    unchecked: str = ""
+    as_written: bool = False
+
+    @property
+    def expression(self) -> Expression:
+        """The right side of the claim."""
+        return self.statement.parts[self.part]
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The number of the statement, and the number of the part in it."""
+        return self.statement.number, self.part
+
+    @property
+    def line(self) -> int:
+        """The line of the page where the part starts, from 1."""
+        formula = self.statement.formula
+        return formula.line + formula.text.count("\n", 0, self.statement.region(self.part)[0])
+
+    @property
+    def good(self) -> bool:
+        """Whether the claim holds as it is written."""
+        return self.verdict is None and self.result.plain

@@ -1,0 +1,150 @@
+"""Derivatives by complex step at one evaluation point, and the values of letters that stand for derivatives.
+
+No rule of differentiation is used: the page's own forward equations are evaluated on inputs perturbed by 1e-20 i, with
+one leading axis for all entries, and the derivative is the imaginary part (Squire and Trapp 1998), exact to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol
+from elman.calculus.functions import Array
+from elman.calculus.values.environment import Environment, Occurrence
+from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
+from elman.errors import FormulaError
+from elman.notes.model.page_model import TIME, Definition
+from elman.notes.oracle.evaluation_point import STEP, Jacobian, Moved, OutOfRangeError
+from elman.notes.oracle.values import Values
+
+
+class Jacobians:
+    """Derivatives of a page's expressions; each is computed once."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self.sizes = values.sizes
+        self.model = values.model
+        self._jacobians: dict[tuple[object, ...], Jacobian] = {}
+
+    # --- letters that stand for derivatives ---
+
+    def letter(self, s: Symbol, time: int | None, scope: Environment) -> Array:
+        """The true value of a letter for a derivative, transposed where its declared shape says so."""
+        d, indices = self.meaning(s, time, scope)
+        assert isinstance(d.value, Derivative)
+        return self._oriented(s.name, self.matrix(d.value, indices, scope.occurrence))
+
+    def meaning(self, s: Symbol, time: int | None, scope: Environment) -> tuple[Definition, dict[str, int]]:
+        """The definition of a letter for a derivative, and the time steps in it.
+
+        δ^(i) where the page says δ^(t) = ∂J^(t)/∂z^(t) is ∂J^(t)/∂z^(i): the loss stays at the current time step.
+        """
+        definitions = self.model.named[s.name]
+        d = next((d for d in definitions if _has_step_of_its_own(d)), definitions[0])
+        derivative, indices = d.value, dict(scope.indices)
+        assert isinstance(derivative, Derivative)
+        if time is None or not isinstance(derivative.wrt, Symbol):
+            return d, indices
+        left = d.time or Index(TIME)
+        indices.setdefault(TIME, time - left.offset if left.variable == TIME else time)
+        wrt = derivative.wrt
+        if wrt.time is not None and left.variable is not None and wrt.time.variable == left.variable:
+            wrt = replace(wrt, time=Index(None, time + wrt.time.offset - left.offset))
+        elif wrt.time is None and left.variable is not None and wrt.name in self.model.timed:
+            wrt = replace(wrt, time=Index(None, time - left.offset))
+        d = replace(d, value=replace(derivative, wrt=wrt))
+        if left.variable is not None and left.variable != TIME:
+            indices[left.variable] = time - left.offset
+        return d, indices
+
+    def _oriented(self, name: str, value: Array) -> Array:
+        declared = self.sizes.shape(name)
+        turned = self.model.roles.turned.get(name)
+        if turned is not None:
+            return transpose(value) if turned else value
+        if declared is not None and declared != value.shape and declared == value.shape[::-1]:
+            return transpose(value)
+        return value
+
+    # --- derivatives ---
+
+    def matrix(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None) -> Array:
+        """A derivative as a matrix, see `Jacobian.matrix`; `FormulaError` where it has four indices."""
+        jacobian = self.jacobian(e, indices, occurrence=occurrence)
+        if jacobian.tensor.shape[1:] == (1, 1, 1) and self._is_column(e.of):  # a column that has one entry only here
+            return jacobian.tensor[:, 0, :, 0].T
+        found = jacobian.matrix()
+        if found is None:
+            raise FormulaError(
+                "this derivative has four indices and is no matrix: write it in a chain, or by entries", e.span[0] + 1
+            )
+        return found
+
+    def _is_column(self, e: Expression) -> bool:
+        """Whether a letter is a column by its shape, whatever its size is here, and no loss."""
+        if not isinstance(e, Symbol) or e.name in self.model.roles.losses:
+            return False
+        shape = self.model.shapes.get(e.name) or self.model.derived.get(e.name)
+        return shape is not None and shape[0] != "1" and shape[1] == "1"
+
+    def jacobian(
+        self,
+        e: Derivative,
+        indices: dict[str, int],
+        equation: str | None = None,
+        occurrence: Occurrence | None = None,
+    ) -> Jacobian:
+        """∂of/∂wrt at these time steps, by complex step.
+
+        `equation`: only the use that the equation of this name makes of wrt. `occurrence`: where the derivative stands.
+        """
+        scope = self.values.scope(indices, occurrence=occurrence)
+        entry = e.wrt if isinstance(e.wrt, Entry) else None
+        wrt = e.wrt if entry is None else entry.of
+        if not isinstance(wrt, Symbol):
+            raise FormulaError("a derivative is by one symbol", e.wrt.span[0] + 1)
+        time = self.values.time_of(wrt, scope)
+        if wrt.name in self.model.named:
+            raise FormulaError(f"{wrt.name} is itself a derivative", wrt.span[0] + 1)
+        at = None
+        if e.at is not None:
+            at = e.at.at(indices) if e.at.variable in indices or e.at.variable is None else self.sizes.last
+        moved = Moved(wrt.name, time, at, equation)
+        key = (e.of, moved, tuple(sorted(indices.items())))
+        if key not in self._jacobians:
+            self._jacobians[key] = self._complex_step(e, moved, wrt, indices)
+        found = self._jacobians[key]
+        if entry is None:
+            return found
+        rows, columns = entry_slices(entry, found.tensor.shape[:2], indices)
+        return Jacobian(found.tensor[rows, columns])
+
+    def _complex_step(self, e: Derivative, moved: Moved, wrt: Symbol, indices: dict[str, int]) -> Jacobian:
+        self._check_order(e, moved, indices)
+        scope = self.values.scope(indices, moved, Occurrence(time=indices.get(TIME, 0)))
+        with np.errstate(all="ignore"):
+            r, c = self.values.value(wrt, self.values.scope(indices)).shape[-2:]
+            value = evaluate(e.of, scope)
+        derivative = np.imag(value) / STEP
+        if isinstance(e.of, Symbol) and e.of.name in self.model.roles.losses and derivative.shape[-1] > 1:
+            derivative = derivative.sum((-2, -1), keepdims=True)  # a loss per sequence: J is their sum
+        if derivative.ndim == 2:  # nothing in it was perturbed
+            derivative = np.broadcast_to(derivative, (r * c, *derivative.shape))
+        m, n = derivative.shape[-2:]
+        return Jacobian(derivative.reshape(r, c, m, n))
+
+    def _check_order(self, e: Derivative, moved: Moved, indices: dict[str, int]) -> None:
+        """Refuses ∂J^(t)/∂z^(i) with i > t: no claim is about that pair."""
+        of_time = self.values.time_of(e.of, self.values.scope(indices)) if isinstance(e.of, Symbol) else None
+        step = moved.time if moved.time is not None else moved.at
+        if of_time is not None and step is not None and step > of_time:
+            raise OutOfRangeError(f"{moved.name} at {step} comes after step {of_time}", e.span[0] + 1)
+
+
+def _has_step_of_its_own(d: Definition) -> bool:
+    """Whether the letter's time step is not that of the loss: δ^(i) = ∂J^(t)/∂z^(i)."""
+    of = d.value.of if isinstance(d.value, Derivative) else None
+    return isinstance(of, Symbol) and of.time is not None and d.time is not None and of.time.variable != d.time.variable

@@ -1,0 +1,42 @@
+"""Random values of given letters, the same wherever a check asks for them."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from elman.calculus.functions import Array
+
+
+class RandomValues:
+    """Makes the values of given letters from their names, and keeps them for one check."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[object, ...], Array] = {}
+
+    def value(self, name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
+        """The value of a letter at a time step, of this shape.
+
+        `kind`: "" normal, "positive" normal made positive, "target" distributions along `axis`.
+        """
+        key = (name, time, shape, seed, kind, axis)
+        if key not in self._made:
+            self._made[key] = _random_value(name, time, shape, seed, kind, axis)
+        return self._made[key]
+
+
+def _random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
+    generator = np.random.default_rng([zlib.crc32(name.encode()), time + 7, seed])
+    value = generator.normal(size=shape) * 0.9 + 0.1
+    if 1 not in shape:  # so that a recurrence, and a softmax at its end, stays within what float64 represents
+        value *= 1.2 / np.sqrt(min(shape))
+    if shape[0] == shape[1] and shape[0] > 1:
+        value += np.eye(shape[0])  # well away from singular
+    if kind == "target":
+        value = np.exp(value)
+        value /= value.sum(axis, keepdims=True)
+    elif kind == "positive":
+        value = np.abs(value) + 0.2
+    value.setflags(write=False)
+    return value

@@ -1,0 +1,110 @@
+"""The numbers behind the names of sizes, and the shapes of letters, at one evaluation point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from elman.calculus.syntax.written_sizes import is_number, is_written
+from elman.errors import FormulaError
+from elman.notes.model.page_model import PageModel
+from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
+
+_PRIMES = (3, 5, 7, 2, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
+_OTHERS = tuple(prime + 43 for prime in _PRIMES)  # 45 … 86, none of them one of the primes above
+_FIRST_ELSEWHERE = 97  # the primes from here on are for names beyond those, and for numbers that no shape has
+
+
+def sizes_of(shapes: Mapping[str, tuple[str, str]], shift: int = 0) -> dict[str, int]:
+    """A number for each name of a size in `shapes`, all different, most of them primes.
+
+    A number beyond 9 is a name, too; products such as 4*H are left to be multiplied out. `shift` starts with a later
+    prime, so that a second point has other sizes.
+    """
+    dims = [dim.replace(" ", "") for shape in shapes.values() for dim in shape]
+    names = list(dict.fromkeys(word for dim in dims for word in dim.split("*") if not is_number(word)))
+    free = [*(prime for prime in _PRIMES if str(prime) not in dims), *_OTHERS]
+    more = primes_from(2 * _FIRST_ELSEWHERE)
+    free += [next(more) for _ in range(len(names) - len(free))]
+    return {name: free[(i + shift) % len(free)] for i, name in enumerate(names)}
+
+
+def primes_from(start: int) -> Iterator[int]:
+    """The primes from `start` (at least 2) on."""
+    n = start
+    while True:
+        if all(n % k for k in range(2, int(n**0.5) + 1)):
+            yield n
+        n += 1
+
+
+class Sizes:
+    """The sizes of a model at a point: what names of sizes are, and which shapes letters have.
+
+    `local` are the shapes of letters that only one statement has.
+    """
+
+    def __init__(self, model: PageModel, point: EvaluationPoint, local: Mapping[str, tuple[str, str]]) -> None:
+        self.model = model
+        self.point = point
+        self.local = local
+        self._known = dict(point.sizes)
+        self._names = {number: name for name, number in reversed(model.said.items()) if number != "1"}
+        self._elsewhere: dict[str, int] = {}  # numbers that no shape of the page has: 1_{784}
+        self._recurring: dict[str, tuple[int, int]] = {}
+
+    def number(self, number: int) -> int:
+        """What a size written as a number, 784, is here: the number itself where it is no size of the page."""
+        name = self._names.get(str(number))
+        return self._known.get(str(number), number) if name is None else self.dimension(name)
+
+    def dimension(self, name: str) -> int:
+        """The size behind a name; T is the number of time steps unless a shape uses it.
+
+        Raises `FormulaError` for a name that no shape has.
+        """
+        total = 1
+        for factor in name.replace(" ", "").split("*"):
+            total *= self._factor(self._names.get(factor, factor))
+        return total
+
+    def _factor(self, name: str) -> int:
+        if is_number(name):
+            return int(name)
+        size = self._known.get(name)
+        if size is not None:
+            return size
+        if is_written(name):
+            return self._size_elsewhere(name)
+        if name == "T":
+            return HORIZON
+        raise FormulaError(f"the dimension {name} is not known")
+
+    def _size_elsewhere(self, number: str) -> int:
+        """A size of its own for each number that no shape has: what is written with two such numbers does not fit."""
+        if number not in self._elsewhere:
+            taken = {*self._known.values(), *self._elsewhere.values()}
+            self._elsewhere[number] = next(n for n in primes_from(_FIRST_ELSEWHERE) if n not in taken)
+        return self._elsewhere[number]
+
+    @cached_property
+    def last(self) -> int:
+        """The last time step."""
+        return self.dimension("T")
+
+    def shape(self, name: str) -> tuple[int, int] | None:
+        """The declared shape of a name, or the one that was found for a recurring name; None where there is none."""
+        declared = self.model.shapes.get(name) or self.local.get(name)
+        if declared is None:
+            return self._recurring.get(name)
+        return self.dimension(declared[0]), self.dimension(declared[1])
+
+    def set_recurring(self, name: str, shape: tuple[int, int]) -> None:
+        """Records the shape that the equation of a recurring name gives it."""
+        self._recurring[name] = shape
+
+    def as_text(self, shape: tuple[int, ...]) -> str:
+        """A shape in the page's own names: [V,B]."""
+        names = {size: name for name, size in self._elsewhere.items()}
+        names |= {size: name for name, size in reversed(self.point.sizes)}
+        return "[" + ",".join(names.get(n, str(n)) if n != 1 else "1" for n in shape) + "]"

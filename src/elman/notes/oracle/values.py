@@ -1,0 +1,297 @@
+"""The values of a page's letters at one evaluation point: given ones at random, the others from their equations."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from elman.calculus.expression import Derivative, Expression, Index, Symbol, children
+from elman.calculus.functions import Array
+from elman.calculus.syntax.names import fold
+from elman.calculus.values.environment import Environment, Occurrence
+from elman.calculus.values.evaluate import evaluate
+from elman.errors import FormulaError
+from elman.notes.model.page_model import TIME, Definition
+from elman.notes.oracle.budget import ENTRIES, Meter
+from elman.notes.oracle.evaluation_point import (
+    HORIZON,
+    STEP,
+    CycleError,
+    Moved,
+    OutOfRangeError,
+    UndefinedError,
+    check_extent,
+)
+from elman.notes.oracle.random_values import RandomValues
+from elman.notes.oracle.sizes import Sizes
+
+_NESTED = 80  # levels of the expressions of equations that are open one within another
+
+
+class Derivatives(Protocol):
+    """Where the values of derivatives come from."""
+
+    def matrix(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None) -> Array:
+        """The value of a derivative, where it stands in the equation `occurrence`."""
+
+    def letter(self, s: Symbol, time: int | None, scope: Environment) -> Array:
+        """The value of a letter that stands for a derivative."""
+
+
+class _DeferredError(Exception):
+    """The equations lead through so many others that this letter has to be evaluated before them."""
+
+    def __init__(self, symbol: Symbol, scope: Environment, moved: Moved | None, path: dict[object, str]) -> None:
+        super().__init__(symbol.name)
+        self.symbol, self.scope, self.moved, self.path = symbol, scope, moved, path
+
+
+class Values:
+    """Values of letters and expressions; each value of a letter is computed once.
+
+    Equations that lead through each other are evaluated recursively as long as they nest less than `_NESTED` levels of
+    expressions. Below that, a letter that has no value yet is evaluated first, and then what asked for it again: a
+    chain of any length needs a stack of bounded depth.
+    """
+
+    derivatives: Derivatives
+
+    def __init__(self, sizes: Sizes, random: RandomValues, meter: Meter) -> None:
+        self.sizes = sizes
+        self.model = sizes.model
+        self.meter = meter
+        self._random = random
+        self._values: dict[tuple[object, ...], Array] = {}
+        self._shapes: dict[str, tuple[int, ...] | None] = {}
+        self._open: dict[object, str] = {}  # the definitions being evaluated: their keys and names, in order
+        self._known_levels: dict[int, int] = {}
+        self._levels = 0  # the levels of all open expressions together
+
+    # --- expressions ---
+
+    def scope(
+        self, indices: dict[str, int] | None = None, moved: Moved | None = None, occurrence: Occurrence | None = None
+    ) -> Environment:
+        """An environment in which letters have their values here and derivatives those of a complex step."""
+        point = self.sizes.point
+        return Environment(
+            symbol=lambda s, scope: self.value(s, scope, moved),
+            dimension=self.sizes.dimension,
+            derivative=lambda e, scope: self.derivatives.matrix(e, dict(scope.indices), scope.occurrence),
+            indices=indices or {},
+            softmax_axis=point.softmax_axis,
+            written=self.sizes.number,
+            literal=point.literal,
+            occurrence=occurrence,
+        )
+
+    def evaluate(self, e: Expression, indices: dict[str, int]) -> Array:
+        """The value of `e` with these time steps and indices."""
+        self.meter.count(1)
+        with np.errstate(all="ignore"):
+            return evaluate(e, self.scope(indices))
+
+    def shape_of(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a name's value, declared or computed; None where it has no value."""
+        if name not in self._shapes:
+            try:
+                time = Index(None, HORIZON - 1) if name in self.model.timed else None
+                value = self.value(Symbol(name, time), self.scope({TIME: HORIZON - 1}))
+                self._shapes[name] = value.shape[-2:]
+            except FormulaError:
+                self._shapes[name] = None
+        return self._shapes[name]
+
+    # --- letters ---
+
+    def value(self, s: Symbol, scope: Environment, moved: Moved | None = None) -> Array:
+        """The value of a symbol in `scope`, [m,n]; with a perturbation where `moved` asks for one: [entries,m,n].
+
+        Raises `FormulaError` where it has none.
+        """
+        if self._open:
+            value = self._value(s, scope, moved)
+        else:
+            try:
+                value = self._value(s, scope, moved)
+            except _DeferredError as deferred:
+                value = self._bottom_up(_DeferredError(s, scope, moved, {}), deferred)
+        self.meter.count(1 + value.size // ENTRIES)
+        return value
+
+    def _bottom_up(self, *waiting: _DeferredError) -> Array:
+        """The value of the first letter in `waiting`; each needs the next one to be evaluated before it."""
+        stack = list(waiting)
+        while True:
+            last = stack[-1]
+            self._open, self._levels = dict(last.path), 0
+            try:
+                value = self._value(last.symbol, last.scope, last.moved)
+            except _DeferredError as deferred:
+                stack.append(deferred)
+            else:
+                stack.pop()
+                if not stack:
+                    return value
+            finally:
+                self._open, self._levels = {}, 0
+
+    def _value(self, s: Symbol, scope: Environment, moved: Moved | None) -> Array:
+        time = self.time_of(s, scope)
+        name = s.name
+        if name in self.model.named and not self._given_start(name, time):
+            return self._named(s, time, scope)
+        if moved is not None and name != moved.name and name not in self.model.equations:
+            moved = None  # a given letter does not depend on any other
+        reached = moved is not None and moved.reaches(scope.occurrence)
+        key = (name, time, moved, reached)
+        if key not in self._values:
+            if self._levels and self._levels + self._levels_of(name, time) > _NESTED:
+                raise _DeferredError(s, scope, moved, dict(self._open))
+            value = self._computed(s, name, time, moved)
+            if moved is not None and reached and (moved.name, moved.time) == (name, time):
+                value = self._perturbed(value)
+            self._values[key] = value
+        return self._values[key]
+
+    def _named(self, s: Symbol, time: int | None, scope: Environment) -> Array:
+        key = ("named", s.name, time, scope.indices.get(TIME))
+        if key not in self._values:
+            self._enter(key, s.name, 5)
+            try:
+                self._values[key] = self.derivatives.letter(s, time, scope)
+            finally:
+                self._leave(key, 5)
+        return self._values[key]
+
+    @staticmethod
+    def _perturbed(value: Array) -> Array:
+        """The value with a complex step in each entry by itself: [m·n,m,n]."""
+        m, n = value.shape[-2:]
+        check_extent(m, n)
+        return np.asarray(value + 1j * STEP * np.eye(m * n).reshape(m * n, m, n))
+
+    def time_of(self, s: Symbol, scope: Environment) -> int | None:
+        """The time step of a symbol: its own, or for a letter that has time steps, the current one."""
+        if s.time is not None:
+            if s.time.variable == "T" and "T" not in scope.indices:
+                return self.sizes.last + s.time.offset
+            try:
+                return s.time.at(dict(scope.indices))
+            except KeyError as error:
+                raise FormulaError(f"the time step {error.args[0]} is not bound", s.span[0] + 1) from None
+        if s.name not in self.model.timed:
+            return None
+        untimed = self.model.defined(s.name, timed=False)
+        if untimed is not None and not self.model.has_time(untimed):
+            return None
+        if TIME in scope.indices or scope.occurrence is None:
+            return scope.indices.get(TIME)
+        if scope.occurrence.time is None:
+            raise OutOfRangeError(f"{s.name} has no time step here: write {s.name}^(t), or a sum", s.span[0] + 1)
+        return scope.occurrence.time
+
+    def _computed(self, s: Symbol, name: str, time: int | None, moved: Moved | None) -> Array:
+        given = self._given_start(name, time)
+        if given is not None:
+            return self._start(given, name)
+        d = self.model.defined(name, timed=time is not None)
+        recurs = name in self.model.roles.recurrent
+        if time is not None and (time > self.sizes.last or time < (0 if recurs or d is None else 1)):
+            raise OutOfRangeError(f"{name} has no time step {time}", s.span[0] + 1)
+        if d is not None and not (time == 0 and recurs):
+            return self._defined(d, name, time, moved)
+        shape = self.sizes.shape(name)
+        if shape is None and d is not None:
+            m, n = self.value(Symbol(name, Index(None, 1)), self.scope()).shape[-2:]
+            shape = (m, n)
+            self.sizes.set_recurring(name, shape)
+        if shape is None:
+            size = self._as_size(name)
+            if size is None:
+                raise UndefinedError(name, s.span[0] + 1)
+            return np.array([[float(size)]])
+        if d is None and time == 0 and not recurs:
+            raise OutOfRangeError(f"{name} has no time step 0", s.span[0] + 1)
+        return self._given(name, time, shape)
+
+    def _as_size(self, name: str) -> int | None:
+        """The number behind B, T, D_h where they stand in a formula as numbers."""
+        try:
+            return self.sizes.dimension(fold(name))
+        except FormulaError:
+            return None
+
+    def _given(self, name: str, time: int | None, shape: tuple[int, int]) -> Array:
+        check_extent(*shape)
+        roles, point = self.model.roles, self.sizes.point
+        kind = "target" if name in roles.targets else "positive" if name in roles.positive else ""
+        down = shape[1] == 1 or (point.softmax_axis != 1 and shape[0] > 1)
+        return self._random.value(name, time or 0, shape, point.seed, kind, 0 if down else 1)
+
+    # --- definitions ---
+
+    def _given_start(self, name: str, time: int | None) -> Definition | None:
+        for (other, at), given in self.model.start.items():
+            if other == name and time is not None and self._is(at, time):
+                return given
+        return None
+
+    def _is(self, at: Index, time: int) -> bool:
+        return time == (at.offset if at.variable is None else self.sizes.dimension(at.variable) + at.offset)
+
+    def _start(self, given: Definition, name: str) -> Array:
+        key, levels = ("start", name, given.time), self._levels_in(given)
+        self._enter(key, name, levels)
+        try:
+            value = evaluate(given.value, self.scope())
+            shape = self.sizes.shape(name)
+            if shape is None and name in self.model.named:
+                shape = self.value(Symbol(name, Index(None, self.sizes.last)), self.scope()).shape[-2:]
+        finally:
+            self._leave(key, levels)
+        return np.broadcast_to(value, shape) + 0.0 if shape and value.shape[-2:] == (1, 1) else value
+
+    def _defined(self, d: Definition, name: str, time: int | None, moved: Moved | None) -> Array:
+        indices: dict[str, int] = {}
+        if time is not None:
+            variable, offset = (d.time.variable, d.time.offset) if d.time is not None else (TIME, 0)
+            indices = {variable or TIME: time - offset, TIME: time - offset}
+        key, levels = (name, time), self._levels_in(d)
+        self._enter(key, name, levels)
+        try:
+            return evaluate(d.value, self.scope(indices, moved, Occurrence(name, time)))
+        finally:
+            self._leave(key, levels)
+
+    def _levels_of(self, name: str, time: int | None) -> int:
+        """How many levels the evaluation of a name takes: those of the expression that defines it."""
+        d = self.model.defined(name, timed=time is not None)
+        return 0 if d is None else self._levels_in(d)
+
+    def _levels_in(self, d: Definition) -> int:
+        """How many levels the expression of a definition nests, and three for what calls it."""
+        if id(d) not in self._known_levels:  # the model, which this oracle keeps, keeps the definition
+            self._known_levels[id(d)] = 3 + _depth(d.value)
+        return self._known_levels[id(d)]
+
+    def _enter(self, key: object, name: str, levels: int) -> None:
+        """Opens a definition; raises `CycleError` where it is open already."""
+        if key in self._open:
+            names = list(self._open.values())
+            raise CycleError([*names[list(self._open).index(key) :], name])
+        self._open[key] = name
+        self._levels += levels
+
+    def _leave(self, key: object, levels: int) -> None:
+        self._open.pop(key, None)
+        self._levels -= levels
+
+
+def _depth(e: Expression) -> int:
+    depth, nodes = 0, [e]
+    while nodes:
+        nodes = [child for node in nodes for child in children(node)]
+        depth += 1
+    return depth
