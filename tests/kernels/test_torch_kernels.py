@@ -1,4 +1,4 @@
-"""The torch backend, on a CPU: each operation against NumPy's in float64, and the numerical tests of gradients.
+"""The kernels on PyTorch, on a CPU: each operation against NumPy's in float64, and the numerical tests of gradients.
 
 The tests named below are those of test_gradients.py, run again with every array a tensor.
 """
@@ -14,18 +14,18 @@ import pytest
 import test_gradients
 from networks import problem
 from test_gradients import (  # noqa: F401  # collected here once more
+    test_cancelling_terms_are_no_error,
     test_directional_derivative_with_dropout,
     test_dropout_keeps_the_mean_and_is_off_without_masks,
     test_fast_path_equals_reference_at_random_shapes,
     test_fast_path_equals_reference_in_float64,
     test_float32_error_is_at_most_twice_that_of_plain_float32,
     test_huge_logits_neither_overflow_nor_lose_the_gradient,
+    test_inputs_that_do_not_fit_are_refused,
     test_rows_are_summed_before_a_norm,
     test_sigmoid_network_is_a_tanh_network,
     test_truncation_at_T_is_the_full_gradient_and_shorter_windows_are_not,
     test_uniform_model_has_perplexity_V,
-    test_what_cancels_is_no_error,
-    test_what_does_not_fit_is_said,
     test_windows_with_carried_state_give_the_losses_of_one_long_window,
 )
 

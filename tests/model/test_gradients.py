@@ -136,7 +136,7 @@ def test_fast_path_equals_reference_at_random_shapes(
     assert max(compare(p, x, y, h_0).values()) <= ROUNDING
 
 
-def test_what_cancels_is_no_error() -> None:
+def test_cancelling_terms_are_no_error() -> None:
     """∂J/∂h^(0) of this problem is 3e-9 of what it sums, so that its last 8 digits are rounding on either path."""
     p, x, y, h_0 = problem(2, 9, 1, 2, 2, activation="relu", seed=2)
     model = as_reference(p)
@@ -161,7 +161,7 @@ def a_billionth(found: dict[str, np.ndarray], model: reference.ReferenceNetwork,
 
 @pytest.mark.parametrize("wrong", [a_term_missing, a_state_too_late, a_billionth])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
-def test_a_wrong_gradient_is_told_from_rounding(wrong: Callable[..., None], activation: str) -> None:
+def test_a_wrong_gradient_is_distinguished_from_rounding(wrong: Callable[..., None], activation: str) -> None:
     generator = np.random.default_rng(0)
     for seed in range(100):
         shape = generator.integers((2, 1, 1, 1, 1), (41, 10, 10, 6, 13)).tolist()
@@ -305,7 +305,7 @@ def test_rows_are_summed_before_a_norm() -> None:
         ({"h_0": np.zeros((2, 7))}, r"h_0 has shape \(2, 7\), expected"),
     ],
 )
-def test_what_does_not_fit_is_said(change: dict[str, np.ndarray], sentence: str) -> None:
+def test_inputs_that_do_not_fit_are_refused(change: dict[str, np.ndarray], sentence: str) -> None:
     p, x, y, h_0 = problem()
     given = {"x": x, "y": y, "h_0": h_0} | change
     with pytest.raises(elman.ElmanError, match=sentence):

@@ -1,6 +1,6 @@
 """What test_triton.py runs in a process of its own: on a CPU in Triton's interpreter, or on a GPU where there is one.
 
-Each kernel against NumPy in float64, with the tolerances of test_kernels.py, and through the torch backend's own hook.
+Each kernel against NumPy in float64, with the tolerances of test_kernels.py, and through torch_recurrence.py.
 The interpreter knows no TF32, and cuts a float32 off to a bfloat16 where a GPU rounds it.
 """
 
@@ -57,7 +57,7 @@ def test_recurrence_and_its_gradient(activation: str, shape: tuple[int, int, int
         assert dz.dtype == dtype
         assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, cut)) < TOLERANCE[dtype]
         assert not cut or dz.abs().max() <= cut
-    assert torch.equal(h, kernels.recurrence(u, W_h, h_0, activation))  # the hook led there
+    assert torch.equal(h, kernels.recurrence(u, W_h, h_0, activation))  # it was chosen
     assert torch.equal(dz, kernels.recurrence_gradient(dh, h, W_h, activation, cut))
     assert torch.equal(h, kernels.recurrence(u, W_h.T.contiguous().T, h_0, activation))  # W_h in either order
 
@@ -73,7 +73,7 @@ def test_float32_beside_a_W_h_of_bfloat16(activation: str, Dh: int) -> None:
     assert h.dtype == dz.dtype == torch.float32
     assert error(h, EXACT.recurrence(*doubles(u, W_h, h_0), activation)) < TOLERANCE[torch.bfloat16]
     assert error(dz, EXACT.recurrence_gradient(*doubles(dh, h, W_h), activation, 0.5)) < TOLERANCE[torch.bfloat16]
-    assert torch.equal(h, kernels.recurrence(u, W_h, h_0, activation))  # the hook led there
+    assert torch.equal(h, kernels.recurrence(u, W_h, h_0, activation))  # it was chosen
     assert not kernels.takes(u.bfloat16(), W_h.float())
 
 

@@ -24,7 +24,7 @@ from elman.training.records import Progress
 from elman.training.team import ALONE
 
 ROWS = [3, -7, 17, 49, -1]
-"""Those under 0 are not to be touched."""
+"""Those below 0 must not change."""
 
 
 def number(value: float) -> Any:
@@ -61,7 +61,7 @@ def test_updates(width: int, rows: list[int] | None, monkeypatch: pytest.MonkeyP
     assert calls == ["adam", "sgd"] * 2
 
 
-def test_what_the_updates_do_not_take_runs_on_plain_operations() -> None:
+def test_other_updates_run_on_plain_operations() -> None:
     w = torch.ones(2, 3, dtype=torch.float64, device=DEVICE)
     assert not updates.takes(w, number(1.0))
     assert not updates.takes(w.float(), 1.0)
@@ -147,7 +147,7 @@ def test_a_sure_prediction_keeps_the_digits_of_its_gradient() -> None:
     assert float(theta[0, 4]) == pytest.approx(np.exp(-40.0), rel=1e-5, abs=0)
 
 
-def test_logits_that_are_no_numbers_are_not_hidden() -> None:
+def test_logits_of_nan_give_a_loss_of_nan() -> None:
     theta = tensor(np.zeros((2, 5)))
     theta[0, 2] = float("nan")
     J, _ = kernels.softmax_gradient(theta, torch.zeros(2, dtype=torch.int64, device=DEVICE), 1.0, torch.float32)
@@ -155,7 +155,7 @@ def test_logits_that_are_no_numbers_are_not_hidden() -> None:
 
 
 @pytest.mark.parametrize("V", [1, 5, 1000])
-def test_the_backends_softmax_goes_by_the_kernel(V: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_softmax_chooses_the_kernel(V: int, monkeypatch: pytest.MonkeyPatch) -> None:
     N, Dh, generator, calls = 10, 4, np.random.default_rng(V), []
     for name in ("LOGITS_BYTES", "DEVICE_LOGITS_BYTES"):
         monkeypatch.setattr(torch_softmax, name, 3 * V * 4)  # chunks of three rows

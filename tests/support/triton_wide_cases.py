@@ -54,7 +54,7 @@ def test_recurrence_and_its_gradient(
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_w_h_in_either_order_and_by_the_backends_hook(activation: str) -> None:
+def test_w_h_in_either_order_and_through_torch_recurrence(activation: str) -> None:
     u, W_h, h_0, dh = drawn((2, 1, 257), F, F)
     turned = W_h.T.contiguous().T
     h = torch_recurrence.recurrence(u, W_h, h_0, activation)

@@ -132,13 +132,13 @@ def test_what_cannot_be_converted_is_refused() -> None:
         (Theirs(nn.LSTM(5, 7, **double)), "has 0 layers of nn.RNN, expected one"),
         (Theirs(nn.RNN(5, 7, 2, **double)), "an RNN of several layers"),
         (Theirs(nn.RNN(5, 7, bidirectional=True, **double)), "an RNN of both directions"),
-        (Theirs(nn.RNN(5, 6, **double)), r"do not fit each other: .* 7 inputs and 13 outputs behind 6 units"),
-        (Theirs(nn.RNN(5, 7, **double), between=nn.LayerNorm(7)), "has LayerNorm, which Elman's network has not"),
+        (Theirs(nn.RNN(5, 6, **double)), r"do not fit each other: .* 7 inputs and 13 outputs after 6 units"),
+        (Theirs(nn.RNN(5, 7, **double), between=nn.LayerNorm(7)), "has LayerNorm, which Elman's network does not have"),
         (Theirs(nn.RNN(5, 7, **double), between=nn.Linear(7, 7)), "has 2 layers of nn.Linear"),
         (odd, "has scale, which"),
         (nested, "has layers.bias, which"),
         (held, "max_norm"),
-        (Theirs(nn.RNN(5, 7, **double)).half(), r"torch.float16: turn them into float32 with module.float\(\) first"),
+        (Theirs(nn.RNN(5, 7, **double)).half(), r"torch.float16: convert them to float32 with module.float\(\) first"),
     ):
         with pytest.raises(ConfigError, match=sentence):
             from_torch(module)

@@ -1,4 +1,4 @@
-"""What the Triton kernels of the recurrence share: f, f', and the product of two tiles."""
+"""Shared by the Triton kernels of the recurrence: f, f' and the product of two tiles (f: model/activations.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import triton.language as tl
 
 @triton.jit
 def activate(z, ACTIVATION: tl.constexpr):
-    """f(z), without an overflow for any z, and NaN where z is NaN."""
+    """f(z), without overflow for any z; NaN where z is NaN."""
     if ACTIVATION == "relu":
         return tl.where(z < 0, 0.0, z)
     if ACTIVATION == "sigmoid":
@@ -16,7 +16,7 @@ def activate(z, ACTIVATION: tl.constexpr):
         return tl.where(z < 0, e, 1.0) / (1.0 + e)
     e = tl.exp(-2.0 * tl.abs(z))
     far = (1.0 - e) / (1.0 + e)
-    small = tl.where(tl.abs(z) < 0.1, z, 0.0)  # there 1 - e would be the difference of two close numbers
+    small = tl.where(tl.abs(z) < 0.1, z, 0.0)  # there 1 - e would subtract two close numbers
     s = small * small
     near = small * (1.0 + s * (-1 / 3 + s * (2 / 15 - s * (17 / 315))))
     return tl.where(tl.abs(z) < 0.1, near, tl.where(z < 0, -far, far))
@@ -34,12 +34,12 @@ def derivative(h, ACTIVATION: tl.constexpr):
 
 @triton.jit
 def dot(x, M, PRECISION: tl.constexpr, WIDEN: tl.constexpr):
-    """x M of two tiles, in the type of M, with float32 sums."""
+    """x M of two tiles: factors in the type of M, sums in float32."""
     x = x.to(M.dtype)
-    if WIDEN:  # the interpreter takes the bits of bfloat16 for integers; products of two are exact in float32
+    if WIDEN:  # the interpreter reads bfloat16 as integers; products of two bfloat16 are exact in float32
         return tl.dot(x.to(tl.float32), M.to(tl.float32), input_precision="ieee")
     return tl.dot(x, M, input_precision=PRECISION)
 
 
 INTERPRETED = not isinstance(activate, triton.JITFunction)
-"""Whether the kernels of this process run on a CPU, in Triton's interpreter."""
+"""Whether the kernels of this process run in Triton's interpreter, on a CPU."""

@@ -1,13 +1,13 @@
 """Triton kernels for CUDA: all T steps of the recurrence, or of its gradient, in one launch.
 
-Rows of a batch do not depend on each other, so a program takes a tile of rows through all T steps by itself: nothing
-waits for another program, and the state stays in registers from one step to the next. That holds as long as one
-program's registers hold the states and the sums of its rows, [ROWS,Dh] each: up to WIDEST units; W_h stays there too
-where it fits, and is else read tile by tile at every step. More units are taken by triton_wide.py, where programs do
-wait for each other. (What that is worth on a GPU has not been measured.)
+Rows of a batch do not depend on each other, so a program computes a tile of rows through all T steps: it waits for no
+other program, and the state stays in registers from one step to the next. This works while one program's registers hold
+the states and the sums of its rows, [ROWS,Dh] each: up to WIDEST units. W_h stays in registers too if it fits; else it
+is read tile by tile at every step. More units go to triton_wide.py, where programs do wait for each other. (The gain on
+a GPU has not been measured.)
 
-With TRITON_INTERPRET=1 in the environment before Triton is imported the same kernels run on a CPU, in NumPy: that is
-how the tests prove them. Only torch_recurrence.py imports this file, for tensors that these kernels take.
+With TRITON_INTERPRET=1 in the environment before Triton is imported the same kernels run on a CPU, in NumPy; the tests
+use that. Only torch_recurrence.py imports this file, for tensors that these kernels take.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from elman.kernels.triton_functions import INTERPRETED, activate, derivative, do
 WIDEST = 256
 """The most units: at 512, states, sums and a strip of W_h spill some 300 bytes a thread (ptxas, sm_90, 16 warps)."""
 TYPES = {(torch.float32, torch.float32), (torch.bfloat16, torch.bfloat16), (torch.float32, torch.bfloat16)}
-"""Of the states and of W_h."""
+"""The supported types of the states and of W_h."""
 ROWS = 16
-"""Sequences a program: the fewest that a product on tensor cores takes."""
+"""Sequences of a program: the fewest rows of a product on tensor cores."""
 
 
 @triton.jit
 def _matrix(M, k, along, across, Dh, K: tl.constexpr, D: tl.constexpr):
-    """Rows k to k + K of a matrix [Dh,Dh] whose entry (i, j) stands at along·i + across·j: [K,D], 0 outside."""
+    """Rows k to k + K of a matrix [Dh,Dh] whose entry (i, j) is at along·i + across·j: [K,D], 0 outside."""
     i, j = k + tl.arange(0, K)[:, None], tl.arange(0, D)[None, :]
     return tl.load(M + i * along + j * across, mask=(i < Dh) & (j < Dh), other=0.0)
 
@@ -69,7 +69,7 @@ def _recurrence(
         z = tl.load(u + at, mask=inside, other=0.0).to(tl.float32)
         z += _product(h_t, W_h, whole, along, across, Dh, K, D, PRECISION, WIDEN)
         h_t = activate(z, ACTIVATION)
-        u += B * Dh  # pointers go on: T·B·Dh may be more than 32 bits hold
+        u += B * Dh  # pointers are advanced, since T·B·Dh may exceed 32 bits
         h += B * Dh
         tl.store(h + at, h_t.to(h.dtype.element_ty), mask=inside)
 
@@ -80,7 +80,10 @@ def _recurrence_gradient(
     K: tl.constexpr, ROWS: tl.constexpr, ACTIVATION: tl.constexpr, CUT: tl.constexpr, PRECISION: tl.constexpr,
     WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(from h[t+1]) for t = T-1 … 0, within ±cut where CUT; given the last steps."""
+    """dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(from h[t+1]) for t = T-1 … 0, clipped to ±cut if CUT.
+
+    The pointers are those of t = T-1.
+    """
     b, j = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None], tl.arange(0, D)[None, :]
     at, inside = b * Dh + j, (b < B) & (j < Dh)
     whole = _matrix(W_h, 0, along, across, Dh, K, D)
@@ -98,10 +101,10 @@ def _recurrence_gradient(
 
 
 def takes(u: Tensor, W_h: Tensor) -> bool:
-    """Whether this recurrence runs here: by its types and its size.
+    """Whether these kernels do a recurrence of these types and sizes.
 
     All float32 or all bfloat16, or u, h and their gradients float32 and W_h bfloat16; up to WIDEST units, or what
-    triton_wide.py has room for.
+    fits triton_wide.py.
     """
     if (u.dtype, W_h.dtype) not in TYPES:
         return False
@@ -111,8 +114,8 @@ def takes(u: Tensor, W_h: Tensor) -> bool:
 def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, precision: str = "ieee") -> Tensor:
     """h [T+1,B,Dh] from u [T,B,Dh]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t]).
 
-    h is of u's type. Where W_h is bfloat16 both factors of each product are, u and h being float32 or bfloat16; its sum
-    is float32, as all else. precision: ieee, or tf32 for products of float32 rounded to 10 bits.
+    h has the type of u, float32 or bfloat16. If W_h is bfloat16, both factors of each product are; sums and all else
+    are float32. precision: ieee, or tf32 for factors of float32 rounded to 10 bits.
     """
     u = u.contiguous()
     T, B, Dh = u.shape
@@ -127,7 +130,7 @@ def recurrence(u: Tensor, W_h: Tensor, h_0: Tensor, activation: str, precision: 
 def recurrence_gradient(
     dh: Tensor, h: Tensor, W_h: Tensor, activation: str, cut: float = 0.0, precision: str = "ieee"
 ) -> Tensor:
-    """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), f' from h[t+1]; the sum within ±cut where cut > 0."""
+    """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), f' from h[t+1]; the sum clipped to ±cut if cut > 0."""
     dh, h = dh.contiguous(), h.contiguous()
     dz = torch.empty_like(dh)
     if dz.numel():
@@ -159,9 +162,9 @@ def _fill_gradient(
 
 
 def options(W_h: Tensor, precision: str) -> dict[str, Any]:
-    """How a program goes about the product: with all of W_h at once, or K of its rows at a time.
+    """The launch options: K, how many rows of W_h a product reads at a time, and the number of warps.
 
-    By what ptxas says for sm_80 and sm_90: so that a thread spills next to nothing (32 bytes at most, at 256 units).
+    Chosen by the reports of ptxas for sm_80 and sm_90: a thread spills 32 bytes at most, at 256 units.
     """
     D, half = max(16, triton.next_power_of_2(len(W_h))), W_h.dtype == torch.bfloat16
     on_tensor_cores = half or precision != "ieee"

@@ -1,7 +1,7 @@
-"""A Triton kernel for CUDA: from the logits to the loss and their gradient, in two passes over them.
+"""A Triton kernel for CUDA: the loss and its gradient from the logits, in two passes over them.
 
-With TRITON_INTERPRET=1 in the environment before Triton is imported it runs on a CPU, in NumPy: that is how the tests
-prove it. Nothing but `torch_softmax` imports this.
+With TRITON_INTERPRET=1 in the environment before Triton is imported it runs on a CPU, in NumPy; the tests use that.
+Only torch_softmax.py imports this file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 COLUMNS = 4096
-"""Logits of a row that are taken at a time."""
+"""How many logits of a row a program reads at a time, at most."""
 
 
 @triton.jit
@@ -26,7 +26,7 @@ def _softmax(theta, y, J, delta1, V, scale, BLOCK: tl.constexpr):
     target = tl.load(y + row)
     at_target = tl.load(theta + target)
     largest = at_target
-    others = at_target * 0.0  # Σ exp(θ_j - max) over j ≠ y: by it 1 - ŷ_y is no difference of close numbers
+    others = at_target * 0.0  # Σ exp(θ_j - max) over j ≠ y: 1 - ŷ_y from it needs no difference of close numbers
     for start in range(0, V, BLOCK):
         j = start + tl.arange(0, BLOCK)
         block = tl.load(theta + j, mask=j < V, other=float("-inf"))
@@ -39,14 +39,14 @@ def _softmax(theta, y, J, delta1, V, scale, BLOCK: tl.constexpr):
     for start in range(0, V, BLOCK):
         j = start + tl.arange(0, BLOCK)
         block = tl.load(theta + j, mask=j < V, other=float("-inf"))
-        found = tl.where(j == target, -others, tl.exp(block - largest)) * (scale / total)
-        tl.store(delta1 + j, found.to(delta1.dtype.element_ty), mask=j < V)
+        gradient = tl.where(j == target, -others, tl.exp(block - largest)) * (scale / total)
+        tl.store(delta1 + j, gradient.to(delta1.dtype.element_ty), mask=j < V)
 
 
 def softmax_gradient(theta: Tensor, y: Tensor, scale: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """J [N], float64, of the logits θ [N,V], float32, and δ1 = scale (ŷ - y) [N,V]; y int [N].
 
-    δ1 takes the place of θ where its type is float32, and where it is bfloat16 θ stays.
+    δ1 overwrites θ if its type is float32; if it is bfloat16, θ is unchanged.
     """
     N, V = theta.shape
     J = theta.new_empty(N, dtype=torch.float64)
@@ -58,6 +58,6 @@ def softmax_gradient(theta: Tensor, y: Tensor, scale: float, dtype: torch.dtype)
 
 
 def options(V: int) -> dict[str, Any]:
-    """How many logits a program takes at a time, and by how many threads."""
+    """The launch options: how many logits a program reads at a time, and its number of warps."""
     block = min(COLUMNS, triton.next_power_of_2(V))
     return {"BLOCK": block, "num_warps": 8 if block > 1024 else 4, "enable_fp_fusion": True}

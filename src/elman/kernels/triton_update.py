@@ -1,7 +1,7 @@
-"""Triton kernels for CUDA: SGD and Adam, each in one pass, steered by numbers that stay on the device.
+"""Triton kernels for CUDA: SGD and Adam, each in one pass, with rates and factors that stay on the device.
 
-With TRITON_INTERPRET=1 in the environment before Triton is imported they run on a CPU, in NumPy: that is how the tests
-prove them. Nothing but `torch_update` imports this.
+With TRITON_INTERPRET=1 in the environment before Triton is imported they run on a CPU, in NumPy; the tests use that.
+Only torch_update.py imports this file.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import triton.language as tl
 from torch import Tensor
 
 BLOCK = 1024
-"""Numbers a program."""
+"""How many numbers a program updates."""
 OPTIONS = {"BLOCK": BLOCK, "num_warps": 4, "enable_fp_fusion": True}
 
 
 @triton.jit
 def _place(index, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constexpr):
-    """Which row a program changes, which of the gradient it reads for it, and which of their numbers."""
+    """The row that a program updates, the offsets it reads in g and writes in w, and which are inside the row."""
     program = tl.program_id(0).to(tl.int64)
     row, j = program // blocks, program % blocks * BLOCK + tl.arange(0, BLOCK)
-    mine = row
+    target = row
     if ROWS:
-        mine = tl.load(index + row)
-    return mine, row * width + j, mine * width + j, j < width
+        target = tl.load(index + row)
+    return target, row * width + j, target * width + j, j < width
 
 
 @triton.jit
@@ -41,7 +41,7 @@ def _adam(
     w, g, m, v, index, rate, eps, scale, beta_1, rest_1, beta_2, rest_2, width, blocks,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε); g: scale times it; unless scale is 0."""
+    """m ← β1 m + (1-β1) g    v ← β2 v + (1-β2) g²    w ← w - rate m/(√v + ε), with scale·g as g; not if scale is 0."""
     row, read, write, inside = _place(index, width, blocks, ROWS, BLOCK)
     factor = tl.load(scale).to(tl.float32)
     if row >= 0 and factor > 0:
@@ -54,13 +54,13 @@ def _adam(
         tl.store(v + write, v_, mask=inside)
 
 
-def takes(w: Tensor, steering: object) -> bool:
-    """Whether an update runs here: weights that are float32 and whole, steered by the device's own numbers."""
-    return w.dtype == torch.float32 and w.is_contiguous() and isinstance(steering, Tensor)
+def takes(w: Tensor, factor: object) -> bool:
+    """Whether these kernels do an update: float32 and contiguous weights, and a rate or factor on the device."""
+    return w.dtype == torch.float32 and w.is_contiguous() and isinstance(factor, Tensor)
 
 
 def sgd(w: Tensor, g: Tensor, rate: Tensor, rows: Tensor | None) -> None:
-    """w ← w - rate g, in place, of its rows alone where given, and not of those under 0; nothing where rate is 0."""
+    """w ← w - rate g, in place; only in these rows, if given, and in none below 0; nothing if rate is 0."""
     programs, width, blocks = _sizes(w, rows)
     if programs:
         with torch.cuda.device_of(w):
@@ -71,7 +71,7 @@ def adam(
     w: Tensor, g: Tensor, m: Tensor, v: Tensor, rate: Tensor, beta: tuple[float, float], eps: Tensor, scale: Tensor,
     rows: Tensor | None,
 ) -> None:  # fmt: skip
-    """Adam's step in place, as `torch_update.adam` has it; rate, ε and scale are float64 [] on the device."""
+    """Adam's step in place, as in `torch_update.adam`; rate, ε and scale are float64 [] on the device."""
     programs, width, blocks = _sizes(w, rows)
     if programs:
         with torch.cuda.device_of(w):
@@ -82,7 +82,7 @@ def adam(
 
 
 def _sizes(w: Tensor, rows: Tensor | None) -> tuple[int, int, int]:
-    """Programs in all; numbers in a row (of a whole array: in all of it), and programs a row."""
+    """The number of programs; the numbers in a row (without rows: in the array), and the programs for each row."""
     width = w.numel() if rows is None else w[0].numel()
     blocks = triton.cdiv(width, BLOCK)
     return (blocks if rows is None else len(rows) * blocks), width, blocks

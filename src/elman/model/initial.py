@@ -1,11 +1,11 @@
-"""How W_h begins.
+"""The initial W_h.
 
-orthogonal  Q uniform over the orthogonal matrices, times the gain: it keeps the length of a gradient on its way back
-            (Saxe, McClelland and Ganguli 2014)
+orthogonal  Q uniform over the orthogonal matrices, times the gain: it preserves the length of a gradient (Saxe,
+            McClelland and Ganguli 2014)
 identity    the identity times the gain, meant for relu: IRNN (Le, Jaitly and Hinton 2015)
 normal      independent entries of variance gain²/Dh, so that the spectral radius is about the gain (Girko's law)
-sparse      15 entries a row, else 0 (Martens 2010); scaled to spectral radius 0.95, as Pascanu, Mikolov and Bengio
-            (2013) did for tanh ("smart tanh" in their code)
+sparse      15 nonzero entries in each row (Martens 2010); scaled to spectral radius 0.95, as Pascanu, Mikolov and
+            Bengio (2013) did for tanh ("smart tanh" in their code)
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SPARSE_RADIUS = 0.95
 def recurrent_weights(
     init: str, Dh: int, gain: float, spectral_radius: float | None, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """W_h [Dh,Dh], float64; scaled to the spectral radius where one is given.
+    """W_h [Dh,Dh], float64; scaled to the spectral radius if one is given.
 
-    gain: 1, or 2 where the activation is the sigmoid. Raises ConfigError for an unknown init.
+    gain: 1, or 2 for the sigmoid. Raises ConfigError for an unknown init.
     """
     if init == "orthogonal":
         Q, R = np.linalg.qr(generator.standard_normal((Dh, Dh)))

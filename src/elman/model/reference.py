@@ -3,7 +3,7 @@
 Every array is as on the page: E [d,V], e [d,B], z and h [Dh,B], θ and ŷ [V,B], δ1 [B,V], δ2 and γ [B,Dh],
 b_1 [Dh,1], b_2 [V,1]. J is the *sum* over the batch. Any dtype: float64, or complex128, in which a step of
 1e-20 i in one entry gives that entry's derivative in the imaginary part of J, to machine precision.
-Nothing here is shared with the fast path.
+It imports nothing of Elman and shares nothing with the fast path.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ReferenceNetwork:
 
 @dataclass
 class Trace:
-    """Everything of a forward pass; lists run over t = 1..T, and h starts with h^(0)."""
+    """All values of a forward pass; lists run over t = 1..T, and h starts with h^(0)."""
 
     x: list[Array]  # one-hot [V,B]
     y: list[Array]  # one-hot [V,B]
@@ -44,7 +44,7 @@ class Trace:
 
 
 def sigma(z: Array, activation: str) -> Array:
-    """The activation; analytic, so that a complex step goes through it. relu turns at the real part."""
+    """The activation; analytic, so that a complex step passes through it; relu depends on the real part."""
     if activation == "sigmoid":
         return np.asarray(1 / (1 + np.exp(-z)))
     if activation == "tanh":
@@ -53,7 +53,7 @@ def sigma(z: Array, activation: str) -> Array:
 
 
 def sigma_prime(h: Array, activation: str) -> Array:
-    """σ'(z), by h: h∘(1-h), not z∘(1-z)."""
+    """σ'(z) from h: h∘(1-h), not z∘(1-z)."""
     if activation == "sigmoid":
         return np.asarray(h * (1 - h))
     if activation == "tanh":
@@ -93,12 +93,12 @@ def contributions(m: ReferenceNetwork, trace: Trace, t: int) -> list[dict[str, A
     """∂J^(t)/∂·|_(i) for i = 1..t, by name; t counts from 1. The i-th entry is the contribution of time step i.
 
     W_h [Dh,Dh], W_e [Dh,d], b_1 [Dh,1], E [d,V]; and e [d,B], gamma [B,Dh] (∂J^(t)/∂h^(i)), delta2 [B,Dh]; U and
-    b_2 in the last alone, h_0 [Dh,B] in the first alone.
+    b_2 only in the last, h_0 [Dh,B] only in the first.
     """
     delta1 = (trace.y_hat[t - 1] - trace.y[t - 1]).T  # [B,V]
     ones = np.ones((delta1.shape[0], 1), delta1.dtype)
     gamma = delta1 @ m.U  # ∂J/∂h^(t) [B,Dh]
-    found: list[dict[str, Array]] = []
+    by_step: list[dict[str, Array]] = []
     for i in range(t, 0, -1):
         delta2 = gamma * sigma_prime(trace.h[i], m.activation).T  # [B,Dh]
         de = m.W_e.T @ delta2.T  # [d,B]
@@ -116,13 +116,13 @@ def contributions(m: ReferenceNetwork, trace: Trace, t: int) -> list[dict[str, A
             terms["b_2"] = delta1.T @ ones
         if i == 1:
             terms["h_0"] = m.W_h.T @ delta2.T
-        found.append(terms)
+        by_step.append(terms)
         gamma = delta2 @ m.W_h  # γ^(i-1) = δ2^(i) W_h
-    return found[::-1]
+    return by_step[::-1]
 
 
 def gradients(m: ReferenceNetwork, x: Array, y: Array, h_0: Array) -> tuple[Any, dict[str, Array]]:
-    """J = Σ_t J^(t), and its gradient by every parameter and h_0, as the plain double sum over t and i ≤ t."""
+    """J = Σ_t J^(t), and its gradients by every parameter and h_0, as the plain double sum over t and i ≤ t."""
     trace = forward(m, x, y, h_0)
     total: dict[str, Array] = {}
     for t in range(1, len(x) + 1):

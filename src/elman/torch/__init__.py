@@ -1,6 +1,6 @@
-"""Elman beside PyTorch: a recurrent layer for other people's models, and language models both ways.
+"""Elman with PyTorch: a recurrent layer for PyTorch models, and conversion of language models both ways.
 
-Importing this imports PyTorch (`import elman` does not); without it there is a MissingExtraError.
+Importing this imports PyTorch (`import elman` does not), or raises MissingExtraError if it is not installed.
 """
 
 from elman.errors import MissingExtraError

@@ -20,15 +20,15 @@ from elman.model.parameters import Parameters
 from elman.torch.rnn import ElmanRNN
 
 HARMLESS = (nn.Dropout, nn.Identity)
-"""Layers that do nothing once a model is trained."""
+"""Layers that do nothing in a trained model."""
 
 
 class RecurrentLanguageModel(nn.Module):  # type: ignore[misc]  # PyTorch is not there for the type checker
     """embedding → rnn → linear: the logits of the next token.
 
-    embedding nn.Embedding(V, d), rnn nn.RNN(d, Dh), linear nn.Linear(Dh, V); their weights are one where `tie`. A
-    sigmoid network is computed as a tanh network: its state is g = 2h - 1, which begins at -1.
-    Raises ConfigError for an activation that is none, or where `tie` and d is not Dh.
+    embedding nn.Embedding(V, d), rnn nn.RNN(d, Dh), linear nn.Linear(Dh, V), whose weight is that of the embedding if
+    `tie`. A sigmoid network is computed as a tanh network: its state is g = 2h - 1, which begins at -1.
+    Raises ConfigError for an unknown activation, and for `tie` if d is not Dh.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class RecurrentLanguageModel(nn.Module):  # type: ignore[misc]  # PyTorch is not
             self.linear.weight = self.embedding.weight
 
     def initial_state(self, B: int) -> Tensor:
-        """The state [1,B,Dh] before the first token: that of h = 0."""
+        """The state [1,B,Dh] before the first token, that of h = 0."""
         h_0 = self.linear.weight.new_zeros((1, B, self.rnn.hidden_size))
         return tanh_state(h_0) if self.activation == "sigmoid" else h_0
 
@@ -79,10 +79,10 @@ def to_torch(model: LanguageModel | Parameters, device: Any = None) -> Recurrent
 def from_torch(module: Any) -> Parameters:
     """The parameters of a module whose only layers are an nn.Embedding, an nn.RNN or ElmanRNN and an nn.Linear.
 
-    A copy, float32 or float64 as the module's; tied where the module's weights are one. A RecurrentLanguageModel gives
-    back its own activation, sigmoid too; anybody else's nn.RNN is what it is, tanh or relu. Dropout is left out, as it
-    does nothing once a model is trained; what else a forward does between its layers cannot be seen from here.
-    Raises ConfigError for what Elman's network has not.
+    A copy, float32 or float64 as the module; tied if the embedding and the linear layer share their weight. A
+    RecurrentLanguageModel keeps its activation, sigmoid too; another module's nn.RNN is tanh or relu. Dropout is left
+    out, as it does nothing in a trained model. What the module's forward does between its layers is not visible here.
+    Raises ConfigError for layers that Elman's network does not have.
     """
     embedding, rnn, linear = _layers(module)
     d, Dh, V = rnn.input_size, rnn.hidden_size, embedding.num_embeddings
@@ -90,7 +90,7 @@ def from_torch(module: Any) -> Parameters:
     if given != (d, Dh, V):
         raise ConfigError(
             f"the layers do not fit each other: an embedding of size {given[0]} before an RNN of {d} inputs, and a "
-            f"linear layer of {given[1]} inputs and {given[2]} outputs behind {Dh} units and {V} tokens"
+            f"linear layer of {given[1]} inputs and {given[2]} outputs after {Dh} units and {V} tokens"
         )
     E, W_e, W_h, U = (_array(w) for w in (embedding.weight, rnn.weight_ih_l0, rnn.weight_hh_l0, linear.weight))
     U = E if linear.weight is embedding.weight else U
@@ -102,32 +102,32 @@ def from_torch(module: Any) -> Parameters:
 
 
 def _layers(module: Any) -> tuple[Any, Any, Any]:
-    """The three, each there once and nothing beside them. Raises ConfigError."""
+    """The three layers. Raises ConfigError unless each occurs once and there are no others."""
     parts = [part for part in module.modules() if not list(part.children()) and not isinstance(part, HARMLESS)]
-    found = []
+    layers = []
     for kinds, name in (((nn.Embedding,), "nn.Embedding"), ((nn.RNN, ElmanRNN), "nn.RNN"), ((nn.Linear,), "nn.Linear")):
         mine = [part for part in parts if type(part) in kinds]
         if len(mine) != 1:
-            raise ConfigError(f"the module has {len(mine)} layers of {name}, expected one: Elman's network has one")
-        found += mine
+            raise ConfigError(f"the module has {len(mine)} layers of {name}, expected one, as in Elman's network")
+        layers += mine
     known = {id(weight) for part in parts for weight in part.parameters()}
-    others = [type(part).__name__ for part in parts if part not in found]
+    others = [type(part).__name__ for part in parts if part not in layers]
     others += [name for name, weight in module.named_parameters() if id(weight) not in known]
     if others:
-        raise ConfigError(f"the module has {', '.join(others)}, which Elman's network has not")
-    embedding, rnn, linear = found
+        raise ConfigError(f"the module has {', '.join(others)}, which Elman's network does not have")
+    embedding, rnn, linear = layers
     for what, wrong in (
         ("an RNN of several layers", rnn.num_layers != 1),
         ("an RNN of both directions", rnn.bidirectional),
         ("an embedding of limited norm (max_norm)", embedding.max_norm is not None),
     ):
         if wrong:
-            raise ConfigError(f"the module has {what}, which Elman's network has not")
+            raise ConfigError(f"the module has {what}, which Elman's network does not have")
     return embedding, rnn, linear
 
 
 def _array(weight: Tensor) -> Any:
-    """A copy as a NumPy array. Raises ConfigError for types that Elman's weights have not."""
+    """A copy as a NumPy array. Raises ConfigError for types other than float32 and float64."""
     if weight.dtype not in (torch.float32, torch.float64):
-        raise ConfigError(f"the module's weights are {weight.dtype}: turn them into float32 with module.float() first")
+        raise ConfigError(f"the module's weights are {weight.dtype}: convert them to float32 with module.float() first")
     return weight.detach().cpu().numpy().copy()

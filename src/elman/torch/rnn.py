@@ -1,4 +1,4 @@
-"""`ElmanRNN`: a layer called as `torch.nn.RNN` is, with the sigmoid too, on Elman's kernels."""
+"""`ElmanRNN`: a layer with the interface of `torch.nn.RNN`, with the sigmoid too, on Elman's kernels."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from elman.torch.operators import states
 
 
 class ElmanRNN(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not there for the type checker
-    """h^(t) = f(W_ih x^(t) + b_ih + W_hh h^(t-1) + b_hh), as `torch.nn.RNN` of one layer: same call, same state_dict.
+    """h^(t) = f(W_ih x^(t) + b_ih + W_hh h^(t-1) + b_hh), as `torch.nn.RNN` of one layer: the same call and state_dict.
 
     nonlinearity: "tanh" (as torch.nn.RNN's), "relu" or "sigmoid". Weights: weight_ih_l0 [Dh,d], weight_hh_l0 [Dh,Dh]
-    and, with bias, bias_ih_l0 and bias_hh_l0 [Dh]; they begin uniform in ±1/√Dh, the same numbers as torch.nn.RNN's.
+    and, with bias, bias_ih_l0 and bias_hh_l0 [Dh]; they begin uniform in ±1/√Dh, with the same numbers as torch.nn.RNN.
 
-    On a CPU float32 runs on Elman's kernels (ELMAN_THREADS says on how many threads, not torch.set_num_threads);
-    on CUDA float32 and bfloat16 on its Triton kernels, where Triton is installed; all else, torch.func's transforms
-    too, on plain PyTorch operations. Derivatives of every order are exact. Under torch.autocast the input product is
-    the cast one, the recurrence itself stays in the weights' precision, and what comes out has the type that
-    torch.nn.RNN's has.
+    On a CPU, float32 runs on Elman's kernels (on ELMAN_THREADS threads; torch.set_num_threads has no effect); on CUDA,
+    float32 and bfloat16 run on its Triton kernels, if Triton is installed; all else, torch.func's transforms too, on
+    plain PyTorch operations. Derivatives of every order are exact. Under torch.autocast the input product is cast, the
+    recurrence itself keeps the weights' precision, and the output has the type of torch.nn.RNN's.
 
-    `output` is a view of the states that the backward pass needs: PyTorch refuses to go back after it was changed in
-    place. Raises ConfigError for what is not supported: more than one layer, both directions, dropout, projections.
+    `output` is a view of the states that the backward pass needs: PyTorch raises an error if it was changed in place
+    before. Raises ConfigError for more than one layer, both directions, dropout and projections.
     """
 
     def __init__(
@@ -52,9 +51,9 @@ class ElmanRNN(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not there f
             raise ConfigError(f"nonlinearity is {nonlinearity!r}; choose one of {', '.join(ACTIVATIONS)}")
         for name, given, only, instead in (
             ("num_layers", num_layers, 1, "stack several ElmanRNN"),
-            ("dropout", dropout, 0, "put torch.nn.Dropout behind the layer"),
-            ("bidirectional", bidirectional, False, "run a second ElmanRNN over the sequence turned round"),
-            ("proj_size", proj_size, 0, "put torch.nn.Linear behind the layer"),
+            ("dropout", dropout, 0, "put torch.nn.Dropout after the layer"),
+            ("bidirectional", bidirectional, False, "run a second ElmanRNN over the reversed sequence"),
+            ("proj_size", proj_size, 0, "put torch.nn.Linear after the layer"),
         ):
             if given != only:
                 raise ConfigError(f"{name} is {given!r}, and ElmanRNN has only {only}: {instead}")
@@ -72,16 +71,16 @@ class ElmanRNN(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not there f
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Every weight uniform in ±1/√Dh, as torch.nn.RNN does it."""
+        """Draws every weight uniformly from ±1/√Dh, as torch.nn.RNN does."""
         bound = 1 / math.sqrt(self.hidden_size)
         for weight in self.parameters():
             torch.nn.init.uniform_(weight, -bound, bound)
 
     def flatten_parameters(self) -> None:
-        """Nothing to do: there is no cuDNN buffer. Models that use torch.nn.RNN call it."""
+        """Does nothing, as there is no cuDNN buffer; models that use torch.nn.RNN call it."""
 
     def extra_repr(self) -> str:
-        """What the layer's line in a printed model says."""
+        """The layer's line in a printed model."""
         flags = "" if self.bias else ", bias=False"
         flags += ", batch_first=True" if self.batch_first else ""
         return f"{self.input_size}, {self.hidden_size}, nonlinearity={self.nonlinearity!r}{flags}"
@@ -90,15 +89,15 @@ class ElmanRNN(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not there f
         """output [T,B,Dh] (the h of every step) and h_n [1,B,Dh] (the last), from input [T,B,d] and h_0 [1,B,Dh].
 
         With batch_first input is [B,T,d] and output [B,T,Dh]; without a batch input is [T,d], h_0 and h_n [1,Dh].
-        h_0 is 0 where it is None. Raises ShapeError where shapes or types do not fit, ConfigError for packed sequences.
+        h_0 is 0 if it is None. Raises ShapeError where shapes or types do not fit, ConfigError for packed sequences.
         """
         x, h_0 = self._checked(input, hx)
         bias = self.bias_ih_l0 + self.bias_hh_l0 if self.bias else None
         u = functional.linear(x, self.weight_ih_l0, bias)  # W_e e + b_1                  [T,B,Dh]
         W_h = self.weight_hh_l0
         h = states(u.to(W_h.dtype), W_h, h_0.to(W_h.dtype), self.nonlinearity)
-        h = h.to(u.dtype)  # another one than the weights' under autocast alone
-        output, h_n = h[1:], h[-1:].clone()  # a copy: users write into the state that they carry
+        h = h.to(u.dtype)  # differs from the weights' type only under autocast
+        output, h_n = h[1:], h[-1:].clone()  # a copy: users may change the state that they carry
         if input.dim() == 2:
             return output.squeeze(1), h_n.squeeze(1)
         return (output.transpose(0, 1) if self.batch_first else output), h_n
@@ -126,8 +125,8 @@ class ElmanRNN(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not there f
         return x, hx.reshape(B, Dh)
 
     def _takes(self, x: Tensor) -> bool:
-        """Whether x has the weights' type, or autocast sees to it."""
-        if x.dtype == self.weight_ih_l0.dtype:  # asked first: PyTorch before 2.7 compiles no question about autocast
+        """Whether x has the weights' type, or autocast converts it."""
+        if x.dtype == self.weight_ih_l0.dtype:  # first: PyTorch before 2.7 cannot compile the test for autocast
             return True
         device = x.device.type
         return bool(torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device))
