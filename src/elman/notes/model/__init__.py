@@ -1,1 +1,1 @@
-"""A page → the model that it states: names, roles, shapes, forward equations."""
+"""A page → the model that it states: names, shapes, forward equations, letters for derivatives, roles."""

@@ -1,4 +1,4 @@
-"""The forward equations of this package's network, for a page that has its gradients only (`--model elman`)."""
+"""The forward equations of this package's network, for a page that has only gradients (`--model elman`)."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SHAPES = {
     "b_1": ("Dh", "1"), "z": ("Dh", "B"), "h": ("Dh", "B"), "U": ("V", "Dh"), "b_2": ("V", "1"), "theta": ("V", "B"),
     "y_hat": ("V", "B"), "delta_1": ("B", "V"), "delta_2": ("B", "Dh"), "gamma": ("B", "Dh"),
 }  # fmt: skip
-SUPPLIED = "supplied"  # the kind of a formula that the page does not have
+SUPPLIED = "supplied"  # the kind of a formula that is not on the page
 MODELS = ("elman",)
 
 
 def page_with_equations(page: Page, name: str) -> Page:
-    """The page with the equations of a known model put before it, at no place of its own; what the page says itself
-    comes first.
+    """The page with the equations and shapes of a known model before its own; what the page defines or declares itself
+    is left out. Raises `ConfigError` if the model is not known.
     """
     if name not in MODELS:
-        raise ConfigError(f"--model {name} is not known, give one of: {', '.join(MODELS)}")
+        raise ConfigError(f"the model is {name!r}; give one of: {', '.join(MODELS)}")
     own = build(page)
     declared = {s.name for s in page.shapes}
     shapes = [ShapeLine(n, r, c, -1, -1, 0, "") for n, (r, c) in _SHAPES.items() if n not in declared]

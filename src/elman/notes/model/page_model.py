@@ -1,8 +1,4 @@
-"""The model that a page states: its names, shapes, forward equations, and the letters that it gives to derivatives.
-
-Nothing here knows any network: what recurs, what is a parameter and what is a loss is read off the page's own
-equations.
-"""
+"""The values that pass through the room: statements, definitions, roles, and the model of a page."""
 
 from __future__ import annotations
 
@@ -25,12 +21,12 @@ from elman.calculus.syntax.names import Names
 from elman.errors import FormulaError
 from elman.notes.page.page import Formula
 
-TIME = "t"  # the time step at hand, where a page names none
+TIME = "t"  # the current time step, where a page names none
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One chain of relations of a formula, with its place in it."""
+    """One chain of relations, a = b = c, of a formula; `number` counts the statements of a page from 0."""
 
     formula: Formula
     relation: Relation
@@ -42,7 +38,7 @@ class Statement:
         return self.relation.parts
 
     def region(self, part: int) -> tuple[int, int]:
-        """Where a part stands in the formula's text, spaces and alignment marks left out."""
+        """The start and end of a part in the formula's text, without the spaces and alignment marks around it."""
         start, end = self.relation.regions[part]
         text = self.formula.text
         while start < end and text[start] in " \t\n&~":
@@ -52,14 +48,14 @@ class Statement:
         return start, end
 
     def source(self, part: int) -> str:
-        """A part as it was written, on one line."""
+        """A part as the page writes it, on one line."""
         start, end = self.region(part)
         return re.sub(r"\s+", " ", self.formula.text[start:end])
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """`name` at time `time` (None: it has no time) is `value`; `part` of `statement` says so."""
+    """`name` at time step `time` (None if it has none) is `value`, as part `part` of statement `statement` says."""
 
     name: str
     time: Index | None
@@ -70,12 +66,12 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What follows from how the names of a page are used.
+    """What the names of a page are, by their use.
 
-    `targets`: given names that multiply the logarithm of a softmax, so that their entries along its axis sum to 1;
-    `positive`: given names under a logarithm or root; `recurrent`: names whose earlier value is asked for; `losses`:
-    what is differentiated and never differentiated by; `turned`: letters of derivatives whose declared shape is that of
-    the transpose.
+    `targets`: given names that multiply the logarithm of a softmax, so that their entries sum to 1 along its axis.
+    `positive`: given names under a logarithm or a root. `recurrent`: names whose value at an earlier step is used.
+    `losses`: what is differentiated, and by which nothing is. `turned`: for letters of derivatives with a declared
+    shape, whether this is the shape of the transpose.
     """
 
     targets: frozenset[str] = frozenset()
@@ -87,13 +83,14 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class PageModel:
-    """What the page states.
+    """The model that a page states.
 
-    `equations` are the forward definitions by name; `named` the letters for derivatives (δ = ∂J/∂z); `start` the values
-    given at one step (h^(0) = 0). `shapes` are the declared ones, `derived` those of names whose equations tell;
-    `timed` are the names that differ from step to step; `families` those of which there is a column for each value of
-    an index, `differentials` those that are read as ∂J/∂W because they are called dW; `said` are the sizes of which the
-    page says what they are, N = 784.
+    `statements` are its formulas as they were read, `unread` those that cannot be read, with the reason; `names` are
+    the names they were read with, and `aliases` other spellings of these. `shapes` are the declared shapes, `derived`
+    those that follow from the equations. `equations` are the forward equations by name, `named` the letters for
+    derivatives (δ = ∂J/∂z), `start` the values at one time step (h^(0) = 0). `timed` are the names that have time
+    steps; `families` those with a column for each value of an index; `differentials` those that are read as ∂J/∂W
+    because they are called dW; `said` are the sizes whose values the page states (N = 784).
     """
 
     statements: tuple[Statement, ...]
@@ -112,24 +109,24 @@ class PageModel:
     said: dict[str, str] = field(default_factory=dict)
 
     def defined(self, name: str, timed: bool | None = None) -> Definition | None:
-        """The first equation of a name, of the asked kind (with a time step or without) where there are both."""
+        """The first equation of a name; of one with time steps and one without, that which `timed` asks for."""
         found = self.equations.get(name, ())
         if timed is not None and len(found) > 1:
             found = tuple(d for d in found if self.has_time(d) == timed) or found
         return found[0] if found else None
 
     def has_time(self, d: Definition) -> bool:
-        """Whether a definition differs from step to step."""
+        """Whether a definition has a value of its own at each time step."""
         return d.time is not None or any(free_times(d.value, self.timed))
 
     def with_equation(self, old: Definition, value: Expression) -> PageModel:
-        """The same page with one equation otherwise."""
+        """The model with another value in one equation."""
         new = tuple(replace(d, value=value) if d == old else d for d in self.equations[old.name])
         return replace(self, equations={**self.equations, old.name: new})
 
 
 def free_times(e: Expression, timed: Iterable[str] = ()) -> set[str]:
-    """The time variables of `e` that no sum binds; a bare letter of `timed` has the time at hand."""
+    """The time variables of `e` that no sum binds; a letter of `timed` without a time step has the step `TIME`."""
     if isinstance(e, BigSum):
         return free_times(e.body, timed) - {e.index}
     found: set[str] = set()

@@ -1,4 +1,4 @@
-"""What follows from how a page uses its names: targets, losses, states, and which way its error letters lie."""
+"""The roles of a page's names, from their use: targets, losses, states, and transposed letters of derivatives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from elman.notes.model.page_model import Definition, PageModel, Roles
 
 
 def with_roles(model: PageModel) -> PageModel:
-    """The model with its `roles` found."""
+    """The model with its `roles`."""
     of, by = set[str](), set[str]()
     for statement in model.statements:
         for part in statement.parts:
@@ -74,7 +74,7 @@ def _from_softmax(e: Expression, model: PageModel) -> bool:
 
 
 def under_logarithms(model: PageModel) -> set[str]:
-    """Letters of which a logarithm or a root is taken."""
+    """Names under a logarithm or a root."""
     found: set[str] = set()
     for part in _all_parts(model):
         for node in walk(part):
@@ -84,7 +84,7 @@ def under_logarithms(model: PageModel) -> set[str]:
 
 
 def earlier(model: PageModel) -> frozenset[str]:
-    """Names of which an equation asks the value of an earlier step."""
+    """Names whose value at an earlier time step is used in an equation."""
     found: set[str] = set()
     for definitions in model.equations.values():
         for d in definitions:
@@ -97,19 +97,19 @@ def earlier(model: PageModel) -> frozenset[str]:
 
 
 def _turned(model: PageModel) -> dict[str, bool]:
-    """For letters of derivatives with a declared shape: whether it is the transpose of what they are by."""
+    """For letters of derivatives with a declared shape: whether it is the transpose of the variable's shape."""
     found: dict[str, bool] = {}
     for name, definitions in model.named.items():
         declared, of = model.shapes.get(name), _by(definitions[0])
         shape = (model.shapes.get(of) or model.derived.get(of)) if of else None
         if declared is None or shape is None or shape[0] == shape[1]:
             continue
-        found[name] = orientation(declared, shape)
+        found[name] = is_transposed(declared, shape)
     return found
 
 
-def orientation(declared: tuple[str, str], shape: tuple[str, str]) -> bool:
-    """Whether `declared` lies turned against `shape`; where it fits neither way, the side that fits decides."""
+def is_transposed(declared: tuple[str, str], shape: tuple[str, str]) -> bool:
+    """Whether `declared` is `shape` transposed; where neither fits, whether one of its sizes says so."""
     if declared == shape:
         return False
     if declared == shape[::-1]:

@@ -14,7 +14,7 @@ from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Claim, Repair, Verdict
 from elman.notes.model.builtin_model import SUPPLIED
 from elman.notes.model.page_model import Statement
-from elman.notes.model.roles import orientation
+from elman.notes.model.roles import is_transposed
 from elman.notes.page.page import Formula, Page, ShapeLine
 from elman.notes.repair.diagnose import ExplainedPage
 from elman.notes.repair.explanation import Candidate, Explanation
@@ -157,7 +157,7 @@ def _shape_claims(page: ExplainedPage) -> Iterator[Claim]:
             words = "rows: a transpose of it" if declared != shape else "its own shape"
             yield _shape_claim(checker, line, Verdict.HOLDS, words, None)
             continue
-        right = shape[::-1] if orientation(declared, shape) else shape
+        right = shape[::-1] if is_transposed(declared, shape) else shape
         fix = _shape_repair(checker.page, line, right)
         of = checker.model.named[name][0].value
         assert isinstance(of, Derivative)

@@ -1,0 +1,117 @@
+"""What the statements of a page define: forward equations, letters for derivatives, values at single time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from elman.calculus.expression import Derivative, Dots, Expression, Index, Symbol, walk
+from elman.notes.model.notation import bound_indices
+from elman.notes.model.page_model import Definition, Statement, free_indices, free_times
+
+ByName = dict[str, tuple[Definition, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """`equations` are the forward equations, `named` the letters for derivatives (δ = ∂J/∂z), both by name; `start`
+    are the values at one time step (h^(0) = 0).
+    """
+
+    equations: ByName
+    named: ByName
+    start: dict[tuple[str, Index], Definition]
+
+
+def definitions_of(statements: Sequence[Statement]) -> Definitions:
+    """The definitions of a page. A displayed formula defines before one within a line, and of each kind the first."""
+    equations: ByName = {}
+    named: ByName = {}
+    start: dict[tuple[str, Index], Definition] = {}
+    running, first_use = _running(statements), _first_uses(statements)
+    for statement in sorted(statements, key=lambda s: s.formula.kind == "inline"):
+        left = statement.parts[0]
+        if not isinstance(left, Symbol) or not _may_define(statement, left, running, first_use):
+            continue
+        name, time = left.name, left.time
+        derivative = _first_part(statement, lambda e: isinstance(e, Derivative))
+        if derivative is not None and not _is_second(derivative[1]):
+            d = Definition(name, time, derivative[1], statement.number, derivative[0])
+            if all(time != other.time for other in named.get(name, ())):
+                named[name] = (*named.get(name, ()), d)
+            continue
+        plain = _first_part(statement, lambda e: not any(isinstance(n, Derivative | Dots) for n in walk(e)))
+        if plain is None:
+            continue
+        d = Definition(name, time, plain[1], statement.number, plain[0])
+        before = equations.get(name, ())
+        if time is not None and _is_single(time):
+            start.setdefault((name, time), d)
+        elif not before or (len(before) == 1 and _are_step_and_total(before[0], d)):
+            equations[name] = (*before, d)
+    return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
+
+
+def names_with_time(definitions: Definitions, timed: Iterable[str]) -> frozenset[str]:
+    """All names that have time steps: those that are written with one (`timed`), and what is computed from these."""
+    known = set(timed)
+    changed = True
+    while changed:
+        changed = False
+        for name, found in {**definitions.equations, **definitions.named}.items():
+            if name not in known and any(d.time is not None or free_times(d.value, known) for d in found):
+                known.add(name)
+                changed = True
+    return frozenset(known)
+
+
+def _may_define(statement: Statement, left: Symbol, running: set[str], first_use: dict[str, int]) -> bool:
+    """Whether a statement about a letter can define it. Within a line `i = 1` of an index defines nothing, nor does an
+    equation of a letter that was used before: that is a claim, or a condition.
+    """
+    if statement.relation.operators[:1] not in (("=",), (":=",)):
+        return False
+    if statement.formula.kind != "inline":
+        return True
+    if left.time is None and left.name in running:
+        return False
+    used_before = first_use.get(left.name, statement.number) < statement.number
+    return not used_before or (left.time is not None and _is_single(left.time))
+
+
+def _running(statements: Iterable[Statement]) -> set[str]:
+    """The letters that run over values somewhere on the page: time steps and indices."""
+    parts = [part for statement in statements for part in statement.parts]
+    return {name for part in parts for name in free_times(part) | free_indices(part) | bound_indices(part)}
+
+
+def _first_uses(statements: Iterable[Statement]) -> dict[str, int]:
+    """For each name the number of the first statement that has it on a right side."""
+    found: dict[str, int] = {}
+    for statement in statements:
+        for part in statement.parts[1:]:
+            for node in walk(part):
+                if isinstance(node, Symbol):
+                    found.setdefault(node.name, statement.number)
+    return found
+
+
+def _first_part(statement: Statement, fits: Callable[[Expression], bool]) -> tuple[int, Expression] | None:
+    """The first part behind the left side that fits, with its number."""
+    return next(((i, part) for i, part in enumerate(statement.parts) if i and fits(part)), None)
+
+
+def _is_second(e: Expression) -> bool:
+    return isinstance(e, Derivative) and isinstance(e.of, Derivative)
+
+
+def _is_single(time: Index) -> bool:
+    """Whether a time is a single step and not every one: 0, T, T+1."""
+    return time.variable is None or time.variable == "T"
+
+
+def _are_step_and_total(a: Definition, b: Definition) -> bool:
+    """Whether one is a value of each time step and the other is not, as J^(t) and J = Σ_t J^(t)."""
+    if (a.time is None) == (b.time is None):
+        return False
+    return not free_times((a if a.time is None else b).value)

@@ -1,0 +1,118 @@
+"""How a page writes its names: which letters are one name, have time steps, are indices, or stand for many columns.
+
+A page is read twice: once with the names of its declared shapes alone, to find its notation, and then with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from elman.calculus.expression import BigSum, Expression, Product, Symbol, symbols, walk
+from elman.calculus.syntax.names import Names
+from elman.calculus.syntax.written_sizes import is_written
+from elman.notes.model.page_model import TIME, Statement, free_times
+
+Shapes = Mapping[str, tuple[str, str]]  # name → rows and columns
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """`names`, with which the page is read; `shapes`, by these names; `timed`, the names that have time steps;
+    `families`, the names of which there is a column for each value of an index.
+    """
+
+    names: Names
+    shapes: Shapes
+    timed: frozenset[str]
+    families: frozenset[str]
+
+
+def declared_names(shapes: Shapes) -> Names:
+    """The names for the first reading: those with declared shapes, and the sizes in these."""
+    return Names.of({*shapes, *_sizes(shapes)})
+
+
+def notation_of(statements: Sequence[Statement], shapes: Shapes) -> Notation:
+    """The notation of a page, from its first reading and its declared shapes."""
+    families = _families(statements, shapes)
+    whole = {name for name, _ in families.values()}
+    sizes = _sizes(shapes) | {shape[1] for _, shape in families.values()}
+    shapes = {name: shape for name, shape in shapes.items() if name not in families} | dict(families.values())
+    indices = _indices(statements)
+    timed, used = set[str](), {*shapes, *sizes}
+    for statement in statements:
+        for letter in _letters(statement.parts):
+            if letter.time is not None or "_" in letter.name:
+                used.add(letter.name)
+            if letter.time is not None and letter.time.variable:
+                timed.add(letter.name)
+        if isinstance(statement.parts[0], Symbol) and len(statement.parts) > 1:
+            used.add(statement.parts[0].name)
+    used -= {n for n in used - set(shapes) if n.rpartition("_")[2] in indices and n.rpartition("_")[0] in used}
+    used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in whole and n[-1].isdigit()}
+    used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
+    return Notation(Names.of(used | timed, timed, indices, whole), shapes, frozenset(timed), frozenset(whole))
+
+
+def other_spellings(statements: Iterable[Statement], shapes: Shapes) -> dict[str, str]:
+    """Declared names that no formula uses, and the used name of which they are a numbered spelling: gamma1 → γ."""
+    used = {letter.name for statement in statements for letter in _letters(statement.parts)}
+    found = {}
+    for name in shapes:
+        stem = re.sub(r"_?\d+$", "", name)
+        if name not in used and stem != name and stem in used and stem not in shapes:
+            found[name] = stem
+    return found
+
+
+def bound_indices(e: Expression) -> set[str]:
+    """The indices over which the sums of an expression run."""
+    return {node.index for node in walk(e) if isinstance(node, BigSum)}
+
+
+def _sizes(shapes: Shapes) -> set[str]:
+    """The named sizes in shapes: H of `4*H`."""
+    return {word for shape in shapes.values() for size in shape for word in size.split("*") if not is_written(word)}
+
+
+def _letters(parts: Iterable[Expression]) -> list[Symbol]:
+    return [node for part in parts for node in walk(part) if isinstance(node, Symbol)]
+
+
+def _d_names(statements: Iterable[Statement]) -> set[str]:
+    """Names such as dW on left sides, which the first reading takes for d times W."""
+    found = set[str]()
+    for statement in statements:
+        left = statement.parts[0]
+        if len(statement.parts) < 2 or not isinstance(left, Product) or left.operator != "":
+            continue
+        if left.left == Symbol("d") and isinstance(left.right, Symbol):
+            found.add("d" + left.right.name)
+    return found
+
+
+def _indices(statements: Iterable[Statement]) -> set[str]:
+    """The single letters over which sums of the page run, but for time steps."""
+    parts = [part for statement in statements for part in statement.parts]
+    found = {name for part in parts for name in bound_indices(part) if len(name) == 1}
+    times = {name for part in parts for name in free_times(part)}
+    times |= {s.time.variable for part in parts for s in symbols(part) if s.time and s.time.variable}
+    return found - times - {TIME}
+
+
+def _families(statements: Sequence[Statement], shapes: Shapes) -> dict[str, tuple[str, tuple[str, str]]]:
+    """Declared columns over whose index a sum runs, as u_k in Σ_k: by the declared name, the name of all the columns
+    together, and their shape as a matrix.
+    """
+    parts = [part for statement in statements for part in statement.parts]
+    taken = {s.name for part in parts for s in symbols(part)} | set(shapes)
+    found: dict[str, tuple[str, tuple[str, str]]] = {}
+    for total in (node for part in parts for node in walk(part) if isinstance(node, BigSum)):
+        for name in sorted({s.name for s in symbols(total.body)} & set(shapes)):
+            stem, _, label = name.rpartition("_")
+            if label == total.index and stem and stem not in taken and shapes[name][1] == "1":
+                last = total.upper.variable if total.upper is not None and not total.upper.offset else None
+                found.setdefault(name, (stem, (shapes[name][0], last or total.index.upper())))
+    return found

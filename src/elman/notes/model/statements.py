@@ -1,0 +1,52 @@
+"""The formulas of a page → statements: parsed, with every place counted in the formula as the page writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from elman.calculus.expression import Expression, Relation, transform
+from elman.calculus.syntax.names import Names
+from elman.calculus.syntax.parse import parse_statements
+from elman.errors import FormulaError
+from elman.notes.model.page_model import Statement
+from elman.notes.page.page import Formula, Page
+from elman.notes.page.reader import readable
+
+Unread = tuple[Formula, FormulaError]  # a formula that cannot be read, and why
+
+
+def read_statements(page: Page, names: Names) -> tuple[tuple[Statement, ...], tuple[Unread, ...]]:
+    """The statements of all formulas in the order of the page, and the formulas that cannot be read."""
+    statements: list[Statement] = []
+    unread: list[Unread] = []
+    for formula in page.formulas:
+        places: Sequence[int] | None = None
+        try:
+            text, places = readable(page, formula)
+            relations = parse_statements(text, names, "python" if formula.kind == "code" else "latex")
+        except FormulaError as error:
+            unread.append((formula, _at_its_place(error, places)))
+            continue
+        for relation in relations:
+            placed = relation if text == formula.text else _in_page(relation, places)
+            statements.append(Statement(formula, placed, len(statements)))
+    return tuple(statements), tuple(unread)
+
+
+def _at_its_place(error: FormulaError, places: Sequence[int] | None) -> FormulaError:
+    """The error with its column in the formula as the page writes it, macros not expanded."""
+    if places is None or error.column is None:
+        return error
+    return FormulaError(error.reason, places[min(error.column, len(places)) - 1] + 1)
+
+
+def _in_page(relation: Relation, places: Sequence[int]) -> Relation:
+    """The relation with its spans in the formula as the page writes it, macros not expanded."""
+
+    def placed(node: Expression) -> Expression:
+        start, end = node.span
+        return replace(node, span=(places[start], max(places[end - 1] + 1, places[start])) if end else node.span)
+
+    regions = tuple((places[start], places[end]) for start, end in relation.regions)
+    return replace(relation, parts=tuple(transform(part, placed) for part in relation.parts), regions=regions)
