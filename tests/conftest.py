@@ -20,12 +20,12 @@ from elman.kernels import choose_again, host_kernels, native_built
 def command() -> Run:
     """`elman …` in a process of its own; returns what it printed and its exit code."""
 
-    def run(*arguments: object, stdin: str | bytes | None = None, cwd: Path | None = None, timeout: float = 120):
+    def run(*arguments: object, stdin: str | bytes | None = None, cwd: Path | None = None):
         environment = os.environ | {"PYTHONIOENCODING": "utf-8", "OPENBLAS_NUM_THREADS": "2"}
         done = subprocess.run(
             [sys.executable, "-m", "elman", *map(str, arguments)],
             input=stdin.encode() if isinstance(stdin, str) else stdin or b"",
-            capture_output=True, cwd=cwd, timeout=timeout, env=environment, check=False,
+            capture_output=True, cwd=cwd, env=environment, check=False,
         )  # fmt: skip
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 

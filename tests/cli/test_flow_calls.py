@@ -73,7 +73,7 @@ def test_a_missing_extra_is_named(
     code = f"import sys; sys.modules[{package!r}] = None; from elman.cli import main; main(sys.argv[1:])"
     call = [sys.executable, "-c", code, "flow", str(char_run), str(corpus), option, str(tmp_path / "out")]
     environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
     fails(done, f"pip install 'elman[{extra}]'")
     assert not done.stdout
     assert not list(tmp_path.iterdir())

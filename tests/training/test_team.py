@@ -164,7 +164,7 @@ def environment(pid: int) -> list[str]:
     ("arguments", "says"),
     [
         (("--batch-size", "3", "--out", "{run}"), "batch-size is 3, which 2 processes cannot share evenly"),
-        ((), "several processes need to be told the run's folder: name it with --out RUN"),
+        ((), "several processes need the same run folder: name it with --out RUN"),
         (("--omega", "1", "--out", "{run}"), "--omega is computed in one process"),
         (("--device", "cuda:1", "--out", "{run}"), "several processes take a GPU each: --device cuda, not cuda:1"),
     ],

@@ -24,7 +24,7 @@ from elman.errors import ElmanError
 
 
 class _Group(click.Group):
-    """Shows errors of the family as their one sentence, and answers with their exit code."""
+    """Prints an ElmanError as its one sentence, and exits with its code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -36,7 +36,9 @@ class _Group(click.Group):
             click.echo("\nelman: stopped", err=True)
             ctx.exit(130)
         except MemoryError:
-            click.echo("elman: out of memory: take a smaller --batch-size, --bptt, --hidden or --vocab-size", err=True)
+            click.echo(
+                "elman: out of memory: choose a smaller --batch-size, --bptt, --hidden or --vocab-size", err=True
+            )
             ctx.exit(2)
 
 

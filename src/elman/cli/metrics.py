@@ -1,4 +1,4 @@
-"""metrics.jsonl, as far as it is whole."""
+"""Reading metrics.jsonl, up to a line that a crash cut off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from elman.errors import CheckpointError
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a run, in order; none where there is no such file, and none after a line that a crash cut off."""
+    """The records of a run, in order, up to the first damaged line; no records where there is no such file."""
     records: list[dict[str, Any]] = []
     try:
         with path.open(encoding="utf-8") as lines:

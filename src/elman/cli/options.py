@@ -21,19 +21,19 @@ THREAD_VARIABLES = (
 
 
 def _set_threads(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
-    """The BLAS reads its number of threads when NumPy is first imported, which no command has done yet."""
+    """Sets the number of threads before NumPy is imported, which is when its BLAS reads it."""
     if value is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(value)))
 
 
 def _one_thread(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
-    """One, unless the call or the environment asks for more."""
+    """One thread, unless the call or the environment chooses another number."""
     if value is not None or not any(name in os.environ for name in THREAD_VARIABLES):
         _set_threads(ctx, parameter, value or 1)
 
 
 def threads(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--threads: how many the matrix products and the elementwise passes use."""
+    """--threads: for matrix products and elementwise operations."""
     return click.option(
         "--threads", type=click.IntRange(1), callback=_set_threads, expose_value=False, metavar="N",
         help="Threads to use.  [default: all processors]",
@@ -41,7 +41,7 @@ def threads(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def one_thread(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--threads, where small factorizations are most of the work: there more threads wait for each other."""
+    """--threads, for commands that mostly factorize small matrices, where more threads only wait for each other."""
     return click.option(
         "--threads", type=click.IntRange(1), callback=_one_thread, expose_value=False, metavar="N",
         help="Threads to use.  [default: 1]",
@@ -49,7 +49,7 @@ def one_thread(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--json: for machines."""
+    """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(command)
 
 

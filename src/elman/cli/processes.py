@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def joined(device: str | None, run: Path | None) -> tuple[Team, str | None]:
-    """The processes that `torchrun` started, or this one alone; and this one's device, of several a GPU each.
+    """The processes that `torchrun` started, or this one alone; and the device of this process, one GPU for each.
 
     Call it before kernels are chosen: several processes share the threads. Raises ConfigError for what one process
     alone can do, MissingExtraError without PyTorch.
@@ -26,10 +26,10 @@ def joined(device: str | None, run: Path | None) -> tuple[Team, str | None]:
     if device and device.startswith("cuda:"):
         raise ConfigError(f"several processes take a GPU each: --device cuda, not {device}")
     if run is None:
-        raise ConfigError("several processes need to be told the run's folder: name it with --out RUN")
+        raise ConfigError("several processes need the same run folder: name it with --out RUN")
     os.environ.setdefault("ELMAN_THREADS", f"{max(1, processors() // int(os.environ['LOCAL_WORLD_SIZE']))}")
     own = f"cuda:{os.environ['LOCAL_RANK']}" if device in ("cuda", "auto") and chosen_device(device) else None
-    chosen_device(own)  # is there one?
+    chosen_device(own)  # raises where there is none
     from elman.torch.team import TorchTeam
 
     return TorchTeam(gpus=own is not None), own

@@ -1,4 +1,4 @@
-"""From a call of `elman train` to its trainer: a new run of a text or a task, one that goes on, one that is joined."""
+"""From a call of `elman train` to its trainer: a new run on a text or a task, or one that is resumed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def resumed(
     resume: Path, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any],
     device: str | None, team: Team,
 ) -> Trainer:  # fmt: skip
-    """A run that goes on. Raises ConfigError for what contradicts its settings."""
+    """The trainer of a run that goes on. Raises ConfigError for options that contradict its settings."""
     from elman.checkpoint import RunFolder
     from elman.kernels import chosen_device
     from elman.training import start
@@ -44,7 +44,7 @@ def started(
     out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any, device: str | None,
     team: Team,
 ) -> Trainer:  # fmt: skip
-    """A new run of a text."""
+    """The trainer of a new run on a text."""
     from elman.checkpoint import RunFolder
     from elman.cli import display
     from elman.kernels import chosen_device
@@ -69,7 +69,7 @@ def started(
 
 
 def refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[str, Any], device: str | None) -> None:
-    """Raises ConfigError for what a task has no use for."""
+    """Raises ConfigError for options that a task does not use."""
     if device not in (None, "cpu", "auto"):
         raise ConfigError("--task is computed on the CPU alone: leave it or --device out")
     others = ["TEXT"] if text else []
@@ -83,7 +83,7 @@ def refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[s
 
 
 def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team) -> Trainer:
-    """A new run of a task."""
+    """The trainer of a new run on a task."""
     from elman.checkpoint import RunFolder
     from elman.training import start
 
@@ -97,7 +97,7 @@ def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team)
 
 
 def _joined(folder: RunFolder, device: str | None, team: Team) -> Trainer:
-    """The trainer of another process than the first, once that has made the folder."""
+    """The trainer of a process that is not the first, once the first has written the folder."""
     from elman.kernels import chosen_device
     from elman.training import start
 

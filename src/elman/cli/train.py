@@ -1,4 +1,4 @@
-"""elman train: learn a model of a text, or go on with a run."""
+"""elman train: learn a model of a text or a task, or go on with a run."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def train(
 
 
 def _run(trainer: Trainer) -> StopRecord:
-    """Trains with a display, under the run's lock; Ctrl-C and SIGTERM stop after the step in hand."""
+    """Trains with a display and the run's lock; Ctrl-C and SIGTERM stop after the current step."""
     from elman.cli.display import Display
     from elman.training.records import StopRecord
 

@@ -1,1 +1,4 @@
-"""Learning: the optimizers, the schedules, and the trainer that keeps a run alive."""
+"""Training: from a text (start.py) through the loop of steps (loop.py) to the records and checkpoints of a run.
+
+start → defaults → loop → host or device → update and treatments → optimizer; stopping and records beside the loop.
+"""

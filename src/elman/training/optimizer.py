@@ -1,7 +1,7 @@
 """SGD and Adam over `Parameters`, with the clipping factor folded into the step.
 
 The gradient of E comes as rows; only those rows of E and of its moments are touched ("lazy" Adam: the
-moments of a word that does not occur stand still).
+moments of a word that does not occur do not change).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ EPS = 1e-8
 
 
 class Optimizer:
-    """What the trainer asks of an optimizer: a step, and its arrays for the checkpoint."""
+    """What the trainer needs of an optimizer: a step, and its arrays for the checkpoint."""
 
     def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
         """Moves the weights in place against scale times the gradients.
 
-        On a device rate and scale may be its own numbers; where scale is 0 then, no step is taken.
+        On a device rate and scale may be numbers of the device; where scale is 0 there, nothing changes.
         """
         raise NotImplementedError
 
     def arrays(self) -> Arrays:
-        """What must be saved to go on exactly; the very arrays where they are the host's, not copies."""
+        """The arrays that an exact resume needs; on the host they are not copies."""
         return {}
 
     def restore(self, arrays: Arrays) -> None:
-        """Takes back what `arrays` gave."""
+        """Restores what `arrays` returned."""
 
 
 class SGD(Optimizer):
@@ -80,7 +80,7 @@ class Adam(Optimizer):
         return moments | {"adam.count": np.array([int(self.count)], np.int64)}
 
     def restore(self, arrays: Arrays) -> None:
-        """Takes back what `arrays` gave, in place."""
+        """Restores what `arrays` returned, in place."""
         for part in "mv":
             for name, moment in getattr(self, part).items():
                 moment[...] = self.kernels.array(arrays[f"adam.{part}.{name}"])

@@ -20,7 +20,7 @@ MIN_IMPROVEMENT = 1.003
 
 
 def learning_rate(config: TrainingConfig, step: int, progress: float) -> float:
-    """The rate of step `step` (from 0), `progress` being the share of the run that is over, 0 to 1."""
+    """The rate of step `step` (from 0); progress: the share of the run that is over, 0 to 1."""
     warmup = min(1.0, (step + 1) / (config.warmup + 1))
     share = min(max(progress, 0.0), 1.0)
     if config.schedule == "cosine":
@@ -32,14 +32,14 @@ def learning_rate(config: TrainingConfig, step: int, progress: float) -> float:
 
 @dataclass
 class MikolovRule:
-    """What the rule remembers from epoch to epoch: the factor on lr, and whether it is being halved."""
+    """The state of the rule between epochs: the factor on lr, and whether it is being halved."""
 
     factor: float = 1.0
     halving: bool = False
     last: float = math.inf
 
     def after_epoch(self, validation: float) -> bool:
-        """Takes the epoch's validation loss (mean nats); True where the run should end."""
+        """Updates the factor by the epoch's validation loss (mean nats); True where the run should end."""
         missed = validation * MIN_IMPROVEMENT > self.last
         if missed and self.halving:
             return True

@@ -1,4 +1,4 @@
-"""From a text to a trainer: vocabulary, tokens, configuration and first weights, all in the run folder."""
+"""The start of a run, from a text to a trainer: vocabulary, tokens, configuration and initial weights; and `resume`."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ class Reporter(Protocol):
     """Reports how far the reading of the text is."""
 
     def __call__(self, what: str, pieces: Iterable[str], size: int) -> Iterable[str]:
-        """The same pieces; `size` is about their number of bytes."""
+        """Passes the pieces on; `size` is about their number of bytes."""
         ...
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The texts of a run. Without `valid` the last share of `train` is held out."""
+    """The texts of a run. Without `valid`, the end of `train` is held out for validation."""
 
     train: Corpus
     valid: Corpus | None = None
     held_out: float | None = None
 
     def training_pieces(self) -> tuple[Iterator[str], int]:
-        """The part to learn from, and its size in bytes."""
+        """The text to train on, and its size in bytes."""
         stop = self.train.size if self.valid else self._boundary()
         return self.train.pieces(0, stop), stop
 
     def validation_pieces(self) -> tuple[Iterator[str], int]:
-        """The part to validate on, and its size in bytes."""
+        """The text to validate on, and its size in bytes."""
         if self.valid:
             return self.valid.pieces(), self.valid.size
         start = self._boundary()
         return self.train.pieces(start), self.train.size - start
 
     def describe(self) -> str:
-        """Which text is learnt from, and which validates: a sentence for people."""
+        """The names of both texts, for people to read."""
         if self.valid:
             return f"{self.train.name}; validation: {self.valid.name}"
         size = self.train.size - self._boundary()
@@ -137,7 +137,7 @@ def start_task(
 def _begun(
     folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, device: Kernels | None = None, team: Team = ALONE
 ) -> Trainer:
-    """Everything of the run is in its folder before the others of a team may look."""
+    """Writes the whole run folder, then lets the other processes of a team read it."""
     trainer = _trainer(folder, config, first_parameters(config), device)
     if config.training.floss:
         floss(trainer.p.with_kernels(trainer.step.kernels), trainer.problem, config.training)
@@ -150,7 +150,7 @@ def _begun(
 
 
 def first_parameters(config: RunConfig) -> Parameters:
-    """The weights that a run of this configuration begins with, the same bits each time."""
+    """The initial weights of a run with this configuration; the same bits each time."""
     model, settings = config.model, config.training
     return Parameters.initialise(
         model.V, model.d, model.Dh, activation=model.activation, tie=model.tie,
@@ -160,10 +160,10 @@ def first_parameters(config: RunConfig) -> Parameters:
 
 
 def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = None, team: Team = ALONE) -> Trainer:
-    """A trainer that goes on where the run stopped. `changes`: epochs, max_time or patience, where given.
+    """A trainer that goes on where the run stopped. changes: epochs, max_time or patience, where given.
 
-    device: as in `start`; it need not be that of before. team: the processes that go on with it, all of
-    which call this; they need not be as many as before. Raises CheckpointError where the folder is no run, or damaged.
+    device: as in `start`; it may be another than before. team: the processes that go on, all of which call this; there
+    may be more or fewer than before. Raises CheckpointError where the folder is no run, or is damaged.
     """
     config, tokenizer_json = load_config(folder)
     require_for_team(config.training, team)
@@ -194,7 +194,7 @@ def require_flossing(settings: TrainingConfig, network: ModelConfig) -> None:
 
 
 def require_for_device(settings: TrainingConfig, task: TaskConfig | None = None) -> None:
-    """Raises ConfigError where a run has what only the CPU computes."""
+    """Raises ConfigError for settings that only the CPU computes."""
     for given, what in (
         (task is not None, "--task"), (settings.skip_below > 0, "--skip-below"), (settings.omega > 0, "--omega"),
         (settings.floss > 0, "--floss"),
@@ -204,13 +204,13 @@ def require_for_device(settings: TrainingConfig, task: TaskConfig | None = None)
 
 
 def require_for_cpu(settings: TrainingConfig) -> None:
-    """Raises ConfigError where a new run has what only a GPU computes; on a CPU tf32 goes on as float32."""
+    """Raises ConfigError for settings of a new run that only a GPU computes; a CPU resumes a tf32 run in float32."""
     if settings.precision == "tf32":
         raise ConfigError("--precision tf32 is a GPU's: choose float32, float64 or bf16, or add --device cuda")
 
 
 def require_for_team(settings: TrainingConfig, team: Team) -> None:
-    """Raises ConfigError where several processes cannot share a run."""
+    """Raises ConfigError for settings that several processes cannot share."""
     if settings.B % team.size:
         raise ConfigError(
             f"batch-size is {settings.B}, which {team.size} processes cannot share evenly: "

@@ -1,9 +1,9 @@
 """The processes that train one run together: each takes a share of the B streams, and all take the same steps.
 
-Data-parallel: every process holds all the weights, computes the gradient of its own streams, and the mean over the
-processes is taken before the norm is measured; so N processes of B/N streams each do what one of B streams does, up to
-the order of sums. What decides how the run goes on is the first one's clock and validation, and it alone writes.
-`Alone` is the one process of the plain path; several are in elman.torch.team.
+Training is data-parallel: every process has all the weights and computes the gradient of its own streams, and the mean
+over the processes is taken before the norm is computed. So N processes of B/N streams each do what one of B streams
+does, up to the order of sums. The clock and the validation of the first process decide how the run goes on, and it
+alone writes files. `Alone` is a single process; several are in elman.torch.team.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from elman.training.problem import Batch
 
 
 class Team(Protocol):
-    """What the trainer asks of the processes. Every one must ask the same, in the same order."""
+    """What the trainer needs of the processes. All must call the same methods in the same order."""
 
     rank: int
     size: int
@@ -29,19 +29,19 @@ class Team(Protocol):
         ...
 
     def agreed(self, *values: float) -> tuple[float, ...]:
-        """The first process's values."""
+        """The values of the first process."""
         ...
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so in one of them."""
+        """Whether the flag is true in at least one process."""
         ...
 
     def whole(self, h: NDArray[Any]) -> NDArray[Any]:
-        """The states of all streams, [B,Dh], from those of each process's own."""
+        """The states of all streams, [B,Dh], from those of each process."""
         ...
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Waits until all processes have called it."""
         ...
 
 
@@ -51,29 +51,29 @@ class Alone:
     rank, size = 0, 1
 
     def mean(self, found: Backward) -> None:
-        """They are."""
+        """They are their own mean."""
 
     def agreed(self, *values: float) -> tuple[float, ...]:
-        """The values."""
+        """The values, unchanged."""
         return values
 
     def any(self, flag: bool) -> bool:
-        """The flag."""
+        """The flag, unchanged."""
         return flag
 
     def whole(self, h: NDArray[Any]) -> NDArray[Any]:
-        """They are whole."""
+        """The states, unchanged."""
         return h
 
     def wait(self) -> None:
-        """Nobody else is awaited."""
+        """Returns at once."""
 
 
 ALONE = Alone()
 
 
 def share(team: Team, B: int) -> slice:
-    """Which of B streams are this process's."""
+    """The streams, of B, that are this process's."""
     each = B // team.size
     return slice(team.rank * each, (team.rank + 1) * each)
 

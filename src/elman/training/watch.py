@@ -1,4 +1,4 @@
-"""A look through the lens while a network learns (`--watch-gradients`)."""
+"""The gradient flow of a few sequences, measured while a network learns (`--watch-gradients`)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from elman.training.problem import Batch
 from elman.training.records import FlowRecord
 
 SEQUENCES = 2
-"""So many of the batch are looked at."""
+"""How many sequences of a batch are measured."""
 
 
 def look(step: int, p: Parameters, batch: Batch, h: NDArray[Any]) -> FlowRecord | None:
     """The gradient of the batch's first sequences by time step; None where the states are no longer finite.
 
-    batch: of tokens. Every step has a loss there: where the problem's comes at the end, the others ask for its first
-    answer too.
+    batch: of tokens. Every step has a loss here: where the problem's own is at the end, the earlier steps predict its
+    first answer too.
     """
     began, few = time.perf_counter(), slice(0, SEQUENCES)
     x, answers = batch.x[:, few], batch.y[:, few]
     y = np.concatenate([np.repeat(answers[:1], batch.first, axis=0), answers])
     try:
         flow = decompose(p, x, y, h[few])
-    except ShapeError:  # an overflow on the way: the trainer sees to it
+    except ShapeError:  # an overflow: the trainer handles it
         return None
     found = diagnose(flow)
     by_lag = [round(float(norm), 4) if np.isfinite(norm) else None for norm in norms_by_lag(flow)]

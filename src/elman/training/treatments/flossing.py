@@ -4,12 +4,12 @@ A^(t) = diag(σ'(z^(t))) W_h is ∂h^(t)/∂h^(t-1). K directions Q^(0) are carr
 
     A^(t) Q^(t-1) = Q^(t) R^(t)      λ_k = 1/T Σ_t ln R^(t)_kk      L = mean over the sequences of 1/K Σ_k λ_k²
 
-λ_k > 0: something grows on its way through time, and a gradient on its way back; λ_k < 0: it fades. The gradient of L
-is exact. Back through a QR M = Q R, with a bar for ∂L/∂ (Walter and Lehmann 2010; Seeger et al. 2017),
+λ_k > 0: a direction grows in the forward pass, and a gradient in the backward pass; λ_k < 0: it shrinks. The
+gradient of L is exact. Back through a QR M = Q R, with a bar for ∂L/∂ (Walter and Lehmann 2010; Seeger et al. 2017),
 
     M̄ = (Q̄ + Q copyltu(R R̄^T - Q̄^T Q)) R^-T      copyltu(X): the lower triangle, mirrored
 
-then Q̄^(t-1) = A^(t)T M̄, and by s = σ'(z^(t)), which h^(t) tells, into the states and through time as any other loss.
+then Q̄^(t-1) = A^(t)T M̄, and by s = σ'(z^(t)), a function of h^(t), into the states and through time as any other loss.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Doubles = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
 SEQUENCES = 4
-"""So many of a batch are looked at."""
+"""How many sequences of a batch are used."""
 RATE = 3e-3
 """Adam's."""
 CLIP = 1.0
@@ -42,7 +42,7 @@ CLIP = 1.0
 
 @dataclass(frozen=True)
 class Flossing:
-    """L, the exponents λ [B,K] that it is made of, and its gradients."""
+    """L, the exponents λ [B,K] in it, and its gradients."""
 
     L: float
     exponents: Doubles
@@ -50,7 +50,7 @@ class Flossing:
 
 
 def floss(p: Parameters, problem: Problem, settings: TrainingConfig) -> list[float]:
-    """Moves E, W_e, W_h and b_1 in place for `settings.floss` steps; L before each."""
+    """Updates E, W_e, W_h and b_1 in place for `settings.floss` steps; returns L before each."""
     optimizer, losses = Adam(p), []
     count = settings.floss_exponents or max(1, p.Dh // 4)
     for step in range(settings.floss):
@@ -81,8 +81,8 @@ def flossing(p: Parameters, x: Integers, count: int) -> Flossing:
     diagonals = np.array([np.diagonal(r, axis1=1, axis2=2) for r in R])  # [T,B,K]
     if not (diagonals > 0).all():
         raise ConfigError(
-            f"a direction of the {count} that are flossed dies at once (σ' or W_h is 0 there): take fewer "
-            "--floss-exponents, or begin with smaller weights"
+            f"one of the {count} flossed directions becomes 0 at once (σ' or W_h is 0 there): take fewer "
+            "--floss-exponents, or a smaller --init-scale"
         )
     exponents = np.log(diagonals).mean(axis=0)
     by_diagonal = 2 * exponents / (B * count * T) / diagonals  # R̄_kk

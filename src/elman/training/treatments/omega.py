@@ -1,4 +1,4 @@
-"""Pascanu's regulariser Ω: the error's length is to stay what it is on its way back through time.
+"""Pascanu's regulariser Ω: the error should keep its length in the backward pass through time.
 
 With γ^(i) = ∂J/∂h^(i), dz^(i) = γ^(i) ∘ σ'(z^(i)), and the part of it that goes on, dz^(i) W_h = γ^(i) ∂h^(i)/∂h^(i-1),
 a row for each sequence,
@@ -9,7 +9,7 @@ a row for each sequence,
 
 (Theirs is a sum over i, in the code divided by the number of steps; here it is the mean, so that the weight means
 the same at every length.) The gradient is the immediate one of their eq. 10, with γ and dz held constant and W_h alone
-moved; it is exact for that:
+varied; it is exact for that:
 
     ∂⁺Ω/∂W_h = Σ c^(i) dz^(i)T (dz^(i) W_h)      c = 2 (q - 1) / (q ‖γ‖²) or 4 (q² - 1) / ‖γ‖², over how many there are
 
@@ -37,7 +37,7 @@ def omega(
     """Ω, and ∂⁺Ω/∂W_h [Dh,Dh].
 
     dz [T,B,Dh] = ∂J/∂z; dh [T,B,Dh], each step's own ∂J^(t)/∂h^(t), so that γ^(i) = dh^(i) + dz^(i+1) W_h.
-    form: ratio or squared. Both are 0 where no row of γ is long enough to tell.
+    form: ratio or squared. Both results are 0 where every row of γ is too short to measure.
     """
     T, B, Dh = dz.shape
     rows = dz.reshape(T * B, Dh)
@@ -45,13 +45,13 @@ def omega(
     gamma = dh.astype(np.float64)
     gamma[:-1] += onward[1:]
     squares = np.vecdot(gamma, gamma)  # ‖γ‖², [T,B]
-    told = squares > SMALLEST_SQUARE
-    count = int(told.sum())
+    measured = squares > SMALLEST_SQUARE
+    count = int(measured.sum())
     if not count:
         return 0.0, np.zeros_like(W_h)
     wide = onward.astype(np.float64)
-    squares[~told] = 1.0
-    q2 = np.where(told, np.vecdot(wide, wide) / squares, 1.0)
+    squares[~measured] = 1.0
+    q2 = np.where(measured, np.vecdot(wide, wide) / squares, 1.0)
     if form == "squared":
         value, factor = (q2 - 1) ** 2, 4 * (q2 - 1)
     else:
