@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
 from elman.calculus.printing.python import python
 from elman.calculus.printing.render import latex, text
+from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import EQUALITIES, is_claim, is_condition
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Claim, Repair, Verdict
 from elman.notes.model.builtin_model import SUPPLIED
-from elman.notes.model.page_model import Statement
+from elman.notes.model.page_model import TIME, Statement
 from elman.notes.model.roles import is_transposed
+from elman.notes.oracle.evaluation_point import HORIZON
 from elman.notes.page.page import Formula, Page, ShapeLine
 from elman.notes.repair.diagnose import ExplainedPage
 from elman.notes.repair.explanation import Candidate, Explanation
@@ -43,17 +45,17 @@ def _claim(checker: Checker, e: Explanation) -> Claim:
     line, column, _ = checker.page.place(start)
     return Claim(
         line, column, start, end, j.statement.source(0), j.statement.source(j.part), e.verdict, e.diagnosis, reading,
-        tuple(_repair(e, f) for f in e.candidates), _shapes(checker, j),
+        tuple(_repair(checker, e, f) for f in e.candidates), _shapes(checker, j),
         e.candidates[0].verdicts if e.candidates else (e.verdict,), j.statement.formula.cell,
     )  # fmt: skip
 
 
-def _repair(e: Explanation, f: Candidate) -> Repair:
+def _repair(checker: Checker, e: Explanation, f: Candidate) -> Repair:
     """A repair replaces the part, or everything from the left side on where that changes too."""
     j = e.judgement
     start, end = j.statement.region(j.part)
     formula = j.statement.formula
-    show = python if formula.kind == "code" else latex
+    show = _code(checker, j) if formula.kind == "code" else latex
     part = show(f.part) if f.part != j.expression else formula.text[start:end]
     words = tuple(dict.fromkeys(edit.words for edit in f.edits))
     kinds = f.verdicts or (e.verdict,)
@@ -63,6 +65,20 @@ def _repair(e: Explanation, f: Candidate) -> Repair:
     left = show(f.left)
     whole = left + formula.text[after:start] + part
     return Repair(f"{left} = {part}", formula.start + first, formula.start + end, whole, words, kinds)
+
+
+def _code(checker: Checker, j: Judgement) -> Callable[[Expression], str]:
+    """Prints expressions as NumPy code; their shapes tell a scaling (*) from a matrix product (@)."""
+    oracle = checker.sampling.oracles(j.statement)[0]
+
+    def shape_of(e: Expression) -> tuple[str, str]:
+        try:
+            rows, columns = oracle.evaluate(e, {TIME: HORIZON - 1}).shape[-2:]
+        except (FormulaError, ValueError):
+            return "rows", "columns"  # not known: no scalar, and not square
+        return str(rows), str(columns)
+
+    return lambda e: python(e, shape_of)
 
 
 def _shapes(checker: Checker, j: Judgement) -> tuple[tuple[int, int, str], ...]:
