@@ -66,11 +66,13 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     These are written without spaces, where CommonMark wants one: in `**注意：**这里` the first three are bold.
     """
     marker, start = state.src[state.pos], state.pos
+    if silent or marker != "*":
+        return common_emphasis(state, silent)
     end = start
     while end < state.posMax and state.src[end] == marker:
         end += 1
     before, behind = state.src[start - 1 : start] if start else "", state.src[end : min(end + 1, state.posMax)]
-    if silent or marker != "*" or not (_CJK.match(before) or _CJK.match(behind)):
+    if not (_CJK.match(before) or _CJK.match(behind)):
         return common_emphasis(state, silent)
     for _ in range(end - start):
         token = state.push("text", "", 0)

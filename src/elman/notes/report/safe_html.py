@@ -43,13 +43,20 @@ def safe_address(address: str) -> str | None:
 
 def raw_html(source: str, inline: bool, folder: Path | None) -> Iterator[Piece]:
     """The pieces of raw HTML; within a line (`inline`) without tags of blocks."""
-    source = _COMMENT.sub(lambda m: "".join(mark.group() for mark in SLOT.finditer(m.group())), source)
+    if "-->" in source:
+        end = source.rindex("-->") + 3  # no comment is closed behind it, and none is searched for
+        source = _COMMENT.sub(_marks, source[:end]) + source[end:]
     at = 0
     for tag in _TAG.finditer(source):
         yield from _text(source[at : tag.start()])
         at = tag.end()
         yield from _tag(tag, inline, folder)
     yield from _text(source[at:])
+
+
+def _marks(comment: re.Match[str]) -> str:
+    """The slots in a comment; the rest of it is not shown."""
+    return "".join(mark.group() for mark in SLOT.finditer(comment.group()))
 
 
 def _tag(found: re.Match[str], inline: bool, folder: Path | None) -> Iterator[Piece]:
