@@ -40,6 +40,16 @@ _SKIPPED = {
     "thinspace", ",", ";", ":", "!", " ", ">",
 }  # fmt: skip
 _WITH_ARGUMENT_SKIPPED = {"label", "tag", "hspace", "vspace", "color", "phantom", "ref", "eqref"}
+# A command that is a sign → its kind, and its text in error messages.
+_SIGN_COMMANDS: dict[str, tuple[str, str]] = {
+    **{name: ("norm", "\\" + name) for name in ("|", "Vert", "lVert", "rVert")},
+    **{name: ("|", "\\" + name) for name in ("vert", "lvert", "rvert", "mid")},
+    **dict.fromkeys(("{", "lbrace"), ("(", "\\{")),
+    **dict.fromkeys(("}", "rbrace"), (")", "\\}")),
+    "lbrack": ("[", "lbrack"),
+    "rbrack": ("]", "rbrack"),
+    **dict.fromkeys(("\\", "newline", "cr"), ("newline", "\\\\")),
+}
 _PLAIN = re.compile(r"\d+(?:\.\d+)?|[A-Za-z]|[-+*/=<>(){}\[\]^_|,.;:!&'@~$]")
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 
@@ -105,20 +115,8 @@ def _command(text: str, i: int, found: list[Token]) -> int:
         if name == "begin" and text[end : end + 1] in ("{", "[") and "array" in text[i:end]:
             raise FormulaError("arrays of entries are not read: give the matrix a name", i + 1)
         return end
-    if name in ("|", "Vert", "lVert", "rVert"):
-        found.append(Token("norm", "\\" + name, i, end))
-    elif name in ("vert", "lvert", "rvert", "mid"):
-        found.append(Token("|", "\\" + name, i, end))
-    elif name in ("{", "lbrace"):
-        found.append(Token("(", "\\{", i, end))
-    elif name in ("}", "rbrace"):
-        found.append(Token(")", "\\}", i, end))
-    elif name in ("lbrack", "rbrack"):
-        found.append(Token("[" if name == "lbrack" else "]", name, i, end))
-    elif name in ("\\", "newline", "cr"):
-        found.append(Token("newline", "\\\\", i, end))
-    else:
-        found.append(Token("command", name, i, end))
+    kind, shown = _SIGN_COMMANDS.get(name, ("command", name))
+    found.append(Token(kind, shown, i, end))
     return end
 
 
