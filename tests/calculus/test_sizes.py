@@ -195,6 +195,22 @@ def test_a_product_of_many_sizes_is_not_checked() -> None:
     assert "not checked: an array of more than 5000 entries would be needed" in found[0].diagnosis
 
 
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        (r"x^T x + 1_{10}^T 1_{784} = x^T x", "[1,10] times [784,1] does not fit"),
+        (r"x^T x + 1_{785}^T 1_{792} = x^T x", "[1,785] times [792,1] does not fit"),
+        ("s = 1_3^T x", "the two sides differ"),
+        ("s = 1_5^T x", "[1,5] times [n,1] does not fit"),
+        ("I_3 x = x", "the two sides differ"),
+    ],
+)
+def test_two_sizes_of_a_page_never_fit_together(formula: str, words: str) -> None:
+    found = verdict(formula, "x.shape = [n,1]\n\n$$ s = 1_n^T x $$\n")
+    assert found.verdict not in (Verdict.HOLDS, Verdict.NOT_READ)
+    assert words in found.diagnosis
+
+
 # --- sizes of which a page says what they are ---
 
 SAID = r"""

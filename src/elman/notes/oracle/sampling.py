@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from elman.calculus.expression import Derivative, Expression, Symbol, symbols, walk
-from elman.calculus.syntax.written_sizes import is_written
+from elman.calculus.expression import BigSum, Derivative, Expression, Identity, Ones, Symbol, symbols, walk
+from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, PageModel, Statement
@@ -79,13 +79,22 @@ class Sampling:
         """Numbers that are sizes of the page, for which the oracle uses others: of x.shape = [784,1], of N = 784."""
         return frozenset(filter(is_written, self.sizes())) | frozenset(self.model.said.values()) - {"1"}
 
+    @cached_property
+    def _writes_small_sizes(self) -> bool:
+        """Whether a formula has a size that is a number of one digit: 1_3, I_5, Σ_{i=1}^{3}."""
+        nodes = [node for statement in self.model.statements for part in statement.parts for node in walk(part)]
+        sizes = [node.dim for node in nodes if isinstance(node, Ones | Identity)]
+        sizes += [str(node.upper) for node in nodes if isinstance(node, BigSum)]
+        return any(size is not None and is_number(size) for size in sizes)
+
     def points(self) -> Iterator[EvaluationPoint]:
         """Two random points whose sizes all differ (with other sizes at the second point where a page writes sizes as
         numbers, which may be equal to one of them by accident); one with B = 1; and one with B equal to another size.
         """
         sizes = self.sizes()
         yield self.point(sizes, 0)
-        yield self.point(sizes_of(self.model.shapes, 1) if self.written else sizes, 1)
+        other_sizes = self.written or self._writes_small_sizes
+        yield self.point(sizes_of(self.model.shapes, 1) if other_sizes else sizes, 1)
         batch = self.batch
         if batch is not None:
             yield self.point({**sizes, batch: 1}, 2, "B = 1")
