@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a formula is, or what is wrong with it."""
+    """What a formula is, or what is wrong with it: the values are those of `--json`."""
 
     HOLDS = "holds"
     DEFINITION = "definition"
@@ -37,8 +37,7 @@ GOOD = frozenset({Verdict.HOLDS, Verdict.DEFINITION, Verdict.NOT_A_CLAIM})
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A repair: `replacement` for what stands at `start:end` of the page's text, and the edits that it consists of, in
-    words.
+    """A repair: `replacement` for `start:end` of the page's text, and the edits that it consists of, in words.
 
     `formula` is the repaired part alone as LaTeX, `whole` the repaired formula.
     """
@@ -55,9 +54,9 @@ class Repair:
 class Claim:
     """One formula, or one part of a chain, with its verdict.
 
-    `formula` is the part's source (the claim `left = formula`), `left` the source of what it is said to equal. `start`
+    `formula` is the source of the right side, `left` that of the left side of the claim `left = formula`. `start`
     and `end` are its offsets in the page's text, `line` and `column` its place, from 1. `shapes` gives for spans of
-    `formula` (offsets in it) the shape that stands there, as text. `reading` says under which reading it holds, where
+    `formula` (offsets in it) the shape of that span, as text. `reading` says how the claim was read, where
     that needs saying. `fixes` are all minimal repairs, the first the one that `--fix` takes.
     """
 
@@ -77,7 +76,7 @@ class Claim:
 
     @property
     def good(self) -> bool:
-        """Whether nothing is to be mended here."""
+        """Whether nothing needs a repair."""
         return self.verdict in GOOD
 
     @property
@@ -88,8 +87,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All claims of a page in the order of the page; `remarks` concern the page as a whole (layouts, readings,
-    assumptions).
+    """All claims of a page in the order of the page; `remarks` concern the page as a whole (layout, interpretations,
+    assumptions); `seconds` is how long the check took, and decides nothing.
     """
 
     path: str

@@ -99,7 +99,7 @@ class Jacobians:
     ) -> Jacobian:
         """∂of/∂wrt at these time steps, by complex step.
 
-        `equation`: only the use that the equation of this name makes of wrt. `occurrence`: where the derivative stands.
+        `equation`: only the use that the equation of this name makes of wrt. `occurrence`: the equation around it.
         """
         scope = self.values.scope(indices, occurrence=occurrence)
         entry = e.wrt if isinstance(e.wrt, Entry) else None

@@ -33,7 +33,7 @@ class Derivatives(Protocol):
     """Where the values of derivatives come from."""
 
     def matrix(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None) -> Array:
-        """The value of a derivative, where it stands in the equation `occurrence`."""
+        """The value of a derivative in the equation `occurrence`."""
 
     def letter(self, s: Symbol, time: int | None, scope: Environment) -> Array:
         """The value of a letter that stands for a derivative."""

@@ -1,6 +1,4 @@
-"""Slips in a notation that a page goes on to use: σ'(h) defined where σ'(z) is meant, and every formula that takes it
-over.
-"""
+"""A slip in a notation that a page goes on to use: σ'(h) is defined where σ'(z) is meant, and later formulas use it."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from elman.notes.repair.explanation import Candidate
 
 @dataclass(frozen=True, slots=True)
 class RepeatedSlip:
-    """f'(wrong) stands where f'(right) is meant, since a statement of the page defined it so."""
+    """The page writes f'(wrong) for f'(right), since one of its statements defines it so."""
 
     function: str
     wrong: str
@@ -24,7 +22,7 @@ class RepeatedSlip:
     edit: Edit
 
     def apply(self, e: Expression) -> Expression:
-        """The expression with the notation put right."""
+        """The expression with the notation corrected."""
 
         def change(node: Expression) -> Expression:
             if not (isinstance(node, Call) and node.primes and node.function == self.function):
@@ -38,7 +36,7 @@ class RepeatedSlip:
 
 
 def repeated_slip_in(left: Expression, found: Sequence[Candidate]) -> RepeatedSlip | None:
-    """What a repaired f'(h) = … says of the page's other f'(h)."""
+    """The slip that a repaired f'(h) = … shows in the page's other f'(h); None where it shows none."""
     if not (isinstance(left, Call) and left.primes and found and isinstance(found[0].left, Call)):
         return None
     old, new = left.arguments[0], found[0].left.arguments[0]
