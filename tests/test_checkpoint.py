@@ -100,7 +100,7 @@ def test_a_setting_of_another_version_is_refused(copy: Path) -> None:
     content = json.loads(folder.config.read_text())
     content["training"]["momentum"] = 0.9
     del content["sha256"]
-    content["sha256"] = elman.checkpoint._json_checksum(content)
+    content["sha256"] = elman.checkpoint.json_checksum(content)
     folder.config.write_text(json.dumps(content))
     with pytest.raises(CheckpointError, match="unknown setting momentum"):
         load_config(folder)

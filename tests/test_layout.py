@@ -1,4 +1,4 @@
-"""The house rules that a machine can hold: who may import whom, and what is not pulled in."""
+"""The house rules that a machine can check: who may import whom, private names, circles, heavy imports, clocks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,18 @@ MAY_IMPORT = {
 }
 
 
+# Inside these rooms the data goes down the list: a file imports from its own line and from those above it.
+ORDER = {
+    "calculus": [
+        "expression", "functions", "syntax", "shapes", "values", "index_form", "matrix_form", "printing",
+        "derive_formula", "forward_equations", "gradients", "__init__",
+    ],
+    "notes": [
+        "page", "model", "oracle", "judge", "repair", "report", "check_page", "derive_page", "__init__",
+    ],
+}  # fmt: skip
+
+
 def imports(path: Path) -> set[str]:
     """The rooms of elman that a file imports: `elman.text.corpus` → text, text.corpus."""
     found = set()
@@ -57,6 +71,92 @@ def test_who_may_import_whom(room: str) -> None:
             assert any(name == a or name.startswith(f"{a}.") or a.startswith(f"{name}.") for a in allowed), (
                 f"{path.relative_to(ROOT)} imports elman.{name}"
             )
+
+
+@pytest.mark.parametrize("room", ORDER)
+def test_inside_a_room_imports_go_one_way(room: str) -> None:
+    order = ORDER[room]
+    assert {p.stem for p in (SOURCE / room).iterdir() if p.stem != "__pycache__"} == set(order)
+    for path in (SOURCE / room).rglob("*.py"):
+        here = order.index(path.relative_to(SOURCE / room).parts[0].removesuffix(".py"))
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == room and len(parts) > 1 and parts[1] in order:
+                assert order.index(parts[1]) <= here, f"{path.relative_to(ROOT)} imports elman.{name}"
+
+
+def module_of(path: Path) -> str:
+    """`src/elman/text/corpus.py` → text.corpus, and a package by its folder's name; "" is elman itself."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def test_there_is_no_import_circle() -> None:
+    """Between files, imports inside functions and for the type checker included; a package's front door may import
+    what is in it."""
+    modules = {module_of(path): path for path in SOURCE.rglob("*.py")}
+    needs = {name: (imports(path) & set(modules)) - {name} for name, path in modules.items()}
+    for name, found in needs.items():  # `from elman.text.corpus import Corpus` is of the file, not of its package
+        needs[name] = {n for n in found if not any(other.startswith(f"{n}.") for other in found)}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        pytest.fail(f"these files import each other: {' → '.join(error.args[1])}")
+
+
+def root_of(node: ast.expr) -> str:
+    """The first name of `a.b.c`; "" where it begins with a call or the like."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def private_names(path: Path) -> Iterator[str]:
+    """Names with a leading underscore that a file takes from another of ours: imported, or asked of an object."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    libraries = {a.asname or a.name.split(".")[0] for n in nodes if isinstance(n, ast.Import) for a in n.names}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("elman"):
+            yield from (alias.name for alias in node.names if re.match("_[a-z]", alias.name, re.IGNORECASE))
+        elif isinstance(node, ast.Attribute) and node.attr not in own and root_of(node) not in libraries - {"elman"}:
+            yield from re.findall("^_[a-zA-Z].*", node.attr)
+
+
+PUBLIC_ALL_THE_SAME = {"_native", "_replace", "_asdict", "_fields"}
+"""The built kernels' module, and what Python's named tuples offer to everybody."""
+
+
+@pytest.mark.parametrize("folder", ["src/elman", "tests", "benchmarks"])
+def test_no_private_name_is_used_in_another_file(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        found = set(private_names(path)) - PUBLIC_ALL_THE_SAME
+        assert not found, f"{path.relative_to(ROOT)} uses {', '.join(sorted(found))}"
+
+
+CLOCK = re.compile(r"^\s*(?:assert|while) .*(?:perf_counter|monotonic|process_time|time\.time|elapsed|seconds\b)")
+
+
+def test_no_test_asserts_a_wall_clock_time() -> None:
+    """Growth is counted, or compared as process times of two sizes with slack; a busy machine passes every test."""
+    for path in [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "tests" / "support").glob("*.py")]:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert not CLOCK.search(line) or path == Path(__file__), (
+                f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+            )
+
+
+def test_verdicts_do_not_read_the_clock() -> None:
+    for path in [*(SOURCE / "notes").rglob("*.py"), *(SOURCE / "calculus").rglob("*.py")]:
+        if path.name != "check_page.py":  # which says how long it took
+            assert not re.search(r"\b(?:import time|from time)\b", path.read_text()), path
+
+
+def test_the_library_changes_no_setting_of_the_interpreter() -> None:
+    for path in SOURCE.rglob("*.py"):
+        assert "setrecursionlimit" not in path.read_text(), path
 
 
 def test_every_room_is_under_a_rule() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from command_line import COMMANDS, TEXT, Run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -20,20 +22,28 @@ def blocks(text: str, language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, command: Run) -> Path:
-    """A folder in which the README's first block was run, its 20 seconds made 3."""
+    """A folder with the examples in which the README's first block was run, as it is printed."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "conversations.txt").write_text(TEXT.upper())
-    (folder / "other.txt").write_text("THE CAT SAT ON THE MAT\n")
-    (folder / "notes.md").write_text((ROOT / "docs" / "derivation.md").read_text())
+    shutil.copytree(ROOT / "examples", folder / "examples")
     block, _ = blocks(README, "console")
     for line in block.splitlines():
         piped, _, call = line.removeprefix("$ ").rpartition(" | ")
-        words = shlex.split(call.replace("--max-time 20", "--max-time 3"))
+        words = shlex.split(call)
         assert words[0] == "elman"
         stdin = " ".join(shlex.split(piped)[1:]) + "\n" if piped else None
         done = command(*words[1:], stdin=stdin, cwd=folder)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == ("examples/wrong.md" in words), done.stderr
     return folder
+
+
+def test_the_examples_are_right_and_wrong(command: Run) -> None:
+    right, wrong = (
+        json.loads(command("check", ROOT / "examples" / f"{name}.md", "--json").stdout)["claims"]
+        for name in ("right", "wrong")
+    )
+    assert all(claim["good"] for claim in right)
+    assert [claim["verdict"] for claim in wrong if not claim["good"]] == ["wrong sign", "wrong order"]
+    assert [claim["fixes"][0]["formula"] for claim in wrong if not claim["good"]] == ["p - y", "X^T (p - y)"]
 
 
 def test_python_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,8 +73,9 @@ def test_the_commands_of_the_picture_run(tmp_path: Path, command: Run) -> None:
 
 def test_the_two_commands_are_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for line in "".join(blocks(README, "sh")).splitlines():
-        target = line.split()[1]
+    targets = re.findall(r"^make (\S+)", "".join(blocks(README, "sh")), re.MULTILINE)
+    assert targets == ["train", "test"]
+    for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 

@@ -104,7 +104,7 @@ def save_config(run: RunFolder, config: RunConfig, tokenizer_json: str) -> None:
     tokenizer_bytes = tokenizer_json.encode()
     _write(run.tokenizer, tokenizer_bytes)
     content = {"format": FORMAT, **config.as_dict(), "tokenizer_sha256": hashlib.sha256(tokenizer_bytes).hexdigest()}
-    content["sha256"] = _json_checksum(content)
+    content["sha256"] = json_checksum(content)
     _write(run.config, (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -123,7 +123,7 @@ def load_config(run: RunFolder) -> tuple[RunConfig, str]:
         raise CheckpointError(
             f"{run.config} is of format {version!r}, this Elman reads format {FORMAT}: use the version that wrote it"
         )
-    if checksum != _json_checksum(content):
+    if checksum != json_checksum(content):
         raise _damaged(run.config)
     tokenizer_bytes = _read(run.tokenizer)
     if hashlib.sha256(tokenizer_bytes).hexdigest() != content.pop("tokenizer_sha256", None):
@@ -224,7 +224,8 @@ def _checksum(arrays: Arrays, metadata: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _json_checksum(content: Mapping[str, Any]) -> str:
+def json_checksum(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON object, its keys sorted; config.json carries it."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

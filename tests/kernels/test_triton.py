@@ -124,10 +124,10 @@ def test_recurrences_compile_for_a_gpu(
     one = 1 if Dh == 1 else "i32"  # Triton takes a 1 for a constant of the program
     sizes = {"T": one, "B": one, "Dh": one}
     found = compiled(
-        kernels._recurrence, capability, options, u=state, W_h=W_h, h=state, **sizes, along="i32", across=1
+        kernels.recurrence_program, capability, options, u=state, W_h=W_h, h=state, **sizes, along="i32", across=1
     )
     backward = compiled(
-        kernels._recurrence_gradient, capability, options, dh=state, h=state, W_h=W_h, dz=state, **sizes,
+        kernels.recurrence_gradient_program, capability, options, dh=state, h=state, W_h=W_h, dz=state, **sizes,
         along=1, across="i32", cut="fp32", CUT=True,
     )  # fmt: skip
     for kernel in (found, backward):
@@ -145,11 +145,12 @@ def test_recurrences_of_many_units_compile_for_a_gpu(
     options |= {"ACTIVATION": "tanh"}
     sizes = {"arrived": "*i32", "first": "i32", "last": "i32", "B": 1 if B == 1 else "i32", "Dh": "i32"}
     found = compiled(
-        wide._recurrence, capability, options, ("u", "W_h", "h", "B", "Dh", "across") if even else (),
+        wide.recurrence_program, capability, options, ("u", "W_h", "h", "B", "Dh", "across") if even else (),
         u=state, W_h=W_h, h=state, **sizes, along=1, across="i32",
     )  # fmt: skip
     backward = compiled(
-        wide._recurrence_gradient, capability, options, ("dh", "h", "W_h", "dz", "B", "Dh", "along") if even else (),
+        wide.recurrence_gradient_program, capability, options,
+        ("dh", "h", "W_h", "dz", "B", "Dh", "along") if even else (),
         dh=state, h=state, W_h=W_h, dz=state, **sizes, along="i32", across=1, cut="fp32", CUT=True,
     )  # fmt: skip
     for kernel in (found, backward):
@@ -172,7 +173,7 @@ def test_recurrences_of_many_units_compile_for_a_gpu(
 def test_the_softmax_compiles_for_a_gpu(compiled: Any, V: int) -> None:
     one = 1 if V == 1 else "i32"
     compiled(
-        softmax._softmax, 80, softmax.options(V), theta="*fp32", y="*i64", J="*fp64", delta1="*bf16", V=one,
+        softmax.softmax_program, 80, softmax.options(V), theta="*fp32", y="*i64", J="*fp64", delta1="*bf16", V=one,
         scale="fp32",
     )  # fmt: skip
 
@@ -181,7 +182,7 @@ def test_the_softmax_compiles_for_a_gpu(compiled: Any, V: int) -> None:
 def test_the_updates_compile_for_a_gpu(compiled: Any, rows: bool) -> None:
     sizes = {"width": "i32", "blocks": "i32", "index": "*i64" if rows else None}
     options = {"ROWS": rows} | updates.OPTIONS
-    compiled(updates._sgd, 80, options, w="*fp32", g="*fp32", rate="*fp64", **sizes)
+    compiled(updates.sgd_program, 80, options, w="*fp32", g="*fp32", rate="*fp64", **sizes)
     arrays = dict.fromkeys("wgmv", "*fp32") | dict.fromkeys(("rate", "eps", "scale"), "*fp64")
     betas = dict.fromkeys(("beta_1", "rest_1", "beta_2", "rest_2"), "fp32")
-    compiled(updates._adam, 80, options, **arrays, **betas, **sizes)
+    compiled(updates.adam_program, 80, options, **arrays, **betas, **sizes)

@@ -135,8 +135,8 @@ def one_program(number: int, T: int, sizes: tuple[int, ...], u: Any, W_h: Any, h
     # It would copy each tensor onto itself, and undo what others stored meanwhile.
     interpreter.GridExecutor._restore_args_dev = lambda *_: None
     tile = {"ROWS": 16, "COLS": 16, "K": 16, "ACTIVATION": "tanh", "PRECISION": "ieee", "WIDEN": False}
-    wide._recurrence[(1,)](u, W_h, h, arrived[0], 0, T, *sizes, 1, sizes[1], **tile)
-    wide._recurrence_gradient[(1,)](
+    wide.recurrence_program[(1,)](u, W_h, h, arrived[0], 0, T, *sizes, 1, sizes[1], **tile)
+    wide.recurrence_gradient_program[(1,)](
         dh[-1], h[-1], W_h, dz[-1], arrived[1], 0, T, *sizes, sizes[1], 1, 0.5, CUT=True, **tile
     )
 

@@ -135,7 +135,7 @@ def test_nothing_in_a_step_waits_for_the_device(tie: bool, optimizer: str, V: in
     p = Parameters.initialise(V, 8, 8, tie=tie)
     with FakeTensorMode(allow_non_fake_inputs=True):
         step = DeviceStep(TrainingConfig(B=4, T=6, **settings), p.on(TORCH.at(precision)), NextTokenLoss())
-        step.compute(step._window(6))
+        step.compute(step.window(6))
         assert isinstance(step.p.E, FakeTensor)
         with pytest.raises(DataDependentOutputException):
             float(step.result[0])

@@ -41,7 +41,8 @@ def test_it_looks_every_so_often_and_changes_nothing(tmp_path: Path, corpus: Pat
     assert (tmp_path / "with" / "model.safetensors").read_bytes() == (
         tmp_path / "without" / "model.safetensors"
     ).read_bytes()
-    assert all(record["seconds"] > 0 for record in found)
+    durations = [record["seconds"] for record in found]
+    assert min(durations) > 0
 
 
 def test_the_record_is_what_the_lens_shows(tmp_path: Path, corpus: Path) -> None:

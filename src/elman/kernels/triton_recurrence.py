@@ -56,7 +56,7 @@ def _product(
 
 
 @triton.jit
-def _recurrence(
+def recurrence_program(
     u, W_h, h, T, B, Dh, along, across, D: tl.constexpr, K: tl.constexpr,
     ROWS: tl.constexpr, ACTIVATION: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
@@ -75,7 +75,7 @@ def _recurrence(
 
 
 @triton.jit
-def _recurrence_gradient(
+def recurrence_gradient_program(
     dh, h, W_h, dz, T, B, Dh, along, across, cut, D: tl.constexpr,
     K: tl.constexpr, ROWS: tl.constexpr, ACTIVATION: tl.constexpr, CUT: tl.constexpr, PRECISION: tl.constexpr,
     WIDEN: tl.constexpr,
@@ -144,7 +144,7 @@ def _fill(u: Tensor, W_h: Tensor, h: Tensor, activation: str, precision: str) ->
     """h[1:] from h[0] and u."""
     T, B, Dh = u.shape
     across, along = W_h.stride()  # entry (i, j) of W_h^T
-    _recurrence[(triton.cdiv(B, ROWS),)](
+    recurrence_program[(triton.cdiv(B, ROWS),)](
         u, W_h, h, T, B, Dh, along, across, ACTIVATION=activation, **options(W_h, precision)
     )
 
@@ -155,7 +155,7 @@ def _fill_gradient(
     """dz from dh and h."""
     T, B, Dh = dh.shape
     along, across = W_h.stride()
-    _recurrence_gradient[(triton.cdiv(B, ROWS),)](
+    recurrence_gradient_program[(triton.cdiv(B, ROWS),)](
         dh[-1], h[-1], W_h, dz[-1], T, B, Dh, along, across, cut, ACTIVATION=activation, CUT=cut > 0,
         **options(W_h, precision),
     )  # fmt: skip

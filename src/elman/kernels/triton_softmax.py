@@ -18,7 +18,7 @@ COLUMNS = 4096
 
 
 @triton.jit
-def _softmax(theta, y, J, delta1, V, scale, BLOCK: tl.constexpr):
+def softmax_program(theta, y, J, delta1, V, scale, BLOCK: tl.constexpr):
     """J of a row of logits, and δ1 = scale (ŷ - y): one pass for max and Σ, another for the gradient."""
     row = tl.program_id(0).to(tl.int64)
     theta += row * V
@@ -53,7 +53,7 @@ def softmax_gradient(theta: Tensor, y: Tensor, scale: float, dtype: torch.dtype)
     delta1 = theta if dtype == theta.dtype else torch.empty_like(theta, dtype=dtype)
     if N:
         with torch.cuda.device_of(theta):
-            _softmax[(N,)](theta, y, J, delta1, V, float(scale), **options(V))
+            softmax_program[(N,)](theta, y, J, delta1, V, float(scale), **options(V))
     return J, delta1
 
 

@@ -28,7 +28,7 @@ def _place(index, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _sgd(w, g, index, rate, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+def sgd_program(w, g, index, rate, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constexpr):
     """w ← w - rate g, unless rate is 0."""
     row, read, write, inside = _place(index, width, blocks, ROWS, BLOCK)
     step = tl.load(rate).to(tl.float32)
@@ -37,7 +37,7 @@ def _sgd(w, g, index, rate, width, blocks, ROWS: tl.constexpr, BLOCK: tl.constex
 
 
 @triton.jit
-def _adam(
+def adam_program(
     w, g, m, v, index, rate, eps, scale, beta_1, rest_1, beta_2, rest_2, width, blocks,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -64,7 +64,7 @@ def sgd(w: Tensor, g: Tensor, rate: Tensor, rows: Tensor | None) -> None:
     programs, width, blocks = _sizes(w, rows)
     if programs:
         with torch.cuda.device_of(w):
-            _sgd[(programs,)](w, g.contiguous(), rows, rate, width, blocks, ROWS=rows is not None, **OPTIONS)
+            sgd_program[(programs,)](w, g.contiguous(), rows, rate, width, blocks, ROWS=rows is not None, **OPTIONS)
 
 
 def adam(
@@ -75,7 +75,7 @@ def adam(
     programs, width, blocks = _sizes(w, rows)
     if programs:
         with torch.cuda.device_of(w):
-            _adam[(programs,)](
+            adam_program[(programs,)](
                 w, g.contiguous(), m, v, rows, rate, eps, scale, beta[0], 1 - beta[0], beta[1], 1 - beta[1],
                 width, blocks, ROWS=rows is not None, **OPTIONS,
             )  # fmt: skip

@@ -68,7 +68,7 @@ def _wait(arrived, count):
 
 
 @triton.jit
-def _recurrence(
+def recurrence_program(
     u, W_h, h, arrived, first, last, B, Dh, along, across, ROWS: tl.constexpr, COLS: tl.constexpr, K: tl.constexpr,
     ACTIVATION: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
@@ -86,7 +86,7 @@ def _recurrence(
 
 
 @triton.jit
-def _recurrence_gradient(
+def recurrence_gradient_program(
     dh, h, W_h, dz, arrived, first, last, B, Dh, along, across, cut, ROWS: tl.constexpr, COLS: tl.constexpr,
     K: tl.constexpr, ACTIVATION: tl.constexpr, CUT: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
@@ -123,7 +123,7 @@ def fill(u: Tensor, W_h: Tensor, h: Tensor, activation: str, precision: str) -> 
     chosen = options(u, W_h, precision)
     programs, arrived = grid(u, chosen)
     for first, last in launches(T):
-        _recurrence[programs](
+        recurrence_program[programs](
             u[first], W_h, h[first], arrived, first, last, B, Dh, along, across, ACTIVATION=activation, **chosen
         )
 
@@ -138,7 +138,7 @@ def fill_gradient(
     programs, arrived = grid(dh, chosen)
     for first, last in launches(T):
         t = T - 1 - first
-        _recurrence_gradient[programs](
+        recurrence_gradient_program[programs](
             dh[t], h[t + 1], W_h, dz[t], arrived, first, last, B, Dh, along, across, cut, ACTIVATION=activation,
             CUT=cut > 0, **chosen,
         )  # fmt: skip

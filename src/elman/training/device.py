@@ -80,7 +80,7 @@ class DeviceStep:
     def take(self, batch: Batch, rate: float, progress: Progress) -> list[Outcome]:
         """Sends a step; the outcome of the one that is AHEAD steps back."""
         with torch.cuda.device_of(self.h):
-            window = self._window(len(batch.x))
+            window = self.window(len(batch.x))
             window.x.copy_(self._to_send(batch.x), non_blocking=True)
             window.y.copy_(self._to_send(batch.y), non_blocking=True)
             self.rate.fill_(rate)
@@ -139,7 +139,8 @@ class DeviceStep:
                 self.compute(window)
         window.graph.replay()
 
-    def _window(self, T: int) -> _Window:
+    def window(self, T: int) -> _Window:
+        """The place on the device of windows of T steps, the same each time."""
         if T not in self.windows:
             x = torch.zeros((T, len(self.h)), dtype=torch.int64, device=self.kernels.device)
             self.windows[T] = _Window(x, torch.zeros_like(x))
