@@ -33,10 +33,10 @@ from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
 
 # Budgets, in the units of `oracle/budget.py`: about 50,000 of them take a second. The longest page of the tests takes
 # 125,000 in all; a page that exhausts a budget says which claims were not checked or not repaired.
-JUDGING = 1_000_000  # judging the claims of a page
-EXPLAINING = 1_000_000  # the repairs of a page
-ONE_EQUATION = 400_000  # one search for a faulty equation
-ONE_CLAIM = 200_000  # the repairs of one claim
+JUDGING = 500_000  # judging the claims of a page
+EXPLAINING = 500_000  # the repairs of a page
+ONE_EQUATION = 250_000  # one search for a faulty equation
+ONE_CLAIM = 100_000  # the repairs of one claim
 _ROUNDS = 3  # faulty equations and shapes of one page
 
 
