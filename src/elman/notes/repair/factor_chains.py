@@ -95,6 +95,8 @@ def more_factors(space: SearchSpace, e: Expression) -> Iterator[Variant]:
     """Variants with one more factor, at either end of a product or of one of its factors."""
     ones = [Ones(name) for name, size in space.oracle.point.sizes if size > 1]
     for letter in (*space.at_times(), *ones):
+        if space.budget.is_exhausted():
+            return
         for operator in ("", "∘"):
             for factor in (letter, Transpose(letter)):
                 for other in _inserted(e, factor, operator):

@@ -89,11 +89,14 @@ def _candidates(checker: Checker, broken: Sequence[Definition], budget: Budget) 
     seen: set[tuple[int, object]] = set()
     # the letters for errors first: if one of them is wrong, the forward equations may still be right
     definitions.sort(key=lambda d: makes_loss(model, d.name))
+    given = _given(model)
     groups = [broken, [d for d in definitions if d not in broken]] if broken else [definitions]
     for group in groups:
         for insert in (False, True):  # edits that name a mistake first, then missing factors and terms
             for d in group:
-                for candidate in _edited(checker, d, insert, budget):
+                if budget.is_exhausted():
+                    return
+                for candidate in _edited(checker, given, d, insert, budget):
                     key = (d.statement, candidate.repair and (candidate.repair.left, candidate.repair.part))
                     if key not in seen:
                         seen.add(key)
@@ -102,12 +105,18 @@ def _candidates(checker: Checker, broken: Sequence[Definition], budget: Budget) 
         yield from _reshaped(checker)
 
 
-def _edited(checker: Checker, d: Definition, insert: bool, budget: Budget) -> Iterator[FaultyEquation]:
-    """The equation with one edit. All letters have given values here, since the equations behind them may be wrong."""
+def _given(model: PageModel) -> PageModel:
+    """The model with given values for all letters, since the equations behind them may be wrong."""
+    roles = replace(model.roles, positive=model.roles.positive | under_logarithms(model))
+    return replace(model, equations={}, named={}, shapes={**model.derived, **model.shapes}, roles=roles)
+
+
+def _edited(
+    checker: Checker, given: PageModel, d: Definition, insert: bool, budget: Budget
+) -> Iterator[FaultyEquation]:
+    """The equation with one edit, found with the values of the model `given`."""
     statement = checker.model.statements[d.statement]
     model = checker.model
-    roles = replace(model.roles, positive=model.roles.positive | under_logarithms(model))
-    given = replace(model, equations={}, named={}, shapes={**model.derived, **model.shapes}, roles=roles)
     oracle = checker.oracles.new(given, checker.sampling.point(checker.sampling.sizes(), 0))
     indices = {TIME: HORIZON - 1}
     if d.time is not None and d.time.variable is not None:

@@ -88,6 +88,8 @@ class Search:
         if budget < EDIT:
             return
         for other, edit in substitutions(self.space, e):
+            if self.space.budget.is_exhausted():
+                return
             value = self.space.value(other)
             if value is not None:
                 yield Variant(value, EDIT, other, (edit,))
@@ -155,6 +157,8 @@ class Search:
         if value is None:
             return
         for letter in self.space.at_times():
+            if self.space.budget.is_exhausted():
+                return
             for node in (Add, Subtract):
                 other = node(e, letter)
                 found = self.space.value(other)

@@ -57,6 +57,7 @@ class SearchSpace:
 
     def value(self, e: Expression) -> Array | None:
         """The value of `e` [m,n], with a leading axis for every sum around it; None where it has none."""
+        self.budget.meter.count(1)
         scope = self.oracle.values.scope
         try:
             with np.errstate(all="ignore"):
