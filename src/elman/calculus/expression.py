@@ -10,15 +10,18 @@ To add a node, write its class here and one entry in each of these tables:
 
     expression.py                  `_CHILDREN`   the fields that are expressions
     syntax/latex_commands.py       `COMMANDS`    how LaTeX writes it (a sign that is no command: `latex_parser.py`)
-    syntax/python.py               `_NODES`      how Python writes it (a function of NumPy or PyTorch: `_CALLS`)
+    syntax/scripts.py              `superscript`, `subscript`   if it is written as a script, as A^{-1} is
+    syntax/python.py               `_NODES`      how Python writes it, by the node of Python's `ast` (a function of
+                                                 NumPy or PyTorch: `_CALLS`)
     shapes/rules.py                `_NODES`      its shape, from the shapes of its parts
     values/evaluate.py             `_NODES`      its value, from the values of its parts
     index_form/to_index_form.py    `_NODES`      its entries as sums of products; the derivative follows from them
     printing/printer.py            `_METHODS`    the method that prints it, in each of `render.py`, `python.py` and
                                                  `mathml.py`
 
-A node without an entry in `_NODES` is refused there with an error that shows its place. To add a function that takes
-an expression, see `functions.py`.
+A node with an index also needs `shift_time` here and `free_times` in notes/model/page_model.py; a node in which the
+checker should search for repairs, an entry in notes/repair/search.py. Shapes and values refuse a node without an entry
+with an error that shows its place. To add a function that takes an expression, see `functions.py`.
 """
 
 from __future__ import annotations

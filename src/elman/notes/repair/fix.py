@@ -11,7 +11,7 @@ from elman.notes.page.page import Page
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class Replacement:
     """A replacement for `start:end` of a page's text."""
 
     start: int
@@ -19,18 +19,18 @@ class Edit:
     replacement: str
 
 
-def planned_edits(page: Page, report: Report) -> tuple[list[Edit], list[Claim]]:
+def planned_edits(page: Page, report: Report) -> tuple[list[Replacement], list[Claim]]:
     """The edits of the first repairs, in order and apart; and the claims whose repair would overlap an earlier one.
 
     Two claims that ask for the same edit get it once. A claim left over is mended by another `--fix` of the result.
     """
-    edits: list[Edit] = []  # in order of their places, all apart
+    edits: list[Replacement] = []  # in order of their places, all apart
     left_over: list[Claim] = []
     for claim in report.claims:
         if not claim.fixes:
             continue
         repair = claim.fixes[0]
-        edit = Edit(repair.start, repair.end, repair.replacement)
+        edit = Replacement(repair.start, repair.end, repair.replacement)
         i = bisect_right(edits, edit.start, key=lambda e: e.start)
         before, after = edits[max(i - 1, 0) : i], edits[i : i + 1]
         if edit in before:
@@ -55,14 +55,14 @@ def corrected_file(page: Page, report: Report) -> str:
         return apply_fixes(page, report)
     edits = planned_edits(page, report)[0]
     ends = [start - len(JOINT) for start in page.cells[1:]] + [len(page.text)]
-    by_cell: list[list[Edit]] = [[] for _ in page.cells]
+    by_cell: list[list[Replacement]] = [[] for _ in page.cells]
     for edit in edits:
         by_cell[bisect_right(page.cells, edit.start) - 1].append(edit)
     places = zip(page.cells, ends, by_cell, strict=True)
     return rewritten(page.source, [_edited(page.text[start:end], found, start) for start, end, found in places])
 
 
-def _edited(text: str, edits: list[Edit], offset: int) -> str:
+def _edited(text: str, edits: list[Replacement], offset: int) -> str:
     pieces, at = [], 0
     for edit in edits:
         pieces += [text[at : edit.start - offset], edit.replacement]
