@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.inference.evaluate import WINDOW
 from elman.model.network import hidden_states, log_probabilities, losses
 from elman.model.parameters import Parameters
 from elman.text.tokenizer import Tokenizer
@@ -26,8 +27,6 @@ GROUP = 1024
 """Sentences that are read and sorted by length together; the output keeps the input's order."""
 BATCH_TOKENS = 4096
 """About how many tokens go through the network in one call."""
-WINDOW = 1024
-"""A longer sentence goes through in windows of this many tokens, with the state carried over."""
 
 
 class TokenScore(NamedTuple):
