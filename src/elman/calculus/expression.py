@@ -107,10 +107,34 @@ class Entry(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Iverson(Expression):
-    """[j = k]: 1 where the indices agree, else 0."""
+    """[j = k]: 1 where two indices are in the relation `operator` (=, ≠, <, ≤, >, ≥), else 0."""
 
     left: Index
     right: Index
+    operator: str = "="
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Expression):
+    """[x > 0]: 1 where two values are in the relation `operator` (=, ≠, <, ≤, >, ≥), else 0, entry by entry."""
+
+    left: Expression
+    right: Expression
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Expression):
+    """A number with a name: "e" is Euler's number, "pi" is π."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix(Expression):
+    """A matrix written by its entries, row by row."""
+
+    rows: tuple[tuple[Expression, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +162,8 @@ class Subtract(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Product(Expression):
-    """A product as written: `operator` is "" (juxtaposition) or "·", both the matrix product or a scaling;
+    """A product as written. `operator` is "" (juxtaposition), the matrix product or a scaling; "·", the same, and of two
+    columns their dot product; "@", the same as in Python, where a column may stand for a row (x @ A is x^T A);
     "∘" Hadamard; "⊗" outer; "/" division, by a scalar or entry by entry.
     """
 
@@ -187,8 +212,38 @@ class Call(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class Apply(Expression):
+    """A function that is not in `functions.py`, of some arguments: φ(z), l(o, y). `primes` counts derivatives of it."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    primes: int = 0
+    latex: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cases(Expression):
+    """The first of `values` whose condition holds. A condition is an `Iverson`, a `Comparison`, a product of these, or
+    the number 1 for "otherwise"; there are as many `conditions` as `values`.
+    """
+
+    values: tuple[Expression, ...]
+    conditions: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BigSum(Expression):
     """Σ over `index` from `lower` to `upper`; both None: over the whole dimension of that index."""
+
+    index: str
+    body: Expression
+    lower: Index | None = None
+    upper: Index | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BigProduct(Expression):
+    """∏ over `index`, with bounds as those of `BigSum`."""
 
     index: str
     body: Expression
@@ -215,31 +270,44 @@ class Relation:
     """A chain A = B = C: `parts` and, between them, `operators` ("=", ":=", "<", "←", "∈", …).
 
     `regions` are the places of the parts in the source, each from the sign before it to the sign behind it.
+    `conditions` are what the relation is restricted to, as written behind it: i = j, k ≠ i, x > 0.
     """
 
     parts: tuple[Expression, ...]
     operators: tuple[str, ...]
     regions: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    conditions: tuple[Expression, ...] = ()
 
 
 _CHILDREN: dict[type, tuple[str, ...]] = {
     Entry: ("of",), Negative: ("of",), Transpose: ("of",), Inverse: ("of",),
     Add: ("left", "right"), Subtract: ("left", "right"), Product: ("left", "right"),
-    Power: ("of", "exponent"), BigSum: ("body",), Derivative: ("of", "wrt"),
+    Power: ("of", "exponent"), BigSum: ("body",), BigProduct: ("body",), Derivative: ("of", "wrt"),
+    Comparison: ("left", "right"),
 }  # fmt: skip
 
 
 def children(e: Expression) -> tuple[Expression, ...]:
     """The expressions directly in `e`, in the order of writing."""
-    if isinstance(e, Call):
+    if isinstance(e, Call | Apply):
         return e.arguments
+    if isinstance(e, Cases):
+        return (*e.values, *e.conditions)
+    if isinstance(e, Matrix):
+        return tuple(entry for row in e.rows for entry in row)
     return tuple(getattr(e, name) for name in _CHILDREN.get(type(e), ()))
 
 
 def with_children(e: E, new: tuple[Expression, ...]) -> E:
     """`e` with other children, as many as `children(e)` gives."""
-    if isinstance(e, Call):
+    if isinstance(e, Call | Apply):
         return replace(e, arguments=new)
+    if isinstance(e, Cases):
+        half = len(e.values)
+        return replace(e, values=new[:half], conditions=new[half:])
+    if isinstance(e, Matrix):
+        entries = iter(new)
+        return replace(e, rows=tuple(tuple(next(entries) for _ in row) for row in e.rows))
     changes: dict[str, Any] = dict(zip(_CHILDREN.get(type(e), ()), new, strict=True))
     return replace(e, **changes)
 
@@ -280,7 +348,9 @@ def shift_time(e: Expression, variable: str, to: Index) -> Expression:
             return replace(node, at=moved(node.at))
         if isinstance(node, Entry):
             return replace(node, indices=tuple(moved(i) or i for i in node.indices))
-        if isinstance(node, BigSum):
+        if isinstance(node, Iverson):
+            return replace(node, left=moved(node.left) or node.left, right=moved(node.right) or node.right)
+        if isinstance(node, BigSum | BigProduct):
             return replace(node, lower=moved(node.lower), upper=moved(node.upper))
         return node
 

@@ -51,13 +51,22 @@ class Names:
     """The names that a page declares.
 
     `known` are canonical names, each a symbol; `timed` those that have time steps. `indices` are the letters over which
-    sums of the page run. `families` are names with a column for each value of an index: u_k for k = 1 … K.
+    sums of the page run. `families` are names with a column for each value of an index: u_k for k = 1 … K. `functions`
+    are names that the page applies: φ(z) is an application. `numbers` are names before whose parentheses a product is
+    meant: a (b + c). `levels` are the letters that number layers or examples as superscripts: l of z^l; `squares` the
+    names whose square is a letter of its own: σ^2, the variance. `letters` are names that are variables here although
+    they have another meaning elsewhere: e, i, d, T, π.
     """
 
     known: frozenset[str] = frozenset()
     timed: frozenset[str] = frozenset()
     indices: frozenset[str] = frozenset()
     families: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    levels: frozenset[str] = frozenset()
+    squares: frozenset[str] = frozenset()
+    letters: frozenset[str] = frozenset()
     _folded: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from elman.calculus.expression import (
+    BigProduct,
     BigSum,
     Derivative,
     Entry,
@@ -127,7 +128,7 @@ class PageModel:
 
 def free_times(e: Expression, timed: Iterable[str] = ()) -> set[str]:
     """The time variables of `e` that no sum binds; a letter of `timed` without a time step has the step `TIME`."""
-    if isinstance(e, BigSum):
+    if isinstance(e, BigSum | BigProduct):
         return free_times(e.body, timed) - {e.index}
     found: set[str] = set()
     if isinstance(e, Symbol):
@@ -147,7 +148,7 @@ def free_times(e: Expression, timed: Iterable[str] = ()) -> set[str]:
 
 def free_indices(e: Expression) -> set[str]:
     """The entry indices of `e` that no sum binds."""
-    if isinstance(e, BigSum):
+    if isinstance(e, BigSum | BigProduct):
         return free_indices(e.body) - {e.index}
     found: set[str] = set()
     if isinstance(e, Entry):
