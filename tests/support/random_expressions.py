@@ -28,7 +28,10 @@ DIMENSIONS = ("m", "n", "p")
 SCALARS = ("c", "lambda")
 COLUMNS = ("x", "y_hat", "delta_1")
 MATRICES = ("A", "W_h", "X")
-FUNCTIONS = ("sigmoid", "tanh", "sin", "cos", "softplus", "arctan", "relu", "abs")
+FUNCTIONS = (
+    "sigmoid", "tanh", "sin", "cos", "softplus", "arctan", "relu", "abs", "arcsinh", "softsign", "silu", "logsigmoid",
+    "sech", "elu", "leakyrelu",
+)  # fmt: skip
 Shape = tuple[str, str]
 
 

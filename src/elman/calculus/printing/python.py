@@ -48,12 +48,16 @@ class PythonPrecedence(IntEnum):
 
 SUM, TIMES, UNARY, POWER, ATOM = PythonPrecedence
 
-# Functions that NumPy has; the others (sigmoid, softmax, relu, step, softplus) go by their usual names.
+# Functions that NumPy has under another name; the others (sigmoid, softmax, relu, step, softplus) go by their own.
 _NUMPY = {
-    "exp": "np.exp", "ln": "np.log", "tanh": "np.tanh", "sign": "np.sign", "abs": "np.abs", "sqrt": "np.sqrt",
-    "sin": "np.sin", "cos": "np.cos", "sinh": "np.sinh", "cosh": "np.cosh", "tan": "np.tan", "arctan": "np.arctan",
-    "trace": "np.trace", "det": "np.linalg.det", "diag": "np.diag", "norm": "np.linalg.norm", "sum": "np.sum",
-    "mean": "np.mean",
+    **{
+        name: f"np.{name}"
+        for name in (
+            "exp", "expm1", "log1p", "log2", "log10", "sign", "abs", "sqrt", "sin", "cos", "tan", "arcsin", "arccos",
+            "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "trace", "diag", "sum", "mean",
+        )
+    },
+    "ln": "np.log", "det": "np.linalg.det", "norm": "np.linalg.norm",
 }  # fmt: skip
 _WHOLE_IS_SCALAR = {"trace", "det", "norm", "norm1", "cross_entropy"}
 

@@ -1,0 +1,71 @@
+"""Functions of each entry: values, derivatives by complex step and by central differences, names, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from elman.calculus.derive_formula import derive
+from elman.calculus.expression import Symbol
+from elman.calculus.functions import ELEMENTWISE, SPELLINGS
+from elman.calculus.values.environment import Environment
+from elman.calculus.values.evaluate import evaluate
+
+INSIDE = np.linspace(-0.87, 0.91, 8).reshape(-1, 1)  # every function but those of `ELSEWHERE` has a value here
+ELSEWHERE = {
+    **dict.fromkeys(("ln", "sqrt", "log2", "log10"), INSIDE + 1.5),
+    "arccosh": INSIDE + 2.5,
+    "hinge": 3 * INSIDE,
+}
+X = Symbol("x")
+
+
+def at(x: np.ndarray) -> Environment:  # type: ignore[type-arg]
+    return Environment(lambda s, _: x)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_derivative_of_each_function_three_ways(name: str) -> None:
+    function = ELEMENTWISE[name]
+    x = ELSEWHERE.get(name, INSIDE)
+    slope = np.broadcast_to(evaluate(function.derivative(X), at(x)), x.shape)
+    assert np.allclose(function.value(x + 1e-30j).imag / 1e-30, slope, rtol=1e-13, atol=1e-15)
+    differences = (function.value(x + 1e-6) - function.value(x - 1e-6)) / 2e-6
+    assert np.allclose(differences, slope, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_value_of_a_real_argument_is_real_and_needs_no_overflow(name: str) -> None:
+    with np.errstate(all="raise"):
+        values = ELEMENTWISE[name].value(ELSEWHERE.get(name, INSIDE))
+    assert np.isrealobj(values)
+    assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("name", ["softplus", "logsigmoid", "elu", "leakyrelu", "softsign", "hinge"])
+def test_functions_of_networks_are_finite_far_from_0(name: str) -> None:
+    with np.errstate(over="raise", invalid="raise"):
+        assert np.isfinite(ELEMENTWISE[name].value(np.array([[-1e4], [1e4]]))).all()
+
+
+@pytest.mark.parametrize(
+    ("formula", "gradient"),
+    [
+        (r"\sum_i \arcsin(x_i)", "1 / sqrt(1 - x^{∘2})"),
+        (r"\operatorname{arcsinh}(a^T x)", "a / sqrt(1 + (a^T x)^2)"),
+        (r"\mathbf{1}^T \operatorname{log1p}(x)", "1 / (1 + x)"),
+        (r"\operatorname{log2}(a^T x)", "a / (ln(2) (a^T x))"),
+        ("np.sum(np.expm1(x))", "exp(x)"),
+        ("torch.sum(torch.atanh(x))", "1 / (1 - x^{∘2})"),
+        ("F.softplus(a.T @ x)", "σ(a^T x) a"),
+    ],
+)
+def test_gradients_as_a_person_writes_them(formula: str, gradient: str) -> None:
+    found = derive(formula, "x")
+    assert found.text == gradient
+    assert found.error < 1e-12
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_spelling_means_a_function(spelling: str) -> None:
+    assert SPELLINGS[SPELLINGS[spelling]] == SPELLINGS[spelling]
