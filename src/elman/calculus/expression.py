@@ -162,8 +162,8 @@ class Subtract(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Product(Expression):
-    """A product as written. `operator` is "" (juxtaposition), the matrix product or a scaling; "·", the same, and of two
-    columns their dot product; "@", the same as in Python, where a column may stand for a row (x @ A is x^T A);
+    """A product as written. `operator` is "" (juxtaposition), the matrix product or a scaling; "·", the same, and of
+    two columns their dot product; "@", the same as in Python, where a column may stand for a row (x @ A is x^T A);
     "∘" Hadamard; "⊗" outer; "/" division, by a scalar or entry by entry.
     """
 

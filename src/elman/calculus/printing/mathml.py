@@ -6,14 +6,19 @@ example, `mathml(expression of "W_h h", {(0, 3): "[Dh,Dh]"})` writes [Dh,Dh] und
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any
 
 from elman.calculus.expression import (
     Add,
+    Apply,
+    BigProduct,
     BigSum,
     Call,
+    Cases,
+    Comparison,
+    Constant,
     Derivative,
     Dots,
     Entry,
@@ -22,6 +27,7 @@ from elman.calculus.expression import (
     Index,
     Inverse,
     Iverson,
+    Matrix,
     Negative,
     Number,
     Ones,
@@ -32,9 +38,17 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
     children,
+    factors_of,
     walk,
 )
-from elman.calculus.printing.printer import FUNCTION_NAMES, Precedence, Printed, Printer, is_matrix_product
+from elman.calculus.printing.printer import (
+    FUNCTION_NAMES,
+    Precedence,
+    Printed,
+    Printer,
+    is_matrix_product,
+    is_otherwise,
+)
 from elman.calculus.syntax.names import GREEK_LETTERS
 
 Shapes = Mapping[tuple[int, int], str]
@@ -64,6 +78,8 @@ def mathml_relation(
     pieces = [printer.show(relation.parts[0])]
     for operator, part in zip(relation.operators, relation.parts[1:], strict=True):
         pieces += [_mo(operator), printer.show(part)]
+    for condition in relation.conditions:
+        pieces += [_mo(","), _mspace("1em"), printer.condition(condition)]
     return _math("".join(pieces), display)
 
 
@@ -78,6 +94,17 @@ def _math(inner: str, display: bool) -> str:
 
 def _mo(sign: str) -> str:
     return f"<mo>{escape(sign)}</mo>"
+
+
+def _mspace(width: str) -> str:
+    return f'<mspace width="{width}"/>'
+
+
+def _table(rows: Iterable[Iterable[str]], left: bool = False) -> str:
+    """Rows of cells."""
+    align = ' columnalign="left"' if left else ""
+    cells = ("".join(f"<mtd>{cell}</mtd>" for cell in row) for row in rows)
+    return f"<mtable{align}>{''.join(f'<mtr>{row}</mtr>' for row in cells)}</mtable>"
 
 
 def _row(*pieces: str) -> str:
@@ -158,7 +185,36 @@ class _MathmlPrinter(Printer):
     # --- nodes ---
 
     def iverson(self, e: Iverson) -> Printed:
-        return _fenced(_index(e.left) + _mo("=") + _index(e.right), "[", "]"), FACTOR
+        return _fenced(self.condition(e), "[", "]"), FACTOR
+
+    def comparison(self, e: Comparison) -> Printed:
+        return _fenced(self.condition(e), "[", "]"), FACTOR
+
+    def condition(self, e: Expression) -> str:
+        """A condition without brackets: j = k, x > 0; those of a product with commas between them."""
+        if isinstance(e, Iverson):
+            return _index(e.left) + _mo(e.operator) + _index(e.right)
+        if isinstance(e, Comparison):
+            return self.show(e.left) + _mo(e.operator) + self.show(e.right)
+        if isinstance(e, Product):
+            return _mo(",").join(self.condition(factor) for factor in factors_of(e))
+        return self.show(e)
+
+    def constant(self, e: Constant) -> Printed:
+        return f"<mi>{'π' if e.name == 'pi' else escape(e.name)}</mi>", FACTOR
+
+    def matrix(self, e: Matrix) -> Printed:
+        return _fenced(_table([self.show(entry) for entry in row] for row in e.rows)), FACTOR
+
+    def cases(self, e: Cases) -> Printed:
+        rows = (
+            (
+                self.show(value),
+                "<mtext>otherwise</mtext>" if is_otherwise(c) else "<mtext>if&#xa0;</mtext>" + self.condition(c),
+            )
+            for value, c in zip(e.values, e.conditions, strict=True)
+        )
+        return _row('<mo fence="true">{</mo>', _table(rows, left=True)), FACTOR
 
     def negative(self, e: Negative) -> Printed:
         return f'<mo form="prefix">−</mo>{self.show(e.of, HADAMARD)}', SUM
@@ -235,7 +291,7 @@ class _MathmlPrinter(Printer):
             return left + _mo(_OPERATORS[e.operator]) + right, HADAMARD
         sign = _mo("⋅") if e.operator == "·" else '<mo rspace="0.12em">&#x2062;</mo>'
         left = self.show(e.left, PRODUCT)
-        right = self.show(e.right, HADAMARD if isinstance(e.right, BigSum) else FACTOR)
+        right = self.show(e.right, HADAMARD if isinstance(e.right, BigSum | BigProduct) else FACTOR)
         return (_fenced(left) if _ends_bare(e.left) else left) + sign + right, PRODUCT
 
     def call(self, e: Call) -> Printed:
@@ -251,9 +307,21 @@ class _MathmlPrinter(Printer):
             return f'{head}<mo rspace="0.17em">&#x2061;</mo>{self.show(e.arguments[0])}', FACTOR
         return head + "<mo>&#x2061;</mo>" + _fenced(_mo(",").join(self.show(a) for a in e.arguments)), FACTOR
 
+    def apply(self, e: Apply) -> Printed:
+        shown, label = self._name(Symbol(e.name, latex=e.latex))
+        head = _scripted(shown, [label] if label else [], [_mo("′" * e.primes)] if e.primes else [])
+        return head + "<mo>&#x2061;</mo>" + _fenced(_mo(",").join(self.show(a) for a in e.arguments)), FACTOR
+
     def big_sum(self, e: BigSum) -> Printed:
+        return self.over_index("∑", e)
+
+    def big_product(self, e: BigProduct) -> Printed:
+        return self.over_index("∏", e)
+
+    def over_index(self, big: str, e: BigSum | BigProduct) -> Printed:
+        """A sum or a product with its bounds."""
         under = _index(Index(e.index)) + ((_mo("=") + _index(e.lower)) if e.lower is not None else "")
-        sign = '<mo largeop="true" movablelimits="false">∑</mo>'
+        sign = f'<mo largeop="true" movablelimits="false">{big}</mo>'
         if e.upper is not None:
             sign = f"<munderover>{sign}{_row(under)}{_row(_index(e.upper))}</munderover>"
         else:
@@ -303,9 +371,9 @@ def _is_bare(e: Expression) -> bool:
 
 def _ends_bare(e: Expression) -> bool:
     """Whether a factor behind `e` would be read as the argument of its last function."""
-    while isinstance(e, Product) and e.operator in ("", "·"):
+    while isinstance(e, Product) and e.operator in ("", "·", "@"):
         e = e.right
-    return _is_bare(e) or isinstance(e, BigSum)
+    return _is_bare(e) or isinstance(e, BigSum | BigProduct)
 
 
 def _transposed_shape(shape: str) -> str:

@@ -14,8 +14,13 @@ from enum import IntEnum
 
 from elman.calculus.expression import (
     Add,
+    Apply,
+    BigProduct,
     BigSum,
     Call,
+    Cases,
+    Comparison,
+    Constant,
     Derivative,
     Dots,
     Entry,
@@ -23,6 +28,7 @@ from elman.calculus.expression import (
     Identity,
     Inverse,
     Iverson,
+    Matrix,
     Negative,
     Number,
     Ones,
@@ -51,7 +57,12 @@ class Precedence(IntEnum):
 
 def is_matrix_product(e: Expression) -> bool:
     """Whether `e` is a product that reads better in parentheses beside ∘, though it needs none: (δ U) ∘ h."""
-    return isinstance(e, Product) and e.operator in ("", "·") and not isinstance(e.left, Number)
+    return isinstance(e, Product) and e.operator in ("", "·", "@") and not isinstance(e.left, Number)
+
+
+def is_otherwise(condition: Expression) -> bool:
+    """Whether the condition of a case always holds."""
+    return isinstance(condition, Number) and condition.value == 1
 
 
 class Printer(ABC):
@@ -96,6 +107,18 @@ class Printer(ABC):
         """[j = k]."""
 
     @abstractmethod
+    def comparison(self, e: Comparison) -> Printed:
+        """[x > 0]."""
+
+    @abstractmethod
+    def constant(self, e: Constant) -> Printed:
+        """e, π."""
+
+    @abstractmethod
+    def matrix(self, e: Matrix) -> Printed:
+        """The entries, row by row."""
+
+    @abstractmethod
     def negative(self, e: Negative) -> Printed:
         """-A."""
 
@@ -128,8 +151,20 @@ class Printer(ABC):
         """σ(z), ‖x‖."""
 
     @abstractmethod
+    def apply(self, e: Apply) -> Printed:
+        """φ(z), l(o, y)."""
+
+    @abstractmethod
+    def cases(self, e: Cases) -> Printed:
+        """x if x > 0, 0 otherwise."""
+
+    @abstractmethod
     def big_sum(self, e: BigSum) -> Printed:
         """Σ_i x_i."""
+
+    @abstractmethod
+    def big_product(self, e: BigProduct) -> Printed:
+        """∏_i x_i."""
 
     @abstractmethod
     def derivative(self, e: Derivative) -> Printed:
@@ -147,6 +182,9 @@ _METHODS: dict[type[Expression], str] = {
     Identity: "identity",
     Entry: "entry",
     Iverson: "iverson",
+    Comparison: "comparison",
+    Constant: "constant",
+    Matrix: "matrix",
     Negative: "negative",
     Add: "add",
     Subtract: "subtract",
@@ -155,7 +193,10 @@ _METHODS: dict[type[Expression], str] = {
     Inverse: "inverse",
     Power: "power",
     Call: "call",
+    Apply: "apply",
+    Cases: "cases",
     BigSum: "big_sum",
+    BigProduct: "big_product",
     Derivative: "derivative",
     Dots: "dots",
 }

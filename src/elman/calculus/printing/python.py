@@ -12,8 +12,13 @@ from typing import Any
 
 from elman.calculus.expression import (
     Add,
+    Apply,
+    BigProduct,
     BigSum,
     Call,
+    Cases,
+    Comparison,
+    Constant,
     Derivative,
     Dots,
     Entry,
@@ -21,6 +26,7 @@ from elman.calculus.expression import (
     Identity,
     Inverse,
     Iverson,
+    Matrix,
     Negative,
     Number,
     Ones,
@@ -31,7 +37,7 @@ from elman.calculus.expression import (
     Transpose,
 )
 from elman.calculus.functions import ELEMENTWISE
-from elman.calculus.printing.printer import Printed, Printer
+from elman.calculus.printing.printer import Printed, Printer, is_otherwise
 
 ShapeOf = Callable[[Expression], tuple[str, str]]
 
@@ -59,6 +65,7 @@ _NUMPY = {
     },
     "ln": "np.log", "det": "np.linalg.det", "norm": "np.linalg.norm",
 }  # fmt: skip
+_COMPARISONS = {"=": "==", "≠": "!=", "≤": "<=", "≥": ">="}
 _WHOLE_IS_SCALAR = {"trace", "det", "norm", "norm1", "cross_entropy"}
 
 
@@ -86,12 +93,13 @@ def _inside_is_scalar(e: Negative | Transpose | Power | Inverse) -> bool:
     return looks_scalar(e.of)
 
 
-def _both_are_scalar(e: Product | Add | Subtract) -> bool:
+def _both_are_scalar(e: Product | Comparison | Add | Subtract) -> bool:
     return looks_scalar(e.left) and looks_scalar(e.right)
 
 
 _SCALAR: dict[type[Expression], Callable[[Any], bool]] = {
     Number: lambda e: True,
+    Constant: lambda e: True,
     Iverson: lambda e: True,
     Call: _call_is_scalar,
     Negative: _inside_is_scalar,
@@ -99,6 +107,7 @@ _SCALAR: dict[type[Expression], Callable[[Any], bool]] = {
     Power: _inside_is_scalar,
     Inverse: _inside_is_scalar,
     Product: _both_are_scalar,
+    Comparison: _both_are_scalar,
     Add: _both_are_scalar,
     Subtract: _both_are_scalar,
 }
@@ -147,7 +156,16 @@ class _PythonPrinter(Printer):
         return f"{self.show(e.of, ATOM)}[{', '.join(str(i) for i in e.indices)}]", ATOM
 
     def iverson(self, e: Iverson) -> Printed:
-        return f"({e.left} == {e.right})", ATOM
+        return f"({e.left} {_COMPARISONS.get(e.operator, e.operator)} {e.right})", ATOM
+
+    def comparison(self, e: Comparison) -> Printed:
+        return f"({self.show(e.left)} {_COMPARISONS.get(e.operator, e.operator)} {self.show(e.right)})", ATOM
+
+    def constant(self, e: Constant) -> Printed:
+        return f"np.{e.name}", ATOM
+
+    def matrix(self, e: Matrix) -> Printed:
+        return f"np.array([{', '.join('[' + ', '.join(self.show(x) for x in row) + ']' for row in e.rows)}])", ATOM
 
     def negative(self, e: Negative) -> Printed:
         return f"-{self.show(e.of, TIMES)}", TIMES
@@ -198,9 +216,32 @@ class _PythonPrinter(Printer):
             inside.append(f"axis={e.axis}" + (", keepdims=True" if e.function in ("sum", "mean") else ""))
         return f"{_NUMPY.get(e.function, e.function)}({', '.join(inside)})", ATOM
 
+    def apply(self, e: Apply) -> Printed:
+        name = e.name + {0: "", 1: "_prime"}.get(e.primes, f"_prime{e.primes}")
+        return f"{name}({', '.join(self.show(a) for a in e.arguments)})", ATOM
+
+    def cases(self, e: Cases) -> Printed:
+        *first, (last, condition) = zip(e.values, e.conditions, strict=True)
+        shown = (
+            self.show(last)
+            if is_otherwise(condition)
+            else f"np.where({self.show(condition)}, {self.show(last)}, np.nan)"
+        )
+        for value, condition in reversed(first):
+            shown = f"np.where({self.show(condition)}, {self.show(value)}, {shown})"
+        return shown, ATOM if first or not is_otherwise(condition) else SUM
+
     def big_sum(self, e: BigSum) -> Printed:
+        return f"sum({self.over_index(e)})", ATOM
+
+    def big_product(self, e: BigProduct) -> Printed:
+        return f"np.prod([{self.over_index(e)}])", ATOM
+
+    @staticmethod
+    def over_index(e: BigSum | BigProduct) -> str:
+        """The terms of a sum or the factors of a product."""
         over = f"range({e.lower}, {e.upper} + 1)" if e.lower is not None else f"range(len_{e.index})"
-        return f"sum({_PythonPrinter(None).show(e.body)} for {e.index} in {over})", ATOM
+        return f"{_PythonPrinter(None).show(e.body)} for {e.index} in {over}"
 
     def derivative(self, e: Derivative) -> Printed:
         return f"d({self.show(e.of)}, {self.show(e.wrt)})", ATOM

@@ -9,11 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from abc import abstractmethod
+from collections.abc import Iterable
 
 from elman.calculus.expression import (
     Add,
+    Apply,
+    BigProduct,
     BigSum,
     Call,
+    Cases,
+    Comparison,
+    Constant,
     Derivative,
     Dots,
     Entry,
@@ -22,6 +28,7 @@ from elman.calculus.expression import (
     Index,
     Inverse,
     Iverson,
+    Matrix,
     Negative,
     Number,
     Ones,
@@ -31,17 +38,27 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    factors_of,
     walk,
 )
 from elman.calculus.functions import ELEMENTWISE, WHOLE
-from elman.calculus.printing.printer import FUNCTION_NAMES, Precedence, Printed, Printer, is_matrix_product
+from elman.calculus.printing.printer import (
+    FUNCTION_NAMES,
+    Precedence,
+    Printed,
+    Printer,
+    is_matrix_product,
+    is_otherwise,
+)
 from elman.calculus.syntax.names import ACCENTS, GREEK, GREEK_LETTERS, Names
 from elman.calculus.syntax.written_sizes import is_written
 
 SUM, HADAMARD, PRODUCT, SCRIPT, ATOM = Precedence
 _LETTER_OF = {name: letter for letter, name in reversed(GREEK_LETTERS.items())}
 _COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
-_LATEX_RELATIONS = {"≈": r"\approx", "∈": r"\in", "←": r"\leftarrow", "→": r"\to", "≤": r"\le", "≥": r"\ge"}
+_LATEX_RELATIONS = {
+    "≈": r"\approx", "∈": r"\in", "←": r"\leftarrow", "→": r"\to", "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
+}  # fmt: skip
 
 
 def latex(e: Expression | Relation) -> str:
@@ -110,6 +127,12 @@ def _index(i: Index) -> str:
     return str(i)
 
 
+def _environment(name: str, rows: Iterable[str]) -> str:
+    """An environment of LaTeX, of its rows."""
+    joined = " \\\\ ".join(rows)
+    return f"\\begin{{{name}}} {joined} \\end{{{name}}}"
+
+
 class _FormulaPrinter(Printer):
     """What LaTeX and text have in common; the differences are the attributes and the methods of the subclasses."""
 
@@ -118,6 +141,7 @@ class _FormulaPrinter(Printer):
     dot: str
     bar: str
     sigma: str
+    pi: str
     ellipsis: str
     bold_one: str
     entrywise_mark: str
@@ -128,7 +152,7 @@ class _FormulaPrinter(Printer):
         shown = self.show(e.parts[0])
         for sign, part in zip(e.operators, e.parts[1:], strict=True):
             shown += f" {self.relation_sign(sign)} {self.show(part)}"
-        return shown
+        return shown + "".join(f", {self.condition(c)}" for c in e.conditions)
 
     # --- what LaTeX and text write differently ---
 
@@ -196,7 +220,20 @@ class _FormulaPrinter(Printer):
         return f"{{{self.symbol(e.of)[0]}}}_{below}", SCRIPT
 
     def iverson(self, e: Iverson) -> Printed:
-        return f"[{_index(e.left)} = {_index(e.right)}]", ATOM
+        return f"[{self.condition(e)}]", ATOM
+
+    def comparison(self, e: Comparison) -> Printed:
+        return f"[{self.condition(e)}]", ATOM
+
+    def condition(self, e: Expression) -> str:
+        """A condition without brackets: j = k, x > 0; those of a product with commas between them."""
+        if isinstance(e, Iverson):
+            return f"{_index(e.left)} {self.relation_sign(e.operator)} {_index(e.right)}"
+        if isinstance(e, Comparison):
+            return f"{self.show(e.left)} {self.relation_sign(e.operator)} {self.show(e.right)}"
+        if isinstance(e, Product):
+            return ", ".join(self.condition(factor) for factor in factors_of(e))
+        return self.show(e)
 
     def negative(self, e: Negative) -> Printed:
         return f"-{self.show(e.of, HADAMARD)}", SUM
@@ -242,10 +279,25 @@ class _FormulaPrinter(Printer):
         axis = "" if e.axis is None else "_{row}" if e.axis else "_{col}"
         return f"{self.function_name(e)}{axis}{chr(39) * e.primes}({inside})", ATOM
 
+    def apply(self, e: Apply) -> Printed:
+        inside = ", ".join(self.show(a) for a in e.arguments)
+        return f"{self.applied_name(e)}{chr(39) * e.primes}({inside})", ATOM
+
     def big_sum(self, e: BigSum) -> Printed:
+        return self.over_index(self.sigma, e)
+
+    def big_product(self, e: BigProduct) -> Printed:
+        return self.over_index(self.pi, e)
+
+    def over_index(self, sign: str, e: BigSum | BigProduct) -> Printed:
+        """A sum or a product with its bounds."""
         below = f"_{{{e.index}={_index(e.lower)}}}" if e.lower is not None else f"_{_braced(e.index)}"
         above = f"^{_braced(_index(e.upper))}" if e.upper is not None else ""
-        return f"{self.sigma}{below}{above} {self.show(e.body, HADAMARD)}", HADAMARD
+        return f"{sign}{below}{above} {self.show(e.body, HADAMARD)}", HADAMARD
+
+    @abstractmethod
+    def applied_name(self, e: Apply) -> str:
+        """φ of φ(z)."""
 
     def derivative(self, e: Derivative) -> Printed:
         bar = f"|_{{({_index(e.at)})}}" if e.at is not None else ""
@@ -261,7 +313,7 @@ class _FormulaPrinter(Printer):
 
 class _LatexPrinter(_FormulaPrinter):
     circle, tensor, dot = r"\circ", r"\otimes", r"\cdot"
-    bar, sigma, ellipsis = r"\|", r"\sum", r"\dots"
+    bar, sigma, pi, ellipsis = r"\|", r"\sum", r"\prod", r"\dots"
     bold_one, entrywise_mark = r"\mathbf{1}", r"\circ "
 
     def relation_sign(self, sign: str) -> str:
@@ -272,6 +324,24 @@ class _LatexPrinter(_FormulaPrinter):
 
     def function_name(self, e: Call) -> str:
         return ELEMENTWISE[e.function].latex if e.function in ELEMENTWISE else WHOLE[e.function][1]
+
+    def applied_name(self, e: Apply) -> str:
+        return e.latex or latex_name(e.name)
+
+    def constant(self, e: Constant) -> Printed:
+        return "\\pi" if e.name == "pi" else e.name, ATOM
+
+    def matrix(self, e: Matrix) -> Printed:
+        rows = (" & ".join(self.show(entry) for entry in row) for row in e.rows)
+        return _environment("pmatrix", rows), ATOM
+
+    def cases(self, e: Cases) -> Printed:
+        rows = (
+            f"{self.show(value)} & "
+            + (r"\text{otherwise}" if is_otherwise(c) else rf"\text{{if }} {self.condition(c)}")
+            for value, c in zip(e.values, e.conditions, strict=True)
+        )
+        return _environment("cases", rows), ATOM
 
     def time(self, index: Index) -> str:
         return f"^{{({_index(index)})}}"
@@ -302,7 +372,7 @@ class _LatexPrinter(_FormulaPrinter):
 
 class _TextPrinter(_FormulaPrinter):
     circle, tensor, dot = "∘", "⊗", "·"
-    bar, sigma, ellipsis = "‖", "∑", "…"
+    bar, sigma, pi, ellipsis = "‖", "∑", "∏", "…"
     bold_one, entrywise_mark = "1", "∘"
 
     def relation_sign(self, sign: str) -> str:
@@ -313,6 +383,22 @@ class _TextPrinter(_FormulaPrinter):
 
     def function_name(self, e: Call) -> str:
         return FUNCTION_NAMES.get(e.function, e.function)
+
+    def applied_name(self, e: Apply) -> str:
+        return text_name(e.name)
+
+    def constant(self, e: Constant) -> Printed:
+        return "π" if e.name == "pi" else e.name, ATOM
+
+    def matrix(self, e: Matrix) -> Printed:
+        return f"[{'; '.join(', '.join(self.show(entry) for entry in row) for row in e.rows)}]", ATOM
+
+    def cases(self, e: Cases) -> Printed:
+        rows = (
+            self.show(value) + (" otherwise" if is_otherwise(c) else f" if {self.condition(c)}")
+            for value, c in zip(e.values, e.conditions, strict=True)
+        )
+        return f"{{{'; '.join(rows)}}}", ATOM
 
     def time(self, index: Index) -> str:
         return f"^({_index(index)})"

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from elman.calculus.expression import Derivative, Symbol
+from elman.calculus.expression import Apply, Derivative, Symbol
 from elman.calculus.functions import Array
 from elman.errors import FormulaError
 
 
 def _no_derivative(e: Derivative, scope: Environment) -> Array:
     raise FormulaError("a derivative is given where a value is expected", e.span[0] + 1)
+
+
+def _no_function(e: Apply, arguments: tuple[Array, ...]) -> Array:
+    raise FormulaError(f"the function {e.name} has no value: write what {e.name} is", e.span[0] + 1)
 
 
 def _itself(number: int) -> int:
@@ -37,7 +41,8 @@ class Occurrence:
 class Environment:
     """Where the values in an expression come from.
 
-    `symbol` gives the value of a symbol, `derivative` that of a derivative, `dimension` the size behind a name;
+    `symbol` gives the value of a symbol, `derivative` that of a derivative, `function` that of a function that is not
+    in `functions.py` from the values of its arguments, `dimension` the size behind a name;
     `indices` are the bound variables. `occurrence` is the equation being evaluated, where equations define symbols.
     `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row. `terms`
     is the product of the lengths of the enclosing sums, each added up term by term. `written` gives the size that is
@@ -54,6 +59,7 @@ class Environment:
     written: Callable[[int], int] = _itself
     literal: bool = False
     occurrence: Occurrence | None = None
+    function: Callable[[Apply, tuple[Array, ...]], Array] = _no_function
 
     def bind(self, name: str, value: int) -> Environment:
         """The same environment with one more index bound."""

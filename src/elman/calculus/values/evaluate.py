@@ -5,16 +5,24 @@ The leading axes carry the perturbations of a complex step, so one pass gives th
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from elman.calculus.expression import (
     Add,
+    Apply,
+    BigProduct,
     BigSum,
     Call,
+    Cases,
+    Comparison,
+    Constant,
     Derivative,
     Dots,
     Entry,
@@ -22,6 +30,7 @@ from elman.calculus.expression import (
     Identity,
     Inverse,
     Iverson,
+    Matrix,
     Negative,
     Number,
     Ones,
@@ -33,9 +42,10 @@ from elman.calculus.expression import (
     children,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
+from elman.calculus.syntax.names import TIME_LETTERS
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
 from elman.calculus.values.environment import Environment, MisfitError, OutsideError, is_scalar, shape_text
-from elman.calculus.values.sums import big_sum
+from elman.calculus.values.sums import big_product, big_sum
 from elman.errors import FormulaError
 
 
@@ -151,9 +161,64 @@ def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -
 
 def _iverson(e: Iverson, scope: Environment) -> Array:
     try:
-        return np.array([[float(e.left.at(dict(scope.indices)) == e.right.at(dict(scope.indices)))]])
+        left, right = e.left.at(dict(scope.indices)), e.right.at(dict(scope.indices))
     except KeyError as error:
         raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
+    if {e.left.variable, e.right.variable}.isdisjoint(TIME_LETTERS):  # entries count from 0, written numbers from 1
+        left, right = left - (e.left.variable is None), right - (e.right.variable is None)
+    return np.array([[float(_COMPARE[e.operator](left, right))]])
+
+
+def _comparison(e: Comparison, scope: Environment) -> Array:
+    a, b = evaluate(e.left, scope).real, evaluate(e.right, scope).real
+    if not (a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b)):
+        raise _misfit(e, a, b, e.operator, "a comparison entry by entry needs equal shapes")
+    value: Array = _COMPARE[e.operator](a, b).astype(np.float64)
+    return value
+
+
+def _constant(e: Constant, scope: Environment) -> Array:
+    return np.array([[CONSTANTS[e.name]]])
+
+
+def _matrix(e: Matrix, scope: Environment) -> Array:
+    if len({len(row) for row in e.rows}) != 1:
+        raise FormulaError("the rows of this matrix have different lengths", e.span[0] + 1)
+    rows = [_joined([evaluate(entry, scope) for entry in row], -1, e) for row in e.rows]
+    return _joined(rows, -2, e)
+
+
+def _joined(parts: list[Array], axis: int, e: Expression) -> Array:
+    """Blocks side by side (-1) or below each other (-2)."""
+    across = -3 - axis
+    if len({part.shape[across] for part in parts}) != 1:
+        raise FormulaError("the blocks of this matrix do not fit together", e.span[0] + 1)
+    leading = np.broadcast_shapes(*(part.shape[:-2] for part in parts))
+    return np.concatenate([np.broadcast_to(part, (*leading, *part.shape[-2:])) for part in parts], axis)
+
+
+def _apply(e: Apply, scope: Environment) -> Array:
+    return scope.function(e, tuple(evaluate(argument, scope) for argument in e.arguments))
+
+
+def _cases(e: Cases, scope: Environment) -> Array:
+    """The first value whose condition holds; entry by entry where a condition has entries."""
+    chosen: list[tuple[Array, Array]] = []
+    for condition, case in zip(e.conditions, e.values, strict=True):
+        holds = np.asarray(evaluate(condition, scope).real != 0)
+        if holds.any():
+            chosen.append((holds, evaluate(case, scope)))
+        if holds.all():
+            break
+    else:
+        raise FormulaError("no case of this holds for all entries: add a last one, otherwise", e.span[0] + 1)
+    result = chosen.pop()[1]
+    for holds, value in reversed(chosen):
+        for part in (holds, result):
+            if not (value.shape[-2:] == part.shape[-2:] or is_scalar(value) or is_scalar(part)):
+                raise _misfit(e, value, part, "beside", "the cases need equal shapes")
+        result = np.asarray(np.where(holds, value, result))
+    return result
 
 
 def _add(e: Add, scope: Environment) -> Array:
@@ -177,6 +242,8 @@ def combine(a: Array, b: Array, e: Product) -> Array:
         if a.shape[-2:] == b.shape[-2:] and a.shape[-2] == 1 and _open_entries(e.left) and _open_entries(e.right):
             return a * b  # y_j ln ŷ_j of a batch: the index of the sequence is left open
         return multiply(a, b, e)
+    if e.operator == "@":
+        return _at(a, b, e)
     if e.operator == "∘":
         return hadamard(a, b, e)
     if e.operator == "/":
@@ -188,6 +255,17 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if is_scalar(a) or is_scalar(b):
         return a * b
     raise _misfit(e, a, b, "⊗", "an outer product takes two column vectors")
+
+
+def _at(a: Array, b: Array, e: Product) -> Array:
+    """A @ B as in Python, where a vector has no direction: a column on the left may stand for a row, a row on the right
+    for a column.
+    """
+    if a.shape[-1] != b.shape[-2] and a.shape[-1] == 1 and a.shape[-2] == b.shape[-2]:
+        return transpose(a) @ b
+    if a.shape[-1] != b.shape[-2] and b.shape[-2] == 1 and a.shape[-1] == b.shape[-1]:
+        return a @ transpose(b)
+    return multiply(a, b, e)
 
 
 def _open_entries(e: Expression) -> bool:
@@ -309,6 +387,18 @@ _FUNCTIONS: dict[str, Callable[..., Array]] = {
     "mean": lambda e, a: a.mean(_axes(e), keepdims=True),
 }
 
+CONSTANTS = {"e": math.e, "pi": math.pi}
+
+# The sign of a comparison → the comparison.
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "≠": operator.ne,
+    "<": operator.lt,
+    "≤": operator.le,
+    ">": operator.gt,
+    "≥": operator.ge,
+}
+
 # A node → the rule for its value.
 _NODES: dict[type[Expression], Callable[..., Array]] = {
     Number: _number,
@@ -317,6 +407,9 @@ _NODES: dict[type[Expression], Callable[..., Array]] = {
     Identity: _identity,
     Entry: _entry,
     Iverson: _iverson,
+    Comparison: _comparison,
+    Constant: _constant,
+    Matrix: _matrix,
     Negative: lambda e, scope: -evaluate(e.of, scope),
     Add: _add,
     Subtract: _subtract,
@@ -325,6 +418,9 @@ _NODES: dict[type[Expression], Callable[..., Array]] = {
     Inverse: _inverse,
     Power: _power,
     Call: _call,
+    Apply: _apply,
+    Cases: _cases,
     BigSum: lambda e, scope: big_sum(e, scope, evaluate),
+    BigProduct: lambda e, scope: big_product(e, scope, evaluate),
     Derivative: lambda e, scope: scope.derivative(e, scope),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
@@ -10,6 +12,7 @@ import numpy as np
 
 from elman.calculus.expression import (
     Add,
+    BigProduct,
     BigSum,
     Call,
     Entry,
@@ -32,20 +35,23 @@ MAX_TERMS = 10_000  # of a sum, multiplied by those of the sums around it
 Evaluate: TypeAlias = Callable[[Expression, Environment], Array]
 
 
-def sum_range(e: BigSum, scope: Environment, evaluate: Evaluate) -> range:
-    """The values that the index of `e` takes; entries count from 0, time steps as they are written."""
+def sum_range(e: BigSum | BigProduct, scope: Environment, evaluate: Evaluate) -> range:
+    """The values that the index of `e` takes; time steps as they are written, and entries from 0: 1 … V and 0 … V-1
+    are all V entries.
+    """
     if e.lower is not None and e.upper is not None:
         entries = {i.variable for node in _entries(e.body) for i in node.indices}
         along = e.index in entries
         low, high = (_bound(i, e, scope, along) for i in (e.lower, e.upper))
-        return range(low - 1, high) if along else range(low, high + 1)
+        first = 0 if e.lower == Index(None, 0) else 1  # how the page counts entries
+        return range(low - first, high + 1 - first) if along else range(low, high + 1)
     size = _index_size(e.body, e.index, scope, evaluate)
     if size is None:
         raise FormulaError(f"over what does {e.index} run? Write its bounds", e.span[0] + 1)
     return range(size)
 
 
-def _bound(i: Index, e: BigSum, scope: Environment, along: bool) -> int:
+def _bound(i: Index, e: BigSum | BigProduct, scope: Environment, along: bool) -> int:
     """A bound of a sum as a number; `along` a matrix, a written size is the size used for it."""
     if i.variable is None:
         return scope.written(i.offset) if along and i.offset > 1 else i.offset
@@ -133,16 +139,25 @@ def _reduced(part: Array, axis: int) -> tuple[int, int]:
 def big_sum(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array:
     """The value of a sum; a sum over all entries of matrices is computed at once."""
     at_once = _all_entries(e, scope, evaluate)
-    if at_once is not None:
-        return at_once
+    return _combined(e, scope, evaluate, operator.add, np.zeros((1, 1))) if at_once is None else at_once
+
+
+def big_product(e: BigProduct, scope: Environment, evaluate: Evaluate) -> Array:
+    """The value of a product over an index: of numbers, or of arrays entry by entry."""
+    return _combined(e, scope, evaluate, operator.mul, np.ones((1, 1)))
+
+
+def _combined(
+    e: BigSum | BigProduct,
+    scope: Environment,
+    evaluate: Evaluate,
+    combine: Callable[[Array, Array], Array],
+    empty: Array,
+) -> Array:
+    """The terms of a sum or of a product, one by one."""
     over = sum_range(e, scope, evaluate)
     inside = replace(scope, terms=scope.terms * max(len(over), 1))
     if inside.terms > MAX_TERMS:
         raise FormulaError(f"a sum of {inside.terms} terms is too long to be added one by one", e.span[0] + 1)
     terms = [evaluate(e.body, inside.bind(e.index, i)) for i in over]
-    if not terms:
-        return np.zeros((1, 1))
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    return functools.reduce(combine, terms) if terms else empty
