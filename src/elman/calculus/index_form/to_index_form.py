@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from elman.calculus.expression import (
     Add,
@@ -34,21 +34,16 @@ from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.index_form.arithmetic import (
     apply,
     apply_written_derivative,
-    as_argument,
-    compound,
     multiply,
     to_power,
 )
+from elman.calculus.index_form.forms import IndexForm, inverse_of, matrix_product
+from elman.calculus.index_form.matrix_functions import MATRIX_FUNCTIONS
 from elman.calculus.index_form.terms import (
     Delta,
-    Determinant,
-    DimensionSize,
-    InverseEntry,
-    Softmax,
     Sum,
     SymbolEntry,
     TensorIndex,
-    Term,
     constant,
     fresh,
     rename,
@@ -59,33 +54,6 @@ from elman.calculus.shapes.inference import Shape, Shapes
 from elman.errors import FormulaError
 
 _MAX_POWER = 8
-
-
-class IndexForm(NamedTuple):
-    """A sum with the index of its rows and that of its columns, None along a dimension of 1."""
-
-    sum: Sum
-    row: TensorIndex | None = None
-    column: TensorIndex | None = None
-
-    @property
-    def is_scalar(self) -> bool:
-        """Whether it has no free index."""
-        return self.row is None and self.column is None
-
-    @property
-    def axes(self) -> tuple[TensorIndex, ...]:
-        """The indices that it has, that of the rows first."""
-        return tuple(i for i in (self.row, self.column) if i is not None)
-
-    def transposed(self) -> IndexForm:
-        """The transpose."""
-        return IndexForm(self.sum, self.column, self.row)
-
-    def aligned_with(self, other: IndexForm) -> IndexForm:
-        """The same form in the indices of `other`, where both have them."""
-        mapping = {a: b for a, b in ((self.row, other.row), (self.column, other.column)) if a is not None and b}
-        return IndexForm(rename(self.sum, mapping), other.row or self.row, other.column or self.column)
 
 
 def to_index_form(shapes: Shapes) -> IndexForm:
@@ -162,7 +130,7 @@ class _Converter:
         if e.operator == "⊗" and a.column is None and b.column is None:
             return IndexForm(multiply(a.sum, b.sum), a.row, b.row)
         if e.operator in ("", "·") and not (a.is_scalar or b.is_scalar):
-            return _matrix_product(a, b)
+            return matrix_product(a, b)
         b = b.aligned_with(a)
         second = to_power(b.sum, Fraction(-1)) if e.operator == "/" else b.sum
         return b._replace(sum=multiply(a.sum, second))
@@ -171,7 +139,7 @@ class _Converter:
         return self.convert(e.of).transposed()
 
     def inverse(self, e: Inverse) -> IndexForm:
-        return _inverse(self.convert(e.of))
+        return inverse_of(self.convert(e.of))
 
     def power(self, e: Power) -> IndexForm:
         if self.shapes.is_matrix_power(e):
@@ -190,9 +158,9 @@ class _Converter:
         if times == 0:
             return self.identity(e)
         factors = [self.convert(e.of) for _ in range(abs(times))]
-        result, *rest = [_inverse(a) for a in factors] if times < 0 else factors
+        result, *rest = [inverse_of(a) for a in factors] if times < 0 else factors
         for a in rest:
-            result = _matrix_product(result, a)
+            result = matrix_product(result, a)
         return result
 
     def call(self, e: Call) -> IndexForm:
@@ -202,7 +170,7 @@ class _Converter:
             a = self.convert(e.arguments[0])
             applied = apply_written_derivative if e.primes else apply
             return a._replace(sum=applied(e.function, a.sum))
-        return _FUNCTIONS[e.function](e, *(self.convert(argument) for argument in e.arguments))
+        return MATRIX_FUNCTIONS[e.function](e, *(self.convert(argument) for argument in e.arguments))
 
     def big_sum(self, e: BigSum) -> IndexForm:
         outer = self.bound
@@ -229,104 +197,4 @@ _NODES: dict[type[Expression], Callable[[_Converter, Any], IndexForm]] = {
     Power: _Converter.power,
     Call: _Converter.call,
     BigSum: _Converter.big_sum,
-}
-
-
-def _matrix_product(a: IndexForm, b: IndexForm) -> IndexForm:
-    """Σ_k a_ik b_kj; where one of them is a row or a column of one entry, the product of their entries."""
-    if a.column is None or b.row is None:
-        return IndexForm(multiply(a.sum, b.sum), a.row, b.column)
-    right = rename(b.sum, {b.row: a.column})
-    return IndexForm(multiply(a.sum, right, (a.column,)), a.row, b.column)
-
-
-def _inverse(a: IndexForm) -> IndexForm:
-    """The inverse; a number in front of a matrix, and the transpose of a single symbol, are taken out of it."""
-    if a.row is None or a.column is None:
-        return IndexForm(to_power(a.sum, Fraction(-1)))
-    order, outside = (a.row, a.column), Fraction(1)
-    argument = a.sum
-    if len(argument.terms) == 1:
-        (t,) = argument.terms
-        if t.coefficient not in (0, 1):
-            outside = 1 / t.coefficient
-            argument = argument.scaled(outside)
-        if len(t.factors) == 1 and not t.dummies and t.factors[0].indices == (a.column, a.row):
-            order = (a.column, a.row)  # (X^T)^-1 = (X^-1)^T
-    return IndexForm(Sum((Term(outside, (compound(InverseEntry, argument, order),)),)), a.row, a.column)
-
-
-# --- functions of whole matrices: one function each ---
-
-
-def _softmax(e: Call, a: IndexForm) -> IndexForm:
-    if a.is_scalar:
-        return IndexForm(constant(1))
-    order = a.axes[::-1] if e.axis == 1 else a.axes  # the sum of the exponentials runs along the first index
-    return a._replace(sum=single(compound(Softmax, a.sum, order)))
-
-
-def _cross_entropy(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
-    """-Σ a ln b."""
-    b = b.aligned_with(a)
-    return IndexForm(multiply(a.sum.scaled(Fraction(-1)), apply("ln", b.sum), b.axes))
-
-
-def _trace(e: Call, a: IndexForm) -> IndexForm:
-    if a.row is None or a.column is None:
-        return IndexForm(a.sum)
-    return IndexForm(summed(rename(a.sum, {a.column: a.row}), (a.row,)))
-
-
-def _det(e: Call, a: IndexForm) -> IndexForm:
-    if a.row is None or a.column is None:
-        return a
-    argument, _ = as_argument(a.sum, (a.row, a.column))
-    return IndexForm(single(Determinant((), argument)))
-
-
-def _diag(e: Call, a: IndexForm) -> IndexForm:
-    """The diagonal of a matrix as a column, or the matrix with a vector on its diagonal."""
-    if a.row is not None and a.column is not None:
-        return IndexForm(rename(a.sum, {a.column: a.row}), a.row)
-    if a.is_scalar:
-        return a
-    (i,) = a.axes
-    j = fresh(i.dim)
-    return IndexForm(multiply(a.sum, single(Delta((i, j)))), i, j)
-
-
-def _norm(e: Call, a: IndexForm) -> IndexForm:
-    """The square root of Σ a^2."""
-    return IndexForm(to_power(summed(to_power(a.sum, Fraction(2)), a.axes), Fraction(1, 2)))
-
-
-def _norm1(e: Call, a: IndexForm) -> IndexForm:
-    """Σ |a|."""
-    return IndexForm(summed(apply("abs", a.sum), a.axes))
-
-
-def _sum(e: Call, a: IndexForm) -> IndexForm:
-    """The sum of all entries, or down each column (axis 0), or along each row (axis 1)."""
-    over = a.axes if e.axis is None else tuple(i for i in ((a.row, a.column)[e.axis],) if i is not None)
-    return IndexForm(summed(a.sum, over), None if a.row in over else a.row, None if a.column in over else a.column)
-
-
-def _mean(e: Call, a: IndexForm) -> IndexForm:
-    """The sum, divided by the sizes of the dimensions that it runs along."""
-    total = _sum(e, a)
-    shares = tuple(DimensionSize((), i.dim, exponent=Fraction(-1)) for i in a.axes if i not in total.axes)
-    return total._replace(sum=Sum(tuple(Term(t.coefficient, t.factors + shares, t.dummies) for t in total.sum.terms)))
-
-
-_FUNCTIONS: dict[str, Callable[..., IndexForm]] = {
-    "softmax": _softmax,
-    "cross_entropy": _cross_entropy,
-    "trace": _trace,
-    "det": _det,
-    "diag": _diag,
-    "norm": _norm,
-    "norm1": _norm1,
-    "sum": _sum,
-    "mean": _mean,
 }

@@ -44,7 +44,8 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
-from elman.calculus.values.environment import Environment, MisfitError, OutsideError, is_scalar, shape_text
+from elman.calculus.values.environment import Environment, OutsideError, is_scalar, shape_text
+from elman.calculus.values.matrix_functions import MATRIX_FUNCTIONS, hadamard, misfit, softmax, softmax_axis, square
 from elman.calculus.values.sums import big_product, big_sum
 from elman.errors import FormulaError
 
@@ -62,33 +63,22 @@ def transpose(a: Array) -> Array:
     return np.swapaxes(a, -1, -2)
 
 
-def _misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitError:
-    return MisfitError(a, b, what, hint, e.span[0] + 1)
-
-
 def multiply(a: Array, b: Array, e: Expression) -> Array:
     """The matrix product, or a scaling where one side is a scalar."""
     if a.shape[-1] == b.shape[-2]:
         return a @ b
     if is_scalar(a) or is_scalar(b):
         return a * b
-    raise _misfit(e, a, b, "times", "the inner dimensions differ")
-
-
-def hadamard(a: Array, b: Array, e: Expression) -> Array:
-    """Entry by entry; the shapes must agree, or one side be a scalar."""
-    if a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b):
-        return a * b
-    raise _misfit(e, a, b, "∘", "an entry-by-entry product needs equal shapes")
+    raise misfit(e, a, b, "times", "the inner dimensions differ")
 
 
 def add(a: Array, b: Array, e: Expression) -> Array:
     """The sum; a scalar, one column or one row is added to all."""
     for i in (-2, -1):
         if a.shape[i] != b.shape[i] and 1 not in (a.shape[i], b.shape[i]):
-            raise _misfit(e, a, b, "plus", "a sum needs equal shapes, a column, a row or a scalar")
+            raise misfit(e, a, b, "plus", "a sum needs equal shapes, a column, a row or a scalar")
     if (a.shape[-2] == b.shape[-1] == 1 or a.shape[-1] == b.shape[-2] == 1) and not (is_scalar(a) or is_scalar(b)):
-        raise _misfit(e, a, b, "plus", "a row and a column do not add")
+        raise misfit(e, a, b, "plus", "a row and a column do not add")
     return a + b
 
 
@@ -172,7 +162,7 @@ def _iverson(e: Iverson, scope: Environment) -> Array:
 def _comparison(e: Comparison, scope: Environment) -> Array:
     a, b = evaluate(e.left, scope).real, evaluate(e.right, scope).real
     if not (a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b)):
-        raise _misfit(e, a, b, e.operator, "a comparison entry by entry needs equal shapes")
+        raise misfit(e, a, b, e.operator, "a comparison entry by entry needs equal shapes")
     value: Array = _COMPARE[e.operator](a, b).astype(np.float64)
     return value
 
@@ -216,7 +206,7 @@ def _cases(e: Cases, scope: Environment) -> Array:
     for holds, value in reversed(chosen):
         for part in (holds, result):
             if not (value.shape[-2:] == part.shape[-2:] or is_scalar(value) or is_scalar(part)):
-                raise _misfit(e, value, part, "beside", "the cases need equal shapes")
+                raise misfit(e, value, part, "beside", "the cases need equal shapes")
         result = np.asarray(np.where(holds, value, result))
     return result
 
@@ -249,12 +239,12 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if e.operator == "/":
         if is_scalar(b) or is_scalar(a) or a.shape[-2:] == b.shape[-2:]:
             return a / b
-        raise _misfit(e, a, b, "over", "divide by a scalar, or entry by entry")
+        raise misfit(e, a, b, "over", "divide by a scalar, or entry by entry")
     if a.shape[-1] == 1 and b.shape[-1] == 1:
         return a @ transpose(b)
     if is_scalar(a) or is_scalar(b):
         return a * b
-    raise _misfit(e, a, b, "⊗", "an outer product takes two column vectors")
+    raise misfit(e, a, b, "⊗", "an outer product takes two column vectors")
 
 
 def _at(a: Array, b: Array, e: Product) -> Array:
@@ -288,31 +278,11 @@ def _power(e: Power, scope: Environment) -> Array:
     return np.linalg.matrix_power(a, int(e.exponent.value))
 
 
-def square(a: Array, e: Expression, what: str) -> Array:
-    """`a`, if its matrices are square."""
-    if a.shape[-1] != a.shape[-2]:
-        raise FormulaError(f"{what} needs a square matrix, not {shape_text(a)}", e.span[0] + 1)
-    return a
-
-
 def _inverse(e: Inverse, scope: Environment) -> Array:
     try:
         return np.linalg.inv(square(evaluate(e.of, scope), e, "an inverse"))
     except np.linalg.LinAlgError:
         raise FormulaError("this matrix is singular", e.span[0] + 1) from None
-
-
-def _softmax(a: Array, axis: int) -> Array:
-    exp = np.exp(a - a.real.max(axis, keepdims=True))
-    result: Array = exp / exp.sum(axis, keepdims=True)
-    return result
-
-
-def softmax_axis(e: Call, a: Array, default: int | None) -> int:
-    """0 down each column, 1 along each row: as stated, else as the page reads it; a vector has only one way."""
-    if e.axis is None and 1 in a.shape[-2:]:
-        return 0 if a.shape[-1] == 1 else 1
-    return e.axis if e.axis is not None else default or 0
 
 
 def _call(e: Call, scope: Environment) -> Array:
@@ -322,45 +292,8 @@ def _call(e: Call, scope: Environment) -> Array:
     if e.function in ELEMENTWISE:
         return ELEMENTWISE[e.function].value(a)
     if e.function == "softmax":
-        return _softmax(a, softmax_axis(e, a, scope.softmax_axis) - 2)
-    return _FUNCTIONS[e.function](e, a, *rest)
-
-
-def _axes(e: Call) -> tuple[int, ...]:
-    """The axes over which a function is taken: both, or the stated one."""
-    return (-2, -1) if e.axis is None else (-2 + e.axis,)
-
-
-def _cross_entropy(e: Call, a: Array, b: Array) -> Array:
-    value: Array = -hadamard(a, np.log(b), e).sum(_axes(e), keepdims=True)
-    return value
-
-
-def _trace(e: Call, a: Array) -> Array:
-    value: Array = np.trace(square(a, e, "a trace"), axis1=-2, axis2=-1)[..., None, None]
-    return value
-
-
-def _determinant(e: Call, a: Array) -> Array:
-    return np.asarray(np.linalg.det(square(a, e, "a determinant")))[..., None, None]
-
-
-def _norm(e: Call, a: Array) -> Array:
-    value: Array = np.sqrt((a * a).sum(_axes(e), keepdims=True))
-    return value
-
-
-def _norm1(e: Call, a: Array) -> Array:
-    value: Array = (a * np.sign(a.real)).sum(_axes(e), keepdims=True)
-    return value
-
-
-def _diagonal(e: Call, a: Array) -> Array:
-    """The diagonal matrix of a vector, or the diagonal of a square matrix as a column."""
-    if a.shape[-1] == 1 or a.shape[-2] == 1:
-        v = a if a.shape[-1] == 1 else transpose(a)
-        return np.asarray(v * np.eye(v.shape[-2]))
-    return np.diagonal(square(a, e, "diag"), axis1=-2, axis2=-1)[..., :, None]
+        return softmax(a, softmax_axis(e, a, scope.softmax_axis) - 2)
+    return MATRIX_FUNCTIONS[e.function](e, a, *rest)
 
 
 _POINT = Symbol("u")
@@ -374,18 +307,6 @@ def _primed(e: Call, a: Array, scope: Environment) -> Array:
     value = evaluate(slope, replace(scope, symbol=lambda s, _: a))
     return np.broadcast_to(value, a.shape) if value.shape[-2:] != a.shape[-2:] else value
 
-
-# A function of whole matrices (`functions.WHOLE`) → its value.
-_FUNCTIONS: dict[str, Callable[..., Array]] = {
-    "cross_entropy": _cross_entropy,
-    "trace": _trace,
-    "det": _determinant,
-    "diag": _diagonal,
-    "norm": _norm,
-    "norm1": _norm1,
-    "sum": lambda e, a: a.sum(_axes(e), keepdims=True),
-    "mean": lambda e, a: a.mean(_axes(e), keepdims=True),
-}
 
 CONSTANTS = {"e": math.e, "pi": math.pi}
 

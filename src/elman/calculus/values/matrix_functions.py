@@ -1,0 +1,98 @@
+"""Values of the functions of whole matrices; every value is [..., m, n], a scalar [..., 1, 1].
+
+They are complex-safe, so that a complex step passes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from elman.calculus.expression import Call, Expression
+from elman.calculus.functions import Array
+from elman.calculus.values.environment import MisfitError, is_scalar, shape_text
+from elman.errors import FormulaError
+
+
+def misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitError:
+    """The error for two values whose shapes do not fit."""
+    return MisfitError(a, b, what, hint, e.span[0] + 1)
+
+
+def hadamard(a: Array, b: Array, e: Expression) -> Array:
+    """Entry by entry; the shapes must agree, or one side be a scalar."""
+    if a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b):
+        return a * b
+    raise misfit(e, a, b, "∘", "an entry-by-entry product needs equal shapes")
+
+
+def square(a: Array, e: Expression, what: str) -> Array:
+    """`a`, if its matrices are square."""
+    if a.shape[-1] != a.shape[-2]:
+        raise FormulaError(f"{what} needs a square matrix, not {shape_text(a)}", e.span[0] + 1)
+    return a
+
+
+def softmax(a: Array, axis: int) -> Array:
+    """The softmax along an axis, -2 or -1."""
+    exp = np.exp(a - a.real.max(axis, keepdims=True))
+    result: Array = exp / exp.sum(axis, keepdims=True)
+    return result
+
+
+def softmax_axis(e: Call, a: Array, default: int | None) -> int:
+    """0 down each column, 1 along each row: as stated, else as the page reads it; a vector has only one way."""
+    if e.axis is None and 1 in a.shape[-2:]:
+        return 0 if a.shape[-1] == 1 else 1
+    return e.axis if e.axis is not None else default or 0
+
+
+def _axes(e: Call) -> tuple[int, ...]:
+    """The axes over which a function is taken: both, or the stated one."""
+    return (-2, -1) if e.axis is None else (-2 + e.axis,)
+
+
+def _cross_entropy(e: Call, a: Array, b: Array) -> Array:
+    value: Array = -hadamard(a, np.log(b), e).sum(_axes(e), keepdims=True)
+    return value
+
+
+def _trace(e: Call, a: Array) -> Array:
+    value: Array = np.trace(square(a, e, "a trace"), axis1=-2, axis2=-1)[..., None, None]
+    return value
+
+
+def _determinant(e: Call, a: Array) -> Array:
+    return np.asarray(np.linalg.det(square(a, e, "a determinant")))[..., None, None]
+
+
+def _norm(e: Call, a: Array) -> Array:
+    value: Array = np.sqrt((a * a).sum(_axes(e), keepdims=True))
+    return value
+
+
+def _norm1(e: Call, a: Array) -> Array:
+    value: Array = (a * np.sign(a.real)).sum(_axes(e), keepdims=True)
+    return value
+
+
+def _diagonal(e: Call, a: Array) -> Array:
+    """The diagonal matrix of a vector, or the diagonal of a square matrix as a column."""
+    if a.shape[-1] == 1 or a.shape[-2] == 1:
+        v = a if a.shape[-1] == 1 else np.swapaxes(a, -1, -2)
+        return np.asarray(v * np.eye(v.shape[-2]))
+    return np.diagonal(square(a, e, "diag"), axis1=-2, axis2=-1)[..., :, None]
+
+
+# A function of whole matrices (`functions.WHOLE`) → its value.
+MATRIX_FUNCTIONS: dict[str, Callable[..., Array]] = {
+    "cross_entropy": _cross_entropy,
+    "trace": _trace,
+    "det": _determinant,
+    "diag": _diagonal,
+    "norm": _norm,
+    "norm1": _norm1,
+    "sum": lambda e, a: a.sum(_axes(e), keepdims=True),
+    "mean": lambda e, a: a.mean(_axes(e), keepdims=True),
+}
