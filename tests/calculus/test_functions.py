@@ -10,6 +10,7 @@ from elman.calculus.expression import Symbol
 from elman.calculus.functions import ELEMENTWISE, SPELLINGS
 from elman.calculus.values.environment import Environment
 from elman.calculus.values.evaluate import evaluate
+from elman.errors import FormulaError
 
 INSIDE = np.linspace(-0.87, 0.91, 8).reshape(-1, 1)  # every function but those of `ELSEWHERE` has a value here
 ELSEWHERE = {
@@ -69,3 +70,40 @@ def test_gradients_as_a_person_writes_them(formula: str, gradient: str) -> None:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_every_spelling_means_a_function(spelling: str) -> None:
     assert SPELLINGS[SPELLINGS[spelling]] == SPELLINGS[spelling]
+
+
+@pytest.mark.parametrize(
+    ("formula", "gradient"),
+    [
+        (r"\sum_i \max(0, x_i - a_i)", "step(x - a)"),
+        ("np.sum(np.maximum(1, x))", "step(x - 1)"),
+        (r"\max(a^T x, 0)^2", "2 relu(a^T x) a"),
+        ("np.sum(np.minimum(x, 3))", "step(3 - x)"),
+        ("np.sum(np.clip(x, -1, 1))", "step(x + 1) - step(x - 1)"),
+        (r"\mathrm{hinge}(a^T x)", "-step(1 - a^T x) a"),
+        (r"\mathbf{1}^T \operatorname{erf}(x)", "2 exp(-x^{∘2}) / sqrt(π)"),
+    ],
+)
+def test_the_larger_and_the_smaller_of_two(formula: str, gradient: str) -> None:
+    found = derive(formula, "x")
+    assert found.text == gradient
+    assert found.error < 1e-12
+
+
+@pytest.mark.parametrize(
+    "formula", ["np.sum(np.maximum(a, x)**2)", "np.sum(np.clip(x, a, b) * c)", r"\min(a^T x, x^T x)"]
+)
+def test_two_arguments_that_vary(formula: str) -> None:
+    assert derive(formula, "x", shapes={"a": "n", "x": "n"}).error < 1e-12
+
+
+def test_an_answer_says_which_subgradient_it_takes() -> None:
+    assert derive(r"\mathrm{relu}(a^T x)", "x").conventions == ("at 0, where relu has no derivative, 0 is taken",)
+    assert "arguments of max are equal" in derive(r"\max(a^T x, 1)", "x").conventions[0]
+    assert derive("x^T x", "x").conventions == ()
+
+
+@pytest.mark.parametrize("formula", [r"\max(x)", r"\max x", "np.clip(x, 1)"])
+def test_a_wrong_number_of_arguments_is_refused(formula: str) -> None:
+    with pytest.raises(FormulaError, match=r"takes \d arguments"):
+        derive(formula, "x")

@@ -30,7 +30,7 @@ COLUMNS = ("x", "y_hat", "delta_1")
 MATRICES = ("A", "W_h", "X")
 FUNCTIONS = (
     "sigmoid", "tanh", "sin", "cos", "softplus", "arctan", "relu", "abs", "arcsinh", "softsign", "silu", "logsigmoid",
-    "sech", "elu", "leakyrelu",
+    "sech", "elu", "leakyrelu", "erf", "gelu",
 )  # fmt: skip
 Shape = tuple[str, str]
 
@@ -84,7 +84,9 @@ class Grower:
     def common(self, shape: Shape, d: int) -> Expression:
         """What every shape can be."""
         e = self.grow(shape, d)
-        match self.random.randrange(9):
+        match self.random.randrange(10):
+            case 9:
+                return Call(self.random.choice(("max", "min")), (e, self.grow(shape, d)))
             case 0:
                 return Add(e, self.grow(shape, d))
             case 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from elman.calculus.conventions import conventions
 from elman.calculus.expression import BigSum, Call, Expression, Symbol, symbols, walk
 from elman.calculus.functions import Array
 from elman.calculus.index_form.differentiate import differentiate
@@ -62,6 +63,11 @@ class Derived:
     def assumed(self) -> Mapping[str, Shape]:
         """The shapes that follow from the usual convention and from what fits."""
         return self.shapes.assumed
+
+    @cached_property
+    def conventions(self) -> tuple[str, ...]:
+        """What it takes for granted, in sentences: which derivative a function has where it has none."""
+        return conventions(self.source)
 
     @cached_property
     def text(self) -> str:
@@ -123,6 +129,7 @@ class Derived:
             "shapes": {name: list(shape) for name, shape in self.shapes.symbols.items()},
             "assumed": sorted(self.assumed),
             "distributions": list(self.distributions),
+            "conventions": list(self.conventions),
             "verification": {"method": "complex step", "points": self.points, "largest_relative_error": self.error},
         }
 

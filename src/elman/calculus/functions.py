@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from elman.calculus.expression import Add, Call, Expression, Number, Power, Product, Subtract
+from elman.calculus.expression import Add, Call, Constant, Expression, Number, Power, Product, Subtract
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Values: TypeAlias = Callable[[Array], Array]
@@ -58,6 +58,22 @@ def times(*factors: Expression | Fraction | int) -> Expression:
     for f in rest:
         first = Product(first, f, "∘")
     return first
+
+
+def _slope_of_erf(u: Expression) -> Expression:
+    """2 exp(-u^2) / sqrt(π)."""
+    return times(2, power(Constant("pi"), Fraction(-1, 2)), call("exp", times(-1, power(u, 2))))
+
+
+def _normal_density(u: Expression) -> Expression:
+    """exp(-u^2 / 2) / sqrt(2 π)."""
+    root = power(times(TWO, Constant("pi")), Fraction(-1, 2))
+    return times(root, call("exp", times(Fraction(-1, 2), power(u, 2))))
+
+
+def _normal_below(u: Expression) -> Expression:
+    """The probability of a standard normal number below u."""
+    return times(Fraction(1, 2), Add(ONE, call("erf", times(u, power(TWO, Fraction(-1, 2))))))
 
 
 def _slope_of_root(u: Expression, sign: int) -> Expression:
@@ -104,9 +120,12 @@ def _softplus(x: Array) -> Array:
 
 
 def _bell(x: Array) -> Array:
-    """The derivative of erf."""
     value: Array = 2 / math.sqrt(math.pi) * np.exp(-x * x)
     return value
+
+
+_erf = _continued(_each(math.erf), _bell)
+_erfc = _continued(_each(math.erfc), lambda x: -_bell(x))
 
 
 # --- the table ---
@@ -124,6 +143,8 @@ ELEMENTWISE: dict[str, Elementwise] = {
     "abs": Elementwise(lambda x: x * _sign(x), lambda u: call("sign", u), r"\mathrm{abs}", _AT_ZERO.format("abs", 0)),
     "sign": Elementwise(_sign, lambda u: times(0), r"\mathrm{sign}", _AT_ZERO.format("sign", 0)),
     "step": Elementwise(_step, lambda u: times(0), r"\mathrm{step}", _AT_ZERO.format("step", 0)),
+    "erf": Elementwise(_erf, _slope_of_erf, r"\mathrm{erf}"),
+    "erfc": Elementwise(_erfc, lambda u: times(-1, _slope_of_erf(u)), r"\mathrm{erfc}"),
     # trigonometric
     "sin": Elementwise(np.sin, lambda u: call("cos", u), r"\sin"),
     "cos": Elementwise(np.cos, lambda u: times(-1, call("sin", u)), r"\cos"),
@@ -163,6 +184,11 @@ ELEMENTWISE: dict[str, Elementwise] = {
         lambda u: times(call("sigmoid", u), Add(ONE, times(u, Subtract(ONE, call("sigmoid", u))))),
         r"\mathrm{silu}",
     ),
+    "gelu": Elementwise(
+        lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2,
+        lambda u: Add(_normal_below(u), times(u, _normal_density(u))),
+        r"\mathrm{gelu}",
+    ),
     "relu": Elementwise(
         lambda x: x * _step(x), lambda u: call("step", u), r"\mathrm{relu}", _AT_ZERO.format("relu", 0)
     ),
@@ -185,7 +211,7 @@ ELEMENTWISE: dict[str, Elementwise] = {
     ),
 }  # fmt: skip
 
-# Functions of whole matrices: how many arguments they take, and their LaTeX.
+# Functions of whole matrices, or of several arguments: how many they take, and their LaTeX.
 WHOLE: dict[str, tuple[int, str]] = {
     "softmax": (1, r"\mathrm{softmax}"),
     "cross_entropy": (2, r"\mathrm{CE}"),
@@ -196,6 +222,9 @@ WHOLE: dict[str, tuple[int, str]] = {
     "norm1": (1, r"\mathrm{norm}_1"),
     "sum": (1, r"\mathrm{sum}"),
     "mean": (1, r"\mathrm{mean}"),
+    "max": (2, r"\max"),
+    "min": (2, r"\min"),
+    "clip": (3, r"\mathrm{clip}"),
 }
 
 # A spelling → the name above.
@@ -205,12 +234,18 @@ SPELLINGS: dict[str, str] = {
     "σ": "sigmoid", "log_sigmoid": "logsigmoid", "LogSigmoid": "logsigmoid", "Softplus": "softplus",
     "ReLU": "relu", "Relu": "relu", "LeakyReLU": "leakyrelu", "leaky_relu": "leakyrelu", "ELU": "elu",
     "SiLU": "silu", "Silu": "silu", "swish": "silu", "Swish": "silu", "Softsign": "softsign", "heaviside": "step",
-    "Tanh": "tanh", "sgn": "sign",
+    "Tanh": "tanh", "sgn": "sign", "GELU": "gelu", "Erf": "erf",
+    "maximum": "max", "minimum": "min", "clamp": "clip",
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "arsinh": "arcsinh",
     "acosh": "arccosh", "arcosh": "arccosh", "atanh": "arctanh", "artanh": "arctanh",
     "Softmax": "softmax", "smax": "softmax", "tr": "trace", "Tr": "trace", "Trace": "trace", "Det": "det",
     "Diag": "diag", "CE": "cross_entropy", "CrossEntropy": "cross_entropy", "Sum": "sum",
 }  # fmt: skip
+
+
+def arity(name: str) -> int:
+    """How many arguments a function takes."""
+    return WHOLE[name][0] if name in WHOLE else 1
 
 
 def known(name: str) -> bool:

@@ -189,6 +189,7 @@ def _lines(results: list[Derived]) -> list[str]:
     lines = ["shapes       " + "   ".join(shapes)]
     if first.distributions:
         lines.append(f"given        the columns of {', '.join(first.distributions)} sum to 1")
+    lines += [f"{'convention':<12} {sentence}" for sentence in first.conventions]
     for result in results:
         if result.expression is None:
             lines.append(f"no matrix form, so with indices [{','.join(result.shape)}]:")

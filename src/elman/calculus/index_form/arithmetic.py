@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from elman.calculus.expression import Add, Call, Expression, Number, Power, Product, Subtract, Symbol
+from elman.calculus.expression import Add, Call, Constant, Expression, Number, Power, Product, Subtract, Symbol
 from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.index_form.simplify import simplify
 from elman.calculus.index_form.terms import (
@@ -18,6 +18,7 @@ from elman.calculus.index_form.terms import (
     Compound,
     FunctionValue,
     Group,
+    NamedConstant,
     Sum,
     TensorIndex,
     Term,
@@ -113,6 +114,7 @@ def _power(e: Power, u: Sum) -> Sum:
 # The nodes that the derivatives in `functions.py` are made of.
 _ENTRYWISE: dict[type[Expression], Callable[[Any, Sum], Sum]] = {
     Number: lambda e, u: constant(e.value),
+    Constant: lambda e, u: single(NamedConstant((), e.name)),
     Symbol: lambda e, u: rename(u, {}),
     Add: lambda e, u: Sum(_entrywise(e.left, u).terms + _entrywise(e.right, u).terms),
     Subtract: lambda e, u: Sum(_entrywise(e.left, u).terms + _entrywise(e.right, u).scaled(Fraction(-1)).terms),

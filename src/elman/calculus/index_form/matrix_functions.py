@@ -17,10 +17,14 @@ from elman.calculus.index_form.terms import (
     Term,
     constant,
     fresh,
+    is_number,
     rename,
     single,
     summed,
+    value_of,
 )
+
+_MINUS = Fraction(-1)
 
 
 def _softmax(e: Call, a: IndexForm) -> IndexForm:
@@ -83,6 +87,32 @@ def _mean(e: Call, a: IndexForm) -> IndexForm:
     return total._replace(sum=Sum(tuple(Term(t.coefficient, t.factors + shares, t.dummies) for t in total.sum.terms)))
 
 
+def _max(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
+    """c + relu(d - c), where c is the argument that does not vary, else the first."""
+    a, b = (b, a) if is_number(b.sum) else (a, b)
+    b = b.aligned_with(a)
+    return b._replace(sum=_sum_of(a.sum, apply("relu", _sum_of(b.sum, a.sum.scaled(_MINUS)))))
+
+
+def _min(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
+    """c - relu(c - d), where c is the argument that does not vary, else the first."""
+    a, b = (b, a) if is_number(b.sum) else (a, b)
+    b = b.aligned_with(a)
+    return b._replace(sum=_sum_of(a.sum, apply("relu", _sum_of(a.sum, b.sum.scaled(_MINUS))).scaled(_MINUS)))
+
+
+def _clip(e: Call, a: IndexForm, low: IndexForm, high: IndexForm) -> IndexForm:
+    """min(max(a, low), high); between two numbers, low + relu(a - low) - relu(a - high)."""
+    if is_number(low.sum) and is_number(high.sum) and value_of(low.sum) <= value_of(high.sum):
+        bends = [apply("relu", _sum_of(a.sum, bound.sum.scaled(_MINUS))) for bound in (low, high)]
+        return a._replace(sum=_sum_of(low.sum, _sum_of(bends[0], bends[1].scaled(_MINUS))))
+    return _min(e, _max(e, a, low), high)
+
+
+def _sum_of(a: Sum, b: Sum) -> Sum:
+    return Sum(a.terms + rename(b, {}).terms)
+
+
 MATRIX_FUNCTIONS: dict[str, Callable[..., IndexForm]] = {
     "softmax": _softmax,
     "cross_entropy": _cross_entropy,
@@ -93,4 +123,7 @@ MATRIX_FUNCTIONS: dict[str, Callable[..., IndexForm]] = {
     "norm1": _norm1,
     "sum": _sum,
     "mean": _mean,
+    "max": _max,
+    "min": _min,
+    "clip": _clip,
 }

@@ -17,6 +17,7 @@ from elman.calculus.index_form.terms import (
     Determinant,
     DimensionSize,
     Factor,
+    FunctionValue,
     Group,
     InverseEntry,
     Softmax,
@@ -147,7 +148,15 @@ def _powers_joined(t: Term) -> Term:
         else:
             powers[base] = powers.get(base, Fraction(0)) + f.exponent
     factors = tuple(f if e == 1 else replace(f, exponent=e) for f, e in powers.items() if e)
-    return Term(t.coefficient, factors, t.dummies)
+    return Term(t.coefficient, _steps_absorbed(factors), t.dummies)
+
+
+def _steps_absorbed(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    """step(u)^2 = step(u), and relu(u) step(u) = relu(u)."""
+    values = [f.base() for f in factors if isinstance(f, FunctionValue) and f.exponent > 0]
+    relus = {replace(f, name="step") for f in values if isinstance(f, FunctionValue) and f.name == "relu"}
+    kept = (f.base() if isinstance(f, FunctionValue) and f.name == "step" and f.exponent > 0 else f for f in factors)
+    return tuple(f for f in kept if f not in relus)
 
 
 def _known_sums(t: Term, distributions: Collection[Expression]) -> Term:

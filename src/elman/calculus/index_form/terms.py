@@ -97,6 +97,17 @@ class DimensionSize(Factor):
 
 
 @dataclass(frozen=True, slots=True)
+class NamedConstant(Factor):
+    """A number with a name, π or e, without indices."""
+
+    name: str
+
+    def content(self) -> str:
+        """The name of the number."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
 class Compound(Factor):
     """The base of the factors around a sum, their `argument`."""
 
@@ -186,6 +197,16 @@ ZERO = Sum(())
 def constant(value: Fraction | int) -> Sum:
     """A number."""
     return Sum((Term(Fraction(value)),) if value else ())
+
+
+def is_number(sum_: Sum) -> bool:
+    """Whether it is a number: no term has a factor."""
+    return not any(t.factors or t.dummies for t in sum_.terms)
+
+
+def value_of(number: Sum) -> Fraction:
+    """The value of a sum that is a number."""
+    return sum((t.coefficient for t in number.terms), Fraction(0))
 
 
 def single(factor: Factor) -> Sum:

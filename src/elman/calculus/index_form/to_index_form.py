@@ -15,6 +15,7 @@ from elman.calculus.expression import (
     Add,
     BigSum,
     Call,
+    Constant,
     Entry,
     Expression,
     Identity,
@@ -41,6 +42,7 @@ from elman.calculus.index_form.forms import IndexForm, inverse_of, matrix_produc
 from elman.calculus.index_form.matrix_functions import MATRIX_FUNCTIONS
 from elman.calculus.index_form.terms import (
     Delta,
+    NamedConstant,
     Sum,
     SymbolEntry,
     TensorIndex,
@@ -85,6 +87,9 @@ class _Converter:
 
     def number(self, e: Number) -> IndexForm:
         return IndexForm(constant(e.value))
+
+    def constant(self, e: Constant) -> IndexForm:
+        return IndexForm(single(NamedConstant((), e.name)))
 
     def symbol(self, e: Symbol) -> IndexForm:
         row, column = self.axes_of(e)
@@ -183,6 +188,7 @@ class _Converter:
 
 _NODES: dict[type[Expression], Callable[[_Converter, Any], IndexForm]] = {
     Number: _Converter.number,
+    Constant: _Converter.constant,
     Symbol: _Converter.symbol,
     Ones: _Converter.ones,
     Identity: _Converter.identity,

@@ -21,6 +21,7 @@ from elman.calculus.index_form.terms import (
     FunctionValue,
     Group,
     InverseEntry,
+    NamedConstant,
     Softmax,
     Sum,
     SymbolEntry,
@@ -31,7 +32,7 @@ from elman.calculus.index_form.terms import (
     slots,
 )
 from elman.calculus.syntax.written_sizes import is_number
-from elman.calculus.values.evaluate import transpose
+from elman.calculus.values.evaluate import CONSTANTS, transpose
 
 
 def index_value(
@@ -87,6 +88,9 @@ class _Evaluator:
     def dimension_size(self, f: DimensionSize) -> Array:
         return np.asarray(float(self.size(f.dim)))
 
+    def named_constant(self, f: NamedConstant) -> Array:
+        return np.asarray(CONSTANTS[f.name])
+
     def argument(self, f: Compound) -> Array:
         return self.sum(f.argument, slots(f.indices))
 
@@ -113,6 +117,7 @@ _VALUES: dict[type[Factor], Callable[[_Evaluator, Any], Array]] = {
     SymbolEntry: _Evaluator.symbol_entry,
     Delta: _Evaluator.delta,
     DimensionSize: _Evaluator.dimension_size,
+    NamedConstant: _Evaluator.named_constant,
     Group: _Evaluator.argument,
     FunctionValue: _Evaluator.function_value,
     Softmax: _Evaluator.softmax,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from elman.calculus.expression import Call, Expression, Identity, Number, Ones, Symbol
+from elman.calculus.expression import Call, Constant, Expression, Identity, Number, Ones, Symbol
 from elman.calculus.index_form.terms import (
     Compound,
     Delta,
@@ -26,6 +26,7 @@ from elman.calculus.index_form.terms import (
     FunctionValue,
     Group,
     InverseEntry,
+    NamedConstant,
     Softmax,
     Sum,
     SymbolEntry,
@@ -161,6 +162,8 @@ class _Graph:
         if isinstance(f, DimensionSize):
             size: Expression = Number(Fraction(f.dim)) if is_number(f.dim) else Symbol(f.dim)
             return Powered((size,), f.exponent)
+        if isinstance(f, NamedConstant):
+            return Powered((Constant(f.name),), f.exponent)
         if isinstance(f, Determinant):
             a, b = matrix_slots(f.argument)
             matrices = self.write_sum(f.argument, a, b), self.write_sum(f.argument, b, a)

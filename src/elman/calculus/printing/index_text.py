@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from elman.calculus.expression import Constant
 from elman.calculus.index_form.terms import (
     Delta,
     Determinant,
@@ -15,6 +16,7 @@ from elman.calculus.index_form.terms import (
     FunctionValue,
     Group,
     InverseEntry,
+    NamedConstant,
     Softmax,
     Sum,
     SymbolEntry,
@@ -24,7 +26,7 @@ from elman.calculus.index_form.terms import (
     matrix_slots,
     slots,
 )
-from elman.calculus.printing.render import text_name
+from elman.calculus.printing.render import text, text_name
 
 Names = Mapping[TensorIndex, str]
 
@@ -91,6 +93,9 @@ class _FactorWriter:
     def dimension_size(self, f: DimensionSize) -> str:
         return f.dim
 
+    def named_constant(self, f: NamedConstant) -> str:
+        return text(Constant(f.name))
+
     def group(self, f: Group) -> str:
         return f"({self.argument(f)})"
 
@@ -112,6 +117,7 @@ _TEXTS: dict[type[Factor], Callable[[_FactorWriter, Any], str]] = {
     SymbolEntry: _FactorWriter.symbol_entry,
     Delta: _FactorWriter.delta,
     DimensionSize: _FactorWriter.dimension_size,
+    NamedConstant: _FactorWriter.named_constant,
     Group: _FactorWriter.group,
     FunctionValue: _FactorWriter.function_value,
     Softmax: _FactorWriter.softmax,

@@ -54,7 +54,7 @@ class PythonPrecedence(IntEnum):
 
 SUM, TIMES, UNARY, POWER, ATOM = PythonPrecedence
 
-# Functions that NumPy has under another name; the others (sigmoid, softmax, relu, step, softplus) go by their own.
+# Functions that NumPy or SciPy has; the others (sigmoid, softmax, relu, step, softplus) go by their own.
 _NUMPY = {
     **{
         name: f"np.{name}"
@@ -63,9 +63,12 @@ _NUMPY = {
             "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "trace", "diag", "sum", "mean",
         )
     },
-    "ln": "np.log", "det": "np.linalg.det", "norm": "np.linalg.norm",
+    "ln": "np.log", "det": "np.linalg.det", "norm": "np.linalg.norm", "erf": "scipy.special.erf",
+    "erfc": "scipy.special.erfc", "max": "np.maximum", "min": "np.minimum", "clip": "np.clip",
 }  # fmt: skip
 _COMPARISONS = {"=": "==", "≠": "!=", "≤": "<=", "≥": ">="}
+# Functions that NumPy has with a second argument, which is 0.
+_WITH_ZERO = {"relu": "np.maximum", "step": "np.heaviside"}
 _WHOLE_IS_SCALAR = {"trace", "det", "norm", "norm1", "cross_entropy"}
 
 
@@ -208,6 +211,8 @@ class _PythonPrinter(Printer):
             return f"-np.sum({self.show(e.arguments[0], TIMES)} * np.log({inside[1]}))", TIMES
         if e.function == "norm1":
             return f"np.sum(np.abs({inside[0]}))", ATOM
+        if e.function in _WITH_ZERO:
+            return f"{_WITH_ZERO[e.function]}({inside[0]}, 0)", ATOM
         if e.function == "diag" and self.is_vector(e):
             return f"np.diagflat({inside[0]})", ATOM
         if e.function == "diag" and e.operand == "matrix":

@@ -12,6 +12,7 @@ from elman.calculus.expression import (
     Add,
     BigSum,
     Call,
+    Constant,
     Derivative,
     Dots,
     Entry,
@@ -182,6 +183,17 @@ class Inference:
             raise FormulaError(f"{e.function} of a scalar", e.span[0] + 1)
         return _FUNCTIONS[e.function](self, e, *shapes)
 
+    def entrywise(self, e: Call, *shapes: Shape) -> Shape:
+        """A function of several arguments, entry by entry: of equal shapes, a scalar fits to all."""
+        result = shapes[0]
+        for shape in shapes[1:]:
+            if self.is_scalar(result):
+                result = shape
+            elif not self.is_scalar(shape) and not self.unify_shapes(result, shape):
+                shown = f"{self.shown(result)} and {self.shown(shape)}"
+                raise FormulaError(f"{e.function} takes arguments of equal shapes, not {shown}", e.span[0] + 1)
+        return result
+
     def same_shape(self, e: Call, a: Shape) -> Shape:
         """softmax."""
         return a
@@ -258,6 +270,7 @@ class Inference:
 # A node → the rule for its shape.
 _NODES: dict[type[Expression], Callable[..., Shape]] = {
     Number: lambda self, e: SCALAR,
+    Constant: lambda self, e: SCALAR,
     Symbol: Inference.symbol,
     Ones: lambda self, e: (e.dim, "1"),
     Identity: lambda self, e: (e.dim, e.dim),
@@ -285,5 +298,8 @@ _FUNCTIONS: dict[str, Callable[..., Shape]] = {
     "norm1": Inference.reduction,
     "sum": Inference.reduction,
     "mean": Inference.reduction,
+    "max": Inference.entrywise,
+    "min": Inference.entrywise,
+    "clip": Inference.entrywise,
 }
 _OF_NO_SCALAR = {"softmax", "sum", "mean", "cross_entropy", "diag"}

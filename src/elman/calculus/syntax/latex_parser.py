@@ -43,7 +43,7 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
 )
-from elman.calculus.functions import SPELLINGS
+from elman.calculus.functions import SPELLINGS, arity
 from elman.calculus.syntax.cursor import Cursor, plain_text, split_at_commas
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.scripts import Letter, Node, closed, index_of, subscript, superscript
@@ -440,10 +440,10 @@ class Parser:
         cursor = self.cursor
         if cursor.at_end or not (self.starts_factor() or cursor.kind() == "\\sum"):
             raise cursor.error(f"{name} needs an argument")
-        expected = 2 if name == "cross_entropy" else 1
+        expected = arity(name)
         if cursor.kind() != "(":
-            if expected == 2:
-                raise cursor.error("a cross-entropy needs two arguments: CE(y, \\hat{y})")
+            if expected > 1:
+                raise cursor.error(f"{name} takes {expected} arguments: write them in parentheses, with commas")
             return (self.factor(),)
         parts = split_at_commas(cursor.bracketed())
         if len(parts) != expected or not all(parts):

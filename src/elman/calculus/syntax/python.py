@@ -26,13 +26,13 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
 )
-from elman.calculus.functions import SPELLINGS
+from elman.calculus.functions import SPELLINGS, arity
 from elman.calculus.syntax.names import TIME_LETTERS, Names, canonical
 from elman.calculus.syntax.tokens import MAX_DEPTH, MAX_DIGITS
 from elman.errors import FormulaError
 
 _MAX_LENGTH = 10_000
-_NAMESPACES = {"np", "numpy", "torch", "jnp", "F", "linalg"}
+_NAMESPACES = {"np", "numpy", "torch", "jnp", "F", "linalg", "special", "math", "scipy"}
 
 
 def parse_python(text: str, names: Names) -> list[Relation]:
@@ -208,7 +208,7 @@ class _Reader:
         if name not in SPELLINGS:
             raise self.error(node, f"the function {name} is not known")
         function = SPELLINGS[name]
-        expected = 2 if function == "cross_entropy" else 1
+        expected = arity(function)
         if len(arguments) != expected:
             raise self.error(node, f"{name} takes {expected} argument{'s' * (expected > 1)}, not {len(arguments)}")
         return Call(function, tuple(arguments), axis=axis)
@@ -262,5 +262,6 @@ _CALLS: dict[str, tuple[int, Callable[..., Expression]]] = {
     "diagflat": (1, lambda a: Call("diag", (a,), operand="vector")),
     "logdet": (1, lambda a: Call("ln", (Call("det", (a,)),))),
     "matrix_power": (2, Power),
+    "heaviside": (2, lambda a, b: Call("step", (a,))),
     "square": (1, lambda a: Power(a, Number(Fraction(2)), elementwise=True)),
 }

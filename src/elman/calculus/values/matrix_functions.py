@@ -85,6 +85,23 @@ def _diagonal(e: Call, a: Array) -> Array:
     return np.diagonal(square(a, e, "diag"), axis1=-2, axis2=-1)[..., :, None]
 
 
+def _larger(e: Call, a: Array, b: Array) -> Array:
+    _check_alike(e, a, b)
+    value: Array = np.where(a.real >= b.real, a, b)
+    return value
+
+
+def _smaller(e: Call, a: Array, b: Array) -> Array:
+    _check_alike(e, a, b)
+    value: Array = np.where(a.real <= b.real, a, b)
+    return value
+
+
+def _check_alike(e: Call, a: Array, b: Array) -> None:
+    if not (a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b)):
+        raise misfit(e, a, b, "beside", f"{e.function} takes arguments of equal shapes")
+
+
 # A function of whole matrices (`functions.WHOLE`) → its value.
 MATRIX_FUNCTIONS: dict[str, Callable[..., Array]] = {
     "cross_entropy": _cross_entropy,
@@ -95,4 +112,7 @@ MATRIX_FUNCTIONS: dict[str, Callable[..., Array]] = {
     "norm1": _norm1,
     "sum": lambda e, a: a.sum(_axes(e), keepdims=True),
     "mean": lambda e, a: a.mean(_axes(e), keepdims=True),
+    "max": _larger,
+    "min": _smaller,
+    "clip": lambda e, a, low, high: _smaller(e, _larger(e, a, low), high),
 }
