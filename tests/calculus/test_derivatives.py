@@ -288,7 +288,7 @@ def test_the_command(command: Run) -> None:
         (["-x.T @ x", "--as", "text", "--wrt", "x"], "-2 x"),
         (["-x", "--as", "text", "--wrt", "x"], "-I_n"),
         (["-2 x^T x", "--as", "text", "--wrt", "x"], "-4 x"),
-        (["-wrt", "--as", "text", "--wrt", "w", "--shape", "w=1"], "-r t^T"),
+        (["-wrt", "--as", "text", "--wrt", "w", "--shape", "w=1"], "-r t"),
     ],
 )
 def test_a_formula_may_begin_with_a_minus_sign(arguments: list[str], answer: str) -> None:

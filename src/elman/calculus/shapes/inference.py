@@ -1,17 +1,17 @@
 """The shape of every part of a formula. Dimensions are names; those that must be equal are joined.
 
-Symbols without a declared shape follow the usual convention: a lower-case Latin letter is a column vector [n,1], an
-upper-case letter a matrix [m,n], a lower-case Greek letter a scalar. If that does not fit, another kind is assumed for
-as few symbols as possible.
+Symbols without a declared shape are what fits best: a lower-case Latin letter is a column [n,1] before it is a number,
+an upper-case letter a matrix [m,n], a lower-case Greek letter a number (`kinds.py`).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from elman.calculus.expression import (
+    BigProduct,
     BigSum,
     Expression,
     Identity,
@@ -21,27 +21,35 @@ from elman.calculus.expression import (
     transform,
     walk,
 )
-from elman.calculus.shapes.rules import SCALAR, Inference, Shape
-from elman.calculus.syntax.names import GREEK, GREEK_LETTERS, fold
+from elman.calculus.shapes.kinds import evidence
+from elman.calculus.shapes.resolve import explicit
+from elman.calculus.shapes.rules import ConflictError, Inference
+from elman.calculus.shapes.search import Choices, Found, Outcome, Variable, readings
+from elman.calculus.shapes.unification import SCALAR, Shape
+from elman.calculus.syntax.names import GREEK_LETTERS, fold
 from elman.calculus.syntax.written_sizes import is_number, is_written, size_of
 from elman.errors import FormulaError
 
-__all__ = ["SCALAR", "Shape", "Shapes", "declared", "infer", "shape_text"]
+__all__ = ["SCALAR", "Shape", "Shapes", "declared", "infer", "other_readings", "shape_text"]
 _POOL = ("m", "n", "p", "q", "r", "k", "l", "s", "u", "v", "w")
-_MAX_TRIES = 400
+_MAX_TRIES = 2000
+_OF_A_COLUMN, _OF_A_MATRIX = 0.1, 0.3  # what is differentiated is a number, if nothing else speaks against it
+_CLOSE = 0.45  # a reading that costs at most this much more is usual, too
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
     """The shapes in a formula.
 
-    `tree` is the formula with the size of every 1 and I filled in, `symbols` the shape of each name, `assumed` the
-    shapes of undeclared names. `of` gives the shape of a node of `tree`.
+    `tree` is the formula with the size of every 1 and I filled in, and with dot products and absolute values written as
+    such; `symbols` the shape of each name, `assumed` the shapes of undeclared names, `sizes` the names that are sizes
+    of the formula. `of` gives the shape of a node of `tree`.
     """
 
     tree: Expression
     symbols: Mapping[str, Shape]
     assumed: Mapping[str, Shape]
+    sizes: frozenset[str]
     _nodes: Mapping[int, Shape]
     _matrix_powers: frozenset[int]
     _sums: Mapping[int, str]
@@ -50,7 +58,7 @@ class Shapes:
         """The names of the dimensions of a node of `tree`: ("n", "1")."""
         return self._nodes[id(node)]
 
-    def size(self, node: BigSum) -> str:
+    def size(self, node: BigSum | BigProduct) -> str:
         """The dimension that the index of a sum runs along."""
         return self._sums[id(node)]
 
@@ -103,77 +111,97 @@ def infer(e: Expression, shapes: Mapping[str, Shape] | None = None, more: tuple[
 
     Raises `FormulaError`, with the column, if they fit under no assumption on the undeclared symbols.
     """
-    given = {fold(name): shape for name, shape in (shapes or {}).items()}
-    counter = itertools.count()
-    tree = transform(e, lambda node: _sized(node, counter))
-    nodes = [node for node in walk(tree) if isinstance(node, Symbol)]
-    names = list(dict.fromkeys(s.name for s in [*nodes, *more]))
-    open_names = [name for name in names if fold(name) not in given]
-    fixed = {name: given[fold(name)] for name in names if fold(name) in given}
-    first: FormulaError | None = None
-    for strict in (True, False):
-        for kinds in itertools.islice(_assumed_kinds(open_names), _MAX_TRIES if strict else 1):
-            attempt = Inference(fixed, dict(zip(open_names, kinds, strict=True)), strict)
-            try:
-                attempt.visit(tree)
-            except FormulaError as error:
-                first = first or error
-                continue
-            return _outcome(attempt, tree, names, open_names)
-    assert first is not None
-    raise first
+    problem = _Problem.of(e, shapes or {}, more)
+    return problem.named(next(problem.readings()).result)
+
+
+def other_readings(
+    e: Expression, shapes: Mapping[str, Shape] | None = None, more: tuple[Symbol, ...] = ()
+) -> Iterator[Shapes]:
+    """The other usual readings of a formula: those that `infer` would take next."""
+    problem = _Problem.of(e, shapes or {}, more)
+    found = problem.readings()
+    best = next(found)
+    for other in itertools.takewhile(lambda r: r.cost <= best.cost + _CLOSE, found):
+        yield problem.named(other.result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """A formula whose shapes are asked for: `fixed` are the declared shapes of its names."""
+
+    tree: Expression
+    names: tuple[str, ...]
+    fixed: Mapping[str, Shape]
+
+    @classmethod
+    def of(cls, e: Expression, shapes: Mapping[str, Shape], more: tuple[Symbol, ...]) -> _Problem:
+        given = {fold(name): shape for name, shape in shapes.items()}
+        counter = itertools.count()
+        tree = transform(e, lambda node: _sized(node, counter))
+        nodes = [node for node in walk(tree) if isinstance(node, Symbol)]
+        names = tuple(dict.fromkeys(s.name for s in [*nodes, *more]))
+        return cls(tree, names, {name: given[fold(name)] for name in names if fold(name) in given})
+
+    def readings(self) -> Iterator[Found[Inference]]:
+        """The readings that fit, cheapest first."""
+        sizes = {d for shape in self.fixed.values() for d in shape}
+        letters = evidence([self.tree, *map(Symbol, self.names)], sizes)
+        options = {Variable("letter", name): costs for name, costs in letters.items() if name not in self.fixed}
+        return readings(self.attempt, options, _MAX_TRIES)
+
+    def attempt(self, choices: Choices) -> Outcome[Inference]:
+        """One reading."""
+        found = Inference(self.fixed, choices)
+        try:
+            shape = found.visit(self.tree)
+        except ConflictError as error:
+            return Outcome(self.letters(error.among), error=error)
+        except FormulaError as error:
+            return Outcome((), error=error)
+        if not found.is_scalar(shape):
+            found.doubt(_OF_A_COLUMN if "1" in found.shape(shape) else _OF_A_MATRIX, self.tree)
+        for name in self.names:
+            found.symbol(Symbol(name))
+        return Outcome(self.letters(found.doubtful), found, found.cost)
+
+    def letters(self, among: Iterable[Expression]) -> tuple[Variable, ...]:
+        """The undeclared letters of some expressions, in their order."""
+        found = dict.fromkeys(n.name for e in among for n in walk(e) if isinstance(n, Symbol))
+        return tuple(Variable("letter", name) for name in found if name not in self.fixed)
+
+    def named(self, found: Inference) -> Shapes:
+        """The shapes that a reading found, with names for the dimensions that have none."""
+        shapes = (*found.shapes.values(), *found.nodes.values())
+        taken = {found.find(d) for s in shapes for d in s} | set(self.names)
+        order = [found.find(d) for name in self.names for d in found.shapes[name]]
+        order += [found.find(d) for s in found.nodes.values() for d in s]
+        free = list(dict.fromkeys(d for d in order if d.startswith("?")))
+        pool = (name for name in (("n", *_POOL) if len(free) == 1 else _POOL) if name not in taken)
+        called = dict(zip(free, itertools.chain(pool, (f"n{k}" for k in itertools.count(1))), strict=False))
+
+        def size(d: str) -> str:
+            return called.get(found.find(d), found.find(d))
+
+        def sized(node: Expression) -> Expression:
+            if isinstance(node, Ones | Identity) and node.dim is not None:
+                return replace(node, dim=size(node.dim))
+            return node
+
+        symbols = {name: (size(rows), size(columns)) for name in self.names for rows, columns in [found.shapes[name]]}
+        tree = transform(self.tree, sized)
+        tree = explicit(tree, Inference(symbols, found.choices))
+        again = Inference(symbols, found.choices)  # now with every dimension named
+        again.visit(tree)
+        nodes = {key: again.shape(s) for key, s in again.nodes.items()}
+        sums = {key: again.find(d) for key, d in again.sums.items()}
+        assumed = {n: symbols[n] for n in self.names if n not in self.fixed}
+        known = {d for s in (*symbols.values(), *nodes.values()) for d in s}
+        as_sizes = frozenset(n for n, s in assumed.items() if s == SCALAR and fold(n) in known)
+        return Shapes(tree, symbols, assumed, as_sizes, nodes, frozenset(again.powers), sums)
 
 
 def _sized(node: Expression, counter: Iterator[int]) -> Expression:
     if isinstance(node, Ones | Identity) and node.dim is None:
         return type(node)(f"?{next(counter)}o", span=node.span)
     return node
-
-
-def _usual_kinds(name: str) -> tuple[str, ...]:
-    word = name.split("_")[0]
-    if word in GREEK and word[0].islower():
-        return ("scalar", "column", "matrix")
-    if word[0].isupper():
-        return ("matrix", "scalar", "column")
-    return ("column", "scalar", "matrix")
-
-
-def _assumed_kinds(names: list[str]) -> Iterator[tuple[str, ...]]:
-    """Assumed kinds of the undeclared symbols: the usual ones first, then those with the fewest changes."""
-    usual = [_usual_kinds(name) for name in names]
-    for changes in range(min(len(names), 3) + 1):
-        for places in itertools.combinations(range(len(names)), changes):
-            for choice in itertools.product((1, 2), repeat=changes):
-                kinds = [k[0] for k in usual]
-                for place, which in zip(places, choice, strict=True):
-                    kinds[place] = usual[place][which]
-                yield tuple(kinds)
-
-
-def _outcome(attempt: Inference, tree: Expression, names: list[str], open_names: list[str]) -> Shapes:
-    """The shapes that an attempt found, with names for the dimensions that have none."""
-    taken = {attempt.find(d) for s in (*attempt.shapes.values(), *attempt.nodes.values()) for d in s} | set(names)
-    order = [attempt.find(d) for name in names for d in attempt.shapes[name]]
-    order += [attempt.find(d) for s in attempt.nodes.values() for d in s]
-    free = list(dict.fromkeys(d for d in order if d.startswith("?")))
-    pool = (name for name in (("n", *_POOL) if len(free) == 1 else _POOL) if name not in taken)
-    more = (f"n{k}" for k in itertools.count(1))
-    called = dict(zip(free, itertools.chain(pool, more), strict=False))
-
-    def named(s: Shape) -> Shape:
-        a, b = attempt.find(s[0]), attempt.find(s[1])
-        return called.get(a, a), called.get(b, b)
-
-    def sized(node: Expression) -> Expression:
-        if isinstance(node, Ones | Identity) and node.dim is not None:
-            return replace(node, dim=named((node.dim, "1"))[0])
-        return node
-
-    symbols = {name: named(attempt.shapes[name]) for name in names}
-    again = Inference(symbols, {}, False)  # now with every dimension named
-    final = transform(tree, sized)
-    again.visit(final)
-    nodes = {key: (again.find(a), again.find(b)) for key, (a, b) in again.nodes.items()}
-    sums = {key: again.find(d) for key, d in again.sums.items()}
-    return Shapes(final, symbols, {n: symbols[n] for n in open_names}, nodes, frozenset(again.powers), sums)

@@ -1,17 +1,23 @@
 """How the shape of a node follows from the shapes of its parts: a rule for each node and for each function.
 
-Dimensions are names; those that must be equal are joined (union-find).
+A rule joins the sizes that must be equal. It raises `ConflictError` where shapes do not fit, and adds a cost where they
+fit but are seldom meant: a column to the power 2, a number added to a column. The search (`search.py`) takes the
+reading with the lowest cost.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from elman.calculus.expression import (
     Add,
+    Apply,
+    BigProduct,
     BigSum,
     Call,
+    Cases,
+    Comparison,
     Constant,
     Derivative,
     Dots,
@@ -21,6 +27,7 @@ from elman.calculus.expression import (
     Index,
     Inverse,
     Iverson,
+    Matrix,
     Negative,
     Number,
     Ones,
@@ -29,144 +36,265 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    factors_of,
     walk,
 )
 from elman.calculus.functions import ELEMENTWISE
+from elman.calculus.shapes.kinds import usual_costs
+from elman.calculus.shapes.search import Variable
+from elman.calculus.shapes.unification import SCALAR, Shape, Sizes
+from elman.calculus.syntax.names import GREEK
 from elman.calculus.syntax.written_sizes import size_of
 from elman.errors import FormulaError
 
-Shape = tuple[str, str]
-SCALAR: Shape = ("1", "1")
+# What a reading costs that fits and is seldom meant.
+_LITERAL_ADDED = 0.1  # 1 - y
+_LETTER_ADDED = 1.5  # x - μ, a number subtracted from every entry
+_FORMULA_ADDED = 3.0  # w^T x + b with a column b
+_COLUMN_ADDED = 1.5  # W X + b, b added to every column
+_POWER_OF_A_COLUMN = 2.2
+_OVER_A_COLUMN = 0.8
+_OVER_A_MATRIX = 4.0
+_SCALING_BY_A_LETTER = 0.5  # a x, with a number a and a column x
+_TRANSPOSE_OF_A_NUMBER = 2.0
+_OF_A_NUMBER = 2.5  # the norm, the trace of a number
+_SOFTMAX_OF_A_NUMBER = 6.0
+_DENOMINATOR_LAYOUT = 0.5
+_ANY = 0.2
 
 
-class Inference:
-    """One attempt to give every node a shape, under one assumption on the kinds of the undeclared symbols.
+class ConflictError(FormulaError):
+    """Shapes that do not fit; `among` are the expressions whose letters have to be read otherwise."""
 
-    `fixed` are the declared shapes, `kinds` the assumed kinds: scalar, column, matrix. `strict` refuses a softmax, a
-    sum or a diag of a scalar, which is allowed where nothing else fits. The results are `shapes` by name, `nodes` by
-    id, `powers`, the ids of powers of square matrices, and `sums`, the dimension of each sum by id.
+    def __init__(self, reason: str, at: Expression, among: tuple[Expression, ...] = ()) -> None:
+        super().__init__(reason, at.span[0] + 1)
+        self.among = among or (at,)
+
+
+class OpaqueError(Exception):
+    """The shape of this does not follow from its parts: a chain of derivatives, an ellipsis."""
+
+
+class Inference(Sizes):
+    """One attempt to give every node a shape, under one choice of what can be chosen.
+
+    `fixed` are the declared shapes; `choices` say what each undeclared letter is, and how each unknown function is
+    applied. `section`: the formulas of a page, where indices are free, bounds name sizes and derivatives have shapes.
+    The results are `shapes` by name, `nodes` by id, `powers`, the ids of powers of square matrices, `sums`, the size of
+    each sum by id, `cost`, and `doubtful`, the expressions that it comes from.
     """
 
-    def __init__(self, fixed: Mapping[str, Shape], kinds: Mapping[str, str], strict: bool) -> None:
-        self.parent: dict[str, str] = {}
-        self.strict = strict
-        self.counter = itertools.count()
+    def __init__(self, fixed: Mapping[str, Shape], choices: Mapping[Variable, str], section: bool = False) -> None:
+        super().__init__()
+        self.section = section
+        self.choices = choices
         self.shapes: dict[str, Shape] = dict(fixed)
-        for name, kind in kinds.items():
-            row = "1" if kind == "scalar" else self.fresh()
-            self.shapes[name] = (row, self.fresh() if kind == "matrix" else "1")
         self.nodes: dict[int, Shape] = {}
         self.powers: set[int] = set()
         self.sums: dict[int, str] = {}
-        self.indices: dict[str, str] = {}
-
-    def fresh(self) -> str:
-        """A dimension without a name."""
-        return f"?{next(self.counter)}"
-
-    def find(self, d: str) -> str:
-        """The representative of all dimensions that equal `d`."""
-        while d in self.parent:
-            d = self.parent[d]
-        return d
-
-    def unify(self, a: str, b: str) -> bool:
-        """Makes two dimensions equal, if possible; whether they are equal now."""
-        a, b = self.find(a), self.find(b)
-        if a == b:
-            return True
-        if a.startswith("?") and b != "1":
-            self.parent[a] = b
-            return True
-        if b.startswith("?") and a != "1":
-            self.parent[b] = a
-            return True
-        return False
-
-    def shown(self, s: Shape) -> str:
-        """A shape as far as it is known: [m,·]."""
-        return "[" + ",".join("·" if d.startswith("?") else d for d in map(self.find, s)) + "]"
-
-    def misfit(self, e: Expression, a: Shape, what: str, b: Shape, hint: str) -> FormulaError:
-        """The error for two shapes that do not fit."""
-        return FormulaError(f"{self.shown(a)} {what} {self.shown(b)} does not fit: {hint}", e.span[0] + 1)
-
-    def is_scalar(self, s: Shape) -> bool:
-        """Whether a shape is [1,1]."""
-        return self.find(s[0]) == self.find(s[1]) == "1"
+        self.bound: dict[str, str] = {}
+        self.free: dict[str, str] = {}
+        self.cost = 0.0
+        self.doubtful: list[Expression] = []
 
     def visit(self, e: Expression) -> Shape:
         """The shape of a node, from those of its parts."""
         rule = _NODES.get(type(e))
-        if rule is None:
-            what = "an ellipsis" if isinstance(e, Dots) else "a derivative" if isinstance(e, Derivative) else "this"
-            raise FormulaError(f"{what} cannot stand in what is differentiated", e.span[0] + 1)
+        if rule is None or (isinstance(e, Derivative | Dots | Apply) and not self.section):
+            raise FormulaError(f"{_what(e)} cannot stand in what is differentiated", e.span[0] + 1)
         shape: Shape = rule(self, e)
         self.nodes[id(e)] = shape
         return shape
 
+    def doubt(self, cost: float, *among: Expression) -> None:
+        """Adds to the cost of the reading."""
+        self.cost += cost
+        self.doubtful.extend(among)
+
+    def misfit(self, e: Product | Add | Subtract, a: Shape, what: str, b: Shape, hint: str) -> ConflictError:
+        """The error for two shapes that do not fit."""
+        return ConflictError(f"{self.shown(a)} {what} {self.shown(b)} does not fit: {hint}", e, (e.left, e.right))
+
+    # --- letters ---
+
     def symbol(self, e: Symbol) -> Shape:
-        """A symbol."""
+        """A symbol: declared, or of the kind that was chosen."""
+        if e.name not in self.shapes:
+            self.shapes[e.name] = self.of_kind(self.choices[Variable("letter", e.name)])
         return self.shapes[e.name]
 
-    def unify_shapes(self, a: Shape, b: Shape) -> bool:
-        """Makes two shapes equal, if possible; whether they are equal now."""
-        return self.unify(a[0], b[0]) and self.unify(a[1], b[1])
+    def of_kind(self, kind: str) -> Shape:
+        """A new shape of a kind."""
+        rows = "1" if kind in ("number", "row") else self.fresh()
+        return rows, "1" if kind in ("number", "column") else self.fresh()
+
+    def is_family(self, e: Entry) -> bool:
+        """Whether an entry with one index is a column."""
+        letter = e.of.name if isinstance(e.of, Symbol) else ""
+        return len(e.indices) == 1 and (e.column or self.choices.get(Variable("letter", letter)) == "family")
+
+    def entry(self, e: Entry) -> Shape:
+        """An entry, a row, or a column of a family."""
+        a = self.visit(e.of)
+        if len(e.indices) > 2:
+            if self.section:
+                raise OpaqueError
+            raise FormulaError("a matrix has two indices", e.span[0] + 1)
+        if self.is_family(e):
+            places = [1]
+        else:
+            places = [1] if len(e.indices) == 1 and self.find(a[0]) == "1" else [0, 1][: len(e.indices)]
+        for place, index in zip(places, e.indices, strict=True):
+            if not self.unify(a[place], self.index(index, e)):
+                raise ConflictError(f"the index {index} does not run along {self.shown(a)}", e)
+        if self.is_family(e):
+            return a[0], "1"
+        return SCALAR if len(places) == 2 or "1" in map(self.find, a) else ("1", a[1])
+
+    def index(self, i: Index, e: Expression) -> str:
+        """The size that an index runs along."""
+        if i.variable is not None and (i.offset == 0 or self.section) and i.variable in self.bound:
+            return self.bound[i.variable]
+        if not self.section:
+            raise FormulaError(f"the index {i} is bound by no sum", e.span[0] + 1)
+        if i.variable is None:
+            return self.fresh()
+        return self.free.setdefault(i.variable, self.fresh())
+
+    def iverson(self, e: Iverson) -> Shape:
+        """[j = k]."""
+        if self.section and None in (e.left.variable, e.right.variable):
+            return SCALAR
+        if not self.unify(self.index(e.left, e), self.index(e.right, e)):
+            raise ConflictError("these indices run over different dimensions", e)
+        return SCALAR
+
+    # --- sums and products ---
 
     def sum(self, e: Add | Subtract) -> Shape:
-        """A sum; a scalar, one column or one row is added to all."""
+        """A sum; a number, one column or one row is added to all, at a cost."""
         a, b = self.visit(e.left), self.visit(e.right)
-        if self.is_scalar(a) or self.is_scalar(b):
-            return a if self.is_scalar(b) else b
+        if self.is_scalar(a) and self.is_scalar(b):
+            return a
+        for number, array, part in ((a, b, e.left), (b, a, e.right)):
+            if self.is_scalar(number):
+                self.doubt(_cost_of_adding(part), e.left, e.right)
+                return array
         result = []
-        for x, y in zip(a, b, strict=True):
-            x, y = self.find(x), self.find(y)
+        for x, y in zip(self.shape(a), self.shape(b), strict=True):
             if x != "1" and y != "1" and not self.unify(x, y):
                 raise self.misfit(e, a, "plus", b, "a sum needs equal shapes, a column, a row or a scalar")
             result.append(y if x == "1" else x)
-        if [self.find(d) for d in result] not in ([self.find(d) for d in a], [self.find(d) for d in b]):
+        total = self.shape((result[0], result[1]))
+        if total not in (self.shape(a), self.shape(b)):
             raise self.misfit(e, a, "plus", b, "a row and a column do not add")
-        return result[0], result[1]
+        if self.shape(a) != self.shape(b):
+            self.doubt(_COLUMN_ADDED, e.left, e.right)
+        return total
 
     def product(self, e: Product) -> Shape:
         """A product, by its operator."""
+        if self.section and e.operator in ("", "·", "@") and _is_chain(e):
+            raise OpaqueError
         a, b = self.visit(e.left), self.visit(e.right)
-        one_is_scalar = self.is_scalar(a) or self.is_scalar(b)
-        larger = b if self.is_scalar(a) else a
-        if e.operator in ("", "·"):
-            if one_is_scalar:
-                return larger
-            if not self.unify(a[1], b[0]):
-                raise self.misfit(e, a, "times", b, "the inner dimensions differ")
-            return a[0], b[1]
-        if e.operator == "⊗":
-            if self.find(a[1]) == "1" and self.find(b[1]) == "1":
-                return a[0], b[0]
-            if one_is_scalar:
-                return larger
-            raise self.misfit(e, a, "⊗", b, "an outer product takes two column vectors")
-        if one_is_scalar or self.unify_shapes(a, b):
-            return larger
-        hint = "divide by a scalar, or entry by entry" if e.operator == "/" else "equal shapes are needed"
-        raise self.misfit(e, a, "over" if e.operator == "/" else "∘", b, hint)
+        return _PRODUCTS[e.operator](self, e, a, b)
+
+    def juxtaposed(self, e: Product, a: Shape, b: Shape) -> Shape:
+        """A matrix product, or a scaling."""
+        if self.is_scalar(a) or self.is_scalar(b):
+            self._doubt_scaling(e, a, b)
+            return b if self.is_scalar(a) else a
+        if not self.unify(a[1], b[0]):
+            raise self.misfit(e, a, "times", b, "the inner dimensions differ")
+        return a[0], b[1]
+
+    def _doubt_scaling(self, e: Product, a: Shape, b: Shape) -> None:
+        """a x of two lower-case letters, one of them a column, is seldom meant."""
+        left, right = factors_of(e.left)[-1], factors_of(e.right)[0]
+        if self.is_scalar(a) != self.is_scalar(b) and _is_latin(left) and _is_latin(right):
+            self.doubt(_SCALING_BY_A_LETTER, e.left, e.right)
+
+    def dotted(self, e: Product, a: Shape, b: Shape) -> Shape:
+        """a · x: the dot product of two columns, else a product as in `juxtaposed`."""
+        if self.are_columns(a, b):
+            if not self.unify(a[0], b[0]):
+                raise self.misfit(e, a, "·", b, "a dot product needs equal lengths")
+            return SCALAR
+        return self.juxtaposed(e, a, b)
+
+    def at_sign(self, e: Product, a: Shape, b: Shape) -> Shape:
+        """a @ b as in Python, where a column is an array of one axis and may stand for a row: x @ A is x^T A."""
+        if self.are_columns(a, b):
+            return self.dotted(e, a, b)
+        if self.is_column(a) and not self.is_scalar(b) and self.find(b[0]) != "1":
+            a = a[::-1]
+        return self.juxtaposed(e, a, b)
+
+    def is_column(self, a: Shape) -> bool:
+        """Whether a shape is that of a column of more than one entry."""
+        return self.find(a[1]) == "1" != self.find(a[0])
+
+    def are_columns(self, a: Shape, b: Shape) -> bool:
+        """Whether both shapes are columns."""
+        return self.is_column(a) and self.is_column(b)
+
+    def outer(self, e: Product, a: Shape, b: Shape) -> Shape:
+        """a ⊗ b."""
+        if self.find(a[1]) == "1" and self.find(b[1]) == "1":
+            return a[0], b[0]
+        if self.is_scalar(a) or self.is_scalar(b):
+            return b if self.is_scalar(a) else a
+        raise self.misfit(e, a, "⊗", b, "an outer product takes two column vectors")
+
+    def hadamard(self, e: Product, a: Shape, b: Shape) -> Shape:
+        """a ∘ b."""
+        if self.is_scalar(a) or self.is_scalar(b) or self.unify_shapes(a, b):
+            return b if self.is_scalar(a) else a
+        raise self.misfit(e, a, "∘", b, "equal shapes are needed")
+
+    def quotient(self, e: Product, a: Shape, b: Shape) -> Shape:
+        """a / b."""
+        if self.is_scalar(b):
+            return a
+        is_matrix = "1" not in self.shape(b)
+        if self.is_scalar(a) or self.unify_shapes(a, b):
+            self.doubt(_OVER_A_MATRIX if is_matrix else _OVER_A_COLUMN, e.right)
+            return b
+        raise self.misfit(e, a, "over", b, "divide by a scalar, or entry by entry")
+
+    def transpose(self, e: Transpose) -> Shape:
+        """A^T; that of a number is seldom meant."""
+        a = self.visit(e.of)
+        if self.is_scalar(a):
+            self.doubt(_TRANSPOSE_OF_A_NUMBER, e.of)
+        return a[::-1]
+
+    # --- powers, inverses, functions ---
 
     def power(self, e: Power) -> Shape:
         """A power: of a square matrix, else entry by entry."""
         a, n = self.visit(e.of), self.visit(e.exponent)
         if not self.is_scalar(n):
-            raise FormulaError(f"an exponent must be a scalar, not {self.shown(n)}", e.span[0] + 1)
-        if e.elementwise or "1" in (self.find(a[0]), self.find(a[1])):
+            if isinstance(e.of, Constant) or self.is_scalar(a):
+                return n
+            raise ConflictError(f"an exponent must be a scalar, not {self.shown(n)}", e, (e.exponent,))
+        if e.elementwise or self.is_scalar(a):
+            return a
+        if "1" in self.shape(a):
+            self.doubt(_POWER_OF_A_COLUMN, e.of)
             return a
         if self.unify(a[0], a[1]):
             if not isinstance(e.exponent, Number) or e.exponent.value.denominator != 1:
-                raise FormulaError("a matrix takes a whole number as its power", e.span[0] + 1)
+                raise ConflictError("a matrix takes a whole number as its power", e)
             self.powers.add(id(e))
+        else:
+            self.doubt(_POWER_OF_A_COLUMN, e.of)
         return a
 
     def square(self, a: Shape, e: Expression, what: str) -> None:
         """Makes a shape square."""
         if not self.unify(a[0], a[1]):
-            raise FormulaError(f"{what} needs a square matrix, not {self.shown(a)}", e.span[0] + 1)
+            raise ConflictError(f"{what} needs a square matrix, not {self.shown(a)}", e)
 
     def inverse(self, e: Inverse) -> Shape:
         """An inverse."""
@@ -179,9 +307,10 @@ class Inference:
         shapes = [self.visit(argument) for argument in e.arguments]
         if e.function in ELEMENTWISE:
             return shapes[0]
-        if self.strict and self.is_scalar(shapes[0]) and e.function in _OF_NO_SCALAR:
-            raise FormulaError(f"{e.function} of a scalar", e.span[0] + 1)
-        return _FUNCTIONS[e.function](self, e, *shapes)
+        rule = _FUNCTIONS[e.function]
+        if self.is_scalar(shapes[0]) and not is_modulus(e) and rule is not Inference.entrywise:
+            self.doubt(_SOFTMAX_OF_A_NUMBER if e.function in _OF_NO_SCALAR else _OF_A_NUMBER, *e.arguments)
+        return rule(self, e, *shapes)
 
     def entrywise(self, e: Call, *shapes: Shape) -> Shape:
         """A function of several arguments, entry by entry: of equal shapes, a scalar fits to all."""
@@ -191,7 +320,7 @@ class Inference:
                 result = shape
             elif not self.is_scalar(shape) and not self.unify_shapes(result, shape):
                 shown = f"{self.shown(result)} and {self.shown(shape)}"
-                raise FormulaError(f"{e.function} takes arguments of equal shapes, not {shown}", e.span[0] + 1)
+                raise ConflictError(f"{e.function} takes arguments of equal shapes, not {shown}", e)
         return result
 
     def same_shape(self, e: Call, a: Shape) -> Shape:
@@ -201,7 +330,8 @@ class Inference:
     def cross_entropy(self, e: Call, a: Shape, b: Shape) -> Shape:
         """A cross-entropy of two equal shapes, a scalar."""
         if not (self.unify_shapes(a, b) or self.is_scalar(b)):
-            raise self.misfit(e, a, "∘", b, "a cross-entropy needs equal shapes")
+            reason = f"{self.shown(a)} ∘ {self.shown(b)} does not fit: a cross-entropy needs equal shapes"
+            raise ConflictError(reason, e)
         return SCALAR
 
     def of_square(self, e: Call, a: Shape) -> Shape:
@@ -224,47 +354,135 @@ class Inference:
             return SCALAR
         return ("1", a[1]) if e.axis == 0 else (a[0], "1")
 
-    def entry(self, e: Entry) -> Shape:
-        """An entry, or a row."""
-        a = self.visit(e.of)
-        places = [1] if len(e.indices) == 1 and self.find(a[0]) == "1" else [0, 1][: len(e.indices)]
-        if len(e.indices) > 2:
-            raise FormulaError("a matrix has two indices", e.span[0] + 1)
-        for place, index in zip(places, e.indices, strict=True):
-            if not self.unify(a[place], self.index(index, e)):
-                raise FormulaError(f"the index {index} does not run along {self.shown(a)}", e.span[0] + 1)
-        return SCALAR if len(places) == 2 or "1" in map(self.find, a) else ("1", a[1])
+    def apply(self, e: Apply) -> Shape:
+        """A function that the page does not define: entry by entry, or a number."""
+        shapes = [self.visit(argument) for argument in e.arguments]
+        if e.name in self.shapes:
+            return self.shapes[e.name]
+        entrywise = self.choices.get(Variable("function", e.name)) == "entrywise"
+        return shapes[0] if entrywise and shapes else SCALAR
 
-    def index(self, i: Index, e: Expression) -> str:
-        """The dimension that a bound index runs along."""
-        if i.variable is None or i.offset or i.variable not in self.indices:
-            raise FormulaError(f"the index {i} is bound by no sum", e.span[0] + 1)
-        return self.indices[i.variable]
+    # --- sums over an index, cases, matrices by entries ---
 
-    def iverson(self, e: Iverson) -> Shape:
-        """[j = k]."""
-        if not self.unify(self.index(e.left, e), self.index(e.right, e)):
-            raise FormulaError("these indices run over different dimensions", e.span[0] + 1)
-        return SCALAR
-
-    def big_sum(self, e: BigSum) -> Shape:
-        """A sum over an index."""
+    def big_sum(self, e: BigSum | BigProduct) -> Shape:
+        """A sum or a product over an index."""
         used = {i.variable for node in walk(e.body) if isinstance(node, Entry) for i in node.indices}
-        if e.index not in used or (e.lower is not None and e.lower != Index(None, 1)):
+        if not self.section and (e.index not in used or (e.lower is not None and e.lower != Index(None, 1))):
             raise FormulaError("this sum runs over no index of an entry: write its terms", e.span[0] + 1)
-        if e.index in self.indices:
+        if e.index in self.bound and not self.section:
             raise FormulaError(f"the index {e.index} is bound by a sum around this one", e.span[0] + 1)
-        before = self.indices
         size = self.fresh()
-        if e.upper is not None:
-            if e.upper.offset and (e.upper.variable is not None or e.upper.offset < 0):
-                raise FormulaError(f"this sum ends at {e.upper} where a size is expected: write n or 5", e.span[0] + 1)
-            size = size_of(str(e.upper), e.span[0] + 1)
-        self.indices = {**before, e.index: size}
+        if e.upper is not None and e.index in used:
+            size = self._page_bound(e, e.upper) if self.section else _written_bound(e, e.upper)
         self.sums[id(e)] = size
-        shape = self.visit(e.body)
-        self.indices = before
-        return shape
+        with self.binding(e.index, size):
+            return self.visit(e.body)
+
+    @contextmanager
+    def binding(self, index: str, size: str) -> Iterator[None]:
+        """The scope of an index."""
+        before = self.bound
+        self.bound = {**before, index: size}
+        yield
+        self.bound = before
+
+    def _page_bound(self, e: BigSum | BigProduct, upper: Index) -> str:
+        """The size that a bound names: N in 1 … N and in 0 … N-1; of other ranges, a size without a name."""
+        lower = Index(None, 1) if e.lower is None else e.lower
+        whole = lower.variable is None and upper.offset + 1 == lower.offset
+        if upper.variable is None:
+            number = upper.offset + 1 - lower.offset
+            return str(number) if lower.variable is None and lower.offset in (0, 1) and number > 1 else self.fresh()
+        if not whole or upper.variable in self.bound or upper.variable in self.free:
+            return self.fresh()
+        return f"~{size_of(upper.variable)}"
+
+    def cases(self, e: Cases) -> Shape:
+        """Cases: all values have one shape, and so have conditions that are taken entry by entry."""
+        values = [self.visit(value) for value in e.values]
+        found = next((s for s in values if not self.is_scalar(s)), SCALAR)
+        for shape in [*values, *(self.visit(condition) for condition in e.conditions)]:
+            if not self.is_scalar(shape) and not self.is_scalar(found) and not self.unify_shapes(found, shape):
+                raise ConflictError(f"{self.shown(found)} and {self.shown(shape)} are cases of one value", e)
+            found = shape if self.is_scalar(found) else found
+        return found
+
+    def comparison(self, e: Comparison) -> Shape:
+        """[x > 0], entry by entry."""
+        a, b = self.visit(e.left), self.visit(e.right)
+        if self.is_scalar(a) or self.is_scalar(b) or self.unify_shapes(a, b):
+            return b if self.is_scalar(a) else a
+        reason = f"{self.shown(a)} {e.operator} {self.shown(b)} does not fit: equal shapes are needed"
+        raise ConflictError(reason, e, (e.left, e.right))
+
+    def matrix(self, e: Matrix) -> Shape:
+        """A matrix by its entries, which are numbers."""
+        for entry in (entry for row in e.rows for entry in row):
+            if isinstance(entry, Dots):
+                raise OpaqueError
+            if not self.is_scalar(self.visit(entry)):
+                raise ConflictError("an entry of a matrix must be a scalar", entry)
+        return str(len(e.rows)), str(len(e.rows[0]))
+
+    # --- derivatives ---
+
+    def derivative(self, e: Derivative) -> Shape:
+        """∂f/∂x: the shape of x for a number f, that of f for a number x, [f,x] for columns."""
+        of, by = self.visit(e.of), self.visit(e.wrt)
+        if self.is_scalar(of):
+            return by
+        if self.is_scalar(by):
+            return of
+        if self.find(of[1]) != "1" or (self.find(by[1]) != "1" and not isinstance(e.wrt, Transpose)):
+            raise OpaqueError
+        along = by[0] if self.find(by[1]) == "1" else by[1]
+        if self.choices.get(Variable("layout", "")) == "denominator":
+            self.doubt(_DENOMINATOR_LAYOUT)
+            return along, of[0]
+        return of[0], along
+
+
+def is_modulus(e: Expression) -> bool:
+    """Whether a call is written |x|: the absolute value of a number, the determinant of a matrix."""
+    return isinstance(e, Call) and e.function == "det" and e.latex == "|"
+
+
+def _what(e: Expression) -> str:
+    if isinstance(e, Apply):
+        return f"{e.name}, a function that is not known,"
+    return "an ellipsis" if isinstance(e, Dots) else "a derivative" if isinstance(e, Derivative) else "this"
+
+
+def _is_latin(e: Expression) -> bool:
+    """Whether an expression is a lower-case Latin letter."""
+    if not isinstance(e, Symbol):
+        return False
+    word = e.name.split("_")[0]
+    return word not in GREEK and usual_costs(word)["column"] == 0
+
+
+def _cost_of_adding(e: Expression) -> float:
+    """The cost of a number `e` that is added to every entry."""
+    nodes = list(walk(e))
+    if any(isinstance(n, Transpose | Call | Apply | BigSum | BigProduct) for n in nodes):
+        return _FORMULA_ADDED
+    return _LETTER_ADDED if any(isinstance(n, Symbol) for n in nodes) else _LITERAL_ADDED
+
+
+def _is_chain(e: Product) -> bool:
+    """Whether a product has two derivatives as factors: its order is the chain rule's, not that of matrices."""
+    factors = [f.of if isinstance(f, Transpose) else f for f in factors_of(e)]
+    return sum(isinstance(f, Derivative) for f in factors) > 1
+
+
+def _written_bound(e: BigSum | BigProduct, upper: Index) -> str:
+    if upper.offset and (upper.variable is not None or upper.offset < 0):
+        raise FormulaError(f"this sum ends at {upper} where a size is expected: write n or 5", e.span[0] + 1)
+    return size_of(str(upper), e.span[0] + 1)
+
+
+def _opaque(self: Inference, e: Expression) -> Shape:
+    raise OpaqueError
 
 
 # A node → the rule for its shape.
@@ -276,15 +494,32 @@ _NODES: dict[type[Expression], Callable[..., Shape]] = {
     Identity: lambda self, e: (e.dim, e.dim),
     Entry: Inference.entry,
     Iverson: Inference.iverson,
+    Comparison: Inference.comparison,
     Negative: lambda self, e: self.visit(e.of),
     Add: Inference.sum,
     Subtract: Inference.sum,
     Product: Inference.product,
-    Transpose: lambda self, e: self.visit(e.of)[::-1],
+    Transpose: Inference.transpose,
     Inverse: Inference.inverse,
     Power: Inference.power,
     Call: Inference.call,
+    Apply: Inference.apply,
+    Cases: Inference.cases,
+    Matrix: Inference.matrix,
     BigSum: Inference.big_sum,
+    BigProduct: Inference.big_sum,
+    Derivative: Inference.derivative,
+    Dots: _opaque,
+}
+
+# The sign of a product → the rule for its shape.
+_PRODUCTS: dict[str, Callable[[Inference, Product, Shape, Shape], Shape]] = {
+    "": Inference.juxtaposed,
+    "·": Inference.dotted,
+    "@": Inference.at_sign,
+    "⊗": Inference.outer,
+    "∘": Inference.hadamard,
+    "/": Inference.quotient,
 }
 
 # A function of whole matrices (`functions.WHOLE`) → the rule for its shape.

@@ -1,0 +1,123 @@
+"""What a letter is: a number, a column, a row, a matrix, or a family of columns; and what the evidence for each costs.
+
+A cost of 0 is the usual reading; the reading of a formula is the cheapest one that fits. Declared letters have no cost:
+they are what they are declared to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeAlias
+
+from elman.calculus.expression import (
+    BigProduct,
+    BigSum,
+    Derivative,
+    Entry,
+    Expression,
+    Ones,
+    Symbol,
+    Transpose,
+    walk,
+)
+from elman.calculus.syntax.names import GREEK, fold
+from elman.calculus.syntax.written_sizes import size_of
+
+Kind: TypeAlias = Literal["number", "column", "row", "matrix", "family"]
+Costs: TypeAlias = Mapping[str, float]  # by kind
+
+_LOWER: Costs = {"column": 0, "number": 0.4, "row": 1, "matrix": 3}
+_UPPER: Costs = {"matrix": 0, "column": 2, "number": 2.5, "row": 3}
+_GREEK: Costs = {"number": 0, "column": 1.2, "row": 2.5, "matrix": 3}
+_GREEK_NUMBER: Costs = {**_GREEK, "column": 2}
+_GREEK_UPPER: Costs = {"matrix": 0, "number": 2.5, "column": 2.5, "row": 3}
+_USUALLY_NUMBERS = frozenset({"alpha", "epsilon", "varepsilon", "eta", "lambda", "kappa", "tau", "rho", "gamma"})
+
+_ONE_INDEX: Costs = {"column": 0, "family": 1, "row": 2, "matrix": 3}
+_ONE_INDEX_UPPER: Costs = {"matrix": 0, "column": 1, "family": 1.2, "row": 3}
+_OPAQUE: Costs = {"number": 0, "column": 1.5, "matrix": 3}
+_NEVER_A_NUMBER = 8.0
+_NOT_THE_SIZE = 3.0
+
+
+def usual_costs(name: str) -> Costs:
+    """The costs of a letter by its case and alphabet alone."""
+    word = name.split("_")[0]
+    if word in GREEK:
+        if word[0].isupper():
+            return _GREEK_UPPER
+        return _GREEK_NUMBER if word in _USUALLY_NUMBERS else _GREEK
+    return _UPPER if word[0].isupper() else _LOWER
+
+
+def evidence(
+    expressions: Iterable[Expression],
+    sizes: Iterable[str] = (),
+    defined: Iterable[str] = (),
+    hints: Mapping[str, Costs] | None = None,
+) -> dict[str, Costs]:
+    """The costs of every letter of some expressions, in the order of appearance.
+
+    `sizes` are names of sizes beside those that the expressions use as such, `defined` the letters that have a
+    definition, `hints` costs that replace those found here.
+    """
+    nodes = [node for e in expressions for node in walk(e)]
+    names = dict.fromkeys(node.name for node in nodes if isinstance(node, Symbol))
+    transposed = {n.of.name for n in nodes if isinstance(n, Transpose) and isinstance(n.of, Symbol)}
+    indexed: dict[str, set[int]] = {}
+    for node in nodes:
+        letter = _letter(node.of) if isinstance(node, Entry) else None
+        if isinstance(node, Entry) and letter:
+            indexed.setdefault(letter, set()).add(len(node.indices))
+    as_sizes = {*sizes, *_sizes_of(nodes)} - transposed - set(indexed)
+    opaque = _only_differentiated(nodes) - set(defined)
+    found: dict[str, Costs] = {}
+    for name in names:
+        costs = usual_costs(name)
+        if name in indexed:
+            costs = _indexed(name, indexed[name])
+        elif fold(name) in as_sizes:
+            costs = {kind: cost + _NOT_THE_SIZE for kind, cost in costs.items()} | {"number": 0}
+        elif name in opaque:
+            costs = _OPAQUE
+        elif name in transposed:
+            costs = {**costs, "number": costs["number"] + _NEVER_A_NUMBER}
+        found[name] = {**costs, **(hints or {}).get(name, {})}
+    return found
+
+
+def _letter(e: Expression) -> str | None:
+    while isinstance(e, Transpose):
+        e = e.of
+    return e.name if isinstance(e, Symbol) else None
+
+
+def _indexed(name: str, counts: set[int]) -> Costs:
+    """A letter with one index is a column of numbers, or has a column for each index; one with two is a matrix."""
+    if counts != {1}:
+        return {"matrix": 0}
+    return _ONE_INDEX_UPPER if usual_costs(name)["matrix"] == 0 else _ONE_INDEX
+
+
+def _sizes_of(nodes: Iterable[Expression]) -> set[str]:
+    """The names that the formulas use as sizes: bounds of sums and vectors of ones."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, BigSum | BigProduct) and node.upper is not None and node.upper.variable:
+            found.add(size_of(node.upper.variable))
+        if isinstance(node, Ones) and node.dim:
+            found.add(node.dim)
+    return found
+
+
+def _only_differentiated(nodes: Iterable[Expression]) -> set[str]:
+    """The letters that stand nowhere but above the bar of a derivative: losses that are defined elsewhere."""
+    above = [n.of for n in nodes if isinstance(n, Derivative) and isinstance(n.of, Symbol)]
+    uses: dict[str, int] = {}
+    for node in nodes:
+        if isinstance(node, Symbol):
+            uses[node.name] = uses.get(node.name, 0) + 1
+    counted: dict[str, int] = {}
+    for s in above:
+        counted[s.name] = counted.get(s.name, 0) + 1
+    return {name for name, count in counted.items() if uses[name] == count}

@@ -1,0 +1,53 @@
+"""Nodes whose meaning depends on shapes, rewritten to what they mean: a · x of columns is a^T x.
+
+After that, values, index form and printing need no further rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from elman.calculus.expression import Call, Entry, Expression, Product, Transpose, children, with_children
+from elman.calculus.shapes.rules import Inference, OpaqueError, is_modulus
+from elman.calculus.shapes.unification import Shape
+from elman.errors import FormulaError
+
+
+def explicit(e: Expression, shapes: Inference) -> Expression:
+    """`e` with every such node rewritten; a node whose parts have no shape stays as it is."""
+    old = children(e)
+    new = tuple(explicit(child, shapes) for child in old)
+    node = with_children(e, new) if any(a is not b for a, b in zip(old, new, strict=True)) else e
+    rule = _NODES.get(type(e))
+    if rule is None:
+        return node
+    try:
+        known = [shapes.nodes.get(id(child)) or shapes.visit(child) for child in old]
+    except (FormulaError, OpaqueError):
+        return node
+    return rule(node, shapes, *known)
+
+
+def _product(e: Product, shapes: Inference, a: Shape, b: Shape) -> Expression:
+    if e.operator not in ("·", "@"):
+        return e
+    turned = shapes.are_columns(a, b) or (
+        e.operator == "@" and shapes.is_column(a) and not shapes.is_scalar(b) and shapes.find(b[0]) != "1"
+    )
+    if turned:
+        return replace(e, left=Transpose(e.left, span=e.left.span), operator="")
+    return replace(e, operator="") if e.operator == "@" else e
+
+
+def _call(e: Call, shapes: Inference, *known: Shape) -> Expression:
+    if is_modulus(e) and shapes.is_scalar(known[0]):
+        return replace(e, function="abs", latex="")
+    return e
+
+
+def _entry(e: Entry, shapes: Inference, a: Shape) -> Expression:
+    return e if e.column or not shapes.is_family(e) else replace(e, column=True)
+
+
+_NODES: dict[type[Expression], Callable[..., Expression]] = {Product: _product, Call: _call, Entry: _entry}

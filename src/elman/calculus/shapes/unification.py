@@ -1,0 +1,68 @@
+"""Sizes that must be equal are joined (union-find): the arithmetic below the rules of `rules.py`.
+
+A size is a name: "1"; a name that is fixed ("n", "784"); "?3", a size without a name, never 1; "~N", a size that would
+be called N if nothing else names it, as the bound of a sum is.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+Shape = tuple[str, str]
+SCALAR: Shape = ("1", "1")
+
+
+class Sizes:
+    """Sizes, some of them joined."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+        self._counter = itertools.count()
+
+    def fresh(self) -> str:
+        """A size without a name."""
+        return f"?{next(self._counter)}"
+
+    def find(self, d: str) -> str:
+        """The representative of all sizes that equal `d`."""
+        while d in self._parent:
+            d = self._parent[d]
+        return d
+
+    def shape(self, s: Shape) -> Shape:
+        """A shape by the representatives of its sizes."""
+        return self.find(s[0]), self.find(s[1])
+
+    def unify(self, a: str, b: str) -> bool:
+        """Makes two sizes equal, if possible; whether they are equal now."""
+        a, b = sorted((self.find(a), self.find(b)), key=_is_open, reverse=True)  # stable: the more open one first
+        if a == b:
+            return True
+        if not _is_open(a) or b == "1":
+            return False
+        self._parent[a] = b
+        return True
+
+    def unify_shapes(self, a: Shape, b: Shape) -> bool:
+        """Makes two shapes equal, if possible; whether they are equal now."""
+        return self.unify(a[0], b[0]) and self.unify(a[1], b[1])
+
+    def fits(self, a: Shape, b: Shape) -> bool:
+        """Whether two shapes can be equal; makes them equal if so, and changes nothing if not."""
+        before = dict(self._parent)
+        if self.unify_shapes(a, b):
+            return True
+        self._parent = before
+        return False
+
+    def is_scalar(self, s: Shape) -> bool:
+        """Whether a shape is [1,1]."""
+        return self.shape(s) == SCALAR
+
+    def shown(self, s: Shape) -> str:
+        """A shape as far as it is known: [m,·]."""
+        return "[" + ",".join("·" if d[0] == "?" else d.lstrip("~") for d in self.shape(s)) + "]"
+
+
+def _is_open(d: str) -> int:
+    return 2 if d[0] == "?" else 1 if d[0] == "~" else 0
