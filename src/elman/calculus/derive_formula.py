@@ -24,8 +24,8 @@ from elman.calculus.matrix_form.transposes import transpose_expression
 from elman.calculus.printing.index_text import index_text
 from elman.calculus.printing.python import python
 from elman.calculus.printing.render import latex, text
-from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer
-from elman.calculus.syntax.names import GREEK_LETTERS, Names, fold
+from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer, other_readings
+from elman.calculus.syntax.names import GREEK, GREEK_LETTERS, Names, canonical, fold
 from elman.calculus.syntax.parse import parse
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
@@ -55,6 +55,7 @@ class Derived:
     distributions: tuple[str, ...]
     error: float
     points: int
+    _declared: Mapping[str, Shape]
     _index: Sum
     _of: Frame
     _by: Frame
@@ -63,6 +64,29 @@ class Derived:
     def assumed(self) -> Mapping[str, Shape]:
         """The shapes that follow from the usual convention and from what fits."""
         return self.shapes.assumed
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """The same in words: "b is a number", "x is a column of n"."""
+        return tuple(self.shapes.words(name, text(Symbol(name))) for name in self.assumed)
+
+    @cached_property
+    def other_reading(self) -> tuple[str, Derived] | None:
+        """Another usual reading that has another derivative, with what it takes the letters for; None if there is
+        none.
+        """
+        for shapes in other_readings(self.source, self._declared, (self.wrt,)):
+            known = {**self._declared, **shapes.symbols}
+            changed = [n for n, s in shapes.symbols.items() if _kind(s) != _kind(self.shapes.symbols[n])]
+            if any(_kind(shapes.symbols[n]) == (True, False) for n in changed):
+                continue  # rows are seldom meant
+            try:
+                other = derivative(self.source, self.wrt, known, self.layout, self.distributions)
+            except (FormulaError, DerivationError):
+                continue
+            if other.text != self.text:
+                return _listed([shapes.words(name, text(Symbol(name))) for name in changed]), other
+        return None
 
     @cached_property
     def conventions(self) -> tuple[str, ...]:
@@ -128,10 +152,18 @@ class Derived:
             "index": self.index,
             "shapes": {name: list(shape) for name, shape in self.shapes.symbols.items()},
             "assumed": sorted(self.assumed),
+            "assumptions": list(self.assumptions),
+            "other_reading": self._other_json(),
             "distributions": list(self.distributions),
             "conventions": list(self.conventions),
             "verification": {"method": "complex step", "points": self.points, "largest_relative_error": self.error},
         }
+
+    def _other_json(self) -> dict[str, str] | None:
+        if self.other_reading is None:
+            return None
+        assumption, other = self.other_reading
+        return {"assumption": assumption, "text": other.text, "latex": other.latex}
 
 
 def derive(
@@ -154,7 +186,7 @@ def derive(
     derivative here; `DerivationError` if the result fails its check.
     """
     known = declared(shapes)
-    symbol = _symbol(wrt, known)
+    symbol = _symbol(wrt, known, form)
     if isinstance(formula, str):
         timed = [symbol.name] if symbol.time is not None else []
         formula = parse(formula, Names.of({symbol.name, *known}, timed), form)
@@ -188,6 +220,8 @@ def _derivative(
         raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")
     _check_occurs(formula, wrt)
     found = infer(formula, shapes, (wrt,))
+    if wrt.name in found.sizes:
+        raise FormulaError(f"{text(wrt)} is a size of this formula: a derivative is by a quantity, not by a size")
     given = set(_first_of_cross_entropies(formula) if distributions is None else distributions)
     index_form = to_index_form(found)
     shape = found.symbols[wrt.name]
@@ -222,7 +256,7 @@ def _derivative(
             f"the derivative of {text(formula)} by {text(wrt)} failed its check ({shown}): please report it"
         )
     used = tuple(sorted(name for name in given if name in found.symbols))
-    return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, result, of, by)
+    return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, shapes, result, of, by)
 
 
 def _as_matrix(result: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, notation: Notation) -> Expression:
@@ -274,10 +308,12 @@ def _first_of_cross_entropies(formula: Expression) -> set[str]:
     return {c.arguments[0].name for c in calls if isinstance(c.arguments[0], Symbol)}
 
 
-def _symbol(wrt: str | Symbol, known: Mapping[str, Shape]) -> Symbol:
+def _symbol(wrt: str | Symbol, known: Mapping[str, Shape], form: str) -> Symbol:
     if isinstance(wrt, Symbol):
         return wrt
-    found = parse(wrt, Names.of(known))
+    if wrt.isidentifier() and wrt.split("_")[0] in GREEK:
+        return Symbol(canonical(wrt))  # beta, as for a shape
+    found = parse(wrt, Names.of(known), form)
     if not isinstance(found, Symbol):
         raise FormulaError(f"a derivative is by one symbol, and {wrt!r} is none", 1)
     return found
@@ -313,6 +349,8 @@ def point_of(shapes: Shapes, values: Mapping[str, Any]) -> SamplePoint:
     sizes = {dim: int(dim) for dim in shapes.dimensions() if is_written(dim)}
     found: dict[Symbol, Array] = {}
     for s in symbols(shapes.tree):
+        if s.name in shapes.sizes:
+            continue  # its value is the size
         key = fold(s.name) if s.time is None else f"{fold(s.name)}^({s.time})"
         if key not in given:
             raise FormulaError(f"{s.name if s.time is None else f'{s.name}^({s.time})'} has no value")
@@ -323,6 +361,14 @@ def point_of(shapes: Shapes, values: Mapping[str, Any]) -> SamplePoint:
                 raise FormulaError(f"{s.name} is {list(value.shape)}, where {dim} is {sizes[dim]}")
         found[s] = value
     return SamplePoint(sizes, found)
+
+
+def _kind(shape: Shape) -> tuple[bool, bool]:
+    return shape[0] == "1", shape[1] == "1"
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _script(letters: list[str]) -> str:

@@ -182,11 +182,10 @@ def _alone(result: Derived, shown: str) -> str:
 def _lines(results: list[Derived]) -> list[str]:
     """The report as text: shapes, the result in each layout, how it was verified."""
     first = results[0]
-    shapes = [
-        f"{name} [{','.join(shape)}]" + (" (assumed)" if name in first.assumed else "")
-        for name, shape in first.shapes.symbols.items()
-    ]
+    shapes = [f"{name} [{','.join(shape)}]" for name, shape in first.shapes.symbols.items()]
     lines = ["shapes       " + "   ".join(shapes)]
+    if first.assumptions:
+        lines.append("assumed      " + ", ".join(first.assumptions))
     if first.distributions:
         lines.append(f"given        the columns of {', '.join(first.distributions)} sum to 1")
     lines += [f"{'convention':<12} {sentence}" for sentence in first.conventions]
@@ -196,6 +195,9 @@ def _lines(results: list[Derived]) -> list[str]:
             lines.append(f"             {result.text}")
             break
         lines.append(f"{result.layout:<12} {result.text}   [{','.join(result.shape)}]")
+    if first.other_reading is not None:
+        assumption, other = first.other_reading
+        lines.append(f"otherwise    if {assumption}: {other.text}   [{','.join(other.shape)}]")
     error = max(result.error for result in results)
     lines.append(f"verified     by complex step at {first.points} random points, largest relative error {error:.0e}")
     return lines

@@ -42,6 +42,7 @@ from elman.calculus.index_form.forms import IndexForm, inverse_of, matrix_produc
 from elman.calculus.index_form.matrix_functions import MATRIX_FUNCTIONS
 from elman.calculus.index_form.terms import (
     Delta,
+    DimensionSize,
     NamedConstant,
     Sum,
     SymbolEntry,
@@ -53,6 +54,7 @@ from elman.calculus.index_form.terms import (
     summed,
 )
 from elman.calculus.shapes.inference import Shape, Shapes
+from elman.calculus.syntax.names import fold
 from elman.errors import FormulaError
 
 _MAX_POWER = 8
@@ -92,6 +94,8 @@ class _Converter:
         return IndexForm(single(NamedConstant((), e.name)))
 
     def symbol(self, e: Symbol) -> IndexForm:
+        if e.name in self.shapes.sizes:
+            return IndexForm(single(DimensionSize((), fold(e.name))))
         row, column = self.axes_of(e)
         indices = tuple(i for i in (row, column) if i is not None)
         return IndexForm(single(SymbolEntry(indices, as_atom(e, self.shapes.of(e)))), row, column)
@@ -107,6 +111,9 @@ class _Converter:
 
     def entry(self, e: Entry) -> IndexForm:
         a = self.convert(e.of)
+        if e.column:
+            renamed = rename(a.sum, {a.column: self.bound_index(e.indices[0])} if a.column else {})
+            return IndexForm(renamed, a.row)
         if len(e.indices) == 1:
             old = a.row or a.column
             renamed = rename(a.sum, {old: self.bound_index(e.indices[0])} if old else {})

@@ -30,7 +30,7 @@ from elman.calculus.syntax.names import GREEK_LETTERS, fold
 from elman.calculus.syntax.written_sizes import is_number, is_written, size_of
 from elman.errors import FormulaError
 
-__all__ = ["SCALAR", "Shape", "Shapes", "declared", "infer", "other_readings", "shape_text"]
+__all__ = ["SCALAR", "Shape", "Shapes", "declared", "in_words", "infer", "other_readings", "shape_text"]
 _POOL = ("m", "n", "p", "q", "r", "k", "l", "s", "u", "v", "w")
 _MAX_TRIES = 2000
 _OF_A_COLUMN, _OF_A_MATRIX = 0.1, 0.3  # what is differentiated is a number, if nothing else speaks against it
@@ -43,13 +43,15 @@ class Shapes:
 
     `tree` is the formula with the size of every 1 and I filled in, and with dot products and absolute values written as
     such; `symbols` the shape of each name, `assumed` the shapes of undeclared names, `sizes` the names that are sizes
-    of the formula. `of` gives the shape of a node of `tree`.
+    of the formula, `families` the matrices of which an entry with one index is a column. `of` gives the shape of a node
+    of `tree`.
     """
 
     tree: Expression
     symbols: Mapping[str, Shape]
     assumed: Mapping[str, Shape]
     sizes: frozenset[str]
+    families: frozenset[str]
     _nodes: Mapping[int, Shape]
     _matrix_powers: frozenset[int]
     _sums: Mapping[int, str]
@@ -74,6 +76,13 @@ class Shapes:
         """The sizes that are numbers from 1 to 9, and mean that number of entries."""
         return tuple(d for d in self._all_sizes() if is_number(d))
 
+    def words(self, name: str, shown: str) -> str:
+        """What a letter is, written as `shown`: "x is a column of n"."""
+        if name in self.sizes:
+            return f"{shown} is a size"
+        columns = f" with a column {shown}_i for each i" if name in self.families else ""
+        return in_words(shown, self.symbols[name]) + columns
+
     def _all_sizes(self) -> tuple[str, ...]:
         shapes = (*self.symbols.values(), *self._nodes.values())
         return tuple(dict.fromkeys(d for shape in shapes for d in shape))
@@ -82,6 +91,16 @@ class Shapes:
 def shape_text(shape: Shape) -> str:
     """[m,n], as pages write it."""
     return f"[{shape[0]},{shape[1]}]"
+
+
+def in_words(name: str, shape: Shape) -> str:
+    """What a letter is: "x is a column of n"."""
+    rows, columns = shape
+    if shape == SCALAR:
+        return f"{name} is a number"
+    if "1" in shape:
+        return f"{name} is a column of {rows}" if columns == "1" else f"{name} is a row of {columns}"
+    return f"{name} is a matrix of {rows} × {columns}"
 
 
 def declared(shapes: Mapping[str, str | tuple[object, ...]] | None) -> dict[str, Shape]:
@@ -197,8 +216,9 @@ class _Problem:
         sums = {key: again.find(d) for key, d in again.sums.items()}
         assumed = {n: symbols[n] for n in self.names if n not in self.fixed}
         known = {d for s in (*symbols.values(), *nodes.values()) for d in s}
-        as_sizes = frozenset(n for n, s in assumed.items() if s == SCALAR and fold(n) in known)
-        return Shapes(tree, symbols, assumed, as_sizes, nodes, frozenset(again.powers), sums)
+        as_sizes = frozenset(n for n, s in symbols.items() if s == SCALAR and fold(n) in known)
+        families = frozenset(n for n in assumed if found.choices[Variable("letter", n)] == "family")
+        return Shapes(tree, symbols, assumed, as_sizes, families, nodes, frozenset(again.powers), sums)
 
 
 def _sized(node: Expression, counter: Iterator[int]) -> Expression:

@@ -43,7 +43,6 @@ from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.shapes.kinds import usual_costs
 from elman.calculus.shapes.search import Variable
 from elman.calculus.shapes.unification import SCALAR, Shape, Sizes
-from elman.calculus.syntax.names import GREEK
 from elman.calculus.syntax.written_sizes import size_of
 from elman.errors import FormulaError
 
@@ -51,11 +50,15 @@ from elman.errors import FormulaError
 _LITERAL_ADDED = 0.1  # 1 - y
 _LETTER_ADDED = 1.5  # x - μ, a number subtracted from every entry
 _FORMULA_ADDED = 3.0  # w^T x + b with a column b
-_COLUMN_ADDED = 1.5  # W X + b, b added to every column
+_COLUMN_ADDED = 1.7  # W X + b, b added to every column
 _POWER_OF_A_COLUMN = 2.2
-_OVER_A_COLUMN = 0.8
+_OVER_A_COLUMN = 1.2
 _OVER_A_MATRIX = 4.0
-_SCALING_BY_A_LETTER = 0.5  # a x, with a number a and a column x
+_COLUMN_SCALED = 0.75  # a x, with a number a and a column x
+_MATRIX_SCALED = 0.6  # a X
+_NUMBER_BEHIND = 1.4  # X β, with a number β
+_NUMBER_AT = 2.5  # a @ x
+_OUTER_TIMES_A_COLUMN = 0.6  # k x^T y with a column k
 _TRANSPOSE_OF_A_NUMBER = 2.0
 _OF_A_NUMBER = 2.5  # the norm, the trace of a number
 _SOFTMAX_OF_A_NUMBER = 6.0
@@ -206,13 +209,20 @@ class Inference(Sizes):
             return b if self.is_scalar(a) else a
         if not self.unify(a[1], b[0]):
             raise self.misfit(e, a, "times", b, "the inner dimensions differ")
+        if self.is_column(b) and "1" not in self.shape(a) and _is_outer(e.left):
+            self.doubt(_OUTER_TIMES_A_COLUMN, e.left)
         return a[0], b[1]
 
     def _doubt_scaling(self, e: Product, a: Shape, b: Shape) -> None:
-        """a x of two lower-case letters, one of them a column, is seldom meant."""
-        left, right = factors_of(e.left)[-1], factors_of(e.right)[0]
-        if self.is_scalar(a) != self.is_scalar(b) and _is_latin(left) and _is_latin(right):
-            self.doubt(_SCALING_BY_A_LETTER, e.left, e.right)
+        """A number behind an array is seldom meant, nor is one named like a column before an array that is."""
+        if self.is_scalar(a) == self.is_scalar(b):
+            return
+        if self.is_scalar(b) and isinstance(e.right, Symbol):
+            self.doubt(_NUMBER_BEHIND, e.left, e.right)
+        number, array, shape = (e.left, e.right, b) if self.is_scalar(a) else (e.right, e.left, a)
+        if _are_latin(number) and (isinstance(array, Symbol) or _are_latin(array)):
+            is_matrix = "1" not in self.shape(shape)
+            self.doubt(_MATRIX_SCALED if is_matrix else _COLUMN_SCALED, e.left, e.right)
 
     def dotted(self, e: Product, a: Shape, b: Shape) -> Shape:
         """a · x: the dot product of two columns, else a product as in `juxtaposed`."""
@@ -226,6 +236,8 @@ class Inference(Sizes):
         """a @ b as in Python, where a column is an array of one axis and may stand for a row: x @ A is x^T A."""
         if self.are_columns(a, b):
             return self.dotted(e, a, b)
+        if self.is_scalar(a) or self.is_scalar(b):
+            self.doubt(_NUMBER_AT, e.left, e.right)
         if self.is_column(a) and not self.is_scalar(b) and self.find(b[0]) != "1":
             a = a[::-1]
         return self.juxtaposed(e, a, b)
@@ -453,12 +465,18 @@ def _what(e: Expression) -> str:
     return "an ellipsis" if isinstance(e, Dots) else "a derivative" if isinstance(e, Derivative) else "this"
 
 
-def _is_latin(e: Expression) -> bool:
-    """Whether an expression is a lower-case Latin letter."""
-    if not isinstance(e, Symbol):
+def _are_latin(e: Expression) -> bool:
+    """Whether the letters of an expression are lower-case Latin ones, and nothing in it is transposed."""
+    nodes = list(walk(e))
+    names = [n.name for n in nodes if isinstance(n, Symbol)]
+    if not names or any(isinstance(n, Transpose | Entry) for n in nodes):
         return False
-    word = e.name.split("_")[0]
-    return word not in GREEK and usual_costs(word)["column"] == 0
+    return all(usual_costs(name)["column"] == 0 for name in names)
+
+
+def _is_outer(e: Expression) -> bool:
+    """Whether an expression is written k x^T, with a letter k."""
+    return isinstance(e, Product) and isinstance(e.left, Symbol) and isinstance(e.right, Transpose)
 
 
 def _cost_of_adding(e: Expression) -> float:

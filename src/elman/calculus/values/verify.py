@@ -15,6 +15,7 @@ import numpy as np
 from elman.calculus.expression import Call, Inverse, Symbol, children, symbols, walk
 from elman.calculus.functions import Array
 from elman.calculus.shapes.inference import Shapes
+from elman.calculus.syntax.names import fold
 from elman.calculus.syntax.written_sizes import is_number
 from elman.calculus.values.environment import Environment
 from elman.calculus.values.evaluate import evaluate
@@ -38,8 +39,8 @@ class SamplePoint:
         def symbol(s: Symbol, _: Environment) -> Array:
             if s in now:
                 return now[s]
-            if s.time is None and s.name in self.sizes:
-                return np.array([[float(self.sizes[s.name])]])
+            if s.time is None and fold(s.name) in self.sizes:
+                return np.array([[float(self.sizes[fold(s.name)])]])
             raise FormulaError(f"{s.name} has no value")
 
         return Environment(symbol, self.size, written=lambda n: self.sizes.get(str(n), n), literal=True)
@@ -127,6 +128,8 @@ def _values(
 ) -> dict[Symbol, Array]:
     values: dict[Symbol, Array] = {}
     for s in sorted(symbols(shapes.tree), key=lambda s: (s.name, str(s.time))):
+        if s.name in shapes.sizes:
+            continue  # its value is the size
         rows, columns = (int(d) if is_number(d) else sizes[d] for d in shapes.symbols[s.name])
         value = draw(generator, (rows, columns))
         if s.name in distributions:
