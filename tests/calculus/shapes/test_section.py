@@ -187,3 +187,19 @@ def test_an_unread_index_is_no_obstacle() -> None:
     entry = Entry(Symbol("W"), (Index("i"), Index("j"), Index("k")))
     found = settle([Constraint((Symbol("g"), entry), DEFINITION, defines=True)])
     assert found.broken == ()
+
+
+def test_a_declared_letter_with_an_index_may_be_that_of_each_example() -> None:
+    found = section(r"E := \sum_i (a^T r_i - s_i)^2", r=("d", "1"))  # r_i ∈ R^d
+    assert found.families == {"r"}
+    assert found.shapes["r"][0] == found.shapes["a"][0] == "d"
+    rows = section(r"E := \sum_i (R_i a - s_i)^2", R=("N", "d"))
+    assert rows.families == frozenset()
+    columns = section(r"E := \sum_i (a^T R_i - s_i)^2", R=("d", "N"))
+    assert columns.families == {"R"}
+    assert columns.shapes["s"] == ("N", "1")
+
+
+def test_a_matrix_differentiated_by_a_letter_makes_it_a_number() -> None:
+    found = section(r"\frac{\partial A^{-1}}{\partial r} = -A^{-1} \frac{\partial A}{\partial r} A^{-1}")
+    assert kinds(found) == {"A": "matrix", "r": "number"}

@@ -63,7 +63,7 @@ _TRANSPOSE_OF_A_NUMBER = 2.0
 _OF_A_NUMBER = 2.5  # the norm, the trace of a number
 _SOFTMAX_OF_A_NUMBER = 6.0
 _DENOMINATOR_LAYOUT = 0.5
-_ANY = 0.2
+_FOUR_INDICES = 0.5  # a derivative of a matrix, or of a column by a matrix
 
 
 class ConflictError(FormulaError):
@@ -446,6 +446,7 @@ class Inference(Sizes):
         if self.is_scalar(by):
             return of
         if self.find(of[1]) != "1" or (self.find(by[1]) != "1" and not isinstance(e.wrt, Transpose)):
+            self.doubt(_FOUR_INDICES, e)
             raise OpaqueError
         along = by[0] if self.find(by[1]) == "1" else by[1]
         if self.choices.get(Variable("layout", "")) == "denominator":
@@ -456,7 +457,7 @@ class Inference(Sizes):
 
 def is_modulus(e: Expression) -> bool:
     """Whether a call is written |x|: the absolute value of a number, the determinant of a matrix."""
-    return isinstance(e, Call) and e.function == "det" and e.latex == "|"
+    return isinstance(e, Call) and e.function == "det" and e.latex == "|" and not isinstance(e.arguments[0], Matrix)
 
 
 def _what(e: Expression) -> str:

@@ -30,6 +30,8 @@ DEFINITION, CLAIM = 6.0, 2.0  # what it costs to give up one of them
 _DEFINITION_TRIES, _CLAIM_TRIES, _MARGIN_TRIES = 1500, 150, 25
 _TRANSPOSED = 0.3  # a claim about a derivative in the transposed layout
 _TURNED = 0.4  # δ = ∂J/∂z as a row
+_DECLARED_COLUMNS: Mapping[str, float] = {"entry": 0.0, "column": 0.8}  # x_i of a matrix X: a row of it, or a column
+_DECLARED_EACH: Mapping[str, float] = {"entry": 0.0, "each": 1.2}  # x_i of a column x: a number, or a column like x
 _EQUAL_TO_A_LITERAL = 1.5  # ∂f/∂x = 1
 _NUMERATOR: Mapping[str, float] = {"numerator": 0.0, "denominator": 0.5}
 _SCALAR_NAMES = frozenset({"L", "J", "E", "l", "ell", "C", "loss", "cost", "Loss", "Cost"})
@@ -130,7 +132,13 @@ class _Attempt(Inference):
     def __init__(self, fixed: Mapping[str, Shape], choices: Choices) -> None:
         super().__init__(fixed, choices, section=True)
         self.follows: dict[str, Constraint] = {}
-        self.columns: set[str] = set()  # families, by their definition
+        self.columns: set[str] = set()  # families that are defined or declared
+        for name, (rows, _) in fixed.items():
+            indexed = choices.get(Variable("indexed", name))
+            if indexed in ("column", "each"):
+                self.columns.add(name)
+            if indexed == "each":
+                self.shapes[name] = (rows, self.fresh())
 
     def is_family(self, e: Entry) -> bool:
         one = len(e.indices) == 1 and isinstance(e.of, Symbol) and e.of.name in self.columns
@@ -273,8 +281,19 @@ class _Section:
         for c in self.definitions:
             if c.name is not None and any(isinstance(n, Derivative) for p in c.parts[1:2] for n in walk(p)):
                 found[Variable("turn", c.name)] = {"plain": 0.0, "turned": _TURNED}
+        found |= {Variable("indexed", name): costs for name, costs in self._declared_and_indexed()}
         found[Variable("layout", "")] = _NUMERATOR
         return found
+
+    def _declared_and_indexed(self) -> Iterator[tuple[str, Mapping[str, float]]]:
+        """The declared letters with one index, and what an entry of them can be."""
+        nodes = (n for e in self.expressions for n in walk(e) if isinstance(n, Entry) and len(n.indices) == 1)
+        for name in dict.fromkeys(n.of.name for n in nodes if isinstance(n.of, Symbol) and n.of.name in self.fixed):
+            rows, columns = self.fixed[name]
+            if "1" not in (rows, columns):
+                yield name, _DECLARED_COLUMNS
+            elif rows != "1":
+                yield name, _DECLARED_EACH
 
     def number(self, c: Constraint) -> Variable:
         """The variable that says whether a constraint is given up."""
@@ -312,6 +331,7 @@ class _Section:
                     continue
                 seen[node.name] = None
                 kinds[Variable("letter", node.name)] = None
+                kinds[Variable("indexed", node.name)] = None
                 c = found.follows.get(node.name)
                 if c is not None:
                     kinds[Variable("turn", node.name)] = None

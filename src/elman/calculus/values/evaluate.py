@@ -231,6 +231,8 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if e.operator in ("", "·"):
         if a.shape[-2:] == b.shape[-2:] and a.shape[-2] == 1 and _open_entries(e.left) and _open_entries(e.right):
             return a * b  # y_j ln ŷ_j of a batch: the index of the sequence is left open
+        if e.operator == "·" and a.shape[-1] == b.shape[-1] == 1 and a.shape[-2] == b.shape[-2] > 1:
+            return transpose(a) @ b  # the dot product of two columns
         return multiply(a, b, e)
     if e.operator == "@":
         return _at(a, b, e)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from elman.calculus.expression import Call, Expression
-from elman.calculus.functions import Array
+from elman.calculus.expression import Call, Expression, Matrix
+from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.values.environment import MisfitError, is_scalar, shape_text
 from elman.errors import FormulaError
 
@@ -64,6 +64,8 @@ def _trace(e: Call, a: Array) -> Array:
 
 
 def _determinant(e: Call, a: Array) -> Array:
+    if e.latex == "|" and is_scalar(a) and not isinstance(e.arguments[0], Matrix):
+        return ELEMENTWISE["abs"].value(a)  # |x| of a number
     return np.asarray(np.linalg.det(square(a, e, "a determinant")))[..., None, None]
 
 
