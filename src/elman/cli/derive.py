@@ -109,7 +109,7 @@ def derive(
 ) -> None:
     """Differentiate FORMULA, in LaTeX (`\\|A x - b\\|^2`) or as Python (`a.T @ X @ b`), and verify the result.
 
-    Symbols without a --shape follow the usual convention, as far as it fits: a is a column, A a matrix, α a scalar.
+    A symbol without a --shape is what fits best: a is a column or a number, A a matrix, α a number. The answer says so.
     A result without a matrix form, such as a matrix by a matrix, is printed with indices.
 
     FORMULA may be a page of forward equations instead (Markdown, LaTeX, a notebook, plain text). Then the gradients of

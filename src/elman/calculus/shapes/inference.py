@@ -216,7 +216,7 @@ class _Problem:
         sums = {key: again.find(d) for key, d in again.sums.items()}
         assumed = {n: symbols[n] for n in self.names if n not in self.fixed}
         known = {d for s in (*symbols.values(), *nodes.values()) for d in s}
-        as_sizes = frozenset(n for n, s in symbols.items() if s == SCALAR and fold(n) in known)
+        as_sizes = frozenset(n for n, s in assumed.items() if s == SCALAR and fold(n) in known)
         families = frozenset(n for n in assumed if found.choices[Variable("letter", n)] == "family")
         return Shapes(tree, symbols, assumed, as_sizes, families, nodes, frozenset(again.powers), sums)
 
