@@ -79,7 +79,7 @@ def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False
     ranges = [range(sizes.get(name, 1)) for name in sorted(indices)]
     if math.prod(len(r) for r in ranges) > 64:
         ranges = [range(min(len(r), 3)) for r in ranges]
-    steps = [range(last + 1)] * len(others)
+    steps = [range(1, last + 1)] * len(others)  # no equation belongs to a step before the first
     names = (TIME, *others, *sorted(indices))
     for number, values in enumerate(itertools.product(loss, *steps, *ranges)):
         if number >= MOST_ASSIGNMENTS:
@@ -105,20 +105,26 @@ def _sizes_of(node: Entry, oracle: Oracle, indices: set[str]) -> dict[str, int]:
 
 
 def part_value(
-    oracle: Oracle, e: Expression, indices: dict[str, int], direct: bool = False, one_of_many: bool = False
+    oracle: Oracle,
+    e: Expression,
+    indices: dict[str, int],
+    direct: bool = False,
+    one_of_many: bool = False,
+    own: bool = False,
 ) -> tuple[Array, bool]:
     """The value of a part [m,n], and whether it is a chain of derivatives (then in the shape of what the last is by).
 
     `direct`: ∂z^(t)/∂W in a chain means the use of W at step t alone, as the bar on its left side says. `one_of_many`:
     the part is a term of a sum of chains, one for each path; there every derivative but the loss's is of the direct
-    use. Raises `FormulaError` where the part has no value.
+    use: by all equations of the step, or, where `own`, by the equation of what is differentiated. Raises `FormulaError`
+    where the part has no value.
     """
     factors = chain_of(e, oracle)
     if factors is not None:
-        return contract(oracle, factors, indices, direct, one_of_many), True
+        return contract(oracle, factors, indices, direct, one_of_many, own), True
     if isinstance(e, Add | Subtract) and (chain_of(e.left, oracle) or chain_of(e.right, oracle)):
-        left, one = part_value(oracle, e.left, indices, direct, True)
-        right, other = part_value(oracle, e.right, indices, direct, True)
+        left, one = part_value(oracle, e.left, indices, direct, True, own)
+        right, other = part_value(oracle, e.right, indices, direct, True, own)
         return add(left, right if isinstance(e, Add) else -right, e), one or other
     return oracle.evaluate(e, indices), False
 
@@ -134,7 +140,12 @@ def chain_of(e: Expression, oracle: Oracle) -> list[Expression] | None:
 
 
 def contract(
-    oracle: Oracle, factors: list[Expression], indices: dict[str, int], direct: bool, one_of_many: bool = False
+    oracle: Oracle,
+    factors: list[Expression],
+    indices: dict[str, int],
+    direct: bool,
+    one_of_many: bool = False,
+    own: bool = False,
 ) -> Array:
     """The chain rule by value: every derivative with all its indices, neighbours contracted.
 
@@ -157,7 +168,7 @@ def contract(
         equation = None
         if direct or (one_of_many and before is not None):
             timed = isinstance(factor.of, Symbol) and factor.of.name in oracle.model.timed
-            factor, equation = _direct(factor, one_of_many and before is not None, timed)
+            factor, equation = _direct(factor, one_of_many and before is not None, timed, own)
         jacobian = oracle.jacobians.jacobian(factor, steps, equation)
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None
@@ -168,16 +179,19 @@ def contract(
     return found
 
 
-def _direct(e: Derivative, of_states: bool, timed: bool) -> tuple[Derivative, str | None]:
+def _direct(e: Derivative, of_states: bool, timed: bool, own: bool) -> tuple[Derivative, str | None]:
     """∂u/∂v as the direct use of v in u's own equation: of letters without time steps, or of any.
 
-    Returns the derivative, with its bar where u has time steps, and else the name u of that equation.
+    Returns the derivative, with its bar where u has time steps, and the name u of that equation where u has none, or
+    where `own` excludes the other equations of its step.
     """
     if not (isinstance(e.of, Symbol) and isinstance(e.wrt, Symbol)) or e.at is not None:
         return e, None
     if not timed:
         return e, e.of.name
-    return (replace(e, at=e.of.time or Index(TIME)) if of_states or e.wrt.time is None else e), None
+    if not of_states and e.wrt.time is not None:
+        return e, None
+    return replace(e, at=e.of.time or Index(TIME)), e.of.name if own else None
 
 
 def _same(oracle: Oracle, a: Symbol, b: Expression, indices: dict[str, int]) -> bool:
@@ -221,6 +235,9 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
                 found = compare(goal, value, chain, per_column)
                 if chain and not found.any and not barred:
                     value, _ = part_value(oracle, part, indices, direct=True)
+                    found = compare(goal, value, chain, per_column)
+                if chain and not found.any:
+                    value, _ = part_value(oracle, part, indices, direct=barred, own=True)
                     found = compare(goal, value, chain, per_column)
             except OutOfRangeError as error:
                 out_of_range = out_of_range or error

@@ -56,8 +56,8 @@ class EvaluationPoint:
 class Moved:
     """What a complex step perturbs: a name, at a time step (None: it has no time steps).
 
-    `at`: only where the equations of this time step use it. `equation`: only where the equation of this name, which
-    has no time step, uses it.
+    `at`: only where the equations of this time step use it. `equation`: only where the equation of this name uses it,
+    at the time step `at` (None: it has none).
     """
 
     name: str
@@ -68,7 +68,7 @@ class Moved:
     def reaches(self, occurrence: Occurrence | None) -> bool:
         """Whether a use of the name in this equation is perturbed."""
         if self.equation is not None:
-            return occurrence == Occurrence(self.equation)
+            return occurrence == Occurrence(self.equation, self.at)
         return self.at is None or (occurrence is not None and occurrence.time == self.at)
 
 
