@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from elman.calculus.conventions import conventions
-from elman.calculus.expression import BigSum, Call, Expression, Symbol, symbols, walk
+from elman.calculus.expression import BigSum, Call, Expression, Symbol, Transpose, symbols, walk
 from elman.calculus.functions import Array
 from elman.calculus.index_form.differentiate import differentiate
 from elman.calculus.index_form.layout import LAYOUTS, arrange
@@ -201,10 +201,11 @@ def derivative(
     shapes: Mapping[str, Shape],
     layout: str = "denominator",
     distributions: Iterable[str] | None = None,
+    axis: int = 0,
 ) -> Derived:
-    """`derive` for a parsed expression."""
+    """`derive` for a parsed expression; where `axis` is 1, the rows of the `distributions` sum to 1."""
     try:
-        return _derivative(formula, wrt, shapes, layout, distributions)
+        return _derivative(formula, wrt, shapes, layout, distributions, axis)
     except RecursionError:
         raise FormulaError("this derivative nests too deep to be written: name the parts of the formula") from None
 
@@ -215,6 +216,7 @@ def _derivative(
     shapes: Mapping[str, Shape],
     layout: str,
     distributions: Iterable[str] | None,
+    axis: int,
 ) -> Derived:
     if layout not in LAYOUTS:
         raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")
@@ -227,7 +229,7 @@ def _derivative(
     shape = found.symbols[wrt.name]
     by: Frame = (None if shape[0] == "1" else fresh(shape[0])), (None if shape[1] == "1" else fresh(shape[1]))
     of: Frame = (index_form.row, index_form.column)
-    atoms = [as_atom(s, found.symbols[s.name]) for s in symbols(found.tree) if s.name in given]
+    atoms = [_along(as_atom(s, found.symbols[s.name]), axis) for s in symbols(found.tree) if s.name in given]
     result = differentiate(simplify(index_form.sum), as_atom(wrt, shape), tuple(i for i in by if i is not None))
     result = simplify(result, atoms)
     order = arrange(of, by, layout)
@@ -240,7 +242,7 @@ def _derivative(
     axes = order if order is not None else tuple(i for i in (*of, *by) if i is not None)
     dims = tuple("1" if i is None else i.dim for i in axes)
     error, checked = 0.0, 0
-    for point in points(found, given):
+    for point in points(found, given, axis):
         checked += 1
         true = _arranged(complex_step(found, wrt, point), of, by, axes)
         with np.errstate(all="ignore"):
@@ -257,6 +259,11 @@ def _derivative(
         )
     used = tuple(sorted(name for name in given if name in found.symbols))
     return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, shapes, result, of, by)
+
+
+def _along(atom: Expression, axis: int) -> Expression:
+    """A distribution as `simplify` takes it: the transpose of one whose rows sum to 1."""
+    return Transpose(atom) if axis == 1 and isinstance(atom, Symbol) else atom
 
 
 def _as_matrix(result: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, notation: Notation) -> Expression:

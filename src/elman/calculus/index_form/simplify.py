@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from fractions import Fraction
 
-from elman.calculus.expression import Expression
+from elman.calculus.expression import Expression, Transpose
 from elman.calculus.index_form.terms import (
     Compound,
     Delta,
@@ -36,7 +36,7 @@ _FIRST_DUMMY = 1_000_000_000  # canonical numbers of dummy indices, above those 
 def simplify(sum_: Sum, distributions: Collection[Expression] = ()) -> Sum:
     """`sum_` in canonical form: equal forms come out equal, except for symmetries that relabelling does not find.
 
-    `distributions` are the symbols whose columns sum to 1.
+    `distributions` are the symbols whose columns sum to 1, and the transposes of those whose rows do.
     """
     collected: dict[tuple[tuple[Factor, ...], tuple[TensorIndex, ...]], Fraction] = {}
     for term in sum_.terms:
@@ -177,7 +177,11 @@ def _known_sums(t: Term, distributions: Collection[Expression]) -> Term:
 
 def _sums_to_one(f: Factor, d: TensorIndex, distributions: Collection[Expression]) -> bool:
     """Whether the sum of `f` over `d` is 1."""
-    if f.exponent != 1 or f.indices[0] != d or d in f.indices[1:]:
+    if f.exponent != 1:
+        return False
+    if isinstance(f, SymbolEntry) and len(f.indices) == 2 and f.indices[1] == d != f.indices[0]:
+        return Transpose(f.atom) in distributions
+    if f.indices[0] != d or d in f.indices[1:]:
         return False
     return isinstance(f, Softmax) or (isinstance(f, SymbolEntry) and f.atom in distributions)
 

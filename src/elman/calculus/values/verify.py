@@ -62,8 +62,11 @@ def distinct_sizes(count: int, taken: Collection[int] = ()) -> list[int]:
     return list(itertools.islice((n for n in itertools.chain((3, 5, 2), primes) if n not in taken), count))
 
 
-def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = POINTS) -> Iterator[SamplePoint]:
-    """Random points at which the formula has a finite real value; the columns of `distributions` sum to 1.
+def points(
+    shapes: Shapes, distributions: set[str], axis: int = 0, seed: int = 0, count: int = POINTS
+) -> Iterator[SamplePoint]:
+    """Random points at which the formula has a finite real value; the columns of `distributions` sum to 1, or the rows
+    where `axis` is 1.
 
     Raises `FormulaError` if there is none among those tried.
     """
@@ -76,7 +79,7 @@ def points(shapes: Shapes, distributions: set[str], seed: int = 0, count: int = 
     for number, draw in itertools.product(range(2 * count), _DRAWS):
         order = orders[(found + number) % len(orders)]
         sizes = dict(zip(order, primes, strict=True))
-        point = SamplePoint(sizes, _values(shapes, sizes, distributions, generator, draw))
+        point = SamplePoint(sizes, _values(shapes, sizes, distributions, axis, generator, draw))
         if _is_sound(shapes, point, generator):
             yield point
             found += 1
@@ -124,7 +127,12 @@ _DRAWS: tuple[Draw, ...] = (
 
 
 def _values(
-    shapes: Shapes, sizes: Mapping[str, int], distributions: set[str], generator: np.random.Generator, draw: Draw
+    shapes: Shapes,
+    sizes: Mapping[str, int],
+    distributions: set[str],
+    axis: int,
+    generator: np.random.Generator,
+    draw: Draw,
 ) -> dict[Symbol, Array]:
     values: dict[Symbol, Array] = {}
     for s in sorted(symbols(shapes.tree), key=lambda s: (s.name, str(s.time))):
@@ -134,7 +142,7 @@ def _values(
         value = draw(generator, (rows, columns))
         if s.name in distributions:
             value = generator.uniform(0.2, 1.0, (rows, columns))
-            value = value / value.sum(0 if rows > 1 else 1, keepdims=True)
+            value = value / value.sum(axis if 1 not in value.shape else int(rows == 1), keepdims=True)
         values[s] = value
     return values
 
