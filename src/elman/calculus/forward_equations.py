@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from elman.calculus.expression import Derivative, Expression, Index, Symbol, symbols
 from elman.calculus.shapes.inference import SCALAR, Shape
@@ -24,12 +25,22 @@ class Equation:
     right: Expression
 
 
+class Stage(StrEnum):
+    """Where a gradient belongs in a derivation."""
+
+    AT_LOSS = "at the step of the loss"
+    EARLIER = "at an earlier step"
+    TOTAL = "the sum over the steps"
+    INITIAL = "the initial state"
+
+
 @dataclass(frozen=True, slots=True)
 class ChainStep:
     """One gradient: `left` = `chain` = `result`, by `rule`.
 
-    `chain` is the sum of products that the chain rule gives (None where the loss itself uses the symbol), `rule` the
-    rule in words, `shape` the shape of the result, and `letter` the symbol that later steps use for it, if any.
+    `chain` is the sum of products that the chain rule gives, after what the loss itself contributes (None where the
+    loss alone uses the symbol), `rule` the rule in words, `shape` the shape of the result, and `letter` the symbol that
+    later steps use for it, if any.
     """
 
     left: Derivative
@@ -37,6 +48,7 @@ class ChainStep:
     rule: str
     result: Expression
     shape: Shape
+    stage: Stage
     letter: Symbol | None = None
 
 
@@ -45,7 +57,7 @@ class ForwardModel:
     """Forward equations and a loss, with what a derivation needs to know about them.
 
     `shapes` are those of all symbols. `errors` gives the symbol for ∂J/∂v of each v that has an equation (δ_1 for θ).
-    The columns of `distributions` sum to 1. `layout` is "denominator": every gradient has the shape of what it is taken
+    The columns of `distributions` sum to 1, or the rows where `axis` is 1. `layout` is "denominator": every gradient has the shape of what it is taken
     with respect to; "numerator": its transpose; or "shape": the errors are its transpose, the other gradients have its
     shape. `earlier` is the symbol for an earlier time step.
     """
@@ -55,6 +67,7 @@ class ForwardModel:
     loss: Symbol
     errors: Mapping[str, Symbol]
     distributions: frozenset[str]
+    axis: int = 0
     layout: str = "shape"
     earlier: Index = Index("i")  # noqa: RUF009 - frozen
 
@@ -95,6 +108,11 @@ class ForwardModel:
     def all_shapes(self) -> dict[str, Shape]:
         """The shapes of all symbols, those of the errors included."""
         return {**self.shapes, **{error.name: self.error_shape(name) for name, error in self.errors.items()}}
+
+    @property
+    def sizes(self) -> frozenset[str]:
+        """The names of the sizes in the shapes, by which nothing is differentiated."""
+        return frozenset(word for shape in self.shapes.values() for dim in shape for word in dim.split("*"))
 
 
 def offset_of(s: Symbol) -> int:

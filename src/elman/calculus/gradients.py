@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import reduce
 
 from elman.calculus.derive_formula import Derived, derivative
@@ -21,18 +22,22 @@ from elman.calculus.expression import (
     Derivative,
     Expression,
     Index,
+    Negative,
+    Number,
     Product,
+    Subtract,
     Symbol,
     Transpose,
     shift_time,
-    symbols,
-    transform,
 )
-from elman.calculus.forward_equations import LOSS_STEP, ChainStep, Dependencies, Equation, ForwardModel
+from elman.calculus.forward_equations import LOSS_STEP, ChainStep, Dependencies, Equation, ForwardModel, Stage
+from elman.calculus.loss_parts import with_parts_written_out
 from elman.calculus.matrix_form.abbreviations import Definitions, abbreviate
+from elman.calculus.matrix_form.sum_terms import sum_in_order
 from elman.calculus.matrix_form.transposes import move_transpose_inward
 from elman.calculus.printing.render import latex
 from elman.calculus.printing.rule_in_words import rule
+from elman.calculus.shapes.inference import SCALAR, infer
 from elman.errors import FormulaError
 
 
@@ -42,21 +47,23 @@ def gradients(model: ForwardModel) -> list[ChainStep]:
     Raises `FormulaError` where the loss has no equation or a gradient has no matrix form.
     """
     definitions = {x.left: x.right for x in model.equations}
-    model = _with_softmax_in_loss(model)
+    model = with_parts_written_out(model)
     d = _Derivation(model, Dependencies(model), definitions)
     steps = [*d.errors(LOSS_STEP), *d.parameters(LOSS_STEP if model.loss.time is not None else None)]
     if not d.dependencies.earlier:
         return steps
     earlier = [*d.errors(model.earlier), *d.parameters(model.earlier)]
-    return [*steps, *earlier, *d.sums_over_steps(earlier), *d.initial_states(earlier)]
+    return [*steps, *d.unused_at_loss_step(), *earlier, *d.sums_over_steps(earlier), *d.initial_states()]
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one equation passes back: a term of a gradient, its part of the chain, and the rule in words."""
+    """What one equation passes back: a term of a gradient, its part of the chain (None: of the loss itself), and the
+    rule in words.
+    """
 
     term: Expression
-    chain: Expression
+    chain: Expression | None
     rule: str
 
 
@@ -72,16 +79,30 @@ class _Derivation:
 
     def errors(self, at: Index) -> Iterator[ChainStep]:
         """∂J/∂v at the step `at` for each v that has an equation, from all equations that use v."""
-        among = self.dependencies.current if at == LOSS_STEP else self.dependencies.earlier
+        at_loss = at == LOSS_STEP
+        among = self.dependencies.current if at_loss else self.dependencies.earlier
         for name in self.dependencies.users_before_used(among):
-            users = self.dependencies.users(name, at_loss_step=at == LOSS_STEP)
+            users = self.dependencies.users(name, at_loss_step=at_loss)
             if not users:
                 continue
             v = self.model.symbol(name, at)
             total, chain, words = _joined([self.passed_back(user, offset, v) for user, offset in users])
-            result = move_transpose_inward(Transpose(total)) if self.model.errors_are_rows else total
+            if any(offset < -1 for _, offset in users):
+                words += "; the gradients with respect to steps after that of the loss are 0"
+            result = self.transposed(total) if self.model.errors_are_rows else total
             shape, error = self.model.error_shape(name), self.model.error(name, at)
-            yield ChainStep(self.gradient_by(v), chain, words, result, shape, error)
+            stage = Stage.AT_LOSS if at_loss else Stage.EARLIER
+            yield ChainStep(self.gradient_by(v), chain, words, result, shape, stage, error)
+
+    def unused_at_loss_step(self) -> Iterator[ChainStep]:
+        """∂J/∂v = 0 at the step of the loss, for each v that the loss uses at earlier steps alone."""
+        for name in sorted(self.dependencies.earlier & self.dependencies.defined - self.dependencies.current):
+            v = self.model.symbol(name, LOSS_STEP)
+            if v.time is None:
+                continue
+            words = "the loss uses it at earlier steps only"
+            shape, error = self.model.error_shape(name), self.model.error(name, LOSS_STEP)
+            yield ChainStep(self.gradient_by(v), None, words, Number(Fraction(0)), shape, Stage.AT_LOSS, error)
 
     def parameters(self, at: Index | None) -> Iterator[ChainStep]:
         """∂J/∂W at the step `at` (None without time steps) for each W without equation and time, such as a weight.
@@ -98,10 +119,13 @@ class _Derivation:
             parts = [self.passed_back(u, 0, w, at) for u in users if self.dependencies.has_use(w.name, {u})]
             total, chain, words = _joined(parts)
             left = Derivative(self.model.loss, w, at if is_contribution else None)
-            yield ChainStep(left, chain, words, self.laid_out(total), self.model.gradient_shape(w.name))
+            shape, stage = self.model.gradient_shape(w.name), Stage.EARLIER if is_earlier else Stage.AT_LOSS
+            yield ChainStep(left, chain, words, self.laid_out(total), shape, stage)
 
     def parameters_of(self, among: set[str]) -> list[Symbol]:
-        """The symbols without equation and time in the equations of `among`, in alphabetical order."""
+        """The symbols without equation and time in the equations of `among`, in alphabetical order: no sizes, and no
+        distributions.
+        """
         found = {
             s.name: s
             for user in sorted(among)
@@ -109,7 +133,8 @@ class _Derivation:
             if s.name not in self.dependencies.defined and s.time is None
         }
         names = sorted(found, key=lambda name: (name.upper(), name))
-        return [found[n] for n in names if n in self.model.shapes and n not in self.model.distributions]
+        given = self.model.distributions | self.model.sizes
+        return [found[n] for n in names if n in self.model.shapes and n not in given]
 
     def sums_over_steps(self, earlier: Sequence[ChainStep]) -> Iterator[ChainStep]:
         """∂J/∂W = Σ_i ∂J/∂W|_(i) for each W that has a contribution at an earlier step."""
@@ -120,23 +145,21 @@ class _Derivation:
                 continue
             total = BigSum(str(i), Derivative(self.model.loss, w, i), Index(None, 1), LOSS_STEP)
             words = f"${latex(w)}$ is used at every step, so the contributions of the steps add up"
-            yield ChainStep(self.gradient_by(w), None, words, total, self.model.gradient_shape(w.name))
+            yield ChainStep(self.gradient_by(w), None, words, total, self.model.gradient_shape(w.name), Stage.TOTAL)
 
-    def initial_states(self, earlier: Sequence[ChainStep]) -> Iterator[ChainStep]:
-        """∂J/∂h^(0): the gradient at step i with i = 0, for each h that only the next step uses."""
+    def initial_states(self) -> Iterator[ChainStep]:
+        """∂J/∂h^(0) for each h whose earlier value an equation uses: what the first step passes back."""
         for name in sorted(self.dependencies.earlier & self.dependencies.defined):
-            h = self.model.symbol(name, self.model.earlier)
-            step = next((s for s in earlier if s.left.wrt == h and self.model.has_time(name)), None)
-            used_before = self.dependencies.has_use(name, self.dependencies.earlier, offset=-1)
-            used_at_once = self.dependencies.has_use(name, self.dependencies.earlier, offset=0)
-            if step is None or not used_before or used_at_once:
+            if not self.model.has_time(name):
                 continue
-            initial = replace(h, time=Index(None, 0))
-            result = shift_time(step.result, str(self.model.earlier), Index(None, 0))
-            if self.model.layout == "shape":
-                result = move_transpose_inward(Transpose(result))
+            h = self.model.symbol(name, Index(None, 0))
+            users = [u for u in self.dependencies.users(name, at_loss_step=False) if u[1] < 0]
+            if not users:
+                continue
+            total, _, _ = _joined([self.passed_back(user, offset, h) for user, offset in users])
             words = "no equation defines it: its gradient is what the first step passes back"
-            yield ChainStep(self.gradient_by(initial), None, words, result, self.model.gradient_shape(name))
+            shape = self.model.gradient_shape(name)
+            yield ChainStep(self.gradient_by(h), None, words, self.laid_out(total), shape, Stage.INITIAL)
 
     # --- what one equation passes back ---
 
@@ -150,9 +173,11 @@ class _Derivation:
         assert equation is not None
         used = replace(v, time=None if v.time is None else Index("t", offset))
         user_at = None if at is None else Index(at.variable, at.offset - offset)
+        chain: Expression | None = None
         if user == self.model.loss.name:
-            found = derivative(equation.right, used, self.model.shapes, distributions=self.model.distributions)
-            chain: Expression = self.gradient_by(v)
+            found = derivative(
+                equation.right, used, self.model.shapes, "denominator", self.model.distributions, self.model.axis
+            )
         else:
             found = self.error_passed_back(equation, used)
             u = self.model.symbol(user, user_at)
@@ -164,12 +189,15 @@ class _Derivation:
         term = abbreviate(found.expression, self.definitions, self.model.all_shapes())
         if user_at is not None:
             term = shift_time(term, "t", user_at)
-        return _Part(term, chain, rule(equation.right, used))
+        return _Part(term, chain, rule(equation.right, used, self.model.shapes))
 
     def error_passed_back(self, equation: Equation, v: Symbol) -> Derived:
         """The gradient of Σ G ∘ f with respect to `v`, where G is the error of the left side and f the right side."""
-        error = self.model.error(equation.left.name, equation.left.time)
-        shapes = {**self.model.shapes, error.name: self.model.error_shape(equation.left.name)}
+        name = equation.left.name
+        error = self.model.error(name, equation.left.time)
+        shapes = {**self.model.shapes, error.name: self.model.error_shape(name)}
+        if shapes[error.name] == SCALAR:
+            return derivative(Product(error, equation.right, "·"), v, shapes, distributions=())
         G = Transpose(error) if self.model.errors_are_rows else error
         return derivative(Call("sum", (Product(G, equation.right, "∘"),)), v, shapes, distributions=())
 
@@ -180,33 +208,36 @@ class _Derivation:
 
     def laid_out(self, e: Expression) -> Expression:
         """The gradient with respect to a parameter, in the layout of the model."""
-        return move_transpose_inward(Transpose(e)) if self.model.layout == "numerator" else e
+        return self.transposed(e) if self.model.layout == "numerator" else e
+
+    def transposed(self, e: Expression) -> Expression:
+        """The transpose, with what is written without transposes kept together."""
+        return move_transpose_inward(Transpose(e), self.is_scalar)
+
+    def is_scalar(self, e: Expression) -> bool:
+        sizes = dict.fromkeys(self.model.sizes, SCALAR)
+        try:
+            found = infer(e, {**sizes, **self.model.all_shapes()})
+        except FormulaError:
+            return False
+        return found.of(found.tree) == SCALAR
 
 
 def _joined(parts: Sequence[_Part]) -> tuple[Expression, Expression | None, str]:
-    """The sum of what several equations pass back, the sum of their chains, and their rules.
+    """The sum of what several equations pass back, what the loss itself contributes first; its chain, and the rules.
 
     There is no chain where the loss alone uses the symbol.
     """
-    total = reduce(Add, (p.term for p in parts))
-    chain = reduce(Add, (p.chain for p in parts))
-    return total, None if isinstance(chain, Derivative) else chain, "; ".join(dict.fromkeys(p.rule for p in parts))
+    ordered = sorted(parts, key=lambda part: part.chain is not None)
+    total = sum_in_order([_positive(p.term) for p in ordered])
+    words = "; ".join(dict.fromkeys(p.rule for p in ordered))
+    if ordered[-1].chain is None:
+        return total, None, words
+    return total, reduce(Add, (p.chain or _positive(p.term) for p in ordered)), words
 
 
-def _with_softmax_in_loss(model: ForwardModel) -> ForwardModel:
-    """The model with a softmax that only the loss uses written into the loss: their derivatives cancel to ŷ - y."""
-    loss = model.equation(model.loss.name)
-    if loss is None:
-        raise FormulaError(f"the loss {model.loss.name} has no equation")
-    for s in symbols(loss.right):
-        e = model.equation(s.name)
-        users = [x for x in model.equations if any(u.name == s.name for u in symbols(x.right))]
-        if e is None or len(users) != 1 or not (isinstance(e.right, Call) and e.right.function == "softmax"):
-            continue
-
-        def written_out(node: Expression, name: str = s.name, value: Expression = e.right) -> Expression:
-            return value if isinstance(node, Symbol) and node.name == name else node
-
-        merged = replace(loss, right=transform(loss.right, written_out))
-        return replace(model, equations=[merged if x is loss else x for x in model.equations])
-    return model
+def _positive(e: Expression) -> Expression:
+    """y - u rather than -(u - y)."""
+    if isinstance(e, Negative) and isinstance(e.of, Subtract):
+        return Subtract(e.of.right, e.of.left)
+    return e

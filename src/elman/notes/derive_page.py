@@ -23,7 +23,7 @@ from elman.calculus.expression import (
     symbols,
     transform,
 )
-from elman.calculus.forward_equations import ChainStep, Equation, ForwardModel
+from elman.calculus.forward_equations import ChainStep, Equation, ForwardModel, Stage
 from elman.calculus.gradients import gradients
 from elman.calculus.printing.render import latex, text
 from elman.errors import DerivationError, FormulaError
@@ -38,9 +38,10 @@ from elman.notes.page.reader import page_of
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """A derivation: `page`, as Markdown; `steps`, one for each gradient; `report`, the check of the page."""
+    """A derivation: `page`, as Markdown; its `forward` equations; `steps`, one for each gradient; `report`, its check."""
 
     page: Page
+    forward: ForwardModel
     steps: tuple[ChainStep, ...]
     report: Report
 
@@ -72,7 +73,7 @@ def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriva
         raise DerivationError(
             f"the derived formula {wrong[0].left} = {wrong[0].formula} failed its check: please report it"
         )
-    return Derivation(result, tuple(steps), report)
+    return Derivation(result, forward, tuple(steps), report)
 
 
 def steps_as_json(derivation: Derivation) -> list[dict[str, object]]:
@@ -296,15 +297,9 @@ def _shape_lines(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[
 def _heading(step: ChainStep, forward: ForwardModel) -> str:
     if forward.loss.time is None:
         return "Backward"
-    of = step.left.wrt
-    time = step.left.at or (of.time if isinstance(of, Symbol) else None)
-    if time == forward.earlier:
+    if step.stage == Stage.EARLIER:
         return f"At an earlier step {forward.earlier}"
-    if time is None and step.chain is None:
-        return "The sum over the steps"
-    if time == Index(None, 0):
-        return "The initial state"
-    return "At step t"
+    return {Stage.TOTAL: "The sum over the steps", Stage.INITIAL: "The initial state"}.get(step.stage, "At step t")
 
 
 def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:

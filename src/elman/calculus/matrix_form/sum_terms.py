@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from elman.calculus.expression import Add, Expression, Product, Subtract
+from elman.calculus.expression import Add, Expression, Negative, Product, Subtract
 from elman.calculus.matrix_form.matrix_products import (
     MatrixProduct,
     Powered,
@@ -106,6 +106,23 @@ def common_coefficient(coefficients: Sequence[Fraction]) -> Fraction:
     if all(c.denominator == 1 for c in sizes):
         return Fraction(sign * math.gcd(*(int(c) for c in sizes)))
     return Fraction(sign)
+
+
+def sum_in_order(terms: Sequence[Expression]) -> Expression:
+    """The sum of at least one term in the given order, without parentheses: a - b + c of a, -b, c."""
+    total, *rest = terms
+    for term in rest:
+        total = _added(total, term, negative=False)
+    return total
+
+
+def _added(a: Expression, b: Expression, negative: bool) -> Expression:
+    """a + b, or a - b where `negative`."""
+    if isinstance(b, Negative):
+        return _added(a, b.of, not negative)
+    if isinstance(b, Add | Subtract):
+        return _added(_added(a, b.left, negative), b.right, negative != isinstance(b, Subtract))
+    return Subtract(a, b) if negative else Add(a, b)
 
 
 def flat_sum(terms: Iterable[tuple[Fraction, Expression]]) -> Expression:

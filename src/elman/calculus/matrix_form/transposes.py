@@ -135,32 +135,61 @@ def _numerator(e: Expression) -> MatrixProduct:
 # --- with what has no transposes kept together ---
 
 
-def move_transpose_inward(e: Expression) -> Expression:
-    """A transpose moved inward where that reads better; any other expression as it is."""
+def _no_scalar(e: Expression) -> bool:
+    return isinstance(e, Number)
+
+
+def move_transpose_inward(e: Expression, is_scalar: IsScalar = _no_scalar) -> Expression:
+    """A transpose moved inward where that reads better, and removed from a scalar; any other expression as it is."""
     if not isinstance(e, Transpose):
         return e
     of = e.of
-    if isinstance(of, Transpose):
-        return of.of
-    if isinstance(of, Negative):
-        return Negative(_inward(of.of))
-    if isinstance(of, Add | Subtract) and count_transposes(of):
-        return replace(of, left=_inward(of.left), right=_inward(of.right))
-    if isinstance(of, Product) and of.operator in ("", "·"):
-        return replace(of, left=_inward(of.right), right=_inward(of.left))
-    if isinstance(of, Product) and of.operator == "∘":
-        return _transposed_hadamard(of)
-    return e
+    if is_scalar(of):
+        return of
+    rule = _INWARD.get(type(of))
+    return e if rule is None else rule(of, is_scalar)
 
 
-def _inward(e: Expression) -> Expression:
-    return move_transpose_inward(Transpose(e))
+def _inward(e: Expression, is_scalar: IsScalar) -> Expression:
+    return move_transpose_inward(Transpose(e), is_scalar)
 
 
-def _transposed_hadamard(e: Product) -> Expression:
+def _inward_sum(of: Add | Subtract, is_scalar: IsScalar) -> Expression:
+    if not count_transposes(of):
+        return Transpose(of)
+    return replace(of, left=_inward(of.left, is_scalar), right=_inward(of.right, is_scalar))
+
+
+def _inward_product(of: Product, is_scalar: IsScalar) -> Expression:
+    if of.operator == "∘":
+        return _transposed_hadamard(of, is_scalar)
+    if of.operator == "/" and is_scalar(of.right):
+        return replace(of, left=_inward(of.left, is_scalar))
+    if of.operator not in ("", "·"):
+        return Transpose(of)
+    if is_scalar(of.left):
+        return replace(of, right=_inward(of.right, is_scalar))
+    if is_scalar(of.right):
+        return replace(of, left=_inward(of.left, is_scalar))
+    left = of.left
+    if isinstance(left, Product) and left.operator in ("", "·") and is_scalar(left.left):  # (s A) B is s (A B)
+        return replace(left, right=_inward_product(replace(of, left=left.right), is_scalar))
+    return replace(of, left=_inward(of.right, is_scalar), right=_inward(left, is_scalar))
+
+
+_INWARD: dict[type[Expression], Callable[[Any, IsScalar], Expression]] = {
+    Transpose: lambda of, is_scalar: of.of,
+    Negative: lambda of, is_scalar: Negative(_inward(of.of, is_scalar)),
+    Add: _inward_sum,
+    Subtract: _inward_sum,
+    Product: _inward_product,
+}
+
+
+def _transposed_hadamard(e: Product, is_scalar: IsScalar) -> Expression:
     """(U^T δ^T ∘ h ∘ (1 - h))^T as (δ U) ∘ (h ∘ (1 - h))^T: factors with transposes one by one, the others together."""
     all_factors = _hadamard_factors(e)
-    result = [_inward(f) for f in all_factors if count_transposes(f)]
+    result = [_inward(f, is_scalar) for f in all_factors if count_transposes(f)]
     others = [f for f in all_factors if not count_transposes(f)]
     if others:
         result.append(Transpose(_joined(others)))

@@ -1,81 +1,165 @@
-"""The rule of matrix calculus that leads from ∂J/∂u to ∂J/∂v, in words, by the place of v in the equation of u."""
+"""The rules of matrix calculus that lead from ∂J/∂u to ∂J/∂v, in words, by the operations around v in u.
+
+For example, in u = tanh(W x + b) the rules for W are those of a function of each entry and of the left factor of a
+product; for b, which is only added, the second one is missing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from elman.calculus.expression import Add, Call, Expression, Product, Subtract, Symbol, children, walk
+from elman.calculus.expression import (
+    BigSum,
+    Call,
+    Entry,
+    Expression,
+    Inverse,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Symbol,
+    children,
+    walk,
+)
+from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.printing.render import latex
+from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, infer
+from elman.errors import FormulaError
 
 LEFT = (
-    "{v} is the left factor of a product $A B$: if $G$ is the error of the product, in the product's shape, "
+    "{v} is in the left factor of a product $A B$: if $G$ is the error of the product, in the product's shape, "
     "the gradient with respect to $A$ is $G B^T$"
 )
 RIGHT = (
-    "{v} is the right factor of a product $A B$: if $G$ is the error of the product, in the product's shape, "
+    "{v} is in the right factor of a product $A B$: if $G$ is the error of the product, in the product's shape, "
     "the gradient with respect to $B$ is $A^T G$"
 )
-ELEMENTWISE = (
-    "a function acts on each entry of {v}: the error is multiplied by the derivative of the function, entry by entry"
-)
-HADAMARD = "{v} is a factor entry by entry: the error is multiplied by the other factor, entry by entry"
-ADDED = (
-    "{v} is added: the error passes unchanged; where {v} is added to every column or row, the error is summed over them"
-)
+DOT = "the gradient of a dot product with respect to one factor is the other factor"
+ENTRY_BY_ENTRY = "a function acts on each entry: the error is multiplied by its derivative, entry by entry"
+FUNCTION = "the error is multiplied by the derivative of the function of {v}"
+HADAMARD = "{v} is in a factor entry by entry: the error is multiplied by the other factor, entry by entry"
+TIMES = "{v} is multiplied by a number: the error is multiplied by the same number"
+NUMBER = "{v} is in a number that multiplies a matrix: the products of error and matrix, entry by entry, add up"
+QUOTIENT = "{v} is divided: the error is divided by the same"
+DIVISOR = "{v} is in a divisor: the derivative of a reciprocal is minus the reciprocal of the square"
+ADDED = "{v} is added: the error passes unchanged"
+SPREAD = "{v} is added to several entries: their errors add up"
 ENTRIES = "the derivative is taken with respect to each entry of {v}"
 PREDICTED = "softmax and cross-entropy together: the prediction minus the target"
-
-_NOT_ELEMENTWISE = ("softmax", "sum", "trace", "det", "norm")
-
-
-def rule(e: Expression, v: Symbol) -> str:
-    """The rule for `v` in the equation's right side `e`, by the innermost operation around it."""
-    return _rule(e, v).replace("{v}", f"${latex(replace(v, time=None))}$")
-
-
-def _rule(e: Expression, v: Symbol) -> str:
-    around = _nodes_around(e, v)
-    functions = {node.function for node in around if isinstance(node, Call)}
-    if "softmax" in functions:
-        return PREDICTED if functions & {"ln", "cross_entropy"} else ENTRIES
-    for node in reversed(around):
-        if type(node) in _RULES:
-            found = _RULES[type(node)](node, v)
-            if found is not None:
-                return found
-    return ADDED
+LOGISTIC = "sigmoid and cross-entropy together: the prediction minus the target"
+SOFTMAX = "each entry of a softmax depends on all entries of its argument"
+SQUARED_NORM = "the gradient of a squared norm is twice its argument"
+NORM = "the gradient of a norm is its argument, divided by the norm"
+LOG_DETERMINANT = "the gradient of the logarithm of a determinant is the inverse, transposed"
+DETERMINANT = "the gradient of a determinant is the determinant times the inverse, transposed"
+INVERSE = "the gradient passes an inverse as the negative product with the transposed inverse on both sides"
+TRACE = "the gradient of a trace is the identity"
+SUM = "every summand has the error of the sum"
 
 
-def _product(e: Product, v: Symbol) -> str | None:
-    if e.operator in ("", "·"):
-        return LEFT if _contains(e.left, v) else RIGHT
-    return HADAMARD if e.operator == "∘" else None
+def rule(e: Expression, v: Symbol, shapes: Mapping[str, Shape]) -> str:
+    """The rules for `v` in the equation's right side `e`, one for each way in which it is used there."""
+    try:
+        found = infer(e, shapes)
+    except FormulaError:
+        found = None
+    words = [_rules(path, v, found) for path in _paths(e if found is None else found.tree, v)]
+    name = f"${latex(replace(v, time=None))}$"
+    return "; ".join(dict.fromkeys(rule for found in words for rule in found)).replace("{v}", name)
 
 
-def _call(e: Call, v: Symbol) -> str:
-    return ENTRIES if e.function in _NOT_ELEMENTWISE else ELEMENTWISE
+def _rules(path: list[Expression], v: Symbol, shapes: Shapes | None) -> list[str]:
+    """The rules for one use of `v`, where `path` has the nodes from the whole right side down to it, and itself."""
+    calls = {node.function for node in path if isinstance(node, Call)}
+    logarithm = bool(calls & {"ln", "cross_entropy"})
+    if "softmax" in calls:
+        return [PREDICTED if logarithm else SOFTMAX]
+    if "sigmoid" in calls and logarithm:
+        return [LOGISTIC]
+    if shapes is None or any(isinstance(node, Entry) for node in path):
+        return [ENTRIES]
+    steps = [_Step(*nodes, shapes) for nodes in zip((path[0], *path), path, path[1:], strict=False)]
+    found = [words for step in steps for words in [_words(step)] if words]
+    if found:
+        return found
+    return [ADDED if shapes.of(path[0]) == shapes.of(path[-1]) else SPREAD]
 
 
-# The rule of each operation; None where the operation around it decides.
-_RULES: dict[type[Expression], Callable[[Any, Symbol], str | None]] = {
+class _Step:
+    """One operation around v: the `node`, the node around it, the `child` that leads to v, and what is a number."""
+
+    def __init__(self, around: Expression, node: Expression, child: Expression, shapes: Shapes) -> None:
+        self.around, self.node, self.child = around, node, child
+        self._shapes = shapes
+
+    def is_number(self, e: Expression) -> bool:
+        return self._shapes.of(e) == SCALAR
+
+
+def _words(step: _Step) -> str | None:
+    found = _RULES.get(type(step.node))
+    return None if found is None else found(step.node, step)
+
+
+def _product(e: Product, step: _Step) -> str | None:
+    left = step.child is e.left
+    other = e.right if left else e.left
+    if e.operator == "/":
+        return DIVISOR if not left else None if _is_written(other) else QUOTIENT
+    if step.is_number(other):
+        return None if _is_written(other) else TIMES
+    if step.is_number(step.child):
+        return NUMBER
+    if e.operator == "∘":
+        return HADAMARD
+    if step.is_number(e):
+        return DOT
+    return LEFT if left else RIGHT
+
+
+def _is_written(e: Expression) -> bool:
+    """Whether `e` is a number by its digits alone: 2, 1/2."""
+    return all(isinstance(node, Number | Product | Negative) for node in walk(e))
+
+
+def _call(e: Call, step: _Step) -> str:
+    if e.function in ELEMENTWISE:
+        if e.function == "ln" and isinstance(step.child, Call) and step.child.function == "det":
+            return LOG_DETERMINANT
+        return FUNCTION if step.is_number(e) else ENTRY_BY_ENTRY
+    if e.function == "norm":
+        return SQUARED_NORM if isinstance(step.around, Power) else NORM
+    if e.function == "det" and isinstance(step.around, Call) and step.around.function == "ln":
+        return ""
+    return _OF_FUNCTIONS.get(e.function, ENTRIES)
+
+
+def _power(e: Power, step: _Step) -> str | None:
+    if isinstance(step.child, Call) and step.child.function == "norm":
+        return None
+    return FUNCTION if step.is_number(e) else ENTRY_BY_ENTRY if e.elementwise else ENTRIES
+
+
+_OF_FUNCTIONS = {"det": DETERMINANT, "trace": TRACE, "sum": SUM, "mean": SUM}
+
+# The rule of each operation; None where it changes nothing, as a sum, or a factor that is a plain number.
+_RULES: dict[type[Expression], Callable[[Any, _Step], str | None]] = {
     Product: _product,
     Call: _call,
-    Add: lambda e, v: ADDED,
-    Subtract: lambda e, v: ADDED,
+    Power: _power,
+    Inverse: lambda e, step: INVERSE,
+    BigSum: lambda e, step: SUM,
 }
 
 
-def _nodes_around(e: Expression, v: Symbol) -> list[Expression]:
-    """The nodes from `e` down to the first `v`, without `v` itself."""
+def _paths(e: Expression, v: Symbol) -> Iterator[list[Expression]]:
+    """For each use of `v` in `e`, the nodes from `e` down to it, `v` included."""
     if e == v:
-        return []
+        yield [e]
     for child in children(e):
-        if _contains(child, v):
-            return [e, *_nodes_around(child, v)]
-    return []
-
-
-def _contains(e: Expression, v: Symbol) -> bool:
-    return any(node == v for node in walk(e))
+        if any(node == v for node in walk(child)):
+            for path in _paths(child, v):
+                yield [e, *path]
