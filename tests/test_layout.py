@@ -39,10 +39,10 @@ MAY_IMPORT = {
 ORDER = {
     "calculus": [
         "expression", "functions", "syntax", "shapes", "values", "index_form", "matrix_form", "printing",
-        "conventions", "derive_formula", "forward_equations", "loss_parts", "gradients", "__init__",
+        "conventions", "derive_formula", "forward_equations", "loss_parts", "constants", "gradients", "__init__",
     ],
     "notes": [
-        "page", "model", "oracle", "judge", "repair", "report", "check_page", "derive_page", "__init__",
+        "page", "model", "oracle", "judge", "repair", "report", "check_page", "derivation", "derive_page", "__init__",
     ],
 }  # fmt: skip
 

@@ -17,6 +17,14 @@ from elman.errors import FormulaError
 LOSS_STEP = Index("t")
 
 
+class EquationError(FormulaError):
+    """An equation that is not differentiated; `name` is that of its left side."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Equation:
     """`left` = `right`; where they have time steps, the left side is at t."""
@@ -57,9 +65,9 @@ class ForwardModel:
     """Forward equations and a loss, with what a derivation needs to know about them.
 
     `shapes` are those of all symbols. `errors` gives the symbol for ∂J/∂v of each v that has an equation (δ_1 for θ).
-    The columns of `distributions` sum to 1, or the rows where `axis` is 1. `layout` is "denominator": every gradient has the shape of what it is taken
-    with respect to; "numerator": its transpose; or "shape": the errors are its transpose, the other gradients have its
-    shape. `earlier` is the symbol for an earlier time step.
+    The columns of `distributions` sum to 1, or the rows where `axis` is 1. `layout` is "denominator": every gradient
+    has the shape of what it is taken with respect to; "numerator": its transpose; or "shape": the errors are its
+    transpose, the other gradients have its shape. `earlier` is the symbol for an earlier time step.
     """
 
     equations: Sequence[Equation]
@@ -155,8 +163,10 @@ class Dependencies:
                     found.append((user, 0))
                 if offset < 0 and not at_loss_step:
                     if user not in self.earlier:
-                        raise FormulaError(
-                            f"{user} uses an earlier {name} but no earlier {user}: gradients through it are not derived"
+                        raise EquationError(
+                            user,
+                            f"{user} uses an earlier {name}, and nothing uses an earlier {user}: such a step is not "
+                            f"derived; give the earlier {name} a letter of its own",
                         )
                     found.append((user, offset))
         return found

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
 
+from elman.calculus.constants import constants
 from elman.calculus.derive_formula import Derived, derivative
 from elman.calculus.expression import (
     Add,
@@ -30,7 +31,15 @@ from elman.calculus.expression import (
     Transpose,
     shift_time,
 )
-from elman.calculus.forward_equations import LOSS_STEP, ChainStep, Dependencies, Equation, ForwardModel, Stage
+from elman.calculus.forward_equations import (
+    LOSS_STEP,
+    ChainStep,
+    Dependencies,
+    Equation,
+    EquationError,
+    ForwardModel,
+    Stage,
+)
 from elman.calculus.loss_parts import with_parts_written_out
 from elman.calculus.matrix_form.abbreviations import Definitions, abbreviate
 from elman.calculus.matrix_form.sum_terms import sum_in_order
@@ -41,14 +50,16 @@ from elman.calculus.shapes.inference import SCALAR, infer
 from elman.errors import FormulaError
 
 
-def gradients(model: ForwardModel) -> list[ChainStep]:
+def gradients(model: ForwardModel, wrt: frozenset[str] = frozenset()) -> list[ChainStep]:
     """Every gradient of the loss: at the step of the loss and, where the model is recurrent, at the earlier ones.
 
-    Raises `FormulaError` where the loss has no equation or a gradient has no matrix form.
+    `wrt` are the names that a gradient is asked for, if any: a part of the loss or a constant among them has one too.
+    Raises `EquationError` for an equation that is not differentiated, or where a gradient has no matrix form, and
+    `FormulaError` where the loss has no equation.
     """
     definitions = {x.left: x.right for x in model.equations}
-    model = with_parts_written_out(model)
-    d = _Derivation(model, Dependencies(model), definitions)
+    model = with_parts_written_out(model, wrt)
+    d = _Derivation(model, Dependencies(model), definitions, model.sizes | constants(model) - wrt)
     steps = [*d.errors(LOSS_STEP), *d.parameters(LOSS_STEP if model.loss.time is not None else None)]
     if not d.dependencies.earlier:
         return steps
@@ -69,11 +80,14 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Derivation:
-    """The steps of a derivation, in order; `definitions` are the equations that results are abbreviated by."""
+    """The steps of a derivation, in order; `definitions` are the equations that results are abbreviated by, `numbers`
+    the sizes and constants.
+    """
 
     model: ForwardModel
     dependencies: Dependencies
     definitions: Definitions
+    numbers: frozenset[str]
 
     # --- steps ---
 
@@ -123,8 +137,8 @@ class _Derivation:
             yield ChainStep(left, chain, words, self.laid_out(total), shape, stage)
 
     def parameters_of(self, among: set[str]) -> list[Symbol]:
-        """The symbols without equation and time in the equations of `among`, in alphabetical order: no sizes, and no
-        distributions.
+        """The symbols without equation and time in the equations of `among`, in alphabetical order: no sizes, no
+        constants and no distributions.
         """
         found = {
             s.name: s
@@ -133,7 +147,7 @@ class _Derivation:
             if s.name not in self.dependencies.defined and s.time is None
         }
         names = sorted(found, key=lambda name: (name.upper(), name))
-        given = self.model.distributions | self.model.sizes
+        given = self.model.distributions | self.numbers
         return [found[n] for n in names if n in self.model.shapes and n not in given]
 
     def sums_over_steps(self, earlier: Sequence[ChainStep]) -> Iterator[ChainStep]:
@@ -174,17 +188,15 @@ class _Derivation:
         used = replace(v, time=None if v.time is None else Index("t", offset))
         user_at = None if at is None else Index(at.variable, at.offset - offset)
         chain: Expression | None = None
-        if user == self.model.loss.name:
-            found = derivative(
-                equation.right, used, self.model.shapes, "denominator", self.model.distributions, self.model.axis
-            )
-        else:
-            found = self.error_passed_back(equation, used)
+        if user != self.model.loss.name:
             u = self.model.symbol(user, user_at)
             chain = Product(self.gradient_by(u), Derivative(u, v), "")
+        found = self.error_passed_back(equation, used)
         if found.expression is None:
-            raise FormulaError(
-                f"the gradient by {v.name} has no matrix form here: give a part of the equation a name of its own"
+            raise EquationError(
+                user,
+                f"the gradient with respect to {v.name} has no matrix form: give a part of the equation a name of its "
+                "own",
             )
         term = abbreviate(found.expression, self.definitions, self.model.all_shapes())
         if user_at is not None:
@@ -192,14 +204,21 @@ class _Derivation:
         return _Part(term, chain, rule(equation.right, used, self.model.shapes))
 
     def error_passed_back(self, equation: Equation, v: Symbol) -> Derived:
-        """The gradient of Σ G ∘ f with respect to `v`, where G is the error of the left side and f the right side."""
-        name = equation.left.name
-        error = self.model.error(name, equation.left.time)
-        shapes = {**self.model.shapes, error.name: self.model.error_shape(name)}
-        if shapes[error.name] == SCALAR:
-            return derivative(Product(error, equation.right, "·"), v, shapes, distributions=())
-        G = Transpose(error) if self.model.errors_are_rows else error
-        return derivative(Call("sum", (Product(G, equation.right, "∘"),)), v, shapes, distributions=())
+        """The gradient of Σ G ∘ f with respect to `v`, where G is the error of the left side and f the right side; of
+        the loss, that of f itself.
+        """
+        name, model = equation.left.name, self.model
+        try:
+            if name == model.loss.name:
+                return derivative(equation.right, v, model.shapes, "denominator", model.distributions, model.axis)
+            error = model.error(name, equation.left.time)
+            shapes = {**model.shapes, error.name: model.error_shape(name)}
+            if shapes[error.name] == SCALAR:
+                return derivative(Product(error, equation.right, "·"), v, shapes, distributions=())
+            G = Transpose(error) if model.errors_are_rows else error
+            return derivative(Call("sum", (Product(G, equation.right, "∘"),)), v, shapes, distributions=())
+        except FormulaError as problem:
+            raise EquationError(name, problem.reason) from None
 
     # --- expressions ---
 

@@ -28,13 +28,15 @@ from elman.calculus.shapes.inference import SCALAR
 from elman.errors import FormulaError
 
 
-def with_parts_written_out(model: ForwardModel) -> ForwardModel:
-    """The model whose loss has its parts written out; the equations of these parts are no longer in it."""
+def with_parts_written_out(model: ForwardModel, keep: frozenset[str] = frozenset()) -> ForwardModel:
+    """The model whose loss has its parts written out, but for those of `keep`; their equations are no longer in it."""
     while True:
         loss = model.equation(model.loss.name)
         if loss is None:
             raise FormulaError(f"the loss {model.loss.name} has no equation")
-        part = next((e for e in _used_by_loss_alone(model, loss) if _is_part(model, loss, e)), None)
+        part = next(
+            (e for e in _used_by_loss_alone(model, loss) if e.left.name not in keep and _is_part(model, loss, e)), None
+        )
         if part is None:
             return model
         value, at = part.right, part.left

@@ -5,40 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from elman.calculus.expression import (
-    Derivative,
-    Expression,
-    Index,
-    Ones,
-    Symbol,
-    Transpose,
-    factors_of,
-    shift_time,
-    symbols,
-    transform,
-)
-from elman.calculus.forward_equations import ChainStep, Equation, ForwardModel, Stage
+from elman.calculus.expression import Symbol, symbols
+from elman.calculus.forward_equations import ChainStep, EquationError, ForwardModel
 from elman.calculus.gradients import gradients
 from elman.calculus.printing.render import latex, text
 from elman.errors import DerivationError, FormulaError
 from elman.notes.check_page import check
+from elman.notes.derivation.entries import with_whole_equations
+from elman.notes.derivation.forward_model import at_its_line, forward_model
+from elman.notes.derivation.unread import set_aside
+from elman.notes.derivation.written import derivation_page
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.verdict import Report
-from elman.notes.model.page_model import TIME, PageModel
-from elman.notes.oracle.evaluation_point import HORIZON
+from elman.notes.model.build import build
+from elman.notes.model.roles import with_roles
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """A derivation: `page`, as Markdown; its `forward` equations; `steps`, one for each gradient; `report`, its check."""
+    """A derivation: the `page`, as Markdown; the `forward` equations; a step for each gradient; the page's check."""
 
     page: Page
     forward: ForwardModel
@@ -60,13 +51,18 @@ def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriva
     """The gradients of a page's loss with respect to everything, or to the names in `wrt`, from its forward equations.
 
     `layout` as in `ForwardModel`. The resulting page is itself checked, formula by formula, against the forward
-    equations by complex step. Raises `FormulaError` where the page has no loss or an equation does not fit, and
-    `DerivationError` if a formula of the result does not hold.
+    equations by complex step. Raises `FormulaError`, with the line where there is one, where the page has no loss, or
+    an equation that the loss depends on is not read, does not fit or is not differentiated; and `DerivationError` if a
+    formula of the result does not hold.
     """
-    checker = Checker(page)
-    forward = _forward_model(checker, layout)
-    steps = _needed(gradients(forward), wrt)
-    result = page_of("\n".join(_page(forward, steps)), "markdown", Path("derivation.md"))
+    checker = Checker(page, model=with_whole_equations(with_roles(build(page))))
+    forward = forward_model(checker, layout)
+    try:
+        steps = _needed(gradients(forward, frozenset(wrt)), wrt)
+    except EquationError as error:
+        raise at_its_line(error, checker.model) from None
+    remarks = [f"Not read, and not needed here: {formula}." for formula in set_aside(checker.model)]
+    result = page_of("\n".join(derivation_page(forward, steps, remarks)), "markdown", Path("derivation.md"))
     report = check(result)
     wrong = [claim for claim in report.claims if not claim.good]
     if wrong:
@@ -112,40 +108,6 @@ def as_latex(derivation: Derivation) -> str:
     return "\n".join([*lines, r"\end{document}"])
 
 
-# --- the forward model of a page ---
-
-
-def _forward_model(checker: Checker, layout: str) -> ForwardModel:
-    model = checker.model
-    if model.families:
-        raise FormulaError(f"families of columns ({', '.join(sorted(model.families))}) are not derived: write a matrix")
-    loss = _loss(model)
-    _check_has_value(checker, loss)
-    sizes = dict.fromkeys((*checker.sampling.sizes(), "T"), ("1", "1"))
-    return ForwardModel(
-        equations=tuple(_equations(model, loss)),
-        shapes={**sizes, **model.derived, **model.shapes},
-        loss=_left_side(model, loss),
-        errors=dict(_errors(model, layout)),
-        distributions=model.roles.targets,
-        layout=layout,
-        earlier=_earlier_step(model),
-    )
-
-
-def _earlier_step(model: PageModel) -> Index:
-    """A letter for an earlier step that the page does not use for anything else."""
-    words = {word for name in (*model.equations, *model.shapes, *model.named) for word in name.split("_")}
-    return Index(next((letter for letter in ("i", "s", "k", "n", "m") if letter not in words), "q"))
-
-
-def _check_has_value(checker: Checker, loss: str) -> None:
-    """Raises `FormulaError` where the loss has no value: where it is circular, or the shapes do not fit."""
-    oracle = next(checker.sampling.plain_oracles())
-    with np.errstate(all="ignore"):
-        oracle.values.value(_left_side(checker.model, loss), oracle.values.scope({TIME: HORIZON - 1}))
-
-
 def _needed(steps: list[ChainStep], wrt: Sequence[str]) -> list[ChainStep]:
     """The gradients with respect to these names (all without names) and those that they use, in order."""
     if not wrt:
@@ -164,174 +126,3 @@ def _needed(steps: list[ChainStep], wrt: Sequence[str]) -> list[ChainStep]:
         if more == chosen:
             return [s for s, is_chosen in zip(steps, chosen, strict=True) if is_chosen]
         chosen = more
-
-
-def _loss(model: PageModel) -> str:
-    """The name whose derivatives the page takes, or else the one scalar that no other equation uses."""
-    named = [name for name in sorted(model.roles.losses) if name in model.equations]
-    if named:
-        return named[0]
-    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
-    shapes = {**model.derived, **model.shapes}
-    ends = [name for name in model.equations if name not in used and shapes.get(name, ("1", "1")) == ("1", "1")]
-    if len(ends) != 1:
-        raise FormulaError("the page has no one loss: write J = …, a scalar that no other equation uses")
-    return ends[0]
-
-
-def _left_side(model: PageModel, name: str) -> Symbol:
-    d = model.defined(name, timed=True)
-    assert d is not None
-    return Symbol(name, Index(TIME) if model.has_time(d) else None, _spelling(model, name))
-
-
-def _spelling(model: PageModel, name: str) -> str:
-    """The LaTeX of a name as the page first writes it."""
-    return next((s.latex for st in model.statements for p in st.parts for s in symbols(p) if s.name == name), "")
-
-
-def _equations(model: PageModel, loss: str) -> Iterator[Equation]:
-    """The equations that the loss depends on, the left sides at t, every symbol with its time step."""
-    needed, stack = set[str](), [loss]
-    while stack:
-        name = stack.pop()
-        if name not in needed:
-            needed.add(name)
-            stack += [s.name for d in model.equations.get(name, ()) for s in symbols(d.value)]
-    for name in model.equations:
-        if name not in needed:
-            continue
-        d = model.defined(name, timed=True)
-        assert d is not None
-        value = d.value
-        if d.time is not None and d.time.variable is not None:
-            value = shift_time(value, d.time.variable, Index(TIME, -d.time.offset))
-
-        def timed(node: Expression) -> Expression:
-            if not isinstance(node, Symbol):
-                return node
-            bare = node.time is None and node.name in model.timed
-            return replace(node, time=Index(TIME) if bare else node.time, below=False)
-
-        yield Equation(_left_side(model, name), transform(value, timed))
-
-
-def _errors(model: PageModel, layout: str) -> Iterator[tuple[str, Symbol]]:
-    """The symbols for errors: the page's own, where it has some and the layout is theirs, else δ with an index."""
-    own: dict[str, Symbol] = {}
-    for name, found in model.named.items():
-        wrt = found[0].value.wrt if isinstance(found[0].value, Derivative) else None
-        if isinstance(wrt, Symbol) and layout == "shape":
-            own.setdefault(wrt.name, Symbol(name, latex=_spelling(model, name)))
-    for name in model.equations:
-        spelled = _spelling(model, name) or name
-        yield name, own.get(name) or Symbol(f"delta_{name}", latex=f"\\delta_{{{spelled}}}")
-
-
-# --- the derived page ---
-
-
-_LAYOUTS = {
-    "shape": "The gradient with respect to an intermediate result, its error, has the transposed shape of that result; "
-    "every other gradient has the shape of what it is taken with respect to.",
-    "denominator": "Denominator layout: every gradient has the shape of what it is taken with respect to.",
-    "numerator": "Numerator layout: every gradient has the transposed shape of what it is taken with respect to.",
-}
-
-
-def _page(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
-    yield "# Derivation"
-    yield ""
-    yield f"The gradients of ${latex(forward.loss)}$, derived from the forward equations. {_LAYOUTS[forward.layout]}"
-    yield ""
-    yield "## Forward equations"
-    yield ""
-    for e in _in_order(forward):
-        yield f"$$ {latex(e.left)} = {latex(e.right)} $$"
-        yield ""
-    yield "```python"
-    yield from _shape_lines(forward, steps)
-    yield "```"
-    heading = ""
-    for step in steps:
-        new = _heading(step, forward)
-        if new != heading:
-            yield ""
-            yield f"## {new}"
-        heading = new
-        yield from _step(step, forward)
-
-
-def _in_order(forward: ForwardModel) -> list[Equation]:
-    """The equations, each after those that it uses."""
-    order: list[Equation] = []
-
-    def visit(e: Equation) -> None:
-        if e in order:
-            return
-        for s in sorted(symbols(e.right), key=lambda s: s.name):
-            other = forward.equation(s.name)
-            if other is not None and (s.time is None or s.time.offset == 0) and other is not e:
-                visit(other)
-        order.append(e)
-
-    for e in forward.equations:
-        visit(e)
-    return order
-
-
-def _shape_lines(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
-    used = {s.name for e in forward.equations for s in (e.left, *symbols(e.right))}
-    sizes = {word for shape in forward.shapes.values() for dim in shape for word in dim.split("*")}
-    for name in sorted(used):
-        shape = forward.shapes.get(name)
-        if shape is not None and (shape != ("1", "1") or (forward.equation(name) is None and name not in sizes)):
-            yield f"{name}.shape = [{shape[0]}, {shape[1]}]"
-    done: set[str] = set()
-    for step in steps:
-        if step.letter is not None and step.letter.name not in done:
-            done.add(step.letter.name)
-            yield f"{step.letter.name}.shape = [{step.shape[0]}, {step.shape[1]}]"
-
-
-def _heading(step: ChainStep, forward: ForwardModel) -> str:
-    if forward.loss.time is None:
-        return "Backward"
-    if step.stage == Stage.EARLIER:
-        return f"At an earlier step {forward.earlier}"
-    return {Stage.TOTAL: "The sum over the steps", Stage.INITIAL: "The initial state"}.get(step.stage, "At step t")
-
-
-def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
-    """One gradient: the chain, the rule that applies, the shapes of the factors in order, the result."""
-    left = latex(step.left)
-    yield ""
-    if step.chain is not None:
-        yield f"The chain rule: $\\displaystyle {left} = {latex(step.chain)}$."
-    yield f"{step.rule[0].upper()}{step.rule[1:]}. {_shapes_of(step, forward)}"
-    yield ""
-    named = f"{latex(step.letter)} = " if step.letter is not None else ""
-    yield f"$$ {named}{left} = {latex(step.result)} $$"
-
-
-def _shapes_of(step: ChainStep, forward: ForwardModel) -> str:
-    """The shapes of the factors of a result, as in [Dh,B][B,Dh] → [Dh,Dh]."""
-    errors = {error.name: forward.error_shape(name) for name, error in forward.errors.items() if name in forward.shapes}
-    shapes = {**forward.shapes, **errors}
-    factors = [_factor_shape(f, shapes) for f in factors_of(step.result)]
-    if len(factors) < 2 or any(f is None for f in factors):
-        return f"Its shape: ${_shape(step.shape)}$."
-    return f"The shapes in order: ${''.join(_shape(f) for f in factors if f is not None)} \\to {_shape(step.shape)}$."
-
-
-def _shape(shape: tuple[str, str]) -> str:
-    return f"[{shape[0]},{shape[1]}]"
-
-
-def _factor_shape(e: Expression, shapes: dict[str, tuple[str, str]]) -> tuple[str, str] | None:
-    if isinstance(e, Transpose):
-        inner = _factor_shape(e.of, shapes)
-        return None if inner is None else inner[::-1]
-    if isinstance(e, Ones) and e.dim is not None:
-        return e.dim, "1"
-    return shapes.get(e.name) if isinstance(e, Symbol) else None

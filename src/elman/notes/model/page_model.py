@@ -70,13 +70,15 @@ class Roles:
     """What the names of a page are, by their use.
 
     `targets`: given names that multiply the logarithm of a softmax, so that their entries sum to 1 along its axis.
-    `positive`: given names under a logarithm or a root. `recurrent`: names whose value at an earlier step is used.
+    `positive`: given names under a logarithm or a root. `definite`: given matrices under the logarithm of a
+    determinant. `recurrent`: names whose value at an earlier step is used.
     `losses`: what is differentiated, and by which nothing is. `turned`: for letters of derivatives with a declared
     shape, whether this is the shape of the transpose.
     """
 
     targets: frozenset[str] = frozenset()
     positive: frozenset[str] = frozenset()
+    definite: frozenset[str] = frozenset()
     recurrent: frozenset[str] = frozenset()
     losses: frozenset[str] = frozenset()
     turned: dict[str, bool] = field(default_factory=dict)

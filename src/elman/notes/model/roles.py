@@ -11,6 +11,7 @@ from elman.calculus.expression import (
     Expression,
     Product,
     Symbol,
+    symbols,
     walk,
 )
 from elman.notes.model.page_model import Definition, PageModel, Roles
@@ -29,6 +30,7 @@ def with_roles(model: PageModel) -> PageModel:
     roles = Roles(
         targets=frozenset(given & _targets(model)),
         positive=frozenset(given & under_logarithms(model)),
+        definite=frozenset(given & _under_determinants(model)),
         recurrent=earlier(model),
         losses=frozenset(of - by),
         turned=_turned(model),
@@ -80,6 +82,17 @@ def under_logarithms(model: PageModel) -> set[str]:
         for node in walk(part):
             if isinstance(node, Call) and node.function in ("ln", "sqrt"):
                 found |= {s.name for s in [_letter(node.arguments[0])] if s}
+    return found
+
+
+def _under_determinants(model: PageModel) -> set[str]:
+    """Matrices whose determinant is under a logarithm, as in ln det S and ln det(2 S)."""
+    found: set[str] = set()
+    for e in _all_parts(model):
+        for node in walk(e):
+            inner = node.arguments[0] if isinstance(node, Call) and node.function == "ln" else None
+            if isinstance(inner, Call) and inner.function == "det":
+                found |= {s.name for s in symbols(inner)}
     return found
 
 

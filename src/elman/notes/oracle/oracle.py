@@ -94,5 +94,6 @@ def _identity(model: PageModel) -> tuple[object, ...]:
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
         tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families, tuple(model.said.items()),
-        roles.targets, roles.positive, roles.recurrent, roles.losses, tuple(sorted(roles.turned.items())),
+        roles.targets, roles.positive, roles.definite, roles.recurrent, roles.losses,
+        tuple(sorted(roles.turned.items())),
     )  # fmt: skip

@@ -18,7 +18,8 @@ class RandomValues:
     def value(self, name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
         """The value of a letter at a time step, of this shape.
 
-        `kind`: "" normal, "positive" normal made positive, "target" distributions along `axis`.
+        `kind`: "" normal, "positive" normal made positive, "target" distributions along `axis`, "definite" a matrix
+        whose symmetric part is positive definite: its determinant is positive, and no transpose is hidden.
         """
         key = (name, time, shape, seed, kind, axis)
         if key not in self._made:
@@ -36,6 +37,8 @@ def _random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind:
     if kind == "target":
         value = np.exp(value)
         value /= value.sum(axis, keepdims=True)
+    elif kind == "definite":
+        value = (value - value.T) / 2 + value @ value.T / shape[0] + np.eye(shape[0])
     elif kind == "positive":
         value = np.abs(value) + 0.2
     value.setflags(write=False)

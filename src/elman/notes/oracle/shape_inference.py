@@ -47,11 +47,11 @@ def with_inferred_shapes(model: PageModel, oracles: Oracles) -> tuple[PageModel,
     found: dict[str, tuple[str, str]] = {}
     for name in missing:
         scores = [
-            (_score(model, {**found, name: shape}, name, oracles), -i, shape) for i, shape in enumerate(candidates)
+            (*_score(model, {**found, name: shape}, name, oracles), -i, shape) for i, shape in enumerate(candidates)
         ]
         best = max(scores, default=None)
         if best is not None and best[0] > 0:
-            found[name] = best[2]
+            found[name] = best[-1]
     if not found:
         return model, {}
     return with_roles(replace(model, shapes={**model.shapes, **found})), found
@@ -118,10 +118,12 @@ def _more_shapes(model: PageModel) -> Iterator[tuple[str, str]]:
     yield from itertools.permutations(names, 2)
 
 
-def _score(model: PageModel, local: dict[str, tuple[str, str]], name: str, oracles: Oracles) -> int:
-    """How many of the equations and parts that use `name` have a value with these shapes, minus those without one."""
+def _score(model: PageModel, local: dict[str, tuple[str, str]], name: str, oracles: Oracles) -> tuple[int, int]:
+    """How many of the equations and parts that use `name` have a value with these shapes, minus those without one; and
+    how many of the values are numbers: λ ‖w‖^2 is one where λ is.
+    """
     oracle = oracles.new(model, EvaluationPoint(tuple(sizes_of({**model.shapes, **local}).items())), local)
-    score = 0
+    score, numbers = 0, 0
     parts = [d.value for found in model.equations.values() for d in found]
     parts += [p for st in model.statements for p in st.parts if not any(isinstance(n, Derivative) for n in walk(p))]
     for part in parts:
@@ -129,10 +131,11 @@ def _score(model: PageModel, local: dict[str, tuple[str, str]], name: str, oracl
             continue
         try:
             bound = dict.fromkeys(free_indices(part), 0) | dict.fromkeys(free_times(part), HORIZON - 2)
-            oracle.evaluate(part, {**bound, TIME: HORIZON - 1})
+            value = oracle.evaluate(part, {**bound, TIME: HORIZON - 1})
             score += 1
+            numbers += value.shape[-2:] == (1, 1)
         except (UndefinedError, OutOfRangeError):
             continue
         except (FormulaError, np.linalg.LinAlgError):
             score -= 1
-    return score
+    return score, numbers
