@@ -40,6 +40,7 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
     children,
+    transform,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
@@ -92,6 +93,12 @@ def _matched(e: Add | Subtract | Product, scope: Environment) -> tuple[Array, Ar
     if isinstance(left, Identity) and left.dim is None:
         b = evaluate(right, scope)
         return np.eye(b.shape[-2]), b
+    if is_sum and _has_open_identity(right) and not _has_open_identity(left):
+        a = evaluate(left, scope)
+        return a, _beside(right, a, scope)
+    if is_sum and _has_open_identity(left) and not _has_open_identity(right):
+        b = evaluate(right, scope)
+        return _beside(left, b, scope), b
     if not is_sum and isinstance(right, Ones) and right.dim is None:
         a = evaluate(left, scope)
         return a, np.ones((a.shape[-1], 1))
@@ -99,6 +106,25 @@ def _matched(e: Add | Subtract | Product, scope: Environment) -> tuple[Array, Ar
         b = evaluate(right, scope)
         return np.ones((1, b.shape[-2])), b
     return evaluate(left, scope), evaluate(right, scope)
+
+
+def _has_open_identity(e: Expression) -> bool:
+    """Whether a factor of `e` is an identity whose size does not follow from the other factors: λ I, 2 I / n."""
+    if isinstance(e, Product) and e.operator in ("", "·", "/"):
+        return _has_open_identity(e.left) or _has_open_identity(e.right)
+    return _has_open_identity(e.of) if isinstance(e, Negative) else isinstance(e, Identity) and e.dim is None
+
+
+def _beside(e: Expression, other: Array, scope: Environment) -> Array:
+    """The value of an `e` with an open identity, where it is added to `other`: λ I has the size of A in A + λ I."""
+    number = evaluate(
+        transform(e, lambda node: _ONE if isinstance(node, Identity) and node.dim is None else node), scope
+    )
+    square = other.shape[-1] == other.shape[-2]
+    return number * np.eye(other.shape[-1]) if is_scalar(number) and square else evaluate(e, scope)
+
+
+_ONE = Number(Fraction(1))
 
 
 def _number(e: Number, scope: Environment) -> Array:
