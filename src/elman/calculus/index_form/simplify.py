@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from elman.calculus.expression import Expression, Transpose
+from elman.calculus.index_form.cancel import multiplied_out, without_sigmoid_quotients
 from elman.calculus.index_form.terms import (
     Compound,
     Delta,
@@ -38,6 +39,17 @@ def simplify(sum_: Sum, distributions: Collection[Expression] = ()) -> Sum:
 
     `distributions` are the symbols whose columns sum to 1, and the transposes of those whose rows do.
     """
+    result = _collected(sum_, distributions)
+    longer = multiplied_out(result)
+    if longer is not None:
+        shorter = _collected(longer, distributions)
+        if len(shorter.terms) <= len(result.terms):
+            return shorter
+    return result
+
+
+def _collected(sum_: Sum, distributions: Collection[Expression]) -> Sum:
+    """The terms in canonical form, like terms added."""
     collected: dict[tuple[tuple[Factor, ...], tuple[TensorIndex, ...]], Fraction] = {}
     for term in sum_.terms:
         for t in _without_needless_groups(_without_nested_inverses(term)):
@@ -75,7 +87,8 @@ def _without_needless_groups(t: Term) -> list[Term]:
 def _simplified(t: Term, distributions: Collection[Expression]) -> Term:
     """The rules below, applied until none changes the term."""
     while True:
-        once = _known_sums(_powers_joined(_deltas_contracted(_without_nested_inverses(t))), distributions)
+        contracted = _powers_joined(_deltas_contracted(_without_nested_inverses(t)))
+        once = _known_sums(without_sigmoid_quotients(contracted), distributions)
         if once == t:
             return t
         t = once
