@@ -40,6 +40,7 @@ class Stage(StrEnum):
     EARLIER = "at an earlier step"
     TOTAL = "the sum over the steps"
     INITIAL = "the initial state"
+    WHOLE = "the sum of the losses of all steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class ForwardModel:
     `shapes` are those of all symbols. `errors` gives the symbol for ∂J/∂v of each v that has an equation (δ_1 for θ).
     The columns of `distributions` sum to 1, or the rows where `axis` is 1. `layout` is "denominator": every gradient
     has the shape of what it is taken with respect to; "numerator": its transpose; or "shape": the errors are its
-    transpose, the other gradients have its shape. `earlier` is the symbol for an earlier time step.
+    transpose, the other gradients have its shape. `earlier` is the symbol for an earlier time step, `total` the
+    equation that adds up the loss over the steps, if there is one.
     """
 
     equations: Sequence[Equation]
@@ -78,6 +80,7 @@ class ForwardModel:
     axis: int = 0
     layout: str = "shape"
     earlier: Index = Index("i")  # noqa: RUF009 - frozen
+    total: Equation | None = None
 
     @property
     def errors_are_rows(self) -> bool:
@@ -165,8 +168,8 @@ class Dependencies:
                     if user not in self.earlier:
                         raise EquationError(
                             user,
-                            f"{user} uses an earlier {name}, and nothing uses an earlier {user}: such a step is not "
-                            f"derived; give the earlier {name} a letter of its own",
+                            f"{user} uses an earlier {name}, but no earlier {user} is used: a gradient with respect to "
+                            f"{name} that differs at one earlier step from all others is not derived",
                         )
                     found.append((user, offset))
         return found

@@ -30,6 +30,7 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
     shift_time,
+    transform,
 )
 from elman.calculus.forward_equations import (
     LOSS_STEP,
@@ -61,10 +62,10 @@ def gradients(model: ForwardModel, wrt: frozenset[str] = frozenset()) -> list[Ch
     model = with_parts_written_out(model, wrt)
     d = _Derivation(model, Dependencies(model), definitions, model.sizes | constants(model) - wrt)
     steps = [*d.errors(LOSS_STEP), *d.parameters(LOSS_STEP if model.loss.time is not None else None)]
-    if not d.dependencies.earlier:
-        return steps
-    earlier = [*d.errors(model.earlier), *d.parameters(model.earlier)]
-    return [*steps, *d.unused_at_loss_step(), *earlier, *d.sums_over_steps(earlier), *d.initial_states()]
+    if d.dependencies.earlier:
+        earlier = [*d.errors(model.earlier), *d.parameters(model.earlier)]
+        steps += [*d.unused_at_loss_step(), *earlier, *d.sums_over_steps(earlier), *d.initial_states()]
+    return [*steps, *d.of_all_steps(steps)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,18 @@ class _Derivation:
             words = "no equation defines it: its gradient is what the first step passes back"
             shape = self.model.gradient_shape(name)
             yield ChainStep(self.gradient_by(h), None, words, self.laid_out(total), shape, Stage.INITIAL)
+
+    def of_all_steps(self, steps: Sequence[ChainStep]) -> Iterator[ChainStep]:
+        """∂L/∂W = Σ_t ∂J^(t)/∂W, where L adds up the loss J^(t) of the steps."""
+        total = self.model.total
+        for step in steps if total is not None else ():
+            w = step.left.wrt
+            if step.left.at is not None or not isinstance(w, Symbol) or w.time is not None or total is None:
+                continue
+            derivative_of = {self.model.loss: step.left}
+            result = transform(total.right, lambda node, known=derivative_of: known.get(node, node))  # type: ignore[misc]
+            words = f"${latex(total.left)}$ adds up the losses of the steps, and a gradient is linear"
+            yield ChainStep(Derivative(total.left, w), None, words, result, step.shape, Stage.WHOLE)
 
     # --- what one equation passes back ---
 

@@ -17,7 +17,7 @@ from elman.errors import DerivationError, FormulaError
 from elman.notes.check_page import check
 from elman.notes.derivation.entries import with_whole_equations
 from elman.notes.derivation.forward_model import at_its_line, forward_model
-from elman.notes.derivation.unread import set_aside
+from elman.notes.derivation.losses import with_last_steps
 from elman.notes.derivation.written import derivation_page
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.verdict import Report
@@ -55,13 +55,12 @@ def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriva
     an equation that the loss depends on is not read, does not fit or is not differentiated; and `DerivationError` if a
     formula of the result does not hold.
     """
-    checker = Checker(page, model=with_whole_equations(with_roles(build(page))))
-    forward = forward_model(checker, layout)
+    checker = Checker(page, model=with_whole_equations(with_roles(with_last_steps(build(page)))))
+    forward, remarks = forward_model(checker, layout)
     try:
         steps = _needed(gradients(forward, frozenset(wrt)), wrt)
     except EquationError as error:
         raise at_its_line(error, checker.model) from None
-    remarks = [f"Not read, and not needed here: {formula}." for formula in set_aside(checker.model)]
     result = page_of("\n".join(derivation_page(forward, steps, remarks)), "markdown", Path("derivation.md"))
     report = check(result)
     wrong = [claim for claim in report.claims if not claim.good]

@@ -130,7 +130,7 @@ class _Graph:
             self.result.scalars.append(self.scalar(f))
         elif len(f.indices) == 1:
             self.vectors[f.indices[0]].append(Powered(self.vector_or_matrix(f), f.exponent))
-        elif f.indices[0] == f.indices[1]:
+        elif f.indices[0] == f.indices[1] and (f.exponent != 1 or f.indices[0] in self.free):
             diagonal = diagonal_of(self.vector_or_matrix(f))
             self.vectors[f.indices[0]].append(Powered((diagonal,), f.exponent))
         else:

@@ -16,6 +16,8 @@ from elman.errors import DerivationError, FormulaError
 from elman.notes.model.page_model import Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
 
+BY_ENTRIES = -1  # the part of a statement that is no part of it as written, but its matrix form
+
 
 def with_whole_equations(model: PageModel) -> PageModel:
     """The model with an equation for each name that the page defines by its entries, where this has a matrix form."""
@@ -28,7 +30,7 @@ def with_whole_equations(model: PageModel) -> PageModel:
         whole = _whole(left, statement.parts[1], shapes)
         if whole is None or whole.expression is None or name in equations:
             continue
-        equations[name] = (Definition(name, left.of.time, whole.expression, statement.number, 1),)
+        equations[name] = (Definition(name, left.of.time, whole.expression, statement.number, BY_ENTRIES),)
         shape = whole.shape[0], whole.shape[-1] if len(whole.shape) > 1 else "1"
         sizes = {dim for known in model.shapes.values() for dim in known}
         if {*shape} <= sizes | {"1"}:

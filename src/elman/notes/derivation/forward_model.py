@@ -9,17 +9,21 @@ import numpy as np
 
 from elman.calculus.expression import Call, Derivative, Expression, Index, Symbol, shift_time, symbols, transform, walk
 from elman.calculus.forward_equations import Equation, EquationError, ForwardModel
+from elman.calculus.printing.render import latex
 from elman.calculus.shapes.inference import SCALAR, infer
 from elman.errors import FormulaError
-from elman.notes.derivation.entries import defined_by_entries
-from elman.notes.derivation.unread import check_is_read
+from elman.notes.derivation.entries import BY_ENTRIES, defined_by_entries
+from elman.notes.derivation.losses import Loss, loss_name, loss_of
+from elman.notes.derivation.unread import check_is_read, set_aside
 from elman.notes.judge.checker import Checker
 from elman.notes.model.page_model import TIME, PageModel, Statement
 from elman.notes.oracle.evaluation_point import HORIZON
+from elman.notes.oracle.softmax_axis import WORDS
 
 
-def forward_model(checker: Checker, layout: str) -> ForwardModel:
-    """The forward equations that the loss of a page depends on; `layout` as in `ForwardModel`.
+def forward_model(checker: Checker, layout: str) -> tuple[ForwardModel, list[str]]:
+    """The forward equations that the loss of a page depends on, and sentences about how the page was read; `layout` as
+    in `ForwardModel`.
 
     Raises `FormulaError`, with the line where there is one, if the page has no one loss, if an equation that the loss
     depends on is not read, or if the loss has no value.
@@ -27,23 +31,50 @@ def forward_model(checker: Checker, layout: str) -> ForwardModel:
     model = checker.model
     if model.families:
         raise FormulaError(f"families of columns ({', '.join(sorted(model.families))}) are not derived: write a matrix")
-    loss = _loss(model)
-    equations = tuple(_equations(model, loss, checker.sampling.softmax_axis))
-    used = {s.name for e in equations for s in (e.left, *symbols(e.right))}
-    check_is_read(model, loss, used)
+    name = loss_name(model)
+    equations = {e.left.name: e for e in _equations(model, name, checker.sampling.softmax_axis)}
+    used = {s.name for e in equations.values() for s in (e.left, *symbols(e.right))}
+    check_is_read(model, name, used)
     _check_entries(model, used)
-    _check_has_value(checker, loss)
+    _check_has_value(checker, name)
     sizes = dict.fromkeys((*checker.sampling.sizes(), "T"), SCALAR)
-    return ForwardModel(
-        equations=equations,
-        shapes={**sizes, **model.derived, **model.shapes},
-        loss=_left_side(model, loss),
+    loss = loss_of(equations.pop(name), _total(model, name), {*used, *model.shapes, *sizes})
+    if loss.equation.left.name in equations:  # L = Σ_t J^(t): the loss that is derived is the J^(t) of the page
+        loss = replace(loss, equation=equations.pop(loss.equation.left.name))
+    forward = ForwardModel(
+        equations=(*equations.values(), loss.equation),
+        shapes={**sizes, **model.derived, **model.shapes, loss.equation.left.name: SCALAR},
+        loss=loss.equation.left,
         errors=dict(_errors(model, layout)),
         distributions=model.roles.targets,
         axis=checker.sampling.softmax_axis or 0,
         layout=layout,
         earlier=_earlier_step(model),
+        total=loss.total,
     )
+    return forward, list(_remarks(checker, loss, used))
+
+
+def _remarks(checker: Checker, loss: Loss, used: set[str]) -> Iterator[str]:
+    """How the page was read, where it could be read in other ways too."""
+    model, axis = checker.model, checker.sampling.softmax_axis
+    if axis is not None:
+        yield f"The softmax is taken {WORDS[axis]}."
+    if loss.is_last:
+        left = loss.equation.left
+        yield f"${latex(replace(left, time=None))}$ is ${latex(left)}$ at the last step."
+    if any(d.part == BY_ENTRIES for name in used for d in model.equations.get(name, ())):
+        yield "Equations that the page gives by entries are written with matrices."
+    for formula in set_aside(model):
+        yield f"Not read, and not needed here: {formula}."
+
+
+def _total(model: PageModel, name: str) -> Equation | None:
+    """The equation without time step of a name that also has one at each step: J = Σ_t J^(t)."""
+    d = model.defined(name, timed=False)
+    if d is None or len(model.equations[name]) < 2:
+        return None
+    return Equation(Symbol(name, None, _spelling(model, name)), _with_steps(d.value, model))
 
 
 def _check_entries(model: PageModel, used: set[str]) -> None:
@@ -84,28 +115,7 @@ def _check_has_value(checker: Checker, loss: str) -> None:
         oracle.values.value(_left_side(checker.model, loss), oracle.values.scope({TIME: HORIZON - 1}))
 
 
-# --- the loss ---
-
-
-def _loss(model: PageModel) -> str:
-    """The name whose derivatives the page takes, or else the one scalar that no other equation uses."""
-    named = [name for name in sorted(model.roles.losses) if name in model.equations]
-    if named:
-        return named[0]
-    used = {
-        s.name for name, found in model.equations.items() for d in found for s in symbols(d.value) if s.name != name
-    }
-    shapes = {**model.derived, **model.shapes}
-    ends = [name for name in model.equations if name not in used and shapes.get(name, SCALAR) == SCALAR]
-    if len(ends) == 1:
-        return ends[0]
-    if len(ends) > 1:
-        raise FormulaError(
-            f"{', '.join(sorted(ends))} are numbers that no other equation uses, and each may be the loss: "
-            "write one that depends on all of them, as in J = R + K"
-        )
-    unread = "".join(f"; line {formula.line} is not read: {error}" for formula, error in model.unread[:1])
-    raise FormulaError(f"the page has no loss: write J = …, a number that no other equation uses{unread}")
+# --- the equations ---
 
 
 def _left_side(model: PageModel, name: str) -> Symbol:
@@ -117,9 +127,6 @@ def _left_side(model: PageModel, name: str) -> Symbol:
 def _spelling(model: PageModel, name: str) -> str:
     """The LaTeX of a name as the page first writes it."""
     return next((s.latex for st in model.statements for p in st.parts for s in symbols(p) if s.name == name), "")
-
-
-# --- the equations ---
 
 
 def _equations(model: PageModel, loss: str, softmax_axis: int | None) -> Iterator[Equation]:
@@ -140,14 +147,19 @@ def _equations(model: PageModel, loss: str, softmax_axis: int | None) -> Iterato
         if d.time is not None and d.time.variable is not None:
             value = shift_time(value, d.time.variable, Index(TIME, -d.time.offset))
 
-        def timed(node: Expression) -> Expression:
-            if not isinstance(node, Symbol):
-                return node
-            bare = node.time is None and node.name in model.timed
-            return replace(node, time=Index(TIME) if bare else node.time, below=False)
+        yield Equation(_left_side(model, name), _with_axis(_with_steps(value, model), model, softmax_axis))
 
-        value = transform(value, timed)
-        yield Equation(_left_side(model, name), _with_axis(value, model, softmax_axis))
+
+def _with_steps(e: Expression, model: PageModel) -> Expression:
+    """The expression with the step t at every symbol that has time steps and is written without one."""
+
+    def timed(node: Expression) -> Expression:
+        if not isinstance(node, Symbol):
+            return node
+        bare = node.time is None and node.name in model.timed
+        return replace(node, time=Index(TIME) if bare else node.time, below=False)
+
+    return transform(e, timed)
 
 
 def _with_axis(e: Expression, model: PageModel, axis: int | None) -> Expression:

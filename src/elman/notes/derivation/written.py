@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from elman.calculus.constants import constants
-from elman.calculus.expression import Call, Expression, Ones, Symbol, Transpose, factors_of, symbols, walk
+from elman.calculus.expression import Call, Expression, Ones, Symbol, Transpose, factors_of, symbols, transform, walk
 from elman.calculus.forward_equations import ChainStep, Equation, ForwardModel, Stage
 from elman.calculus.loss_parts import with_parts_written_out
 from elman.calculus.printing.render import latex
@@ -18,19 +19,29 @@ _LAYOUTS = {
 }
 
 
+_HEADINGS = {
+    Stage.TOTAL: "The sum over the steps",
+    Stage.INITIAL: "The initial state",
+    Stage.WHOLE: "The loss of all steps",
+}
+
+
 def derivation_page(forward: ForwardModel, steps: Sequence[ChainStep], remarks: Sequence[str] = ()) -> Iterator[str]:
     """The lines of the page, in Markdown; `remarks` are sentences for its introduction."""
     yield "# Derivation"
     yield ""
     yield f"The gradients of ${latex(forward.loss)}$, derived from the forward equations. {_LAYOUTS[forward.layout]}"
     yield ""
-    for remark in (*_assumptions(forward, steps), *remarks):
+    for remark in (*_constants(forward, steps), *remarks):
         yield remark
         yield ""
     yield "## Forward equations"
     yield ""
     for e in _in_order(forward):
-        yield f"$$ {latex(e.left)} = {latex(e.right)} $$"
+        yield f"$$ {latex(e.left)} = {_latex(e.right)} $$"
+        yield ""
+    if forward.total is not None:
+        yield f"$$ {latex(forward.total.left)} = {latex(forward.total.right)} $$"
         yield ""
     yield "```python"
     yield from _shape_lines(forward, steps)
@@ -45,11 +56,9 @@ def derivation_page(forward: ForwardModel, steps: Sequence[ChainStep], remarks: 
         yield from _step(step, forward)
 
 
-def _assumptions(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
-    """What the derivation takes for granted: the axis of a softmax, and what is a constant."""
+def _constants(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
+    """The constants of the page, by which no gradient is taken."""
     nodes = [node for e in forward.equations for node in walk(e.right)]
-    if forward.axis == 1 and any(isinstance(node, Call) and node.axis == 1 for node in nodes):
-        yield "The softmax is taken along each row."
     derived = {s.left.wrt.name for s in steps if isinstance(s.left.wrt, Symbol)}
     given = sorted(constants(with_parts_written_out(forward)) - derived - forward.sizes)
     if given:
@@ -95,7 +104,7 @@ def _heading(step: ChainStep, forward: ForwardModel) -> str:
         return "Backward"
     if step.stage == Stage.EARLIER:
         return f"At an earlier step {forward.earlier}"
-    return {Stage.TOTAL: "The sum over the steps", Stage.INITIAL: "The initial state"}.get(step.stage, "At step t")
+    return _HEADINGS.get(step.stage, "At step t")
 
 
 def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
@@ -103,11 +112,11 @@ def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
     left = latex(step.left)
     yield ""
     if step.chain is not None:
-        yield f"The chain rule: $\\displaystyle {left} = {latex(step.chain)}$."
+        yield f"The chain rule: $\\displaystyle {left} = {_latex(step.chain)}$."
     yield f"{step.rule[0].upper()}{step.rule[1:]}. {_shapes_of(step, forward)}"
     yield ""
     named = f"{latex(step.letter)} = " if step.letter is not None else ""
-    yield f"$$ {named}{left} = {latex(step.result)} $$"
+    yield f"$$ {named}{left} = {_latex(step.result)} $$"
 
 
 def _shapes_of(step: ChainStep, forward: ForwardModel) -> str:
@@ -118,6 +127,14 @@ def _shapes_of(step: ChainStep, forward: ForwardModel) -> str:
     if len(factors) < 2 or any(f is None for f in factors):
         return f"Its shape: ${_shape(step.shape)}$."
     return f"The shapes in order: ${''.join(_shape(f) for f in factors if f is not None)} \\to {_shape(step.shape)}$."
+
+
+def _latex(e: Expression) -> str:
+    """The LaTeX of a formula of the page, which says once along what a softmax runs."""
+    plain = transform(
+        e, lambda node: replace(node, axis=None) if isinstance(node, Call) and node.function == "softmax" else node
+    )
+    return latex(plain)
 
 
 def _shape(shape: tuple[str, str]) -> str:

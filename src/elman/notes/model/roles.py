@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from elman.calculus.expression import (
+    Add,
     Call,
     Derivative,
     Entry,
@@ -76,13 +77,18 @@ def _from_softmax(e: Expression, model: PageModel) -> bool:
 
 
 def under_logarithms(model: PageModel) -> set[str]:
-    """Names under a logarithm or a root."""
+    """Names under a logarithm or a root, alone or in a sum."""
     found: set[str] = set()
     for part in _all_parts(model):
         for node in walk(part):
             if isinstance(node, Call) and node.function in ("ln", "sqrt"):
-                found |= {s.name for s in [_letter(node.arguments[0])] if s}
+                found |= {s.name for summand in _summands(node.arguments[0]) for s in [_letter(summand)] if s}
     return found
+
+
+def _summands(e: Expression) -> list[Expression]:
+    """The summands of a sum: v and ε of v + ε."""
+    return [*_summands(e.left), *_summands(e.right)] if isinstance(e, Add) else [e]
 
 
 def _under_determinants(model: PageModel) -> set[str]:
