@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from derivation_program import STEPS, DerivationProgram
 
+from elman.calculus.forward_equations import Stage
+from elman.calculus.printing.render import text
+from elman.errors import FormulaError
 from elman.notes.derive_page import derive
 from elman.notes.page.reader import page_of
 
@@ -151,6 +154,62 @@ def attention_along_rows(torch: Any, p: dict[Any, Any]) -> Any:
     return ((torch.softmax(scores, 1) @ (p["X"] @ p["C"]) - p["Y"]) ** 2).sum() / 2
 
 
+@model(
+    page(
+        r"""Z = X W + 1_N b^T
+            P = \mathrm{softmax}(Z)
+            J = -\frac{1}{N} \sum_{i=1}^N \sum_{k=1}^K Y_{ik} \ln P_{ik} + \frac{\rho}{2} \|W\|_F^2""",
+        "X [N,D]; W [D,K]; b [K,1]; Y [N,K]; rho [1,1]",
+        "The softmax runs along each row.",
+    )
+)
+def softmax_regression_along_rows(torch: Any, p: dict[Any, Any]) -> Any:
+    scores = p["X"] @ p["W"] + p["b"].T
+    return -(p["Y"] * torch.log_softmax(scores, 1)).sum() / len(scores) + p["rho"] / 2 * (p["W"] ** 2).sum()
+
+
+@model(
+    page(
+        r"""m_j = \frac{1}{N} \sum_{i=1}^N X_{ij}
+            v_j = \frac{1}{N} \sum_{i=1}^N (X_{ij} - m_j)^2
+            H_{ij} = \frac{X_{ij} - m_j}{\sqrt{v_j + \epsilon}}
+            Z_{ij} = g_j H_{ij} + b_j
+            J = \frac{1}{2} \sum_{i=1}^N \sum_{j=1}^D (Z_{ij} - Y_{ij})^2""",
+        "X [N,D]; epsilon [1,1]; m [D,1]; v [D,1]; g [D,1]; b [D,1]; Y [N,D]",
+    )
+)
+def batch_norm_by_entries(torch: Any, p: dict[Any, Any]) -> Any:
+    X = p["X"]
+    H = (X - X.mean(0)) / torch.sqrt(((X - X.mean(0)) ** 2).mean(0) + p["epsilon"])
+    return ((p["g"].T * H + p["b"].T - p["Y"]) ** 2).sum() / 2
+
+
+@model(
+    page(
+        r"""z_j = \sum_{i=1}^n W_{ji} x_i + b_j
+            p_j = \frac{\exp(z_j)}{\sum_{k=1}^m \exp(z_k)}
+            L = -\sum_{j=1}^m y_j \ln p_j""",
+        "W [m,n]; x [n,1]; b [m,1]; y [m,1]",
+    )
+)
+def softmax_by_entries(torch: Any, p: dict[Any, Any]) -> Any:
+    return -(p["y"] * torch.log_softmax(p["W"] @ p["x"] + p["b"], 0)).sum()
+
+
+@model(
+    page(
+        r"""S = A A^T + \beta I
+            r = y - B x
+            L = \frac{1}{2} \ln \det S + \frac{1}{2} r^T S^{-1} r""",
+        "A [n,m]; beta [1,1]; B [n,k]; x [k,1]; y [n,1]",
+    )
+)
+def gaussian_likelihood(torch: Any, p: dict[Any, Any]) -> Any:
+    S = p["A"] @ p["A"].T + p["beta"] * torch.eye(len(p["A"]))
+    r = p["y"] - p["B"] @ p["x"]
+    return torch.logdet(S) / 2 + (r.T @ torch.linalg.inv(S) @ r).sum() / 2
+
+
 # --- networks with time steps ---
 
 
@@ -258,6 +317,20 @@ def lstm(torch: Any, p: dict[Any, Any]) -> Any:
     return -(p["y", STEPS] * torch.log_softmax(p["V"] @ unrolled(step, p, "hc")["h"], 0)).sum()
 
 
+@model(
+    page(
+        r"""h_t = \tanh(W h_{t-1} + U x_t)
+            L = \frac{1}{2} \|V h_T - y\|^2""",
+        "W [H,H]; U [H,D]; V [K,H]; x [D,1]; h [H,1]; y [K,1]",
+    )
+)
+def a_loss_at_the_last_step(torch: Any, p: dict[Any, Any]) -> Any:
+    def step(v: dict[str, Any], t: int) -> dict[str, Any]:
+        return {"h": torch.tanh(p["W"] @ v["h"] + p["U"] @ p["x", t])}
+
+    return ((p["V"] @ unrolled(step, p, "h")["h"] - p["y"]) ** 2).sum() / 2
+
+
 # --- the tests ---
 
 
@@ -272,7 +345,7 @@ def test_the_formulas_agree_with_autodiff(name: str) -> None:
     text, forward = PAGES[name]
     derivation = derive(text)
     sizes = dict(zip(sorted(derivation.forward.sizes - {"1", "T"}), (3, 5, 2, 7, 4, 6), strict=False))
-    program = DerivationProgram(derivation, sizes, softmax_axis=1 if "rows" in name else None)
+    program = DerivationProgram(derivation, sizes)
     loss = program.loss()
     given = {
         letter if time is None else (letter, time): torch.tensor(value, requires_grad=True)
@@ -285,3 +358,95 @@ def test_the_formulas_agree_with_autodiff(name: str) -> None:
         assert np.allclose(program.gradient(letter), given[letter].grad.numpy(), rtol=1e-9, atol=1e-12), letter
     for letter, _ in (key for key in given if isinstance(key, tuple) and key[1] == 0):
         assert np.allclose(program.initial_gradient(letter), given[letter, 0].grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_a_loss_that_adds_up_over_the_steps() -> None:
+    found = derive(
+        page(
+            r"""h_t = \tanh(W h_{t-1} + U x_t)
+                L = \sum_{t=1}^T \frac{1}{2} \|V h_t - y_t\|^2""",
+            "W [H,H]; U [H,D]; V [K,H]; x [D,1]; h [H,1]; y [K,1]",
+        )
+    )
+    assert [text(s.left) for s in found.steps if s.stage == Stage.WHOLE] == ["∂L/∂V", "∂L/∂U", "∂L/∂W"]
+    assert text(found.steps[-1].result) == "∑_{t=1}^T ∂J^(t)/∂W"
+
+
+def results(text_: Any, **options: Any) -> dict[str, str]:
+    """The results of a derivation by their left sides, as text."""
+    return {text(s.left): text(s.result) for s in derive(text_, **options).steps}
+
+
+def test_parts_of_a_loss_are_written_out() -> None:
+    pages = page(
+        r"""u = A x
+            R = \frac{1}{2} \|u - s\|^2
+            K = \frac{1}{2} \|A\|_F^2
+            J = R + \rho K""",
+        "x [n,1]; A [m,n]; s [m,1]; rho [1,1]",
+    )
+    found = results(pages)
+    assert found["∂J/∂A"] == "ρ A + δ_u^T x^T"
+    assert "∂J/∂R" not in found
+    assert "∂J/∂ρ" not in found
+    assert results(pages, wrt=["rho"]) == {"∂J/∂ρ": "K"}
+    assert results(pages, wrt=["K"]) == {"∂J/∂K": "ρ"}
+
+
+def test_the_logistic_loss_has_the_gradient_that_a_person_writes() -> None:
+    found = results(
+        page(
+            r"""p = \sigma(X w)
+                J = -y^T \ln p - (1 - y)^T \ln(1 - p)""",
+            "X [N,d]; w [d,1]; y [N,1]",
+        )
+    )
+    assert found["∂J/∂w"] == "X^T (p - y)"
+
+
+def test_no_gradient_is_by_a_size_and_no_scalar_is_transposed() -> None:
+    found = derive(
+        page(
+            r"""c = \frac{1}{n} \sum_{i=1}^n x_i
+                u = x - c
+                J = \frac{1}{2 n} \|u\|^2""",
+            "x [n,1]",
+        )
+    )
+    assert [text(s.left) for s in found.steps] == ["∂J/∂u", "∂J/∂c", "∂J/∂x"]
+    assert [text(s.result) for s in found.steps][1] == "-sum(δ_u^T)"
+
+
+def test_the_rules_say_what_happened() -> None:
+    text_ = page(
+        r"""u = \tanh(A x + b)
+            J = \frac{1}{2} \|u - y\|^2 + \ln \det S""",
+        "x [n,1]; A [m,n]; b [m,1]; y [m,1]; S [k,k]",
+    )
+    rules = {text(s.left): s.rule for s in derive(text_).steps}
+    assert rules["∂J/∂u"] == "the gradient of a squared norm is twice its argument"
+    assert rules["∂J/∂b"] == (
+        "a function acts on each entry: the error is multiplied by its derivative, entry by entry"
+    )
+    assert rules["∂J/∂A"].startswith("a function acts on each entry")
+    assert "$A$ is in the left factor" in rules["∂J/∂A"]
+    assert rules["∂J/∂S"] == "the gradient of the logarithm of a determinant is the inverse, transposed"
+
+
+@pytest.mark.parametrize(
+    ("equations", "message"),
+    [
+        (r"u = \blub{A} x" + "\n" + r"J = \frac{1}{2} \|u - x\|^2", r"line 1: u = .* is not read, so nothing with u"),
+        ("u = A x\nJ = u^T u\nK = x^T x", "J, K are numbers that no other equation uses"),
+        ("u = A x", "the page has no loss: write J ="),
+        (r"u = A x" + "\n" + r"J = \blub{u}", "the page has no loss: .*line 3 is not read"),
+    ],
+)
+def test_what_is_not_derived_is_refused_by_line(equations: str, message: str) -> None:
+    with pytest.raises(FormulaError, match=message):
+        derive(page(equations, "x [n,1]; A [n,n]"))
+
+
+def test_an_equation_that_is_not_read_and_not_needed_is_named() -> None:
+    found = derive(page("u = A x\n" + r"q = \blub{x}" + "\nJ = u^T u", "x [n,1]; A [n,n]; q [n,1]"))
+    assert "Not read, and not needed here: line 3:" in found.markdown

@@ -25,12 +25,11 @@ Key = tuple[str, int | None]
 class DerivationProgram:
     """The values of a derivation at one point: `given` ones at random, the others by its formulas.
 
-    `sizes` are those of the shapes; `softmax_axis` is 1 where a softmax runs along rows.
+    `sizes` are those of the shapes.
     """
 
     derivation: Derivation
     sizes: dict[str, int]
-    softmax_axis: int | None = None
     given: dict[Key, Array] = field(default_factory=dict)
     values: dict[Key, Array] = field(default_factory=dict)
 
@@ -64,7 +63,6 @@ class DerivationProgram:
             self.sizes.__getitem__,
             self._contribution,
             {"t": STEPS, earlier: step},
-            softmax_axis=self.softmax_axis,
         )
 
     def _value(self, s: Symbol, scope: Environment) -> Array:
@@ -100,7 +98,7 @@ class DerivationProgram:
         if shape[0] == shape[1]:
             value = np.asarray(value @ value.T + np.eye(shape[0]))  # positive definite
         if name in self.derivation.forward.distributions or shape == (1, 1):
-            value = np.abs(value) / np.abs(value).sum(0)
+            value = np.abs(value) / np.abs(value).sum(self.derivation.forward.axis, keepdims=True)
         return value
 
     def _result(self, step: ChainStep, at: int) -> Array:

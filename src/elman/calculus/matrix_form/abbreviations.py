@@ -15,7 +15,7 @@ from elman.calculus.index_form.simplify import simplify
 from elman.calculus.index_form.to_index_form import to_index_form
 from elman.calculus.matrix_form.matrix_products import MatrixProduct, factors, product
 from elman.calculus.matrix_form.to_matrix_form import matrix_form
-from elman.calculus.matrix_form.transposes import transpose_product
+from elman.calculus.matrix_form.transposes import transpose_expression, transpose_product
 from elman.calculus.shapes.inference import SCALAR, Shape, infer
 from elman.errors import FormulaError
 
@@ -41,14 +41,16 @@ def abbreviate(e: Expression, definitions: Definitions, shapes: Mapping[str, Sha
     Where h = σ(z) is defined, σ'(z) becomes h ∘ (1 - h). The definitions are compared in the form in which derivatives
     are written, so that `W X + b 1^T` matches `W X + b`.
     """
-    names: dict[Expression, Symbol] = {}
+    names: dict[Expression, Expression] = {}
     for s, d in definitions.items():
         if isinstance(d, Symbol | Number):
             continue  # another name for a symbol or a number abbreviates nothing
-        names.setdefault(d, s)
-        names.setdefault(in_matrix_form(d, shapes), s)
+        for written in (d, in_matrix_form(d, shapes)):
+            names.setdefault(written, s)
+            if isinstance(written, Call) and written.function == "softmax":
+                names.setdefault(_transposed_softmax(written, shapes), Transpose(s))
 
-    products = [(factors(d), s) for d, s in names.items() if len(factors(d)) > 1]
+    products = [(factors(d), s) for d, s in names.items() if len(factors(d)) > 1 and isinstance(s, Symbol)]
 
     def change(node: Expression) -> Expression:
         if node in names:
@@ -63,6 +65,17 @@ def abbreviate(e: Expression, definitions: Definitions, shapes: Mapping[str, Sha
         return node
 
     return transform(e, change)
+
+
+def _transposed_softmax(e: Call, shapes: Mapping[str, Shape]) -> Call:
+    """The transpose of a softmax, that of the transposed argument along the other axis."""
+
+    def is_scalar(part: Expression) -> bool:
+        found = infer(part, shapes)
+        return found.of(found.tree) == SCALAR
+
+    argument = transpose_expression(e.arguments[0], is_scalar)
+    return replace(e, arguments=(argument,), axis=None if e.axis == 1 else 1)
 
 
 def _abbreviate_product(e: Product, products: list[tuple[MatrixProduct, Symbol]]) -> Expression:

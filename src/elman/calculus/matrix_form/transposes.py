@@ -144,7 +144,7 @@ def move_transpose_inward(e: Expression, is_scalar: IsScalar = _no_scalar) -> Ex
     if not isinstance(e, Transpose):
         return e
     of = e.of
-    if is_scalar(of):
+    if is_scalar(of) or is_symmetric(of):
         return of
     rule = _INWARD.get(type(of))
     return e if rule is None else rule(of, is_scalar)

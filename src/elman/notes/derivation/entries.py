@@ -10,7 +10,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from elman.calculus.derive_formula import Derived, derivative
-from elman.calculus.expression import BigSum, Derivative, Dots, Entry, Expression, Product, Symbol, symbols, walk
+from elman.calculus.expression import (
+    BigSum,
+    Call,
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Product,
+    Symbol,
+    symbols,
+    transform,
+    walk,
+)
 from elman.calculus.shapes.inference import SCALAR
 from elman.errors import DerivationError, FormulaError
 from elman.notes.model.page_model import Definition, PageModel, Statement
@@ -30,7 +42,8 @@ def with_whole_equations(model: PageModel) -> PageModel:
         whole = _whole(left, statement.parts[1], shapes)
         if whole is None or whole.expression is None or name in equations:
             continue
-        equations[name] = (Definition(name, left.of.time, whole.expression, statement.number, BY_ENTRIES),)
+        value = transform(whole.expression, _softmax)
+        equations[name] = (Definition(name, left.of.time, value, statement.number, BY_ENTRIES),)
         shape = whole.shape[0], whole.shape[-1] if len(whole.shape) > 1 else "1"
         sizes = {dim for known in model.shapes.values() for dim in known}
         if {*shape} <= sizes | {"1"}:
@@ -38,6 +51,13 @@ def with_whole_equations(model: PageModel) -> PageModel:
     if equations == model.equations:
         return model
     return with_roles(replace(model, equations=equations, shapes=shapes))
+
+
+def _softmax(e: Expression) -> Expression:
+    """exp(z) / sum(exp(z)) as softmax(z)."""
+    if not isinstance(e, Product) or e.operator != "/" or not isinstance(e.left, Call) or e.left.function != "exp":
+        return e
+    return Call("softmax", e.left.arguments) if e.right == Call("sum", (e.left,)) else e
 
 
 def defined_by_entries(model: PageModel) -> Iterator[Statement]:

@@ -38,7 +38,7 @@ def derivation_page(forward: ForwardModel, steps: Sequence[ChainStep], remarks: 
     yield "## Forward equations"
     yield ""
     for e in _in_order(forward):
-        yield f"$$ {latex(e.left)} = {_latex(e.right)} $$"
+        yield f"$$ {latex(e.left)} = {latex(_as_on_page(e.right, forward))} $$"
         yield ""
     if forward.total is not None:
         yield f"$$ {latex(forward.total.left)} = {latex(forward.total.right)} $$"
@@ -112,11 +112,11 @@ def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
     left = latex(step.left)
     yield ""
     if step.chain is not None:
-        yield f"The chain rule: $\\displaystyle {left} = {_latex(step.chain)}$."
+        yield f"The chain rule: $\\displaystyle {left} = {latex(_as_on_page(step.chain, forward))}$."
     yield f"{step.rule[0].upper()}{step.rule[1:]}. {_shapes_of(step, forward)}"
     yield ""
     named = f"{latex(step.letter)} = " if step.letter is not None else ""
-    yield f"$$ {named}{left} = {_latex(step.result)} $$"
+    yield f"$$ {named}{left} = {latex(_as_on_page(step.result, forward))} $$"
 
 
 def _shapes_of(step: ChainStep, forward: ForwardModel) -> str:
@@ -129,12 +129,15 @@ def _shapes_of(step: ChainStep, forward: ForwardModel) -> str:
     return f"The shapes in order: ${''.join(_shape(f) for f in factors if f is not None)} \\to {_shape(step.shape)}$."
 
 
-def _latex(e: Expression) -> str:
-    """The LaTeX of a formula of the page, which says once along what a softmax runs."""
-    plain = transform(
-        e, lambda node: replace(node, axis=None) if isinstance(node, Call) and node.function == "softmax" else node
-    )
-    return latex(plain)
+def _as_on_page(e: Expression, forward: ForwardModel) -> Expression:
+    """A formula with the axis of the page left out at every softmax: the page says it once."""
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Call) or node.function != "softmax" or not forward.axis:
+            return node
+        return replace(node, axis=None if node.axis == forward.axis else 0)
+
+    return transform(e, change)
 
 
 def _shape(shape: tuple[str, str]) -> str:
