@@ -450,3 +450,8 @@ def test_what_is_not_derived_is_refused_by_line(equations: str, message: str) ->
 def test_an_equation_that_is_not_read_and_not_needed_is_named() -> None:
     found = derive(page("u = A x\n" + r"q = \blub{x}" + "\nJ = u^T u", "x [n,1]; A [n,n]; q [n,1]"))
     assert "Not read, and not needed here: line 3:" in found.markdown
+
+
+def test_an_equation_whose_shapes_do_not_fit_is_named_by_its_line() -> None:
+    with pytest.raises(FormulaError, match=r"line 3: \[k,1\] plus \[n,1\] does not fit"):
+        derive(page("u = W x\nv = V u + x\nJ = v^T v", "W [m,n]; V [k,m]; x [n,1]"))

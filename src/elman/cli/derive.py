@@ -65,8 +65,9 @@ class _FormulaCommand(click.Command):
 @click.command(cls=_FormulaCommand, epilog='Example:  elman derive "a^T X b" --wrt X --layout both')
 @click.argument("formula")
 @click.option(
-    "--wrt", required=True, metavar="SYMBOL",
-    help="The symbol by which to differentiate: X, W_h, h^(t-1). With a page: names separated by commas, or all.",
+    "--wrt", metavar="SYMBOL",
+    help="The symbol by which to differentiate: X, W_h, h^(t-1). With a page: names separated by commas, or all, the "
+    "default.",
 )  # fmt: skip
 @click.option(
     "--layout", type=click.Choice(["denominator", "numerator", "shape", "both"]),
@@ -98,7 +99,7 @@ class _FormulaCommand(click.Command):
 @as_json
 def derive(
     formula: str,
-    wrt: str,
+    wrt: str | None,
     layout: str | None,
     shapes: tuple[str, ...],
     distributions: tuple[str, ...],
@@ -122,8 +123,10 @@ def derive(
     if os.path.isfile(formula):  # noqa: PTH113, Path.is_file raises where a formula is too long for a name
         if shapes or distributions or form != "auto":
             raise ConfigError("a page declares its own shapes: leave --shape, --distribution and --form out")
-        _page(Path(formula), wrt, layout or "shape", shown, html, as_json)
+        _page(Path(formula), wrt or "all", layout or "shape", shown, html, as_json)
         return
+    if wrt is None:
+        raise click.MissingParameter(param_hint="'--wrt'", param_type="option")
     if html is not None:
         raise ConfigError("--html is for a page of forward equations: give one instead of the formula")
     layout = layout or "denominator"

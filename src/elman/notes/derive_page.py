@@ -56,8 +56,8 @@ def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriva
     formula of the result does not hold.
     """
     checker = Checker(page, model=with_whole_equations(with_roles(with_last_steps(build(page)))))
-    forward, remarks = forward_model(checker, layout)
     try:
+        forward, remarks = forward_model(checker, layout)
         steps = _needed(gradients(forward, frozenset(wrt)), wrt)
     except EquationError as error:
         raise at_its_line(error, checker.model) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from elman.notes.derivation.losses import Loss, loss_name, loss_of
 from elman.notes.derivation.unread import check_is_read, set_aside
 from elman.notes.judge.checker import Checker
 from elman.notes.model.page_model import TIME, PageModel, Statement
-from elman.notes.oracle.evaluation_point import HORIZON
+from elman.notes.oracle.evaluation_point import HORIZON, CycleError
 from elman.notes.oracle.softmax_axis import WORDS
 
 
@@ -36,7 +36,7 @@ def forward_model(checker: Checker, layout: str) -> tuple[ForwardModel, list[str
     used = {s.name for e in equations.values() for s in (e.left, *symbols(e.right))}
     check_is_read(model, name, used)
     _check_entries(model, used)
-    _check_has_value(checker, name)
+    _check_has_value(checker, equations, name)
     sizes = dict.fromkeys((*checker.sampling.sizes(), "T"), SCALAR)
     loss = loss_of(equations.pop(name), _total(model, name), {*used, *model.shapes, *sizes})
     if loss.equation.left.name in equations:  # L = Σ_t J^(t): the loss that is derived is the J^(t) of the page
@@ -108,11 +108,29 @@ def _earlier_step(model: PageModel) -> Index:
     return Index(next((letter for letter in ("i", "s", "k", "n", "m") if letter not in words), "q"))
 
 
-def _check_has_value(checker: Checker, loss: str) -> None:
-    """Raises `FormulaError` where the loss has no value: where it is circular, or the shapes do not fit."""
+def _check_has_value(checker: Checker, equations: Mapping[str, Equation], loss: str) -> None:
+    """Raises `FormulaError` where the loss has no value: where it is circular, or the shapes of an equation, which is
+    named, do not fit.
+    """
     oracle = next(checker.sampling.plain_oracles())
-    with np.errstate(all="ignore"):
-        oracle.values.value(_left_side(checker.model, loss), oracle.values.scope({TIME: HORIZON - 1}))
+
+    def problem(name: str) -> FormulaError | None:
+        try:
+            with np.errstate(all="ignore"):
+                oracle.values.value(_left_side(checker.model, name), oracle.values.scope({TIME: HORIZON - 1}))
+        except CycleError:
+            raise
+        except FormulaError as error:
+            return error
+        return None
+
+    name, found = loss, problem(loss)
+    while found is not None:
+        used = sorted({s.name for s in symbols(equations[name].right)} & equations.keys() - {name})
+        problems = [(other, error) for other in used for error in [problem(other)] if error is not None]
+        if not problems:
+            raise EquationError(name, checker.sampling.in_letters(found, oracle))
+        name, found = problems[0]
 
 
 # --- the equations ---
