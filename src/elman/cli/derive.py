@@ -165,7 +165,8 @@ def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | Non
         click.echo(json.dumps(steps_as_json(found), ensure_ascii=False, indent=2))
     else:
         click.echo(as_latex(found) if shown == "latex" else found.markdown)
-    click.echo(f"checked by value: {found.checked} formulas hold", err=True)
+    unchecked = f", {found.unchecked} could not be checked" if found.unchecked else ""
+    click.echo(f"checked by value: {found.checked} formulas hold{unchecked}", err=True)
 
 
 def _shape(given: str) -> tuple[str, str]:

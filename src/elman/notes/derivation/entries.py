@@ -40,7 +40,7 @@ def with_whole_equations(model: PageModel) -> PageModel:
         assert isinstance(left.of, Symbol)
         name = left.of.name
         whole = _whole(left, statement.parts[1], shapes)
-        if whole is None or whole.expression is None or name in equations:
+        if whole is None or whole.expression is None:
             continue
         value = transform(whole.expression, _softmax)
         equations[name] = (Definition(name, left.of.time, value, statement.number, BY_ENTRIES),)
@@ -62,7 +62,8 @@ def _softmax(e: Expression) -> Expression:
 
 def defined_by_entries(model: PageModel) -> Iterator[Statement]:
     """The statements that define a name by its entries, the first of each name that no other equation defines."""
-    seen = set(model.equations) | set(model.named)
+    whole = {name for name, found in model.equations.items() if not any(_indices(d) for d in found)}
+    seen = whole | set(model.named)
     for statement in model.statements:
         left = statement.parts[0]
         if not isinstance(left, Entry) or not isinstance(left.of, Symbol) or left.of.name in seen:
@@ -75,6 +76,11 @@ def defined_by_entries(model: PageModel) -> Iterator[Statement]:
             continue
         seen.add(left.of.name)
         yield statement
+
+
+def _indices(d: Definition) -> tuple[str, ...]:
+    """The indices of a definition by entries, where the model has such definitions."""
+    return getattr(d, "indices", ())
 
 
 def _whole(left: Entry, right: Expression, shapes: dict[str, tuple[str, str]]) -> Derived | None:
