@@ -26,7 +26,6 @@ from elman.notes.model.roles import with_roles
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
 
-
 _UNCHECKED = ("not read", "not checked")  # verdicts that leave open whether a formula holds
 
 
