@@ -364,12 +364,13 @@ def test_a_loss_that_adds_up_over_the_steps() -> None:
     found = derive(
         page(
             r"""h_t = \tanh(W h_{t-1} + U x_t)
-                L = \sum_{t=1}^T \frac{1}{2} \|V h_t - y_t\|^2""",
-            "W [H,H]; U [H,D]; V [K,H]; x [D,1]; h [H,1]; y [K,1]",
+                L = \sum_{t=1}^T \frac{1}{2} \|V h_t - y_t\|^2 + \frac{\rho}{2} \|W\|_F^2""",
+            "W [H,H]; U [H,D]; V [K,H]; x [D,1]; h [H,1]; y [K,1]; rho [1,1]",
         )
     )
     assert [text(s.left) for s in found.steps if s.stage == Stage.WHOLE] == ["∂L/∂V", "∂L/∂U", "∂L/∂W"]
-    assert text(found.steps[-1].result) == "∑_{t=1}^T ∂J^(t)/∂W"
+    assert r"$\rho$: constant" in found.markdown
+    assert text(found.steps[-1].result) == "∑_{t=1}^T ∂J^(t)/∂W + ρ W"
 
 
 def results(text_: Any, **options: Any) -> dict[str, str]:

@@ -14,8 +14,8 @@ def constants(model: ForwardModel) -> frozenset[str]:
     of the loss, or it is called ε and added to something under a root, a power or a logarithm.
     """
     uses: dict[str, list[bool]] = {}
-    for e in model.equations:
-        is_loss = e.left.name == model.loss.name
+    for e in (*model.equations, *([] if model.total is None else [model.total])):
+        is_loss = e.left.name == model.loss.name or e is model.total
         for path in _paths(e.right):
             s = path[-1]
             assert isinstance(s, Symbol)

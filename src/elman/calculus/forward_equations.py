@@ -122,8 +122,9 @@ class ForwardModel:
 
     @property
     def sizes(self) -> frozenset[str]:
-        """The names of the sizes in the shapes, by which nothing is differentiated."""
-        return frozenset(word for shape in self.shapes.values() for dim in shape for word in dim.split("*"))
+        """The names of the sizes in the shapes and of the number of steps, by which nothing is differentiated."""
+        steps = {"T"} if self.shapes.get("T") == SCALAR else set[str]()
+        return frozenset(word for shape in self.shapes.values() for dim in shape for word in dim.split("*")) | steps
 
 
 def offset_of(s: Symbol) -> int:

@@ -30,6 +30,7 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
     shift_time,
+    symbols,
     transform,
 )
 from elman.calculus.forward_equations import (
@@ -43,7 +44,7 @@ from elman.calculus.forward_equations import (
 )
 from elman.calculus.loss_parts import with_parts_written_out
 from elman.calculus.matrix_form.abbreviations import Definitions, abbreviate
-from elman.calculus.matrix_form.sum_terms import sum_in_order
+from elman.calculus.matrix_form.sum_terms import sum_in_order, summands
 from elman.calculus.matrix_form.transposes import move_transpose_inward
 from elman.calculus.printing.render import latex
 from elman.calculus.printing.rule_in_words import rule
@@ -177,16 +178,30 @@ class _Derivation:
             yield ChainStep(self.gradient_by(h), None, words, self.laid_out(total), shape, Stage.INITIAL)
 
     def of_all_steps(self, steps: Sequence[ChainStep]) -> Iterator[ChainStep]:
-        """∂L/∂W = Σ_t ∂J^(t)/∂W, where L adds up the loss J^(t) of the steps."""
+        """∂L/∂W = Σ_t ∂J^(t)/∂W + ∂R/∂W, where L adds up the loss J^(t) of the steps, and R."""
         total = self.model.total
-        for step in steps if total is not None else ():
-            w = step.left.wrt
-            if step.left.at is not None or not isinstance(w, Symbol) or w.time is not None or total is None:
+        if total is None:
+            return
+        of_steps = [s.left.wrt for s in steps if s.left.at is None and isinstance(s.left.wrt, Symbol)]
+        alone = symbols(total.right) - {self.model.loss, *of_steps, *(Symbol(name) for name in self.numbers)}
+        for w in (*(w for w in of_steps if w.time is None), *sorted(alone, key=lambda s: s.name)):
+            if w.name in self.dependencies.defined or w.name not in self.model.shapes:
                 continue
-            derivative_of = {self.model.loss: step.left}
-            result = transform(total.right, lambda node, known=derivative_of: known.get(node, node))  # type: ignore[misc]
+            shape = self.model.gradient_shape(w.name)
             words = f"${latex(total.left)}$ adds up the losses of the steps, and a gradient is linear"
-            yield ChainStep(Derivative(total.left, w), None, words, result, step.shape, Stage.WHOLE)
+            parts = [part for summand in summands(total.right) for part in self.of_summand(summand, w, w in of_steps)]
+            yield ChainStep(Derivative(total.left, w), None, words, sum_in_order(parts), shape, Stage.WHOLE)
+
+    def of_summand(self, e: Expression, w: Symbol, in_steps: bool) -> Iterator[Expression]:
+        """The gradient of one summand of the loss of all steps: of the steps, or of what is added to them."""
+        loss = self.model.loss
+        if loss in symbols(e):
+            if in_steps:
+                yield transform(e, lambda node: Derivative(loss, w) if node == loss else node)
+        elif w in symbols(e):
+            found = derivative(e, w, self.model.shapes).expression
+            assert found is not None
+            yield self.laid_out(found)
 
     # --- what one equation passes back ---
 

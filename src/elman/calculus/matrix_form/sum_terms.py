@@ -19,6 +19,7 @@ from elman.calculus.matrix_form.matrix_products import (
     as_expression,
     as_matrix_product,
     factors,
+    negative,
     signed_sum,
     to_power,
 )
@@ -106,6 +107,15 @@ def common_coefficient(coefficients: Sequence[Fraction]) -> Fraction:
     if all(c.denominator == 1 for c in sizes):
         return Fraction(sign * math.gcd(*(int(c) for c in sizes)))
     return Fraction(sign)
+
+
+def summands(e: Expression) -> list[Expression]:
+    """The summands of a sum, in order: a, -b and c of a - b + c."""
+    if isinstance(e, Negative):
+        return [negative(part) for part in summands(e.of)]
+    if isinstance(e, Subtract):
+        return [*summands(e.left), *(negative(part) for part in summands(e.right))]
+    return [*summands(e.left), *summands(e.right)] if isinstance(e, Add) else [e]
 
 
 def sum_in_order(terms: Sequence[Expression]) -> Expression:

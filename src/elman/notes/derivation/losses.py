@@ -22,6 +22,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.forward_equations import LOSS_STEP, Equation
+from elman.calculus.matrix_form.sum_terms import summands
 from elman.calculus.shapes.inference import SCALAR
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, PageModel
@@ -93,9 +94,7 @@ def loss_of(equation: Equation, total: Equation | None, taken: set[str]) -> Loss
     if equation.left.time is not None:
         return Loss(equation, total if total is not None and _big_sum(total.right) is not None else None)
     found = _big_sum(equation.right)
-    if found is not None and any(_is_at(s, found.index) for s in symbols(found.body)):
-        return _summed(equation, found, taken)
-    return Loss(equation)
+    return Loss(equation) if found is None else _summed(equation, found, taken)
 
 
 def _summed(equation: Equation, found: BigSum, taken: set[str]) -> Loss:
@@ -111,14 +110,18 @@ def _summed(equation: Equation, found: BigSum, taken: set[str]) -> Loss:
 
 
 def _big_sum(e: Expression) -> BigSum | None:
-    """The sum in `e`, where `e` is one, or one times a number: (1/T) Σ_t J^(t)."""
-    sums = [node for node in walk(e) if isinstance(node, BigSum)]
-    if not sums:
+    """The sum over the steps in `e`, where one summand of `e` is it, times a number, and no other has time steps:
+    (1/T) Σ_t J^(t) + λ ‖W‖^2.
+    """
+    found = [(part, node) for part in summands(e) for node in walk(part) if isinstance(node, BigSum)]
+    over_time = [(part, node) for part, node in found if any(_is_at(s, node.index) for s in symbols(node.body))]
+    if len(over_time) != 1:
         return None
-    first = sums[0]
-    around = walk(transform(e, lambda node: Number(Fraction(1)) if node == first else node))
+    part, first = over_time[0]
+    others = [s for other in summands(e) if other is not part for s in symbols(other)]
+    around = walk(transform(part, lambda node: Number(Fraction(1)) if node == first else node))
     is_scaled = all(isinstance(node, Number | Product | Negative) or node == Symbol(_LAST) for node in around)
-    return first if is_scaled else None
+    return first if is_scaled and all(s.time is None for s in others) else None
 
 
 def _is_at(s: Symbol, variable: str) -> bool:

@@ -58,7 +58,8 @@ def derivation_page(forward: ForwardModel, steps: Sequence[ChainStep], remarks: 
 
 def _constants(forward: ForwardModel, steps: Sequence[ChainStep]) -> Iterator[str]:
     """The constants of the page, by which no gradient is taken."""
-    nodes = [node for e in forward.equations for node in walk(e.right)]
+    equations = (*forward.equations, *([] if forward.total is None else [forward.total]))
+    nodes = [node for e in equations for node in walk(e.right)]
     derived = {s.left.wrt.name for s in steps if isinstance(s.left.wrt, Symbol)}
     given = sorted(constants(with_parts_written_out(forward)) - derived - forward.sizes)
     if given:
