@@ -281,10 +281,10 @@ def test_the_command(command: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
-        ([r"-\ln \hat{y}^T y", "--wrt", "y", "--as", "text"], "-ln(ŷ)"),
-        (["--wrt", "y", "--as", "text", r"-\ln \hat{y}^T y"], "-ln(ŷ)"),
-        (["--wrt", "y", r"-\ln \hat{y}^T y", "--as=text"], "-ln(ŷ)"),
-        (["--wrt", "y", "--as", "text", "--", r"-\ln \hat{y}^T y"], "-ln(ŷ)"),
+        ([r"-(\ln \hat{y})^T y", "--wrt", "y", "--as", "text"], "-ln(ŷ)"),
+        (["--wrt", "y", "--as", "text", r"-(\ln \hat{y})^T y"], "-ln(ŷ)"),
+        (["--wrt", "y", r"-(\ln \hat{y})^T y", "--as=text"], "-ln(ŷ)"),
+        (["--wrt", "y", "--as", "text", "--", r"-(\ln \hat{y})^T y"], "-ln(ŷ)"),
         (["-x.T @ x", "--as", "text", "--wrt", "x"], "-2 x"),
         (["-x", "--as", "text", "--wrt", "x"], "-I_n"),
         (["-2 x^T x", "--as", "text", "--wrt", "x"], "-4 x"),

@@ -270,13 +270,15 @@ class Relation:
     """A chain A = B = C: `parts` and, between them, `operators` ("=", ":=", "<", "←", "∈", …).
 
     `regions` are the places of the parts in the source, each from the sign before it to the sign behind it.
-    `conditions` are what the relation is restricted to, as written behind it: i = j, k ≠ i, x > 0.
+    `conditions` are what the relation is restricted to, as written behind it: i = j, k ≠ i, x > 0; `Dots` for one that
+    cannot be read. `continues`: the formula begins with a sign and goes on with the one above; `parts[0]` is `Dots`.
     """
 
     parts: tuple[Expression, ...]
     operators: tuple[str, ...]
     regions: tuple[tuple[int, int], ...] = field(default=(), compare=False)
     conditions: tuple[Expression, ...] = ()
+    continues: bool = False
 
 
 _CHILDREN: dict[type, tuple[str, ...]] = {
@@ -359,6 +361,6 @@ def shift_time(e: Expression, variable: str, to: Index) -> Expression:
 
 def factors_of(e: Expression) -> list[Expression]:
     """The factors of a matrix product, from left to right, however they are grouped; `e` alone if it is no product."""
-    if isinstance(e, Product) and e.operator in ("", "·"):
+    if isinstance(e, Product) and e.operator in ("", "·", "@"):
         return [*factors_of(e.left), *factors_of(e.right)]
     return [e]

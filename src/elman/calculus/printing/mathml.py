@@ -257,7 +257,7 @@ class _MathmlPrinter(Printer):
             below = [_letters(base.dim), *below] if base.dim else below
         else:
             shown = self.show(base, FACTOR)
-            if isinstance(base, Derivative | Product) and self.printed(base)[1] == FACTOR:  # a fraction
+            if isinstance(base, Derivative) or (isinstance(base, Product) and base.operator == "/"):  # a fraction
                 shown = _fenced(shown)
             if isinstance(base, Call):
                 shown = _row(shown)  # its name and its argument, as one

@@ -359,7 +359,7 @@ class _LatexPrinter(_FormulaPrinter):
         shown, precedence = self.printed(e)
         if isinstance(e, Symbol):
             return shown if precedence == ATOM else f"{{{shown}}}"
-        return self.show(e, ATOM)
+        return shown if precedence >= ATOM else self.parenthesised(shown)
 
     def call(self, e: Call) -> Printed:
         if e.function == "sqrt" and not e.primes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from elman.calculus.syntax.tokens import Token
+from elman.calculus.syntax.names import ACCENTS
+from elman.calculus.syntax.tokens import CLOSING, FONTS, OPENING, TEXT, Token
 from elman.errors import FormulaError
 
-OPENING, CLOSING = "([{", ")]}"
+# A command that takes its arguments along where it is an argument → how many it has.
+_ARGUMENTS = {**dict.fromkeys((*FONTS, *TEXT, *ACCENTS, "sqrt"), 1), "frac": 2, "tfrac": 2, "dfrac": 2}
 
 
 class Cursor:
@@ -66,6 +68,8 @@ class Cursor:
 
     def unexpected(self) -> FormulaError:
         """The error for a next token that cannot stand here."""
+        if self.kind() == "bad":
+            return self.error(self.tokens[self.at].text)
         return self.error(f"{self.tokens[self.at].text!r} is not expected here")
 
     def span_from(self, start: int) -> tuple[int, int]:
@@ -83,6 +87,15 @@ class Cursor:
                 if depth == 0:
                     return i
         raise self.error("this bracket is not closed")
+
+    def ahead(self, count: int) -> list[Token]:
+        """The tokens within the bracket that comes after some tokens; nothing is stepped over."""
+        at = self.at
+        self.at += count
+        try:
+            return self.bracketed()
+        finally:
+            self.at = at
 
     def bracketed(self) -> list[Token]:
         """The tokens within the bracket that comes next; nothing is stepped over."""
@@ -102,16 +115,23 @@ class Cursor:
         if self.kind() == "(":
             start, self.at = self.at, self.closing() + 1
             return self.tokens[start : self.at]
-        return self.take_bracket() if self.kind() == "{" else [self.take()]
+        if self.kind() == "{":
+            return self.take_bracket()
+        found = [self.take()]
+        for _ in range(_ARGUMENTS.get(found[0].text, 0) if found[0].kind == "command" else 0):
+            if self.kind() == "{":  # x^\\mathsf{T}, x^\\frac{1}{2}
+                start, self.at = self.at, self.closing() + 1
+                found += self.tokens[start : self.at]
+        return found
 
 
-def split_at_commas(tokens: list[Token], nested: bool = False) -> list[list[Token]]:
-    """The parts of some tokens between commas; `nested`: a comma within brackets separates, too."""
+def split_at_commas(tokens: list[Token], nested: bool = False, also: str = ",") -> list[list[Token]]:
+    """The parts of some tokens between commas, or another sign; `nested`: one within brackets separates, too."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:
         depth += (token.kind in OPENING) - (token.kind in CLOSING)
-        if token.kind == "," and (nested or depth == 0):
+        if token.kind in (",", also) and (nested or depth == 0):
             parts.append([])
         else:
             parts[-1].append(token)
@@ -119,5 +139,8 @@ def split_at_commas(tokens: list[Token], nested: bool = False) -> list[list[Toke
 
 
 def plain_text(tokens: list[Token]) -> str:
-    """The letters of some tokens, without braces and the upright font."""
-    return "".join(t.text for t in tokens if t.kind not in ("{", "}") and t.text != "mathrm")
+    """The letters of some tokens, without braces and fonts."""
+    return "".join(t.text for t in tokens if t.kind not in ("{", "}") and t.text not in _FONTS)
+
+
+_FONTS = {"mathrm", "text", "mathbf", "textrm", "boldsymbol", "mathit", "operatorname"}

@@ -7,19 +7,22 @@ table.
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
-from elman.calculus.expression import BigSum, Call, Derivative, Dots, Expression, Index, Ones, Product
+from elman.calculus.expression import Apply, Call, Constant, Dots, Index, Iverson, Number, Ones, Power
 from elman.calculus.functions import SPELLINGS
-from elman.calculus.syntax.cursor import plain_text, split_at_commas
-from elman.calculus.syntax.latex_parser import TEXT, Handler, Parser
-from elman.calculus.syntax.names import ACCENTS, GREEK, INDEX_LETTERS
+from elman.calculus.syntax.applications import REFUSED
+from elman.calculus.syntax.big_signs import big_sign
+from elman.calculus.syntax.conditions import has_relation, indicator, is_index, product_of_conditions, sign_of
+from elman.calculus.syntax.cursor import plain_text
+from elman.calculus.syntax.derivatives import fraction, nabla, slashed_derivative
+from elman.calculus.syntax.grammar import Handler
+from elman.calculus.syntax.latex_parser import Parser
+from elman.calculus.syntax.names import ACCENTS, GREEK
 from elman.calculus.syntax.scripts import Letter, Node
-from elman.calculus.syntax.tokens import Token
+from elman.calculus.syntax.tokens import FONTS, TEXT, Token
 from elman.errors import FormulaError
 
-_FONTS = (
-    "mathrm", "mathbf", "boldsymbol", "bm", "mathit", "mathsf", "mathcal", "mathbb", "operatorname", "mathtt", "vec",
-)  # fmt: skip
 _VARIANTS = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi"}
 
 
@@ -31,9 +34,19 @@ def function(p: Parser, token: Token) -> Node:
     return p.function_call(SPELLINGS[token.text])
 
 
+def refused(p: Parser, token: Token) -> Node:
+    """\\lim, \\arg: refused by name."""
+    raise FormulaError(f"\\{token.text} is not read: {REFUSED[token.text]}", token.start + 1)
+
+
 def square_root(p: Parser, token: Token) -> Node:
-    """\\sqrt{…}."""
-    return Call("sqrt", (p.group(p.cursor.take_argument()),))
+    """\\sqrt{…}; \\sqrt[3]{…} is a power."""
+    if p.cursor.kind() != "[":
+        return Call("sqrt", (p.group(p.cursor.take_argument()),))
+    degree = p.cursor.take_bracket()
+    if len(degree) != 1 or not degree[0].text.isdigit() or degree[0].text.strip("0") == "":
+        raise FormulaError("the degree of a root is a number", token.start + 1)
+    return Power(p.group(p.cursor.take_argument()), Number(Fraction(1, int(degree[0].text))), elementwise=True)
 
 
 def dots(p: Parser, token: Token) -> Node:
@@ -42,19 +55,66 @@ def dots(p: Parser, token: Token) -> Node:
 
 
 def greek(p: Parser, token: Token) -> Node:
-    """A Greek letter; σ before what can be its argument is the sigmoid."""
-    following = p.cursor.kind()
-    applied = following in ("(", "'", "{", "letter", "[") or following.startswith("\\")
-    if token.text == "sigma" and p.names.resolve("sigma") is None and applied:
+    """A Greek letter; some are more than a letter: σ before its argument, δ_{ij}, π, a typed Σ with its index."""
+    word = _VARIANTS.get(token.text, token.text)
+    letter = Letter(word, latex="\\" + token.text, start=token.start)
+    if p.names.is_letter(word) or word in p.names.functions:
+        return letter
+    if word == "sigma" and _comes_argument(p):
         return p.function_call("sigmoid", r"\sigma")
-    return Letter(_VARIANTS.get(token.text, token.text), latex="\\" + token.text, start=token.start)
+    if word == "pi" and p.cursor.kind() not in ("_", "^", "(", "'"):
+        return Constant("pi")
+    if word == "delta" and p.cursor.kind() == "_":
+        return _kronecker(p) or letter
+    if word == "Sigma" and token.end - token.start == 1 and _comes_range(p):
+        return big_sign(p, Token("command", "sum", token.start, token.end))
+    return letter
+
+
+def _comes_argument(p: Parser) -> bool:
+    """Whether what comes next can be the argument of σ."""
+    kind = p.cursor.kind()
+    if kind == "'" or (kind == "^" and p.cursor.kind(1) in ("{", "\\prime")):
+        ahead = p.cursor.kind(1) if kind == "'" else p.cursor.kind(4)
+        return ahead in ("(", "'", "{", "letter", "[") or kind == "^"
+    if kind in ("(", "{", "letter", "["):
+        return True
+    return kind.startswith("\\") and p.starts_factor()
+
+
+def _kronecker(p: Parser) -> Node | None:
+    """δ_{ij} of two indices of the page, which has no δ of its own; None for any other δ."""
+    if any(name.partition("_")[0] == "delta" for name in p.names.known):
+        return None
+    at = p.cursor.at
+    p.cursor.skip()
+    inner = p.cursor.take_argument()
+    if has_relation(inner[1:-1] if inner and inner[0].kind == "{" else inner):
+        return product_of_conditions(p, [t for t in inner if t.kind not in ("{", "}")])
+    letters = [t for t in inner if t.kind not in ("{", "}", ",")]
+    if len(letters) == 2 and all(t.kind == "letter" and t.text in p.names.indices for t in letters):
+        return Iverson(Index(letters[0].text), Index(letters[1].text))
+    p.cursor.at = at
+    return None
+
+
+def _comes_range(p: Parser) -> bool:
+    """Whether an index is below a typed Σ, or an entry behind it: then it is the sign of a sum."""
+    cursor = p.cursor
+    if cursor.kind() == "_":
+        inner = cursor.ahead(1) if cursor.kind(1) == "{" else [t for t in (cursor.peek(1),) if t is not None]
+        return bool(inner) and (any(sign_of(t) for t in inner) or is_index(inner, p.names))
+    return cursor.kind() == "letter" and cursor.kind(1) == "_"
 
 
 def accent(p: Parser, token: Token) -> Node:
     """A letter with an accent; the scripts within its braces belong to the accented letter: \\hat{y_j}."""
     name = token.text
-    inner = p.part(p.cursor.take_argument())
+    tokens = p.cursor.take_argument()
+    inner = p.part(tokens)
     letter = inner.atom()
+    if isinstance(letter, Constant) and len(tokens) == 1:  # \hat e, \hat\pi
+        letter = Letter(letter.name, latex=letter.name if len(letter.name) == 1 else "\\" + letter.name)
     if not isinstance(letter, Letter):
         raise p.cursor.error(f"\\{name} belongs over a letter")
     node: Node = replace(letter, accent=ACCENTS[name], latex=f"\\{name}{{{letter.latex}}}", start=token.start)
@@ -67,148 +127,72 @@ def accent(p: Parser, token: Token) -> Node:
 
 
 def font(p: Parser, token: Token) -> Node:
-    """\\mathrm{softmax}, \\mathbf{W}, \\mathbf{1}: a function, a name, a vector of ones."""
-    inner = p.cursor.take_argument()
+    """\\mathrm{softmax}, \\mathbf{W}, \\mathbf{1}, \\operatorname{vec}: a function, a name, a vector of ones."""
+    cursor = p.cursor
+    inner = cursor.take_argument()
     word = plain_text(inner)
-    if word == "1":
-        if p.cursor.kind() == "_":
-            return Ones(p.size_below(token.end))
-        return p.bracket() if p.comes_iverson() else Ones()
-    if word in SPELLINGS and len(word) > 1:
-        return p.function_call(SPELLINGS[word])
-    if word == "I" and p.names.resolve("I") is None:
-        return p.identity()
-    if (len(inner) == 1 and inner[0].kind in ("letter", "command")) or p.names.resolve(word):
-        latex = inner[0].text if inner[0].kind != "command" else "\\" + inner[0].text
-        shown = f"\\{token.text}{{{latex if len(inner) == 1 else word}}}"
-        return Letter(word, latex=shown, start=token.start)
-    if (token.text == "mathrm" and word == "d") or not word.isalpha():
+    alone = len([t for t in inner if t.kind not in ("{", "}")]) == 1
+    if word in ("1", "I", "𝟙") and not (word == "I" and p.names.is_letter("I")):
+        found = indicator(p)
+        if found is not None:
+            return found
+        if word == "1":
+            return Ones(p.size_below(token.end)) if cursor.kind() == "_" else Ones()
+        if token.text != "mathcal":
+            return p.identity()
+    if word in ("E", "P") and token.text in ("mathbb", "mathrm", "operatorname", "mathbf"):
+        _refuse_expectation(p, word, token)
+    letter = _letter_in_font(token, inner, word, alone)
+    if alone:
+        return letter
+    called = p.named_call(word, letter.latex, token.start) or p.unknown_function(word, letter.latex, token.start)
+    if called is None and token.text == "operatorname" and word.isalpha() and _is_applied_bare(p, word):
+        called = Apply(word, (p.operand(word),), latex=letter.latex, span=cursor.span_from(token.start))
+    if called is not None:
+        return called
+    if not word.isalnum() and p.names.resolve(word) is None:
         raise FormulaError(f"\\{token.text}{{{word}}} is not read here", token.start + 1)
-    return Letter(word, latex=f"\\{token.text}{{{word}}}", start=token.start)
+    return letter
 
 
-# --- fractions and derivatives ---
+def _is_applied_bare(p: Parser, word: str) -> bool:
+    """Whether an operator without parentheses has an argument: \\operatorname{vec} X."""
+    return p.names.resolve(word) is None and p.starts_factor()
 
 
-def fraction(p: Parser, token: Token) -> Node:
-    """A fraction, or a derivative written as one."""
-    start = p.cursor.place()
-    above = p.cursor.take_argument()
-    below = p.cursor.take_argument()
-    if above and below and _is_differential(above) and _is_differential(below):
-        return _derivative(p, above, below)
-    return Product(p.group(above), p.group(below), "/", span=p.cursor.span_from(start))
+def _letter_in_font(token: Token, inner: list[Token], word: str, alone: bool) -> Letter:
+    single = next((t for t in inner if t.kind not in ("{", "}")), token)
+    shown = ("\\" + single.text if single.kind == "command" else single.text) if alone else word
+    return Letter(_VARIANTS.get(word, word), latex=f"\\{token.text}{{{shown}}}", start=token.start)
 
 
-def _derivative(p: Parser, above: list[Token], below: list[Token]) -> Expression:
-    """∂above/∂below, the signs ∂ among the tokens."""
-    if _is_second(above) or _is_second(below):
-        raise FormulaError("second derivatives are not read", above[0].start + 1)
-    denominator = p.part(_without_differential(below))
-    wrt = denominator.factor()
-    if not denominator.cursor.at_end:
-        raise denominator.cursor.error("a derivative is by one symbol")
-    numerator = _without_differential(above)
-    if not numerator:  # \frac{\partial}{\partial X} f
-        return Derivative(p.product(), wrt)
-    return Derivative(p.group(numerator), wrt)
-
-
-def _is_differential(tokens: list[Token]) -> bool:
-    """Whether some tokens begin with ∂, d or \\mathrm{d}."""
-    first = tokens[0]
-    if first.text == "partial":
-        return True
-    if first.kind == "letter" and first.text == "d":
-        return len(tokens) == 1 or tokens[1].kind in ("letter", "command")
-    return first.text == "mathrm" and len(tokens) > 3 and tokens[2].text == "d"
-
-
-def _without_differential(tokens: list[Token]) -> list[Token]:
-    return tokens[4:] if tokens[0].text == "mathrm" else tokens[1:]
-
-
-def _is_second(tokens: list[Token]) -> bool:
-    return len(tokens) > 1 and tokens[0].text == "partial" and tokens[1].kind == "^"
-
-
-def slashed_derivative(p: Parser, token: Token) -> Node:
-    """∂J/∂W, written on the line."""
+def _refuse_expectation(p: Parser, word: str, token: Token) -> None:
     cursor = p.cursor
-    if cursor.kind() == "^":
-        raise FormulaError("second derivatives are not read", token.start + 1)
-    of = p.factor()
-    if cursor.kind() != "/" or cursor.kind(1) != "\\partial":
-        raise cursor.error("∂ needs its denominator: ∂J/∂W")
-    cursor.skip(2)
-    p.bar_is_outside = True
-    wrt = p.factor()
-    p.bar_is_outside = False
-    if cursor.kind() == "|" and cursor.kind(1) == "_":
-        cursor.skip(2)
-        return Derivative(of, wrt, p.index(cursor.take_argument()))
-    return Derivative(of, wrt)
-
-
-def nabla(p: Parser, token: Token) -> Node:
-    """∇_W J."""
-    if p.cursor.kind() != "_":
-        raise FormulaError("∇ needs below it the symbol by which to differentiate: ∇_W J", token.start + 1)
-    p.cursor.skip()
-    wrt = p.group(p.cursor.take_argument())
-    return Derivative(p.factor(), wrt)
-
-
-# --- sums ---
-
-
-def sum_sign(p: Parser, token: Token) -> Node:
-    """Σ with its bounds and the products behind it."""
-    cursor = p.cursor
-    start = cursor.place()
-    lower = upper = None
-    variables: list[str] = []
-    while cursor.kind() in ("_", "^"):
-        sign = cursor.take()
-        tokens = cursor.take_argument()
-        if sign.kind == "^":
-            upper = p.index(tokens)
-        else:
-            variables, lower = _sum_variables(p, tokens)
-    if not variables:
-        raise FormulaError("over what does this sum run? Write \\sum_i", start + 1)
-    body = p.entrywise_after(p.product(), start)
-    for variable in reversed(variables):
-        body = BigSum(variable, body, lower, upper, span=cursor.span_from(start))
-    return body
-
-
-def _sum_variables(p: Parser, tokens: list[Token]) -> tuple[list[str], Index | None]:
-    """The letters below Σ over which the sum runs, and its lower bound: i=1, ij, or b,j."""
-    signs = [i for i, t in enumerate(tokens) if t.kind == "="]
-    if len(signs) == 1:
-        variable = p.index(tokens[: signs[0]])
-        if variable.variable is None or variable.offset:
-            raise FormulaError("a sum runs over a letter", tokens[0].start + 1)
-        return [variable.variable], p.index(tokens[signs[0] + 1 :])
-    kept = [t for t in tokens if t.kind not in ("{", "}")]
-    if len(kept) > 1 and all(t.kind == "letter" and t.text in INDEX_LETTERS for t in kept):
-        return [t.text for t in kept], None  # \sum_{ij}
-    found = [p.index(part) for part in split_at_commas(tokens, nested=True)]
-    if any(i.variable is None or i.offset for i in found):
-        raise FormulaError("a sum runs over letters", tokens[0].start + 1)
-    return [str(i.variable) for i in found], None
+    if p.names.resolve(word) is not None:
+        return
+    at = cursor.at
+    if cursor.kind() == "_":
+        cursor.skip()
+        cursor.take_argument()
+    comes = cursor.kind()
+    cursor.at = at
+    if comes in ("[", "(", "{", "|"):
+        what = "an expectation E[…]" if word == "E" else "a probability P(…)"
+        raise FormulaError(f"{what} is not read: write it as a sum", token.start + 1)
 
 
 COMMANDS: dict[str, Handler] = {
     **dict.fromkeys(SPELLINGS, function),
     **dict.fromkeys(GREEK, greek),
-    **dict.fromkeys((*_FONTS, *TEXT), font),
-    **dict.fromkeys((name for name in ACCENTS if name != "vec"), accent),
-    **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac"), fraction),
-    **dict.fromkeys(("dots", "ldots", "cdots", "vdots", "dotsc", "dotsb"), dots),
+    **dict.fromkeys(ACCENTS, accent),
+    **dict.fromkeys((*FONTS, *TEXT), font),
+    **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"), fraction),
+    **dict.fromkeys(("dots", "ldots", "cdots", "vdots", "dotsc", "dotsb", "ddots", "dotsm"), dots),
+    **dict.fromkeys((name for name in REFUSED if name not in SPELLINGS), refused),
     "sqrt": square_root,
-    "sum": sum_sign,
+    "sum": big_sign,
+    "prod": big_sign,
     "partial": slashed_derivative,
+    "differential": slashed_derivative,
     "nabla": nabla,
 }

@@ -84,6 +84,10 @@ class Names:
         """The page's own name for a spelling, or None if it is no name of the page."""
         return name if name in self.known else self._folded.get(fold(name))
 
+    def is_letter(self, word: str) -> bool:
+        """Whether a word that has a meaning everywhere (e, π, I, σ, Σ) is a quantity of this page."""
+        return word in self.letters or self.resolve(word) is not None
+
     def longest(self, letters: str) -> str | None:
         """The longest prefix of two or more letters that is a name of the page, as written."""
         for end in range(len(letters), 1, -1):

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from elman.calculus.expression import Expression, Relation, children
+from elman.calculus.expression import Expression, Relation
 from elman.calculus.syntax.cursor import Cursor
+from elman.calculus.syntax.dress import undressed
+from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.latex_commands import COMMANDS
 from elman.calculus.syntax.latex_parser import Parser
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.python import parse_python
-from elman.calculus.syntax.tokens import MAX_DEPTH, tokenize
+from elman.calculus.syntax.relations import NotRead, Reading, check_depth, read_relations
+from elman.calculus.syntax.tokens import Token, tokenize
 from elman.errors import FormulaError
 
+__all__ = ["NotRead", "Reading", "looks_like_python", "parse", "parse_statements", "read_formula"]
 _PYTHON = re.compile(r"@|\*\*|\.T\b|(?<![\\A-Za-z_])(?:np|torch)\.|\*|\w\.\w+\(")
 _LATEX = re.compile(r"\\|\^|_\{|[{}]")
+_MATHEMATICS = re.compile(r"[\\^∂∑Σ∇{}]")
 
 
 def looks_like_python(text: str) -> bool:
@@ -22,24 +28,61 @@ def looks_like_python(text: str) -> bool:
     return bool(_PYTHON.search(text)) and not _LATEX.search(text)
 
 
-def parse_statements(text: str, names: Names | None = None, form: str = "auto") -> list[Relation]:
-    """The statements of a formula; `form` is latex, python or auto.
+def read_formula(text: str, names: Names | None = None, form: str = "auto") -> Reading:
+    """What a formula says, and the parts of it that cannot be read; `form` is latex, python, code or auto.
 
-    Raises `FormulaError`, with the column, for what cannot be read.
+    Code is Python, or the mathematics that people write in a block of code: ∂L/∂W = x^T δ. Raises `FormulaError`, with
+    the column, for an empty formula and for one that cannot be read at all.
     """
     names = names or Names()
     if not text.strip():
         raise FormulaError("an empty formula", 1)
-    python = looks_like_python(text) if form == "auto" else form == "python"
-    found = parse_python(text, names) if python else _parse_latex(text, names)
-    for relation in found:
-        for part in relation.parts:
-            _check_depth(part)
-    return found
+    python = looks_like_python(text) if form == "auto" else form != "latex"
+    if not python:
+        return _read_latex(text, names)
+    try:
+        found = parse_python(text, names)
+        for relation in found:
+            for part in relation.parts:
+                check_depth(part)
+        return Reading(tuple(found), ())
+    except FormulaError:
+        reading = _read_latex(text, names) if form == "code" and _MATHEMATICS.search(text) else None
+        if reading is None or reading.not_read:
+            raise
+        return reading
 
 
-def _parse_latex(text: str, names: Names) -> list[Relation]:
-    return Parser(Cursor(tokenize(text), len(text)), names, COMMANDS).statements()
+def _read_latex(text: str, names: Names) -> Reading:
+    tokens = undressed(tokenize(text))
+    if _is_bare("sigma", tokens):
+        names = replace(names, letters=names.letters | {"sigma"})
+
+    def parser(cursor: Cursor) -> Grammar:
+        return Parser(cursor, names, COMMANDS)
+
+    return read_relations(tokens, names, parser, len(text))
+
+
+def _is_bare(name: str, tokens: list[Token]) -> bool:
+    """Whether a function is written in a formula without what it is applied to: σ' = σ (1 - σ)."""
+    for i, token in enumerate(tokens):
+        if token.kind == "command" and token.text == name:
+            kind = tokens[i + 1].kind if i + 1 < len(tokens) else ""
+            if kind in ("", ")", "}", "]", "=", "+", "-", ",", "newline", "&", "."):
+                return True
+    return False
+
+
+def parse_statements(text: str, names: Names | None = None, form: str = "auto") -> list[Relation]:
+    """The statements of a formula; `form` is latex, python, code or auto.
+
+    Raises `FormulaError`, with the column, for the first part that cannot be read.
+    """
+    reading = read_formula(text, names, form)
+    if reading.not_read:
+        raise reading.not_read[0].error
+    return list(reading.relations)
 
 
 def parse(text: str, names: Names | None = None, form: str = "auto") -> Expression:
@@ -48,12 +91,3 @@ def parse(text: str, names: Names | None = None, form: str = "auto") -> Expressi
     if len(found) != 1 or len(found[0].parts) != 1:
         raise FormulaError("one expression is expected here, without a relation or a list", 1)
     return found[0].parts[0]
-
-
-def _check_depth(e: Expression) -> None:
-    stack = [(e, 1)]
-    while stack:
-        node, depth = stack.pop()
-        if depth > MAX_DEPTH:
-            raise FormulaError(f"this formula nests deeper than {MAX_DEPTH}: name its parts", node.span[0] + 1)
-        stack += [(child, depth + 1) for child in children(node)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,8 @@ from fractions import Fraction
 from elman.calculus.expression import (
     Add,
     Call,
+    Cases,
+    Comparison,
     Entry,
     Expression,
     Identity,
@@ -44,17 +47,18 @@ def parse_python(text: str, names: Names) -> list[Relation]:
         depth += (c in "([{") - (c in ")]}")
         if depth > 40:
             raise FormulaError("brackets nest deeper than 40", column)
-    stripped = text.strip()
+    code, places = _as_python(text.strip())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about style do not matter here
-            tree = ast.parse(stripped)
+            tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        column = getattr(error, "offset", None) or 1
+        column = places[min(getattr(error, "offset", None) or 1, len(places)) - 1] + 1
         raise FormulaError(f"not read as Python: {getattr(error, 'msg', 'too deep')}", column) from None
     if len(tree.body) != 1:
         raise FormulaError("one formula at a time", 1)
-    reader = _Reader(names, stripped, len(text) - len(text.lstrip()))
+    lead = len(text) - len(text.lstrip())
+    reader = _Reader(names, code, [lead + place for place in places])
     statement = tree.body[0]
     if isinstance(statement, ast.Expr):
         part = reader.read(statement.value)
@@ -65,12 +69,30 @@ def parse_python(text: str, names: Names) -> list[Relation]:
     raise FormulaError("only expressions and assignments are read", 1)
 
 
+# What people write in code that is not Python → how Python writes it.
+_SIGNS = {"^T": ".T", "^⊤": ".T", "ᵀ": ".T", "⊤": ".T", "⊙": "*", "∘": "*", "·": "@", "−": "-", "²": "**2", "×": "*"}
+_SIGN = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))) + r"(?![A-Za-z0-9_])|′")
+
+
+def _as_python(text: str) -> tuple[str, list[int]]:
+    """Code with the signs of mathematics in it as Python, and for each offset in it (and its end) that in `text`."""
+    pieces: list[str] = []
+    places: list[int] = []
+    at = 0
+    for match in _SIGN.finditer(text):
+        new = _SIGNS.get(match.group(), match.group())
+        pieces += [text[at : match.start()], new]
+        places += [*range(at, match.start()), *([match.start()] * len(new))]
+        at = match.end()
+    return "".join([*pieces, text[at:]]), [*places, *range(at, len(text) + 1)]
+
+
 class _Reader:
     """Reads nodes of Python's syntax tree into expressions; `_NODES` has the method for each kind of node."""
 
-    def __init__(self, names: Names, text: str, offset: int) -> None:
+    def __init__(self, names: Names, text: str, places: list[int]) -> None:
         self.names = names
-        self.offset = offset
+        self.places = places
         self.text = text
         self.depth = 0
 
@@ -78,10 +100,10 @@ class _Reader:
         """Where the node is in the source; columns of `ast` count bytes of a line."""
         lines = self.text.split("\n")
         encoded = lines[node.lineno - 1].encode()
-        before = sum(len(line) + 1 for line in lines[: node.lineno - 1]) + self.offset
+        before = sum(len(line) + 1 for line in lines[: node.lineno - 1])
         start = before + len(encoded[: node.col_offset].decode(errors="ignore"))
         end = before + len(encoded[: node.end_col_offset or 0].decode(errors="ignore"))
-        return start, end
+        return self.places[min(start, len(self.places) - 1)], self.places[min(end, len(self.places) - 1)]
 
     def error(self, node: ast.expr, message: str) -> FormulaError:
         """An error at the beginning of a node."""
@@ -119,7 +141,12 @@ class _Reader:
         return Symbol(self.names.resolve(name) or name, latex="", span=self.span(node))
 
     def subscript(self, node: ast.Subscript) -> Expression:
-        """`h[t-1]`, a time step, where h has them or the index is t; `y[j, b]`, an entry."""
+        """`h[t-1]`, a time step, where h has them or the index is t; `y[j, b]`, an entry; `slogdet(X)[1]`."""
+        is_log = isinstance(node.value, ast.Call) and ast.unparse(node.value.func).rpartition(".")[2] == "slogdet"
+        if is_log and isinstance(node.value, ast.Call) and ast.unparse(node.slice) in ("1", "-1"):
+            inner = Call("det", (self.read(node.value.args[0]),)) if node.value.args else None
+            if inner is not None:
+                return Call("ln", (Call("abs", (inner,)),), span=self.span(node))
         if not isinstance(node.value, ast.Name):
             raise self.not_read(node)
         symbol = self.name(node.value)
@@ -158,6 +185,13 @@ class _Reader:
             raise self.error(node, "this operator is not known: write one of + - * / @ **")
         return replace(build(left, right), span=self.span(node))
 
+    def compare(self, node: ast.Compare) -> Expression:
+        """x > 0, 1 where it holds and else 0."""
+        sign = _SIGN_OF.get(type(node.ops[0]))
+        if len(node.ops) != 1 or sign is None:
+            raise self.not_read(node)
+        return Comparison(self.read(node.left), self.read(node.comparators[0]), sign, span=self.span(node))
+
     def attribute(self, node: ast.Attribute) -> Expression:
         """`a.T`."""
         if node.attr not in ("T", "mT"):
@@ -168,6 +202,9 @@ class _Reader:
 
     def call(self, node: ast.Call) -> Expression:
         """A function, as `f(x)`, `np.f(x)` or the method `x.f()`."""
+        special = self.special(node)
+        if special is not None:
+            return replace(special, span=self.span(node))
         axis = self.axis(node)
         function = node.func
         sized = ast.unparse(function).rpartition(".")[2] in _SIZED
@@ -179,6 +216,30 @@ class _Reader:
         if not isinstance(function, ast.Name):
             raise self.error(node, "this call is not known: write f(x), np.f(x) or x.f()")
         return replace(self.called(function.id, arguments, axis, node), span=self.span(node))
+
+    def special(self, node: ast.Call) -> Expression | None:
+        """A function whose arguments NumPy or PyTorch orders in its own way; None for any other."""
+        path = ast.unparse(node.func)
+        name = path.rpartition(".")[2]
+        if name == "cross_entropy" and path.startswith(("F.", "torch.", "nn.", "functional.")) and len(node.args) == 2:
+            logits, target = map(self.read, node.args)
+            return Call("cross_entropy", (target, Call("softmax", (logits,))))
+        if name == "norm" and len(node.args) == 2:
+            return self.norm(node)
+        if name == "einsum" and node.args and isinstance(node.args[0], ast.Constant):
+            found = einsum(str(node.args[0].value), [self.read(a) for a in node.args[1:]])
+            if found is None:
+                raise self.error(node, "this einsum is not read: write the product with @, * and .T")
+            return found
+        return None
+
+    def norm(self, node: ast.Call) -> Expression:
+        """np.linalg.norm(x, 1)."""
+        kind = ast.unparse(node.args[1]).strip("'\"")
+        name = {"1": "norm1", "2": "norm", "fro": "norm"}.get(kind)
+        if name is None:
+            raise self.error(node, f"the norm {kind} is not known: write 1, 2 or 'fro'")
+        return Call(name, (self.read(node.args[0]),))
 
     def axis(self, node: ast.Call) -> int | None:
         """The axis that a call states: by name, or in its last place where a sum, a mean or a softmax has it."""
@@ -223,6 +284,34 @@ class _Reader:
         return ast.unparse(argument)
 
 
+def einsum(pattern: str, arrays: list[Expression]) -> Expression | None:
+    """The product of two matrices or columns that a pattern such as `ij,jk->ik` says; None for any other."""
+    match = re.fullmatch(r"([a-z]{1,2}),([a-z]{1,2})->([a-z]{0,2})", pattern.replace(" ", ""))
+    if match is None or len(arrays) != 2:
+        return None
+    (left, right), result = match.groups()[:2], match.group(3)
+    a, b = arrays
+    shared = set(left) & set(right)
+    if left == right == result:
+        return Product(a, b, "∘")
+    if left == right and result == "":
+        return Call("sum", (Product(a, b, "∘"),))
+    if not shared and result == left + right and len(result) == 2:
+        return Product(a, b, "⊗")
+    if len(shared) != 1 or shared & set(result):
+        return None
+    (over,) = shared
+    if len(left) == 2 and left[0] == over:
+        a, left = Transpose(a), left[::-1]
+    if len(right) == 2 and right[1] == over:
+        b, right = Transpose(b), right[::-1]
+    product = Product(a if len(left) == 2 else Transpose(a), b, "")
+    outer = left.replace(over, "") + right.replace(over, "")
+    if len(left) == 1 and len(right) == 2:
+        return Transpose(product) if result == outer else None
+    return product if result == outer else Transpose(product) if result == outer[::-1] else None
+
+
 def _is_namespace(node: ast.expr) -> bool:
     """np, torch, np.linalg."""
     if isinstance(node, ast.Name):
@@ -239,12 +328,17 @@ _NODES: dict[type[ast.expr], Callable[..., Expression]] = {
     ast.BinOp: _Reader.binary,
     ast.Attribute: _Reader.attribute,
     ast.Call: _Reader.call,
+    ast.Compare: _Reader.compare,
 }
+
+_SIGN_OF: dict[type[ast.cmpop], str] = {
+    ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
+}  # fmt: skip
 
 _BINARY: dict[type[ast.operator], Callable[[Expression, Expression], Expression]] = {
     ast.Add: Add,
     ast.Sub: Subtract,
-    ast.MatMult: lambda a, b: Product(a, b, "·"),
+    ast.MatMult: lambda a, b: Product(a, b, "@"),
     ast.Mult: lambda a, b: Product(a, b, "∘"),
     ast.Div: lambda a, b: Product(a, b, "/"),
     ast.Pow: lambda a, b: Power(a, b, elementwise=True),
@@ -257,7 +351,10 @@ _CALLS: dict[str, tuple[int, Callable[..., Expression]]] = {
     **dict.fromkeys(("inv", "pinv"), (1, Inverse)),
     "transpose": (1, Transpose),
     "outer": (2, lambda a, b: Product(a, b, "⊗")),
-    **dict.fromkeys(("dot", "matmul", "mm"), (2, lambda a, b: Product(a, b, "·"))),
+    **dict.fromkeys(("dot", "matmul", "mm", "mv", "vdot", "bmm"), (2, lambda a, b: Product(a, b, "@"))),
+    "where": (3, lambda condition, a, b: Cases((a, b), (condition, Number(Fraction(1))))),
+    "rowsum": (1, lambda a: Call("sum", (a,), axis=1)),
+    "colsum": (1, lambda a: Call("sum", (a,), axis=0)),
     **dict.fromkeys(("multiply", "mul"), (2, lambda a, b: Product(a, b, "∘"))),
     "diagflat": (1, lambda a: Call("diag", (a,), operand="vector")),
     "logdet": (1, lambda a: Call("ln", (Call("det", (a,)),))),

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from elman.calculus.expression import (
     Call,
+    Derivative,
     Entry,
     Expression,
     Index,
@@ -22,11 +23,18 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
 )
+from elman.calculus.functions import WHOLE
+from elman.calculus.syntax.cursor import split_at_commas
 from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.tokens import Token
 from elman.errors import FormulaError
 
-_TRANSPOSES = {"T", "top", "intercal", "mathsfT", "mathbfT"}
+_TRANSPOSES = {"T", "top", "intercal", "transpose"}
+_FONTS = {"mathrm", "text", "rm", "mathbf", "mathsf", "mathit", "textrm", "boldsymbol", "bm", "operatorname", "mathtt"}
+# Words of index letters that are labels: x_{in}, v_{min}.
+_LABELS = {"in", "on", "or", "no", "min", "pos", "prior", "cls", "obs", "skip", "bin", "rms", "crop"}
+# A sign above a letter that makes another letter of it → its name.
+_MARKS = {"*": "star", "star": "star", "ast": "star", "prime": "prime", "+": "plus", "-": "minus", "'": "prime"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,8 @@ def closed(node: Node, names: Names) -> Expression:
 
 def index_of(tokens: list[Token], place: int) -> Index:
     """A time step or an index: `t-1`, `(i+1)`, `0`. `place`: where an error is shown if there are no tokens."""
-    kept = [t for t in tokens if t.kind not in ("{", "}")]
-    if kept and kept[0].kind == "(" and kept[-1].kind == ")":
+    kept = [t for t in tokens if t.kind not in ("{", "}") and t.text not in _FONTS]
+    if kept and kept[0].kind in ("(", "[") and kept[-1].kind in (")", "]"):
         kept = kept[1:-1]
     where = (kept[0].start if kept else place) + 1
     kinds = [t.kind for t in kept]
@@ -93,7 +101,7 @@ def index_of(tokens: list[Token], place: int) -> Index:
 
 def _letters_of(tokens: list[Token]) -> str:
     """The letters of a script, fonts and braces left out."""
-    return "".join(t.text for t in tokens if t.kind not in ("{", "}") and t.text not in ("mathrm", "text", "rm"))
+    return "".join(t.text.replace(" ", "") for t in tokens if t.kind not in ("{", "}") and t.text not in _FONTS)
 
 
 def _is_time(tokens: list[Token]) -> bool:
@@ -108,7 +116,9 @@ def _is_time(tokens: list[Token]) -> bool:
 
 def _indices_in(tokens: list[Token], names: Names, numbers: bool = False) -> tuple[Index, ...]:
     """The indices that a subscript consists of; none if it has anything else in it."""
-    kept = [t for t in tokens if t.kind not in ("{", "}", ",")]
+    kept = [t for t in tokens if t.kind not in ("{", "}", ",") and t.text not in _FONTS]
+    if not names.indices and "".join(t.text for t in kept) in _LABELS:
+        return ()
     letters = INDEX_LETTERS | names.indices
     if not all((t.kind == "letter" and t.text in letters) or (numbers and t.kind == "number") for t in kept):
         return ()
@@ -127,6 +137,10 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
     text = _letters_of(tokens)
     if not text:
         raise FormulaError("an empty subscript", where)
+    if isinstance(node, Letter):
+        timed = _time_and_entries(node, tokens, names, place)
+        if timed is not None:
+            return timed
     if isinstance(node, Letter) and not node.label:
         plain = text.replace(",", "")
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_as_latex(tokens)}")
@@ -146,6 +160,19 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
     if not found:
         raise FormulaError(f"the subscript {text!r} is not read as an index", where)
     return Entry(closed(node, names), found)
+
+
+def _time_and_entries(node: Letter, tokens: list[Token], names: Names, place: int) -> Node | None:
+    """y_{t,i}: entry i at time t; None for any other subscript."""
+    first, *rest = split_at_commas([t for t in tokens if t.kind not in ("{", "}")])
+    if not rest and node.name in names.timed and len(tokens) > 3 and tokens[1].text in TIME_LETTERS:
+        first, rest = first[:1], [first[1:]]  # y_{ti}
+    if not rest or node.time is not None or not _is_time(first) or not all(rest):
+        return None
+    found = _indices_in([t for part in rest for t in part], names, numbers=True)
+    if not found:
+        return None
+    return Entry(replace(node, time=index_of(first, place), below=True).symbol(names), found)
 
 
 def _as_latex(tokens: list[Token]) -> str:
@@ -168,28 +195,34 @@ def _is_one_of_several(labelled: Letter, names: Names) -> bool:
 def superscript(
     node: Node, tokens: list[Token], names: Names, place: int, read_exponent: Callable[[list[Token]], Expression]
 ) -> Node:
-    """The node with a superscript: a time step, a transpose, an inverse, or a power.
+    """The node with a superscript: a time step, a layer, a transpose, an inverse, a mark, or a power.
 
     `place`: where an error is shown if there are no tokens. `read_exponent` reads the tokens of an exponent.
     """
     where = (tokens[0].start if tokens else place) + 1
     if not tokens:
         raise FormulaError("an empty superscript", where)
-    close = next((i for i, t in enumerate(tokens) if t.kind == ")"), None)
-    if tokens[0].kind == "(" and close is not None and _is_plain_index(tokens[1:close]):
+    close = next((i for i, t in enumerate(tokens) if t.kind == _CLOSES.get(tokens[0].kind)), None)
+    if close is not None and _is_plain_index(tokens[1:close]):
         inside, rest = tokens[1:close], tokens[close + 1 :]
-        timed = _with_index_above(node, index_of(inside, place), names, where)
-        return superscript(timed, rest, names, place, read_exponent) if rest else timed
+        above = _with_index_above(node, index_of(inside, place), names, where, _as_latex(tokens[: close + 1]))
+        return superscript(above, rest, names, place, read_exponent) if rest else above
     text = _letters_of(tokens)
     of = closed(node, names)
     if text in _TRANSPOSES:
         return Transpose(Ones(span=of.span) if of == Number(Fraction(1)) else of)  # 1^T x is a sum
     if text == "-1":
         return Inverse(of)
-    if text in ("-T", "-top"):
+    if text in ("-T", "-top", "-intercal"):
         return Transpose(Inverse(of))
-    if text == "prime":
-        return Transpose(of)
+    if text in ("dagger",) or (text == "+" and isinstance(node, Letter) and node.word[:1].isupper()):
+        return _pseudo_inverse(of, where)
+    if text in _MARKS:
+        return _marked(node, _MARKS[text], _as_latex(tokens), names, where)
+    if _is_level(tokens, names):
+        return _with_time(node, index_of(tokens, place), names, where)
+    if text == "2" and isinstance(node, Letter) and node.time is None and node.name in names.squares:
+        return Symbol(f"{node.name}_squared", latex=f"{node.latex}^2")
     if _is_time(tokens) and names.resolve(text) is None:
         return _with_time(node, index_of(tokens, place), names, where)
     elementwise = tokens[0].text in ("circ", "odot")
@@ -197,17 +230,28 @@ def superscript(
     return Power(of, exponent, elementwise or (isinstance(of, Call) and not isinstance(exponent, Number)))
 
 
+_CLOSES = {"(": ")", "[": "]"}
+
+
 def _is_plain_index(tokens: list[Token]) -> bool:
     kinds = [t.kind for t in tokens]
     return bool(kinds) and all(k in ("letter", "command", "number", "+", "-", "_", "{", "}") for k in kinds)
 
 
-def _with_index_above(node: Node, index: Index, names: Names, where: int) -> Node:
-    """A script in parentheses: a time step; a number on a letter without time steps is a part of its name, as in
-    W^{(1)}.
+def _is_level(tokens: list[Token], names: Names) -> bool:
+    """Whether a superscript numbers a layer or an example: l, l-1."""
+    kept = [t for t in tokens if t.kind not in ("{", "}")]
+    name = kept[0].text if kept else ""
+    step = len(kept) == 3 and kept[1].kind in "+-" and kept[2].text.isdigit()
+    return name in names.levels and (len(kept) == 1 or step)
+
+
+def _with_index_above(node: Node, index: Index, names: Names, where: int, written: str) -> Node:
+    """A script in parentheses or brackets: a time step; a number on a letter without time steps is a part of its name,
+    as in W^{(1)}.
     """
     if isinstance(node, Letter) and index.variable is None and node.name not in names.timed and not node.label:
-        return replace(node, label=str(index.offset), latex=f"{node.latex}^{{({index.offset})}}")
+        return replace(node, label=str(index.offset), latex=f"{node.latex}^{written}")
     return _with_time(node, index, names, where)
 
 
@@ -218,3 +262,31 @@ def _with_time(node: Node, time: Index, names: Names, where: int) -> Node:
     if isinstance(node, Entry | Transpose):
         return replace(node, of=closed(_with_time(node.of, time, names, where), names))
     raise FormulaError("a time step belongs to a letter", where)
+
+
+def _pseudo_inverse(of: Expression, where: int) -> Expression:
+    if "pinv" not in WHOLE:
+        raise FormulaError("a pseudoinverse is not read: write what it is, as in (A^T A)^{-1} A^T", where)
+    return Call("pinv", (of,))
+
+
+def _marked(node: Node, mark: str, written: str, names: Names, where: int) -> Node:
+    """x^*, x^+, x^\\prime: a letter of its own, at the time step and with the entries of x."""
+    if isinstance(node, Letter):
+        label = "_".join(part for part in (node.label, mark) if part)
+        return replace(node, label=label, latex=f"{node.latex}^{written}")
+    if isinstance(node, Entry) and isinstance(node.of, Symbol):
+        symbol = node.of
+        return replace(node, of=replace(symbol, name=f"{symbol.name}_{mark}", latex=f"{symbol.latex}^{written}"))
+    raise FormulaError(f"the mark {mark!r} belongs to a letter", where)
+
+
+def primed(node: Node, names: Names, mark: Token, start: int) -> Node:
+    """A node with a prime: a letter of its own if the page has one, x', else the transpose."""
+    if isinstance(node, Letter):
+        name = f"{node.name}_prime"
+        if names.resolve(name) is not None:
+            return replace(node, label="_".join(p for p in (node.label, "prime") if p), latex=f"{node.latex}'")
+        if node.name in names.functions or node.name == "sigma":
+            return Derivative(replace(node.symbol(names), span=(start, mark.start)), Symbol(""), span=(start, mark.end))
+    return Transpose(closed(node, names), span=(start, mark.end))

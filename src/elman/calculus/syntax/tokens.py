@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from elman.calculus.syntax.names import GREEK_LETTERS
 from elman.errors import FormulaError
 
+OPENING, CLOSING = ("(", "[", "{", "begin", "langle"), (")", "]", "}", "end", "rangle")
 MAX_TOKENS = 4000
 MAX_NESTING = 40
 MAX_DEPTH = 120  # of an expression: a sum of 120 terms is as deep
@@ -25,21 +26,45 @@ class Token:
     end: int
 
 
+# A sign of Unicode → the command that it stands for.
 _UNICODE = {
-    "∂": "partial", "∘": "circ", "⊙": "odot", "⊗": "otimes", "·": "cdot", "⋅": "cdot", "×": "times", "∑": "sum",
-    "∇": "nabla", "√": "sqrt", "‖": "|", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "→": "to", "←": "leftarrow",
-    "∈": "in", "∝": "propto", "…": "dots", "⋯": "dots", "≡": "equiv", "≔": "coloneqq", "⊤": "top", "∏": "prod",
-    "∞": "infty", "ᵀ": "^T", "⊺": "top",
+    "∂": "partial", "∘": "circ", "⊙": "odot", "⊗": "otimes", "·": "cdot", "⋅": "cdot", "∙": "cdot", "×": "times",
+    "∑": "sum", "∏": "prod", "∇": "nabla", "√": "sqrt", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx",
+    "←": "leftarrow", "∈": "in", "∝": "propto", "…": "dots", "⋯": "dots", "≡": "equiv", "≔": "coloneqq", "⊤": "top",
+    "⊺": "top", "∞": "infty", "∀": "forall", "†": "dagger", "≪": "ll", "≫": "gg", "∼": "sim",
 }  # fmt: skip
-_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
-_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+_SIGNS = {"−": "-", "–": "-", "′": "'", "’": "'", "‖": "norm", "∥": "norm", "⟨": "langle", "⟩": "rangle", "∣": "|"}
+_FRACTIONS = {"½": "12", "⅓": "13", "¼": "14", "¾": "34", "⅔": "23"}
+_ARROWS = "→⇒⟹⇔⟺⟶∴∵"
+_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ᵗⁱʲⁿˡ", "0123456789-+()tijnl", strict=True))
+_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₋₊ᵢⱼₖₗₘₙₜₚₛ", "0123456789-+ijklmntps", strict=True))
 _COMBINING = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde"}
 _SKIPPED = {
     "left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "bigm", "Bigl", "Bigr", "biggl", "biggr",
-    "Biggl", "Biggr", "displaystyle", "textstyle", "limits", "nolimits", "nonumber", "notag", "mathstrut", "boxed",
-    "thinspace", ",", ";", ":", "!", " ", ">",
+    "Biggl", "Biggr", "Bigm", "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "nonumber", "notag",
+    "mathstrut", "strut", "thinspace", "medspace", "negthinspace", "relax", "noindent", "centering", "small", "large",
+    "Large", "normalsize", "footnotesize", "displaylimits", "null", "hline", ",", ";", ":", "!", " ", ">", "/",
 }  # fmt: skip
-_WITH_ARGUMENT_SKIPPED = {"label", "tag", "hspace", "vspace", "color", "phantom", "ref", "eqref"}
+_WITH_ARGUMENT_SKIPPED = {"label", "tag", "vspace", "phantom", "hphantom", "vphantom", "ref", "eqref", "cite"}
+_GAPS = {"quad", "qquad", "enspace", "enskip", "hspace", "hfill", "hfil", "hskip", "mspace", "par"}
+_ARROW_COMMANDS = {
+    "to", "rightarrow", "longrightarrow", "Rightarrow", "Longrightarrow", "implies", "iff", "Leftrightarrow",
+    "Longleftrightarrow", "leadsto", "therefore", "because", "xrightarrow", "xRightarrow", "Leftarrow",
+    "Longleftarrow", "impliedby",
+}  # fmt: skip
+FONTS = (
+    "mathrm", "mathbf", "boldsymbol", "bm", "bold", "pmb", "mathit", "mathsf", "mathcal", "mathscr", "mathfrak",
+    "mathbb", "operatorname", "mathtt", "mathnormal", "vec",
+)  # fmt: skip
+TEXT = {
+    "text", "textrm", "textbf", "textit", "textsf", "texttt", "textnormal", "mbox", "hbox", "intertext",
+    "shortintertext", "textup",
+}  # fmt: skip
+# Words that no quantity is called.
+_WORDS = {
+    "if", "for", "where", "when", "with", "and", "or", "otherwise", "else", "so", "then", "since", "thus", "hence",
+    "because", "therefore", "let", "as", "is", "are", "all", "by", "we", "have", "elsewhere", "from", "of", "case",
+}  # fmt: skip
 # A command that is a sign → its kind, and its text in error messages.
 _SIGN_COMMANDS: dict[str, tuple[str, str]] = {
     **{name: ("norm", "\\" + name) for name in ("|", "Vert", "lVert", "rVert")},
@@ -48,21 +73,34 @@ _SIGN_COMMANDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("}", "rbrace"), (")", "\\}")),
     "lbrack": ("[", "lbrack"),
     "rbrack": ("]", "rbrack"),
-    **dict.fromkeys(("\\", "newline", "cr"), ("newline", "\\\\")),
+    "langle": ("langle", "\\langle"),
+    "rangle": ("rangle", "\\rangle"),
+    **dict.fromkeys(("\\", "newline", "cr", "tabularnewline"), ("newline", "\\\\")),
+    **dict.fromkeys(_GAPS, ("quad", "\\quad")),
+    **{name: ("arrow", "\\" + name) for name in _ARROW_COMMANDS},
+    "colon": (":", ":"),
+    "colonequals": ("command", "coloneqq"),
+    "cdotp": ("command", "cdot"),
+    "dag": ("command", "dagger"),
+    "colonapprox": ("command", "approx"),
 }
 _PLAIN = re.compile(r"\d+(?:\.\d+)?|[A-Za-z]|[-+*/=<>(){}\[\]^_|,.;:!&'@~$]")
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
+_LENGTH = re.compile(r"\s*-?\s*[\d.]*\s*(?:pt|em|ex|cm|mm|in|mu|px)\b")
+_ROW_GAP = re.compile(r"\*?\s*\[\s*-?[\d.]*\s*(?:pt|em|ex|cm|mm|in)\s*\]|\*")
+_ONE_WORD = re.compile(r"\s*[A-Za-z][A-Za-z0-9]*\s*")
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of a formula, brackets checked; `FormulaError` with the column of what cannot be read."""
+    """The tokens of a formula. What cannot be read is a token of the kind "bad", whose text says why: it spoils only
+    the part of the formula in which it is.
+    """
     found: list[Token] = []
     i = 0
     while i < len(text):
         i = _next(text, i, found)
         if len(found) > MAX_TOKENS:
             raise FormulaError(f"this formula is longer than {MAX_TOKENS} signs: split it", i)
-    _check_nesting(found)
     return found
 
 
@@ -79,9 +117,9 @@ def _next(text: str, i: int, found: list[Token]) -> int:
     plain = _PLAIN.match(text, i)
     if plain and c != "$":
         word = plain.group()
-        if len(word) > MAX_DIGITS:
-            raise FormulaError(f"a number of more than {MAX_DIGITS} digits is not read", i + 1)
         kind = "number" if word[0].isdigit() else "letter" if word.isalpha() else word
+        if len(word) > MAX_DIGITS:
+            kind, word = "bad", f"a number of more than {MAX_DIGITS} digits is not read"
         if word == "|" and text.startswith("||", i):
             found.append(Token("norm", "||", i, i + 2))
             return i + 2
@@ -96,58 +134,114 @@ def _next(text: str, i: int, found: list[Token]) -> int:
 def _command(text: str, i: int, found: list[Token]) -> int:
     match = _COMMAND.match(text, i)
     if match is None:
-        raise FormulaError("a backslash with nothing behind it", i + 1)
+        found.append(Token("bad", "a backslash with nothing behind it", i, i + 1))
+        return i + 1
     name, end = match.group(1), match.end()
+    if name in ("operatorname", "tag", "hspace", "vspace") and text[end : end + 1] == "*":
+        end += 1
     if name in _SKIPPED:
         if name in ("left", "right") and text[end : end + 1] == ".":
             end += 1
         return end
-    if name in _WITH_ARGUMENT_SKIPPED and text[end : end + 1] == "{":
-        close = text.find("}", end)
-        if close < 0:
-            raise FormulaError(f"the brace of \\{name} is not closed", end + 1)
-        return close + 1
+    if name in TEXT:
+        return _text(text, i, end, name, found)
     if name in ("begin", "end"):
-        close = text.find("}", end)
-        if close < 0:
-            raise FormulaError(f"\\{name} without its environment", i + 1)
-        end = close + 1
-        if name == "begin" and text[end : end + 1] in ("{", "[") and "array" in text[i:end]:
-            raise FormulaError("arrays of entries are not read: give the matrix a name", i + 1)
-        return end
+        return _environment(text, i, end, name, found)
+    if name in _WITH_ARGUMENT_SKIPPED or name in ("hspace", "mspace"):
+        argument = closing_brace(text, end)
+        end = end if argument is None else argument + 1
+        if name in _WITH_ARGUMENT_SKIPPED:
+            return end
+    if name in ("kern", "mkern", "hskip", "mskip"):
+        length = _LENGTH.match(text, end)
+        end = length.end() if length else end
+        if name != "hskip":
+            return end
     kind, shown = _SIGN_COMMANDS.get(name, ("command", name))
+    if kind == "newline" and (gap := _ROW_GAP.match(text, end)) is not None:
+        end = gap.end()
     found.append(Token(kind, shown, i, end))
+    return end
+
+
+def closing_brace(text: str, at: int) -> int | None:
+    """Where the group is closed whose brace comes next at `at`; None where none comes, or it is not closed."""
+    while at < len(text) and text[at].isspace():
+        at += 1
+    if text[at : at + 1] != "{":
+        return None
+    depth = 0
+    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, at):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth == 0:
+            return match.start()
+    return None
+
+
+def _text(text: str, i: int, end: int, name: str, found: list[Token]) -> int:
+    """Reads `\\text{…}`: one word may be a name, and is read as letters in braces; else it is prose, with formulas
+    between dollar signs in it.
+    """
+    close = closing_brace(text, end)
+    if close is None:
+        found.append(Token("bad", f"the brace of \\{name} is not closed", i, end))
+        return end
+    begin = text.index("{", end) + 1
+    inner = text[begin:close]
+    if _ONE_WORD.fullmatch(inner) and inner.strip().lower() not in _WORDS:
+        found += [Token("command", name, i, end), Token("{", "{", begin - 1, begin)]
+        found += [Token("letter", c, begin + k, begin + k + 1) for k, c in enumerate(inner) if not c.isspace()]
+        found.append(Token("}", "}", close, close + 1))
+        return close + 1
+    at = begin
+    for number, piece in enumerate(inner.split("$")):
+        if number % 2:
+            for token in tokenize(piece):
+                found.append(Token(token.kind, token.text, at + token.start, at + token.end))
+        elif piece.strip(" ~\\,;"):
+            found.append(Token("prose", piece.strip(), at, at + len(piece)))
+        at += len(piece) + 1
+    return close + 1
+
+
+def _environment(text: str, i: int, end: int, name: str, found: list[Token]) -> int:
+    """Reads `\\begin{…}`, with its arguments, or `\\end{…}`."""
+    close = text.find("}", end)
+    if close < 0:
+        found.append(Token("bad", f"\\{name} without its environment", i, end))
+        return end
+    environment = text[end:close].strip(" {").rstrip("*")
+    end = close + 1
+    if name == "begin" and text[end : end + 1] == "[":
+        end = max(text.find("]", end) + 1, end)
+    if name == "begin" and environment in ("array", "alignat", "alignedat", "subarray"):
+        argument = closing_brace(text, end)
+        end = end if argument is None else argument + 1
+    found.append(Token(name, environment, i, end))
     return end
 
 
 def _unicode(text: str, i: int, found: list[Token]) -> int:
     c = text[i]
+    if c in _FRACTIONS:
+        found.append(Token("command", "frac", i, i))
+        found += [Token("number", digit, i, i + 1) for digit in _FRACTIONS[c]]
+        return i + 1
     if c in _UNICODE:
-        name = _UNICODE[c]
-        if name == "|":
-            found.append(Token("norm", c, i, i + 1))
-        elif name == "^T":
-            found += [Token("^", "^", i, i + 1), Token("letter", "T", i, i + 1)]
-        else:
-            found.append(Token("command", name, i, i + 1))
+        found.append(Token("command", _UNICODE[c], i, i + 1))
         return i + 1
-    if c in "−–":
-        found.append(Token("-", "-", i, i + 1))
+    if c == "ᵀ":
+        found += [Token("^", "^", i, i + 1), Token("letter", "T", i, i + 1)]
         return i + 1
-    if c in "′’":
-        found.append(Token("'", "'", i, i + 1))
+    if c in _SIGNS:
+        found.append(Token(_SIGNS[c], c, i, i + 1))
+        return i + 1
+    if c in _ARROWS:
+        found.append(Token("arrow", c, i, i + 1))
         return i + 1
     for table, sign in ((_SUPERSCRIPTS, "^"), (_SUBSCRIPTS, "_")):
         if c in table:
-            end = i
-            while end < len(text) and text[end] in table:
-                end += 1
-            found += [Token(sign, sign, i, i), Token("{", "{", i, i)]
-            for j in range(i, end):
-                digit = table[text[j]]
-                found.append(Token("number" if digit.isdigit() else digit, digit, j, j + 1))
-            found.append(Token("}", "}", end, end))
-            return end
+            return _script(text, i, found, table, sign)
     if c in GREEK_LETTERS:
         found.append(Token("command", GREEK_LETTERS[c], i, i + 1))
         return i + 1
@@ -155,29 +249,54 @@ def _unicode(text: str, i: int, found: list[Token]) -> int:
     if len(parts) == 2 and parts[0].isascii() and parts[1] in _COMBINING:
         found += [Token("command", _COMBINING[parts[1]], i, i), Token("letter", parts[0], i, i + 1)]
         return i + 1
-    if c.isalpha() or unicodedata.category(c)[0] in "LPS":
+    plain = unicodedata.normalize("NFKC", c)  # 𝐱, a letter in bold
+    if len(plain) == 1 and plain != c and ((plain.isascii() and plain.isalnum()) or plain in GREEK_LETTERS):
+        if plain.isascii():
+            found.append(Token("letter" if plain.isalpha() else "number", plain, i, i + 1))
+        else:
+            found.append(Token("command", GREEK_LETTERS[plain], i, i + 1))
+        return i + 1
+    if not c.isascii() and unicodedata.category(c)[0] in "LPS":
         end = i + 1
         while end < len(text) and ord(text[end]) > 0x2E7F:
             end += 1
         found.append(Token("prose", text[i:end], i, end))
         return end
-    raise FormulaError(f"the sign {c!r} is not read in a formula", i + 1)
+    found.append(Token("bad", f"the sign {c!r} is not read in a formula", i, i + 1))
+    return i + 1
 
 
-_CLOSES = {")": "(", "]": "[", "}": "{"}
+def _script(text: str, i: int, found: list[Token], table: dict[str, str], sign: str) -> int:
+    """Reads a run of raised or lowered signs, as x² or xₜ₋₁, as a script."""
+    end = i
+    while end < len(text) and text[end] in table:
+        end += 1
+    found += [Token(sign, sign, i, i), Token("{", "{", i, i)]
+    for j in range(i, end):
+        c = table[text[j]]
+        found.append(Token("number" if c.isdigit() else "letter" if c.isalpha() else c, c, j, j + 1))
+    found.append(Token("}", "}", end, end))
+    return end
 
 
-def _check_nesting(tokens: list[Token]) -> None:
+_CLOSES = {")": "(", "]": "[", "}": "{", "end": "begin", "rangle": "langle"}
+
+
+def check_nesting(tokens: list[Token]) -> None:
     """Raises `FormulaError` for a bracket without its partner of the same kind, and for too many nested brackets."""
     stack: list[Token] = []
     for token in tokens:
-        if token.kind in "([{":
+        if token.kind in OPENING:
             stack.append(token)
             if len(stack) > MAX_NESTING:
                 raise FormulaError(f"brackets nest deeper than {MAX_NESTING}", token.start + 1)
-        elif token.kind in _CLOSES:
+        elif token.kind in CLOSING:
             if not stack or stack[-1].kind != _CLOSES[token.kind]:
-                raise FormulaError(f"{token.text} closes nothing", token.start + 1)
+                raise FormulaError(f"{_shown(token)} closes nothing", token.start + 1)
             stack.pop()
     if stack:
-        raise FormulaError(f"{stack[-1].text} is not closed", stack[-1].start + 1)
+        raise FormulaError(f"{_shown(stack[-1])} is not closed", stack[-1].start + 1)
+
+
+def _shown(token: Token) -> str:
+    return f"\\{token.kind}{{{token.text}}}" if token.kind in ("begin", "end") else token.text

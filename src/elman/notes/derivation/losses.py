@@ -61,7 +61,7 @@ def loss_name(model: PageModel) -> str:
             f"{', '.join(sorted(ends))} are numbers that no other equation uses, and each may be the loss: "
             "write one that depends on all of them, as in J = R + K"
         )
-    unread = "".join(f"; line {formula.line} is not read: {error}" for formula, error in model.unread[:1])
+    unread = "".join(f"; line {u.formula.line} is not read: {u.error}" for u in model.unread[:1])
     raise FormulaError(f"the page has no loss: write J = …, a number that no other equation uses{unread}")
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from elman.calculus.expression import symbols
 from elman.calculus.syntax.parse import parse_statements
 from elman.errors import FormulaError
-from elman.notes.model.page_model import PageModel
-from elman.notes.page.page import Formula
+from elman.notes.model.page_model import PageModel, Unread
 
 _SIGN = re.compile(r"(?<![<>!:])(?::=|&=|=)")
 
@@ -18,12 +17,15 @@ def check_is_read(model: PageModel, loss: str, used: set[str]) -> None:
     """Raises `FormulaError`, with the line, where a formula that is not read may define one of the names in `used`, or
     may use the loss.
     """
-    for formula, error in model.unread:
-        for line, row in _rows(formula):
+    for unread in model.unread:
+        error = unread.error
+        for line, row in _rows(unread):
             left, sign, right = _parted(row)
             if not sign:
                 continue
-            defined, behind = _names(left, model), _names(right, model)
+            goes_on = not left and unread.left is not None  # a row that begins with a sign
+            defined = {s.name for s in symbols(unread.left)} if goes_on and unread.left else _names(left, model)
+            behind = _names(right, model)
             if defined is None or (defined & used and defined.isdisjoint(model.equations)):
                 name = ", ".join(sorted(defined or ())) or "what it defines"
                 raise FormulaError(
@@ -35,19 +37,19 @@ def check_is_read(model: PageModel, loss: str, used: set[str]) -> None:
 
 def set_aside(model: PageModel) -> list[str]:
     """The formulas that are not read, each with its line and the reason; none of them has a part in the derivation."""
-    return [
-        f"line {line}: {error}" for formula, error in model.unread for line, row in _rows(formula) if _parted(row)[1]
-    ]
+    return [f"line {line}: {unread.error}" for unread in model.unread for line, row in _rows(unread) if _parted(row)[1]]
 
 
-def _rows(formula: Formula) -> Iterator[tuple[int, str]]:
-    """The rows of a display, each with its line on the page."""
-    line = formula.line
-    for row in re.split(r"(\\\\)", formula.text):
-        if row.strip() and row != r"\\":
+def _rows(unread: Unread) -> Iterator[tuple[int, str]]:
+    """The rows of a display in which something is not read, each with its line on the page."""
+    line, at = unread.formula.line, 0
+    for row in re.split(r"(\\\\)", unread.formula.text):
+        touched = at < unread.span[1] and unread.span[0] < at + len(row)
+        if row.strip() and row != r"\\" and touched:
             skipped = row[: len(row) - len(row.lstrip())]
             yield line + skipped.count("\n"), re.sub(r"\s+", " ", row)
         line += row.count("\n")
+        at += len(row)
 
 
 def _parted(row: str) -> tuple[str, str, str]:

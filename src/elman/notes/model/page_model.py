@@ -55,6 +55,19 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A formula, or the part of it from `span[0]` to `span[1]`, that cannot be read, and why.
+
+    `left` is what the part would have defined: the first part of its relation, where that was read.
+    """
+
+    formula: Formula
+    error: FormulaError
+    span: tuple[int, int]
+    left: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """`name` at time step `time` (None if it has none) is `value`, as part `part` of statement `statement` says."""
 
@@ -97,7 +110,7 @@ class PageModel:
     """
 
     statements: tuple[Statement, ...]
-    unread: tuple[tuple[Formula, FormulaError], ...]
+    unread: tuple[Unread, ...]
     names: Names
     shapes: dict[str, tuple[str, str]]
     equations: dict[str, tuple[Definition, ...]]

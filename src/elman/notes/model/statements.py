@@ -7,30 +7,31 @@ from dataclasses import replace
 
 from elman.calculus.expression import Expression, Relation, transform
 from elman.calculus.syntax.names import Names
-from elman.calculus.syntax.parse import parse_statements
+from elman.calculus.syntax.parse import read_formula
 from elman.errors import FormulaError
-from elman.notes.model.page_model import Statement
-from elman.notes.page.page import Formula, Page
+from elman.notes.model.page_model import Statement, Unread
+from elman.notes.page.page import Page
 from elman.notes.page.reader import readable
-
-Unread = tuple[Formula, FormulaError]  # a formula that cannot be read, and why
 
 
 def read_statements(page: Page, names: Names) -> tuple[tuple[Statement, ...], tuple[Unread, ...]]:
-    """The statements of all formulas in the order of the page, and the formulas that cannot be read."""
+    """The statements of all formulas in the order of the page, and what of them cannot be read."""
     statements: list[Statement] = []
     unread: list[Unread] = []
     for formula in page.formulas:
         places: Sequence[int] | None = None
         try:
             text, places = readable(page, formula)
-            relations = parse_statements(text, names, "python" if formula.kind == "code" else "latex")
+            reading = read_formula(text, names, "code" if formula.kind == "code" else "latex")
         except FormulaError as error:
-            unread.append((formula, _at_its_place(error, places)))
+            unread.append(Unread(formula, _at_its_place(error, places), (0, len(formula.text))))
             continue
-        for relation in relations:
+        for relation in reading.relations:
             placed = relation if text == formula.text else _in_page(relation, places)
             statements.append(Statement(formula, placed, len(statements)))
+        for part in reading.not_read:
+            span = (places[part.span[0]], places[part.span[1]])
+            unread.append(Unread(formula, _at_its_place(part.error, places), span, part.left))
     return tuple(statements), tuple(unread)
 
 

@@ -50,9 +50,9 @@ def flatten(e: Product) -> tuple[list[Expression], list[str], set[tuple[int, int
     groups: set[tuple[int, int]] = set()
 
     def visit(node: Expression) -> tuple[int, int]:
-        if isinstance(node, Product) and node.operator in ("", "·", "∘", "⊗"):
+        if isinstance(node, Product) and node.operator in ("", "·", "@", "∘", "⊗"):
             first, _ = visit(node.left)
-            operators.append(node.operator)
+            operators.append("·" if node.operator == "@" else node.operator)  # a repair runs on columns [n,1]
             _, last = visit(node.right)
             groups.add((first, last))
             return first, last

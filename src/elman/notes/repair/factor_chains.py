@@ -60,7 +60,7 @@ def products(space: SearchSpace, e: Product, budget: int, variants: VariantsOf) 
 def _joined(
     space: SearchSpace, lefts: list[Variant], rights: list[Variant], operator: str, budget: int
 ) -> Iterator[Variant]:
-    other = {"": ("∘",), "·": ("∘",), "∘": ("",), "⊗": ("∘", "")}[operator]
+    other = {"": ("∘",), "·": ("∘",), "@": ("∘",), "∘": ("",), "⊗": ("∘", "")}[operator]
     limit = budget + 3 * REGROUP
     for a in lefts:
         if space.budget.is_exhausted():
@@ -109,11 +109,11 @@ def more_factors(space: SearchSpace, e: Expression) -> Iterator[Variant]:
 def _inserted(e: Expression, factor: Expression, operator: str) -> Iterator[Expression]:
     yield Product(factor, e, operator)
     yield Product(e, factor, operator)
-    if isinstance(e, Product) and e.operator in ("", "·", "∘"):
+    if isinstance(e, Product) and e.operator in ("", "·", "@", "∘"):
         yield replace(e, left=Product(e.left, factor, operator))
         yield replace(e, right=Product(factor, e.right, operator))
 
 
 def _instead_of(instead: str, operator: str) -> str:
-    names = {"": "a matrix product", "·": "a matrix product", "∘": "∘", "⊗": "⊗"}
+    names = {"": "a matrix product", "·": "a matrix product", "@": "a matrix product", "∘": "∘", "⊗": "⊗"}
     return f"{names[instead]}, not {names[operator]}"

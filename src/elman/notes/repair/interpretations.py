@@ -35,7 +35,7 @@ def interpretations_of(
 ) -> tuple[Interpretation, ...]:
     """Every interpretation under which `left = part` holds, the one with the fewest assumptions first."""
     factors, operators, _ = flatten(part) if isinstance(part, Product) else ([part], [], set())
-    if not 2 <= len(factors) <= _FACTORS or any(o not in ("", "·") for o in operators):
+    if not 2 <= len(factors) <= _FACTORS or any(o not in ("", "·", "@") for o in operators):
         return ()
     oracles = checker.sampling.oracles(j.statement)
     single = next((w for w in oracles if w.point.label == "B = 1"), None)

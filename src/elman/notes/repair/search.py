@@ -69,7 +69,7 @@ class Search:
         return found
 
     def _unturned(self, e: Expression, budget: int) -> list[Variant]:
-        if isinstance(e, Product) and e.operator in ("", "·", "∘", "⊗"):
+        if isinstance(e, Product) and e.operator in ("", "·", "@", "∘", "⊗"):
             if len(flatten(e)[0]) > MOST_FACTORS:
                 return distinct(self._leaf(e, 0))
             return products(self.space, e, budget, self.variants)

@@ -116,14 +116,17 @@ def _no_claim(checker: Checker, statement: Statement) -> Iterator[Claim]:
 
 
 def _unread(checker: Checker) -> Iterator[Claim]:
-    for formula, error in checker.model.unread:
-        start = formula.start + len(formula.text) - len(formula.text.lstrip())
-        end = formula.start + len(formula.text.rstrip())
+    for unread in checker.model.unread:
+        formula, error = unread.formula, unread.error
+        begin, stop = unread.span
+        piece = formula.text[begin:stop]
+        start = formula.start + stop - len(piece.lstrip())
+        end = formula.start + begin + len(piece.rstrip())
         if "=" in formula.text:
             line, column, _ = checker.page.place(start)
             at = checker.page.place(formula.start + (error.column or 1) - 1)
             why = f"{error.reason} (line {at[0]}, column {at[1]})"
-            shown = re.sub(r"\s+", " ", formula.text.strip())
+            shown = re.sub(r"\s+", " ", piece.strip())
             yield Claim(line, column, start, end, "", shown, Verdict.NOT_READ, why, cell=formula.cell)
         elif formula.kind == "display":
             yield _nothing(checker, formula, start, end, f"no equation stands here ({error.reason})")

@@ -1,0 +1,234 @@
+"""Functions and their arguments: σ(z), \\ln \\det A X, φ(z), L(y, \\hat y).
+
+call        = function { "'" | "_" argument | "^" number } arguments
+arguments   = "(" sum { "," sum } ")" | operand
+operand     = factor { factor }       a function without parentheses takes the product to its right, up to the
+                                      next function, Σ or parenthesis; tr and det take parentheses, too
+application = letter "(" sum { "," sum } ")"
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from elman.calculus.expression import Apply, Call, Derivative, Expression, Number, Power, Product, Symbol
+from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
+from elman.calculus.syntax.cursor import plain_text, split_at_commas
+from elman.calculus.syntax.grammar import Grammar
+from elman.calculus.syntax.names import GREEK
+from elman.calculus.syntax.scripts import Node, closed, subscript
+from elman.calculus.syntax.tokens import FONTS, TEXT, Token
+from elman.errors import FormulaError
+
+# What is refused by name, with or without a known function of this name → what to do instead.
+REFUSED = {
+    "argmax": "it has no derivative", "argmin": "it has no derivative", "arg": "it has no derivative",
+    "lim": "a limit is not read", "sup": "a supremum is not read", "inf": "an infimum is not read",
+    "min": "a minimum over an index is not read", "max": "a maximum over an index is not read",
+    "int": "an integral is not read", "binom": "a binomial coefficient is not read",
+}  # fmt: skip
+# A sum along the rows or down the columns, as one word → the function and its axis.
+ALONG = {
+    "rowsum": ("sum", 1), "rowsums": ("sum", 1), "colsum": ("sum", 0), "colsums": ("sum", 0), "rowmean": ("mean", 1),
+    "colmean": ("mean", 0), "sumrows": ("sum", 1), "sumcols": ("sum", 0),
+}  # fmt: skip
+_PLAIN = ("letter", "command", "number", ",", "_", "^", "{", "}", ";", "'")
+
+
+class Applications(Grammar):
+    """Reads functions, those of `functions.py` and those that only the page knows."""
+
+    # --- functions that are known ---
+
+    def function_call(self, name: str, latex: str = "") -> Expression:
+        """A function, its name already taken: primes and scripts, then its arguments."""
+        cursor = self.cursor
+        start = cursor.place()
+        primes, axis, entry, exponent, base = 0, None, None, None, None
+        while cursor.kind() in ("'", "_", "^"):
+            sign = cursor.take()
+            if sign.kind == "'":
+                primes += 1
+                continue
+            tokens = cursor.take_argument()
+            word = plain_text(tokens)
+            if sign.kind == "^" and word in ("prime", "'"):
+                primes += 1
+            elif sign.kind == "^" and word in ("primeprime", "''"):
+                primes += 2
+            elif sign.kind == "^" and word.isdigit():
+                exponent = Fraction(word)
+            elif sign.kind == "^" and word == "-1":
+                raise FormulaError(f"the inverse function of {name} is not read: give it a name", sign.start + 1)
+            elif sign.kind == "_" and word[:3] in ("row", "col"):
+                axis = 1 if word.startswith("row") else 0
+            elif sign.kind == "_" and name == "ln" and word.isdigit():
+                base = Number(Fraction(word))
+            elif sign.kind == "_" and name in ("max", "min"):
+                raise FormulaError(f"{REFUSED[name]}: write the entries, as in max(a, b)", sign.start + 1)
+            elif sign.kind == "_":
+                entry = tokens
+            else:
+                raise FormulaError(f"the script {word!r} on a function is not read", sign.start + 1)
+        node: Node = Call(name, self._arguments(name), primes, axis, latex, span=cursor.span_from(start))
+        if base is not None:
+            node = Product(closed(node, self.names), Call("ln", (base,)), "/", span=cursor.span_from(start))
+        if entry is not None:
+            node = subscript(node, entry, self.names, cursor.place())
+        called = closed(node, self.names)
+        return called if exponent is None else Power(called, Number(exponent), elementwise=True)
+
+    def named_call(self, word: str, latex: str, start: int) -> Expression | None:
+        """The function that a word names, already taken; None where it names none, or where no argument comes."""
+        cursor = self.cursor
+        if self.names.resolve(word) is not None and word not in self.names.functions:
+            return None
+        if word in self.names.functions:
+            return self.application(word, latex, start)
+        if word in ALONG:
+            function, axis = ALONG[word]
+            return Call(function, self._arguments(function), axis=axis, span=cursor.span_from(start))
+        if word in SPELLINGS and len(word) > 1:
+            return self.function_call(SPELLINGS[word], latex if SPELLINGS[word] != "sigmoid" else "")
+        if word in REFUSED:
+            raise FormulaError(f"{word} is not read: {REFUSED[word]}", start + 1)
+        return None
+
+    def _arguments(self, name: str) -> tuple[Expression, ...]:
+        """The arguments of a function: in parentheses, or the product to its right."""
+        cursor = self.cursor
+        if cursor.at_end or not self.starts_factor():
+            raise cursor.error(f"{name} needs an argument")
+        expected = arity(name)
+        kind = cursor.kind()
+        if kind not in ("(", "[") and not (kind == "{" and cursor.kind(1) == "("):
+            if expected > 1:
+                raise cursor.error(f"{name} takes {expected} arguments: write them in parentheses, with commas")
+            return (self.operand(name),)
+        inner = cursor.bracketed()
+        if kind == "{" and cursor.closing() > cursor.at:
+            inner = self.part(inner).cursor.bracketed() if inner[-1].kind == ")" else inner
+        parts = split_at_commas(inner)
+        if len(parts) != expected or not all(parts):
+            raise cursor.error(f"{name} takes {expected} argument{'s' * (expected > 1)}")
+        cursor.take_bracket()
+        return tuple(self.group(part) for part in parts)
+
+    def operand(self, name: str) -> Expression:
+        """The product that a function without parentheses takes."""
+        cursor = self.cursor
+        start = cursor.place()
+        stops = {"begin"} | ({"(", "["} if name in ELEMENTWISE else set())
+        bars = cursor.kind() in ("|", "norm", "begin")
+        left = self.factor()
+        while not bars and self.starts_factor() and cursor.kind() not in stops and not self._starts_function():
+            left = Product(left, self.factor(), "", span=cursor.span_from(start))
+        return left
+
+    def _starts_function(self) -> bool:
+        """Whether a function or Σ comes next, before which the argument of the function before it ends."""
+        kind, cursor = self.cursor.kind(), self.cursor
+        if kind == "letter":
+            return self.function_ahead() is not None
+        name = kind.lstrip("\\")
+        if name in ("sum", "prod", "frac", "partial", "nabla"):
+            return name in ("sum", "prod", "nabla")
+        if name == "sigma":
+            return not self.names.is_letter("sigma") and cursor.kind(1) in ("(", "'")
+        if name in FONTS or name in TEXT:
+            return cursor.kind(1) == "{" and plain_text(cursor.ahead(1)) in SPELLINGS
+        return name in SPELLINGS and kind.startswith("\\")
+
+    def function_ahead(self) -> str | None:
+        """The function whose name the letters that come next begin with."""
+        run = self.run_of_letters()
+        return next(
+            (run[:size] for size in range(len(run), 1, -1) if run[:size] in SPELLINGS or run[:size] in ALONG), None
+        )
+
+    def run_of_letters(self) -> str:
+        """The letters that come next without a space between them."""
+        run, end = "", None
+        for ahead in range(LONGEST_NAME):
+            token = self.cursor.peek(ahead)
+            if token is None or token.kind != "letter" or end not in (None, token.start):
+                break
+            run, end = run + token.text, token.end
+        return run
+
+    # --- functions that only the page knows ---
+
+    def application(self, name: str, latex: str, start: int, primes: int = 0) -> Expression | None:
+        """The function `name` of the page, already taken, with its primes and arguments; None without arguments."""
+        cursor = self.cursor
+        at = cursor.at
+        while cursor.kind() == "'" or (cursor.kind() == "^" and self._prime_above()):
+            if cursor.take().kind == "^":
+                cursor.take_argument()
+            primes += 1
+        if cursor.kind() != "(":
+            if primes:
+                of = Symbol(name, latex=latex, span=(start, start))
+                return Derivative(of, Symbol(""), span=cursor.span_from(start))
+            cursor.at = at
+            return None
+        return Apply(name, self.listed(), primes, latex, span=cursor.span_from(start))
+
+    def _prime_above(self) -> bool:
+        at = self.cursor.at
+        self.cursor.skip()
+        word = plain_text(self.cursor.take_argument()) if not self.cursor.at_end else ""
+        self.cursor.at = at
+        return word in ("prime", "'")
+
+    def listed(self) -> tuple[Expression, ...]:
+        """The sums in the parentheses that come next, between commas and semicolons."""
+        cursor = self.cursor
+        parts = split_at_commas(cursor.bracketed(), also=";")
+        if not all(parts):
+            raise cursor.error("an argument is missing")
+        cursor.take_bracket()
+        return tuple(self.group(part) for part in parts)
+
+    def applied(self, node: Node) -> Expression | None:
+        """A letter applied to what is in the parentheses that come next; None where they are a factor of a product.
+
+        A name of `Names.functions` is applied. A list with a comma in it is no factor: the letter is then a function,
+        too, but for a quantity of the page (`Names.known`), which J(W, b) names whatever it depends on. So does J(W)
+        at the left of a relation, and where it is differentiated.
+        """
+        cursor = self.cursor
+        symbol = closed(node, self.names)
+        if not isinstance(symbol, Symbol):
+            return None
+        start = cursor.tokens[cursor.at - 1].start if cursor.at else cursor.place()
+        inner = cursor.bracketed() if cursor.kind() == "(" else []
+        if symbol.name in self.names.functions and symbol.time is None:
+            return self.application(symbol.name, symbol.latex, start)
+        if cursor.kind() != "(":
+            return None
+        plain = bool(inner) and all(t.kind in _PLAIN for t in inner)
+        several = len(split_at_commas(inner, also=";")) > 1
+        known = self.names.resolve(symbol.name) is not None
+        left = self.is_left and cursor.closing() == len(cursor.tokens) - 1 and (several or not known)
+        if plain and (left or (several and known) or (self.differentiated and symbol.name not in self.names.numbers)):
+            cursor.take_bracket()
+            return symbol
+        return self._apply(symbol, start) if several else None
+
+    def _apply(self, symbol: Symbol, start: int) -> Expression:
+        return Apply(symbol.name, self.listed(), 0, symbol.latex, span=self.cursor.span_from(start))
+
+    def unknown_function(self, word: str, latex: str, start: int) -> Expression | None:
+        """A word that names no function here, already taken, applied to the parentheses that come next."""
+        if self.names.resolve(word) is not None or self.cursor.kind() not in ("(", "'"):
+            return None
+        return self.application(word, latex, start)
+
+
+LONGEST_NAME = 40  # letters
+
+
+def is_greek(token: Token) -> bool:
+    """Whether a token is a Greek letter."""
+    return token.kind == "command" and token.text in GREEK

@@ -1,0 +1,124 @@
+r"""Σ and ∏ with their bounds: k=1 … n, i, ij, (n,k), i ≠ j, i < j, x ∈ V, or none.
+
+    big     = ( "∑" | "∏" ) { "_" range | "^" index } entrywise
+    range   = letter [ "=" index ] | letter sign letter | letters | letter "∈" set, with commas between them
+
+Σ_{k ≠ i} is a sum over all k of [k ≠ i] f. A sum over a set is over the whole dimension; one without bounds has the
+index "", which the page says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from elman.calculus.expression import BigProduct, BigSum, Expression, Index, Iverson, Product
+from elman.calculus.syntax.conditions import SIGNS, sign_of
+from elman.calculus.syntax.cursor import split_at_commas
+from elman.calculus.syntax.grammar import Grammar
+from elman.calculus.syntax.names import INDEX_LETTERS
+from elman.calculus.syntax.scripts import Node
+from elman.calculus.syntax.tokens import Token
+from elman.errors import FormulaError
+
+_SETS = ("∈", "⊂", "⊆")
+
+
+@dataclass
+class _Range:
+    """What is below a big sign: letters that run, a lower and an upper bound, conditions."""
+
+    letters: list[str] = field(default_factory=list)
+    lower: Index | None = None
+    upper: Index | None = None
+    conditions: list[Expression] = field(default_factory=list)
+
+
+def big_sign(p: Grammar, token: Token) -> Node:
+    """Σ or ∏, already taken, with its bounds and the products behind it."""
+    cursor = p.cursor
+    below = _Range()
+    while cursor.kind() in ("_", "^"):
+        sign = cursor.take()
+        tokens = cursor.take_argument()
+        if sign.kind == "^":
+            if any(t.kind == "command" and t.text == "infty" for t in tokens):
+                raise FormulaError("a sum without end is not read: give its last term", sign.start + 1)
+            below.upper = p.index([t for t in tokens if t.kind != "|"])  # |V| is the size V
+        else:
+            _read_range(p, tokens, below)
+    if below.upper is not None and below.lower is None:
+        below.lower = Index(None, 1)  # \sum_i^n
+    start = cursor.place()
+    body = p.entrywise_after(p.product(), start)
+    span = cursor.span_from(token.start)
+    node = BigSum if token.text == "sum" else BigProduct
+    for condition in reversed(below.conditions):
+        body = Product(condition, body, span=body.span) if node is BigSum else body
+    if below.conditions and node is BigProduct:
+        raise FormulaError("a product under a condition is not read: write its factors", token.start + 1)
+    for letter in reversed(below.letters or [""]):
+        body = node(letter, body, below.lower, below.upper, span=span)
+    return body
+
+
+def _read_range(p: Grammar, tokens: list[Token], below: _Range) -> None:
+    kept = [t for t in tokens if t.kind not in ("{", "}", "quad", "prose", "newline", "&")]
+    while kept and kept[0].kind == "(" and kept[-1].kind == ")":
+        kept = kept[1:-1]
+    kept = [t for t in kept if t.kind != ":"]
+    if not kept:
+        return
+    if len(kept) > 1 and all(t.kind == "letter" and t.text in INDEX_LETTERS | p.names.indices for t in kept):
+        below.letters += [t.text for t in kept]  # \sum_{ij}
+        return
+    for part in split_at_commas(kept):
+        if part:
+            _read_part(p, part, below)
+
+
+def _read_part(p: Grammar, part: list[Token], below: _Range) -> None:
+    """One part of a range: i, i = 1, i = 1..n, i ≠ j, i < j, x ∈ V."""
+    signs = [(i, sign) for i, t in enumerate(part) if (sign := sign_of(t)) is not None]
+    if not signs:
+        _add(below, _running(p, part))
+        return
+    at, sign = signs[0]
+    if sign in _SETS or (len(signs) == 1 and at + 1 == len(part)):
+        for letter in split_at_commas(part[:at]):
+            _add(below, _running(p, letter))
+        return
+    if len(signs) == 2 and sign in ("<", "≤") and signs[1][1] in ("<", "≤"):  # 1 ≤ i ≤ n
+        low, high = p.index(part[:at]), p.index(part[signs[1][0] + 1 :])
+        _add(below, _running(p, part[at + 1 : signs[1][0]]))
+        below.lower = Index(low.variable, low.offset + (sign == "<"))
+        below.upper = Index(high.variable, high.offset - (signs[1][1] == "<"))
+        return
+    if len(signs) != 1 or sign not in SIGNS:
+        raise FormulaError("this range of a sum is not read: write i=1, i, i \\ne j or i \\in S", part[0].start + 1)
+    left = _running(p, part[:at])
+    right = part[at + 1 :]
+    if sign == "=":
+        _add(below, left)
+        points = [i for i, t in enumerate(right) if t.kind == "." or t.text in ("dots", "ldots", "cdots")]
+        if points:  # i = 1..n
+            below.upper = p.index(right[points[-1] + 1 :])
+            right = right[: points[0]]
+        below.lower = p.index(right)
+        return
+    other = p.index(right)
+    if left not in below.letters:
+        below.letters.append(left)
+    below.conditions.append(Iverson(Index(left), other, sign))
+
+
+def _running(p: Grammar, tokens: list[Token]) -> str:
+    """The letter that runs."""
+    index = p.index(tokens)
+    if index.variable is None or index.offset:
+        raise FormulaError("a sum runs over a letter", tokens[0].start + 1)
+    return index.variable
+
+
+def _add(below: _Range, letter: str) -> None:
+    if letter not in below.letters:
+        below.letters.append(letter)

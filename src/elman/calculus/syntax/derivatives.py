@@ -1,0 +1,244 @@
+r"""Derivatives: \frac{\partial f}{\partial x}, \frac{\partial}{\partial x}(…), ∂f/∂x, dL/dx, \nabla_x f.
+
+A derivative by x^T keeps the transpose, and a second derivative is a derivative of a derivative. A bare ∇f, and f'
+without an argument, is by `Symbol("")`: the page says by what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from elman.calculus.expression import Derivative, Expression, Product, Symbol
+from elman.calculus.syntax.cursor import Cursor
+from elman.calculus.syntax.grammar import Grammar
+from elman.calculus.syntax.scripts import Node
+from elman.calculus.syntax.tokens import CLOSING, OPENING, Token
+from elman.errors import FormulaError
+
+_MAX_ORDER = 4
+
+
+def fraction(p: Grammar, token: Token) -> Node:
+    """A fraction, or a derivative written as one."""
+    start = token.start
+    above = p.cursor.take_argument()
+    below = p.cursor.take_argument()
+    if _is_differential(above) and _is_differential(below):
+        return _derivative(p, above, below, start)
+    return Product(p.group(above), p.group(below), "/", span=p.cursor.span_from(start))
+
+
+def _derivative(p: Grammar, above: list[Token], below: list[Token], start: int) -> Expression:
+    """∂above/∂below, the signs ∂ among the tokens."""
+    order, numerator = _order_and_rest(above)
+    by = _denominator(p, below)
+    if not 0 < len(by) <= _MAX_ORDER:
+        raise FormulaError(f"a derivative of order {len(by)} is not read", below[0].start + 1)
+    if order != len(by):
+        raise FormulaError(f"∂^{order} above and {len(by)} letters below: write as many", above[0].start + 1)
+    of = p.group(numerator, differentiated=True) if numerator else operand(p)
+    for wrt in reversed(by):
+        of = Derivative(of, wrt, span=p.cursor.span_from(start))
+    return of
+
+
+def operand(p: Grammar) -> Expression:
+    """What a sign of differentiation before it takes: what is in the brackets that come next, else the product."""
+    start = p.cursor.place()
+    bracket = p.cursor.kind() in ("(", "[")
+    p.differentiated = True
+    try:
+        first = p.factor()
+    finally:
+        p.differentiated = False
+    return first if bracket else p.product_after(first, start)
+
+
+def _denominator(p: Grammar, below: list[Token]) -> list[Expression]:
+    """The letters by which a derivative is taken, from ∂x ∂y or ∂x^2."""
+    found: list[Expression] = []
+    at = 0
+    while at < len(below):
+        if not _is_sign(below, at):
+            raise FormulaError("a derivative is by letters: ∂x, ∂x ∂y or ∂x^2", below[at].start + 1)
+        end = next((k for k in _top(below, at + 1) if _is_sign(below, k) and below[k].kind == "command"), len(below))
+        order, piece = _times(below[at + 1 : end])
+        part = p.part(piece)
+        wrt = part.factor()
+        if not part.cursor.at_end:
+            raise part.cursor.error("a derivative is by one symbol")
+        found += [wrt] * min(order, _MAX_ORDER + 1)
+        at = end
+    return found
+
+
+def _top(tokens: list[Token], start: int) -> list[int]:
+    """The positions from `start` on that are in no bracket."""
+    found, depth = [], 0
+    for i in range(start, len(tokens)):
+        if depth == 0:
+            found.append(i)
+        depth += (tokens[i].kind in OPENING) - (tokens[i].kind in CLOSING)
+    return found
+
+
+def _times(tokens: list[Token]) -> tuple[int, list[Token]]:
+    """How often a derivative is by the letter that some tokens are, and the letter: 2 and x of x^2."""
+    for mark in (tokens[-2:], tokens[-4:]):
+        digits = [t for t in mark[1:] if t.kind not in ("{", "}")]
+        if len(tokens) > len(mark) > 1 and mark[0].kind == "^" and len(digits) == 1 and digits[0].text.isdigit():
+            return int(digits[0].text[:2]), tokens[: -len(mark)]
+    return 1, tokens
+
+
+def _is_sign(tokens: list[Token], at: int) -> bool:
+    """Whether a token is ∂, an upright d, or a d before a letter."""
+    token = tokens[at] if at < len(tokens) else None
+    if token is None:
+        return False
+    if token.kind == "command" and token.text in ("partial", "differential"):
+        return True
+    following = tokens[at + 1] if at + 1 < len(tokens) else None
+    return (
+        token.kind == "letter"
+        and token.text == "d"
+        and (following is None or following.kind in ("letter", "command", "^", "(", "{"))
+    )
+
+
+def _is_differential(tokens: list[Token]) -> bool:
+    """Whether some tokens begin with ∂, d or \\mathrm{d}."""
+    return bool(tokens) and _is_sign(tokens, 0)
+
+
+def _order_and_rest(tokens: list[Token]) -> tuple[int, list[Token]]:
+    """The order of the derivative that a numerator ∂^2 f writes, and f."""
+    cursor = Cursor(tokens[1:], tokens[-1].end)
+    if cursor.kind() != "^":
+        return 1, tokens[1:]
+    cursor.skip()
+    digits = [t for t in cursor.take_argument() if t.kind not in ("{", "}")]
+    if len(digits) != 1 or not digits[0].text.isdigit():
+        raise FormulaError("the order of a derivative is a number", tokens[0].start + 1)
+    return int(digits[0].text), cursor.tokens[cursor.at :]
+
+
+# --- on the line ---
+
+
+def slashed_derivative(p: Grammar, token: Token) -> Node:
+    """∂J/∂W, written on the line; its ∂ is already taken."""
+    cursor = p.cursor
+    order = 1
+    if cursor.kind() == "^":
+        order, _ = _order_and_rest([token, *cursor.tokens[cursor.at : cursor.at + 4]])
+        cursor.skip()
+        cursor.take_argument()
+    p.differentiated = True
+    try:
+        of = p.factor()
+    finally:
+        p.differentiated = False
+    return _slashed(p, of, order, token.start)
+
+
+def _slashed(p: Grammar, of: Expression, order: int, start: int) -> Expression:
+    """The denominators behind ∂J: /∂W, or /∂x∂y."""
+    cursor = p.cursor
+    braced = cursor.kind(1) == "{" and _is_differential(cursor.ahead(1)) if cursor.kind() == "/" else False
+    if cursor.kind() != "/" or not (braced or _is_sign(cursor.tokens, cursor.at + 1)):
+        raise cursor.error("∂ needs its denominator: ∂J/∂W")
+    cursor.skip()
+    by: list[Expression] = []
+    if braced:
+        by = _denominator(p, cursor.take_bracket())
+    while not braced and len(by) < order and _is_sign(cursor.tokens, cursor.at):
+        cursor.skip()
+        p.bar_is_outside = True
+        wrt = p.factor()
+        p.bar_is_outside = False
+        if order == 2 and not by and type(wrt).__name__ == "Power":
+            wrt = wrt.of  # type: ignore[attr-defined]
+            by.append(wrt)
+        by.append(wrt)
+    if len(by) != order:
+        raise cursor.error(f"∂^{order} above and {len(by)} letters below: write as many")
+    for wrt in reversed(by):
+        of = Derivative(of, wrt, span=cursor.span_from(start))
+    if isinstance(of, Derivative) and cursor.kind() == "|" and cursor.kind(1) == "_":
+        cursor.skip(2)
+        place = cursor.place()
+        tokens = cursor.take_argument()
+        if any(t.kind == "=" for t in tokens):
+            raise FormulaError("a value at a point, written |_{x = a}, is not read: write the point into it", place + 1)
+        return replace(of, at=p.index(tokens))
+    return of
+
+
+def slashed_differential(p: Grammar) -> Expression | None:
+    """dL/dx, written on the line with letters d; None for a letter d of any other kind."""
+    cursor = p.cursor
+    token = cursor.peek()
+    if token is None or token.text != "d" or not _is_sign(cursor.tokens, cursor.at) or cursor.kind(1) == "^":
+        return None
+    tokens, at = cursor.tokens, cursor.at
+    slash = next((k for k in _top(tokens, at + 1) if tokens[k].kind in ("/", "+", "-", "=")), None)
+    if slash is None or tokens[slash].kind != "/" or not _is_sign(tokens, slash + 1) or slash + 2 >= len(tokens):
+        return None
+    above = p.part(tokens[at + 1 : slash])
+    try:
+        of = above.factor()
+    except FormulaError:
+        return None
+    if not above.cursor.at_end:
+        return None
+    cursor.at = slash
+    return _slashed(p, of, 1, token.start)
+
+
+def derivative_in_braces(p: Grammar) -> Expression | None:
+    """{∂E}/{∂y}; None where the braces that come next are no differential, or nothing is below them."""
+    cursor = p.cursor
+    close = cursor.closing()
+    above = cursor.bracketed()
+    if not _is_differential(above):
+        return None
+    tokens = cursor.tokens
+    if close + 2 >= len(tokens) or tokens[close + 1].kind != "/":
+        return None
+    braced = tokens[close + 2].kind == "{" and _is_differential(cursor.ahead(close + 2 - cursor.at))
+    if not braced and not _is_sign(tokens, close + 2):
+        return None
+    start = cursor.place()
+    order, numerator = _order_and_rest(above)
+    if not numerator:
+        return None
+    cursor.at = close + 1
+    return _slashed(p, p.group(numerator, differentiated=True), order, start)
+
+
+# --- nabla ---
+
+
+def nabla(p: Grammar, token: Token) -> Node:
+    """∇_W J, ∇J and ∇^2 f; the ∇ is already taken."""
+    cursor = p.cursor
+    wrt: Expression = Symbol("", span=(token.start, token.end))
+    order = 1
+    while cursor.kind() in ("_", "^"):
+        sign = cursor.take()
+        tokens = cursor.take_argument()
+        if sign.kind == "_":
+            wrt = p.group(tokens)
+        elif [t.text for t in tokens if t.kind not in ("{", "}")] == ["2"]:
+            order = 2
+        else:
+            raise FormulaError("∇ takes no power but 2", sign.start + 1)
+    p.differentiated = True
+    try:
+        of = p.factor()
+    finally:
+        p.differentiated = False
+    for _ in range(order):
+        of = Derivative(of, wrt, span=cursor.span_from(token.start))
+    return of
