@@ -108,3 +108,8 @@ def test_a_long_formula_is_read_in_bounded_time() -> None:
     formula = " + ".join(f"{c}_1^T {c}_2 {c}_3" for c in letters)
     names = infer(parse(formula)).symbols
     assert all(names[f"{c}_1"] == names[f"{c}_2"] for c in letters)
+
+
+def test_a_bias_is_as_long_as_the_weights_have_outputs() -> None:
+    assert kinds("W Z + d") == "W: matrix, Z: matrix, d: column"
+    assert kinds("Z W + d") == "Z: matrix, W: matrix, d: row"

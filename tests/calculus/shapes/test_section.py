@@ -203,3 +203,19 @@ def test_a_declared_letter_with_an_index_may_be_that_of_each_example() -> None:
 def test_a_matrix_differentiated_by_a_letter_makes_it_a_number() -> None:
     found = section(r"\frac{\partial A^{-1}}{\partial r} = -A^{-1} \frac{\partial A}{\partial r} A^{-1}")
     assert kinds(found) == {"A": "matrix", "r": "number"}
+
+
+def test_sizes_of_ones_and_identities_follow() -> None:
+    found = section(r"p := (A + \lambda I) r", r"g := 1^T r", A=("d", "d"))
+    assert found.broken == ()
+    assert resolved(parse(r"(A + \lambda I) r"), found) == parse(r"(A + \lambda I_d) r")
+    assert resolved(parse("1^T r"), found) == parse("1_d^T r")
+
+
+def test_two_names_are_two_sizes_where_another_reading_keeps_them_apart() -> None:
+    found = section(
+        "O := H C + c", r"L := \sum_{i=1}^{N} \sum_{k=1}^{K} Y_{ik} O_{ik}",
+        r"\frac{\partial L}{\partial c} = 1_N^T \frac{\partial L}{\partial O}",
+    )  # fmt: skip
+    assert found.shapes["O"] == ("N", "K")
+    assert found.shapes["c"] == ("1", "K")

@@ -27,7 +27,7 @@ Kind: TypeAlias = Literal["number", "column", "row", "matrix", "family"]
 Costs: TypeAlias = Mapping[str, float]  # by kind
 
 _LOWER: Costs = {"column": 0, "number": 0.4, "row": 1.3, "matrix": 3}
-_UPPER: Costs = {"matrix": 0, "column": 2, "number": 3, "row": 3}
+_UPPER: Costs = {"matrix": 0, "column": 2.4, "number": 3, "row": 3}
 _GREEK: Costs = {"number": 0, "column": 1.2, "row": 2.5, "matrix": 3}
 _GREEK_NUMBER: Costs = {**_GREEK, "column": 1.6}
 _GREEK_UPPER: Costs = {"matrix": 0, "number": 2.5, "column": 2.5, "row": 3}

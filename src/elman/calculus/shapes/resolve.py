@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from elman.calculus.expression import Call, Entry, Expression, Product, Transpose, children, with_children
+from elman.calculus.expression import (
+    Call,
+    Entry,
+    Expression,
+    Identity,
+    Ones,
+    Product,
+    Transpose,
+    children,
+    with_children,
+)
 from elman.calculus.shapes.rules import Inference, OpaqueError, is_modulus
 from elman.calculus.shapes.unification import Shape
 from elman.errors import FormulaError
@@ -16,6 +26,8 @@ from elman.errors import FormulaError
 
 def explicit(e: Expression, shapes: Inference) -> Expression:
     """`e` with every such node rewritten; a node whose parts have no shape stays as it is."""
+    if isinstance(e, Ones | Identity):
+        return _sized(e, shapes)
     old = children(e)
     new = tuple(explicit(child, shapes) for child in old)
     node = with_children(e, new) if any(a is not b for a, b in zip(old, new, strict=True)) else e
@@ -27,6 +39,11 @@ def explicit(e: Expression, shapes: Inference) -> Expression:
     except (FormulaError, OpaqueError):
         return node
     return rule(node, shapes, *known)
+
+
+def _sized(e: Ones | Identity, shapes: Inference) -> Expression:
+    size = shapes.find(shapes.nodes[id(e)][0]) if e.dim is None and id(e) in shapes.nodes else "?"
+    return e if size[0] in "?~" else replace(e, dim=size)
 
 
 def _product(e: Product, shapes: Inference, a: Shape, b: Shape) -> Expression:

@@ -49,8 +49,11 @@ from elman.errors import FormulaError
 # What a reading costs that fits and is seldom meant.
 _LITERAL_ADDED = 0.1  # 1 - y
 _LETTER_ADDED = 1.5  # x - μ, a number subtracted from every entry
+_TO_A_MATRIX = 1.5  # times the cost of adding to a column
 _FORMULA_ADDED = 3.0  # w^T x + b with a column b
 _COLUMN_ADDED = 1.7  # W X + b, b added to every column
+_COLUMN_FOR_A_ROW = 1.2
+_ROW_ADDED = 0.6  # X W + b, b added to every row
 _POWER_OF_A_COLUMN = 2.2
 _OVER_A_COLUMN = 1.2
 _OVER_A_MATRIX = 4.0
@@ -126,6 +129,15 @@ class Inference(Sizes):
             self.shapes[e.name] = self.of_kind(self.choices[Variable("letter", e.name)])
         return self.shapes[e.name]
 
+    def ones(self, e: Ones) -> Shape:
+        """A column of ones."""
+        return e.dim or self.fresh(), "1"
+
+    def identity(self, e: Identity) -> Shape:
+        """An identity matrix."""
+        dim = e.dim or self.fresh()
+        return dim, dim
+
     def of_kind(self, kind: str) -> Shape:
         """A new shape of a kind."""
         rows = "1" if kind in ("number", "row") else self.fresh()
@@ -181,7 +193,8 @@ class Inference(Sizes):
             return a
         for number, array, part in ((a, b, e.left), (b, a, e.right)):
             if self.is_scalar(number):
-                self.doubt(_cost_of_adding(part), e.left, e.right)
+                is_matrix = "1" not in self.shape(array)
+                self.doubt(_cost_of_adding(part) * (_TO_A_MATRIX if is_matrix else 1), e.left, e.right)
                 return array
         result = []
         for x, y in zip(self.shape(a), self.shape(b), strict=True):
@@ -192,8 +205,16 @@ class Inference(Sizes):
         if total not in (self.shape(a), self.shape(b)):
             raise self.misfit(e, a, "plus", b, "a row and a column do not add")
         if self.shape(a) != self.shape(b):
-            self.doubt(_COLUMN_ADDED, e.left, e.right)
+            self._doubt_bias(e, a, b)
         return total
+
+    def _doubt_bias(self, e: Add | Subtract, a: Shape, b: Shape) -> None:
+        """A bias is as long as the weights have outputs: a column for W X, a row for X W."""
+        if "1" in (self.find(a[0]), self.find(b[0])):
+            self.doubt(_ROW_ADDED, e.left, e.right)
+            return
+        behind = any(_ends_with_weights(part) for part in (e.left, e.right))
+        self.doubt(_COLUMN_ADDED + (_COLUMN_FOR_A_ROW if behind else 0), e.left, e.right)
 
     def product(self, e: Product) -> Shape:
         """A product, by its operator."""
@@ -480,6 +501,13 @@ def _is_outer(e: Expression) -> bool:
     return isinstance(e, Product) and isinstance(e.left, Symbol) and isinstance(e.right, Transpose)
 
 
+def _ends_with_weights(e: Expression) -> bool:
+    """Whether a product ends, and does not begin, with a matrix that is called weights: X W_1."""
+    first, *_, last = factors_of(e) * 2
+    is_weights = [isinstance(f, Symbol) and f.name.startswith(("W", "Theta")) for f in (first, last)]
+    return is_weights == [False, True]
+
+
 def _cost_of_adding(e: Expression) -> float:
     """The cost of a number `e` that is added to every entry."""
     nodes = list(walk(e))
@@ -509,8 +537,8 @@ _NODES: dict[type[Expression], Callable[..., Shape]] = {
     Number: lambda self, e: SCALAR,
     Constant: lambda self, e: SCALAR,
     Symbol: Inference.symbol,
-    Ones: lambda self, e: (e.dim, "1"),
-    Identity: lambda self, e: (e.dim, e.dim),
+    Ones: Inference.ones,
+    Identity: Inference.identity,
     Entry: Inference.entry,
     Iverson: Inference.iverson,
     Comparison: Inference.comparison,

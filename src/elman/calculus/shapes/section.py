@@ -12,6 +12,7 @@ or give up a claim, whichever costs less.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _TURNED = 0.4  # δ = ∂J/∂z as a row
 _DECLARED_COLUMNS: Mapping[str, float] = {"entry": 0.0, "column": 0.8}  # x_i of a matrix X: a row of it, or a column
 _DECLARED_EACH: Mapping[str, float] = {"entry": 0.0, "each": 1.2}  # x_i of a column x: a number, or a column like x
 _EQUAL_TO_A_LITERAL = 1.5  # ∂f/∂x = 1
+_TWO_NAMES = 1.0  # two names for one size: Σ_{i=1}^N along what is declared [d,1]
 _NUMERATOR: Mapping[str, float] = {"numerator": 0.0, "denominator": 0.5}
 _SCALAR_NAMES = frozenset({"L", "J", "E", "l", "ell", "C", "loss", "cost", "Loss", "Cost"})
 
@@ -122,8 +124,10 @@ def settle(
 
 
 def resolved(e: Expression, settled: Settled) -> Expression:
-    """`e` with the nodes whose meaning depends on shapes rewritten, and the columns of families marked."""
-    return explicit(e, settled._section.inference(settled))
+    """`e` with the nodes whose meaning depends on shapes rewritten, the columns of families marked, and the sizes of 1
+    and I filled in.
+    """
+    return explicit(e, settled._section.inference(settled, e))
 
 
 class _Attempt(Inference):
@@ -147,6 +151,12 @@ class _Attempt(Inference):
     def hold(self, c: Constraint) -> None:
         """Adds a constraint; raises `FormulaError` where it does not fit."""
         self.free = {}
+        before = self.renamed
+        self._join(c)
+        if self.renamed > before:
+            self.doubt(_TWO_NAMES * (self.renamed - before), *c.parts)
+
+    def _join(self, c: Constraint) -> None:
         if c.kind == "scalar":
             for part in c.parts:
                 shape = self.shape_of(part)
@@ -396,10 +406,13 @@ class _Section:
             best,
         )
 
-    def inference(self, settled: Settled) -> _Attempt:
-        """The rules under the settled shapes."""
+    def inference(self, settled: Settled, e: Expression) -> _Attempt:
+        """The shapes of the parts of an expression, under the settled shapes, as far as they fit."""
         found = _Attempt(settled.shapes, settled._found.result.choices)  # type: ignore[arg-type]
+        found.shapes = dict(settled.shapes)
         found.columns = set(settled.families)
+        with contextlib.suppress(FormulaError, OpaqueError):
+            found.visit(e)
         return found
 
     def margin(self, best: Found[_Attempt], name: str) -> float:

@@ -13,9 +13,10 @@ SCALAR: Shape = ("1", "1")
 
 
 class Sizes:
-    """Sizes, some of them joined."""
+    """Sizes, some of them joined; `renamed` counts the joins of two names, one of which was only suggested."""
 
     def __init__(self) -> None:
+        self.renamed = 0
         self._parent: dict[str, str] = {}
         self._counter = itertools.count()
 
@@ -41,6 +42,7 @@ class Sizes:
         if not _is_open(a) or b == "1":
             return False
         self._parent[a] = b
+        self.renamed += a[0] == "~" and a[1:] != b
         return True
 
     def unify_shapes(self, a: Shape, b: Shape) -> bool:
@@ -49,10 +51,10 @@ class Sizes:
 
     def fits(self, a: Shape, b: Shape) -> bool:
         """Whether two shapes can be equal; makes them equal if so, and changes nothing if not."""
-        before = dict(self._parent)
+        before = dict(self._parent), self.renamed
         if self.unify_shapes(a, b):
             return True
-        self._parent = before
+        self._parent, self.renamed = before
         return False
 
     def is_scalar(self, s: Shape) -> bool:
