@@ -49,11 +49,10 @@ from elman.errors import FormulaError
 # What a reading costs that fits and is seldom meant.
 _LITERAL_ADDED = 0.1  # 1 - y
 _LETTER_ADDED = 1.5  # x - μ, a number subtracted from every entry
-_TO_A_MATRIX = 1.5  # times the cost of adding to a column
+_LETTER_ADDED_TO_A_MATRIX = 2.2
 _FORMULA_ADDED = 3.0  # w^T x + b with a column b
-_COLUMN_ADDED = 1.7  # W X + b, b added to every column
-_COLUMN_FOR_A_ROW = 1.2
-_ROW_ADDED = 0.6  # X W + b, b added to every row
+# A column or a row (the first) added to a matrix, which may be X W, weights behind data (the second).
+_BIAS = {(False, False): 1.7, (False, True): 2.9, (True, False): 1.4, (True, True): 0.6}
 _POWER_OF_A_COLUMN = 2.2
 _OVER_A_COLUMN = 1.2
 _OVER_A_MATRIX = 4.0
@@ -193,8 +192,7 @@ class Inference(Sizes):
             return a
         for number, array, part in ((a, b, e.left), (b, a, e.right)):
             if self.is_scalar(number):
-                is_matrix = "1" not in self.shape(array)
-                self.doubt(_cost_of_adding(part) * (_TO_A_MATRIX if is_matrix else 1), e.left, e.right)
+                self.doubt(_cost_of_adding(part, "1" not in self.shape(array)), e.left, e.right)
                 return array
         result = []
         for x, y in zip(self.shape(a), self.shape(b), strict=True):
@@ -210,11 +208,9 @@ class Inference(Sizes):
 
     def _doubt_bias(self, e: Add | Subtract, a: Shape, b: Shape) -> None:
         """A bias is as long as the weights have outputs: a column for W X, a row for X W."""
-        if "1" in (self.find(a[0]), self.find(b[0])):
-            self.doubt(_ROW_ADDED, e.left, e.right)
-            return
+        is_row = "1" in (self.find(a[0]), self.find(b[0]))
         behind = any(_ends_with_weights(part) for part in (e.left, e.right))
-        self.doubt(_COLUMN_ADDED + (_COLUMN_FOR_A_ROW if behind else 0), e.left, e.right)
+        self.doubt(_BIAS[is_row, behind], e.left, e.right)
 
     def product(self, e: Product) -> Shape:
         """A product, by its operator."""
@@ -508,12 +504,14 @@ def _ends_with_weights(e: Expression) -> bool:
     return is_weights == [False, True]
 
 
-def _cost_of_adding(e: Expression) -> float:
-    """The cost of a number `e` that is added to every entry."""
+def _cost_of_adding(e: Expression, to_matrix: bool) -> float:
+    """The cost of a number `e` that is added to every entry of a column or of a matrix."""
     nodes = list(walk(e))
     if any(isinstance(n, Transpose | Call | Apply | BigSum | BigProduct) for n in nodes):
         return _FORMULA_ADDED
-    return _LETTER_ADDED if any(isinstance(n, Symbol) for n in nodes) else _LITERAL_ADDED
+    if not any(isinstance(n, Symbol) for n in nodes):
+        return _LITERAL_ADDED
+    return _LETTER_ADDED_TO_A_MATRIX if to_matrix else _LETTER_ADDED
 
 
 def _is_chain(e: Product) -> bool:
