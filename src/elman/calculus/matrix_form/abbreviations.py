@@ -45,7 +45,7 @@ def abbreviate(e: Expression, definitions: Definitions, shapes: Mapping[str, Sha
     for s, d in definitions.items():
         if isinstance(d, Symbol | Number):
             continue  # another name for a symbol or a number abbreviates nothing
-        for written in (d, in_matrix_form(d, shapes)):
+        for written in _forms(d, shapes):
             names.setdefault(written, s)
             if isinstance(written, Call) and written.function == "softmax":
                 names.setdefault(_transposed_softmax(written, shapes), Transpose(s))
@@ -65,6 +65,14 @@ def abbreviate(e: Expression, definitions: Definitions, shapes: Mapping[str, Sha
         return node
 
     return transform(e, change)
+
+
+def _forms(d: Expression, shapes: Mapping[str, Shape]) -> tuple[Expression, ...]:
+    """A definition as it is written, and in the form of derivatives if it has one."""
+    try:
+        return d, in_matrix_form(d, shapes)
+    except FormulaError:
+        return (d,)
 
 
 def _transposed_softmax(e: Call, shapes: Mapping[str, Shape]) -> Call:
