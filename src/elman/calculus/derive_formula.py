@@ -27,6 +27,7 @@ from elman.calculus.printing.render import latex, text
 from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer, other_readings
 from elman.calculus.syntax.names import GREEK, GREEK_LETTERS, Names, canonical, fold
 from elman.calculus.syntax.parse import parse
+from elman.calculus.syntax.single_formula import parse_formula
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
 from elman.calculus.values.verify import SamplePoint, complex_step, points, relative_error
@@ -189,7 +190,7 @@ def derive(
     symbol = _symbol(wrt, known, form)
     if isinstance(formula, str):
         timed = [symbol.name] if symbol.time is not None else []
-        formula = parse(formula, Names.of({symbol.name, *known}, timed), form)
+        formula = parse_formula(formula, Names.of({symbol.name, *known}, timed), form)
     if strict:
         _check_shapes_are_used(formula, known)
     return derivative(formula, symbol, known, layout, distributions)

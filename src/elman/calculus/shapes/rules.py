@@ -106,7 +106,7 @@ class Inference(Sizes):
         """The shape of a node, from those of its parts."""
         rule = _NODES.get(type(e))
         if rule is None or (isinstance(e, Derivative | Dots | Apply) and not self.section):
-            raise FormulaError(f"{_what(e)} cannot stand in what is differentiated", e.span[0] + 1)
+            raise FormulaError(_refusal(e), e.span[0] + 1)
         shape: Shape = rule(self, e)
         self.nodes[id(e)] = shape
         return shape
@@ -477,10 +477,11 @@ def is_modulus(e: Expression) -> bool:
     return isinstance(e, Call) and e.function == "det" and e.latex == "|" and not isinstance(e.arguments[0], Matrix)
 
 
-def _what(e: Expression) -> str:
+def _refusal(e: Expression) -> str:
     if isinstance(e, Apply):
-        return f"{e.name}, a function that is not known,"
-    return "an ellipsis" if isinstance(e, Dots) else "a derivative" if isinstance(e, Derivative) else "this"
+        return f"the function {e.name} is not known: write what it is, or a product as {e.name} x"
+    what = "an ellipsis" if isinstance(e, Dots) else "a derivative" if isinstance(e, Derivative) else "this"
+    return f"{what} cannot stand in what is differentiated"
 
 
 def _are_latin(e: Expression) -> bool:
