@@ -89,6 +89,11 @@ def test_sums_and_products_from_one_and_from_zero_take_all_entries() -> None:
         assert evaluate(BigSum("k", body, lower, upper), scope()).item() == 12
 
 
+def test_a_product_of_matrices_over_an_index_is_refused() -> None:
+    with pytest.raises(FormulaError, match="product of matrices"):
+        evaluate(BigProduct("k", Matrix(((ONE, TWO), (ZERO, ONE))), Index(None, 1), Index("n")), scope())
+
+
 def test_an_unknown_function_has_the_value_that_the_environment_gives() -> None:
     applied = Apply("phi", (X,))
     with pytest.raises(FormulaError, match="the function phi has no value"):

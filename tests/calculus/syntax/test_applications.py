@@ -67,6 +67,8 @@ def test_a_list_behind_a_letter_is_no_factor() -> None:
     assert parse(r"J(W, b)", Names.of({"J"})) == Symbol("J")
     assert read(r"J(W, b) = l(o, y)") == ["J = l(o, y)"]
     assert read(r"\frac{\partial L(y, \hat{y})}{\partial \hat{y}} = y") == ["∂L/∂ŷ = y"]
+    assert read(r"J(\theta) = 1", Names.of({"J", "theta"})) == ["J = 1"]
+    assert read(r"c(\theta) = 1", PAGE) == ["c θ = 1"]
     assert read(r"J(\theta) = 1, \quad \nabla_\theta J(\theta) = g") == ["J = 1", "∂J/∂θ = g"]
 
 

@@ -31,7 +31,9 @@ def test_by_an_entry_by_a_transpose_and_of_a_transpose() -> None:
     assert parse(r"\partial (A y)/\partial y^T", form="latex") == parse(r"\frac{\partial A y}{\partial y^T}")
 
 
-@pytest.mark.parametrize("formula", [r"\frac{\partial^2 E}{\partial y^2}", r"\nabla_y^2 E", r"\frac{d^2}{dy^2} E"])
+@pytest.mark.parametrize(
+    "formula", [r"\frac{\partial^2 E}{\partial y^2}", r"\nabla_y^2 E", r"\frac{d^2}{dy^2} E", "∂²E/∂y²"]
+)
 def test_a_second_derivative_is_one_of_a_derivative(formula: str) -> None:
     assert parse(formula) == Derivative(Derivative(E, Y), Y)
 
@@ -63,6 +65,7 @@ def test_a_value_at_a_point_spoils_its_own_part_alone() -> None:
     [
         (r"\frac{\partial^2 E}{\partial y}", "write as many"),
         (r"\partial E", "∂ needs its denominator"),
+        (r"\mathrm{d} E", "a differential needs its denominator"),
         (r"\frac{\partial E}{\partial y + z}", "by one symbol"),
     ],
 )

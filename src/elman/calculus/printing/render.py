@@ -350,9 +350,11 @@ class _LatexPrinter(_FormulaPrinter):
         return f"\\frac{{{above}}}{{{below}}}", SCRIPT
 
     def division(self, e: Product) -> Printed:
-        above, below = self.show(e.left), self.show(e.right)
+        (above, left), (below, right) = self.printed(e.left), self.printed(e.right)
         if above.startswith(("d", r"\mathrm{d")) and below.startswith(("d", r"\mathrm{d")):
-            return super().division(e)  # \frac{d…}{d…} would be read as a derivative
+            above = above if left >= PRODUCT else self.parenthesised(above)
+            below = below if right >= SCRIPT else self.parenthesised(below)
+            return f"{above} / {below}", PRODUCT  # \frac{d…}{d…} would be read as a derivative
         return f"\\frac{{{above}}}{{{below}}}", SCRIPT
 
     def based(self, e: Expression) -> str:

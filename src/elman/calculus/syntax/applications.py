@@ -210,8 +210,9 @@ class Applications(Grammar):
         plain = bool(inner) and all(t.kind in _PLAIN for t in inner)
         several = len(split_at_commas(inner, also=";")) > 1
         known = self.names.resolve(symbol.name) is not None
-        left = self.is_left and cursor.closing() == len(cursor.tokens) - 1 and (several or not known)
-        if plain and (left or (several and known) or (self.differentiated and symbol.name not in self.names.numbers)):
+        left = self.is_left and cursor.closing() == len(cursor.tokens) - 1
+        whole = (left or self.differentiated) and symbol.name not in self.names.numbers
+        if plain and (whole or (several and known)):
             cursor.take_bracket()
             return symbol
         return self._apply(symbol, start) if several else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Expression, Product, Symbol
+from elman.calculus.expression import Derivative, Expression, Power, Product, Symbol
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.scripts import Node
@@ -139,15 +139,18 @@ def slashed_derivative(p: Grammar, token: Token) -> Node:
         of = p.factor()
     finally:
         p.differentiated = False
-    return _slashed(p, of, order, token.start)
+    return _slashed(p, of, order, token.start, "∂" if token.text == "partial" else "a differential")
 
 
-def _slashed(p: Grammar, of: Expression, order: int, start: int) -> Expression:
+def _slashed(p: Grammar, of: Expression, order: int, start: int, sign: str = "∂") -> Expression:
     """The denominators behind ∂J: /∂W, or /∂x∂y."""
     cursor = p.cursor
     braced = cursor.kind(1) == "{" and _is_differential(cursor.ahead(1)) if cursor.kind() == "/" else False
     if cursor.kind() != "/" or not (braced or _is_sign(cursor.tokens, cursor.at + 1)):
-        raise cursor.error("∂ needs its denominator: ∂J/∂W")
+        sign = (
+            "∂" if cursor.tokens and any(t.text == "partial" for t in cursor.tokens[: cursor.at]) else "a differential"
+        )
+        raise cursor.error(f"{sign} needs its denominator: ∂J/∂W")
     cursor.skip()
     by: list[Expression] = []
     if braced:
@@ -157,10 +160,9 @@ def _slashed(p: Grammar, of: Expression, order: int, start: int) -> Expression:
         p.bar_is_outside = True
         wrt = p.factor()
         p.bar_is_outside = False
-        if order == 2 and not by and type(wrt).__name__ == "Power":
-            wrt = wrt.of  # type: ignore[attr-defined]
-            by.append(wrt)
-        by.append(wrt)
+        if isinstance(wrt, Power) and order == 2 and not by:  # ∂²f/∂x²
+            by.append(wrt.of)
+        by.append(wrt.of if isinstance(wrt, Power) else wrt)
     if len(by) != order:
         raise cursor.error(f"∂^{order} above and {len(by)} letters below: write as many")
     for wrt in reversed(by):

@@ -143,8 +143,14 @@ def big_sum(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array:
 
 
 def big_product(e: BigProduct, scope: Environment, evaluate: Evaluate) -> Array:
-    """The value of a product over an index: of numbers, or of arrays entry by entry."""
-    return _combined(e, scope, evaluate, operator.mul, np.ones((1, 1)))
+    """The value of a product over an index: of numbers, or of rows and columns entry by entry."""
+
+    def times(a: Array, b: Array) -> Array:
+        if 1 not in a.shape[-2:] or 1 not in b.shape[-2:]:
+            raise FormulaError("a product of matrices over an index has no value: write its factors", e.span[0] + 1)
+        return np.asarray(a * b)
+
+    return _combined(e, scope, evaluate, times, np.ones((1, 1)))
 
 
 def _combined(
