@@ -219,3 +219,9 @@ def test_two_names_are_two_sizes_where_another_reading_keeps_them_apart() -> Non
     )  # fmt: skip
     assert found.shapes["O"] == ("N", "K")
     assert found.shapes["c"] == ("1", "K")
+
+
+def test_a_derivative_by_what_the_page_says_elsewhere_is_no_obstacle() -> None:
+    found = section(r"\nabla (a^T r) = a", r"E := a^T r")
+    assert kinds(found)["a"] == "column"
+    assert found.broken == ()

@@ -47,7 +47,7 @@ def usual_costs(name: str) -> Costs:
         if word[0].isupper():
             return _GREEK_UPPER
         return _GREEK_NUMBER if word in _USUALLY_NUMBERS else _GREEK
-    return _UPPER if word[0].isupper() else _LOWER
+    return _UPPER if word[:1].isupper() else _LOWER
 
 
 def evidence(
