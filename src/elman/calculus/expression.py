@@ -12,7 +12,7 @@ To add a node, write its class here and one entry in each of these tables:
     syntax/latex_commands.py       `COMMANDS`    how LaTeX writes it (a sign that is no command: `latex_parser.py`)
     syntax/scripts.py              `superscript`, `subscript`   if it is written as a script, as A^{-1} is
     syntax/python.py               `_NODES`      how Python writes it, by the node of Python's `ast` (a function of
-                                                 NumPy or PyTorch: `_CALLS`)
+                                                 NumPy or PyTorch: `CALLS` of `code_signs.py`)
     shapes/rules.py                `_NODES`      its shape, from the shapes of its parts
     values/evaluate.py             `_NODES`      its value, from the values of its parts
     index_form/to_index_form.py    `_NODES`      its entries as sums of products; the derivative follows from them

@@ -24,6 +24,7 @@ CODE = [
     ("dz = (z > 0) * dh", "dz = [z > 0] ∘ dh"),
     ("g = lambda_ * theta", "g = λ ∘ θ"),
     ("∂L/∂W = xᵀ δ", "∂L/∂W = x^T δ"),
+    ("f = xᵀA x", "f = x^T A x"),
 ]
 
 

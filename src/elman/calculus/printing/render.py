@@ -1,4 +1,4 @@
-"""Expressions as LaTeX and as Unicode text, with no more parentheses than the parser in `syntax/latex.py` needs.
+"""Expressions as LaTeX and as Unicode text, with no more parentheses than the parser in `syntax/` needs.
 
 What is printed parses to an equal tree, or to one of equal value, if the parser knows the names of the symbols. For
 example, `Product(Symbol("W_h"), Symbol("h", Index("t", -1)))` is `W_h h^{(t-1)}` as LaTeX and `W_h h^(t-1)` as text.

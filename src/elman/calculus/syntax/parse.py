@@ -20,7 +20,7 @@ from elman.errors import FormulaError
 __all__ = ["NotRead", "Reading", "looks_like_python", "parse", "parse_statements", "read_formula"]
 _PYTHON = re.compile(r"@|\*\*|\.T\b|(?<![\\A-Za-z_])(?:np|torch)\.|\*|\w\.\w+\(")
 _LATEX = re.compile(r"\\|\^|_\{|[{}]")
-_MATHEMATICS = re.compile(r"[\\^∂∑Σ∇{}]")
+_MATHEMATICS = re.compile(r"[\\^∂∑Σ∇{}ᵀ]")
 
 
 def looks_like_python(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,16 +11,12 @@ from fractions import Fraction
 from elman.calculus.expression import (
     Add,
     Call,
-    Cases,
     Comparison,
     Entry,
     Expression,
-    Identity,
     Index,
-    Inverse,
     Negative,
     Number,
-    Ones,
     Power,
     Product,
     Relation,
@@ -30,6 +25,7 @@ from elman.calculus.expression import (
     Transpose,
 )
 from elman.calculus.functions import SPELLINGS, arity
+from elman.calculus.syntax.code_signs import CALLS, SIZED, as_python, einsum
 from elman.calculus.syntax.names import TIME_LETTERS, Names, canonical
 from elman.calculus.syntax.tokens import MAX_DEPTH, MAX_DIGITS
 from elman.errors import FormulaError
@@ -47,7 +43,7 @@ def parse_python(text: str, names: Names) -> list[Relation]:
         depth += (c in "([{") - (c in ")]}")
         if depth > 40:
             raise FormulaError("brackets nest deeper than 40", column)
-    code, places = _as_python(text.strip())
+    code, places = as_python(text.strip())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about style do not matter here
@@ -67,24 +63,6 @@ def parse_python(text: str, names: Names) -> list[Relation]:
         parts = tuple(reader.read(part) for part in [*statement.targets, statement.value])
         return [Relation(parts, ("=",) * (len(parts) - 1), tuple(part.span for part in parts))]
     raise FormulaError("only expressions and assignments are read", 1)
-
-
-# What people write in code that is not Python → how Python writes it.
-_SIGNS = {"^T": ".T", "^⊤": ".T", "ᵀ": ".T", "⊤": ".T", "⊙": "*", "∘": "*", "·": "@", "−": "-", "²": "**2", "×": "*"}
-_SIGN = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))) + r"(?![A-Za-z0-9_])|′")
-
-
-def _as_python(text: str) -> tuple[str, list[int]]:
-    """Code with the signs of mathematics in it as Python, and for each offset in it (and its end) that in `text`."""
-    pieces: list[str] = []
-    places: list[int] = []
-    at = 0
-    for match in _SIGN.finditer(text):
-        new = _SIGNS.get(match.group(), match.group())
-        pieces += [text[at : match.start()], new]
-        places += [*range(at, match.start()), *([match.start()] * len(new))]
-        at = match.end()
-    return "".join([*pieces, text[at:]]), [*places, *range(at, len(text) + 1)]
 
 
 class _Reader:
@@ -207,7 +185,7 @@ class _Reader:
             return replace(special, span=self.span(node))
         axis = self.axis(node)
         function = node.func
-        sized = ast.unparse(function).rpartition(".")[2] in _SIZED
+        sized = ast.unparse(function).rpartition(".")[2] in SIZED
         arguments = [] if sized else [self.read(a) for a in node.args]
         while isinstance(function, ast.Attribute):
             if not _is_namespace(function.value):  # a method: x.sum(0), x.dot(y)
@@ -261,9 +239,9 @@ class _Reader:
 
     def called(self, name: str, arguments: list[Expression], axis: int | None, node: ast.Call) -> Expression:
         """The function `name` of some arguments."""
-        if name in _SIZED and len(node.args) == 1:
-            return _SIZED[name](self.size(node.args[0], name))
-        count, build = _CALLS.get(name, (0, None))
+        if name in SIZED and len(node.args) == 1:
+            return SIZED[name](self.size(node.args[0], name))
+        count, build = CALLS.get(name, (0, None))
         if build is not None and len(arguments) == count:
             return build(*arguments)
         if name not in SPELLINGS:
@@ -282,34 +260,6 @@ class _Reader:
             if ast.unparse(argument.elts[-1]) == "1":
                 argument = argument.elts[0]
         return ast.unparse(argument)
-
-
-def einsum(pattern: str, arrays: list[Expression]) -> Expression | None:
-    """The product of two matrices or columns that a pattern such as `ij,jk->ik` says; None for any other."""
-    match = re.fullmatch(r"([a-z]{1,2}),([a-z]{1,2})->([a-z]{0,2})", pattern.replace(" ", ""))
-    if match is None or len(arrays) != 2:
-        return None
-    (left, right), result = match.groups()[:2], match.group(3)
-    a, b = arrays
-    shared = set(left) & set(right)
-    if left == right == result:
-        return Product(a, b, "∘")
-    if left == right and result == "":
-        return Call("sum", (Product(a, b, "∘"),))
-    if not shared and result == left + right and len(result) == 2:
-        return Product(a, b, "⊗")
-    if len(shared) != 1 or shared & set(result):
-        return None
-    (over,) = shared
-    if len(left) == 2 and left[0] == over:
-        a, left = Transpose(a), left[::-1]
-    if len(right) == 2 and right[1] == over:
-        b, right = Transpose(b), right[::-1]
-    product = Product(a if len(left) == 2 else Transpose(a), b, "")
-    outer = left.replace(over, "") + right.replace(over, "")
-    if len(left) == 1 and len(right) == 2:
-        return Transpose(product) if result == outer else None
-    return product if result == outer else Transpose(product) if result == outer[::-1] else None
 
 
 def _is_namespace(node: ast.expr) -> bool:
@@ -342,23 +292,4 @@ _BINARY: dict[type[ast.operator], Callable[[Expression, Expression], Expression]
     ast.Mult: lambda a, b: Product(a, b, "∘"),
     ast.Div: lambda a, b: Product(a, b, "/"),
     ast.Pow: lambda a, b: Power(a, b, elementwise=True),
-}
-
-_SIZED: dict[str, Callable[[str], Expression]] = {"eye": Identity, "ones": Ones}
-
-# A function of NumPy or PyTorch that is an operator here → how many arguments it takes, and the expression.
-_CALLS: dict[str, tuple[int, Callable[..., Expression]]] = {
-    **dict.fromkeys(("inv", "pinv"), (1, Inverse)),
-    "transpose": (1, Transpose),
-    "outer": (2, lambda a, b: Product(a, b, "⊗")),
-    **dict.fromkeys(("dot", "matmul", "mm", "mv", "vdot", "bmm"), (2, lambda a, b: Product(a, b, "@"))),
-    "where": (3, lambda condition, a, b: Cases((a, b), (condition, Number(Fraction(1))))),
-    "rowsum": (1, lambda a: Call("sum", (a,), axis=1)),
-    "colsum": (1, lambda a: Call("sum", (a,), axis=0)),
-    **dict.fromkeys(("multiply", "mul"), (2, lambda a, b: Product(a, b, "∘"))),
-    "diagflat": (1, lambda a: Call("diag", (a,), operand="vector")),
-    "logdet": (1, lambda a: Call("ln", (Call("det", (a,)),))),
-    "matrix_power": (2, Power),
-    "heaviside": (2, lambda a, b: Call("step", (a,))),
-    "square": (1, lambda a: Power(a, Number(Fraction(2)), elementwise=True)),
 }
