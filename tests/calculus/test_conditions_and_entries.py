@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from elman.calculus.derive_formula import derive
 from elman.calculus.expression import (
     Apply,
     BigProduct,
@@ -137,3 +138,11 @@ def test_each_prints_in_every_form(e: Expression, as_latex: str, as_text: str, c
 def test_the_conditions_of_a_relation_are_behind_it() -> None:
     relation = Relation((X, ZERO), ("=",), (), (Iverson(Index("i"), Index("j"), "≠"),))
     assert (latex(relation), text(relation)) == (r"x = 0, i \ne j", "x = 0, i ≠ j")
+
+
+@pytest.mark.parametrize(
+    "formula", [r"\begin{pmatrix} 1 & x \\ 0 & 1 \end{pmatrix}", "[x > 0]", r"\prod_i x_i", r"\nabla x", "f(x, y)"]
+)
+def test_what_has_no_derivative_here_is_refused(formula: str) -> None:
+    with pytest.raises(FormulaError):
+        derive(formula, "x")

@@ -78,7 +78,11 @@ class _Converter:
     bound: Mapping[str, TensorIndex] = field(default_factory=dict)
 
     def convert(self, e: Expression) -> IndexForm:
-        return _NODES[type(e)](self, e)
+        rule = _NODES.get(type(e))
+        if rule is None:
+            what = _WITHOUT.get(type(e).__name__, "this")
+            raise FormulaError(f"{what} is not differentiated: write it with sums and functions", e.span[0] + 1)
+        return rule(self, e)
 
     def axes_of(self, e: Expression) -> tuple[TensorIndex | None, TensorIndex | None]:
         """Fresh indices for the rows and the columns of a node."""
@@ -192,6 +196,12 @@ class _Converter:
         self.bound = outer
         return a._replace(sum=summed(a.sum, (index,)))
 
+
+# A node that has no entries as sums of products → how it is called.
+_WITHOUT = {
+    "Matrix": "a matrix by its entries", "Comparison": "a condition", "Cases": "a value by cases",
+    "BigProduct": "a product over an index",
+}  # fmt: skip
 
 _NODES: dict[type[Expression], Callable[[_Converter, Any], IndexForm]] = {
     Number: _Converter.number,

@@ -47,7 +47,7 @@ def sum_range(e: BigSum | BigProduct, scope: Environment, evaluate: Evaluate) ->
         return range(low - first, high + 1 - first) if along else range(low, high + 1)
     size = _index_size(e.body, e.index, scope, evaluate)
     if size is None:
-        raise FormulaError(f"over what does {e.index} run? Write its bounds", e.span[0] + 1)
+        raise FormulaError(f"over what does {e.index or 'this sum'} run? Write its bounds", e.span[0] + 1)
     return range(size)
 
 

@@ -204,7 +204,7 @@ class Sampling:
 
 
 def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
-    if name[0].isupper():
+    if name[:1].isupper():
         return [(rows, columns) for rows in sizes for columns in sizes]
     if len(name) == 1 or "_" in name:
         return [(s, "1") for s in sizes]
