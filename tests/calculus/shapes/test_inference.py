@@ -113,3 +113,12 @@ def test_a_long_formula_is_read_in_bounded_time() -> None:
 def test_a_bias_is_as_long_as_the_weights_have_outputs() -> None:
     assert kinds("W Z + d") == "W: matrix, Z: matrix, d: column"
     assert kinds("Z W + d") == "Z: matrix, W: matrix, d: row"
+
+
+def test_a_factor_of_a_logarithm_is_a_number() -> None:
+    assert kinds(r"s \ln \sigma(v^T z) + (1 - s) \ln(1 - \sigma(v^T z))") == "s: number, v: column, z: column"
+
+
+def test_a_quotient_by_what_is_transposed_asks_for_parentheses() -> None:
+    with pytest.raises(FormulaError, match="put the whole divisor in parentheses"):
+        infer(parse("z^T M z / z^T z"))

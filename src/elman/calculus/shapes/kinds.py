@@ -36,7 +36,6 @@ _USUALLY_NUMBERS = frozenset({"alpha", "epsilon", "varepsilon", "eta", "lambda",
 _ONE_INDEX: Costs = {"column": 0, "family": 1, "row": 2, "matrix": 3}
 _ONE_INDEX_UPPER: Costs = {"matrix": 0, "column": 1, "family": 1.2, "row": 3}
 _OPAQUE: Costs = {"number": 0, "column": 1.5, "matrix": 3}
-_NEVER_A_NUMBER = 8.0
 _NOT_THE_SIZE = 3.0
 
 
@@ -81,7 +80,7 @@ def evidence(
         elif name in opaque:
             costs = _OPAQUE
         elif name in transposed:
-            costs = {**costs, "number": costs["number"] + _NEVER_A_NUMBER}
+            costs = {kind: cost for kind, cost in costs.items() if kind != "number"}
         found[name] = {**costs, **(hints or {}).get(name, {})}
     return found
 

@@ -59,6 +59,7 @@ _OVER_A_MATRIX = 4.0
 _COLUMN_SCALED = 0.75  # a x, with a number a and a column x
 _MATRIX_SCALED = 0.6  # a X
 _NUMBER_BEHIND = 1.4  # X β, with a number β
+_COLUMN_BEFORE_A_FUNCTION = 0.35  # y ln(w^T x), with a column y
 _NUMBER_AT = 2.5  # a @ x
 _OUTER_TIMES_A_COLUMN = 0.6  # k x^T y with a column k
 _TRANSPOSE_OF_A_NUMBER = 2.0
@@ -236,6 +237,8 @@ class Inference(Sizes):
             return
         if self.is_scalar(b) and isinstance(e.right, Symbol):
             self.doubt(_NUMBER_BEHIND, e.left, e.right)
+        if self.is_scalar(b) and isinstance(e.right, Call) and _are_latin(e.left):
+            self.doubt(_COLUMN_BEFORE_A_FUNCTION, e.left)
         number, array, shape = (e.left, e.right, b) if self.is_scalar(a) else (e.right, e.left, a)
         if _are_latin(number) and (isinstance(array, Symbol) or _are_latin(array)):
             is_matrix = "1" not in self.shape(shape)
@@ -285,6 +288,9 @@ class Inference(Sizes):
         """a / b."""
         if self.is_scalar(b):
             return a
+        if isinstance(e.right, Transpose):
+            hint = "put the whole divisor in parentheses"
+            raise self.misfit(e, a, "over", b, hint)
         is_matrix = "1" not in self.shape(b)
         if self.is_scalar(a) or self.unify_shapes(a, b):
             self.doubt(_OVER_A_MATRIX if is_matrix else _OVER_A_COLUMN, e.right)
