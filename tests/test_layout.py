@@ -39,7 +39,8 @@ MAY_IMPORT = {
 ORDER = {
     "calculus": [
         "expression", "functions", "syntax", "shapes", "values", "index_form", "matrix_form", "printing",
-        "conventions", "derive_formula", "forward_equations", "loss_parts", "constants", "gradients", "__init__",
+        "conventions", "differentiation", "derive_formula", "forward_equations", "loss_parts", "constants", "gradients",
+        "__init__",
     ],
     "notes": [
         "page", "model", "oracle", "judge", "repair", "report", "check_page", "derivation", "derive_page", "__init__",

@@ -108,7 +108,16 @@ class Grower:
 
     def scalar(self, d: int) -> Expression:
         rows, columns = self.random.choice(DIMENSIONS), self.random.choice(DIMENSIONS)
-        match self.random.randrange(16):
+        match self.random.randrange(20):
+            case 16:
+                return Call("logsumexp", (self.grow((rows, "1"), d),))
+            case 17:
+                return Call("normp", (self.grow((rows, "1"), d), number(self.random.choice((3, 4)))))
+            case 18:
+                return Call("trace", (Call("expm", (Call("tanh", (self.grow((rows, rows), d),)),)),))
+            case 19:
+                power = self.symbol(("1", "1"))
+                return Power(Add(number(2), Power(self.grow(("1", "1"), d), number(2))), power)
             case 0:
                 return Product(Transpose(self.grow((rows, "1"), d)), self.grow((rows, "1"), d))
             case 1:

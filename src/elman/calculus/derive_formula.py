@@ -2,49 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from elman.calculus.conventions import conventions
-from elman.calculus.expression import BigSum, Call, Expression, Symbol, Transpose, symbols, walk
+from elman.calculus.differentiation import (
+    Frame,
+    arranged,
+    error_at,
+    problem_of,
+    result_axes,
+    result_shape,
+    shape_of,
+    slopes_of_index_form,
+    slopes_within_structure,
+    value_at,
+    with_structures,
+)
+from elman.calculus.expression import Call, Expression, Symbol, symbols, transform
 from elman.calculus.functions import Array
-from elman.calculus.index_form.differentiate import differentiate
-from elman.calculus.index_form.layout import LAYOUTS, arrange
-from elman.calculus.index_form.simplify import simplify
-from elman.calculus.index_form.terms import Sum, TensorIndex, fresh
-from elman.calculus.index_form.to_index_form import as_atom, to_index_form
+from elman.calculus.index_form.layout import arrange, arrange_second
+from elman.calculus.index_form.terms import Sum
 from elman.calculus.index_form.value import index_value
-from elman.calculus.matrix_form.index_graph import NoMatrixFormError, Notation
-from elman.calculus.matrix_form.to_matrix_form import matrix_form
-from elman.calculus.matrix_form.transposes import transpose_expression
 from elman.calculus.printing.index_text import index_text
 from elman.calculus.printing.python import python
 from elman.calculus.printing.render import latex, text
-from elman.calculus.shapes.inference import SCALAR, Shape, Shapes, declared, infer, other_readings
+from elman.calculus.shapes.inference import Shape, Shapes, declared, other_readings
 from elman.calculus.syntax.names import GREEK, GREEK_LETTERS, Names, canonical, fold
 from elman.calculus.syntax.parse import parse
 from elman.calculus.syntax.single_formula import parse_formula
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
-from elman.calculus.values.verify import SamplePoint, complex_step, points, relative_error
+from elman.calculus.values.verify import SamplePoint, complex_step, relative_error
 from elman.errors import DerivationError, FormulaError
 
 TOLERANCE = 1e-8
-Frame = tuple[TensorIndex | None, TensorIndex | None]
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A derivative: `expression` is its matrix form, or None if it has only an index form.
+    """A derivative by `wrt`, or a second one by `wrt` and `again`: `expression` is its matrix form, or None if it has
+    only an index form.
 
     `shape` are the names of its dimensions: two for a matrix form, else one for each index. `shapes` are the shapes of
     the formula's symbols, `assumed` those that were not declared, `distributions` the symbols whose columns sum to
     1. `error` is the largest difference from the complex step, relative to the largest entry (or to 0.001 where
-    all are smaller), over `points` random points.
+    all are smaller), over `points` random points. `letters` are the indices of the entry of `wrt` that it is by, if
+    any.
     """
 
     source: Expression
@@ -60,6 +69,9 @@ class Derived:
     _index: Sum
     _of: Frame
     _by: Frame
+    again: Symbol | None = None
+    _by_again: Frame = (None, None)
+    letters: tuple[str, ...] = ()
 
     @property
     def assumed(self) -> Mapping[str, Shape]:
@@ -82,47 +94,58 @@ class Derived:
             if any(_kind(shapes.symbols[n]) == (True, False) for n in changed):
                 continue  # rows are seldom meant
             try:
-                other = derivative(self.source, self.wrt, known, self.layout, self.distributions)
+                other = self._under(known)
             except (FormulaError, DerivationError):
                 continue
             if other.text != self.text:
                 return _listed([shapes.words(name, text(Symbol(name))) for name in changed]), other
         return None
 
+    def _under(self, shapes: Mapping[str, Shape]) -> Derived:
+        """The same derivative with other shapes."""
+        if self.again is None:
+            return derivative(self.source, self.wrt, shapes, self.layout, self.distributions)
+        return second_derivative(self.source, (self.wrt, self.again), shapes, self.layout, self.distributions)
+
     @cached_property
     def conventions(self) -> tuple[str, ...]:
         """What it takes for granted, in sentences: which derivative a function has where it has none."""
-        return conventions(self.source)
+        return conventions(self.shapes, tuple(s for s in (self.wrt, self.again) if s is not None))
 
     @cached_property
     def text(self) -> str:
         """The derivative as Unicode text: `2 A^T (A x - b)`, or its index form."""
-        return self.index if self.expression is None else text(self.expression)
+        return self.index if self.expression is None or self.letters else text(self.expression)
 
     @cached_property
     def latex(self) -> str:
         """The derivative as LaTeX."""
-        return _index_latex(self.index) if self.expression is None else latex(self.expression)
+        return _index_latex(self.index) if self.expression is None or self.letters else latex(self.expression)
 
     @cached_property
     def numpy(self) -> str:
         """The derivative as NumPy code on arrays [m,n]; empty where it has no matrix form."""
         if self.expression is None:
             return ""
-        return python(self.expression, lambda e: _shape_of(self.shapes, e))
+        return python(self.expression, lambda e: shape_of(self.shapes, e))
 
     @cached_property
     def index(self) -> str:
         """The index form: `∂f_i/∂X_{jk} = …`, repeated indices summed as written."""
         above = [i for i in self._of if i is not None]
         below = [i for i in self._by if i is not None]
+        below_again = [i for i in self._by_again if i is not None]
         taken = {s.name for s in symbols(self.source)}
-        letters = [c for c in ("i", "j", "k", "l", "u", "v", "w") if c not in taken]
-        names = dict(zip([*above, *below], letters, strict=False))
+        letters = [c for c in ("i", "j", "k", "l", "u", "v", "w") if c not in {*taken, *self.letters}]
+        names = dict(
+            zip([*above, *below_again] if self.letters else [*above, *below, *below_again], letters, strict=False)
+        )
+        names.update(zip(below, self.letters, strict=False))
         left = "f" + _script([names[i] for i in above])
-        name = text(self.wrt)
-        right = (f"{{{name}}}" if "_" in name and below else name) + _script([names[i] for i in below])
-        return f"∂{left}/∂{right} = {index_text(self._index, names, taken)}"
+        right = "∂" + _with_indices(self.wrt, [names[i] for i in below])
+        if self.again is not None:
+            left, right = "²" + left, f"{right} ∂{_with_indices(self.again, [names[i] for i in below_again])}"
+        return f"∂{left}/{right} = {index_text(self._index, names, taken)}"
 
     def evaluate(self, values: Mapping[str, Any]) -> Array:
         """The value of the derivative, from a value of every symbol ("h^(t-1)" at a time step): [m,n], or an axis for
@@ -134,7 +157,7 @@ class Derived:
         point = point_of(self.shapes, values)
         if self.expression is not None:
             return np.array(np.broadcast_to(evaluate(self.expression, point.scope()), self._sizes(point)))
-        return _value(None, self._index, (*self._of, *self._by), point)
+        return value_at(None, self._index, (*self._of, *self._by, *self._by_again), point)
 
     def _sizes(self, point: SamplePoint) -> tuple[int, ...]:
         return tuple(int(d) if is_number(d) else point.sizes[d] for d in self.shape)
@@ -143,9 +166,9 @@ class Derived:
         """The derivative and its verification for machines."""
         return {
             "formula": text(self.source),
-            "wrt": text(self.wrt),
+            "wrt": text(self.wrt) if self.again is None else [text(self.wrt), text(self.again)],
             "layout": self.layout,
-            "form": "index" if self.expression is None else "matrix",
+            "form": "index" if self.expression is None or self.letters else "matrix",
             "shape": list(self.shape),
             "text": self.text,
             "latex": self.latex,
@@ -169,31 +192,49 @@ class Derived:
 
 def derive(
     formula: str | Expression,
-    wrt: str | Symbol,
+    wrt: str | Symbol | Sequence[str | Symbol],
     layout: str = "denominator",
     shapes: Mapping[str, str | tuple[object, ...]] | None = None,
     form: str = "auto",
     distributions: Iterable[str] | None = None,
     strict: bool = False,
+    symmetric: Iterable[str] = (),
+    diagonal: Iterable[str] = (),
 ) -> Derived:
     """∂formula/∂wrt, in the `layout` denominator, numerator or shape, with its verification.
+
+    Two symbols give the second derivative: `wrt=("x", "x")` is a Hessian, `("x", "y")` is ∂²f/∂x_i ∂y_j with its rows
+    along x and its columns along y, in every layout.
 
     `formula` is LaTeX or the Python-like form (`form`: latex, python, auto). `shapes` are the known shapes of its
     symbols ({"X": "m,n", "c": "1"}); one table may serve several formulas, unless `strict`, which refuses a shape for
     a name that the formula does not have. The columns of `distributions` are taken to sum to 1: by default those of
     the first argument of a cross-entropy.
 
+    `symmetric` and `diagonal` are the names of matrices of these kinds. The gradient by a symmetric matrix A is the
+    symmetric G with df = tr(G dA), that by a diagonal matrix is diagonal.
+
     Raises `FormulaError`, with its column, for a formula that cannot be parsed, whose shapes do not fit or that has no
     derivative here; `DerivationError` if the result fails its check.
     """
     known = declared(shapes)
-    symbol = _symbol(wrt, known, form)
+    wanted = [wrt] if isinstance(wrt, str | Symbol) else list(wrt)
+    entry = _entry(wanted[0], formula, known, form) if len(wanted) == 1 else None
+    by = [_symbol(w, known, form) for w in ([entry[0]] if entry is not None else wanted)]
     if isinstance(formula, str):
-        timed = [symbol.name] if symbol.time is not None else []
-        formula = parse_formula(formula, Names.of({symbol.name, *known}, timed), form)
+        timed = [s.name for s in by if s.time is not None]
+        formula = parse_formula(formula, Names.of({*(s.name for s in by), *known}, timed), form)
     if strict:
         _check_shapes_are_used(formula, known)
-    return derivative(formula, symbol, known, layout, distributions)
+    structures = {**dict.fromkeys(symmetric, "symmetric"), **dict.fromkeys(diagonal, "diagonal")}
+    _check_are_used(formula, structures)
+    formula = with_structures(transform(formula, _with_spectral_norms), structures)
+    if len(by) == 1:
+        found = derivative(formula, by[0], known, layout, distributions)
+        return found if entry is None else _by_entry(found, entry[1])
+    if len(by) != 2:
+        raise FormulaError(f"a derivative is by one symbol or by two, not by {len(by)}")
+    return second_derivative(formula, (by[0], by[1]), known, layout, distributions)
 
 
 def derivative(
@@ -211,6 +252,20 @@ def derivative(
         raise FormulaError("this derivative nests too deep to be written: name the parts of the formula") from None
 
 
+def second_derivative(
+    formula: Expression,
+    wrt: tuple[Symbol, Symbol],
+    shapes: Mapping[str, Shape],
+    layout: str = "denominator",
+    distributions: Iterable[str] | None = None,
+) -> Derived:
+    """The second derivative of a parsed expression by two symbols, or twice by one."""
+    try:
+        return _second_derivative(formula, wrt, shapes, layout, distributions)
+    except RecursionError:
+        raise FormulaError("this derivative nests too deep to be written: name the parts of the formula") from None
+
+
 def _derivative(
     formula: Expression,
     wrt: Symbol,
@@ -219,101 +274,101 @@ def _derivative(
     distributions: Iterable[str] | None,
     axis: int,
 ) -> Derived:
-    if layout not in LAYOUTS:
-        raise FormulaError(f"the layout {layout!r} is not known: write one of {', '.join(LAYOUTS)}")
-    _check_occurs(formula, wrt)
-    found = infer(formula, shapes, (wrt,))
-    if wrt.name in found.sizes:
-        raise FormulaError(f"{text(wrt)} is a size of this formula: a derivative is by a quantity, not by a size")
-    given = set(_first_of_cross_entropies(formula) if distributions is None else distributions)
-    index_form = to_index_form(found)
-    shape = found.symbols[wrt.name]
-    by: Frame = (None if shape[0] == "1" else fresh(shape[0])), (None if shape[1] == "1" else fresh(shape[1]))
-    of: Frame = (index_form.row, index_form.column)
-    atoms = [_along(as_atom(s, found.symbols[s.name]), axis) for s in symbols(found.tree) if s.name in given]
-    result = differentiate(simplify(index_form.sum), as_atom(wrt, shape), tuple(i for i in by if i is not None))
-    result = simplify(result, atoms)
-    order = arrange(of, by, layout)
-    expression = None
-    if order is not None:
-        try:
-            expression = _as_matrix(result, of, by, order, found, _notation(formula))
-        except NoMatrixFormError:
-            order = None
-    axes = order if order is not None else tuple(i for i in (*of, *by) if i is not None)
-    dims = tuple("1" if i is None else i.dim for i in axes)
+    problem = problem_of(formula, (wrt,), shapes, layout, distributions, axis)
+    by = problem.frame(wrt)
+    result = problem.differentiated(problem.sum, wrt, by)
+    order = arrange(problem.of, by, layout)
+    expression = problem.matrix_form(result, by, order)
+    axes = result_axes(order if expression is not None else None, problem.of, by)
     error, checked = 0.0, 0
-    for point in points(found, given, axis):
+    for point in problem.points():
         checked += 1
-        true = _arranged(complex_step(found, wrt, point), of, by, axes)
-        with np.errstate(all="ignore"):
-            value = _value(expression, result, axes, point)
-        if value.size == 1:
-            value = np.broadcast_to(value, true.shape)
-        if value.shape == true.shape and not np.isfinite(value).all():
-            raise FormulaError("this derivative has no finite value at random points")
-        error = max(error, relative_error(value, true))
-    if not error <= TOLERANCE:
-        shown = text(expression) if expression is not None else "its index form"
+        slopes = slopes_within_structure(complex_step(problem.shapes, wrt, point), problem.structure(wrt))
+        true = arranged(slopes, problem.of, by, axes)
+        error = max(error, error_at(expression, result, axes, point, true))
+    found = Derived(
+        formula, wrt, layout, expression, result_shape(axes), problem.shapes, problem.used_distributions(), error,
+        checked, shapes, result, problem.of, by,
+    )  # fmt: skip
+    return _verified(found)
+
+
+def _second_derivative(
+    formula: Expression,
+    wrt: tuple[Symbol, Symbol],
+    shapes: Mapping[str, Shape],
+    layout: str,
+    distributions: Iterable[str] | None,
+) -> Derived:
+    problem = problem_of(formula, wrt, shapes, layout, distributions)
+    first_by, by = (problem.frame(symbol) for symbol in wrt)
+    first = problem.differentiated(problem.sum, wrt[0], first_by)
+    result = problem.differentiated(first, wrt[1], by)
+    order = arrange_second(problem.of, first_by, by, layout)
+    both: Frame = (first_by[0] or first_by[1], by[0] or by[1]) if order is not None else (None, None)
+    expression = problem.matrix_form(result, both, order)
+    axes = result_axes(order if expression is not None else None, problem.of, first_by, by)
+    of_first = tuple(i for i in (*problem.of, *first_by) if i is not None)
+    error, checked = 0.0, 0
+    for point in problem.points():
+        checked += 1
+        slopes = slopes_within_structure(complex_step(problem.shapes, wrt[0], point), problem.structure(wrt[0]))
+        value = index_value(first, of_first, lambda s, at=point: at.values[s], point.sizes)  # type: ignore[misc]
+        error = max(error, relative_error(value, arranged(slopes, problem.of, first_by, of_first)))
+        true = slopes_of_index_form(first, of_first, wrt[1], by, point, axes, problem.structure(wrt[1]))
+        error = max(error, error_at(expression, result, axes, point, true))
+    found = Derived(
+        formula, wrt[0], layout, expression, result_shape(axes), problem.shapes, problem.used_distributions(), error,
+        checked, shapes, result, problem.of, first_by, wrt[1], by,
+    )  # fmt: skip
+    return _verified(found)
+
+
+def _verified(found: Derived) -> Derived:
+    """The derivative, if its error is small; else `DerivationError`."""
+    if not found.error <= TOLERANCE:
+        shown = text(found.expression) if found.expression is not None else "its index form"
+        by = text(found.wrt) if found.again is None else f"{text(found.wrt)} and {text(found.again)}"
         raise DerivationError(
-            f"the derivative of {text(formula)} by {text(wrt)} failed its check ({shown}): please report it"
+            f"the derivative of {text(found.source)} by {by} failed its check ({shown}): please report it"
         )
-    used = tuple(sorted(name for name in given if name in found.symbols))
-    return Derived(formula, wrt, layout, expression, dims, found, used, error, checked, shapes, result, of, by)
+    return found
 
 
-def _along(atom: Expression, axis: int) -> Expression:
-    """A distribution as `simplify` takes it: the transpose of one whose rows sum to 1."""
-    return Transpose(atom) if axis == 1 and isinstance(atom, Symbol) else atom
+def _with_spectral_norms(node: Expression) -> Expression:
+    """‖X‖_2 as the norm of a vector or the largest singular value of a matrix."""
+    is_marked = isinstance(node, Call) and node.function == "norm" and node.latex == "‖_2"
+    return replace(node, function="norm2") if isinstance(node, Call) and is_marked else node
 
 
-def _as_matrix(result: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, notation: Notation) -> Expression:
-    """The matrix form; the gradient of a scalar in numerator layout is the transpose of that in denominator layout."""
-
-    def shape_of(e: Expression) -> Shape:
-        return _shape_of(shapes, e)
-
-    if of == (None, None) and order == by[::-1] != by:
-        return transpose_expression(matrix_form(result, *by, shape_of, notation), lambda e: shape_of(e) == SCALAR)
-    return matrix_form(result, *order, shape_of, notation)
+_ENTRY = re.compile(r"(\\?[A-Za-z]+)_(?:\{([a-z](?: ?,? ?[a-z])?)\}|([a-z]))|(\w+)\[([a-z](?:, ?[a-z])?)\]")
 
 
-def _value(
-    expression: Expression | None, result: Sum, axes: tuple[TensorIndex | None, ...], point: SamplePoint
-) -> Array:
-    """The value of a result at a point, from its matrix form if it has one, else from its index form."""
-    if expression is not None:
-        return evaluate(expression, point.scope())
-    return index_value(result, tuple(i for i in axes if i is not None), lambda s: point.values[s], point.sizes)
+def _entry(
+    wrt: str | Symbol, formula: str | Expression, known: Mapping[str, Shape], form: str
+) -> tuple[str, tuple[str, ...]] | None:
+    """X and the letters i, j where a derivative is by the entry X_{ij} or X[i, j] of a letter of the formula."""
+    match = _ENTRY.fullmatch(wrt.strip()) if isinstance(wrt, str) else None
+    if match is None or not isinstance(formula, str):
+        return None
+    name, letters = match.group(1) or match.group(4), match.group(2) or match.group(3) or match.group(5)
+    indices = tuple(c for c in letters if c.isalpha())
+    there = {fold(s.name) for s in symbols(parse(formula, Names.of(known), form))}
+    base = GREEK_LETTERS.get(name, name.removeprefix("\\"))
+    if fold(base + "".join(indices)) in there or fold(base) not in there or len(set(indices)) < len(indices):
+        return None
+    return name, indices
 
 
-def _arranged(jacobian: Array, of: Frame, by: Frame, axes: tuple[TensorIndex | None, ...]) -> Array:
-    """The complex step's [rows, columns of wrt, rows, columns of f] in the axes of the result; None is an axis of 1."""
-    labels = (*by, *of)
-    kept = [k for k, i in enumerate(labels) if i is not None]
-    dense = jacobian.reshape([jacobian.shape[k] for k in kept])
-    names = [labels[k] for k in kept]
-    wanted = [i for i in axes if i is not None]
-    dense = dense.transpose([names.index(i) for i in wanted])
-    return dense.reshape([1 if i is None else dense.shape[wanted.index(i)] for i in axes])
-
-
-def _shape_of(shapes: Shapes, e: Expression) -> Shape:
-    """The shape of an expression in the symbols and the dimensions of a formula."""
-    sizes = dict.fromkeys(shapes.dimensions(), SCALAR)
-    found = infer(e, {**sizes, **shapes.symbols})
-    return found.of(found.tree)
-
-
-def _notation(formula: Expression) -> Notation:
-    called = {node.function for node in walk(formula) if isinstance(node, Call)}
-    has_sum = bool(called & {"sum", "mean"}) or any(isinstance(node, BigSum) for node in walk(formula))
-    return Notation("norm" in called, has_sum)
-
-
-def _first_of_cross_entropies(formula: Expression) -> set[str]:
-    calls = [node for node in walk(formula) if isinstance(node, Call) and node.function == "cross_entropy"]
-    return {c.arguments[0].name for c in calls if isinstance(c.arguments[0], Symbol)}
+def _by_entry(found: Derived, letters: tuple[str, ...]) -> Derived:
+    """A derivative by a symbol as one by its entry at the indices `letters`."""
+    below = sum(d != "1" for d in found.shapes.symbols[found.wrt.name])
+    if below != len(letters):
+        rows, columns = found.shapes.symbols[found.wrt.name]
+        raise FormulaError(
+            f"{text(found.wrt)} is [{rows},{columns}], so its entries have {below} indices, not {len(letters)}"
+        )
+    return replace(found, letters=letters)
 
 
 def _symbol(wrt: str | Symbol, known: Mapping[str, Shape], form: str) -> Symbol:
@@ -327,6 +382,16 @@ def _symbol(wrt: str | Symbol, known: Mapping[str, Shape], form: str) -> Symbol:
     return found
 
 
+def _check_are_used(formula: Expression, structures: Mapping[str, str]) -> None:
+    """Refuses a name that the formula does not have."""
+    names = sorted({s.name for s in symbols(formula)})
+    for name, structure in structures.items():
+        if fold(name) not in map(fold, names):
+            raise FormulaError(
+                f"{name} is given as {structure} and is not in this formula; there are {', '.join(names)}"
+            )
+
+
 def _check_shapes_are_used(formula: Expression, shapes: Mapping[str, Shape]) -> None:
     """Refuses a shape for a name that the formula does not have: it would be ignored."""
     names = sorted({s.name for s in symbols(formula)})
@@ -335,20 +400,6 @@ def _check_shapes_are_used(formula: Expression, shapes: Mapping[str, Shape]) -> 
         raise FormulaError(
             f"a shape is given for {unknown[0]}, which is not in this formula; there are {', '.join(names)}"
         )
-
-
-def _check_occurs(formula: Expression, wrt: Symbol) -> None:
-    there = symbols(formula)
-    if wrt in there:
-        return
-    times = sorted(str(s.time) for s in there if s.name == wrt.name and s.time is not None)
-    if times:
-        raise FormulaError(
-            f"{wrt.name} occurs here at the times {', '.join(times)}: write one, as in {wrt.name}^({times[0]})"
-        )
-    raise FormulaError(
-        f"{text(wrt)} does not occur in this formula; there are {', '.join(sorted(text(s) for s in there))}"
-    )
 
 
 def point_of(shapes: Shapes, values: Mapping[str, Any]) -> SamplePoint:
@@ -379,6 +430,11 @@ def _listed(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
+def _with_indices(s: Symbol, letters: list[str]) -> str:
+    name = text(s)
+    return (f"{{{name}}}" if "_" in name and letters else name) + _script(letters)
+
+
 def _script(letters: list[str]) -> str:
     joined = "".join(letters)
     return "" if not joined else f"_{joined}" if len(joined) == 1 else f"_{{{joined}}}"
@@ -388,6 +444,7 @@ def _index_latex(shown: str) -> str:
     left, _, right = shown.partition(" = ")
     above, _, below = left.partition("/")
     whole = f"\\frac{{{above}}}{{{below}}} = {right}"
+    whole = whole.replace("∂²", r"\partial^2 ")
     signs = {"∂": r"\partial ", "∑": r"\sum", **{c: f"\\{name} " for c, name in GREEK_LETTERS.items()}}
     return "".join(signs.get(c, c) for c in whole)
 

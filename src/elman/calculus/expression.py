@@ -70,13 +70,15 @@ class Symbol(Expression):
     """A named quantity, with its time step if it has one: W_h, h^(t-1).
 
     `name` is canonical (`delta_1`, `y_hat`, `W_h`). `latex` is the name as it was written, and `below` whether the time
-    was a subscript (h_t); only the printers use these two.
+    was a subscript (h_t); only the printers use these two. `structure` is "symmetric" or "diagonal" for a matrix that
+    is given as one.
     """
 
     name: str
     time: Index | None = None
     latex: str = field(default="", compare=False)
     below: bool = field(default=False, compare=False)
+    structure: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

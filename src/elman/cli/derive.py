@@ -65,9 +65,9 @@ class _FormulaCommand(click.Command):
 @click.command(cls=_FormulaCommand, epilog='Example:  elman derive "a^T X b" --wrt X --layout both')
 @click.argument("formula")
 @click.option(
-    "--wrt", metavar="SYMBOL",
-    help="The symbol by which to differentiate: X, W_h, h^(t-1). With a page: names separated by commas, or all, the "
-    "default.",
+    "--wrt", multiple=True, metavar="SYMBOL",
+    help="The symbol by which to differentiate: X, W_h, h^(t-1). Given twice, for a second derivative: --wrt x --wrt x "
+    "is a Hessian. With a page: names separated by commas, or all, the default.",
 )  # fmt: skip
 @click.option(
     "--layout", type=click.Choice(["denominator", "numerator", "shape", "both"]),
@@ -81,6 +81,14 @@ class _FormulaCommand(click.Command):
 @click.option(
     "--distribution", "distributions", multiple=True, metavar="NAME",
     help="The columns of NAME sum to 1.  [default: the first argument of a cross-entropy]",
+)  # fmt: skip
+@click.option(
+    "--symmetric", multiple=True, metavar="NAME",
+    help="NAME is a symmetric matrix: A^T is A, and the gradient by A is symmetric.",
+)  # fmt: skip
+@click.option(
+    "--diagonal", multiple=True, metavar="NAME",
+    help="NAME is a diagonal matrix: the gradient by it is diagonal.",
 )  # fmt: skip
 @click.option(
     "--form",
@@ -99,10 +107,12 @@ class _FormulaCommand(click.Command):
 @as_json
 def derive(
     formula: str,
-    wrt: str | None,
+    wrt: tuple[str, ...],
     layout: str | None,
     shapes: tuple[str, ...],
     distributions: tuple[str, ...],
+    symmetric: tuple[str, ...],
+    diagonal: tuple[str, ...],
     form: str,
     shown: str | None,
     html: Path | None,
@@ -121,18 +131,23 @@ def derive(
     if shown and as_json:
         raise ConfigError("--as and --json exclude each other: leave one of them out")
     if os.path.isfile(formula):  # noqa: PTH113, Path.is_file raises where a formula is too long for a name
-        if shapes or distributions or form != "auto":
-            raise ConfigError("a page declares its own shapes: leave --shape, --distribution and --form out")
-        _page(Path(formula), wrt or "all", layout or "shape", shown, html, as_json)
+        if shapes or distributions or symmetric or diagonal or form != "auto":
+            raise ConfigError(
+                "a page declares its own shapes: leave --shape, --distribution, --symmetric, --diagonal and --form out"
+            )
+        _page(Path(formula), ",".join(wrt) or "all", layout or "shape", shown, html, as_json)
         return
-    if wrt is None:
+    if not wrt:
         raise click.MissingParameter(param_hint="'--wrt'", param_type="option")
     if html is not None:
         raise ConfigError("--html is for a page of forward equations: give one instead of the formula")
     layout = layout or "denominator"
     layouts = ("denominator", "numerator") if layout == "both" else (layout,)
     given = dict(_shape(text) for text in shapes)
-    results = [derived(formula, wrt, each, given, form, distributions or None, strict=True) for each in layouts]
+    given_as = {"symmetric": symmetric, "diagonal": diagonal}
+    results = [
+        derived(formula, wrt, each, given, form, distributions or None, strict=True, **given_as) for each in layouts
+    ]
     if as_json:
         answer: Any = [result.json() for result in results]
         click.echo(json.dumps(answer if layout == "both" else answer[0], ensure_ascii=False, indent=2))
@@ -194,6 +209,9 @@ def _lines(results: list[Derived]) -> list[str]:
         lines.append(f"given        the columns of {', '.join(first.distributions)} sum to 1")
     lines += [f"{'convention':<12} {sentence}" for sentence in first.conventions]
     for result in results:
+        if result.letters:
+            lines.append(f"entry        {result.text}")
+            break
         if result.expression is None:
             lines.append(f"no matrix form, so with indices [{','.join(result.shape)}]:")
             lines.append(f"             {result.text}")

@@ -20,13 +20,19 @@ from elman.calculus.index_form.terms import (
     Group,
     NamedConstant,
     Sum,
+    SymbolicPower,
     TensorIndex,
     Term,
     constant,
+    filled,
     free_indices,
+    inside,
+    is_number,
     rename,
     single,
     slots,
+    times_each,
+    value_of,
 )
 
 C = TypeVar("C", bound=Compound)
@@ -80,6 +86,45 @@ def to_power(sum_: Sum, exponent: Fraction) -> Sum:
             factors = tuple(f.to_power(exponent) for f in t.factors)
             return Sum((Term(t.coefficient ** int(exponent) if whole else Fraction(1), factors),))
     return single(compound(Group, sum_, exponent=exponent))
+
+
+def to_symbolic_power(sum_: Sum, power: Sum) -> Sum:
+    """`sum_` to a power that may be any number, entry by entry."""
+    power = simplify(power)
+    inner = _only_symbolic_power(sum_)
+    if inner is not None:  # (u^p)^q = u^(p q)
+        return to_symbolic_power(inside(inner), multiply(inner.power, power))
+    if is_number(power):
+        return to_power(sum_, value_of(power))
+    return single(compound(SymbolicPower, sum_, power=power))
+
+
+def _only_symbolic_power(sum_: Sum) -> SymbolicPower | None:
+    """The symbolic power that a sum consists of, if it is a single one."""
+    if len(sum_.terms) != 1 or sum_.terms[0].coefficient != 1 or len(sum_.terms[0].factors) != 1:
+        return None
+    (f,) = sum_.terms[0].factors
+    return f if isinstance(f, SymbolicPower) and f.exponent == 1 and not sum_.terms[0].dummies else None
+
+
+def plus(*sums: Sum) -> Sum:
+    """The sum of some sums."""
+    return Sum(tuple(t for sum_ in sums for t in rename(sum_, {}).terms))
+
+
+def with_groups_opened(sum_: Sum) -> Sum:
+    """Every group with the power 1 opened."""
+    terms: list[Term] = []
+    for t in sum_.terms:
+        place = next((k for k, f in enumerate(t.factors) if isinstance(f, Group) and f.exponent == 1), None)
+        if place is None:
+            terms.append(t)
+            continue
+        group = t.factors[place]
+        assert isinstance(group, Group)
+        rest = Term(t.coefficient, t.factors[:place] + t.factors[place + 1 :], t.dummies)
+        terms.extend(with_groups_opened(Sum(tuple(times_each(rest, filled(group.argument, group.indices))))).terms)
+    return Sum(tuple(terms))
 
 
 def apply(function: str, u: Sum) -> Sum:

@@ -1,8 +1,10 @@
-"""What cancels in an index form: σ'(u) / σ(u) is 1 - σ(u), and (1 - y) σ(u) - y (1 - σ(u)) is σ(u) - y."""
+"""What cancels in an index form: σ'(u) / σ(u) is 1 - σ(u), e^u / (1 + e^u) is σ(u), and (1 - y) σ(u) - y (1 - σ(u))
+is σ(u) - y.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,35 +15,47 @@ _ONE = Term(Fraction(1))
 
 
 def without_sigmoid_quotients(t: Term) -> Term:
-    """σ'(u) / σ(u) is 1 - σ(u), and σ'(u) / (1 - σ(u)) is σ(u)."""
+    """σ'(u) / σ(u) is 1 - σ(u), σ'(u) / (1 - σ(u)) is σ(u), and e^u / (1 + e^u) is σ(u)."""
     for f in t.factors:
-        if not (isinstance(f, FunctionValue) and f.name == "sigmoid" and f.primes == 1 and f.exponent == 1):
+        if not (isinstance(f, FunctionValue) and f.exponent == 1 and (f.name, f.primes) in _QUOTIENTS):
             continue
-        value = replace(f, primes=0)
         for divisor in t.factors:
-            quotient = _quotient(value, divisor)
+            quotient = _QUOTIENTS[f.name, f.primes](f, divisor)
             if quotient is not None:
                 rest = tuple(g for g in t.factors if g is not f and g is not divisor)
                 return replace(t, factors=(*rest, quotient))
     return t
 
 
-def _quotient(value: FunctionValue, divisor: Factor) -> Factor | None:
-    """σ'(u) times a factor, where `value` is σ(u) and the factor is 1 / σ(u) or 1 / (1 - σ(u))."""
+def _of_slope(slope: FunctionValue, divisor: Factor) -> Factor | None:
+    """σ'(u) times a factor, where the factor is 1 / σ(u) or 1 / (1 - σ(u))."""
     if divisor.exponent != -1:
         return None
+    value = replace(slope, primes=0)
     if divisor.base() == value:
         other = replace(value, indices=slots(value.indices))
         return Group(value.indices, Sum((_ONE, Term(Fraction(-1), (other,)))))
-    if isinstance(divisor, Group) and _is_complement(divisor, value):
-        return value
-    return None
+    return value if _is_one_and(divisor, Term(Fraction(-1), (value,))) else None
 
 
-def _is_complement(f: Group, value: FunctionValue) -> bool:
-    """Whether a group is 1 - σ(u)."""
-    terms = inside(f).terms
-    return len(terms) == 2 and _ONE in terms and Term(Fraction(-1), (value,)) in terms
+def _of_exponential(value: FunctionValue, divisor: Factor) -> Factor | None:
+    """e^u times a factor, where the factor is 1 / (1 + e^u)."""
+    if divisor.exponent != -1 or not _is_one_and(divisor, Term(Fraction(1), (value,))):
+        return None
+    return replace(value, name="sigmoid")
+
+
+def _is_one_and(f: Factor, other: Term) -> bool:
+    """Whether a factor is a group of 1 and another term."""
+    terms = inside(f).terms if isinstance(f, Group) else ()
+    return len(terms) == 2 and _ONE in terms and other in terms
+
+
+# A function and its primes → what it is, divided by a factor.
+_QUOTIENTS: dict[tuple[str, int], Callable[[FunctionValue, Factor], Factor | None]] = {
+    ("sigmoid", 1): _of_slope,
+    ("exp", 0): _of_exponential,
+}
 
 
 def multiplied_out(sum_: Sum) -> Sum | None:

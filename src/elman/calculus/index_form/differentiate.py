@@ -14,7 +14,17 @@ from fractions import Fraction
 from typing import Any
 
 from elman.calculus.expression import Expression
-from elman.calculus.index_form.arithmetic import apply_derivative, apply_written_derivative, one_term
+from elman.calculus.index_form.arithmetic import (
+    apply,
+    apply_derivative,
+    apply_written_derivative,
+    multiply,
+    one_term,
+    plus,
+    to_power,
+    to_symbolic_power,
+)
+from elman.calculus.index_form.simplify import simplify
 from elman.calculus.index_form.terms import (
     Compound,
     Delta,
@@ -23,16 +33,23 @@ from elman.calculus.index_form.terms import (
     FunctionValue,
     Group,
     InverseEntry,
+    MatrixFunction,
+    OfMatrix,
+    OfVector,
     Softmax,
     Sum,
     SymbolEntry,
+    SymbolicPower,
     TensorIndex,
     Term,
+    constant,
     factor_mentions,
     filled,
     fresh,
     inside,
     matrix_slots,
+    mentions,
+    single,
     times_each,
 )
 from elman.errors import FormulaError
@@ -117,6 +134,95 @@ def _determinant(f: Determinant, atom: Expression, by: Indices) -> Iterator[Term
     yield from times_each(Term(_ONE, (f, inverse), (a, b)), _argument(f, atom, by, (a, b)))
 
 
+def _symbolic_power(f: SymbolicPower, atom: Expression, by: Indices) -> Iterator[Term]:
+    """d u^p = p u^(p-1) du + u^p ln u dp."""
+    u = inside(f)
+    lower = to_symbolic_power(u, plus(f.power, constant(-1)))
+    yield from times_each(one_term(multiply(f.power, lower)), _argument(f, atom, by, f.indices))
+    if mentions(f.power, atom):
+        outer = one_term(multiply(single(f), apply("ln", u)))
+        yield from times_each(outer, differentiate(f.power, atom, by))
+
+
+def _of_vector(f: OfVector, atom: Expression, by: Indices) -> Iterator[Term]:
+    """d logsumexp(u) = softmax(u)_k du_k; d ∏ u_k = ∏ u_k · du_k / u_k;
+    d max_i |u_i| = sign(u_k) du_k at the largest |u_k|.
+    """
+    k = fresh(f.dim)
+    u = filled(f.argument, (k, *f.indices))
+    if f.name == "logsumexp":
+        outer = Term(_ONE, (Softmax((k, *f.indices), f.argument),), (k,))
+    elif f.name == "prod":
+        outer = one_term(multiply(single(f), to_power(u, -_ONE), (k,)))
+    else:
+        is_smaller = apply("step", plus(single(f), apply("abs", u).scaled(-_ONE)))
+        largest = plus(constant(1), is_smaller.scaled(-_ONE))
+        outer = one_term(multiply(apply("sign", u), largest, (k,)))
+    yield from times_each(outer, _argument(f, atom, by, (k, *f.indices)))
+
+
+def _of_matrix(f: OfMatrix, atom: Expression, by: Indices) -> Iterator[Term]:
+    """d tr f(X) = f'(X)_ba dX_ab; d ‖X‖_* = (U V^T)_ab dX_ab and d ‖X‖_2 = (u v^T)_ab dX_ab, of the singular value
+    decomposition X = U S V^T.
+    """
+    if mentions(f.power, atom):
+        raise FormulaError("a power of a matrix is not differentiated by its exponent")
+    a, b = fresh(f.rows), fresh(f.columns)
+    outer = replace(one_term(_SLOPES[f.name](f, a, b)), dummies=(a, b))
+    yield from times_each(outer, _argument(f, atom, by, (a, b)))
+
+
+_SLOPES: dict[str, Callable[[OfMatrix, TensorIndex, TensorIndex], Sum]] = {
+    "nuclear": lambda f, a, b: single(MatrixFunction((a, b), f.argument, "polar")),
+    "spectral": lambda f, a, b: single(MatrixFunction((a, b), f.argument, "leading")),
+    "expm": lambda f, a, b: single(MatrixFunction((b, a), f.argument, "expm")),
+    "logm": lambda f, a, b: single(InverseEntry((b, a), f.argument)),
+    "power": lambda f, a, b: multiply(
+        f.power, single(MatrixFunction((b, a), f.argument, "power", simplify(plus(f.power, constant(-1)))))
+    ),
+}
+
+
+def _matrix_function(f: MatrixFunction, atom: Expression, by: Indices) -> Iterator[Term]:
+    if f.name != "pinv":
+        raise FormulaError(_NOT_DIFFERENTIATED[f.name])
+    yield from _pseudoinverse(f, atom, by)
+
+
+_NOT_DIFFERENTIATED = {
+    "expm": "the derivative of expm(X) is an integral without a matrix form: only tr(expm(X)) is differentiated",
+    "logm": "the derivative of logm(X) is an integral without a matrix form: only tr(logm(X)) is differentiated",
+    "power": "of matrices, powers up to 8 are differentiated, and others within a trace only, as in tr(X^k)",
+    "polar": "the second derivative of a nuclear norm is not known here",
+    "leading": "the second derivative of a spectral norm is not known here",
+}
+
+
+def _pseudoinverse(f: MatrixFunction, atom: Expression, by: Indices) -> Iterator[Term]:
+    """With P the pseudoinverse of X, dP = -P dX P + P P^T dX^T (I - X P) + (I - P X) dX^T P^T P, where the rank stays
+    the same (Golub & Pereyra, SIAM Journal on Numerical Analysis, 1973). The factor is T = P^T.
+    """
+    i, j = f.indices
+    m, n = i.dim, j.dim
+    x, y = fresh(m), fresh(n)
+
+    def t(row: TensorIndex, column: TensorIndex) -> MatrixFunction:
+        return replace(f, indices=(row, column))
+
+    def argument(row: TensorIndex, column: TensorIndex) -> Group:
+        return Group((row, column), f.argument)
+
+    c, d, e = fresh(n), fresh(n), fresh(m)
+    dx = _argument(f, atom, by, (x, y))
+    yield from times_each(Term(-_ONE, (t(x, j), t(i, y)), (x, y)), dx)
+    same_row = _argument(f, atom, by, (i, y))
+    yield from times_each(Term(_ONE, (t(e, j), t(e, y)), (e, y)), same_row)
+    yield from times_each(Term(-_ONE, (t(e, j), t(e, y), argument(x, d), t(i, d)), (e, x, y, d)), dx)
+    same_column = _argument(f, atom, by, (x, j))
+    yield from times_each(Term(_ONE, (t(x, c), t(i, c)), (x, c)), same_column)
+    yield from times_each(Term(-_ONE, (t(e, j), argument(e, y), t(x, c), t(i, c)), (e, x, y, c)), dx)
+
+
 _RULES: dict[type[Factor], Callable[[Any, Expression, Indices], Iterator[Term]]] = {
     SymbolEntry: _symbol_entry,
     Group: _group,
@@ -124,4 +230,8 @@ _RULES: dict[type[Factor], Callable[[Any, Expression, Indices], Iterator[Term]]]
     Softmax: _softmax,
     InverseEntry: _inverse_entry,
     Determinant: _determinant,
+    SymbolicPower: _symbolic_power,
+    OfVector: _of_vector,
+    OfMatrix: _of_matrix,
+    MatrixFunction: _matrix_function,
 }

@@ -6,14 +6,26 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from elman.calculus.expression import Call
-from elman.calculus.index_form.arithmetic import apply, as_argument, compound, multiply, to_power
+from elman.calculus.index_form.arithmetic import (
+    apply,
+    as_argument,
+    compound,
+    multiply,
+    plus,
+    to_power,
+    to_symbolic_power,
+)
 from elman.calculus.index_form.forms import IndexForm
 from elman.calculus.index_form.terms import (
     Delta,
     Determinant,
     DimensionSize,
+    MatrixFunction,
+    OfMatrix,
+    OfVector,
     Softmax,
     Sum,
+    TensorIndex,
     Term,
     constant,
     fresh,
@@ -23,6 +35,7 @@ from elman.calculus.index_form.terms import (
     summed,
     value_of,
 )
+from elman.errors import FormulaError
 
 _MINUS = Fraction(-1)
 
@@ -50,6 +63,9 @@ def _det(e: Call, a: IndexForm) -> IndexForm:
     if a.row is None or a.column is None:
         return a
     argument, _ = as_argument(a.sum, (a.row, a.column))
+    inner = argument.terms[0].factors[0] if len(argument.terms) == 1 and argument.terms[0].factors else None
+    if isinstance(inner, MatrixFunction) and inner.name == "power" and argument == single(inner):
+        return IndexForm(to_symbolic_power(single(Determinant((), inner.argument)), inner.power))  # det X^k = (det X)^k
     return IndexForm(single(Determinant((), argument)))
 
 
@@ -91,26 +107,108 @@ def _max(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
     """c + relu(d - c), where c is the argument that does not vary, else the first."""
     a, b = (b, a) if is_number(b.sum) else (a, b)
     b = b.aligned_with(a)
-    return b._replace(sum=_sum_of(a.sum, apply("relu", _sum_of(b.sum, a.sum.scaled(_MINUS)))))
+    return b._replace(sum=plus(a.sum, apply("relu", plus(b.sum, a.sum.scaled(_MINUS)))))
 
 
 def _min(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
     """c - relu(c - d), where c is the argument that does not vary, else the first."""
     a, b = (b, a) if is_number(b.sum) else (a, b)
     b = b.aligned_with(a)
-    return b._replace(sum=_sum_of(a.sum, apply("relu", _sum_of(a.sum, b.sum.scaled(_MINUS))).scaled(_MINUS)))
+    return b._replace(sum=plus(a.sum, apply("relu", plus(a.sum, b.sum.scaled(_MINUS))).scaled(_MINUS)))
 
 
 def _clip(e: Call, a: IndexForm, low: IndexForm, high: IndexForm) -> IndexForm:
     """min(max(a, low), high); between two numbers, low + relu(a - low) - relu(a - high)."""
     if is_number(low.sum) and is_number(high.sum) and value_of(low.sum) <= value_of(high.sum):
-        bends = [apply("relu", _sum_of(a.sum, bound.sum.scaled(_MINUS))) for bound in (low, high)]
-        return a._replace(sum=_sum_of(low.sum, _sum_of(bends[0], bends[1].scaled(_MINUS))))
+        bends = [apply("relu", plus(a.sum, bound.sum.scaled(_MINUS))) for bound in (low, high)]
+        return a._replace(sum=plus(low.sum, plus(bends[0], bends[1].scaled(_MINUS))))
     return _min(e, _max(e, a, low), high)
 
 
-def _sum_of(a: Sum, b: Sum) -> Sum:
-    return Sum(a.terms + rename(b, {}).terms)
+def _inner(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
+    """Σ a b over all entries."""
+    b = b.aligned_with(a)
+    return IndexForm(multiply(a.sum, b.sum, a.axes or b.axes))
+
+
+def _logsumexp(e: Call, a: IndexForm) -> IndexForm:
+    if len(a.axes) == 1:
+        return _of_vector("logsumexp", a)
+    total = _sum(e, a._replace(sum=apply("exp", a.sum)))
+    return total._replace(sum=apply("ln", total.sum))
+
+
+def _norminf(e: Call, a: IndexForm) -> IndexForm:
+    """The largest modulus of the entries of a vector."""
+    if a.is_scalar:
+        return IndexForm(apply("abs", a.sum))
+    if len(a.axes) == 2:
+        raise FormulaError("the norm ∞ is read of a vector: of a matrix it has several meanings", e.span[0] + 1)
+    return _of_vector("norminf", a)
+
+
+def _of_vector(name: str, a: IndexForm) -> IndexForm:
+    return IndexForm(of_vector(name, a.sum, a.axes[0]))
+
+
+def of_vector(name: str, sum_: Sum, along: TensorIndex) -> Sum:
+    """The function `name` of the vector along an index."""
+    argument, (_, *others) = as_argument(sum_, (along,))
+    return single(OfVector(tuple(others), argument, name, along.dim))
+
+
+def _prod(e: Call, a: IndexForm) -> IndexForm:
+    """The product of all entries, or down each column (axis 0), or along each row (axis 1)."""
+    over = [i for k, i in enumerate((a.row, a.column)) if i is not None and e.axis in (None, k)]
+    for i in over:
+        a = a._replace(sum=of_vector("prod", a.sum, i))
+    return IndexForm(a.sum, None if a.row in over else a.row, None if a.column in over else a.column)
+
+
+def _normp(e: Call, a: IndexForm, p: IndexForm) -> IndexForm:
+    """(Σ |a|^p)^(1/p)."""
+    powers = to_symbolic_power(apply("abs", a.sum), p.sum)
+    return IndexForm(to_symbolic_power(summed(powers, a.axes), to_power(p.sum, _MINUS)))
+
+
+def _norm2(e: Call, a: IndexForm) -> IndexForm:
+    """The norm of a vector; of a matrix its largest singular value."""
+    return _of_matrix("spectral", a) if len(a.axes) == 2 else _norm(e, a)
+
+
+def _nuclear(e: Call, a: IndexForm) -> IndexForm:
+    """The sum of the singular values; a vector has one, its norm."""
+    return _of_matrix("nuclear", a) if len(a.axes) == 2 else _norm(e, a)
+
+
+def _of_matrix(name: str, a: IndexForm) -> IndexForm:
+    assert a.row is not None
+    assert a.column is not None
+    argument, _ = as_argument(a.sum, (a.row, a.column))
+    return IndexForm(single(OfMatrix((), argument, name, a.row.dim, a.column.dim)))
+
+
+def _of_square(e: Call, a: IndexForm) -> IndexForm:
+    """expm, logm."""
+    if a.row is None or a.column is None:
+        return IndexForm(apply("exp" if e.function == "expm" else "ln", a.sum))
+    return a._replace(sum=single(compound(MatrixFunction, a.sum, (a.row, a.column), name=e.function)))
+
+
+def _singular_vectors(e: Call, a: IndexForm) -> IndexForm:
+    """polar, leading."""
+    if a.row is None or a.column is None:
+        raise FormulaError(f"{e.function} takes a matrix", e.span[0] + 1)
+    return a._replace(sum=single(compound(MatrixFunction, a.sum, (a.row, a.column), name=e.function)))
+
+
+def _pinv(e: Call, a: IndexForm) -> IndexForm:
+    """The pseudoinverse: x^T / (x^T x) of a column, and a factor of its own of a matrix."""
+    if a.row is None or a.column is None:
+        below = summed(to_power(a.sum, Fraction(2)), a.axes)
+        return IndexForm(multiply(a.sum, to_power(below, _MINUS)), a.column, a.row)
+    factor = compound(MatrixFunction, a.sum, (a.row, a.column), name="pinv")  # its transpose
+    return IndexForm(single(factor), a.column, a.row)
 
 
 MATRIX_FUNCTIONS: dict[str, Callable[..., IndexForm]] = {
@@ -123,6 +221,19 @@ MATRIX_FUNCTIONS: dict[str, Callable[..., IndexForm]] = {
     "norm1": _norm1,
     "sum": _sum,
     "mean": _mean,
+    "prod": _prod,
+    "inner": _inner,
+    "logsumexp": _logsumexp,
+    "norm2": _norm2,
+    "norminf": _norminf,
+    "normp": _normp,
+    "nuclear": _nuclear,
+    "logdet": lambda e, a: IndexForm(apply("ln", _det(e, a).sum)),
+    "expm": _of_square,
+    "logm": _of_square,
+    "pinv": _pinv,
+    "polar": _singular_vectors,
+    "leading": _singular_vectors,
     "max": _max,
     "min": _min,
     "clip": _clip,

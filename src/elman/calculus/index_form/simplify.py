@@ -12,15 +12,18 @@ from fractions import Fraction
 
 from elman.calculus.expression import Expression, Transpose
 from elman.calculus.index_form.cancel import multiplied_out, without_sigmoid_quotients
+from elman.calculus.index_form.joined_powers import powers_joined
 from elman.calculus.index_form.terms import (
+    Below,
     Compound,
     Delta,
     Determinant,
     DimensionSize,
     Factor,
-    FunctionValue,
     Group,
     InverseEntry,
+    MatrixFunction,
+    OfMatrix,
     Softmax,
     Sum,
     SymbolEntry,
@@ -56,7 +59,24 @@ def _collected(sum_: Sum, distributions: Collection[Expression]) -> Sum:
             simple = _canonical(_simplified(t, distributions))
             key = simple.factors, simple.dummies
             collected[key] = collected.get(key, Fraction(0)) + simple.coefficient
-    return Sum(tuple(Term(c, factors, dummies) for (factors, dummies), c in collected.items() if c))
+    found = tuple(Term(c, factors, dummies) for (factors, dummies), c in collected.items() if c)
+    both = _both_orders(found)
+    return simplify(Sum(both), distributions) if both is not None else Sum(found)
+
+
+def _both_orders(terms: tuple[Term, ...]) -> tuple[Term, ...] | None:
+    """The terms with [i < j] t + [j < i] t as t - δ_ij t, once; None where there is no such pair."""
+    for t in terms:
+        for place, f in enumerate(t.factors):
+            if not isinstance(f, Below) or f.exponent != 1:
+                continue
+            rest = t.factors[:place] + t.factors[place + 1 :]
+            other = _canonical(replace(t, factors=(*rest, Below(f.indices[::-1]))))
+            if other in terms and other != t:
+                without = Term(t.coefficient, rest, t.dummies)
+                equal = Term(-t.coefficient, (*rest, Delta(f.indices)), t.dummies)
+                return (*(u for u in terms if u not in (t, other)), without, equal)
+    return None
 
 
 def _without_needless_groups(t: Term) -> list[Term]:
@@ -87,7 +107,7 @@ def _without_needless_groups(t: Term) -> list[Term]:
 def _simplified(t: Term, distributions: Collection[Expression]) -> Term:
     """The rules below, applied until none changes the term."""
     while True:
-        contracted = _powers_joined(_deltas_contracted(_without_nested_inverses(t)))
+        contracted = powers_joined(_deltas_contracted(_without_nested_inverses(t)), simplify)
         once = _known_sums(without_sigmoid_quotients(contracted), distributions)
         if once == t:
             return t
@@ -144,32 +164,13 @@ def _deltas_contracted(t: Term) -> Term:
                 continue
             again = True
             break
+    if any(isinstance(f, Below) and f.indices[0] == f.indices[1] for f in factors):
+        return Term(Fraction(0))
     pairs = sorted({tuple(sorted(f.indices, reverse=True)) for f in factors if isinstance(f, Delta)}, reverse=True)
     others = [f for f in factors if not isinstance(f, Delta)]
     for a, b in pairs:  # δ_pq of two free indices: write the rest in p alone
         others = _substituted(others, b, a)
     return Term(t.coefficient, (*(Delta((a, b)) for a, b in pairs), *others), tuple(dummies))
-
-
-def _powers_joined(t: Term) -> Term:
-    """Powers of one base joined: x_i x_i = x_i^2."""
-    powers: dict[Factor, Fraction] = {}
-    for f in t.factors:
-        base = f.base()
-        if isinstance(f, Delta):
-            powers[base] = Fraction(1)
-        else:
-            powers[base] = powers.get(base, Fraction(0)) + f.exponent
-    factors = tuple(f if e == 1 else replace(f, exponent=e) for f, e in powers.items() if e)
-    return Term(t.coefficient, _steps_absorbed(factors), t.dummies)
-
-
-def _steps_absorbed(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
-    """step(u)^2 = step(u), and relu(u) step(u) = relu(u)."""
-    values = [f.base() for f in factors if isinstance(f, FunctionValue) and f.exponent > 0]
-    relus = {replace(f, name="step") for f in values if isinstance(f, FunctionValue) and f.name == "relu"}
-    kept = (f.base() if isinstance(f, FunctionValue) and f.name == "step" and f.exponent > 0 else f for f in factors)
-    return tuple(f for f in kept if f not in relus)
 
 
 def _known_sums(t: Term, distributions: Collection[Expression]) -> Term:
@@ -180,12 +181,24 @@ def _known_sums(t: Term, distributions: Collection[Expression]) -> Term:
         dummies = tuple(i for i in t.dummies if i != d)
         if not along:
             return Term(t.coefficient, (*rest, DimensionSize((), d.dim)), dummies)
+        if len(along) == 1 and _is_diagonal_of_function(along[0]):
+            f = along[0]
+            assert isinstance(f, MatrixFunction)
+            trace = OfMatrix((), f.argument, f.name, d.dim, d.dim, f.power)
+            return Term(t.coefficient, (*rest, trace), dummies)
         if len(along) == 1 and _sums_to_one(along[0], d, distributions):
             return Term(t.coefficient, rest, dummies)
         cancelled = _inverse_times_matrix(along, d)
         if cancelled is not None:
             return Term(t.coefficient, (*rest, cancelled), dummies)
     return t
+
+
+def _is_diagonal_of_function(f: Factor) -> bool:
+    """Whether it is f(X)_ii of a function whose trace has a derivative of its own."""
+    if not isinstance(f, MatrixFunction) or f.exponent != 1 or f.indices[0] != f.indices[1]:
+        return False
+    return f.name in ("expm", "logm", "power")
 
 
 def _sums_to_one(f: Factor, d: TensorIndex, distributions: Collection[Expression]) -> bool:
@@ -212,9 +225,10 @@ def _inverse_times_matrix(along: list[Factor], d: TensorIndex) -> Factor | None:
         (inner,) = terms[0].factors
         if not isinstance(inner, SymbolEntry) or inner.atom != matrix.atom or inner.exponent != 1:
             continue
-        (i, j), (k, m) = inverse.indices, matrix.indices
-        if (j == k == d or i == m == d) and not (j == k and i == m):
-            return Delta((i, m) if j == k else (k, j))
+        either_way = [matrix.indices, matrix.indices[::-1]] if inner.symbol.structure else [matrix.indices]
+        for (i, j), (k, m) in ((inverse.indices, indices) for indices in either_way):
+            if (j == k == d or i == m == d) and not (j == k and i == m):
+                return Delta((i, m) if j == k else (k, j))
     return None
 
 
@@ -227,6 +241,8 @@ def _is_symmetric(f: Factor) -> bool:
         return False
     if isinstance(f, Delta):
         return True
+    if isinstance(f, SymbolEntry):
+        return bool(f.symbol.structure)
     if not isinstance(f, Compound) or isinstance(f, Softmax):
         return False
     dim = f.indices[0].dim

@@ -86,6 +86,11 @@ class Delta(Factor):
 
 
 @dataclass(frozen=True, slots=True)
+class Below(Factor):
+    """1 where its first index is smaller than its second, else 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class DimensionSize(Factor):
     """The size of the dimension `dim`, a number without indices."""
 
@@ -148,6 +153,66 @@ class InverseEntry(Compound):
 @dataclass(frozen=True, slots=True)
 class Determinant(Compound):
     """The determinant of a matrix, whose rows are slot -1 of the argument and whose columns are slot -2."""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicPower(Compound):
+    """The argument to a `power` that is no number, entry by entry; the power has no free index."""
+
+    power: Sum
+
+    def content(self) -> str:
+        """The argument and the power."""
+        return f"{self.argument.key()} ^ {self.power.key()}"
+
+
+@dataclass(frozen=True, slots=True)
+class OfVector(Compound):
+    """A number that follows from a vector along slot -1 of the argument, of the size `dim`: `name` is logsumexp, prod
+    or norminf. Its own indices fill the slots -2, -3, …; `filled(f.argument, (k, *f.indices))` is entry k.
+    """
+
+    name: str
+    dim: str
+
+    def content(self) -> str:
+        """The function and its argument."""
+        return f"{self.name}({self.argument.key()})"
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixFunction(Compound):
+    """An entry of the function `name` of a matrix, whose rows are slot -1 of the argument and whose columns are slot
+    -2: expm, logm, polar, leading, a power (to `power`, which is no number or no small whole one), or pinv, the
+    transpose of the pseudoinverse. It has the shape of its argument.
+    """
+
+    name: str
+    power: Sum = field(default_factory=lambda: Sum(()))
+
+    def content(self) -> str:
+        """The function, its argument and its power."""
+        return f"{self.name}({self.argument.key()}) ^ {self.power.key()}"
+
+
+@dataclass(frozen=True, slots=True)
+class OfMatrix(Compound):
+    """A number that follows from a matrix [rows, columns], slots -1 and -2 of the argument: `name` is nuclear or
+    spectral, a norm, or else a `MatrixFunction`, whose trace it is.
+    """
+
+    name: str
+    rows: str
+    columns: str
+    power: Sum = field(default_factory=lambda: Sum(()))
+
+    def content(self) -> str:
+        """The function, its argument and its power."""
+        return f"{self.name}({self.argument.key()}) ^ {self.power.key()}"
+
+    def slots(self) -> tuple[TensorIndex, TensorIndex]:
+        """The slots of the matrix."""
+        return TensorIndex(-1, self.rows), TensorIndex(-2, self.columns)
 
 
 # --- terms and sums ---
@@ -278,4 +343,6 @@ def factor_mentions(f: Factor, atom: Expression) -> bool:
     """Whether the symbol `atom` occurs in a factor."""
     if isinstance(f, SymbolEntry):
         return f.atom == atom
+    if isinstance(f, SymbolicPower | MatrixFunction | OfMatrix) and mentions(f.power, atom):
+        return True
     return isinstance(f, Compound) and mentions(f.argument, atom)

@@ -13,8 +13,11 @@ from typing import Any
 
 from elman.calculus.expression import (
     Add,
+    BigProduct,
     BigSum,
     Call,
+    Cases,
+    Comparison,
     Constant,
     Entry,
     Expression,
@@ -30,19 +33,26 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    walk,
 )
 from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.index_form.arithmetic import (
     apply,
     apply_written_derivative,
+    compound,
     multiply,
     to_power,
+    to_symbolic_power,
+    with_groups_opened,
 )
+from elman.calculus.index_form.conditions import first_that_holds, indices_compared, values_compared
 from elman.calculus.index_form.forms import IndexForm, inverse_of, matrix_product
-from elman.calculus.index_form.matrix_functions import MATRIX_FUNCTIONS
+from elman.calculus.index_form.matrix_functions import MATRIX_FUNCTIONS, of_vector
+from elman.calculus.index_form.simplify import simplify
 from elman.calculus.index_form.terms import (
     Delta,
     DimensionSize,
+    MatrixFunction,
     NamedConstant,
     Sum,
     SymbolEntry,
@@ -126,7 +136,15 @@ class _Converter:
         return IndexForm(rename(a.sum, {old: self.bound_index(i) for old, i in pairs if old is not None}))
 
     def iverson(self, e: Iverson) -> IndexForm:
-        return IndexForm(single(Delta((self.bound_index(e.left), self.bound_index(e.right)))))
+        return IndexForm(indices_compared(e.operator, self.bound_index(e.left), self.bound_index(e.right)))
+
+    def comparison(self, e: Comparison) -> IndexForm:
+        a, b = self.convert(e.left), self.convert(e.right)
+        b = b.aligned_with(a)
+        return b._replace(sum=values_compared(e.operator, a.sum, b.sum))
+
+    def cases(self, e: Cases) -> IndexForm:
+        return first_that_holds([self.convert(v) for v in e.values], [self.convert(c) for c in e.conditions])
 
     def bound_index(self, i: Index) -> TensorIndex:
         return self.bound[str(i.variable)]
@@ -164,13 +182,21 @@ class _Converter:
         if isinstance(e.exponent, Number):
             return a._replace(sum=to_power(a.sum, e.exponent.value))
         exponent = self.convert(e.exponent)
-        return a._replace(sum=apply("exp", multiply(exponent.sum, apply("ln", a.sum))))
+        if isinstance(e.of, Constant) and e.of.name == "e":
+            return exponent._replace(sum=apply("exp", exponent.sum))
+        if not exponent.is_scalar and not a.is_scalar:
+            exponent = exponent.aligned_with(a)
+        return (exponent if a.is_scalar else a)._replace(sum=to_symbolic_power(a.sum, exponent.sum))
 
     def matrix_power(self, e: Power) -> IndexForm:
-        assert isinstance(e.exponent, Number)
+        if not isinstance(e.exponent, Number) or e.exponent.value.denominator > 1 or abs(e.exponent.value) > _MAX_POWER:
+            a = self.convert(e.of)
+            assert a.row is not None
+            assert a.column is not None
+            exponent = simplify(self.convert(e.exponent).sum)
+            factor = compound(MatrixFunction, a.sum, (a.row, a.column), name="power", power=exponent)
+            return a._replace(sum=single(factor))
         times = int(e.exponent.value)
-        if abs(times) > _MAX_POWER:
-            raise FormulaError(f"of matrices, powers up to {_MAX_POWER} are differentiated", e.span[0] + 1)
         if times == 0:
             return self.identity(e)
         factors = [self.convert(e.of) for _ in range(abs(times))]
@@ -194,7 +220,17 @@ class _Converter:
         self.bound = {**outer, e.index: index}
         a = self.convert(e.body)
         self.bound = outer
+        if any(isinstance(node, Iverson) and node.operator != "=" for node in walk(e.body)):
+            a = a._replace(sum=with_groups_opened(a.sum))  # Σ_(i≠j) is Σ without what has i = j
         return a._replace(sum=summed(a.sum, (index,)))
+
+    def big_product(self, e: BigProduct) -> IndexForm:
+        outer = self.bound
+        index = fresh(self.shapes.size(e))
+        self.bound = {**outer, e.index: index}
+        a = self.convert(e.body)
+        self.bound = outer
+        return a._replace(sum=of_vector("prod", a.sum, index))
 
 
 # A node that has no entries as sums of products → how it is called.
@@ -211,6 +247,9 @@ _NODES: dict[type[Expression], Callable[[_Converter, Any], IndexForm]] = {
     Identity: _Converter.identity,
     Entry: _Converter.entry,
     Iverson: _Converter.iverson,
+    Comparison: _Converter.comparison,
+    Cases: _Converter.cases,
+    BigProduct: _Converter.big_product,
     Negative: _Converter.negative,
     Add: _Converter.add,
     Subtract: _Converter.add,

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from elman.calculus.expression import Symbol, Transpose
+from elman.calculus.expression import Call, Symbol, Transpose
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.index_form.arithmetic import apply_written_derivative
 from elman.calculus.index_form.terms import (
+    Below,
     Compound,
     Delta,
     Determinant,
@@ -21,10 +22,14 @@ from elman.calculus.index_form.terms import (
     FunctionValue,
     Group,
     InverseEntry,
+    MatrixFunction,
     NamedConstant,
+    OfMatrix,
+    OfVector,
     Softmax,
     Sum,
     SymbolEntry,
+    SymbolicPower,
     TensorIndex,
     Term,
     filled,
@@ -33,6 +38,10 @@ from elman.calculus.index_form.terms import (
 )
 from elman.calculus.syntax.written_sizes import is_number
 from elman.calculus.values.evaluate import CONSTANTS, transpose
+from elman.calculus.values.matrix_analysis import matrix_power, nuclear_norm, spectral_norm
+from elman.calculus.values.matrix_functions import MATRIX_FUNCTIONS
+
+_NO_CALL = Call("", ())
 
 
 def index_value(
@@ -85,6 +94,9 @@ class _Evaluator:
     def delta(self, f: Delta) -> Array:
         return np.eye(self.size(f.indices[0].dim))
 
+    def below(self, f: Below) -> Array:
+        return np.triu(np.ones((self.size(f.indices[0].dim), self.size(f.indices[1].dim))), 1)
+
     def dimension_size(self, f: DimensionSize) -> Array:
         return np.asarray(float(self.size(f.dim)))
 
@@ -102,12 +114,37 @@ class _Evaluator:
 
     def softmax(self, f: Softmax) -> Array:
         z = self.argument(f)
-        exp = np.exp(z - z.max(0, keepdims=True))
+        exp = np.exp(z - z.real.max(0, keepdims=True))
         softmax: Array = exp / exp.sum(0, keepdims=True)
         return softmax
 
     def inverse_entry(self, f: InverseEntry) -> Array:
         return np.linalg.inv(self.sum(f.argument, matrix_slots(f.argument)))
+
+    def symbolic_power(self, f: SymbolicPower) -> Array:
+        value: Array = self.argument(f) ** self.sum(f.power, ())
+        return value
+
+    def of_vector(self, f: OfVector) -> Array:
+        axes = TensorIndex(-1, f.dim), *(TensorIndex(-2 - k, i.dim) for k, i in enumerate(f.indices))
+        u = self.sum(f.argument, axes)
+        columns = np.moveaxis(u, 0, -1)[..., None]  # one column for each entry at the own indices
+        return MATRIX_FUNCTIONS[f.name](_NO_CALL, columns).reshape(u.shape[1:])
+
+    def matrix_function(self, f: MatrixFunction) -> Array:
+        a = self.argument(f)
+        if f.name == "power":
+            return matrix_power(a, self.sum(f.power, ()))
+        value = MATRIX_FUNCTIONS[f.name](_NO_CALL, a)
+        return transpose(value) if f.name == "pinv" else value
+
+    def of_matrix(self, f: OfMatrix) -> Array:
+        a = self.sum(f.argument, f.slots())
+        if f.name in ("nuclear", "spectral"):
+            norm = nuclear_norm if f.name == "nuclear" else spectral_norm
+            return norm(a).reshape(())
+        value = matrix_power(a, self.sum(f.power, ())) if f.name == "power" else MATRIX_FUNCTIONS[f.name](_NO_CALL, a)
+        return np.asarray(np.trace(value))
 
     def determinant(self, f: Determinant) -> Array:
         return np.asarray(np.linalg.det(self.sum(f.argument, matrix_slots(f.argument))))
@@ -116,6 +153,7 @@ class _Evaluator:
 _VALUES: dict[type[Factor], Callable[[_Evaluator, Any], Array]] = {
     SymbolEntry: _Evaluator.symbol_entry,
     Delta: _Evaluator.delta,
+    Below: _Evaluator.below,
     DimensionSize: _Evaluator.dimension_size,
     NamedConstant: _Evaluator.named_constant,
     Group: _Evaluator.argument,
@@ -123,6 +161,10 @@ _VALUES: dict[type[Factor], Callable[[_Evaluator, Any], Array]] = {
     Softmax: _Evaluator.softmax,
     InverseEntry: _Evaluator.inverse_entry,
     Determinant: _Evaluator.determinant,
+    SymbolicPower: _Evaluator.symbolic_power,
+    OfVector: _Evaluator.of_vector,
+    MatrixFunction: _Evaluator.matrix_function,
+    OfMatrix: _Evaluator.of_matrix,
 }
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from elman.calculus.expression import Call, Constant, Expression, Identity, Number, Ones, Symbol
+from elman.calculus.expression import Call, Constant, Expression, Identity, Number, Ones, Power, Symbol, Transpose
 from elman.calculus.index_form.terms import (
+    Below,
     Compound,
     Delta,
     Determinant,
@@ -26,10 +27,14 @@ from elman.calculus.index_form.terms import (
     FunctionValue,
     Group,
     InverseEntry,
+    MatrixFunction,
     NamedConstant,
+    OfMatrix,
+    OfVector,
     Softmax,
     Sum,
     SymbolEntry,
+    SymbolicPower,
     TensorIndex,
     Term,
     matrix_slots,
@@ -44,6 +49,7 @@ from elman.calculus.matrix_form.matrix_products import (
     diagonal_of,
     display_rank,
     entrywise_product,
+    factors,
     inverse,
 )
 from elman.calculus.matrix_form.transposes import count_transposes, transpose_factor, transpose_product
@@ -120,7 +126,7 @@ class _Graph:
     # --- factors as edges, vectors and scalars ---
 
     def add_factor(self, f: Factor) -> None:
-        if len(f.indices) > 2:
+        if len(f.indices) > 2 or isinstance(f, Below) or (isinstance(f, OfVector) and f.indices):
             raise NoMatrixFormError
         if isinstance(f, Delta):
             if set(f.indices) != set(self.free):
@@ -147,9 +153,9 @@ class _Graph:
         assert isinstance(f, Compound)
         first, *second = slots(f.indices)
         if not second:
-            return (_around(f, self.write_sum(f.argument, first, None)),)
-        straight = _around(f, self.write_sum(f.argument, first, second[0]))
-        other = _around(f, self.write_sum(f.argument, second[0], first), is_transposed=True)
+            return (self.around(f, self.write_sum(f.argument, first, None)),)
+        straight = self.around(f, self.write_sum(f.argument, first, second[0]))
+        other = self.around(f, self.write_sum(f.argument, second[0], first), is_transposed=True)
         if isinstance(straight, Call) and straight.function == "diag":
             return (straight,)
         fewer = count_transposes(straight) <= count_transposes(other)
@@ -164,6 +170,10 @@ class _Graph:
             return Powered((size,), f.exponent)
         if isinstance(f, NamedConstant):
             return Powered((Constant(f.name),), f.exponent)
+        if isinstance(f, OfVector):
+            return Powered((Call(f.name, (self.write_sum(f.argument, TensorIndex(-1, f.dim), None),)),), f.exponent)
+        if isinstance(f, OfMatrix):
+            return Powered((self.of_matrix(f),), f.exponent)
         if isinstance(f, Determinant):
             a, b = matrix_slots(f.argument)
             matrices = self.write_sum(f.argument, a, b), self.write_sum(f.argument, b, a)
@@ -175,7 +185,29 @@ class _Graph:
                 base, exponent = inside.scalars[0]
                 if isinstance(base[0], Call) and base[0].function == "norm" and exponent == 2:
                     return Powered(base, 2 * f.exponent)
-        return Powered((_around(f, self.write_sum(f.argument, None, None)),), f.exponent)
+        return Powered((self.around(f, self.write_sum(f.argument, None, None)),), f.exponent)
+
+    def of_matrix(self, f: OfMatrix) -> Expression:
+        """‖X‖_*, ‖X‖_2 or the trace of a function of X."""
+        argument = self.write_sum(f.argument, *f.slots())
+        if f.name in ("nuclear", "spectral"):
+            return Call("nuclear" if f.name == "nuclear" else "norm2", (argument,))
+        return Call("trace", (self.function_of_matrix(f, argument),))
+
+    def function_of_matrix(self, f: OfMatrix | MatrixFunction, argument: Expression) -> Expression:
+        """expm(X), X^k."""
+        if f.name == "power":
+            return Power(argument, self.write_sum(f.power, None, None))
+        return Call(f.name, (argument,))
+
+    def around(self, f: Compound, argument: Expression, is_transposed: bool = False) -> Expression:
+        """A factor around its argument; `is_transposed`: as the transpose of the factor's matrix."""
+        if isinstance(f, SymbolicPower):
+            return Power(argument, self.write_sum(f.power, None, None), elementwise=bool(f.indices))
+        if isinstance(f, MatrixFunction):
+            found = self.function_of_matrix(f, argument)
+            return Transpose(found) if f.name == "pinv" else found
+        return _AROUND[type(f)](f, argument, is_transposed)
 
     # --- reduction ---
 
@@ -240,6 +272,8 @@ class _Graph:
             one, other = transpose_product(first.base) + rest, transpose_product(rest) + first.base
             return Powered(one if count_transposes(one) <= count_transposes(other) else other)
         e = entrywise_product(vectors)
+        if isinstance(e, Call) and e.function == "diag" and e.operand == "matrix":
+            return _trace(factors(e.arguments[0]))
         if self.notation.sums or not isinstance(e, Symbol):
             return Powered((Call("sum", (e,)),))
         return Powered((transpose_factor(Ones(i.dim)), e))
@@ -348,10 +382,6 @@ def _trace(matrix: MatrixProduct) -> Powered:
 
 
 # --- a factor around its argument, written as a matrix; `is_transposed`: as the transpose of the factor's matrix ---
-
-
-def _around(f: Compound, argument: Expression, is_transposed: bool = False) -> Expression:
-    return _AROUND[type(f)](f, argument, is_transposed)
 
 
 def _function_call(f: FunctionValue, argument: Expression, is_transposed: bool) -> Expression:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from elman.calculus.expression import Add, Call, Expression, Inverse, Negative, Number, Power, Product, Subtract
+from elman.calculus.expression import Add, Call, Expression, Inverse, Negative, Number, Power, Product, Subtract, Symbol
 
 MatrixProduct = tuple[Expression, ...]
 ONE = Number(Fraction(1))
@@ -109,8 +109,16 @@ def as_matrix_product(factors: Iterable[Powered]) -> MatrixProduct:
 
 
 def diagonal_matrix(factors: Iterable[Powered]) -> Expression:
-    """diag(v) of a vector."""
-    return Call("diag", (entrywise_product(factors),), operand="vector")
+    """diag(v) of a vector; D itself of the diagonal of a diagonal matrix D."""
+    v = entrywise_product(factors)
+    if isinstance(v, Call) and v.function == "diag" and v.operand == "matrix" and _is_diagonal(v.arguments[0]):
+        return v.arguments[0]
+    return Call("diag", (v,), operand="vector")
+
+
+def _is_diagonal(e: Expression) -> bool:
+    """Whether a matrix is one that is given as diagonal, or its inverse."""
+    return _is_diagonal(e.of) if isinstance(e, Inverse) else isinstance(e, Symbol) and e.structure == "diagonal"
 
 
 def diagonal_of(factors: MatrixProduct) -> Expression:

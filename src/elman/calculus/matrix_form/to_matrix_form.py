@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeGuard
 
 from elman.calculus.expression import Expression, Identity, Number, Ones, Product, Transpose
 from elman.calculus.index_form.arithmetic import apply_written_derivative, compound
@@ -237,6 +238,8 @@ class _Writer:
         body = powers_joined(matrices)
         if len(body) == 1 and not above and isinstance(body[0], Product) and number == 1 and not below:
             return body[0]
+        if len(body) == 1 and above and not below and _is_reciprocal(body[0]):
+            below, body = [body[0].right], ()  # c / x rather than c (1 / x)
         if below and abs(number.numerator) == 1 and number.denominator > 1:
             below.insert(0, Number(Fraction(number.denominator)))
             number *= number.denominator
@@ -244,6 +247,10 @@ class _Writer:
             return scaled(number, (*above, *body))
         result = quotient(scaled(abs(number), (*above, *body)), product(below))
         return negative(result) if number < 0 else result
+
+
+def _is_reciprocal(e: Expression) -> TypeGuard[Product]:
+    return isinstance(e, Product) and e.operator == "/" and e.left == Number(Fraction(1))
 
 
 def _zero(row: TensorIndex | None, column: TensorIndex | None) -> Expression:

@@ -21,6 +21,7 @@ from elman.calculus.expression import (
     Power,
     Product,
     Subtract,
+    Symbol,
     Transpose,
     walk,
 )
@@ -64,6 +65,7 @@ def _is_palindrome(e: Product) -> bool:
 _SYMMETRIC: dict[type[Expression], Callable[[Any], bool]] = {
     Identity: lambda e: True,
     Number: lambda e: True,
+    Symbol: lambda e: bool(e.structure),
     Call: lambda e: e.function == "diag" and e.operand == "vector",
     Inverse: lambda e: is_symmetric(e.of),
     Negative: lambda e: is_symmetric(e.of),

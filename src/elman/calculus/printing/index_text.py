@@ -9,6 +9,7 @@ from typing import Any
 
 from elman.calculus.expression import Constant
 from elman.calculus.index_form.terms import (
+    Below,
     Delta,
     Determinant,
     DimensionSize,
@@ -16,14 +17,19 @@ from elman.calculus.index_form.terms import (
     FunctionValue,
     Group,
     InverseEntry,
+    MatrixFunction,
     NamedConstant,
+    OfMatrix,
+    OfVector,
     Softmax,
     Sum,
     SymbolEntry,
+    SymbolicPower,
     TensorIndex,
     Term,
     constant,
     matrix_slots,
+    single,
     slots,
 )
 from elman.calculus.printing.render import text, text_name
@@ -72,23 +78,34 @@ class _FactorWriter:
     def letters(self, f: Factor) -> list[str]:
         return [self.names[i] for i in f.indices]
 
-    def argument(self, f: FunctionValue | Group | Softmax) -> str:
+    def argument(self, f: FunctionValue | Group | Softmax | SymbolicPower) -> str:
         return index_text(f.argument, dict(zip(slots(f.indices), self.letters(f), strict=True)), self.taken)
 
     def matrix(self, f: InverseEntry | Determinant) -> str:
+        """The matrix in the argument: its name, or its entries in brackets."""
         row, column = matrix_slots(f.argument)
-        return index_text(f.argument, {row: "x", column: "y"}, self.taken)
+        only = f.argument.terms[0].factors[0] if len(f.argument.terms) == 1 and f.argument.terms[0].factors else None
+        if isinstance(only, SymbolEntry) and f.argument == single(only) and only.indices == (row, column):
+            return self.named(only)
+        return f"[{index_text(f.argument, {row: 'x', column: 'y'}, self.taken)}]"
 
     # --- one method a kind of factor ---
 
     def symbol_entry(self, f: SymbolEntry) -> str:
-        name = text_name(f.symbol.name) + (f"^({f.symbol.time})" if f.symbol.time is not None else "")
+        name = self.named(f)
         if not f.indices:
             return name
         return (f"{{{name}}}" if "_" in name else name) + _subscript(self.letters(f))
 
+    def named(self, f: SymbolEntry) -> str:
+        """The name of a symbol, with its time."""
+        return text_name(f.symbol.name) + (f"^({f.symbol.time})" if f.symbol.time is not None else "")
+
     def delta(self, f: Delta) -> str:
         return f"δ{_subscript(sorted(self.letters(f)))}"
+
+    def below(self, f: Below) -> str:
+        return f"[{' < '.join(self.letters(f))}]"
 
     def dimension_size(self, f: DimensionSize) -> str:
         return f.dim
@@ -107,15 +124,40 @@ class _FactorWriter:
         return f"softmax_{self.names[f.indices[0]]}({self.argument(f)})"
 
     def inverse_entry(self, f: InverseEntry) -> str:
-        return f"([{self.matrix(f)}]^-1){_subscript(self.letters(f))}"
+        return f"({self.matrix(f)}^-1){_subscript(self.letters(f))}"
+
+    def symbolic_power(self, f: SymbolicPower) -> str:
+        return f"({self.argument(f)})^{{{index_text(f.power, {}, self.taken)}}}"
+
+    def of_vector(self, f: OfVector) -> str:
+        letter = next(c for c in "xyzuvw" if c not in self.taken)
+        own = {TensorIndex(-2 - k, i.dim): self.names[i] for k, i in enumerate(f.indices)}
+        inner = index_text(f.argument, {TensorIndex(-1, f.dim): letter, **own}, self.taken)
+        return f"∏_{letter} ({inner})" if f.name == "prod" else f"{f.name}_{letter}({inner})"
+
+    def matrix_function(self, f: MatrixFunction) -> str:
+        first, second = slots(f.indices)
+        inner = f"[{index_text(f.argument, {first: 'x', second: 'y'}, self.taken)}]"
+        if f.name == "power":
+            return f"({inner}^{{{index_text(f.power, {}, self.taken)}}}){_subscript(self.letters(f))}"
+        letters = self.letters(f)[::-1] if f.name == "pinv" else self.letters(f)
+        return f"{f.name}({inner}){_subscript(letters)}"
+
+    def of_matrix(self, f: OfMatrix) -> str:
+        first, second = f.slots()
+        inner = f"[{index_text(f.argument, {first: 'x', second: 'y'}, self.taken)}]"
+        if f.name == "power":
+            return f"tr({inner}^{{{index_text(f.power, {}, self.taken)}}})"
+        return f"{f.name}({inner})" if f.name in ("nuclear", "spectral") else f"tr({f.name}({inner}))"
 
     def determinant(self, f: Determinant) -> str:
-        return f"det[{self.matrix(f)}]"
+        return f"det({self.matrix(f).strip('[]')})"
 
 
 _TEXTS: dict[type[Factor], Callable[[_FactorWriter, Any], str]] = {
     SymbolEntry: _FactorWriter.symbol_entry,
     Delta: _FactorWriter.delta,
+    Below: _FactorWriter.below,
     DimensionSize: _FactorWriter.dimension_size,
     NamedConstant: _FactorWriter.named_constant,
     Group: _FactorWriter.group,
@@ -123,6 +165,10 @@ _TEXTS: dict[type[Factor], Callable[[_FactorWriter, Any], str]] = {
     Softmax: _FactorWriter.softmax,
     InverseEntry: _FactorWriter.inverse_entry,
     Determinant: _FactorWriter.determinant,
+    SymbolicPower: _FactorWriter.symbolic_power,
+    OfVector: _FactorWriter.of_vector,
+    MatrixFunction: _FactorWriter.matrix_function,
+    OfMatrix: _FactorWriter.of_matrix,
 }
 
 

@@ -43,6 +43,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.printing.printer import (
     FUNCTION_NAMES,
+    NORMS,
     Precedence,
     Printed,
     Printer,
@@ -295,6 +296,10 @@ class _MathmlPrinter(Printer):
         return (_fenced(left) if _ends_bare(e.left) else left) + sign + right, PRODUCT
 
     def call(self, e: Call) -> Printed:
+        if e.function in NORMS:
+            return self.norm(e), FACTOR
+        if e.function == "inner":
+            return _fenced(_mo(",").join(self.show(a) for a in e.arguments), "⟨", "⟩"), FACTOR
         special = "abs" if e.latex == "|" else e.function
         if special in _CALLS:
             return _CALLS[special]("".join(self.show(a) for a in e.arguments)), FACTOR
@@ -306,6 +311,11 @@ class _MathmlPrinter(Printer):
         if _is_bare(e):
             return f'{head}<mo rspace="0.17em">&#x2061;</mo>{self.show(e.arguments[0])}', FACTOR
         return head + "<mo>&#x2061;</mo>" + _fenced(_mo(",").join(self.show(a) for a in e.arguments)), FACTOR
+
+    def norm(self, e: Call) -> str:
+        """‖x‖ with its kind below."""
+        below = self.show(e.arguments[1]) if e.function == "normp" else _mo(NORMS[e.function])
+        return _scripted(_fenced(self.show(e.arguments[0]), "‖", "‖"), [below] if NORMS[e.function] else [], [])
 
     def apply(self, e: Apply) -> Printed:
         shown, label = self._name(Symbol(e.name, latex=e.latex))
@@ -352,8 +362,6 @@ _SCRIPTS: dict[type[Expression], Callable[[_MathmlPrinter, Any], tuple[list[str]
 
 # Functions that are not written as a name before their argument.
 _CALLS: dict[str, Callable[[str], str]] = {
-    "norm": lambda inside: _fenced(inside, "‖", "‖"),
-    "norm1": lambda inside: _scripted(_fenced(inside, "‖", "‖"), ["<mn>1</mn>"], []),
     "abs": lambda inside: _fenced(inside, "|", "|"),
     "sqrt": lambda inside: f"<msqrt>{inside}</msqrt>",
 }

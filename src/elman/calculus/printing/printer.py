@@ -44,6 +44,9 @@ Printed = tuple[str, int]
 # The names of functions that are not printed as they are called in `functions.py`.
 FUNCTION_NAMES = {"sigmoid": "σ", "trace": "tr", "cross_entropy": "CE"}
 
+# What is written below the bars of a norm; of "normp", the exponent.
+NORMS = {"norm": "", "norm1": "1", "norm2": "2", "norminf": "∞", "normp": "p", "nuclear": "*"}
+
 
 class Precedence(IntEnum):
     """How tightly a node binds in a formula, from the loosest to the tightest: a + b, a ∘ b, A B, A^T, a."""

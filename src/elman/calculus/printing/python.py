@@ -60,7 +60,7 @@ _NUMPY = {
         name: f"np.{name}"
         for name in (
             "exp", "expm1", "log1p", "log2", "log10", "sign", "abs", "sqrt", "sin", "cos", "tan", "arcsin", "arccos",
-            "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "trace", "diag", "sum", "mean",
+            "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "trace", "diag", "sum", "mean", "prod",
         )
     },
     "ln": "np.log", "det": "np.linalg.det", "norm": "np.linalg.norm", "erf": "scipy.special.erf",
@@ -69,7 +69,23 @@ _NUMPY = {
 _COMPARISONS = {"=": "==", "≠": "!=", "≤": "<=", "≥": ">="}
 # Functions that NumPy has with a second argument, which is 0.
 _WITH_ZERO = {"relu": "np.maximum", "step": "np.heaviside"}
-_WHOLE_IS_SCALAR = {"trace", "det", "norm", "norm1", "cross_entropy"}
+# Functions that NumPy writes in another way: the code from that of the arguments.
+_FORMS: dict[str, Callable[..., str]] = {
+    "norm2": lambda x: f"np.linalg.norm({x}, 2)",
+    "norminf": lambda x: f"np.linalg.norm({x}, np.inf)",
+    "nuclear": lambda x: f"np.linalg.norm({x}, 'nuc')",
+    "logdet": lambda x: f"np.linalg.slogdet({x})[1]",
+    "inner": lambda a, b: f"np.sum(({a}) * ({b}))",
+    "logsumexp": lambda x: f"scipy.special.logsumexp({x})",
+    "expm": lambda x: f"scipy.linalg.expm({x})",
+    "logm": lambda x: f"scipy.linalg.logm({x})",
+    "pinv": lambda x: f"np.linalg.pinv({x})",
+    "polar": lambda x: f"scipy.linalg.polar({x})[0]",
+    "leading": lambda x: f"(lambda u, s, v: u[:, :1] @ v[:1])(*np.linalg.svd({x}))",
+}
+_WHOLE_IS_SCALAR = {
+    "trace", "det", "norm", "norm1", "norm2", "norminf", "normp", "nuclear", "logdet", "inner", "cross_entropy",
+}  # fmt: skip
 
 
 def python(e: Expression, shape_of: ShapeOf | None = None) -> str:
@@ -201,6 +217,8 @@ class _PythonPrinter(Printer):
             return f"{self.show(e.of, ATOM)}**{self.show(e.exponent, ATOM)}", POWER
         if isinstance(e.exponent, Number) and e.exponent.value == 2 and isinstance(e.of, Symbol):
             return f"{self.show(e.of, ATOM)} @ {self.show(e.of, ATOM)}", TIMES
+        if isinstance(e.exponent, Number) and e.exponent.value.denominator > 1:
+            return f"scipy.linalg.fractional_matrix_power({self.show(e.of)}, {self.show(e.exponent)})", ATOM
         return f"np.linalg.matrix_power({self.show(e.of)}, {self.show(e.exponent)})", ATOM
 
     def call(self, e: Call) -> Printed:
@@ -211,6 +229,11 @@ class _PythonPrinter(Printer):
             return f"-np.sum({self.show(e.arguments[0], TIMES)} * np.log({inside[1]}))", TIMES
         if e.function == "norm1":
             return f"np.sum(np.abs({inside[0]}))", ATOM
+        if e.function == "normp":
+            p = self.show(e.arguments[1], ATOM)
+            return f"np.sum(np.abs({inside[0]})**{p})**(1 / {p})", POWER
+        if e.function in _FORMS:
+            return _FORMS[e.function](*inside), ATOM
         if e.function in _WITH_ZERO:
             return f"{_WITH_ZERO[e.function]}({inside[0]}, 0)", ATOM
         if e.function == "diag" and self.is_vector(e):

@@ -44,6 +44,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, WHOLE
 from elman.calculus.printing.printer import (
     FUNCTION_NAMES,
+    NORMS,
     Precedence,
     Printed,
     Printer,
@@ -140,6 +141,8 @@ class _FormulaPrinter(Printer):
     tensor: str
     dot: str
     bar: str
+    angles: tuple[str, str]
+    infinity: str
     sigma: str
     pi: str
     ellipsis: str
@@ -267,17 +270,27 @@ class _FormulaPrinter(Printer):
         return f"{self.based(e.of)}^{{-1}}", SCRIPT
 
     def power(self, e: Power) -> Printed:
-        exponent = (self.entrywise_mark if e.elementwise else "") + self.show(e.exponent)
+        least = HADAMARD if e.elementwise and not isinstance(e.exponent, Number) else SUM
+        exponent = (self.entrywise_mark if e.elementwise else "") + self.show(e.exponent, least)
         return f"{self.based(e.of)}^{_braced(exponent)}", SCRIPT
 
     def call(self, e: Call) -> Printed:
+        if e.function in NORMS:
+            return self.norm(e), ATOM
         inside = ", ".join(self.show(a) for a in e.arguments)
-        if e.function in ("norm", "norm1"):
-            nested = any(isinstance(n, Call) and n.function.startswith("norm") for n in walk(e.arguments[0]))
-            inside = self.parenthesised(inside) if nested else inside
-            return f"{self.bar}{inside}{self.bar}" + ("_1" if e.function == "norm1" else ""), ATOM
+        if e.function == "inner":
+            return f"{self.angles[0]}{inside}{self.angles[1]}", ATOM
         axis = "" if e.axis is None else "_{row}" if e.axis else "_{col}"
         return f"{self.function_name(e)}{axis}{chr(39) * e.primes}({inside})", ATOM
+
+    def norm(self, e: Call) -> str:
+        """‖x‖ with its kind below."""
+        inside = self.show(e.arguments[0])
+        if any(isinstance(n, Call) and n.function in NORMS for n in walk(e.arguments[0])):
+            inside = self.parenthesised(inside)
+        below = self.show(e.arguments[1]) if e.function == "normp" else NORMS[e.function]
+        below = self.infinity if below == "∞" else below
+        return f"{self.bar}{inside}{self.bar}" + (f"_{_braced(below)}" if below else "")
 
     def apply(self, e: Apply) -> Printed:
         inside = ", ".join(self.show(a) for a in e.arguments)
@@ -315,6 +328,7 @@ class _LatexPrinter(_FormulaPrinter):
     circle, tensor, dot = r"\circ", r"\otimes", r"\cdot"
     bar, sigma, pi, ellipsis = r"\|", r"\sum", r"\prod", r"\dots"
     bold_one, entrywise_mark = r"\mathbf{1}", r"\circ "
+    angles, infinity = (r"\langle ", r" \rangle"), r"\infty"
 
     def relation_sign(self, sign: str) -> str:
         return _LATEX_RELATIONS.get(sign, sign)
@@ -376,6 +390,7 @@ class _TextPrinter(_FormulaPrinter):
     circle, tensor, dot = "∘", "⊗", "·"
     bar, sigma, pi, ellipsis = "‖", "∑", "∏", "…"
     bold_one, entrywise_mark = "1", "∘"
+    angles, infinity = ("⟨", "⟩"), "∞"
 
     def relation_sign(self, sign: str) -> str:
         return sign

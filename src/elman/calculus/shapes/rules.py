@@ -54,6 +54,7 @@ _FORMULA_ADDED = 3.0  # w^T x + b with a column b
 # A column or a row (the first) added to a matrix, which may be X W, weights behind data (the second).
 _BIAS = {(False, False): 1.7, (False, True): 2.9, (True, False): 1.4, (True, True): 0.6}
 _POWER_OF_A_COLUMN = 2.2
+_POWER_OF_A_MATRIX = 1.5  # X^k, X^(1/2)
 _OVER_A_COLUMN = 1.2
 _OVER_A_MATRIX = 4.0
 _COLUMN_SCALED = 0.75  # a x, with a number a and a column x
@@ -320,7 +321,7 @@ class Inference(Sizes):
             return a
         if self.unify(a[0], a[1]):
             if not isinstance(e.exponent, Number) or e.exponent.value.denominator != 1:
-                raise ConflictError("a matrix takes a whole number as its power", e)
+                self.doubt(_POWER_OF_A_MATRIX, e.of, e.exponent)
             self.powers.add(id(e))
         else:
             self.doubt(_POWER_OF_A_COLUMN, e.of)
@@ -372,6 +373,22 @@ class Inference(Sizes):
     def of_square(self, e: Call, a: Shape) -> Shape:
         """A trace or a determinant of a square matrix, a scalar."""
         self.square(a, e, "a trace" if e.function == "trace" else "a determinant")
+        return SCALAR
+
+    def square_matrix(self, e: Call, a: Shape) -> Shape:
+        """A function of a square matrix, a matrix of the same shape."""
+        self.square(a, e, e.function)
+        return a
+
+    def inner(self, e: Call, a: Shape, b: Shape) -> Shape:
+        """An inner product of two equal shapes, a scalar."""
+        self.entrywise(e, a, b)
+        return SCALAR
+
+    def norm_p(self, e: Call, a: Shape, p: Shape) -> Shape:
+        """A norm with its exponent, a scalar."""
+        if not self.is_scalar(p):
+            raise ConflictError(f"the exponent of a norm must be a scalar, not {self.shown(p)}", e, e.arguments[1:])
         return SCALAR
 
     def diagonal(self, e: Call, a: Shape) -> Shape:
@@ -586,6 +603,19 @@ _FUNCTIONS: dict[str, Callable[..., Shape]] = {
     "sum": Inference.reduction,
     "mean": Inference.reduction,
     "max": Inference.entrywise,
+    "prod": Inference.reduction,
+    "inner": Inference.inner,
+    "logsumexp": Inference.reduction,
+    "norm2": Inference.reduction,
+    "norminf": Inference.reduction,
+    "normp": Inference.norm_p,
+    "nuclear": Inference.reduction,
+    "logdet": Inference.of_square,
+    "expm": Inference.square_matrix,
+    "logm": Inference.square_matrix,
+    "pinv": lambda self, e, a: (a[1], a[0]),
+    "polar": Inference.same_shape,
+    "leading": Inference.same_shape,
     "min": Inference.entrywise,
     "clip": Inference.entrywise,
 }

@@ -72,7 +72,7 @@ SIZED: dict[str, Callable[[str], Expression]] = {"eye": Identity, "ones": Ones}
 
 # A function of NumPy or PyTorch that is an operator here → how many arguments it takes, and the expression.
 CALLS: dict[str, tuple[int, Callable[..., Expression]]] = {
-    **dict.fromkeys(("inv", "pinv"), (1, Inverse)),
+    "inv": (1, Inverse),
     "transpose": (1, Transpose),
     "outer": (2, lambda a, b: Product(a, b, "⊗")),
     **dict.fromkeys(("dot", "matmul", "mm", "mv", "vdot", "bmm"), (2, lambda a, b: Product(a, b, "@"))),
@@ -81,7 +81,6 @@ CALLS: dict[str, tuple[int, Callable[..., Expression]]] = {
     "colsum": (1, lambda a: Call("sum", (a,), axis=0)),
     **dict.fromkeys(("multiply", "mul"), (2, lambda a, b: Product(a, b, "∘"))),
     "diagflat": (1, lambda a: Call("diag", (a,), operand="vector")),
-    "logdet": (1, lambda a: Call("ln", (Call("det", (a,)),))),
     "matrix_power": (2, Power),
     "heaviside": (2, lambda a, b: Call("step", (a,))),
     "square": (1, lambda a: Power(a, Number(Fraction(2)), elementwise=True)),

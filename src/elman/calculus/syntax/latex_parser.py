@@ -108,19 +108,17 @@ class Parser(Applications):
             raise FormulaError(f"{opened.text} is not closed", opened.start + 1)
         self.cursor.skip()
         self.open_bars.pop()
-        below = ""
-        if self.cursor.kind() == "_" and not (opened.kind == "|" and self.bar_is_outside):
-            at = self.cursor.place()
-            self.cursor.skip()
-            below = "".join(t.text for t in self.cursor.take_argument() if t.kind not in ("{", "}"))
-            if opened.kind == "|" and below not in ("1", "2", "F"):
-                raise FormulaError(f"the script {below!r} below a bar is not read", at + 1)
-        if opened.kind == "|" and not below:
-            return Call("det", (inner,), latex="|")
-        name = _NORMS.get(below, f"norm{below}")
-        if name not in WHOLE:
-            raise self.cursor.error(f"the norm {below} is not known: write 1, 2 or F")
-        return Call(name, (inner,), latex="‖")
+        if self.cursor.kind() != "_" or (opened.kind == "|" and self.bar_is_outside):
+            return Call("det", (inner,), latex="|") if opened.kind == "|" else Call("norm", (inner,), latex="‖")
+        at = self.cursor.place()
+        self.cursor.skip()
+        tokens = self.cursor.take_argument()
+        below = plain_text(tokens)
+        if opened.kind == "|" and below not in ("1", "2", "F"):
+            raise FormulaError(f"the script {below!r} below a bar is not read", at + 1)
+        if below in _NORMS:
+            return Call(_NORMS[below], (inner,), latex="‖_2" if below == "2" else "‖")
+        return Call("normp", (inner, self.group(tokens)), latex="‖")
 
     def angle(self) -> Expression:
         """⟨a, b⟩: the inner product."""
@@ -215,6 +213,9 @@ def _is_index(tokens: list[Token]) -> bool:
     """Whether tokens are an index such as t-1."""
     return bool(tokens) and tokens[0].kind in ("letter", "number", "command") and len(tokens) in (1, 3)
 
+
+# What is written below the bars of a norm; anything else is the exponent of a p-norm.
+_NORMS = {"1": "norm1", "2": "norm", "F": "norm", "*": "nuclear", "ast": "nuclear", "infty": "norminf"}
 
 _ATOMS: dict[str, Callable[[Parser], Node]] = {
     "number": Parser.number,

@@ -46,6 +46,7 @@ from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
 from elman.calculus.values.environment import Environment, OutsideError, is_scalar, shape_text
+from elman.calculus.values.matrix_analysis import matrix_power
 from elman.calculus.values.matrix_functions import MATRIX_FUNCTIONS, hadamard, misfit, softmax, softmax_axis, square
 from elman.calculus.values.sums import big_product, big_sum
 from elman.errors import FormulaError
@@ -301,9 +302,7 @@ def _power(e: Power, scope: Environment) -> Array:
     if e.elementwise or a.shape[-1] != a.shape[-2] or is_scalar(a):
         whole = isinstance(e.exponent, Number) and e.exponent.value.denominator == 1 and abs(e.exponent.value) < 1000
         return a ** int(e.exponent.value) if whole else a**n  # type: ignore[attr-defined]
-    if not isinstance(e.exponent, Number) or e.exponent.value.denominator != 1 or abs(e.exponent.value) > 64:
-        raise FormulaError("a matrix takes a whole number of at most 64 as its power", e.span[0] + 1)
-    return np.linalg.matrix_power(a, int(e.exponent.value))
+    return matrix_power(a, n)
 
 
 def _inverse(e: Inverse, scope: Environment) -> Array:

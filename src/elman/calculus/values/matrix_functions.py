@@ -12,6 +12,15 @@ import numpy as np
 from elman.calculus.expression import Call, Expression, Matrix
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.values.environment import MisfitError, is_scalar, shape_text
+from elman.calculus.values.matrix_analysis import (
+    exponential,
+    leading_factor,
+    logarithm,
+    nuclear_norm,
+    polar_factor,
+    pseudoinverse,
+    spectral_norm,
+)
 from elman.errors import FormulaError
 
 
@@ -104,6 +113,45 @@ def _check_alike(e: Call, a: Array, b: Array) -> None:
         raise misfit(e, a, b, "beside", f"{e.function} takes arguments of equal shapes")
 
 
+def _inner(e: Call, a: Array, b: Array) -> Array:
+    value: Array = hadamard(a, b, e).sum((-2, -1), keepdims=True)
+    return value
+
+
+def _logsumexp(e: Call, a: Array) -> Array:
+    largest = a.real.max(_axes(e), keepdims=True)
+    value: Array = largest + np.log(np.exp(a - largest).sum(_axes(e), keepdims=True))
+    return value
+
+
+def _moduli(a: Array) -> Array:
+    return np.asarray(a * np.sign(a.real))
+
+
+def _norm2(e: Call, a: Array) -> Array:
+    """The norm of a vector; of a matrix its largest singular value."""
+    return _norm(e, a) if 1 in a.shape[-2:] else spectral_norm(a)
+
+
+def _norminf(e: Call, a: Array) -> Array:
+    """The largest modulus of the entries of a vector."""
+    if 1 not in a.shape[-2:]:
+        raise FormulaError("the norm ∞ is read of a vector: of a matrix it has several meanings", e.span[0] + 1)
+    moduli = _moduli(a).reshape(*a.shape[:-2], -1, 1)
+    largest = np.argmax(moduli.real, axis=-2, keepdims=True)
+    return np.take_along_axis(moduli, largest, axis=-2)
+
+
+def _normp(e: Call, a: Array, p: Array) -> Array:
+    value: Array = (_moduli(a) ** p).sum((-2, -1), keepdims=True) ** (1 / p)
+    return value
+
+
+def _logdet(e: Call, a: Array) -> Array:
+    value: Array = np.log(_determinant(e, a))
+    return value
+
+
 # A function of whole matrices (`functions.WHOLE`) → its value.
 MATRIX_FUNCTIONS: dict[str, Callable[..., Array]] = {
     "cross_entropy": _cross_entropy,
@@ -114,6 +162,19 @@ MATRIX_FUNCTIONS: dict[str, Callable[..., Array]] = {
     "norm1": _norm1,
     "sum": lambda e, a: a.sum(_axes(e), keepdims=True),
     "mean": lambda e, a: a.mean(_axes(e), keepdims=True),
+    "prod": lambda e, a: a.prod(_axes(e), keepdims=True),
+    "inner": _inner,
+    "logsumexp": _logsumexp,
+    "norm2": _norm2,
+    "norminf": _norminf,
+    "normp": _normp,
+    "nuclear": lambda e, a: nuclear_norm(a),
+    "logdet": _logdet,
+    "expm": lambda e, a: exponential(square(a, e, "expm")),
+    "logm": lambda e, a: logarithm(square(a, e, "logm")),
+    "pinv": lambda e, a: pseudoinverse(a),
+    "polar": lambda e, a: polar_factor(a),
+    "leading": lambda e, a: leading_factor(a),
     "max": _larger,
     "min": _smaller,
     "clip": lambda e, a, low, high: _smaller(e, _larger(e, a, low), high),

@@ -143,8 +143,15 @@ def _values(
         if s.name in distributions:
             value = generator.uniform(0.2, 1.0, (rows, columns))
             value = value / value.sum(axis if 1 not in value.shape else int(rows == 1), keepdims=True)
-        values[s] = value
+        values[s] = _STRUCTURES[s.structure](value)
     return values
+
+
+_STRUCTURES: dict[str, Callable[[Array], Array]] = {
+    "": lambda a: a,
+    "symmetric": lambda a: (a + a.T) / 2,
+    "diagonal": lambda a: a * np.eye(len(a)),
+}
 
 
 def complex_step(shapes: Shapes, wrt: Symbol, point: SamplePoint) -> Array:
