@@ -66,6 +66,7 @@ def test_the_pseudoinverse_of_any_full_rank(shape: str) -> None:
         ("a^T X^{1/2} b", "within a trace only"),
         (r"\|X\|_\infty", "of a matrix it has several meanings"),
         ("logdet(x)", "needs a square matrix"),
+        (r"\mathrm{tr}(A \otimes X)", "the matrix A is a Kronecker product"),
     ],
 )
 def test_what_has_no_gradient_is_refused_by_name(formula: str, reason: str) -> None:

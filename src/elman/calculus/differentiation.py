@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from elman.calculus.expression import BigSum, Call, Expression, Symbol, Transpose, symbols, transform, walk
+from elman.calculus.expression import BigSum, Call, Expression, Product, Symbol, Transpose, symbols, transform, walk
 from elman.calculus.functions import Array
 from elman.calculus.index_form.arithmetic import multiply, plus, with_groups_opened
 from elman.calculus.index_form.differentiate import differentiate
@@ -133,6 +133,7 @@ def problem_of(
             raise FormulaError(
                 f"{text(symbol)} is a size of this formula: a derivative is by a quantity, not by a size"
             )
+    _check_outer_products(found)
     given = frozenset(_first_of_cross_entropies(formula) if distributions is None else distributions)
     index_form = to_index_form(found)
     return Problem(formula, found, simplify(index_form.sum), (index_form.row, index_form.column), given, axis)
@@ -253,6 +254,20 @@ def _notation(formula: Expression) -> Notation:
 def _first_of_cross_entropies(formula: Expression) -> set[str]:
     calls = [node for node in walk(formula) if isinstance(node, Call) and node.function == "cross_entropy"]
     return {c.arguments[0].name for c in calls if isinstance(c.arguments[0], Symbol)}
+
+
+def _check_outer_products(found: Shapes) -> None:
+    """Refuses A ⊗ X of letters that mean matrices: only as an outer product of columns is ⊗ known here."""
+    for node in walk(found.tree):
+        if not (isinstance(node, Product) and node.operator == "⊗"):
+            continue
+        for s in sorted(symbols(node), key=lambda s: s.name):
+            if s.name in found.assumed and s.name[0].isupper() and "1" in found.symbols[s.name]:
+                raise FormulaError(
+                    f"⊗ of the matrix {text(s)} is a Kronecker product, which is not differentiated: if {text(s)} is a "
+                    f"column, say its shape",
+                    node.span[0] + 1,
+                )
 
 
 def _check_occurs(formula: Expression, wrt: Symbol) -> None:

@@ -4,8 +4,10 @@ Values are complex-safe, so that a complex step passes through: no conjugate, no
 the real part. A function that is known for real numbers alone is continued by its slope (`_continued`).
 
 To add a function of each entry, add one line to `ELEMENTWISE`; nothing else is needed. To add a function of whole
-matrices, add one line to `WHOLE` and one entry to the table `_FUNCTIONS` of each of `shapes/rules.py` (its shape),
-`values/evaluate.py` (its value) and `index_form/to_index_form.py` (its entries). Other spellings go to `SPELLINGS`.
+matrices, add one line to `WHOLE` and one entry to each of these tables: `_FUNCTIONS` of `shapes/rules.py` (its shape),
+`MATRIX_FUNCTIONS` of `values/matrix_functions.py` (its value) and of `index_form/matrix_functions.py` (its entries). If
+NumPy calls it otherwise, `printing/python.py` says how; what its derivative takes for granted, `conventions.py`. Other
+spellings go to `SPELLINGS`.
 """
 
 from __future__ import annotations
