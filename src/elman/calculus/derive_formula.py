@@ -27,18 +27,19 @@ from elman.calculus.differentiation import (
 from elman.calculus.expression import Call, Expression, Symbol, symbols, transform
 from elman.calculus.functions import Array
 from elman.calculus.index_form.layout import arrange, arrange_second
-from elman.calculus.index_form.terms import Sum
+from elman.calculus.index_form.terms import Sum, TensorIndex
 from elman.calculus.index_form.value import index_value
+from elman.calculus.matrix_form.vec_form import VecTerm, vec_form, vec_text, vec_value
 from elman.calculus.printing.index_text import index_text
 from elman.calculus.printing.python import python
-from elman.calculus.printing.render import latex, text
+from elman.calculus.printing.render import factor_text, latex, text
 from elman.calculus.shapes.inference import Shape, Shapes, declared, other_readings
 from elman.calculus.syntax.names import GREEK, GREEK_LETTERS, Names, canonical, fold
 from elman.calculus.syntax.parse import parse
 from elman.calculus.syntax.single_formula import parse_formula
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
-from elman.calculus.values.verify import SamplePoint, complex_step, relative_error
+from elman.calculus.values.verify import SamplePoint, complex_step, points, relative_error
 from elman.errors import DerivationError, FormulaError
 
 TOLERANCE = 1e-8
@@ -147,6 +148,28 @@ class Derived:
             left, right = "²" + left, f"{right} ∂{_with_indices(self.again, [names[i] for i in below_again])}"
         return f"∂{left}/{right} = {index_text(self._index, names, taken)}"
 
+    @cached_property
+    def vec(self) -> str:
+        """∂vec(F)/∂vec(X)^T of a matrix by a matrix, with Kronecker products: `I_p ⊗ A`; empty for any other
+        derivative, and where there is no such form. vec stacks columns, and K vec(X) is vec(X^T).
+        """
+        (i, j), (k, m) = self._of, self._by
+        if i is None or j is None or k is None or m is None or self.again is not None:
+            return ""
+        terms = vec_form(self._index, (i, j), (k, m), lambda e: shape_of(self.shapes, e))
+        if terms is None or not self._has_value(terms, (i, j, k, m)):
+            return ""
+        return vec_text(terms, lambda e, is_factor: factor_text(e) if is_factor else text(e))
+
+    def _has_value(self, terms: tuple[VecTerm, ...], axes: tuple[TensorIndex, ...]) -> bool:
+        """Whether a vec form has the value of the index form at a random point."""
+        (point,) = points(self.shapes, set(self.distributions), count=1)
+        true = index_value(self._index, axes, lambda s: point.values[s], point.sizes)
+        rows, columns = true.shape[2:]
+        flat = true.transpose(1, 0, 3, 2).reshape(true.shape[0] * true.shape[1], rows * columns)
+        value = vec_value(terms, lambda e: evaluate(e, point.scope()), rows, columns)
+        return relative_error(np.broadcast_to(value, flat.shape), flat) <= TOLERANCE
+
     def evaluate(self, values: Mapping[str, Any]) -> Array:
         """The value of the derivative, from a value of every symbol ("h^(t-1)" at a time step): [m,n], or an axis for
         each index.
@@ -174,6 +197,7 @@ class Derived:
             "latex": self.latex,
             "numpy": self.numpy,
             "index": self.index,
+            "vec": self.vec,
             "shapes": {name: list(shape) for name, shape in self.shapes.symbols.items()},
             "assumed": sorted(self.assumed),
             "assumptions": list(self.assumptions),

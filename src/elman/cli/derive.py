@@ -215,6 +215,11 @@ def _lines(results: list[Derived]) -> list[str]:
         if result.expression is None:
             lines.append(f"no matrix form, so with indices [{','.join(result.shape)}]:")
             lines.append(f"             {result.text}")
+            if result.vec:
+                lines.append(f"columns stacked, ∂vec(f)/∂vec({result.json()['wrt']})^T:")
+                lines.append(
+                    f"             {result.vec}" + ("   with K vec(X) = vec(X^T)" if " K" in result.vec else "")
+                )
             break
         lines.append(f"{result.layout:<12} {result.text}   [{','.join(result.shape)}]")
     if first.other_reading is not None:

@@ -72,6 +72,11 @@ def text(e: Expression | Relation) -> str:
     return _TEXT.statement(e)
 
 
+def factor_text(e: Expression) -> str:
+    """`e` as text, in parentheses where it is a factor of a product: `(A + B)`."""
+    return _TEXT.show(e, PRODUCT)
+
+
 def names_of(*expressions: Expression) -> Names:
     """The `Names` that a parser needs to read the printed expressions."""
     found = [node for e in expressions for node in walk(e) if isinstance(node, Symbol)]
