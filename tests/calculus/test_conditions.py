@@ -65,6 +65,22 @@ def test_gradients_of_conditions(formula: Expression, gradient: str | None) -> N
     check_gradient(found)
 
 
+@pytest.mark.parametrize(
+    ("formula", "gradient"),
+    [
+        (r"\sum_{i \neq j} x_i x_j", "2 (sum(x) 1_n - x)"),
+        (r"\sum_{i < j} x_i x_j", "sum(x) 1_n - x"),
+        (r"\sum_i \sum_{j \neq i} x_i x_j", "2 (sum(x) 1_n - x)"),
+        ("np.sum(np.where(x > 0, x, 0))", "step(x)"),
+        (r"\prod_i x_i", "prod(x) / x"),
+    ],
+)
+def test_conditions_as_people_write_them(formula: str, gradient: str) -> None:
+    found = derive(formula, "x")
+    assert found.text == gradient
+    check_gradient(found)
+
+
 def test_a_product_along_each_column_has_an_index_form() -> None:
     found = derive(BigSum("j", BigProduct("i", Entry(MATRIX, (ROW, COLUMN)))), "X")
     assert found.index == "∂f/∂X_{ij} = ∏_x (X_{xj}) X_{ij}^{-1}"

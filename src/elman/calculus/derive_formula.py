@@ -22,6 +22,7 @@ from elman.calculus.differentiation import (
     slopes_of_index_form,
     slopes_within_structure,
     value_at,
+    with_both_indices_bound,
     with_structures,
 )
 from elman.calculus.expression import Call, Expression, Symbol, symbols, transform
@@ -252,7 +253,7 @@ def derive(
         _check_shapes_are_used(formula, known)
     structures = {**dict.fromkeys(symmetric, "symmetric"), **dict.fromkeys(diagonal, "diagonal")}
     _check_are_used(formula, structures)
-    formula = with_structures(transform(formula, _with_spectral_norms), structures)
+    formula = with_structures(transform(with_both_indices_bound(formula), _with_spectral_norms), structures)
     if len(by) == 1:
         found = derivative(formula, by[0], known, layout, distributions)
         return found if entry is None else _by_entry(found, entry[1])

@@ -92,8 +92,7 @@ def test_sums_along_rows_and_columns() -> None:
         (r"\mathbb{E}_{u \sim q}[u]", "an expectation"),
         ("P(y | x)", "a probability"),
         (r"\sigma^{-1}(u)", "the inverse function of sigmoid is not read"),
-        (r"\|u\|_{p}", "the norm p is not known"),
-        (r"A^\dagger", "a pseudoinverse is not read"),
+        (r"\|u\|_{S}", "the norm S is not known"),
     ],
 )
 def test_what_is_no_function_here_is_refused_by_name(formula: str, why: str) -> None:

@@ -26,7 +26,11 @@ from elman.calculus.syntax.written_sizes import size_of
 from elman.errors import FormulaError
 
 __all__ = ["LONGEST_NAME", "Parser"]
-_NORMS = {"": "norm", "1": "norm1", "2": "norm", "F": "norm", "rmF": "norm"}
+# What is written below the bars of a norm; a number or one of `_EXPONENTS` is the exponent of a p-norm.
+_NORMS = {
+    "1": "norm1", "2": "norm", "F": "norm", "rmF": "norm", "*": "nuclear", "ast": "nuclear", "infty": "norminf",
+}  # fmt: skip
+_EXPONENTS = ("p", "q")
 
 
 class Parser(Applications):
@@ -118,6 +122,8 @@ class Parser(Applications):
             raise FormulaError(f"the script {below!r} below a bar is not read", at + 1)
         if below in _NORMS:
             return Call(_NORMS[below], (inner,), latex="‖_2" if below == "2" else "‖")
+        if not (below in _EXPONENTS or below.isdigit()):
+            raise FormulaError(f"the norm {below} is not known: write 1, 2, F, *, p or \\infty", at + 1)
         return Call("normp", (inner, self.group(tokens)), latex="‖")
 
     def angle(self) -> Expression:
@@ -213,9 +219,6 @@ def _is_index(tokens: list[Token]) -> bool:
     """Whether tokens are an index such as t-1."""
     return bool(tokens) and tokens[0].kind in ("letter", "number", "command") and len(tokens) in (1, 3)
 
-
-# What is written below the bars of a norm; anything else is the exponent of a p-norm.
-_NORMS = {"1": "norm1", "2": "norm", "F": "norm", "*": "nuclear", "ast": "nuclear", "infty": "norminf"}
 
 _ATOMS: dict[str, Callable[[Parser], Node]] = {
     "number": Parser.number,

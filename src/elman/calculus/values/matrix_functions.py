@@ -143,6 +143,8 @@ def _norminf(e: Call, a: Array) -> Array:
 
 
 def _normp(e: Call, a: Array, p: Array) -> Array:
+    if not is_scalar(p):
+        raise FormulaError(f"the exponent of a norm must be a scalar, not {shape_text(p)}", e.span[0] + 1)
     value: Array = (_moduli(a) ** p).sum((-2, -1), keepdims=True) ** (1 / p)
     return value
 
