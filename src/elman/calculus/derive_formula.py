@@ -22,7 +22,6 @@ from elman.calculus.differentiation import (
     slopes_of_index_form,
     slopes_within_structure,
     value_at,
-    with_both_indices_bound,
     with_structures,
 )
 from elman.calculus.expression import Call, Expression, Symbol, symbols, transform
@@ -253,7 +252,7 @@ def derive(
         _check_shapes_are_used(formula, known)
     structures = {**dict.fromkeys(symmetric, "symmetric"), **dict.fromkeys(diagonal, "diagonal")}
     _check_are_used(formula, structures)
-    formula = with_structures(transform(with_both_indices_bound(formula), _with_spectral_norms), structures)
+    formula = with_structures(transform(formula, _with_spectral_norms), structures)
     if len(by) == 1:
         found = derivative(formula, by[0], known, layout, distributions)
         return found if entry is None else _by_entry(found, entry[1])
@@ -378,7 +377,7 @@ def _entry(
         return None
     name, letters = match.group(1) or match.group(4), match.group(2) or match.group(3) or match.group(5)
     indices = tuple(c for c in letters if c.isalpha())
-    there = {fold(s.name) for s in symbols(parse(formula, Names.of(known), form))}
+    there = {fold(s.name) for s in symbols(parse_formula(formula, Names.of(known), form))}
     base = GREEK_LETTERS.get(name, name.removeprefix("\\"))
     if fold(base + "".join(indices)) in there or fold(base) not in there or len(set(indices)) < len(indices):
         return None

@@ -12,15 +12,12 @@ from elman.calculus.expression import (
     BigSum,
     Call,
     Expression,
-    Iverson,
     Product,
     Symbol,
     Transpose,
-    children,
     symbols,
     transform,
     walk,
-    with_children,
 )
 from elman.calculus.functions import Array
 from elman.calculus.index_form.arithmetic import multiply, plus, with_groups_opened
@@ -122,18 +119,6 @@ def with_structures(formula: Expression, structures: Mapping[str, str]) -> Expre
         return node
 
     return transform(formula, mark) if folded else formula
-
-
-def with_both_indices_bound(e: Expression, bound: frozenset[str] = frozenset()) -> Expression:
-    """Σ_(i≠j) as the sum over i and j, where no sum around it binds j."""
-    if isinstance(e, BigSum):
-        bound = bound | {e.index}
-        condition = e.body.left if isinstance(e.body, Product) else None
-        if isinstance(condition, Iverson):
-            names = [i.variable for i in (condition.left, condition.right) if i.variable is not None]
-            for name in (name for name in names if name not in bound):
-                return with_both_indices_bound(BigSum(name, e, span=e.span), bound - {e.index})
-    return with_children(e, tuple(with_both_indices_bound(child, bound) for child in children(e)))
 
 
 def problem_of(
