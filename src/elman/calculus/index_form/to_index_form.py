@@ -234,10 +234,7 @@ class _Converter:
 
 
 # A node that has no entries as sums of products → how it is called.
-_WITHOUT = {
-    "Matrix": "a matrix by its entries", "Comparison": "a condition", "Cases": "a value by cases",
-    "BigProduct": "a product over an index",
-}  # fmt: skip
+_WITHOUT = {"Matrix": "a matrix by its entries"}
 
 _NODES: dict[type[Expression], Callable[[_Converter, Any], IndexForm]] = {
     Number: _Converter.number,
