@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from elman.calculus.expression import Derivative, Expression, Index, Symbol, transform
 from elman.calculus.printing.render import text
+from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.judge.claim_kinds import (
     EQUALITIES,
@@ -26,6 +27,7 @@ from elman.notes.model.page_model import TIME, Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
+from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
 from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.sampling import sampling_of
@@ -131,7 +133,7 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
     for claim in checker.claims():
         if budget is not None and budget.is_exhausted():
             why = f"the formulas before it took {budget.limit:,} operations, the limit of a page: split the page"
-            judged.append(replace(claim, verdict=Verdict.NOT_READ, unchecked=why))
+            judged.append(replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why))
         else:
             judged.append(_judged(checker, claim))
     judged, layout, remark = _with_layout(checker, judged)
@@ -144,8 +146,35 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
 
 def _judged(checker: Checker, claim: Judgement) -> Judgement:
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
-    why = "" if judged.result.any else _why_unchecked(checker, judged)
-    return replace(judged, verdict=Verdict.NOT_READ, unchecked=why) if why else judged
+    if judged.result.any:
+        return judged
+    why = _why_unchecked(checker, judged)
+    if why:
+        return replace(judged, verdict=Verdict.NOT_CHECKED, unchecked=why)
+    return _without_evidence(checker, judged)
+
+
+def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
+    """The judgement of a claim that fails: not checked, unless its two sides have values that differ or declared shapes
+    clash.
+    """
+    error, counterexample = j.result.error, j.result.counterexample
+    if error is None and counterexample is not None and counterexample.entry is not None:
+        return j
+    if isinstance(error, UndefinedError | CycleError):
+        return j
+    misfit = error is None or isinstance(error, MisfitError)
+    declared = checker.sampling.has_declared_shapes(j.statement, (j.left, j.expression))
+    if misfit and declared:
+        return j
+    if error is None:
+        what = "the two sides have different shapes"
+    elif isinstance(error, MisfitError):
+        what = checker.sampling.in_letters(error, checker.sampling.oracles(j.statement)[0])
+    else:
+        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=error.reason, doubtful=declared)
+    why = f"{what}, with the shapes assumed: declare the shapes of its letters"
+    return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)
 
 
 def _judged_equation(checker: Checker, claim: Judgement) -> Judgement:

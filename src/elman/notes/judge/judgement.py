@@ -16,7 +16,8 @@ class Judgement:
 
     `verdict` is None where the agreement alone decides: then the claim holds if `result.plain`. `reading` says how the
     claim was read, where that needs saying ("numerator layout"). `defines` is the definition that the part gives, if it
-    gives one. `unchecked` says why the claim was not judged. `as_written` is False where the claim was judged for one
+    gives one. `unchecked` says why the claim was not judged; `doubtful`: it has no value with the shapes that were
+    assumed, and counts as wrong only if a small repair of it holds. `as_written` is False where the claim was judged for one
     column (B = 1), or with the loss of one time step.
     """
 
@@ -28,6 +29,7 @@ class Judgement:
     reading: str = ""
     defines: Definition | None = None
     unchecked: str = ""
+    doubtful: bool = False
     as_written: bool = False
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from elman.notes.oracle.counterexample import Counterexample
+
 
 class Verdict(StrEnum):
     """What a formula is, or what is wrong with it: the values are those of `--json`."""
@@ -29,10 +31,12 @@ class Verdict(StrEnum):
     FALSE = "does not hold"
     CYCLE = "cyclic definition"
     NOT_READ = "not read"
+    NOT_CHECKED = "not checked"
     NOT_A_CLAIM = "not a claim"
 
 
 GOOD = frozenset({Verdict.HOLDS, Verdict.DEFINITION, Verdict.NOT_A_CLAIM})
+UNJUDGED = frozenset({Verdict.NOT_READ, Verdict.NOT_CHECKED, Verdict.UNDEFINED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Claim:
     `formula` is the source of the right side, `left` that of the left side of the claim `left = formula`. `start`
     and `end` are its offsets in the page's text, `line` and `column` its place, from 1. `shapes` gives for spans of
     `formula` (offsets in it) the shape of that span, as text. `reading` says how the claim was read, where
-    that needs saying. `fixes` are all minimal repairs, the first the one that `--fix` takes.
+    that needs saying. `fixes` are all minimal repairs, the first the one that `--fix` takes. `counterexample` is a point
+    at which both sides have values that differ.
     """
 
     line: int
@@ -73,10 +78,16 @@ class Claim:
     shapes: tuple[tuple[int, int, str], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     cell: int | None = None
+    counterexample: Counterexample | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the claim was judged, and does not hold as it is written."""
+        return self.verdict not in GOOD and self.verdict not in UNJUDGED
 
     @property
     def good(self) -> bool:
-        """Whether nothing needs a repair."""
+        """Whether it was judged, and nothing needs a repair."""
         return self.verdict in GOOD
 
     @property
@@ -100,5 +111,5 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether every claim is good."""
-        return all(claim.good for claim in self.claims)
+        """Whether no claim is wrong; some may not have been checked."""
+        return not any(claim.is_wrong for claim in self.claims)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from elman.calculus.expression import (
@@ -17,6 +17,7 @@ from elman.calculus.expression import (
     Relation,
     Symbol,
     children,
+    walk,
 )
 from elman.calculus.syntax.names import Names
 from elman.errors import FormulaError
@@ -106,7 +107,8 @@ class PageModel:
     those that follow from the equations. `equations` are the forward equations by name, `named` the letters for
     derivatives (δ = ∂J/∂z), `start` the values at one time step (h^(0) = 0). `timed` are the names that have time
     steps; `families` those with a column for each value of an index; `differentials` those that are read as ∂J/∂W
-    because they are called dW; `said` are the sizes whose values the page states (N = 784).
+    because they are called dW; `said` are the sizes whose values the page states (N = 784). `assumed` are the names
+    whose shapes in `shapes` the page does not declare.
     """
 
     statements: tuple[Statement, ...]
@@ -123,6 +125,7 @@ class PageModel:
     families: frozenset[str] = frozenset()
     differentials: frozenset[str] = frozenset()
     said: dict[str, str] = field(default_factory=dict)
+    assumed: frozenset[str] = frozenset()
 
     def defined(self, name: str, timed: bool | None = None) -> Definition | None:
         """The first equation of a name; of one with time steps and one without, that which `timed` asks for."""
@@ -139,6 +142,19 @@ class PageModel:
         """The model with another value in one equation."""
         new = tuple(replace(d, value=value) if d == old else d for d in self.equations[old.name])
         return replace(self, equations={**self.equations, old.name: new})
+
+
+def everything_in(model: PageModel, parts: Iterable[Expression]) -> Iterator[Expression]:
+    """The nodes of some parts, and of the equations that they depend on."""
+    seen, stack = set[str](), list(parts)
+    tables = (model.equations, model.named)
+    while stack:
+        for node in walk(stack.pop()):
+            yield node
+            if isinstance(node, Symbol) and node.name not in seen:
+                seen.add(node.name)
+                stack += [d.value for table in tables for d in table.get(node.name, ())]
+                stack += [d.value for (name, _), d in model.start.items() if name == node.name]
 
 
 def free_times(e: Expression, timed: Iterable[str] = ()) -> set[str]:

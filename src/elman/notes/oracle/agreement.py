@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -19,12 +20,14 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     factors_of,
+    symbols,
     walk,
 )
 from elman.calculus.functions import Array
 from elman.calculus.values.evaluate import add
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, free_indices, free_times
+from elman.notes.oracle.counterexample import SHOWN, Counterexample, as_rows, differing
 from elman.notes.oracle.evaluation_point import HORIZON, Jacobian, OutOfRangeError, UncheckedError
 from elman.notes.oracle.oracle import Oracle
 
@@ -38,7 +41,8 @@ class Agreement:
 
     `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed`: a loss
     per sequence was summed over the batch first; `chain`: the part is a chain of derivatives; `shape` is that of the
-    part; `column`: the claim was evaluated for one column, B = 1; `nothing`: the true value is zero everywhere.
+    part; `column`: the claim was evaluated for one column, B = 1; `nothing`: the true value is zero everywhere;
+    `counterexample`: a point at which both sides have values that differ.
     """
 
     plain: bool = False
@@ -50,6 +54,7 @@ class Agreement:
     shape: tuple[int, int] | None = None
     column: bool = False
     nothing: bool = False
+    counterexample: Counterexample | None = None
 
     @property
     def any(self) -> bool:
@@ -222,6 +227,7 @@ def agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool 
 
 def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool) -> Agreement:
     kinds: list[Agreement] = []
+    apart: tuple[dict[str, int], Array, Array] | None = None
     out_of_range: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None
     per_column = is_per_column(oracle, target)
@@ -243,6 +249,8 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
                 out_of_range = out_of_range or error
                 continue
             kinds.append(found)
+            if apart is None and not found.any and found.error is None:
+                apart = indices, goal, value
             if quick:
                 break
     except FormulaError as error:
@@ -258,7 +266,28 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
         chain=any(k.chain for k in kinds),
         shape=kinds[0].shape,
         nothing=all(k.nothing for k in kinds),
+        counterexample=None if apart is None else _counterexample(oracle, (target, part), *apart),
     )
+
+
+def _counterexample(
+    oracle: Oracle, parts: tuple[Expression, Expression], indices: dict[str, int], left: Array, right: Array
+) -> Counterexample:
+    """The point of an oracle at which two parts have these values."""
+    entry, one, other = differing(left, right)
+    used = {i for part in parts for i in free_indices(part)}
+    times = {i for part in parts for i in free_times(part, oracle.model.timed)}
+    shown = {i: n + (i in used) for i, n in indices.items() if i in used | times}
+    letters = {}
+    for name in sorted({s.name for part in parts for s in symbols(part)} - set(oracle.model.named)):
+        with suppress(FormulaError):
+            symbol = Symbol(name, Index(TIME) if name in oracle.model.timed else None)
+            value = oracle.evaluate(symbol, indices)
+            if value.size <= SHOWN and name not in dict(oracle.point.sizes):
+                letters[name] = as_rows(value)
+    rows, columns = left.shape[-2:]
+    shapes = ((rows, columns), (right.shape[-2], right.shape[-1]))
+    return Counterexample(dict(oracle.point.sizes), shown, letters, shapes, entry, one, other)
 
 
 def _step_of(at: Index, indices: dict[str, int]) -> int:

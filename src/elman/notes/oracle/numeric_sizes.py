@@ -8,29 +8,16 @@ as the number first, and then as the size of which the page says M = 4. A number
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 
-from elman.calculus.expression import BigSum, Entry, Expression, Number, Symbol, walk
+from elman.calculus.expression import BigSum, Entry, Expression, Number, Symbol
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
 from elman.calculus.values.environment import OutsideError
-from elman.notes.model.page_model import PageModel
+from elman.notes.model.page_model import PageModel, everything_in
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.evaluation_point import OutOfRangeError, UncheckedError
 from elman.notes.oracle.oracle import Oracle
-
-
-def everything_in(model: PageModel, parts: Iterable[Expression]) -> Iterator[Expression]:
-    """The nodes of some parts, and of the equations that they depend on."""
-    seen, stack = set[str](), list(parts)
-    tables = (model.equations, model.named)
-    while stack:
-        for node in walk(stack.pop()):
-            yield node
-            if isinstance(node, Symbol) and node.name not in seen:
-                seen.add(node.name)
-                stack += [d.value for table in tables for d in table.get(node.name, ())]
-                stack += [d.value for (name, _), d in model.start.items() if name == node.name]
 
 
 def numbers_in(model: PageModel, parts: Iterable[Expression]) -> set[Fraction]:

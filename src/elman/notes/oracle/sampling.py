@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from elman.calculus.expression import BigSum, Derivative, Expression, Identity, 
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, PageModel, Statement
+from elman.notes.model.page_model import TIME, PageModel, Statement, everything_in
 from elman.notes.oracle.d_notation import with_differentials
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
 from elman.notes.oracle.oracle import Oracle, Oracles
@@ -35,7 +35,8 @@ def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sa
     used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
     used |= set(model.equations)
     assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
-    model = replace(model, shapes={n: s for n, s in model.shapes.items() if n in assumed or n in declared})
+    shapes = {n: s for n, s in model.shapes.items() if n in assumed or n in declared}
+    model = replace(model, shapes=shapes, assumed=frozenset(assumed))
     axis, remark = softmax_axis(model, prose, oracles)
     remarks = [remark] if remark else []
     if assumed:
@@ -192,6 +193,12 @@ class Sampling:
             if (fitting, used) > best[:2]:
                 best = (fitting, used, local)
         return best[2]
+
+    def has_declared_shapes(self, statement: Statement, parts: Iterable[Expression]) -> bool:
+        """Whether the page declares the shapes of all given letters that these parts of a statement depend on."""
+        guessed = {*self.model.assumed, *self.local_shapes(statement)}
+        names = {node.name for node in everything_in(self.model, parts) if isinstance(node, Symbol)}
+        return guessed.isdisjoint(names)
 
     # --- diagnoses ---
 

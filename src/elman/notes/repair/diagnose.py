@@ -119,7 +119,7 @@ def _explanations(page: JudgedPage, found: Mapping[Key, Explanation], budget: Bu
     explanations: dict[Key, Explanation] = {}
     slips: tuple[RepeatedSlip, ...] = ()
     for key, j in page.judgements.items():
-        if key in found or j.unchecked:
+        if key in found or (j.unchecked and not j.doubtful):
             explanations[key] = found.get(key) or as_judged(j)
             continue
         if budget.is_exhausted() and not j.good:
@@ -127,6 +127,8 @@ def _explanations(page: JudgedPage, found: Mapping[Key, Explanation], budget: Bu
             explanations[key] = Explanation(j, j.verdict or Verdict.FALSE, why, reading=j.reading)
             continue
         explanation = _explanation(page, j, slips)
+        if j.doubtful and not explanation.candidates:
+            explanation = as_judged(j)
         slip = repeated_slip_in(j.left, explanation.candidates)
         slips = slips if slip is None else (*slips, slip)
         explanations[key] = explanation
@@ -211,6 +213,8 @@ def _verdict(j: Judgement) -> Verdict | None:
     """The verdict that the judgement alone gives."""
     if isinstance(j.result.error, CycleError):
         return Verdict.CYCLE
+    if j.doubtful:
+        return None
     return Verdict.UNDEFINED if isinstance(j.result.error, UndefinedError) else j.verdict
 
 
@@ -245,7 +249,9 @@ def _diagnosis(checker: Checker, j: Judgement) -> str:
         return "; ".join(w for w in words if w)
     if result.ratio is not None and _is_a_multiple(checker, j):
         return f"the right side is {result.ratio:.6g} times the true value"
-    return "" if result.any else "the two sides differ"
+    if result.any:
+        return ""
+    return f"the two sides differ: {result.counterexample}" if result.counterexample is not None else ""
 
 
 def _is_a_multiple(checker: Checker, j: Judgement) -> bool:

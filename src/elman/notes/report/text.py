@@ -7,13 +7,13 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from elman.notes.judge.verdict import GOOD, Claim, Repair, Report, Verdict
+from elman.notes.judge.verdict import GOOD, UNJUDGED, Claim, Repair, Report, Verdict
+from elman.notes.oracle.counterexample import Counterexample
 from elman.wording import choose, count
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-UNKNOWN = frozenset({Verdict.NOT_READ, Verdict.UNDEFINED})
 OTHERWISE = frozenset({Verdict.TRANSPOSED, Verdict.OWN_DELTA})
 NEUTRAL = frozenset({Verdict.DEFINITION, Verdict.NOT_A_CLAIM})
 
@@ -29,7 +29,7 @@ def category(verdict: Verdict) -> str:
         return "neutral"
     if verdict in GOOD:
         return "good"
-    return "unknown" if verdict in UNKNOWN else "otherwise" if verdict in OTHERWISE else "bad"
+    return "unknown" if verdict in UNJUDGED else "otherwise" if verdict in OTHERWISE else "bad"
 
 
 def verdict_in_words(claim: Claim) -> str:
@@ -40,17 +40,20 @@ def verdict_in_words(claim: Claim) -> str:
 
 
 def summary(report: Report) -> str:
-    """One clause: how many claims hold, and how many do not."""
+    """One clause: how many claims hold, how many do not, and how many were not checked."""
     claims = [claim for claim in report.claims if claim.verdict is not Verdict.NOT_A_CLAIM]
-    good = sum(claim.good for claim in claims)
+    good, bad = sum(claim.good for claim in claims), sum(claim.is_wrong for claim in claims)
+    open_ = len(claims) - good - bad
     if not claims:
         return "this page makes no claim"
     if good == len(claims):
         return f"all {good} claims hold" if good > 1 else "the one claim holds"
     if len(claims) == 1:
-        return "the one claim does not hold"
-    bad = len(claims) - good
-    return f"{good} of {len(claims)} claims {choose(good, 'holds', 'hold')}, {bad} {choose(bad, 'does', 'do')} not"
+        return "the one claim does not hold" if bad else "the one claim was not checked"
+    words = [f"{good} of {len(claims)} claims {choose(good, 'holds', 'hold')}"]
+    words += [f"{bad} {choose(bad, 'does', 'do')} not"] if bad else []
+    words += [f"{open_} {choose(open_, 'was', 'were')} not checked"] if open_ else []
+    return ", ".join(words)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -83,7 +86,20 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "reading": claim.reading,
         "fix": claim.fix,
         "fixes": [_repair(repair) for repair in claim.fixes],
+        "counterexample": None if claim.counterexample is None else _counterexample(claim.counterexample),
         "shapes": [{"start": start, "end": end, "shape": shape} for start, end, shape in claim.shapes],
+    }
+
+
+def _counterexample(found: Counterexample) -> dict[str, Any]:
+    return {
+        "sizes": dict(found.sizes),
+        "indices": dict(found.indices),
+        "letters": {name: [list(row) for row in rows] for name, rows in found.letters.items()},
+        "entry": None if found.entry is None else list(found.entry),
+        "left": found.left,
+        "right": found.right,
+        "shapes": [list(shape) for shape in found.shapes],
     }
 
 
