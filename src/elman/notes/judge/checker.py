@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Derivative, Expression, Index, Symbol, transform
+from elman.calculus.expression import Derivative, Dots, Expression, Index, Symbol, transform, walk
 from elman.calculus.printing.render import text
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -14,17 +14,18 @@ from elman.notes.judge.claim_kinds import (
     EQUALITIES,
     about_one_column,
     contains_itself,
-    is_claim,
     is_condition,
     lacks_time,
     only_derivatives,
 )
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
+from elman.notes.judge.worked_numbers import arithmetic, is_worked
 from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
 from elman.notes.model.page_model import TIME, Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
+from elman.notes.model.statement_kinds import StatementKind, is_numeric, kinds_of, may_be_condition
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
@@ -54,6 +55,7 @@ class Checker:
         self.sampling, remarks = sampling_of(model, self.oracles, self.page.text)
         self.remarks = tuple(remarks)
         self.model: PageModel = self.sampling.model
+        self.kinds = kinds_of(self.model.statements)
         self._definitions: dict[Key, Definition] = {
             (d.statement, d.part): d
             for table in (self.model.equations, self.model.named)
@@ -67,12 +69,31 @@ class Checker:
 
     def claims(self) -> Iterator[Judgement]:
         """Every claim of the page in order, not yet judged."""
-        for statement in self.model.statements:
-            if is_claim(statement) and not is_condition(statement, self.model):
-                for k in range(1, len(statement.parts)):
-                    if statement.relation.operators[k - 1] in EQUALITIES:
-                        defines = self.definition(statement, k)
-                        yield Judgement(statement, k, statement.parts[0], defines=defines)
+        for statement in self.model.own_statements():
+            for k in range(1, len(statement.parts)):
+                if not self.why_no_claim(statement, k):
+                    worked = is_worked(statement, k)
+                    left = statement.parts[k - 1 if worked else 0]
+                    yield Judgement(statement, k, left, defines=None if worked else self.definition(statement, k))
+
+    def why_no_claim(self, statement: Statement, part: int) -> str:
+        """Why a part of a statement claims nothing; empty where it claims something."""
+        operator = statement.relation.operators[part - 1]
+        if is_worked(statement, part):
+            compared = operator in (*EQUALITIES, "≈") and is_numeric(statement.parts[part - 1])
+            return "" if compared and part > 1 else "a number in a worked example"
+        if operator not in EQUALITIES:
+            return "this is no equation"
+        if any(isinstance(n, Dots) for e in statement.parts for n in walk(e)):
+            return "an ellipsis leaves it to the reader"
+        kind = self.kinds[statement.number]
+        if kind is not StatementKind.EQUATION:
+            return kind.value
+        if is_condition(statement, self.model):
+            return "supposed of a given letter: a condition"
+        if is_numeric(statement.parts[0]):
+            return "a worked number"
+        return ""
 
     def with_current_step(self, left: Expression, part: Expression) -> tuple[Expression, Expression]:
         """Both sides with a bare J as J^(t), for every letter that the page defines for each step and for all."""
@@ -145,9 +166,13 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
 
 
 def _judged(checker: Checker, claim: Judgement) -> Judgement:
+    if is_worked(claim.statement, claim.part):
+        return replace(claim, result=arithmetic(claim.statement, claim.part), reading="the arithmetic of an example")
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
     if judged.result.any:
         return judged
+    if may_be_condition(claim.left, claim.expression):
+        return replace(judged, verdict=Verdict.NOT_A_CLAIM, unchecked="it is asked for: a condition")
     why = _why_unchecked(checker, judged)
     if why:
         return replace(judged, verdict=Verdict.NOT_CHECKED, unchecked=why)

@@ -15,6 +15,7 @@ from elman.notes.model.notation import declared_names, notation_of, other_spelli
 from elman.notes.model.page_model import PageModel
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
+from elman.notes.model.unknown_losses import with_unknown_losses
 from elman.notes.page.page import Page
 
 
@@ -42,4 +43,4 @@ def build(page: Page) -> PageModel:
         families=notation.families,
         said=sizes,
     )
-    return with_abbreviations(model)
+    return with_unknown_losses(with_abbreviations(model))

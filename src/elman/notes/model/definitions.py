@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Derivative, Dots, Expression, Index, Symbol, walk
+from elman.calculus.expression import Derivative, Dots, Entry, Expression, Index, Symbol, walk
 from elman.notes.model.notation import bound_indices
 from elman.notes.model.page_model import Definition, Statement, free_indices, free_times
+from elman.notes.model.statement_kinds import StatementKind, defined_letter, introduces, is_numeric, kinds_of
 
 ByName = dict[str, tuple[Definition, ...]]
 
@@ -23,33 +24,59 @@ class Definitions:
     start: dict[tuple[str, Index], Definition]
 
 
-def definitions_of(statements: Sequence[Statement]) -> Definitions:
-    """The definitions of a page. A displayed formula defines before one within a line, and of each kind the first."""
+def definitions_of(statements: Sequence[Statement], every: Sequence[Statement] | None = None) -> Definitions:
+    """The definitions in some statements. A displayed formula defines before one within a line, one of a whole letter
+    before one by entries, and of each kind the first. `every` are all statements of the page.
+    """
     equations: ByName = {}
     named: ByName = {}
     start: dict[tuple[str, Index], Definition] = {}
-    running, first_use = _running(statements), _first_uses(statements)
-    for statement in sorted(statements, key=lambda s: s.formula.kind == "inline"):
-        left = statement.parts[0]
-        if not isinstance(left, Symbol) or not _may_define(statement, left, running, first_use):
+    every = statements if every is None else every
+    running, first_use, kinds = _running(every), _first_uses(every), kinds_of(every)
+    order = sorted(statements, key=lambda s: (s.formula.kind == "inline", isinstance(s.parts[0], Entry)))
+    for statement in order:
+        left = defined_letter(statement.parts[0])
+        if left is None or kinds[statement.number] is not StatementKind.EQUATION:
+            continue
+        if not _may_define(statement, left, running, first_use):
             continue
         name, time = left.name, left.time
+        indices = _indices(statement.parts[0])
         derivative = _first_part(statement, lambda e: isinstance(e, Derivative))
         if derivative is not None and not _is_second(derivative[1]):
-            d = Definition(name, time, derivative[1], statement.number, derivative[0])
+            whole = _without_indices(derivative[1], indices)
+            if whole is None:
+                continue
+            d = Definition(name, time, whole, statement.number, derivative[0])
             if all(time != other.time for other in named.get(name, ())):
                 named[name] = (*named.get(name, ()), d)
             continue
         plain = _first_part(statement, lambda e: not any(isinstance(n, Derivative | Dots) for n in walk(e)))
         if plain is None:
             continue
-        d = Definition(name, time, plain[1], statement.number, plain[0])
+        if is_numeric(plain[1]) and (indices or time is None):
+            continue  # the value of a letter in an example
+        d = Definition(name, time, plain[1], statement.number, plain[0], indices)
         before = equations.get(name, ())
         if time is not None and _is_single(time):
             start.setdefault((name, time), d)
         elif not before or (len(before) == 1 and _are_step_and_total(before[0], d)):
             equations[name] = (*before, d)
     return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
+
+
+def _indices(left: Expression) -> tuple[str, ...]:
+    """The indices of a left side such as z_ij."""
+    return tuple(str(i.variable) for i in left.indices) if isinstance(left, Entry) else ()
+
+
+def _without_indices(e: Expression, indices: tuple[str, ...]) -> Expression | None:
+    """∂C/∂z for δ_j = ∂C/∂z_j, as the letter stands for it as a whole; None where the indices are others."""
+    if not indices or not isinstance(e, Derivative):
+        return e if not indices else None
+    if isinstance(e.wrt, Entry) and _indices(e.wrt) == indices:
+        return replace(e, wrt=e.wrt.of)
+    return None
 
 
 def names_with_time(definitions: Definitions, timed: Iterable[str]) -> frozenset[str]:
@@ -75,6 +102,8 @@ def _may_define(statement: Statement, left: Symbol, running: set[str], first_use
         return True
     if left.time is None and left.name in running:
         return False
+    if introduces(statement.formula.before):
+        return True
     used_before = first_use.get(left.name, statement.number) < statement.number
     return not used_before or (left.time is not None and _is_single(left.time))
 

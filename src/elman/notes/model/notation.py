@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elman.calculus.expression import BigSum, Expression, Product, Symbol, symbols, walk
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.written_sizes import is_written
+from elman.notes.model.letters import letters_of
 from elman.notes.model.page_model import TIME, Statement, free_times
 
 Shapes = Mapping[str, tuple[str, str]]  # name → rows and columns
@@ -53,7 +54,16 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes) -> Notation:
     used -= {n for n in used - set(shapes) if n.rpartition("_")[2] in indices and n.rpartition("_")[0] in used}
     used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in whole and n[-1].isdigit()}
     used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
-    return Notation(Names.of(used | timed, timed, indices, whole), shapes, frozenset(timed), frozenset(whole))
+    letters = letters_of(statements, shapes)
+    used = (used | letters.labelled) - letters.functions
+    names = replace(
+        Names.of(used | timed, timed, indices | letters.running, whole),
+        functions=letters.functions,
+        levels=letters.levels,
+        squares=letters.squares,
+        letters=letters.letters,
+    )
+    return Notation(names, shapes, frozenset(timed), frozenset(whole))
 
 
 def other_spellings(statements: Iterable[Statement], shapes: Shapes) -> dict[str, str]:

@@ -70,13 +70,18 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """`name` at time step `time` (None if it has none) is `value`, as part `part` of statement `statement` says."""
+    """`name` at time step `time` (None if it has none) is `value`, as part `part` of statement `statement` says.
+
+    `indices`: the definition is by entries, z_j = …; they are the index of the rows, and that of the columns if the
+    letter has two.
+    """
 
     name: str
     time: Index | None
     value: Expression
     statement: int
     part: int
+    indices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,9 @@ class PageModel:
     derivatives (δ = ∂J/∂z), `start` the values at one time step (h^(0) = 0). `timed` are the names that have time
     steps; `families` those with a column for each value of an index; `differentials` those that are read as ∂J/∂W
     because they are called dW; `said` are the sizes whose values the page states (N = 784). `assumed` are the names
-    whose shapes in `shapes` the page does not declare.
+    whose shapes in `shapes` the page does not declare. `unknown` are the functions whose value is a number and that the
+    page does not define: an undefined loss, and l of l(o, y). `own` are the numbers of the statements that are judged
+    with this model, None for all.
     """
 
     statements: tuple[Statement, ...]
@@ -126,6 +133,12 @@ class PageModel:
     differentials: frozenset[str] = frozenset()
     said: dict[str, str] = field(default_factory=dict)
     assumed: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    own: frozenset[int] | None = None
+
+    def own_statements(self) -> Iterator[Statement]:
+        """The statements that are judged with this model."""
+        return (s for s in self.statements if self.own is None or s.number in self.own)
 
     def defined(self, name: str, timed: bool | None = None) -> Definition | None:
         """The first equation of a name; of one with time steps and one without, that which `timed` asks for."""

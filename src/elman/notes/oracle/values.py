@@ -6,11 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
-from elman.calculus.expression import Derivative, Expression, Index, Symbol, children
+from elman.calculus.expression import Apply, BigSum, Derivative, Entry, Expression, Index, Symbol, children, walk
 from elman.calculus.functions import Array
 from elman.calculus.syntax.names import fold
 from elman.calculus.values.environment import Environment, Occurrence
-from elman.calculus.values.evaluate import evaluate
+from elman.calculus.values.evaluate import evaluate, transpose
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, Definition
 from elman.notes.oracle.budget import ENTRIES, Meter
@@ -25,6 +25,7 @@ from elman.notes.oracle.evaluation_point import (
 )
 from elman.notes.oracle.random_values import RandomValues
 from elman.notes.oracle.sizes import Sizes
+from elman.notes.oracle.unknown_functions import entrywise_value, scalar_value
 
 _NESTED = 80  # levels of the expressions of equations that are open one within another
 
@@ -77,6 +78,7 @@ class Values:
         point = self.sizes.point
         return Environment(
             symbol=lambda s, scope: self.value(s, scope, moved),
+            function=self._applied,
             dimension=self.sizes.dimension,
             derivative=lambda e, scope: self.derivatives.matrix(e, dict(scope.indices), scope.occurrence),
             indices=indices or {},
@@ -85,6 +87,12 @@ class Values:
             literal=point.literal,
             occurrence=occurrence,
         )
+
+    def _applied(self, e: Apply, arguments: tuple[Array, ...]) -> Array:
+        """The value of a function that the page does not define."""
+        if e.name in self.model.unknown or len(arguments) > 1:
+            return scalar_value(e.name, arguments, e.primes)
+        return entrywise_value(e.name, arguments[0], e.primes)
 
     def evaluate(self, e: Expression, indices: dict[str, int]) -> Array:
         """The value of `e` with these time steps and indices."""
@@ -263,9 +271,42 @@ class Values:
         key, levels = (name, time), self._levels_in(d)
         self._enter(key, name, levels)
         try:
-            return evaluate(d.value, self.scope(indices, moved, Occurrence(name, time)))
+            scope = self.scope(indices, moved, Occurrence(name, time))
+            return self._by_entries(d, scope) if d.indices else evaluate(d.value, scope)
         finally:
             self._leave(key, levels)
+
+    def _by_entries(self, d: Definition, scope: Environment) -> Array:
+        """The value of a letter that is defined by its entries."""
+        sizes = [self._extent(d, place, index, scope) for place, index in enumerate(d.indices)]
+        check_extent(sizes[0], sizes[-1])
+        rows = []
+        for i in range(sizes[0]):
+            at_row = scope.bind(d.indices[0], i)
+            entries = [at_row] if len(sizes) == 1 else [at_row.bind(d.indices[1], j) for j in range(sizes[1])]
+            rows.append(_joined([evaluate(d.value, at) for at in entries], -1))
+        if len(sizes) == 1 and rows[0].shape[-2] > 1:  # a column for each index
+            return _joined(rows, -1)
+        whole = _joined(rows, -2)
+        declared = self.sizes.shape(d.name)
+        return transpose(whole) if declared is not None and declared == whole.shape[:-3:-1] != (1, 1) else whole
+
+    def _extent(self, d: Definition, place: int, index: str, scope: Environment) -> int:
+        """How far an index of a definition by entries runs: by the shape of the letter, or of one that has this index
+        on the right side.
+        """
+        shape = self.sizes.shape(d.name)
+        if shape is None and d.name in self.model.derived:
+            rows, columns = self.model.derived[d.name]
+            shape = self.sizes.dimension(rows), self.sizes.dimension(columns)
+        if shape is not None:
+            return shape[place] if len(d.indices) == 2 or shape[1] == 1 else shape[1 if shape[0] == 1 else 0]
+        for node in walk(d.value):
+            if isinstance(node, Entry) and Index(index) in node.indices and not isinstance(node.of, BigSum):
+                found = evaluate(node.of, scope).shape[-2:]
+                along = node.indices.index(Index(index))
+                return int(found[1] if node.column or (len(node.indices) == 1 and found[0] == 1) else found[along])
+        raise FormulaError(f"over what does {index} run? Declare the shape of {d.name}")
 
     def _levels_of(self, name: str, time: int | None) -> int:
         """How many levels the evaluation of a name takes: those of the expression that defines it."""
@@ -289,6 +330,12 @@ class Values:
     def _leave(self, key: object, levels: int) -> None:
         self._open.pop(key, None)
         self._levels -= levels
+
+
+def _joined(values: list[Array], axis: int) -> Array:
+    """Values side by side or one below the other, each with the leading axes of all."""
+    leading = np.broadcast_shapes(*(v.shape[:-2] for v in values))
+    return np.concatenate([np.broadcast_to(v, (*leading, *v.shape[-2:])) for v in values], axis=axis)
 
 
 def _depth(e: Expression) -> int:

@@ -61,7 +61,7 @@ class Explanation:
 def as_judged(j: Judgement) -> Explanation:
     """The explanation of a claim that needs no search: it holds, or was not checked."""
     verdict = j.verdict or (Verdict.HOLDS if j.result.plain else Verdict.FALSE)
-    return Explanation(j, verdict, f"not checked: {j.unchecked}" if j.unchecked else "", reading=j.reading)
+    return Explanation(j, verdict, j.unchecked, reading=j.reading)
 
 
 def verdict_of(candidates: tuple[Candidate, ...]) -> Verdict:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from elman.calculus.expression import Derivative, Dots, Expression, Symbol, walk
+from elman.calculus.expression import Derivative, Expression, Symbol, walk
 from elman.calculus.printing.python import python
 from elman.calculus.printing.render import latex, text
 from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker
-from elman.notes.judge.claim_kinds import EQUALITIES, is_claim, is_condition
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import GOOD, UNJUDGED, Claim, Repair, Verdict
 from elman.notes.model.builtin_model import SUPPLIED
@@ -27,7 +26,7 @@ def claims_of(page: ExplainedPage) -> tuple[Claim, ...]:
     """All claims in the order of the page."""
     checker = page.checker
     found = [_claim(checker, e) for e in page.explanations.values() if e.judgement.statement.formula.kind != SUPPLIED]
-    for statement in checker.model.statements:
+    for statement in checker.model.own_statements():
         found += _no_claim(checker, statement)
     found += _unread(checker)
     found += _shape_claims(page)
@@ -99,20 +98,16 @@ def _shapes(checker: Checker, j: Judgement) -> tuple[tuple[int, int, str], ...]:
 
 
 def _no_claim(checker: Checker, statement: Statement) -> Iterator[Claim]:
-    condition = is_claim(statement) and is_condition(statement, checker.model)
-    if is_claim(statement) and not condition:
+    reasons = [checker.why_no_claim(statement, k) for k in range(1, len(statement.parts))]
+    if not all(reasons) or statement.formula.kind == SUPPLIED:
         return
-    if not condition and (statement.formula.kind != "display" or statement.relation.operators[:1] == ("∈",)):
+    why = reasons[0] if reasons else "no equation"
+    if why in ("no equation", "this is no equation") and (
+        statement.formula.kind != "display" or statement.relation.operators[:1] == ("∈",)
+    ):
         return
     start = statement.formula.start + statement.region(0)[0]
     end = statement.formula.start + statement.region(len(statement.parts) - 1)[1]
-    why = "no equation stands here"
-    if condition:
-        why = "supposed of a given letter: a condition"
-    elif any(isinstance(n, Dots) for part in statement.parts for n in walk(part)):
-        why = "an ellipsis leaves it to the reader"
-    elif any(o not in EQUALITIES for o in statement.relation.operators):
-        why = "this is no equation"
     yield _nothing(checker, statement.formula, start, end, why)
 
 

@@ -1,0 +1,194 @@
+"""What the letters of a page are used as: functions, labels in names, running indices, layers, squares.
+
+`φ (z)` is an application where φ never stands alone; c of v_c is a label where nothing runs over c; l of z^l numbers
+layers where z^(l-1) occurs. All of it follows from the first reading of the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from elman.calculus.expression import (
+    Add,
+    Apply,
+    BigProduct,
+    BigSum,
+    Call,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Iverson,
+    Number,
+    Power,
+    Subtract,
+    Symbol,
+    children,
+    walk,
+)
+from elman.notes.model.page_model import Statement
+
+_OPENS = re.compile(r"\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
+_PRIMED = re.compile(r"\s*(?:'|′|\^\s*\{?\s*\\prime\s*\}?)+\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
+# Letters that are numbers on nearly every page: η (y - t) is a product.
+_NUMBERS = frozenset(
+    ("alpha", "beta", "gamma", "eta", "lambda", "mu", "epsilon", "rho", "tau", "a", "b", "c", "k", "m", "n", "N")
+)
+_RUNNING = frozenset("ijklmn")
+_LEVELS = frozenset("lL")
+_TWO = Number(Fraction(2))
+
+
+@dataclass
+class _Uses:
+    """How each letter occurs; used while a page is looked through."""
+
+    applied: set[str] = field(default_factory=set)
+    primed: set[str] = field(default_factory=set)
+    bare: set[str] = field(default_factory=set)
+    subscripts: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    bound: set[str] = field(default_factory=set)
+    exponents: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """What letters are used as: see `Names` for `functions`, `levels`, `squares` and `letters`; `labelled` are names
+    with a label, v_c; `running` the letters that number entries.
+    """
+
+    functions: frozenset[str]
+    labelled: frozenset[str]
+    running: frozenset[str]
+    levels: frozenset[str]
+    squares: frozenset[str]
+    letters: frozenset[str]
+
+
+def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Letters:
+    """What the letters of a page are used as; `declared` are the names with declared shapes."""
+    known = set(declared)
+    uses = _Uses()
+    for statement in statements:
+        _look_through(statement, uses)
+    defined = {s.parts[0].name for s in statements if len(s.parts) > 1 and isinstance(s.parts[0], Symbol)}
+    quantities = uses.bare | known
+    functions = {name for name in uses.applied if name not in quantities | defined and name not in _NUMBERS}
+    functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
+    labelled, running = _subscripts(uses, known)
+    levels = {
+        name for name, offsets in uses.exponents.items()
+        if name not in uses.bare and name not in known and (len(offsets) > 1 or name in _LEVELS)
+    }  # fmt: skip
+    return Letters(
+        frozenset(functions), frozenset(labelled), frozenset(running), frozenset(levels),
+        frozenset(_squares(statements, defined)), frozenset(_other_letters(statements, known)),
+    )  # fmt: skip
+
+
+def _look_through(statement: Statement, uses: _Uses) -> None:
+    text = statement.formula.text
+    left = statement.parts[0]
+    if len(statement.parts) > 1 and isinstance(left, Entry):
+        right = {i.variable for p in statement.parts[1:] for n in walk(p) for i in _indices(n)}
+        uses.bound |= {str(i.variable) for i in left.indices if i.variable in right}
+    for condition in statement.relation.conditions:
+        uses.bound |= {str(i.variable) for n in walk(condition) for i in _indices(n) if i.variable}
+    for part in statement.parts:
+        for node, inside in _with_surroundings(part):
+            if isinstance(node, BigSum | BigProduct):
+                uses.bound.add(node.index)
+            elif isinstance(node, Iverson):
+                uses.bound |= {i.variable for i in (node.left, node.right) if i.variable}
+            elif isinstance(node, Apply):
+                (uses.primed if node.primes else uses.applied).add(node.name)
+            elif isinstance(node, Entry) and isinstance(node.of, Symbol) and len(node.indices) == 1:
+                if node.indices[0].variable is not None:
+                    uses.subscripts[node.of.name].add(node.indices[0].variable)
+            elif isinstance(node, Power):
+                _exponent(node.exponent, uses)
+            elif isinstance(node, Symbol) and inside != "entry":
+                _symbol(node, inside, text, uses)
+
+
+def _with_surroundings(e: Expression, inside: str = "") -> Iterator[tuple[Expression, str]]:
+    """All nodes, each with what it is in directly: an entry, an exponent, the numerator of a derivative."""
+    yield e, inside
+    for child in children(e):
+        where = ""
+        if isinstance(e, Entry):
+            where = "entry"
+        elif isinstance(e, Derivative) and child is e.of:
+            where = "numerator"
+        elif isinstance(e, Power) and child is e.exponent:
+            where = "exponent"
+        elif inside == "exponent" and isinstance(e, Add | Subtract):
+            where = "exponent"
+        yield from _with_surroundings(child, where)
+
+
+def _symbol(node: Symbol, inside: str, text: str, uses: _Uses) -> None:
+    end = node.span[1]
+    if _PRIMED.match(text, end):
+        uses.primed.add(node.name)
+    elif _OPENS.match(text, end) and node.time is None:
+        uses.applied.add(node.name)
+    elif inside not in ("numerator", "exponent"):
+        uses.bare.add(node.name)
+
+
+def _indices(e: Expression) -> tuple[Index, ...]:
+    """The indices of an entry or of [i = j]."""
+    if isinstance(e, Entry):
+        return e.indices
+    return (e.left, e.right) if isinstance(e, Iverson) else ()
+
+
+def _exponent(e: Expression, uses: _Uses) -> None:
+    """An exponent that may number layers: l, l - 1, l + 1."""
+    if isinstance(e, Symbol):
+        uses.exponents[e.name].add(0)
+    elif isinstance(e, Add | Subtract) and isinstance(e.left, Symbol) and isinstance(e.right, Number):
+        uses.exponents[e.left.name].add(1 if isinstance(e, Add) else -1)
+
+
+def _subscripts(uses: _Uses, known: set[str]) -> tuple[set[str], set[str]]:
+    """The names with a label, and the subscripts that are running indices."""
+    labelled, running = set[str](), set(uses.bound)
+    for stem, found in uses.subscripts.items():
+        whole = stem in uses.bare or stem in known
+        runs = bool(found & uses.bound)
+        several = len(found) > 1 and found <= _RUNNING
+        for letter in found:
+            if letter in uses.bound:
+                continue
+            if whole or runs or (letter in _RUNNING and several):
+                running.add(letter)
+            else:
+                labelled.add(f"{stem}_{letter}")
+    return labelled, running
+
+
+def _squares(statements: Sequence[Statement], defined: set[str]) -> Iterator[str]:
+    """Letters of which the page defines the square only: σ^2 = …"""
+    for statement in statements:
+        left = statement.parts[0]
+        if len(statement.parts) > 1 and isinstance(left, Power) and isinstance(left.of, Symbol):
+            if left.exponent == _TWO and left.of.name not in defined:
+                yield left.of.name
+
+
+def _other_letters(statements: Sequence[Statement], known: set[str]) -> Iterator[str]:
+    """e where the page declares or defines it, or differentiates by it."""
+    if "e" in known:
+        yield "e"
+    for statement in statements:
+        left = statement.parts[0]
+        by = [n.wrt for part in statement.parts for n in walk(part) if isinstance(n, Derivative)]
+        for e in [*by, *([left] if len(statement.parts) > 1 else [])]:
+            if (isinstance(e, Symbol) and e.name == "e") or (isinstance(e, Call) and e.function == "exp"):
+                yield "e"

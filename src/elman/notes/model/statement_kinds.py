@@ -1,0 +1,181 @@
+"""What an equation of a page does: it defines or claims, or it only states a size, an example, an update, a solution.
+
+Only the first kind enters the model and is judged (READING, "scope"): `w = w - η ∂L/∂w` is no circular definition, and
+`x = 2` in an example says nothing of x elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from elman.calculus.expression import (
+    Call,
+    Constant,
+    Derivative,
+    Entry,
+    Expression,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Symbol,
+    Transpose,
+    children,
+    symbols,
+    walk,
+)
+from elman.notes.model.page_model import Statement
+
+
+class StatementKind(StrEnum):
+    """The kinds of equations; the values are the words of the report."""
+
+    EQUATION = "an equation"
+    SIZES = "it states sizes"
+    UPDATE = "an update of a letter, not a claim about it"
+    EXAMPLE = "the value of a letter in an example"
+    SOLUTION = "a solution, as the gradient is set to zero"
+    NAME = "it names a difference"
+
+
+_DEFINER = re.compile(
+    r"(?:\b(?:let|where|with|denote|denoting|define|defining|defined|set|put|write|writing|given|suppose|here|using|and|"
+    r"for|as|by|is|model|i\.e\.)|其中|这里|令|设|记|定义|假设|给定|有|为|即|则)\W*$",
+    re.IGNORECASE,
+)
+_SOLVING = re.compile(
+    r"\b(?:sett?(?:ing)?|equat\w+|solv\w+|minimi[sz]er|optim\w+|solution|closed[- ]form|normal equations?)\b|令|解得|求解|最优解",
+    re.IGNORECASE,
+)
+_TIMES = re.compile(r"\\times(?![A-Za-z])|×")
+_OTHER_SIGNS = re.compile(r"[+^_]|\\(?:cdot|partial|frac|sum|nabla)(?![A-Za-z])|(?<![A-Za-z])-")
+
+
+def introduces(before: str) -> bool:
+    """Whether the words before a formula announce a definition: "let", "where", "with", 其中, …"""
+    return _DEFINER.search(before[-60:]) is not None
+
+
+def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
+    """The kind of each statement, by its number."""
+    by, used = _differentiated_by(statements), dict[str, int]()
+    for statement in statements:
+        for part in statement.parts[1:]:
+            for s in symbols(part):
+                used.setdefault(s.name, statement.number)
+    zeros = [s.number for s in statements if _ends_in_zero(s)]
+    return {s.number: _kind(s, by, used, zeros) for s in statements}
+
+
+def _kind(s: Statement, by: set[str], used: dict[str, int], zeros: Sequence[int]) -> StatementKind:
+    if _states_sizes(s):
+        return StatementKind.SIZES
+    if _is_update(s):
+        return StatementKind.UPDATE
+    left = s.parts[0]
+    if _names_a_difference(left):
+        return StatementKind.NAME
+    letter = defined_letter(left)
+    if letter is None:
+        return StatementKind.EQUATION
+    used_before = used.get(letter.name, s.number) < s.number
+    if s.formula.kind == "inline" and letter.time is None and len(s.parts) > 1 and is_numeric(s.parts[1]):
+        return StatementKind.EXAMPLE
+    if used_before and letter.name in by and isinstance(left, Symbol) and letter.time is None:
+        after_zero = any(z < s.number for z in zeros)
+        if (after_zero or _SOLVING.search(s.formula.before)) and not any(_has_derivative(p) for p in s.parts):
+            return StatementKind.SOLUTION
+    return StatementKind.EQUATION
+
+
+def defined_letter(left: Expression) -> Symbol | None:
+    """The letter that an equation with this left side may define: z of z, of z_j, of z_ij."""
+    if isinstance(left, Entry) and isinstance(left.of, Symbol):
+        names = [i.variable for i in left.indices]
+        plain = all(names) and len(set(names)) == len(names) and not any(i.offset for i in left.indices)
+        return left.of if plain and not left.column else None
+    return left if isinstance(left, Symbol) else None
+
+
+def is_numeric(e: Expression) -> bool:
+    """Whether an expression consists of numbers alone: 0.9 · 0.5 + 0.3."""
+    if isinstance(e, Number | Constant):
+        return True
+    below = children(e)
+    return bool(below) and not isinstance(e, Derivative) and all(map(is_numeric, below))
+
+
+def _has_derivative(e: Expression) -> bool:
+    return any(isinstance(n, Derivative) for n in walk(e))
+
+
+def _differentiated_by(statements: Iterable[Statement]) -> set[str]:
+    found: set[str] = set()
+    for statement in statements:
+        for part in statement.parts:
+            for node in walk(part):
+                if isinstance(node, Derivative):
+                    found |= {s.name for s in symbols(node.wrt)}
+    return found
+
+
+def _ends_in_zero(s: Statement) -> bool:
+    last = s.parts[-1]
+    return len(s.parts) > 1 and isinstance(last, Number) and last.value == 0 and _has_derivative(s.parts[0])
+
+
+def _states_sizes(s: Statement) -> bool:
+    """(N × M)(M × 1) = N × 1: products of letters and numbers alone, with ×."""
+    start, end = s.region(0)[0], s.region(len(s.parts) - 1)[1]
+    text = s.formula.text[start:end]
+    if len(s.parts) < 2 or not all(_TIMES.search(s.source(k)) for k in range(len(s.parts))) or _OTHER_SIGNS.search(text):
+        return False
+    nodes = [node for part in s.parts for node in walk(part)]
+    return all(isinstance(n, Symbol | Number | Product) for n in nodes) and any(isinstance(n, Symbol) for n in nodes)
+
+
+def _is_update(s: Statement) -> bool:
+    """w = w - η g, w ← …, w := w - …, w^(k+1) = w^(k) - η ∂L/∂w."""
+    if s.relation.operators[:1] == ("←",):
+        return True
+    letter = s.parts[0] if isinstance(s.parts[0], Symbol) else None
+    if letter is None or len(s.parts) != 2:
+        return False
+    again = [n for n in walk(s.parts[1]) if isinstance(n, Symbol) and n.name == letter.name and not _differentiates(s, n)]
+    if any(n.time == letter.time for n in again):
+        return True
+    return bool(again) and _has_derivative(s.parts[1])
+
+
+def _differentiates(s: Statement, letter: Symbol) -> bool:
+    """Whether a letter occurs in the equation as what a derivative is by only."""
+    wrt = [n.wrt for n in walk(s.parts[1]) if isinstance(n, Derivative)]
+    return any(node is letter for e in wrt for node in walk(e))
+
+
+def _names_a_difference(left: Expression) -> bool:
+    """Δw = …"""
+    factors = [left.left, left.right] if isinstance(left, Product) and left.operator == "" else []
+    return bool(factors) and factors[0] == Symbol("Delta") and isinstance(factors[1], Symbol | Entry)
+
+
+def is_zero(e: Expression) -> bool:
+    """Whether an expression is the number 0."""
+    return isinstance(e, Number) and e.value == 0
+
+
+def is_plain_constant(e: Expression) -> bool:
+    """Whether an expression is a number, with a sign or without."""
+    return isinstance(e, Number) or (isinstance(e, Negative) and isinstance(e.of, Number))
+
+
+def may_be_condition(left: Expression, right: Expression) -> bool:
+    """Whether an equation that fails may only ask for something: Σ_k y_k = 1, ‖d‖ = 1, A^T A = I, ∂E/∂w = 0."""
+    if is_zero(right):
+        return True
+    constant = is_plain_constant(right) or type(right).__name__ in ("Identity", "Ones")
+    return constant and not _has_derivative(left) and not isinstance(left, Symbol | Entry | Power | Transpose | Call | Number) or (
+        constant and isinstance(left, Call) and left.function in ("norm", "sum", "norm1", "det", "trace")
+    )

@@ -1,0 +1,40 @@
+"""Functions that a page applies and does not define, φ(z) and l(o, y): smooth functions chosen by their names.
+
+A claim that holds for any function holds for these; one that needs a property of the function does not.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from elman.calculus.functions import Array
+from elman.errors import FormulaError
+
+
+def entrywise_value(name: str, x: Array, primes: int) -> Array:
+    """φ(x) = a x + b sin(c x + d) in each entry, or its derivative of the order `primes`."""
+    a, b, c, d = np.random.default_rng(zlib.crc32(name.encode())).uniform(0.4, 1.1, 4)
+    wave: Array = b * c**primes * np.sin(c * x + d + primes * np.pi / 2)
+    if primes > 1:
+        return wave
+    return wave + (a if primes else a * x)
+
+
+def scalar_value(name: str, arguments: Sequence[Array], primes: int) -> Array:
+    """l(o, y), a number [1,1] that depends on every entry of every argument, and on products of them.
+
+    Raises `FormulaError` for a derivative, which is by no one argument.
+    """
+    if primes:
+        raise FormulaError(f"{name} is a number of several values: write by which of them it is differentiated")
+    total = pull = np.zeros((1, 1))
+    for k, x in enumerate(arguments):
+        rows, columns = x.shape[-2:]
+        generator = np.random.default_rng([zlib.crc32(name.encode()), k])
+        weight, phase, along = generator.uniform(0.4, 1.2, (3, rows, columns))
+        total = total + (weight * np.sin(x + phase)).sum((-2, -1), keepdims=True)
+        pull = pull + (along * x).sum((-2, -1), keepdims=True)
+    return np.asarray(total + 0.2 * pull * pull)
