@@ -40,7 +40,8 @@ Key = tuple[int, int]  # the number of a statement, and of a part in it
 class Checker:
     """What the judgements of one page share: its model, and the oracles at its evaluation points.
 
-    `supplied` names a built-in model for a page that has gradients only. `model` replaces the page's own model.
+    `supplied` names a built-in model for a page that has gradients only. `model` replaces the page's own model; `read`
+    is the model before the shapes that the page does not declare were found.
     `oracles` are those of an earlier checker of the same page, so that one meter counts the work of both. `remarks` say
     what was assumed.
     """
@@ -52,6 +53,7 @@ class Checker:
         self.oracles = oracles or Oracles()
         self.meter = self.oracles.meter
         model = with_roles(build(self.page)) if model is None else model
+        self.read = model
         self.sampling, remarks = sampling_of(model, self.oracles, self.page.text)
         self.remarks = tuple(remarks)
         self.model: PageModel = self.sampling.model

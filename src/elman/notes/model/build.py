@@ -4,15 +4,21 @@ Nothing here knows any network: what recurs, what is a parameter and what is a l
 equations. The stages, each in a file of its own:
 
     page → statements (read once, with the declared names) → notation → statements (read again, with it)
-         → definitions → model, its abbreviations resolved
+         → definitions → model, its abbreviations resolved, its unknown losses functions of what it ends in
+
+A page that uses a letter for several things has a model for each of its sections: a definition in the section itself
+counts before one above it, and that before one below.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from elman.notes.model.abbreviations import with_abbreviations
-from elman.notes.model.definitions import definitions_of, names_with_time
+from elman.notes.model.definitions import Definitions, definitions_of, names_with_time
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
-from elman.notes.model.page_model import PageModel
+from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
 from elman.notes.model.unknown_losses import with_unknown_losses
@@ -29,18 +35,42 @@ def build(page: Page) -> PageModel:
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}
     shapes |= {used: notation.shapes[name] for name, used in aliases.items()}
     sizes = stated_sizes(statements, shapes)
-    definitions = definitions_of([s for s in statements if not states_a_size(s, sizes)])
-    model = PageModel(
+    read = PageModel(
         statements,
         unread,
         notation.names,
         shapes,
-        definitions.equations,
-        definitions.named,
-        names_with_time(definitions, notation.timed),
+        {},
+        {},
+        frozenset(),
         aliases,
-        definitions.start,
         families=notation.families,
         said=sizes,
+    )
+    return _with_definitions(read, definitions_of(_defining(read, statements), statements))
+
+
+def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: int) -> PageModel:
+    """The model of one section of a page; `sections` are the numbers of the statements of each, in order."""
+    order = [which, *range(which - 1, -1, -1), *range(which + 1, len(sections))]
+    found = Definitions({}, {}, {})
+    for k in order:
+        own = _defining(model, [s for s in model.statements if s.number in sections[k]])
+        found = found.before(definitions_of(own, model.statements))
+    return replace(_with_definitions(model, found), own=sections[which])
+
+
+def _defining(model: PageModel, statements: Sequence[Statement]) -> list[Statement]:
+    return [s for s in statements if not states_a_size(s, model.said)]
+
+
+def _with_definitions(model: PageModel, found: Definitions) -> PageModel:
+    model = replace(
+        model,
+        equations=found.equations,
+        named=found.named,
+        start=found.start,
+        timed=names_with_time(found, model.names.timed),
+        unknown=frozenset(),
     )
     return with_unknown_losses(with_abbreviations(model))

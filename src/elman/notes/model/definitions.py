@@ -23,6 +23,15 @@ class Definitions:
     named: ByName
     start: dict[tuple[str, Index], Definition]
 
+    def before(self, others: Definitions) -> Definitions:
+        """These definitions, and the others of letters that these do not define."""
+        own = {*self.equations, *self.named}
+        return Definitions(
+            self.equations | {n: d for n, d in others.equations.items() if n not in own},
+            self.named | {n: d for n, d in others.named.items() if n not in own},
+            others.start | self.start,
+        )
+
 
 def definitions_of(statements: Sequence[Statement], every: Sequence[Statement] | None = None) -> Definitions:
     """The definitions in some statements. A displayed formula defines before one within a line, one of a whole letter

@@ -15,6 +15,7 @@ from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker, JudgedPage, Key, judge
 from elman.notes.judge.judgement import Judgement
+from elman.notes.judge.sections import judged_sections
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
 from elman.notes.oracle.agreement import agreement
@@ -45,13 +46,20 @@ class ExplainedPage:
     """A page with an explanation of every judgement, in the order of the page.
 
     `judged` has the judgements, by the page's model with its faulty equations repaired. `reshaped` are the declared
-    shapes that are wrong: for each name the right shape, and words.
+    shapes that are wrong: for each name the right shape, and words. `more` are the further sections of a page that
+    defines a letter several times; what the page says of itself is with the first.
     """
 
     judged: JudgedPage
     explanations: Mapping[Key, Explanation]
     reshaped: Mapping[str, tuple[tuple[str, str], str]]
     remarks: tuple[str, ...]
+    more: tuple[ExplainedPage, ...] = ()
+
+    @property
+    def sections(self) -> tuple[ExplainedPage, ...]:
+        """This section and all others."""
+        return (self, *self.more)
 
     @property
     def checker(self) -> Checker:
@@ -75,20 +83,26 @@ def explained(page: Page, supplied: str | None = None, oracles: Oracles | None =
 def _explained(page: Page, supplied: str | None, oracles: Oracles | None) -> ExplainedPage:
     with np.errstate(all="ignore"):  # a wrong formula may overflow: its value shows that
         checker = Checker(page, supplied, oracles=oracles)
-        budget = checker.meter.budget(JUDGING)
-        judged = judge(checker, budget)
-        faults: list[FaultyEquation] = []
-        while len(faults) < _ROUNDS and not budget.is_exhausted():
-            fault = faulty_equation(judged, checker.meter.budget(ONE_EQUATION), faults)
-            if fault is None:
-                break
-            faults.append(fault)
-            judged = judge(Checker(page, supplied, fault.model, checker.oracles), checker.meter.budget(JUDGING))
-        found = _faults(judged, faults)
-        explanations = _explanations(judged, found, checker.meter.budget(EXPLAINING))
+        sections = judged_sections(page, supplied, checker, checker.meter.budget(JUDGING))
+        explaining = checker.meter.budget(EXPLAINING)
+        first, *more = [_explained_section(page, supplied, judged, explaining) for judged in sections]
+    remarks = dict.fromkeys(remark for section in (first, *more) for remark in section.remarks)
+    return replace(first, remarks=tuple(remarks), more=tuple(more))
+
+
+def _explained_section(page: Page, supplied: str | None, judged: JudgedPage, budget: Budget) -> ExplainedPage:
+    checker = judged.checker
+    judging = checker.meter.budget(JUDGING)
+    faults: list[FaultyEquation] = []
+    while len(faults) < _ROUNDS and not judging.is_exhausted():
+        fault = faulty_equation(judged, checker.meter.budget(ONE_EQUATION), faults)
+        if fault is None:
+            break
+        faults.append(fault)
+        judged = judge(Checker(page, supplied, fault.model, checker.oracles), checker.meter.budget(JUDGING))
+    explanations = _explanations(judged, _faults(judged, faults), budget)
     reshaped = {b.name: (b.shape, _mends(b)) for b in faults if b.shape is not None}
-    remarks = (*judged.remarks, *compare(explanations.values()))
-    return ExplainedPage(judged, explanations, reshaped, remarks)
+    return ExplainedPage(judged, explanations, reshaped, (*judged.remarks, *compare(explanations.values())))
 
 
 def _mends(fault: FaultyEquation) -> str:

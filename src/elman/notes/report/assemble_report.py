@@ -24,11 +24,14 @@ from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 
 def claims_of(page: ExplainedPage) -> tuple[Claim, ...]:
     """All claims in the order of the page."""
-    checker = page.checker
-    found = [_claim(checker, e) for e in page.explanations.values() if e.judgement.statement.formula.kind != SUPPLIED]
-    for statement in checker.model.own_statements():
-        found += _no_claim(checker, statement)
-    found += _unread(checker)
+    found: list[Claim] = []
+    for section in page.sections:
+        checker = section.checker
+        given = section.explanations.values()
+        found += [_claim(checker, e) for e in given if e.judgement.statement.formula.kind != SUPPLIED]
+        for statement in checker.model.own_statements():
+            found += _no_claim(checker, statement)
+    found += _unread(page.checker)
     found += _shape_claims(page)
     return tuple(sorted(found, key=lambda c: (c.start, c.end)))
 

@@ -1,0 +1,113 @@
+"""The sections of a page: a letter that is defined anew, as something else, begins a new one.
+
+A second equation of a letter is a claim if it agrees with the first. If it does not, it is a new definition where a
+heading or a word ("now") stands between the two, and otherwise where at least as many claims hold with it as without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from elman.calculus.expression import Derivative, walk
+from elman.notes.judge.checker import Checker, JudgedPage, judge
+from elman.notes.judge.judgement import Judgement
+from elman.notes.judge.verdict import Verdict
+from elman.notes.model.build import section_model
+from elman.notes.model.page_model import PageModel, Statement
+from elman.notes.model.roles import with_roles
+from elman.notes.model.statement_kinds import defined_letter
+from elman.notes.oracle.budget import Budget
+from elman.notes.page.page import Page
+
+_MOST = 24  # sections of one page
+_ANEW = re.compile(r"\b(?:now|new|next|another|instead|second|other|alternatively|case|example)\b|现在|新|另|改|接下来|例", re.I)
+
+
+def judged_sections(page: Page, supplied: str | None, checker: Checker, budget: Budget) -> tuple[JudgedPage, ...]:
+    """A page judged section by section; `checker` is that of the page as a whole."""
+    whole = judge(checker, budget)
+    base = checker.read
+    parts: list[frozenset[int]] = [frozenset(s.number for s in base.statements)]
+    judged = [whole]
+    while len(parts) < _MOST and not budget.is_exhausted():
+        cut = next(
+            ((k, j) for k, section in enumerate(judged) for j in section.judgements.values() if _is_new(section, j)), None
+        )
+        if cut is None:
+            break
+        k, j = cut
+        start = _start(base, parts[k], j)
+        before, behind = _split(parts[k], start)
+        if not before or not behind:
+            judged[k] = _accepted(judged[k], j)
+            continue
+        new_parts = [*parts[:k], before, behind, *parts[k + 1 :]]
+        halves = [
+            judge(Checker(page, supplied, with_roles(section_model(base, new_parts, i)), checker.oracles), budget)
+            for i in (k, k + 1)
+        ]
+        if _is_announced(base, parts[k], j) or _holding(halves, j) >= _holding([judged[k]], j):
+            parts, judged = new_parts, [*judged[:k], *halves, *judged[k + 1 :]]
+        else:
+            judged[k] = _accepted(judged[k], j)
+    return tuple(judged)
+
+
+def _is_new(section: JudgedPage, j: Judgement) -> bool:
+    """Whether a judgement is of a second equation of a letter that does not agree with the first."""
+    if j.result.any or j.defines is not None or j.settled or j.verdict is Verdict.NOT_A_CLAIM:
+        return False
+    letter = defined_letter(j.left)
+    if letter is None or any(isinstance(n, Derivative) for n in walk(j.expression)):
+        return False
+    model = section.checker.model
+    known = [*model.equations.get(letter.name, ())]
+    return bool(known) and all(d.statement not in (j.statement.number, -1) for d in known)
+
+
+def _accepted(section: JudgedPage, j: Judgement) -> JudgedPage:
+    """The section with one judgement that stays a claim."""
+    return replace(section, judgements={**section.judgements, j.key: replace(j, settled=True)})
+
+
+def _first(model: PageModel, section: frozenset[int], j: Judgement) -> Statement | None:
+    """The statement of the section that defined the letter before."""
+    letter = defined_letter(j.left)
+    for s in model.statements:
+        if s.number in section and s.number < j.statement.number and len(s.parts) > 1:
+            other = defined_letter(s.parts[0])
+            if other is not None and letter is not None and other.name == letter.name:
+                return s
+    return None
+
+
+def _start(model: PageModel, section: frozenset[int], j: Judgement) -> int:
+    """The number of the statement at which the new section starts: the first below the heading, if there is one."""
+    first = _first(model, section, j)
+    if first is None or first.formula.heading == j.statement.formula.heading:
+        return j.statement.number
+    start = j.statement.number
+    for s in reversed(model.statements[first.number + 1 : start]):
+        if s.formula.heading != j.statement.formula.heading:
+            break
+        start = s.number
+    return start
+
+
+def _split(section: frozenset[int], start: int) -> tuple[frozenset[int], frozenset[int]]:
+    return frozenset(n for n in section if n < start), frozenset(n for n in section if n >= start)
+
+
+def _is_announced(model: PageModel, section: frozenset[int], j: Judgement) -> bool:
+    """Whether a heading or a word stands between the two definitions."""
+    first = _first(model, section, j)
+    if first is None or first.formula.heading != j.statement.formula.heading:
+        return True
+    return _ANEW.search(j.statement.formula.before) is not None
+
+
+def _holding(sections: Sequence[JudgedPage], but: Judgement) -> int:
+    """How many claims hold, but for one."""
+    return sum(j.good and j.key != but.key for section in sections for j in section.judgements.values())
