@@ -82,7 +82,7 @@ def report(page: Page) -> Report:
 def test_json(report: Report) -> None:
     found = json.loads(json.dumps(as_json(report)))
     assert found["holds"] is False
-    assert found["summary"] == summary(report) == "1 of 6 claims holds, 5 do not"
+    assert found["summary"] == summary(report) == "1 of 6 claims holds, 3 do not, 2 were not checked"
     assert found["counts"]["wrong sign"] == 1
     assert [c["line"] for c in found["claims"]] == [3, 5, 5, 10, 11, 18]
     assert found["claims"][2]["fix"] == "W x"
@@ -106,7 +106,7 @@ def test_terminal(report: Report) -> None:
     assert re.match(r" *5:8  ✓ holds +z = W x$", next(line for line in lines if "✓" in line))
     assert any("✗ extra transpose" in line for line in lines)
     assert any("repair: W x  (drop the transpose)" in line for line in lines)
-    assert lines[-1] == "notes.md: 1 of 6 claims holds, 5 do not"
+    assert lines[-1] == "notes.md: 1 of 6 claims holds, 3 do not, 2 were not checked"
 
 
 class Checked(HTMLParser):
@@ -149,7 +149,7 @@ def test_html_is_one_page_with_everything_on_it(page: Page, report: Report) -> N
     html = as_html(page, report)
     parser = checked(html)
     assert {f"claim-{n}" for n in range(1, 7)} <= set(parser.ids)
-    assert "<title>notes.md: 1 of 6 claims holds, 5 do not</title>" in html
+    assert "<title>notes.md: 1 of 6 claims holds, 3 do not, 2 were not checked</title>" in html
     for words in (
         "extra transpose", "&lt;does not fit&gt;", "it is -1 times <code>b</code>", "the layout is mixed",
         "Notes &lt;b&gt;", "<em>prose</em>", "今天的注", "drop the transpose", "<table>", "2 formulas were left out",

@@ -199,7 +199,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     elif isinstance(error, MisfitError):
         what = checker.sampling.in_letters(error, checker.sampling.oracles(j.statement)[0])
     else:
-        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=error.reason, doubtful=declared)
+        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=error.reason, doubtful=declared or "four indices" in error.reason)
     why = f"{what}, with the shapes assumed: declare the shapes of its letters"
     return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from types import NoneType
 
-from elman.calculus.expression import Derivative, walk
+from elman.calculus.expression import Derivative, Symbol, walk
 from elman.notes.judge.checker import Checker, JudgedPage, judge
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.build import section_model
-from elman.notes.model.page_model import PageModel, Statement
+from elman.notes.model.page_model import PageModel, Statement, everything_in
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.budget import Budget
+from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.page.page import Page
 
 _MOST = 24  # sections of one page
@@ -63,8 +65,22 @@ def _is_new(section: JudgedPage, j: Judgement) -> bool:
     if letter is None or any(isinstance(n, Derivative) for n in walk(j.expression)):
         return False
     model = section.checker.model
+    if not isinstance(j.result.error, UndefinedError | NoneType) and not _is_announced(model, _own(model), j):
+        return False
     known = [*model.equations.get(letter.name, ())]
-    return bool(known) and all(d.statement not in (j.statement.number, -1) for d in known)
+    if not known or any(d.statement in (j.statement.number, -1) for d in known):
+        return False
+    return all(d is None or d.result.any for d in map(section.judgements.get, _behind(model, letter)))
+
+
+def _behind(model: PageModel, letter: Symbol) -> list[tuple[int, int]]:
+    """The definitions that a letter depends on, its own among them."""
+    names = {n.name for n in everything_in(model, [letter]) if isinstance(n, Symbol)}
+    return [(d.statement, d.part) for name in names for d in model.equations.get(name, ())]
+
+
+def _own(model: PageModel) -> frozenset[int]:
+    return frozenset(s.number for s in model.own_statements())
 
 
 def _accepted(section: JudgedPage, j: Judgement) -> JudgedPage:

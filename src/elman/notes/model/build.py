@@ -18,7 +18,7 @@ from dataclasses import replace
 from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.definitions import Definitions, definitions_of, names_with_time
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
-from elman.notes.model.page_model import PageModel, Statement
+from elman.notes.model.page_model import PageModel, Statement, free_indices
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
 from elman.notes.model.unknown_losses import with_unknown_losses
@@ -64,6 +64,12 @@ def _defining(model: PageModel, statements: Sequence[Statement]) -> list[Stateme
     return [s for s in statements if not states_a_size(s, model.said)]
 
 
+def _fixed_indices(found: Definitions) -> frozenset[str]:
+    """The indices that a right side has and its left side has not."""
+    definitions = [d for of_name in found.equations.values() for d in of_name]
+    return frozenset(i for d in definitions for i in free_indices(d.value) - set(d.indices))
+
+
 def _with_definitions(model: PageModel, found: Definitions) -> PageModel:
     model = replace(
         model,
@@ -72,5 +78,6 @@ def _with_definitions(model: PageModel, found: Definitions) -> PageModel:
         start=found.start,
         timed=names_with_time(found, model.names.timed),
         unknown=frozenset(),
+        fixed=_fixed_indices(found),
     )
     return with_unknown_losses(with_abbreviations(model))

@@ -63,8 +63,8 @@ def definitions_of(statements: Sequence[Statement], every: Sequence[Statement] |
         plain = _first_part(statement, lambda e: not any(isinstance(n, Derivative | Dots) for n in walk(e)))
         if plain is None:
             continue
-        if is_numeric(plain[1]) and (indices or time is None):
-            continue  # the value of a letter in an example
+        if is_numeric(plain[1]) and indices:
+            continue  # the value of one entry
         d = Definition(name, time, plain[1], statement.number, plain[0], indices)
         before = equations.get(name, ())
         if time is not None and _is_single(time):

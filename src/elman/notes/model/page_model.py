@@ -114,7 +114,8 @@ class PageModel:
     steps; `families` those with a column for each value of an index; `differentials` those that are read as ∂J/∂W
     because they are called dW; `said` are the sizes whose values the page states (N = 784). `assumed` are the names
     whose shapes in `shapes` the page does not declare. `unknown` are the functions whose value is a number and that the
-    page does not define: an undefined loss, and l of l(o, y). `own` are the numbers of the statements that are judged
+    page does not define: an undefined loss, and l of l(o, y). `fixed` are the indices that stand for one entry, which
+    nothing binds: c of J = -ln ŷ_c. `own` are the numbers of the statements that are judged
     with this model, None for all.
     """
 
@@ -134,7 +135,12 @@ class PageModel:
     said: dict[str, str] = field(default_factory=dict)
     assumed: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
     own: frozenset[int] | None = None
+
+    def has_own(self, statement: int) -> bool:
+        """Whether a statement, given by its number, is judged with this model."""
+        return statement >= 0 and (self.own is None or statement in self.own)
 
     def own_statements(self) -> Iterator[Statement]:
         """The statements that are judged with this model."""

@@ -7,10 +7,12 @@ Only the first kind enters the model and is judged (READING, "scope"): `w = w - 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from elman.calculus.expression import (
+    Add,
     Call,
     Constant,
     Derivative,
@@ -20,6 +22,7 @@ from elman.calculus.expression import (
     Number,
     Power,
     Product,
+    Subtract,
     Symbol,
     Transpose,
     children,
@@ -60,16 +63,20 @@ def introduces(before: str) -> bool:
 
 def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
     """The kind of each statement, by its number."""
-    by, used = _differentiated_by(statements), dict[str, int]()
+    by, used, elsewhere = _differentiated_by(statements), dict[str, int](), defaultdict[str, set[int]](set)
     for statement in statements:
-        for part in statement.parts[1:]:
+        for k, part in enumerate(statement.parts):
             for s in symbols(part):
-                used.setdefault(s.name, statement.number)
+                elsewhere[s.name].add(statement.number)
+                if k:
+                    used.setdefault(s.name, statement.number)
     zeros = [s.number for s in statements if _ends_in_zero(s)]
-    return {s.number: _kind(s, by, used, zeros) for s in statements}
+    return {s.number: _kind(s, by, used, elsewhere, zeros) for s in statements}
 
 
-def _kind(s: Statement, by: set[str], used: dict[str, int], zeros: Sequence[int]) -> StatementKind:
+def _kind(
+    s: Statement, by: set[str], used: dict[str, int], elsewhere: Mapping[str, set[int]], zeros: Sequence[int]
+) -> StatementKind:
     if _states_sizes(s):
         return StatementKind.SIZES
     if _is_update(s):
@@ -81,7 +88,8 @@ def _kind(s: Statement, by: set[str], used: dict[str, int], zeros: Sequence[int]
     if letter is None:
         return StatementKind.EQUATION
     used_before = used.get(letter.name, s.number) < s.number
-    if s.formula.kind == "inline" and letter.time is None and len(s.parts) > 1 and is_numeric(s.parts[1]):
+    number = s.formula.kind == "inline" and letter.time is None and len(s.parts) > 1 and is_numeric(s.parts[1])
+    if number and elsewhere[letter.name] - {s.number}:
         return StatementKind.EXAMPLE
     if used_before and letter.name in by and isinstance(left, Symbol) and letter.time is None:
         after_zero = any(z < s.number for z in zeros)
@@ -143,16 +151,18 @@ def _is_update(s: Statement) -> bool:
     letter = s.parts[0] if isinstance(s.parts[0], Symbol) else None
     if letter is None or len(s.parts) != 2:
         return False
-    again = [n for n in walk(s.parts[1]) if isinstance(n, Symbol) and n.name == letter.name and not _differentiates(s, n)]
-    if any(n.time == letter.time for n in again):
+    again = [n for n in _outside_derivatives(s.parts[1]) if isinstance(n, Symbol) and n.name == letter.name]
+    difference = isinstance(s.parts[1], Add | Subtract)
+    if any(n.time == letter.time for n in again) and difference:
         return True
-    return bool(again) and _has_derivative(s.parts[1])
+    return bool(again) and difference and _has_derivative(s.parts[1])
 
 
-def _differentiates(s: Statement, letter: Symbol) -> bool:
-    """Whether a letter occurs in the equation as what a derivative is by only."""
-    wrt = [n.wrt for n in walk(s.parts[1]) if isinstance(n, Derivative)]
-    return any(node is letter for e in wrt for node in walk(e))
+def _outside_derivatives(e: Expression) -> Iterator[Expression]:
+    yield e
+    if not isinstance(e, Derivative):
+        for child in children(e):
+            yield from _outside_derivatives(child)
 
 
 def _names_a_difference(left: Expression) -> bool:

@@ -17,6 +17,7 @@ from elman.calculus.expression import (
     Entry,
     Expression,
     Index,
+    Iverson,
     Subtract,
     Symbol,
     factors_of,
@@ -81,7 +82,9 @@ def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False
     loss = [3, last] if TIME in times or not times else [last]
     loss = [2, *loss] if quick else loss  # the fewer steps to unroll, the better
     others = sorted(times - {TIME})
+    fixed = oracle.values.fixed
     ranges = [range(sizes.get(name, 1)) for name in sorted(indices)]
+    ranges = [range(fixed[n], fixed[n] + 1) if n in fixed else r for n, r in zip(sorted(indices), ranges, strict=True)]
     if math.prod(len(r) for r in ranges) > 64:
         ranges = [range(min(len(r), 3)) for r in ranges]
     steps = [range(1, last + 1)] * len(others)  # no equation belongs to a step before the first
@@ -92,16 +95,29 @@ def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False
                 f"its {len(names) - 1} time steps and indices have more than {MOST_ASSIGNMENTS} combinations: "
                 "check it with fewer"
             )
-        yield dict(zip(names, values, strict=True))
+        found = dict(zip(names, values, strict=True))
+        if all(_is_met(oracle, condition, found) for condition in oracle.conditions):
+            yield found
+
+
+def _is_met(oracle: Oracle, condition: Expression, indices: dict[str, int]) -> bool:
+    """Whether a condition of a claim holds in all entries."""
+    if isinstance(condition, Iverson) and not all(
+        i.variable is None or i.variable in indices for i in (condition.left, condition.right)
+    ):
+        return True  # it is about other indices
+    return bool(np.all(oracle.evaluate(condition, indices).real != 0))
 
 
 def _sizes_of(node: Entry, oracle: Oracle, indices: set[str]) -> dict[str, int]:
     """How far the running indices of an entry run: the sizes of the letter that it is an entry of."""
     wanted = [(place, i.variable) for place, i in enumerate(node.indices) if i.variable in indices]
-    if not wanted or not isinstance(node.of, Symbol):
+    if not wanted:
         return {}
     try:
-        timed = node.of if node.of.time is None else replace(node.of, time=Index(None, 1))
+        timed = node.of
+        if isinstance(timed, Symbol) and timed.time is not None:
+            timed = replace(timed, time=Index(None, 1))
         m, n = oracle.evaluate(timed, {TIME: HORIZON - 1}).shape[-2:]
     except FormulaError:
         return {}

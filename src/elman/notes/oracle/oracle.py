@@ -20,7 +20,8 @@ _MOST_SHARED = 64  # oracles that are kept
 class Oracle:
     """A model at a point: its `sizes`, the `values` of its letters, and the `jacobians` of its expressions.
 
-    `local` are the shapes of letters that only one statement has. `remembered` keeps what was computed with this
+    `local` are the shapes of letters that only one statement has, and `conditions` what it is restricted to: i = j.
+    `remembered` keeps what was computed with this
     oracle, by key, so that one oracle answers many claims.
     """
 
@@ -31,7 +32,9 @@ class Oracle:
         local: Mapping[str, tuple[str, str]],
         random: RandomValues,
         meter: Meter,
+        conditions: tuple[Expression, ...] = (),
     ) -> None:
+        self.conditions = conditions
         self.model = model
         self.point = point
         self.local = local
@@ -61,20 +64,28 @@ class Oracles:
         self._latest: list[tuple[PageModel, int]] = []  # the latest models, with their numbers
 
     def new(
-        self, model: PageModel, point: EvaluationPoint, local: Mapping[str, tuple[str, str]] | None = None
+        self,
+        model: PageModel,
+        point: EvaluationPoint,
+        local: Mapping[str, tuple[str, str]] | None = None,
+        conditions: tuple[Expression, ...] = (),
     ) -> Oracle:
         """An oracle of its own."""
-        return Oracle(model, point, dict(local or {}), self._random, self.meter)
+        return Oracle(model, point, dict(local or {}), self._random, self.meter, conditions)
 
     def shared(
-        self, model: PageModel, point: EvaluationPoint, local: Mapping[str, tuple[str, str]] | None = None
+        self,
+        model: PageModel,
+        point: EvaluationPoint,
+        local: Mapping[str, tuple[str, str]] | None = None,
+        conditions: tuple[Expression, ...] = (),
     ) -> Oracle:
-        """The one oracle of equal models at a point, with `local` letters of these shapes."""
-        key = (self._number(model), point, tuple(sorted((local or {}).items())))
+        """The one oracle of equal models at a point, with `local` letters of these shapes, under `conditions`."""
+        key = (self._number(model), point, tuple(sorted((local or {}).items())), conditions)
         if key not in self._shared:
             while len(self._shared) >= _MOST_SHARED:
                 self._shared.pop(next(iter(self._shared)))
-            self._shared[key] = self.new(model, point, local)
+            self._shared[key] = self.new(model, point, local, conditions)
         return self._shared[key]
 
     def _number(self, model: PageModel) -> int:
@@ -94,6 +105,7 @@ def _identity(model: PageModel) -> tuple[object, ...]:
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
         tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families, tuple(model.said.items()),
+        model.fixed, model.unknown,
         roles.targets, roles.positive, roles.definite, roles.recurrent, roles.losses,
         tuple(sorted(roles.turned.items())),
     )  # fmt: skip

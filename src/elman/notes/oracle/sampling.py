@@ -117,23 +117,24 @@ class Sampling:
     def oracles(self, statement: Statement) -> list[Oracle]:
         """The oracles of a statement: one at each point, with the shapes that fit its own undeclared letters."""
         if statement.number not in self._of_statement:
-            local = self.local_shapes(statement)
+            local, conditions = self.local_shapes(statement), statement.relation.conditions
             more = sizes_of({**self.model.shapes, **local}) if local else {}
             made = []
             for point in self.points():
                 if local:
                     known = dict(point.sizes)
                     full = {**{k: v for k, v in more.items() if k not in known}, **known}
-                    made.append(self._oracles.shared(self.model, replace(point, sizes=tuple(full.items())), local))
+                    there = replace(point, sizes=tuple(full.items()))
+                    made.append(self._oracles.shared(self.model, there, local, conditions))
                 else:
-                    made.append(self._oracles.shared(self.model, point))
+                    made.append(self._oracles.shared(self.model, point, None, conditions))
             self._of_statement[statement.number] = made
         return self._of_statement[statement.number]
 
     def literal_oracles(self, statement: Statement) -> list[Oracle]:
         """The oracles of a statement that read a factor the other way: 784 as the number, 4 as the size M = 4."""
         oracles = self.oracles(statement)
-        return [self._oracles.shared(self.model, replace(w.point, literal=True), w.local) for w in oracles]
+        return [self._oracles.shared(self.model, replace(w.point, literal=True), w.local, w.conditions) for w in oracles]
 
     def column_oracles(self) -> list[Oracle]:
         """Two oracles of one column."""

@@ -63,6 +63,7 @@ class Values:
         self.model = sizes.model
         self.meter = meter
         self._random = random
+        self.fixed = dict.fromkeys(sorted(self.model.fixed), sizes.point.seed % 2)  # indices that nothing binds
         self._values: dict[tuple[object, ...], Array] = {}
         self._shapes: dict[str, tuple[int, ...] | None] = {}
         self._open: dict[object, str] = {}  # the definitions being evaluated: their keys and names, in order
@@ -81,7 +82,7 @@ class Values:
             function=self._applied,
             dimension=self.sizes.dimension,
             derivative=lambda e, scope: self.derivatives.matrix(e, dict(scope.indices), scope.occurrence),
-            indices=indices or {},
+            indices={**self.fixed, **(indices or {})},
             softmax_axis=point.softmax_axis,
             written=self.sizes.number,
             literal=point.literal,

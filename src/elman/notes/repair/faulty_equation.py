@@ -85,7 +85,7 @@ def _rank(b: FaultyEquation) -> tuple[float, ...]:
 
 def _candidates(checker: Checker, broken: Sequence[Definition], budget: Budget) -> Iterator[FaultyEquation]:
     model = checker.model
-    definitions = [d for found in model.equations.values() for d in found]
+    definitions = [d for found in model.equations.values() for d in found if model.has_own(d.statement)]
     seen: set[tuple[int, object]] = set()
     # the letters for errors first: if one of them is wrong, the forward equations may still be right
     definitions.sort(key=lambda d: makes_loss(model, d.name))
