@@ -19,6 +19,7 @@ from elman.notes.judge.claim_kinds import (
     only_derivatives,
 )
 from elman.notes.judge.judgement import Judgement
+from elman.notes.judge.solutions import judged_solution
 from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import arithmetic, is_worked
 from elman.notes.model.build import build
@@ -89,7 +90,7 @@ class Checker:
         if any(isinstance(n, Dots) for e in statement.parts for n in walk(e)):
             return "an ellipsis leaves it to the reader"
         kind = self.kinds[statement.number]
-        if kind is not StatementKind.EQUATION:
+        if kind not in (StatementKind.EQUATION, StatementKind.SOLUTION):
             return kind.value
         if is_condition(statement, self.model):
             return "supposed of a given letter: a condition"
@@ -170,6 +171,8 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
 def _judged(checker: Checker, claim: Judgement) -> Judgement:
     if is_worked(claim.statement, claim.part):
         return replace(claim, result=arithmetic(claim.statement, claim.part), reading="the arithmetic of an example")
+    if checker.kinds[claim.statement.number] is StatementKind.SOLUTION:
+        return judged_solution(checker, claim)
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
     if judged.result.any:
         return judged
@@ -199,7 +202,9 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     elif isinstance(error, MisfitError):
         what = checker.sampling.in_letters(error, checker.sampling.oracles(j.statement)[0])
     else:
-        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=error.reason, doubtful=declared or "four indices" in error.reason)
+        return replace(
+            j, verdict=Verdict.NOT_CHECKED, unchecked=error.reason, doubtful=declared or "four indices" in error.reason
+        )
     why = f"{what}, with the shapes assumed: declare the shapes of its letters"
     return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)
 

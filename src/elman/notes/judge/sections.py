@@ -24,7 +24,9 @@ from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.page.page import Page
 
 _MOST = 24  # sections of one page
-_ANEW = re.compile(r"\b(?:now|new|next|another|instead|second|other|alternatively|case|example)\b|现在|新|另|改|接下来|例", re.I)
+_ANEW = re.compile(
+    r"\b(?:now|new|next|another|instead|second|other|alternatively|case|example)\b|现在|新|另|改|接下来|例", re.I
+)
 
 
 def judged_sections(page: Page, supplied: str | None, checker: Checker, budget: Budget) -> tuple[JudgedPage, ...]:
@@ -35,7 +37,8 @@ def judged_sections(page: Page, supplied: str | None, checker: Checker, budget: 
     judged = [whole]
     while len(parts) < _MOST and not budget.is_exhausted():
         cut = next(
-            ((k, j) for k, section in enumerate(judged) for j in section.judgements.values() if _is_new(section, j)), None
+            ((k, j) for k, section in enumerate(judged) for j in section.judgements.values() if _is_new(section, j)),
+            None,
         )
         if cut is None:
             break

@@ -23,8 +23,10 @@ def is_worked(statement: Statement, part: int) -> bool:
     if not is_numeric(e):
         return False
     compound = any(children(child) for child in children(e)) or len(children(e)) > 1
-    return compound or _DECIMAL.search(statement.source(part)) is not None or (
-        part > 1 and is_numeric(statement.parts[part - 1])
+    return (
+        compound
+        or _DECIMAL.search(statement.source(part)) is not None
+        or (part > 1 and is_numeric(statement.parts[part - 1]))
     )
 
 
@@ -38,7 +40,9 @@ def arithmetic(statement: Statement, part: int) -> Agreement:
     digits = _LAST_NUMBER.search(statement.source(part))
     written = len(digits.group(1) or "") if digits is not None else 0
     exact = not _DECIMAL.search(statement.source(part)) and not _DECIMAL.search(statement.source(part - 1))
-    slack = 1e-9 * max(1.0, abs(one)) if exact and statement.relation.operators[part - 1] == "=" else 1.01 * 10.0**-written
+    slack = (
+        1e-9 * max(1.0, abs(one)) if exact and statement.relation.operators[part - 1] == "=" else 1.01 * 10.0**-written
+    )
     if abs(one - other) <= slack:
         return Agreement(plain=True)
     apart = Counterexample({}, {}, {}, ((1, 1), (1, 1)), (1, 1), one, other)

@@ -124,9 +124,7 @@ def _with_surroundings(e: Expression, inside: str = "") -> Iterator[tuple[Expres
             where = "entry"
         elif isinstance(e, Derivative) and child is e.of:
             where = "numerator"
-        elif isinstance(e, Power) and child is e.exponent:
-            where = "exponent"
-        elif inside == "exponent" and isinstance(e, Add | Subtract):
+        elif (isinstance(e, Power) and child is e.exponent) or (inside == "exponent" and isinstance(e, Add | Subtract)):
             where = "exponent"
         yield from _with_surroundings(child, where)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from elman.calculus.expression import (
     Add,
+    BigSum,
     Call,
     Derivative,
     Entry,
@@ -72,8 +73,17 @@ def _from_softmax(e: Expression, model: PageModel) -> bool:
     letter = _letter(e)
     if letter is not None:
         d = model.defined(letter.name)
-        return d is not None and any(isinstance(n, Call) and n.function == "softmax" for n in walk(d.value))
-    return any(isinstance(n, Call) and n.function == "softmax" for n in walk(e))
+        return d is not None and any(_is_softmax(n) for n in walk(d.value))
+    return any(_is_softmax(n) for n in walk(e))
+
+
+def _is_softmax(e: Expression) -> bool:
+    """softmax(z), or its entries written out: e^{z_i} / Σ_k e^{z_k}."""
+    if isinstance(e, Call):
+        return e.function == "softmax"
+    if not (isinstance(e, Product) and e.operator == "/" and isinstance(e.right, BigSum)):
+        return False
+    return all(isinstance(side, Call) and side.function == "exp" for side in (e.left, e.right.body))
 
 
 def under_logarithms(model: PageModel) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from elman.calculus.expression import (
@@ -18,6 +18,7 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
+    Inverse,
     Negative,
     Number,
     Power,
@@ -71,11 +72,16 @@ def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
                 if k:
                     used.setdefault(s.name, statement.number)
     zeros = [s.number for s in statements if _ends_in_zero(s)]
-    return {s.number: _kind(s, by, used, elsewhere, zeros) for s in statements}
+    
+    def together(name: str, before: int) -> set[str]:
+        return _letters_beside(statements, name, before)
+
+    return {s.number: _kind(s, by, used, elsewhere, zeros, together) for s in statements}
 
 
 def _kind(
-    s: Statement, by: set[str], used: dict[str, int], elsewhere: Mapping[str, set[int]], zeros: Sequence[int]
+    s: Statement, by: set[str], used: dict[str, int], elsewhere: Mapping[str, set[int]], zeros: Sequence[int],
+    together: Callable[[str, int], set[str]],
 ) -> StatementKind:
     if _states_sizes(s):
         return StatementKind.SIZES
@@ -92,10 +98,33 @@ def _kind(
     if number and elsewhere[letter.name] - {s.number}:
         return StatementKind.EXAMPLE
     if used_before and letter.name in by and isinstance(left, Symbol) and letter.time is None:
-        after_zero = any(z < s.number for z in zeros)
-        if (after_zero or _SOLVING.search(s.formula.before)) and not any(_has_derivative(p) for p in s.parts):
+        announced = any(z < s.number for z in zeros) or _SOLVING.search(s.formula.before)
+        closed_form = _is_closed_form(s, together(letter.name, s.number))
+        if (announced or closed_form) and not any(_has_derivative(p) for p in s.parts):
             return StatementKind.SOLUTION
     return StatementKind.EQUATION
+
+
+def _is_closed_form(s: Statement, together: set[str]) -> bool:
+    """Whether an equation solves for a letter: with an inverse or a quotient, and no letters but those beside it."""
+    right = s.parts[1]
+    divides = any(isinstance(n, Inverse) or (isinstance(n, Product) and n.operator == "/") for n in walk(right))
+    return divides and {n.name for n in symbols(right)} <= together
+
+
+def _letters_beside(statements: Sequence[Statement], name: str, before: int) -> set[str]:
+    """The letters of the equations before a statement that depend on a letter, through other equations too."""
+    found, depend = {name}, {name}
+    for s in statements:
+        if s.number >= before:
+            break
+        right = {n.name for part in s.parts[1:] for n in symbols(part)}
+        if right & depend:
+            found |= right
+            left = defined_letter(s.parts[0])
+            if left is not None:
+                depend.add(left.name)
+    return found - {name}
 
 
 def defined_letter(left: Expression) -> Symbol | None:
@@ -138,7 +167,11 @@ def _states_sizes(s: Statement) -> bool:
     """(N × M)(M × 1) = N × 1: products of letters and numbers alone, with ×."""
     start, end = s.region(0)[0], s.region(len(s.parts) - 1)[1]
     text = s.formula.text[start:end]
-    if len(s.parts) < 2 or not all(_TIMES.search(s.source(k)) for k in range(len(s.parts))) or _OTHER_SIGNS.search(text):
+    if (
+        len(s.parts) < 2
+        or not all(_TIMES.search(s.source(k)) for k in range(len(s.parts)))
+        or _OTHER_SIGNS.search(text)
+    ):
         return False
     nodes = [node for part in s.parts for node in walk(part)]
     return all(isinstance(n, Symbol | Number | Product) for n in nodes) and any(isinstance(n, Symbol) for n in nodes)
@@ -186,6 +219,8 @@ def may_be_condition(left: Expression, right: Expression) -> bool:
     if is_zero(right):
         return True
     constant = is_plain_constant(right) or type(right).__name__ in ("Identity", "Ones")
-    return constant and not _has_derivative(left) and not isinstance(left, Symbol | Entry | Power | Transpose | Call | Number) or (
-        constant and isinstance(left, Call) and left.function in ("norm", "sum", "norm1", "det", "trace")
-    )
+    return (
+        constant
+        and not _has_derivative(left)
+        and not isinstance(left, Symbol | Entry | Power | Transpose | Call | Number)
+    ) or (constant and isinstance(left, Call) and left.function in ("norm", "sum", "norm1", "det", "trace"))

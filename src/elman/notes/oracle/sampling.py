@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
-import numpy as np
-
-from elman.calculus.expression import BigSum, Derivative, Expression, Identity, Ones, Symbol, symbols, walk
+from elman.calculus.expression import BigSum, Derivative, Expression, Identity, Ones, Symbol, walk
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, PageModel, Statement, everything_in
+from elman.notes.model.page_model import PageModel, Statement, everything_in
 from elman.notes.oracle.d_notation import with_differentials
-from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
+from elman.notes.oracle.evaluation_point import EvaluationPoint
 from elman.notes.oracle.oracle import Oracle, Oracles
-from elman.notes.oracle.shape_inference import with_derived_shapes, with_inferred_shapes, with_orientations
+from elman.notes.oracle.shape_inference import local_shapes, with_derived_shapes, with_orientations, with_settled_shapes
 from elman.notes.oracle.sizes import sizes_of
 from elman.notes.oracle.softmax_axis import softmax_axis
 
@@ -28,19 +25,13 @@ def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sa
     """The evaluation points of a model, and remarks on what was assumed: shapes of undeclared letters that fit its
     equations, and the axis of a softmax that the page's text states or its claims need.
     """
-    declared = set(model.shapes)
-    model, assumed = with_inferred_shapes(model, oracles)
+    model, settled = with_settled_shapes(model)
     model = with_derived_shapes(model, oracles)
     model = with_differentials(model, oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()))))
-    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
-    used |= set(model.equations)
-    assumed = {name: shape for name, shape in assumed.items() if name in used or not model.differentials}
-    shapes = {n: s for n, s in model.shapes.items() if n in assumed or n in declared}
-    model = replace(model, shapes=shapes, assumed=frozenset(assumed))
     axis, remark = softmax_axis(model, prose, oracles)
     remarks = [remark] if remark else []
-    if assumed:
-        remarks.append("shapes assumed to fit: " + ", ".join(f"{name} [{r},{c}]" for name, (r, c) in assumed.items()))
+    if settled is not None and model.assumed:
+        remarks.append("reading: " + ", ".join(settled.words(name) for name in sorted(model.assumed)))
     return Sampling(with_orientations(model, axis, oracles), oracles, axis), remarks
 
 
@@ -53,7 +44,6 @@ class Sampling:
         self._oracles = oracles
         self._letters: dict[str, Symbol] = {}
         self._local: dict[int, dict[str, tuple[str, str]]] = {}
-        self._fitting: dict[object, dict[str, tuple[str, str]]] = {}
         self._of_statement: dict[int, list[Oracle]] = {}
         for statement in model.statements:
             for part in statement.parts:
@@ -134,7 +124,9 @@ class Sampling:
     def literal_oracles(self, statement: Statement) -> list[Oracle]:
         """The oracles of a statement that read a factor the other way: 784 as the number, 4 as the size M = 4."""
         oracles = self.oracles(statement)
-        return [self._oracles.shared(self.model, replace(w.point, literal=True), w.local, w.conditions) for w in oracles]
+        return [
+            self._oracles.shared(self.model, replace(w.point, literal=True), w.local, w.conditions) for w in oracles
+        ]
 
     def column_oracles(self) -> list[Oracle]:
         """Two oracles of one column."""
@@ -164,36 +156,10 @@ class Sampling:
     # --- undeclared letters ---
 
     def local_shapes(self, statement: Statement) -> dict[str, tuple[str, str]]:
-        """Shapes for the letters that only this statement has: columns for lower case, matrices for upper case, with
-        sizes that fit.
-        """
+        """Shapes for the letters that only this statement has."""
         if statement.number not in self._local:
-            known = {*self.model.equations, *self.model.named, *self.model.shapes}
-            names = sorted({s.name for s in _introduced(statement)} - known)
-            names = [n for n in names if n not in self.sizes() and n != "T"]
-            self._local[statement.number] = self._fitting_shapes(names, statement) if 0 < len(names) <= 6 else {}
+            self._local[statement.number] = local_shapes(self.model, statement)
         return self._local[statement.number]
-
-    def _fitting_shapes(self, names: list[str], statement: Statement) -> dict[str, tuple[str, str]]:
-        pieces = [piece for part in statement.parts for piece in _pieces(part)]
-        key = (tuple(names), tuple(pieces))
-        if key not in self._fitting:
-            self._fitting[key] = self._best_fitting(names, pieces)
-        return dict(self._fitting[key])
-
-    def _best_fitting(self, names: list[str], pieces: list[tuple[Expression, bool]]) -> dict[str, tuple[str, str]]:
-        best: tuple[int, int, dict[str, tuple[str, str]]] = (0, 0, {})
-        sizes = ("m", "n", "k") if len(names) <= 4 else ("m", "n")
-        choices = [_choices(name, sizes) for name in names]
-        for shapes in itertools.islice(itertools.product(*choices), 3000):
-            local = dict(zip(names, shapes, strict=True))
-            point = EvaluationPoint(tuple(sizes_of({**self.model.shapes, **local}).items()))
-            oracle = self._oracles.new(self.model, point, local)
-            fitting = sum(_fits(oracle, piece, scalar) for piece, scalar in pieces)
-            used = len({d for shape in shapes for d in shape if d != "1"})
-            if (fitting, used) > best[:2]:
-                best = (fitting, used, local)
-        return best[2]
 
     def has_declared_shapes(self, statement: Statement, parts: Iterable[Expression]) -> bool:
         """Whether the page declares the shapes of all given letters that these parts of a statement depend on."""
@@ -209,36 +175,3 @@ class Sampling:
             return error.reason
         left, right = oracle.sizes.as_text(error.left), oracle.sizes.as_text(error.right)
         return f"{left} {error.what} {right} does not fit: {error.hint}"
-
-
-def _choices(name: str, sizes: tuple[str, ...]) -> list[tuple[str, str]]:
-    if name[:1].isupper():
-        return [(rows, columns) for rows in sizes for columns in sizes]
-    if len(name) == 1 or "_" in name:
-        return [(s, "1") for s in sizes]
-    return [("1", "1")]
-
-
-def _introduced(statement: Statement) -> set[Symbol]:
-    """The letters that a statement may introduce: those in what it differentiates, or else on its left side."""
-    derivatives = [n for part in statement.parts for n in walk(part) if isinstance(n, Derivative)]
-    if derivatives:
-        return {s for d in derivatives for s in symbols(d.of) | symbols(d.wrt)}
-    return symbols(statement.parts[0])
-
-
-def _pieces(e: Expression) -> Iterator[tuple[Expression, bool]]:
-    """What must have a value in a part: what it differentiates (best a scalar), else the part itself."""
-    derivatives = [n for n in walk(e) if isinstance(n, Derivative)]
-    for node in derivatives:
-        yield node.of, True
-    if not derivatives:
-        yield e, False
-
-
-def _fits(oracle: Oracle, e: Expression, scalar: bool) -> int:
-    try:
-        value = oracle.evaluate(e, {TIME: HORIZON - 1})
-    except (FormulaError, np.linalg.LinAlgError):
-        return 0
-    return 2 if scalar and value.shape[-2:] == (1, 1) else 1

@@ -1,88 +1,131 @@
-"""Shapes that a page does not declare: of given letters, of defined letters, of letters for derivatives."""
+"""The shapes of letters that a page does not declare: those of the cheapest reading of the section as a whole.
+
+`calculus/shapes/section.py` finds that reading. Here a model's definitions and claims become its constraints, and the
+model gets what it found: shapes, families of columns, functions whose value is a number.
+"""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-import numpy as np
-
-from elman.calculus.expression import (
-    Add,
-    Call,
-    Derivative,
-    Expression,
-    Subtract,
-    Symbol,
-    symbols,
-    transform,
-    walk,
-)
-from elman.calculus.shapes.inference import infer
-from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, PageModel, free_indices, free_times
+from elman.calculus.expression import Derivative, Dots, Entry, Expression, Index, Relation, Symbol, symbols, walk
+from elman.calculus.shapes.section import CLAIM, DEFINITION, Constraint, Settled, resolved, settle
+from elman.notes.model.page_model import Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
+from elman.notes.model.statement_kinds import StatementKind, is_numeric, kinds_of
 from elman.notes.oracle.agreement import agreement
-from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, OutOfRangeError, UndefinedError
+from elman.notes.oracle.evaluation_point import EvaluationPoint
 from elman.notes.oracle.oracle import Oracles
 from elman.notes.oracle.sizes import sizes_of
 
+_LOSS = 3.0  # what it costs that a letter which is only differentiated is no number
 
-def with_inferred_shapes(model: PageModel, oracles: Oracles) -> tuple[PageModel, dict[str, tuple[str, str]]]:
-    """The model with a shape for every given letter that its equations use and nothing declares, the one that fits
-    best; and these shapes by name.
-    """
-    missing = sorted(
-        {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
-        - set(model.equations) - set(model.named) - set(model.shapes) - {"T"} - set(sizes_of(model.shapes))
-        | {name for name in model.roles.recurrent if name in model.equations and name not in model.shapes}
-    )  # fmt: skip
-    if not missing or len(missing) > 12:
-        return model, {}
-    if not model.shapes:
-        fitting = _by_convention(model, missing)
-        return (with_roles(replace(model, shapes=fitting)), fitting) if fitting else (model, {})
-    candidates = list(dict.fromkeys([*model.shapes.values(), *_more_shapes(model)]))
-    found: dict[str, tuple[str, str]] = {}
-    for name in missing:
-        scores = [
-            (*_score(model, {**found, name: shape}, name, oracles), -i, shape) for i, shape in enumerate(candidates)
+
+def with_settled_shapes(model: PageModel) -> tuple[PageModel, Settled | None]:
+    """The model with a shape for every letter of its section, and how it was found; None where all are declared."""
+    used = _used(model)
+    known = {*model.shapes, *model.equations, *model.named, *sizes_of(model.shapes), "T"}
+    by_entries = any(d.indices for found in model.equations.values() for d in found)
+    if used <= known and not by_entries:
+        return model, None
+    settled = settle(list(_constraints(model)), {**model.shapes})
+    given = used - set(model.equations) - set(model.named)
+    sizes = {*sizes_of(model.shapes), *settled.sizes}
+    found = {n: s for n, s in settled.shapes.items() if n in given and n not in model.shapes and n not in sizes}
+    defined = {n: s for n, s in settled.shapes.items() if n in model.equations and n not in model.shapes}
+    known = {"1", *sizes_of({**model.shapes, **found})}
+    defined = {n: s for n, s in defined.items() if known.issuperset(s)}
+    numbers = {name for name, how in settled.functions.items() if how == "number"}
+    model = _rewritten(model, settled)
+    return with_roles(
+        replace(
+            model,
+            shapes={**model.shapes, **found},
+            derived=defined,
+            assumed=frozenset(found),
+            unknown=model.unknown | numbers,
+            families=model.families | settled.families,
+        )
+    ), settled
+
+
+def local_shapes(model: PageModel, statement: Statement) -> dict[str, tuple[str, str]]:
+    """Shapes for the letters that only one statement has, the cheapest that fit it."""
+    known = {*model.shapes, *model.equations, *model.named, *sizes_of(model.shapes)}
+    names = {s.name for part in statement.parts for s in symbols(part)} - known - {"T"}
+    if not names:
+        return {}
+    settled = settle([Constraint(statement.parts)], {**model.shapes, **model.derived})
+    return {n: s for n, s in settled.shapes.items() if n in names and n not in settled.sizes}
+
+
+def _used(model: PageModel) -> set[str]:
+    """The letters of the section's equations and claims."""
+    values = [d.value for found in model.equations.values() for d in found]
+    parts = [part for s in model.own_statements() for part in s.parts]
+    return {s.name for e in (*values, *parts) for s in symbols(e)}
+
+
+def _constraints(model: PageModel) -> Iterator[Constraint]:
+    kinds = kinds_of(model.statements)
+    defining: set[tuple[int, int]] = set()
+    for table in (model.equations, model.named):
+        for name, found in table.items():
+            for d in found:
+                defining.add((d.statement, d.part))
+                if name in model.unknown and d.statement < 0:
+                    continue
+                yield Constraint((_left(d), d.value), DEFINITION, defines=True)
+    for name in sorted(model.unknown | (model.roles.losses & set(model.equations))):
+        yield Constraint((Symbol(name),), _LOSS, "scalar")
+    for s in model.own_statements():
+        if kinds[s.number] not in (StatementKind.EQUATION, StatementKind.SOLUTION):
+            continue
+        parts = [(0, s.parts[0])] + [
+            (k, part)
+            for k, part in enumerate(s.parts)
+            if k and s.relation.operators[k - 1] in ("=", ":=") and not is_numeric(part)
         ]
-        best = max(scores, default=None)
-        if best is not None and best[0] > 0:
-            found[name] = best[-1]
-    if not found:
-        return model, {}
-    return with_roles(replace(model, shapes={**model.shapes, **found})), found
+        kept = [p for k, p in parts if (s.number, k) not in defining and not any(isinstance(n, Dots) for n in walk(p))]
+        if len(kept) > 1:
+            yield Constraint(tuple(kept), CLAIM)
 
 
-def _by_convention(model: PageModel, missing: list[str]) -> dict[str, tuple[str, str]]:
-    """Shapes for a page that declares none: a is a column, A a matrix, with the sizes that its equations need."""
-    equations = [(name, d) for name, found in model.equations.items() for d in found]
-    total: Expression | None = None
-    found: Mapping[str, tuple[str, str]] = {}
-    for name, d in equations:
-        misfit: Expression = Call("sum", (Subtract(Symbol(name), _untimed(d.value)),))
-        wider = misfit if total is None else Add(total, misfit)
-        try:
-            found = infer(wider).symbols
-            total = wider
-        except FormulaError:
-            continue  # a misfit, or a form that the inference does not know: the check reports it
-    return {name: found[name] for name in missing if name in found}
+def _left(d: Definition) -> Expression:
+    letter = Symbol(d.name)
+    return Entry(letter, tuple(map(Index, d.indices))) if d.indices else letter
 
 
-def _untimed(e: Expression) -> Expression:
-    """The expression with all its time steps left out: a letter has one shape at all of them."""
-    return transform(e, lambda node: replace(node, time=None) if isinstance(node, Symbol) else node)
+def _rewritten(model: PageModel, settled: Settled) -> PageModel:
+    """The model with the nodes whose meaning depends on shapes rewritten: a · x of columns is a^T x."""
+
+    def change(e: Expression) -> Expression:
+        known = all(s.name in settled.shapes for s in symbols(e))
+        return resolved(e, settled) if known else e
+
+    def changed(found: Iterable[Definition]) -> tuple[Definition, ...]:
+        return tuple(replace(d, value=change(d.value)) for d in found)
+
+    def statement(s: Statement) -> Statement:
+        if not model.has_own(s.number):
+            return s
+        relation: Relation = replace(s.relation, parts=tuple(map(change, s.relation.parts)))
+        return replace(s, relation=relation)
+
+    return replace(
+        model,
+        statements=tuple(map(statement, model.statements)),
+        equations={name: changed(found) for name, found in model.equations.items()},
+        named={name: changed(found) for name, found in model.named.items()},
+    )
 
 
 def with_derived_shapes(model: PageModel, oracles: Oracles) -> PageModel:
     """The model with the shapes that its equations give to names that it does not declare."""
     oracle = oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items())))
     names = {size: name for name, size in oracle.point.sizes}
-    derived = {}
+    derived = dict(model.derived)
     for name in model.equations:
         shape = None if name in model.shapes else oracle.values.shape_of(name)
         if shape is not None and all(n == 1 or n in names for n in shape):
@@ -108,34 +151,3 @@ def with_orientations(model: PageModel, axis: int | None, oracles: Oracles) -> P
                 turned = {**model.roles.turned, name: True}
                 model = replace(model, roles=replace(model.roles, turned=turned))
     return model
-
-
-def _more_shapes(model: PageModel) -> Iterator[tuple[str, str]]:
-    names = list(sizes_of(model.shapes))[:6]
-    for name in names:
-        yield (name, "1")
-    yield ("1", "1")
-    yield from itertools.permutations(names, 2)
-
-
-def _score(model: PageModel, local: dict[str, tuple[str, str]], name: str, oracles: Oracles) -> tuple[int, int]:
-    """How many of the equations and parts that use `name` have a value with these shapes, minus those without one; and
-    how many of the values are numbers: λ ‖w‖^2 is one where λ is.
-    """
-    oracle = oracles.new(model, EvaluationPoint(tuple(sizes_of({**model.shapes, **local}).items())), local)
-    score, numbers = 0, 0
-    parts = [d.value for found in model.equations.values() for d in found]
-    parts += [p for st in model.statements for p in st.parts if not any(isinstance(n, Derivative) for n in walk(p))]
-    for part in parts:
-        if not any(s.name == name for s in symbols(part)):
-            continue
-        try:
-            bound = dict.fromkeys(free_indices(part), 0) | dict.fromkeys(free_times(part), HORIZON - 2)
-            value = oracle.evaluate(part, {**bound, TIME: HORIZON - 1})
-            score += 1
-            numbers += value.shape[-2:] == (1, 1)
-        except (UndefinedError, OutOfRangeError):
-            continue
-        except (FormulaError, np.linalg.LinAlgError):
-            score -= 1
-    return score, numbers

@@ -1,0 +1,82 @@
+"""A closed form for a letter that the model already has, w = (X^T X)^{-1} X^T y: the gradient by w vanishes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elman.calculus.expression import Derivative, Expression, Number, Symbol, walk
+from elman.calculus.printing.render import text
+from elman.errors import FormulaError
+from elman.notes.judge.judgement import Judgement
+from elman.notes.judge.verdict import Verdict
+from elman.notes.model.page_model import Definition, PageModel, everything_in
+from elman.notes.oracle.agreement import Agreement
+from elman.notes.oracle.oracle import Oracle
+
+if TYPE_CHECKING:
+    from elman.notes.judge.checker import Checker
+
+_SMALL = 1e-8  # of a gradient at its zero, beside that of the loss elsewhere
+_ZERO = Number(Fraction(0))
+
+
+def judged_solution(checker: Checker, claim: Judgement) -> Judgement:
+    """The claim `w = solution`: holds where the gradient of a loss by w is zero there, else it is not checked."""
+    letter, solution = claim.left, claim.expression
+    if isinstance(letter, Symbol):
+        for loss in _losses(checker.model, letter.name):
+            if all(_vanishes(checker, o, loss, letter, solution) for o in checker.sampling.oracles(claim.statement)):
+                where = f"the gradient of {text(loss)} by {text(letter)} vanishes there"
+                return replace(claim, result=Agreement(plain=True), reading=where, as_written=True)
+    why = "a solution, and no gradient of the page that vanishes there was found: write the loss above it"
+    return replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why)
+
+
+def _losses(model: PageModel, name: str) -> Iterator[Symbol]:
+    """What the page differentiates by the letter, or else every letter that depends on it."""
+    of: list[Symbol] = []
+    for s in model.own_statements():
+        for node in (n for part in s.parts for n in walk(part)):
+            if isinstance(node, Derivative) and isinstance(node.of, Symbol) and node.wrt == Symbol(name):
+                of.append(node.of)
+    of += [Symbol(other) for other in model.equations if any(_is(n, name) for n in everything_in(model, [Symbol(other)]))]
+    return (s for s in dict.fromkeys(of) if s.name != name)
+
+
+def _is(e: Expression, name: str) -> bool:
+    return isinstance(e, Symbol) and e.name == name
+
+
+def _vanishes(checker: Checker, oracle: Oracle, loss: Symbol, letter: Symbol, solution: Expression) -> bool:
+    """Whether ∂loss/∂letter is zero where the letter has the value of its solution, and is not zero elsewhere."""
+    if not isinstance(letter, Symbol) or letter.name in oracle.model.equations:
+        return False
+    equations: Mapping[str, tuple[Definition, ...]] = {
+        **oracle.model.equations, letter.name: (Definition(letter.name, letter.time, solution, -1, -1),),
+    }  # fmt: skip
+    point = replace(oracle.point, sizes=_tall(oracle))
+    try:
+        plain = checker.oracles.new(oracle.model, point, oracle.local)
+        solved = checker.oracles.new(replace(oracle.model, equations=dict(equations)), point, oracle.local)
+        slope = Derivative(loss, letter)
+        elsewhere, there = plain.evaluate(slope, {"t": 3}), solved.evaluate(slope, {"t": 3})
+    except (FormulaError, np.linalg.LinAlgError):
+        return False
+    if plain.values.evaluate(loss, {"t": 3}).shape[-2:] != (1, 1):
+        return False
+    size = float(np.abs(elsewhere).max(initial=0.0))
+    return size > 0 and float(np.abs(there).max(initial=0.0)) <= _SMALL * max(size, 1.0)
+
+
+def _tall(oracle: Oracle) -> tuple[tuple[str, int], ...]:
+    """The sizes with those of rows larger than those of columns: X^T X has an inverse where X has more rows."""
+    rows = {shape[0] for shape in oracle.model.shapes.values() if "1" not in shape}
+    columns = {shape[1] for shape in oracle.model.shapes.values() if "1" not in shape}
+    ordered = sorted(n for _, n in oracle.point.sizes)
+    names = sorted(dict(oracle.point.sizes), key=lambda name: (name in rows) - (name in columns))
+    return tuple(zip(names, ordered, strict=True))
