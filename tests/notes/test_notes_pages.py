@@ -162,11 +162,12 @@ def test_a_column_of_many_differs_by_its_index() -> None:
     assert report_of(page.replace(r"{\partial u_k}", r"{\partial u_1}") % "2 (u_1^T v) v").holds
 
 
-def test_a_letter_that_only_the_answer_has_is_undefined() -> None:
+def test_a_letter_that_only_the_answer_has_is_a_given_one() -> None:
     text = text_of("linear-regression.md").replace(r"+ \lambda w $$", r"+ \mu w $$")
     (claim,) = (c for c in report_of(text).claims if not c.good)
-    assert claim.verdict == Verdict.UNDEFINED
-    assert "mu" in claim.diagnosis or "μ" in claim.diagnosis
+    assert claim.verdict == Verdict.ARGUMENT
+    assert claim.fix is not None
+    assert r"\lambda" in claim.fix
 
 
 def test_a_row_is_no_gradient_of_a_scalar_parameter() -> None:

@@ -28,7 +28,7 @@ SIGN, MISSING_T, EXTRA_T = "wrong sign", "missing transpose", "extra transpose"
 ORDER, ARGUMENT, OPERATOR, SHAPE, TIME = (
     "wrong order", "wrong argument", "wrong operator", "wrong shape", "wrong time index",
 )  # fmt: skip
-BATCH, UNDEFINED, FALSE, TURNED = "batch sum or mean missing", "undefined symbol", "does not hold", "holds transposed"
+BATCH, UNKNOWN, FALSE, TURNED = "batch sum or mean missing", "wrong argument", "does not hold", "holds transposed"
 
 _TABLE: dict[str, list[tuple[object, ...]]] = {
     "linear-regression.md": [
@@ -41,7 +41,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"\frac{1}{N} X^T r + \lambda w", r"\frac{1}{N} X^T r - \lambda w", SIGN),
         (r"\frac{1}{N} X^T r + \lambda w", r"\frac{1}{N} X^T r + \lambda b", ARGUMENT),
         (r"$$ r = p - y $$", r"$$ r = p + y $$", SIGN),
-        (r"\frac{1}{N} X^T r + \lambda w", r"\frac{1}{N} X^T r + \mu w", UNDEFINED),
+        (r"\frac{1}{N} X^T r + \lambda w", r"\frac{1}{N} X^T r + \mu w", UNKNOWN),
         (
             r"\frac{\partial J}{\partial p} = \frac{1}{N} (p - y)",
             r"\frac{\partial J}{\partial p} = \frac{2}{N} (p - y)",
@@ -58,7 +58,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         ("db = np.sum(P - Y, axis=0) / N", "db = (P - Y) / N", BATCH),
         ("dX = dP @ W.T", "dX = dP @ W", MISSING_T),
         ("dX = dP @ W.T", "dX = dP * W.T", OPERATOR),
-        ("dX = dP @ W.T", "dX = dQ @ W.T", UNDEFINED),
+        ("dX = dP @ W.T", "dX = dQ @ W.T", UNKNOWN),
         ("dP = (P - Y) / N", "dP = (P - Y) / M", ARGUMENT),
     ],
     "logistic-regression.md": [
@@ -107,7 +107,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (r"= U \hat{y} - U y", r"= U \hat{y} + U y", SIGN),
         (r"= v_c (\hat{y} - y)^T", r"= (\hat{y} - y) v_c^T", TURNED),
         (r"= v_c (\hat{y} - y)^T", r"= v_c (\hat{y} - y)", MISSING_T),
-        (r"= v_c (\hat{y} - y)^T", r"= v_o (\hat{y} - y)^T", UNDEFINED),
+        (r"= v_c (\hat{y} - y)^T", r"= v_o (\hat{y} - y)^T", UNKNOWN),
         (r"= v_c (\hat{y} - y)^T", r"= v_c \circ (\hat{y} - y)^T", OPERATOR),
         (r"([i=j] - \hat{y}_j)", r"([i=j] - \hat{y}_i)", ARGUMENT),
         (r"= U (\hat{y} - y)", r"= U (\hat{y} - \theta)", ARGUMENT),
@@ -146,7 +146,7 @@ _TABLE: dict[str, list[tuple[object, ...]]] = {
         (
             r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_c",
             r"\frac{\partial J}{\partial u_k} = \sigma(u_k^T v_c) v_o",
-            UNDEFINED,
+            UNKNOWN,
         ),
         (r"- \sum_{k=1}^{K} \ln \sigma(-u_k", r"+ \sum_{k=1}^{K} \ln \sigma(-u_k", SIGN),
         (r"+ \sum_{k=1}^{K} (1 - \sigma(-u_k^T v_c)) u_k", r"- \sum_{k=1}^{K} (1 - \sigma(-u_k^T v_c)) u_k", SIGN),

@@ -366,3 +366,13 @@ def factors_of(e: Expression) -> list[Expression]:
     if isinstance(e, Product) and e.operator in ("", "·", "@"):
         return [*factors_of(e.left), *factors_of(e.right)]
     return [e]
+
+
+def leaves_entries_open(e: Expression) -> bool:
+    """Whether all that `e` is made of are numbers and entries with one index, as in y_j ln ŷ_j: of matrices, such
+    factors are rows, which are multiplied entry by entry.
+    """
+    if isinstance(e, Entry):
+        return len(e.indices) == 1
+    below = children(e)
+    return isinstance(e, Number | Iverson) or (bool(below) and all(leaves_entries_open(child) for child in below))

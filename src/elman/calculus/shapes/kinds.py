@@ -33,7 +33,7 @@ _GREEK_NUMBER: Costs = {**_GREEK, "column": 1.6}
 _GREEK_UPPER: Costs = {"matrix": 0, "number": 2.5, "column": 2.5, "row": 3}
 _USUALLY_NUMBERS = frozenset({"alpha", "epsilon", "varepsilon", "eta", "lambda", "kappa", "tau", "rho", "gamma"})
 
-_ONE_INDEX: Costs = {"column": 0, "family": 1, "row": 2, "matrix": 3}
+_ONE_INDEX: Costs = {"column": 0, "family": 1, "row": 2, "matrix": 2}
 _ONE_INDEX_UPPER: Costs = {"matrix": 0, "column": 1, "family": 1.2, "row": 3}
 _OPAQUE: Costs = {"number": 0, "column": 1.5, "matrix": 3}
 _NOT_THE_SIZE = 3.0

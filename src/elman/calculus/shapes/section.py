@@ -27,12 +27,13 @@ from elman.calculus.shapes.unification import SCALAR, Shape
 from elman.calculus.syntax.names import fold
 from elman.errors import FormulaError
 
-DEFINITION, CLAIM = 6.0, 2.0  # what it costs to give up one of them
+DEFINITION, CLAIM = 10.0, 2.0  # what it costs to give up one of them
 _DEFINITION_TRIES, _CLAIM_TRIES, _MARGIN_TRIES = 1500, 150, 25
 _TRANSPOSED = 0.3  # a claim about a derivative in the transposed layout
 _TURNED = 0.4  # δ = ∂J/∂z as a row
 _DECLARED_COLUMNS: Mapping[str, float] = {"entry": 0.0, "column": 0.8}  # x_i of a matrix X: a row of it, or a column
 _DECLARED_EACH: Mapping[str, float] = {"entry": 0.0, "each": 1.2}  # x_i of a column x: a number, or a column like x
+_A_ROW_FOR_A_NUMBER = 0.5  # a loss for each example of a batch, where J is their sum
 _EQUAL_TO_A_LITERAL = 1.5  # ∂f/∂x = 1
 _TWO_NAMES = 1.0  # two names for one size: Σ_{i=1}^N along what is declared [d,1]
 _NUMERATOR: Mapping[str, float] = {"numerator": 0.0, "denominator": 0.5}
@@ -220,6 +221,10 @@ class _Attempt(Inference):
             if isinstance(part, Number):
                 self.doubt(_EQUAL_TO_A_LITERAL if part.value else 0, other)
                 return
+        rows = [self.find(s[0]) == "1" for s in (a, b)]
+        if all(rows) and self.is_scalar(a) != self.is_scalar(b):
+            self.doubt(_A_ROW_FOR_A_NUMBER, left, right)
+            return
         if any(isinstance(n, Derivative) for p in c.parts for n in walk(p)) and self.fits(a[::-1], b):
             self.doubt(_TRANSPOSED)
             return

@@ -41,6 +41,7 @@ from elman.calculus.expression import (
     Transpose,
     children,
     transform,
+    leaves_entries_open,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
@@ -256,7 +257,12 @@ def _product(e: Product, scope: Environment) -> Array:
 def combine(a: Array, b: Array, e: Product) -> Array:
     """The product of two values by the operator of `e`."""
     if e.operator in ("", "·"):
-        if a.shape[-2:] == b.shape[-2:] and a.shape[-2] == 1 and _open_entries(e.left) and _open_entries(e.right):
+        if (
+            a.shape[-2:] == b.shape[-2:]
+            and a.shape[-2] == 1
+            and leaves_entries_open(e.left)
+            and leaves_entries_open(e.right)
+        ):
             return a * b  # y_j ln ŷ_j of a batch: the index of the sequence is left open
         if e.operator == "·" and a.shape[-1] == b.shape[-1] == 1 and a.shape[-2] == b.shape[-2] > 1:
             return transpose(a) @ b  # the dot product of two columns
@@ -285,14 +291,6 @@ def _at(a: Array, b: Array, e: Product) -> Array:
     if a.shape[-1] != b.shape[-2] and b.shape[-2] == 1 and a.shape[-1] == b.shape[-1]:
         return a @ transpose(b)
     return multiply(a, b, e)
-
-
-def _open_entries(e: Expression) -> bool:
-    """Whether all that `e` is made of are numbers and entries with one index."""
-    if isinstance(e, Entry):
-        return len(e.indices) == 1
-    below = children(e)
-    return isinstance(e, Number | Iverson) or (bool(below) and all(_open_entries(child) for child in below))
 
 
 def _power(e: Power, scope: Environment) -> Array:

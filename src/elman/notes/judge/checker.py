@@ -29,7 +29,7 @@ from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, is_numeric, kinds_of, may_be_condition
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
-from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
+from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.sampling import sampling_of
@@ -191,7 +191,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     error, counterexample = j.result.error, j.result.counterexample
     if error is None and counterexample is not None and counterexample.entry is not None:
         return j
-    if isinstance(error, UndefinedError | CycleError):
+    if isinstance(error, UndefinedError):
         return j
     misfit = error is None or isinstance(error, MisfitError)
     declared = checker.sampling.has_declared_shapes(j.statement, (j.left, j.expression))

@@ -44,7 +44,9 @@ def _losses(model: PageModel, name: str) -> Iterator[Symbol]:
         for node in (n for part in s.parts for n in walk(part)):
             if isinstance(node, Derivative) and isinstance(node.of, Symbol) and node.wrt == Symbol(name):
                 of.append(node.of)
-    of += [Symbol(other) for other in model.equations if any(_is(n, name) for n in everything_in(model, [Symbol(other)]))]
+    of += [
+        Symbol(other) for other in model.equations if any(_is(n, name) for n in everything_in(model, [Symbol(other)]))
+    ]
     return (s for s in dict.fromkeys(of) if s.name != name)
 
 

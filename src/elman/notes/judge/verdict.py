@@ -29,7 +29,6 @@ class Verdict(StrEnum):
     UNDEFINED = "undefined symbol"
     SEVERAL = "several mistakes"
     FALSE = "does not hold"
-    CYCLE = "cyclic definition"
     NOT_READ = "not read"
     NOT_CHECKED = "not checked"
     NOT_A_CLAIM = "not a claim"

@@ -29,20 +29,23 @@ def with_abbreviations(model: PageModel) -> PageModel:
             time = d.time if d.time is not None or name not in model.timed else Index(TIME)
             abbreviations.append(_Abbreviation(_with_times(d.value, model), Symbol(name, time), name))
 
-    def abbreviated(d: Definition) -> Definition:
+    def abbreviated(d: Definition, so_far: PageModel) -> Definition:
         value = _with_times(d.value, model)
 
         def change(node: Expression) -> Expression:
             for a in abbreviations:
-                if a.name != d.name and node == a.value and not _depends(model, a.name, d.name, d.time):
+                apart = a.name != d.name and node == a.value and node is not value
+                if apart and not _depends(so_far, a.name, d.name, d.time):
                     return replace(a.letter, span=node.span)
             return node
 
         new = transform(value, change)
         return d if new == value else replace(d, value=new)
 
-    equations = {name: tuple(map(abbreviated, found)) for name, found in model.equations.items()}
-    return replace(model, equations=equations)
+    for name, found in model.equations.items():
+        new = tuple(abbreviated(d, model) for d in found)
+        model = replace(model, equations={**model.equations, name: new})
+    return model
 
 
 def _with_times(e: Expression, model: PageModel) -> Expression:

@@ -72,7 +72,7 @@ def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
                 if k:
                     used.setdefault(s.name, statement.number)
     zeros = [s.number for s in statements if _ends_in_zero(s)]
-    
+
     def together(name: str, before: int) -> set[str]:
         return _letters_beside(statements, name, before)
 
@@ -80,7 +80,11 @@ def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
 
 
 def _kind(
-    s: Statement, by: set[str], used: dict[str, int], elsewhere: Mapping[str, set[int]], zeros: Sequence[int],
+    s: Statement,
+    by: set[str],
+    used: dict[str, int],
+    elsewhere: Mapping[str, set[int]],
+    zeros: Sequence[int],
     together: Callable[[str, int], set[str]],
 ) -> StatementKind:
     if _states_sizes(s):
@@ -91,7 +95,7 @@ def _kind(
     if _names_a_difference(left):
         return StatementKind.NAME
     letter = defined_letter(left)
-    if letter is None:
+    if letter is None or len(s.parts) < 2:
         return StatementKind.EQUATION
     used_before = used.get(letter.name, s.number) < s.number
     number = s.formula.kind == "inline" and letter.time is None and len(s.parts) > 1 and is_numeric(s.parts[1])

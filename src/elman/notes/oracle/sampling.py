@@ -14,11 +14,15 @@ from elman.notes.model.page_model import PageModel, Statement, everything_in
 from elman.notes.oracle.d_notation import with_differentials
 from elman.notes.oracle.evaluation_point import EvaluationPoint
 from elman.notes.oracle.oracle import Oracle, Oracles
-from elman.notes.oracle.shape_inference import local_shapes, with_derived_shapes, with_orientations, with_settled_shapes
+from elman.notes.oracle.shape_inference import (
+    BATCH,
+    local_shapes,
+    with_derived_shapes,
+    with_orientations,
+    with_settled_shapes,
+)
 from elman.notes.oracle.sizes import sizes_of
 from elman.notes.oracle.softmax_axis import softmax_axis
-
-BATCH = ("B", "N", "batch", "batchsize", "bs")
 
 
 def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sampling, list[str]]:

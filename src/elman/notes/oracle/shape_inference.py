@@ -19,6 +19,7 @@ from elman.notes.oracle.evaluation_point import EvaluationPoint
 from elman.notes.oracle.oracle import Oracles
 from elman.notes.oracle.sizes import sizes_of
 
+BATCH = ("B", "N", "batch", "batchsize", "bs")  # sizes that count the sequences or examples of a batch
 _LOSS = 3.0  # what it costs that a letter which is only differentiated is no number
 
 
@@ -74,10 +75,12 @@ def _constraints(model: PageModel) -> Iterator[Constraint]:
         for name, found in table.items():
             for d in found:
                 defining.add((d.statement, d.part))
-                if name in model.unknown and d.statement < 0:
+                supplied = name in model.unknown and d.statement < 0
+                if supplied or (table is model.named and name in model.shapes):
                     continue
                 yield Constraint((_left(d), d.value), DEFINITION, defines=True)
-    for name in sorted(model.unknown | (model.roles.losses & set(model.equations))):
+    batched = any(columns in BATCH for _, columns in model.shapes.values())  # a loss may be a row, one for each column
+    for name in sorted(model.unknown if batched else model.unknown | (model.roles.losses & set(model.equations))):
         yield Constraint((Symbol(name),), _LOSS, "scalar")
     for s in model.own_statements():
         if kinds[s.number] not in (StatementKind.EQUATION, StatementKind.SOLUTION):

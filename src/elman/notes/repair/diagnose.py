@@ -20,7 +20,7 @@ from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.budget import Budget
-from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
+from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.oracle.numeric_sizes import same_ratio
 from elman.notes.oracle.oracle import Oracles
 from elman.notes.page.page import Page
@@ -225,8 +225,6 @@ def _repaired(
 
 def _verdict(j: Judgement) -> Verdict | None:
     """The verdict that the judgement alone gives."""
-    if isinstance(j.result.error, CycleError):
-        return Verdict.CYCLE
     if j.doubtful:
         return None
     return Verdict.UNDEFINED if isinstance(j.result.error, UndefinedError) else j.verdict

@@ -75,7 +75,8 @@ def faulty_equation(page: JudgedPage, budget: Budget, before: Sequence[FaultyEqu
 
 def _counts(j: Judgement) -> bool:
     """Whether a failing claim is evidence against the equations."""
-    return j.verdict in (None, Verdict.SELF_REFERENCE) and not isinstance(j.result.error, UndefinedError)
+    counted = j.verdict in (None, Verdict.SELF_REFERENCE) or j.doubtful
+    return counted and not isinstance(j.result.error, UndefinedError)
 
 
 def _rank(b: FaultyEquation) -> tuple[float, ...]:
