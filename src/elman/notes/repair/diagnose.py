@@ -31,6 +31,7 @@ from elman.notes.repair.interpretations import NO_INTERPRETATION, compare, inter
 from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.repair.repairer import Repairer
 from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
+from elman.notes.repair.trust import trusted
 
 # Budgets, in the units of `oracle/budget.py`: about 50,000 of them take a second. The longest page of the tests takes
 # 125,000 in all; a page that exhausts a budget says which claims were not checked or not repaired.
@@ -100,7 +101,7 @@ def _explained_section(page: Page, supplied: str | None, judged: JudgedPage, bud
             break
         faults.append(fault)
         judged = judge(Checker(page, supplied, fault.model, checker.oracles), checker.meter.budget(JUDGING))
-    explanations = _explanations(judged, _faults(judged, faults), budget)
+    explanations = trusted(judged, _explanations(judged, _faults(judged, faults), budget))
     reshaped = {b.name: (b.shape, _mends(b)) for b in faults if b.shape is not None}
     return ExplainedPage(judged, explanations, reshaped, (*judged.remarks, *compare(explanations.values())))
 

@@ -1,0 +1,53 @@
+"""Whether a reading can be trusted to call a claim wrong.
+
+Where most gradients of a section fail, and the page declares no shapes, it is likelier that the section was misread than
+that it is wrong throughout: its claims are then reported as not checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from elman.calculus.expression import Derivative, walk
+from elman.notes.judge.checker import JudgedPage, Key
+from elman.notes.judge.judgement import Judgement
+from elman.notes.judge.verdict import GOOD, UNJUDGED, Verdict
+from elman.notes.judge.worked_numbers import is_worked
+from elman.notes.repair.explanation import Explanation
+
+_ENOUGH = 3  # gradients that fail
+_MOST = 0.6  # of the gradients that were judged
+_WHY = (
+    "the two sides differ as this section was read, and so do most of its gradients: say what its letters are, as in "
+    "<!-- elman: b is a number -->"
+)
+
+
+def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[Key, Explanation]:
+    """The explanations, those of a section that was probably misread as not checked."""
+    doubtful = [k for k, e in explanations.items() if is_wrong(e) and not _rests_on_declarations(page, e.judgement)]
+    gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
+    failing = [k for k in gradients if k in set(doubtful)]
+    if len(failing) < _ENOUGH or len(failing) < _MOST * len(gradients):
+        return dict(explanations)
+    return dict(explanations) | {k: _not_checked(explanations[k]) for k in doubtful}
+
+
+def is_wrong(e: Explanation) -> bool:
+    """Whether an explanation calls its claim wrong."""
+    return e.verdict not in GOOD and e.verdict not in UNJUDGED
+
+
+def _rests_on_declarations(page: JudgedPage, j: Judgement) -> bool:
+    if is_worked(j.statement, j.part):
+        return True
+    return page.checker.sampling.has_declared_shapes(j.statement, (j.left, j.expression))
+
+
+def _is_of_gradient(j: Judgement) -> bool:
+    return j.defines is None and any(isinstance(n, Derivative) for e in (j.left, j.expression) for n in walk(e))
+
+
+def _not_checked(e: Explanation) -> Explanation:
+    return replace(e, verdict=Verdict.NOT_CHECKED, diagnosis=_WHY, candidates=(), interpretations=None)
