@@ -15,12 +15,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from elman.calculus.expression import symbols
+from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.definitions import Definitions, definitions_of, names_with_time
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
+from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
+from elman.notes.model.sums import counts_of
 from elman.notes.model.unknown_losses import with_unknown_losses
 from elman.notes.page.page import Page
 
@@ -31,6 +35,7 @@ def build(page: Page) -> PageModel:
     first_reading, _ = read_statements(page, declared_names(declared))
     notation = notation_of(first_reading, declared)
     statements, unread = read_statements(page, notation.names)
+    statements = with_letters_for_functions(statements)
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}
     shapes |= {used: notation.shapes[name] for name, used in aliases.items()}
@@ -71,13 +76,16 @@ def _fixed_indices(found: Definitions) -> frozenset[str]:
 
 
 def _with_definitions(model: PageModel, found: Definitions) -> PageModel:
+    letters = {n for s in model.statements for part in s.parts for n in symbols(part)}
+    timed = model.names.timed | {s.name for s in letters if s.time is not None and s.time.variable}
     model = replace(
         model,
         equations=found.equations,
         named=found.named,
         start=found.start,
-        timed=names_with_time(found, model.names.timed),
+        timed=names_with_time(found, timed),
         unknown=frozenset(),
         fixed=_fixed_indices(found),
+        counts=frozenset(map(fold, counts_of([part for s in model.statements for part in s.parts]))),
     )
     return with_unknown_losses(with_abbreviations(model))

@@ -27,6 +27,7 @@ from elman.calculus.expression import (
     Power,
     Subtract,
     Symbol,
+    Transpose,
     children,
     walk,
 )
@@ -51,6 +52,7 @@ class _Uses:
     primed: set[str] = field(default_factory=set)
     bare: set[str] = field(default_factory=set)
     subscripts: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     bound: set[str] = field(default_factory=set)
     exponents: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
@@ -75,7 +77,7 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     uses = _Uses()
     for statement in statements:
         _look_through(statement, uses)
-    defined = {s.parts[0].name for s in statements if len(s.parts) > 1 and isinstance(s.parts[0], Symbol)}
+    defined = {s.parts[0].name for s in statements if _defines_letter(s)}
     quantities = uses.bare | known
     functions = {name for name in uses.applied if name not in quantities | defined and name not in _NUMBERS}
     functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
@@ -88,6 +90,18 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
         frozenset(functions), frozenset(labelled), frozenset(running), frozenset(levels),
         frozenset(_squares(statements, defined)), frozenset(_other_letters(statements, known)),
     )  # fmt: skip
+
+
+def _defines_letter(s: Statement) -> bool:
+    """Whether an equation is of a letter that stands alone on its left side, not of f(x)."""
+    left = s.parts[0]
+    return len(s.parts) > 1 and isinstance(left, Symbol) and not _is_applied(left, s.formula.text)
+
+
+def _is_applied(letter: Symbol, text: str) -> bool:
+    """Whether a letter is written with a parenthesis behind it, which may be in its place: J(θ) = …"""
+    start, end = letter.span
+    return _OPENS.match(text, end) is not None or 0 < text.find("(", start, end) - start
 
 
 def _look_through(statement: Statement, uses: _Uses) -> None:
@@ -111,7 +125,10 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
                     uses.subscripts[node.of.name].add(node.indices[0].variable)
             elif isinstance(node, Power):
                 _exponent(node.exponent, uses)
-            elif isinstance(node, Symbol) and inside != "entry":
+            elif isinstance(node, Transpose) and _is_primed(node, text):
+                assert isinstance(node.of, Symbol)
+                uses.primed.add(node.of.name)
+            elif isinstance(node, Symbol) and inside not in ("entry", "prime"):
                 _symbol(node, inside, text, uses)
 
 
@@ -126,17 +143,30 @@ def _with_surroundings(e: Expression, inside: str = "") -> Iterator[tuple[Expres
             where = "numerator"
         elif (isinstance(e, Power) and child is e.exponent) or (inside == "exponent" and isinstance(e, Add | Subtract)):
             where = "exponent"
+        elif isinstance(e, Transpose) and isinstance(child, Symbol) and child.span == (0, 0):
+            where = "prime"
         yield from _with_surroundings(child, where)
 
 
 def _symbol(node: Symbol, inside: str, text: str, uses: _Uses) -> None:
     end = node.span[1]
+    stem, _, label = node.name.rpartition("_")
+    if stem and len(label) == 1:
+        uses.labels[stem].add(label)
+    if inside == "exponent":
+        return
     if _PRIMED.match(text, end):
         uses.primed.add(node.name)
-    elif _OPENS.match(text, end) and node.time is None:
+    elif _is_applied(node, text) and node.time is None:
         uses.applied.add(node.name)
-    elif inside not in ("numerator", "exponent"):
+    elif inside != "numerator":
         uses.bare.add(node.name)
+
+
+def _is_primed(e: Transpose, text: str) -> bool:
+    """Whether f' is written before a parenthesis."""
+    written = isinstance(e.of, Symbol) and text[e.span[1] - 1 : e.span[1]] in ("'", "′")
+    return written and _OPENS.match(text, e.span[1]) is not None
 
 
 def _indices(e: Expression) -> tuple[Index, ...]:
@@ -157,7 +187,8 @@ def _exponent(e: Expression, uses: _Uses) -> None:
 def _subscripts(uses: _Uses, known: set[str]) -> tuple[set[str], set[str]]:
     """The names with a label, and the subscripts that are running indices."""
     labelled, running = set[str](), set(uses.bound)
-    for stem, found in uses.subscripts.items():
+    for stem in [*uses.subscripts, *(s for s in uses.labels if uses.labels[s] & uses.bound)]:
+        found = uses.subscripts.get(stem, set()) | (uses.labels[stem] & uses.bound)
         whole = stem in uses.bare or stem in known
         runs = bool(found & uses.bound)
         several = len(found) > 1 and found <= _RUNNING

@@ -56,6 +56,7 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes) -> Notation:
     used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
     letters = letters_of(statements, shapes)
     used = (used | letters.labelled) - letters.functions
+    used -= {n for n in used - set(shapes) if n.rpartition("_")[0] and n.rpartition("_")[2] in letters.running}
     names = replace(
         Names.of(used | timed, timed, indices | letters.running, whole),
         functions=letters.functions,

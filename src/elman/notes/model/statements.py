@@ -9,7 +9,9 @@ from elman.calculus.expression import Expression, Relation, transform
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.parse import read_formula
 from elman.errors import FormulaError
+from elman.notes.model.nabla import with_gradients_by
 from elman.notes.model.page_model import Statement, Unread
+from elman.notes.model.sums import with_bounds
 from elman.notes.page.page import Page
 from elman.notes.page.reader import readable
 
@@ -32,7 +34,8 @@ def read_statements(page: Page, names: Names) -> tuple[tuple[Statement, ...], tu
         for part in reading.not_read:
             span = (places[part.span[0]], places[part.span[1]])
             unread.append(Unread(formula, _at_its_place(part.error, places), span, part.left))
-    return tuple(statements), tuple(unread)
+    kept, open_ = with_gradients_by(with_bounds(statements))
+    return kept, (*unread, *open_)
 
 
 def _at_its_place(error: FormulaError, places: Sequence[int] | None) -> FormulaError:

@@ -23,11 +23,21 @@ def with_unknown_losses(model: PageModel) -> PageModel:
         if not ends:
             continue
         timed = name in model.timed
-        arguments = tuple(Symbol(end, Index(TIME) if timed and end in model.timed else None) for end in ends)
+        recurrent = {
+            s.name for f in model.equations.values() for d in f for s in _symbols(d.value) if _is_earlier(s, d)
+        }
+        arguments = tuple(_argument(end, timed, model, recurrent) for end in ends)
         value = Apply(name, arguments)
         equations[name] = (Definition(name, Index(TIME) if timed else None, value, -1, -1),)
     found = frozenset(name for name in losses if name in equations)
     return replace(model, equations=equations, unknown=model.unknown | found)
+
+
+def _argument(end: str, timed: bool, model: PageModel, recurrent: set[str]) -> Symbol:
+    """What a loss depends on: a letter, at the loss's time step, or of a recurrence its last value."""
+    if end not in model.timed:
+        return Symbol(end)
+    return Symbol(end, Index(TIME) if timed else Index("T") if end in recurrent else None)
 
 
 def _letter(e: Expression) -> Symbol | None:
@@ -58,10 +68,17 @@ def _symbols(e: Expression) -> Iterator[Symbol]:
     return (node for node in walk(e) if isinstance(node, Symbol))
 
 
+def _is_earlier(s: Symbol, d: Definition) -> bool:
+    """Whether a letter is used at an earlier time step, or in an earlier layer, than its equation is about."""
+    return s.time is not None and s.time.variable is not None and s.time.offset < (d.time.offset if d.time else 0)
+
+
 def _ends(model: PageModel, by: Iterable[Symbol], losses: set[str]) -> list[str]:
     """The defined letters that no other equation uses; and each letter of `by` from which none of them is reached."""
-    uses = {n: {s.name for d in f for s in _symbols(d.value)} for n, f in model.equations.items() if n not in losses}
-    used = {name for n, found in uses.items() for name in found if name != n}
+    equations = {n: f for n, f in model.equations.items() if n not in losses}
+    uses = {n: {s.name for d in f for s in _symbols(d.value)} for n, f in equations.items()}
+    now = {n: {s.name for d in f for s in _symbols(d.value) if not _is_earlier(s, d)} for n, f in equations.items()}
+    used = {name for n, found in now.items() for name in found if name != n}
     ends = [name for name in uses if name not in used]
     reached = set(ends)
     stack = list(ends)

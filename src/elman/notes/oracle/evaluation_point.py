@@ -10,6 +10,7 @@ from elman.errors import FormulaError
 
 STEP = 1e-20  # of the complex step
 HORIZON = 4  # time steps
+MOST_STEPS = 200  # examples, where nothing recurs
 LARGEST = 5_000  # entries of an array that is perturbed entry by entry
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol
+from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol, Transpose
 from elman.calculus.functions import Array
 from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
@@ -73,6 +73,8 @@ class Jacobians:
 
     def matrix(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None) -> Array:
         """A derivative as a matrix, see `Jacobian.matrix`; `FormulaError` where it has four indices."""
+        if isinstance(e.wrt, Transpose):
+            return transpose(self.matrix(replace(e, wrt=e.wrt.of), indices, occurrence))
         jacobian = self.jacobian(e, indices, occurrence=occurrence)
         if jacobian.tensor.shape[1:] == (1, 1, 1) and self._is_column(e.of):  # a column that has one entry only here
             return jacobian.tensor[:, 0, :, 0].T

@@ -32,7 +32,7 @@ def with_settled_shapes(model: PageModel) -> tuple[PageModel, Settled | None]:
         return model, None
     settled = settle(list(_constraints(model)), {**model.shapes})
     given = used - set(model.equations) - set(model.named)
-    sizes = {*sizes_of(model.shapes), *settled.sizes}
+    sizes = {*sizes_of(model.shapes), *settled.sizes, *model.counts}
     found = {n: s for n, s in settled.shapes.items() if n in given and n not in model.shapes and n not in sizes}
     defined = {n: s for n, s in settled.shapes.items() if n in model.equations and n not in model.shapes}
     known = {"1", *sizes_of({**model.shapes, **found})}

@@ -76,7 +76,7 @@ class Sizes:
             return size
         if is_written(name):
             return self._size_elsewhere(name)
-        if name == "T":
+        if name == "T" or name in self.model.counts:
             return HORIZON
         raise FormulaError(f"the dimension {name} is not known")
 

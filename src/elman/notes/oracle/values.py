@@ -16,6 +16,7 @@ from elman.notes.model.page_model import TIME, Definition
 from elman.notes.oracle.budget import ENTRIES, Meter
 from elman.notes.oracle.evaluation_point import (
     HORIZON,
+    MOST_STEPS,
     STEP,
     CycleError,
     Moved,
@@ -207,11 +208,15 @@ class Values:
             return self._start(given, name)
         d = self.model.defined(name, timed=time is not None)
         recurs = name in self.model.roles.recurrent
-        if time is not None and (time > self.sizes.last or time < (0 if recurs or d is None else 1)):
+        last = self.sizes.last if self.model.roles.recurrent else MOST_STEPS
+        if time is not None and (time > last or time < (0 if recurs or d is None else 1)):
             raise OutOfRangeError(f"{name} has no time step {time}", s.span[0] + 1)
         if d is not None and not (time == 0 and recurs):
             return self._defined(d, name, time, moved)
         shape = self.sizes.shape(name)
+        if shape is None and d is not None and name in self.model.derived:
+            rows, columns = self.model.derived[name]
+            shape = self.sizes.dimension(rows), self.sizes.dimension(columns)
         if shape is None and d is not None:
             m, n = self.value(Symbol(name, Index(None, 1)), self.scope()).shape[-2:]
             shape = (m, n)

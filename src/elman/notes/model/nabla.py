@@ -1,0 +1,68 @@
+"""∇ without a letter below it: by what the text says ("the gradient with respect to X"), else by the one letter that the
+page differentiates by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from elman.calculus.expression import Derivative, Expression, Symbol, symbols, transform, walk
+from elman.errors import FormulaError
+from elman.notes.model.page_model import Statement, Unread
+
+_BY = re.compile(
+    r"(?:gradient|derivative|nabla|differentiat\w+|梯度|导数|求导).{0,80}?(?:with respect to|w\.?\s?r\.?\s?t\.?|by|关于|对)\W*"
+    r"(?:the\s+)?(?:\w+\s+)?$",
+    re.IGNORECASE,
+)
+_OPEN = Symbol("")
+_WHY = "∇ needs below it the symbol by which to differentiate: ∇_W J"
+
+
+def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement, ...], tuple[Unread, ...]]:
+    """The statements with a letter for every bare ∇, numbered anew; and those for which none was found."""
+    if not any(_is_open(n) for s in statements for part in s.parts for n in walk(part)):
+        return tuple(statements), ()
+    others = {n.wrt for s in statements for part in s.parts for n in walk(part) if _is_plain(n)}
+    by = next(iter(others)) if len(others) == 1 else None
+    kept: list[Statement] = []
+    unread: list[Unread] = []
+    for s in statements:
+        said = s.parts[0] if len(s.parts) == 1 and s.formula.kind == "inline" else None
+        if isinstance(said, Symbol) and _BY.search(s.formula.before):
+            by = said
+        found = by or _only_letter(s)
+        if not any(_is_open(n) for part in s.parts for n in walk(part)):
+            kept.append(replace(s, number=len(kept)))
+        elif found is None:
+            span = s.region(0)[0], s.region(len(s.parts) - 1)[1]
+            unread.append(Unread(s.formula, FormulaError(_WHY, span[0] + 1), span))
+        else:
+            parts = tuple(_by(part, found) for part in s.parts)
+            kept.append(replace(s, relation=replace(s.relation, parts=parts), number=len(kept)))
+    return tuple(kept), tuple(unread)
+
+
+def _is_open(e: Expression) -> bool:
+    return isinstance(e, Derivative) and e.wrt == _OPEN
+
+
+def _is_plain(e: Expression) -> bool:
+    return isinstance(e, Derivative) and isinstance(e.wrt, Symbol) and e.wrt != _OPEN
+
+
+def _only_letter(s: Statement) -> Expression | None:
+    """The one letter of what is differentiated."""
+    found = {
+        x for part in s.parts for n in walk(part) if _is_open(n) and isinstance(n, Derivative) for x in symbols(n.of)
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _by(e: Expression, letter: Expression) -> Expression:
+    def change(node: Expression) -> Expression:
+        return replace(node, wrt=letter) if isinstance(node, Derivative) and node.wrt == _OPEN else node
+
+    return transform(e, change)

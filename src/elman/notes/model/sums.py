@@ -1,0 +1,57 @@
+"""Sums whose bounds a page leaves out: Σ (w^T x_i - y_i)^2 runs over i, Σ_i L^(i) over all examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from elman.calculus.expression import BigProduct, BigSum, Entry, Expression, Index, Symbol, transform, walk
+from elman.notes.model.page_model import Statement, free_indices, free_times
+
+_FIRST, _LAST = Index(None, 1), Index("T")
+
+
+def with_bounds(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with an index and bounds for every sum that is written without."""
+    return tuple(_with_bounds(s) for s in statements)
+
+
+def _with_bounds(s: Statement) -> Statement:
+    left = free_indices(s.parts[0]) | free_times(s.parts[0])
+
+    def change(node: Expression) -> Expression:
+        return _bounded(node, left) if isinstance(node, BigSum | BigProduct) else node
+
+    parts = tuple(transform(part, change) for part in s.parts)
+    return replace(s, relation=replace(s.relation, parts=parts)) if parts != s.parts else s
+
+
+def _bounded(e: BigSum | BigProduct, left: set[str]) -> Expression:
+    if not e.index:
+        running = sorted(free_indices(e.body) | free_times(e.body))
+        chosen = [i for i in running if i not in left] or running
+        if len(chosen) != 1:
+            return e
+        e = replace(e, index=chosen[0])
+    if not _numbers_steps(e):
+        return e
+    if e.lower is None and e.upper is None:
+        return replace(e, lower=_FIRST, upper=_LAST)
+    if e.lower == Index(None, 0) and e.upper is not None and e.upper.variable and e.upper.offset == -1:
+        return replace(e, lower=_FIRST, upper=Index(e.upper.variable))
+    return e
+
+
+def _numbers_steps(e: BigSum | BigProduct) -> bool:
+    """Whether the index numbers time steps or examples and no entries."""
+    entries = {i.variable for n in walk(e.body) if isinstance(n, Entry) for i in n.indices}
+    times = {n.time.variable for n in walk(e.body) if isinstance(n, Symbol) and n.time is not None}
+    return e.index in times and e.index not in entries
+
+
+def counts_of(expressions: Sequence[Expression]) -> Iterator[str]:
+    """The letters that count time steps or examples: m of Σ_{i=1}^m L^(i)."""
+    for node in (n for e in expressions for n in walk(e)):
+        if isinstance(node, BigSum | BigProduct) and _numbers_steps(node):
+            if node.upper is not None and node.upper.variable and node.upper.variable != "T":
+                yield node.upper.variable
