@@ -39,9 +39,8 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
-    children,
-    transform,
     leaves_entries_open,
+    transform,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS

@@ -65,6 +65,8 @@ def definitions_of(statements: Sequence[Statement], every: Sequence[Statement] |
             continue
         if is_numeric(plain[1]) and indices:
             continue  # the value of one entry
+        if any(isinstance(n, Symbol) and (n.name, n.time) == (name, time) for n in walk(plain[1])):
+            continue  # y = y(x) says what y depends on
         d = Definition(name, time, plain[1], statement.number, plain[0], indices)
         before = equations.get(name, ())
         if time is not None and _is_single(time):

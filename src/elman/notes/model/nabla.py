@@ -14,7 +14,7 @@ from elman.notes.model.page_model import Statement, Unread
 
 _BY = re.compile(
     r"(?:gradient|derivative|nabla|differentiat\w+|梯度|导数|求导).{0,80}?(?:with respect to|w\.?\s?r\.?\s?t\.?|by|关于|对)\W*"
-    r"(?:the\s+)?(?:\w+\s+)?$",
+    r"(?:the\s+)?(?:\w+\s*)?$",
     re.IGNORECASE,
 )
 _OPEN = Symbol("")

@@ -36,6 +36,10 @@ TOLERANCE = 1e-9
 MOST_ASSIGNMENTS = 5_000  # combinations of time steps and indices at which a claim is compared
 
 
+class BrokenChainError(FormulaError):
+    """Two derivatives side by side that share no variable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """How a part agrees with the left side of its claim: as written (`plain`), as its transpose (`turned`), or not.
@@ -142,7 +146,12 @@ def part_value(
     """
     factors = chain_of(e, oracle)
     if factors is not None:
-        return contract(oracle, factors, indices, direct, one_of_many, own), True
+        try:
+            return contract(oracle, factors, indices, direct, one_of_many, own), True
+        except BrokenChainError:  # in denominator layout, the last derivative stands first
+            if not all(isinstance(f, Derivative) for f in factors):
+                raise
+            return contract(oracle, factors[::-1], indices, direct, one_of_many, own), True
     if isinstance(e, Add | Subtract) and (chain_of(e.left, oracle) or chain_of(e.right, oracle)):
         left, one = part_value(oracle, e.left, indices, direct, True, own)
         right, other = part_value(oracle, e.right, indices, direct, True, own)
@@ -183,7 +192,7 @@ def contract(
             factor = d.value
         assert isinstance(factor, Derivative)
         if before is not None and not _same(oracle, before, factor.of, indices):
-            raise FormulaError(
+            raise BrokenChainError(
                 f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1
             )
         equation = None
