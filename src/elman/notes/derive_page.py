@@ -20,13 +20,11 @@ from elman.notes.derivation.forward_model import at_its_line, forward_model
 from elman.notes.derivation.losses import with_last_steps
 from elman.notes.derivation.written import derivation_page
 from elman.notes.judge.checker import Checker
-from elman.notes.judge.verdict import Report
+from elman.notes.judge.verdict import UNJUDGED, Report
 from elman.notes.model.build import build
 from elman.notes.model.roles import with_roles
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
-
-_UNCHECKED = ("not read", "not checked")  # verdicts that leave open whether a formula holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Derivation:
     @property
     def unchecked(self) -> int:
         """How many formulas of the page could not be checked as a whole; the gradient in each was, by itself."""
-        return sum(claim.verdict in _UNCHECKED for claim in self.report.claims)
+        return sum(claim.verdict in UNJUDGED for claim in self.report.claims)
 
 
 def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Derivation:
@@ -70,7 +68,7 @@ def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriva
         raise at_its_line(error, checker.model) from None
     result = page_of("\n".join(derivation_page(forward, steps, remarks)), "markdown", Path("derivation.md"))
     report = check(result)
-    wrong = [claim for claim in report.claims if not claim.good and claim.verdict not in _UNCHECKED]
+    wrong = [claim for claim in report.claims if not claim.good and claim.verdict not in UNJUDGED]
     if wrong:
         raise DerivationError(
             f"the derived formula {wrong[0].left} = {wrong[0].formula} failed its check: please report it"

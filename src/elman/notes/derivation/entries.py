@@ -62,7 +62,7 @@ def _softmax(e: Expression) -> Expression:
 
 def defined_by_entries(model: PageModel) -> Iterator[Statement]:
     """The statements that define a name by its entries, the first of each name that no other equation defines."""
-    whole = {name for name, found in model.equations.items() if not any(_indices(d) for d in found)}
+    whole = {name for name, found in model.equations.items() if not any(d.indices for d in found)}
     seen = whole | set(model.named)
     for statement in model.statements:
         left = statement.parts[0]
@@ -76,11 +76,6 @@ def defined_by_entries(model: PageModel) -> Iterator[Statement]:
             continue
         seen.add(left.of.name)
         yield statement
-
-
-def _indices(d: Definition) -> tuple[str, ...]:
-    """The indices of a definition by entries, where the model has such definitions."""
-    return getattr(d, "indices", ())
 
 
 def _whole(left: Entry, right: Expression, shapes: dict[str, tuple[str, str]]) -> Derived | None:

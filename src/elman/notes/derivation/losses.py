@@ -25,6 +25,7 @@ from elman.calculus.forward_equations import LOSS_STEP, Equation
 from elman.calculus.matrix_form.sum_terms import summands
 from elman.calculus.shapes.inference import SCALAR
 from elman.errors import FormulaError
+from elman.notes.derivation.unread import first_unread
 from elman.notes.model.page_model import TIME, PageModel
 
 _LAST = "T"
@@ -61,8 +62,10 @@ def loss_name(model: PageModel) -> str:
             f"{', '.join(sorted(ends))} are numbers that no other equation uses, and each may be the loss: "
             "write one that depends on all of them, as in J = R + K"
         )
-    unread = "".join(f"; line {u.formula.line} is not read: {u.error}" for u in model.unread[:1])
-    raise FormulaError(f"the page has no loss: write J = …, a number that no other equation uses{unread}")
+    unread = first_unread(model)
+    raise FormulaError(
+        "the page has no loss: write J = …, a number that no other equation uses" + (f"; {unread}" if unread else "")
+    )
 
 
 def with_last_steps(model: PageModel) -> PageModel:
