@@ -95,9 +95,7 @@ def test_what_a_budget_does_not_suffice_for_is_said_to_be_unchecked(
     report = check(TANH)
     unchecked = [c for c in report.claims if c.verdict is Verdict.NOT_CHECKED]
     assert unchecked
-    assert all(
-        c.diagnosis.startswith(f"the formulas before it took {limit:,} operations") for c in unchecked
-    )
+    assert all(c.diagnosis.startswith(f"the formulas before it took {limit:,} operations") for c in unchecked)
     assert min(c.line for c in unchecked) > min(c.line for c in report.claims if c.good)
     assert said(check(TANH)) == said(report)
 

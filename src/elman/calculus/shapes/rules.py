@@ -227,9 +227,9 @@ class Inference(Sizes):
         if self.is_scalar(a) or self.is_scalar(b):
             self._doubt_scaling(e, a, b)
             return b if self.is_scalar(a) else a
-        if self.shape(a)[0] == self.shape(b)[0] == "1" and leaves_entries_open(e.left) and leaves_entries_open(e.right):
-            if self.unify(a[1], b[1]):
-                return a
+        rows = self.shape(a)[0] == self.shape(b)[0] == "1"
+        if rows and leaves_entries_open(e.left) and leaves_entries_open(e.right) and self.unify(a[1], b[1]):
+            return a
         if not self.unify(a[1], b[0]):
             raise self.misfit(e, a, "times", b, "the inner dimensions differ")
         if self.is_column(b) and "1" not in self.shape(a) and _is_outer(e.left):

@@ -172,7 +172,7 @@ def _judged(checker: Checker, claim: Judgement) -> Judgement:
     if is_worked(claim.statement, claim.part):
         return replace(claim, result=arithmetic(claim.statement, claim.part), reading="the arithmetic of an example")
     if checker.kinds[claim.statement.number] is StatementKind.SOLUTION:
-        return judged_solution(checker, claim)
+        return judged_solution(claim, checker.sampling.oracles(claim.statement), checker.oracles)
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
     if judged.result.any:
         return judged

@@ -17,8 +17,9 @@ class Judgement:
     `verdict` is None where the agreement alone decides: then the claim holds if `result.plain`. `reading` says how the
     claim was read, where that needs saying ("numerator layout"). `defines` is the definition that the part gives, if it
     gives one. `unchecked` says why the claim was not judged; `doubtful`: it has no value with the shapes that were
-    assumed, and counts as wrong only if a small repair of it holds. `as_written` is False where the claim was judged for one
-    column (B = 1), or with the loss of one time step. `settled`: it is a claim, and no new definition of its letter.
+    assumed, and counts as wrong only if a small repair of it holds. `as_written` is False where the claim was judged
+    for one column (B = 1), or with the loss of one time step. `settled`: it is a claim, and no new definition of its
+    letter.
     """
 
     statement: Statement

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,21 +15,21 @@ from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import Definition, PageModel, everything_in
 from elman.notes.oracle.agreement import Agreement
-from elman.notes.oracle.oracle import Oracle
-
-if TYPE_CHECKING:
-    from elman.notes.judge.checker import Checker
+from elman.notes.oracle.oracle import Oracle, Oracles
 
 _SMALL = 1e-8  # of a gradient at its zero, beside that of the loss elsewhere
 _ZERO = Number(Fraction(0))
 
 
-def judged_solution(checker: Checker, claim: Judgement) -> Judgement:
-    """The claim `w = solution`: holds where the gradient of a loss by w is zero there, else it is not checked."""
+def judged_solution(claim: Judgement, sampled: Sequence[Oracle], oracles: Oracles) -> Judgement:
+    """The claim `w = solution`: holds where the gradient of a loss by w is zero there, else it is not checked.
+
+    `sampled` are the oracles of the claim, `oracles` makes those in which w is the solution.
+    """
     letter, solution = claim.left, claim.expression
     if isinstance(letter, Symbol):
-        for loss in _losses(checker.model, letter.name):
-            if all(_vanishes(checker, o, loss, letter, solution) for o in checker.sampling.oracles(claim.statement)):
+        for loss in _losses(sampled[0].model, letter.name):
+            if all(_vanishes(oracles, o, loss, letter, solution) for o in sampled):
                 where = f"the gradient of {text(loss)} by {text(letter)} vanishes there"
                 return replace(claim, result=Agreement(plain=True), reading=where, as_written=True)
     why = "a solution, and no gradient of the page that vanishes there was found: write the loss above it"
@@ -41,9 +40,8 @@ def _losses(model: PageModel, name: str) -> Iterator[Symbol]:
     """What the page differentiates by the letter, or else every letter that depends on it."""
     of: list[Symbol] = []
     for s in model.own_statements():
-        for node in (n for part in s.parts for n in walk(part)):
-            if isinstance(node, Derivative) and isinstance(node.of, Symbol) and node.wrt == Symbol(name):
-                of.append(node.of)
+        derivatives = (n for part in s.parts for n in walk(part) if isinstance(n, Derivative))
+        of += [d.of for d in derivatives if isinstance(d.of, Symbol) and d.wrt == Symbol(name)]
     of += [
         Symbol(other) for other in model.equations if any(_is(n, name) for n in everything_in(model, [Symbol(other)]))
     ]
@@ -54,7 +52,7 @@ def _is(e: Expression, name: str) -> bool:
     return isinstance(e, Symbol) and e.name == name
 
 
-def _vanishes(checker: Checker, oracle: Oracle, loss: Symbol, letter: Symbol, solution: Expression) -> bool:
+def _vanishes(oracles: Oracles, oracle: Oracle, loss: Symbol, letter: Symbol, solution: Expression) -> bool:
     """Whether ∂loss/∂letter is zero where the letter has the value of its solution, and is not zero elsewhere."""
     if not isinstance(letter, Symbol) or letter.name in oracle.model.equations:
         return False
@@ -63,8 +61,8 @@ def _vanishes(checker: Checker, oracle: Oracle, loss: Symbol, letter: Symbol, so
     }  # fmt: skip
     point = replace(oracle.point, sizes=_tall(oracle))
     try:
-        plain = checker.oracles.new(oracle.model, point, oracle.local)
-        solved = checker.oracles.new(replace(oracle.model, equations=dict(equations)), point, oracle.local)
+        plain = oracles.new(oracle.model, point, oracle.local)
+        solved = oracles.new(replace(oracle.model, equations=dict(equations)), point, oracle.local)
         slope = Derivative(loss, letter)
         elsewhere, there = plain.evaluate(slope, {"t": 3}), solved.evaluate(slope, {"t": 3})
     except (FormulaError, np.linalg.LinAlgError):

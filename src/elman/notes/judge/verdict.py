@@ -60,8 +60,8 @@ class Claim:
     `formula` is the source of the right side, `left` that of the left side of the claim `left = formula`. `start`
     and `end` are its offsets in the page's text, `line` and `column` its place, from 1. `shapes` gives for spans of
     `formula` (offsets in it) the shape of that span, as text. `reading` says how the claim was read, where
-    that needs saying. `fixes` are all minimal repairs, the first the one that `--fix` takes. `counterexample` is a point
-    at which both sides have values that differ.
+    that needs saying. `fixes` are all minimal repairs, the first the one that `--fix` takes. `counterexample` is a
+    point at which both sides have values that differ.
     """
 
     line: int

@@ -77,7 +77,7 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     uses = _Uses()
     for statement in statements:
         _look_through(statement, uses)
-    defined = {s.parts[0].name for s in statements if _defines_letter(s)}
+    defined = {name for s in statements for name in _defined_letter(s)}
     quantities = uses.bare | known
     functions = {name for name in uses.applied if name not in quantities | defined and name not in _NUMBERS}
     functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
@@ -92,16 +92,18 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     )  # fmt: skip
 
 
-def _defines_letter(s: Statement) -> bool:
-    """Whether an equation is of a letter that stands alone on its left side, not of f(x)."""
+def _defined_letter(s: Statement) -> tuple[str, ...]:
+    """The letter that stands alone on the left side of an equation; none for f(x) = …"""
     left = s.parts[0]
-    return len(s.parts) > 1 and isinstance(left, Symbol) and not _is_applied(left, s.formula.text)
+    if len(s.parts) < 2 or not isinstance(left, Symbol) or _is_applied(left, s.formula.text):
+        return ()
+    return (left.name,)
 
 
 def _is_applied(letter: Symbol, text: str) -> bool:
     """Whether a letter is written with a parenthesis behind it, which may be in its place: J(θ) = …"""
     start, end = letter.span
-    return _OPENS.match(text, end) is not None or 0 < text.find("(", start, end) - start
+    return _OPENS.match(text, end) is not None or text.find("(", start, end) - start > 0
 
 
 def _look_through(statement: Statement, uses: _Uses) -> None:
@@ -206,9 +208,9 @@ def _squares(statements: Sequence[Statement], defined: set[str]) -> Iterator[str
     """Letters of which the page defines the square only: σ^2 = …"""
     for statement in statements:
         left = statement.parts[0]
-        if len(statement.parts) > 1 and isinstance(left, Power) and isinstance(left.of, Symbol):
-            if left.exponent == _TWO and left.of.name not in defined:
-                yield left.of.name
+        square = len(statement.parts) > 1 and isinstance(left, Power) and left.exponent == _TWO
+        if square and isinstance(left, Power) and isinstance(left.of, Symbol) and left.of.name not in defined:
+            yield left.of.name
 
 
 def _other_letters(statements: Sequence[Statement], known: set[str]) -> Iterator[str]:

@@ -1,5 +1,5 @@
-"""∇ without a letter below it: by what the text says ("the gradient with respect to X"), else by the one letter that the
-page differentiates by.
+"""∇ without a letter below it: by what the text says ("the gradient with respect to X"), else by the one letter by
+which the page differentiates.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from elman.errors import FormulaError
 from elman.notes.model.page_model import Statement, Unread
 
 _BY = re.compile(
-    r"(?:gradient|derivative|nabla|differentiat\w+|梯度|导数|求导).{0,80}?(?:with respect to|w\.?\s?r\.?\s?t\.?|by|关于|对)\W*"
-    r"(?:the\s+)?(?:\w+\s*)?$",
+    r"(?:gradient|derivative|nabla|differentiat\w+|梯度|导数|求导).{0,80}?"
+    r"(?:with respect to|w\.?\s?r\.?\s?t\.?|by|关于|对)\W*(?:the\s+)?(?:\w+\s*)?$",
     re.IGNORECASE,
 )
 _OPEN = Symbol("")
@@ -25,7 +25,8 @@ def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement,
     """The statements with a letter for every bare ∇, numbered anew; and those for which none was found."""
     if not any(_is_open(n) for s in statements for part in s.parts for n in walk(part)):
         return tuple(statements), ()
-    others = {n.wrt for s in statements for part in s.parts for n in walk(part) if _is_plain(n)}
+    derivatives = [n for s in statements for part in s.parts for n in walk(part) if isinstance(n, Derivative)]
+    others = {n.wrt for n in derivatives if isinstance(n.wrt, Symbol) and n.wrt != _OPEN}
     by = next(iter(others)) if len(others) == 1 else None
     kept: list[Statement] = []
     unread: list[Unread] = []
@@ -47,10 +48,6 @@ def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement,
 
 def _is_open(e: Expression) -> bool:
     return isinstance(e, Derivative) and e.wrt == _OPEN
-
-
-def _is_plain(e: Expression) -> bool:
-    return isinstance(e, Derivative) and isinstance(e.wrt, Symbol) and e.wrt != _OPEN
 
 
 def _only_letter(s: Statement) -> Expression | None:

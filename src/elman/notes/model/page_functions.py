@@ -19,39 +19,37 @@ _DEEPEST = 4  # functions within functions that are replaced by their equations
 class _Function:
     """f(x) = value; `value` is None where the page gives the letter no plain value."""
 
+    name: str
     parameters: tuple[Expression, ...]
     value: Expression | None
 
 
 def with_letters_for_functions(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     """The statements with every application of a function that the page defines replaced."""
-    known: dict[str, _Function] = {s.parts[0].name: _function(s) for s in reversed(statements) if _defines(s)}  # type: ignore[attr-defined]
+    known = {f.name: f for f in map(_function, reversed(statements)) if f is not None}
     losses = _losses(statements) - set(known)
     if not known and not losses:
         return tuple(statements)
     found = []
     for s in statements:
-        if _defines(s):
-            assert isinstance(s.parts[0], Apply)
-            known = {**known, s.parts[0].name: _function(s)}
+        function = _function(s)
+        if function is not None:
+            known = {**known, function.name: function}
         parts = tuple(_replaced(part, known, losses, k == 0) for k, part in enumerate(s.parts))
         found.append(replace(s, relation=replace(s.relation, parts=parts)))
     return tuple(found)
 
 
-def _defines(s: Statement) -> bool:
-    """Whether a statement defines a function: f(x, y) = …"""
+def _function(s: Statement) -> _Function | None:
+    """The function that a statement defines: f(x, y) = …"""
     left = s.parts[0]
     if len(s.parts) < 2 or not isinstance(left, Apply) or left.primes or s.relation.operators[0] not in ("=", ":="):
-        return False
-    return all(isinstance(a, Symbol) for a in left.arguments)
-
-
-def _function(s: Statement) -> _Function:
-    left, value = s.parts[0], s.parts[1]
-    assert isinstance(left, Apply)
+        return None
+    if not all(isinstance(a, Symbol) for a in left.arguments):
+        return None
+    value = s.parts[1]
     plain = not any(isinstance(n, Derivative) or (isinstance(n, Apply) and n.name == left.name) for n in walk(value))
-    return _Function(left.arguments, value if plain else None)
+    return _Function(left.name, left.arguments, value if plain else None)
 
 
 def _losses(statements: Sequence[Statement]) -> set[str]:

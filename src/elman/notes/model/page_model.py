@@ -115,8 +115,8 @@ class PageModel:
     because they are called dW; `said` are the sizes whose values the page states (N = 784). `assumed` are the names
     whose shapes in `shapes` the page does not declare. `unknown` are the functions whose value is a number and that the
     page does not define: an undefined loss, and l of l(o, y). `fixed` are the indices that stand for one entry, which
-    nothing binds: c of J = -ln ŷ_c. `counts` are the letters that count time steps or examples: m of Σ_{i=1}^m L^(i). `own` are the numbers of the statements that are judged
-    with this model, None for all.
+    nothing binds: c of J = -ln ŷ_c. `counts` are the letters that count time steps or examples: m of
+    Σ_{i=1}^m L^(i). `own` are the numbers of the statements that are judged with this model, None for all.
     """
 
     statements: tuple[Statement, ...]

@@ -50,7 +50,8 @@ _DEFINER = re.compile(
     re.IGNORECASE,
 )
 _SOLVING = re.compile(
-    r"\b(?:sett?(?:ing)?|equat\w+|solv\w+|minimi[sz]er|optim\w+|solution|closed[- ]form|normal equations?)\b|令|解得|求解|最优解",
+    r"\b(?:sett?(?:ing)?|equat\w+|solv\w+|minimi[sz]er|optim\w+|solution|closed[- ]form|normal equations?)\b"
+    r"|令|解得|求解|最优解",
     re.IGNORECASE,
 )
 _TIMES = re.compile(r"\\times(?![A-Za-z])|×")

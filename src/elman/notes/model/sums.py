@@ -52,6 +52,7 @@ def _numbers_steps(e: BigSum | BigProduct) -> bool:
 def counts_of(expressions: Sequence[Expression]) -> Iterator[str]:
     """The letters that count time steps or examples: m of Σ_{i=1}^m L^(i)."""
     for node in (n for e in expressions for n in walk(e)):
-        if isinstance(node, BigSum | BigProduct) and _numbers_steps(node):
-            if node.upper is not None and node.upper.variable and node.upper.variable != "T":
-                yield node.upper.variable
+        if not isinstance(node, BigSum | BigProduct) or not _numbers_steps(node) or node.upper is None:
+            continue
+        if node.upper.variable and node.upper.variable != "T":
+            yield node.upper.variable

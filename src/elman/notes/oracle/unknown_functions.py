@@ -18,9 +18,8 @@ def entrywise_value(name: str, x: Array, primes: int) -> Array:
     """φ(x) = a x + b sin(c x + d) in each entry, or its derivative of the order `primes`."""
     a, b, c, d = np.random.default_rng(zlib.crc32(name.encode())).uniform(0.4, 1.1, 4)
     wave: Array = b * c**primes * np.sin(c * x + d + primes * np.pi / 2)
-    if primes > 1:
-        return wave
-    return wave + (a if primes else a * x)
+    line: Array = a * x if primes == 0 else np.full_like(wave, a if primes == 1 else 0.0)
+    return np.asarray(line + wave)
 
 
 def scalar_value(name: str, arguments: Sequence[Array], primes: int) -> Array:

@@ -1,7 +1,7 @@
 """Whether a reading can be trusted to call a claim wrong.
 
-Where most gradients of a section fail, and the page declares no shapes, it is likelier that the section was misread than
-that it is wrong throughout: its claims are then reported as not checked.
+Where most gradients of a section fail, and the page declares no shapes, the section was probably misread: its claims
+are then reported as not checked.
 """
 
 from __future__ import annotations
