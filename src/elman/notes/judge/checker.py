@@ -171,6 +171,9 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
 def _judged(checker: Checker, claim: Judgement) -> Judgement:
     if is_worked(claim.statement, claim.part):
         return replace(claim, result=arithmetic(claim.statement, claim.part), reading="the arithmetic of an example")
+    if any(isinstance(n, Dots) for condition in claim.statement.relation.conditions for n in walk(condition)):
+        why = "the condition behind it is not read: write it as i = j, or x > 0"
+        return replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why)
     if checker.kinds[claim.statement.number] is StatementKind.SOLUTION:
         return judged_solution(claim, checker.sampling.oracles(claim.statement), checker.oracles)
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)

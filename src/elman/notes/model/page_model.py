@@ -28,11 +28,15 @@ TIME = "t"  # the current time step, where a page names none
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One chain of relations, a = b = c, of a formula; `number` counts the statements of a page from 0."""
+    """One chain of relations, a = b = c, of a formula; `number` counts the statements of a page from 0.
+
+    `continued` is the statement above whose left side this one goes on with, as it begins with =.
+    """
 
     formula: Formula
     relation: Relation
     number: int
+    continued: Statement | None = None
 
     @property
     def parts(self) -> tuple[Expression, ...]:
@@ -51,6 +55,8 @@ class Statement:
 
     def source(self, part: int) -> str:
         """A part as the page writes it, on one line."""
+        if part == 0 and self.continued is not None:
+            return self.continued.source(0)
         start, end = self.region(part)
         return re.sub(r"\s+", " ", self.formula.text[start:end])
 

@@ -12,6 +12,7 @@ from elman.errors import FormulaError
 from elman.notes.model.nabla import with_gradients_by
 from elman.notes.model.page_model import Statement, Unread
 from elman.notes.model.sums import with_bounds
+from elman.notes.model.surroundings import in_context
 from elman.notes.page.page import Page
 from elman.notes.page.reader import readable
 
@@ -34,7 +35,7 @@ def read_statements(page: Page, names: Names) -> tuple[tuple[Statement, ...], tu
         for part in reading.not_read:
             span = (places[part.span[0]], places[part.span[1]])
             unread.append(Unread(formula, _at_its_place(part.error, places), span, part.left))
-    kept, open_ = with_gradients_by(with_bounds(statements))
+    kept, open_ = with_gradients_by(with_bounds(in_context(statements)))
     return kept, (*unread, *open_)
 
 

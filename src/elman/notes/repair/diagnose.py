@@ -239,7 +239,8 @@ def _candidates(
     named = isinstance(j.left, Symbol) and j.left.name in checker.model.named
     either_way = named and isinstance(j.left, Symbol) and not sampling.has_known_orientation(j.left.name)
     repairer = Repairer(oracles, sampling.letters(j.statement), budget, numerator, either_way)
-    return [replace(f, part=transform(f.part, move_transpose_inward)) for f in repairer.repairs(left, part)]
+    found = [replace(f, part=transform(f.part, move_transpose_inward)) for f in repairer.repairs(left, part)]
+    return found if j.statement.continued is None else [f for f in found if f.left == left]
 
 
 def _interpreted(checker: Checker, e: Explanation, left: Expression, part: Expression, budget: Budget) -> Explanation:

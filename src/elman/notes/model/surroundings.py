@@ -1,0 +1,73 @@
+"""What the text around a display adds to it: the left side that it goes on from, and the case that it is about.
+
+A display that begins with = goes on with the left side above it; one behind "if i = j:" is about that case alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from elman.calculus.expression import Derivative, Expression, Index, Iverson, Symbol, walk
+from elman.notes.model.page_model import Statement
+
+_IF = re.compile(
+    r"(?:\b(?:if|when|whenever|for|case|where|suppose|assume)|若|当|如果|对于|假设|情况)\W*(?:\w+\W+){0,2}$", re.I
+)
+_SHORT = 40  # letters between a case and the display that it belongs to
+_OPERATORS = {"=": "=", "≠": "≠", "<": "<", ">": ">", "≤": "≤", "≥": "≥"}
+
+
+def in_context(statements: Sequence[Statement]) -> list[Statement]:
+    """The statements with the left sides and conditions that the text around them gives."""
+    return _with_cases(_continued(statements))
+
+
+def _continued(statements: Sequence[Statement]) -> list[Statement]:
+    found: list[Statement] = []
+    above: Statement | None = None
+    for s in statements:
+        if s.relation.continues and above is not None:
+            parts = (above.parts[0], *s.parts[1:])
+            s = replace(s, relation=replace(s.relation, parts=parts), continued=above.continued or above)
+        if len(s.parts) > 1 and s.formula.kind != "inline":
+            above = s
+        elif len(s.parts) == 1 and any(isinstance(n, Derivative) for n in walk(s.parts[0])):
+            above = s  # a left side that stands alone
+        found.append(s)
+    return found
+
+
+def _with_cases(statements: Sequence[Statement]) -> list[Statement]:
+    found: list[Statement] = []
+    case: Expression | None = None
+    heading, formula = "", None
+    for s in statements:
+        if s.continued is not None and not s.relation.conditions:
+            conditions = next((f.relation.conditions for f in reversed(found) if f.number == s.continued.number), ())
+            s = replace(s, relation=replace(s.relation, conditions=conditions))
+        if s.formula.kind == "inline":
+            given = _case(s)
+            if given is not None:
+                case, heading, formula = given, s.formula.heading, None
+        elif case is not None:
+            first = formula is None and len(s.formula.before) <= _SHORT
+            if s.formula.heading != heading or not (first or s.formula == formula):
+                case = None
+            elif not s.relation.conditions:
+                formula = s.formula
+                s = replace(s, relation=replace(s.relation, conditions=(case,)))
+        found.append(s)
+    return found
+
+
+def _case(s: Statement) -> Expression | None:
+    """The condition that "if i = j" states, of two indices."""
+    if len(s.parts) != 2 or not _IF.search(s.formula.before[-40:]):
+        return None
+    operator = _OPERATORS.get(s.relation.operators[0])
+    names = [part.name for part in s.parts if isinstance(part, Symbol) and part.time is None and len(part.name) == 1]
+    if operator is None or len(names) != 2:
+        return None
+    return Iverson(Index(names[0]), Index(names[1]), operator)
