@@ -166,8 +166,8 @@ def test_a_network_of_784_and_128_is_checked_as_one_of_named_sizes() -> None:
         (r"\mu = \sum_{i=1}^{784} x_i", Verdict.BATCH, "the two sides differ"),
         (r"10 x = 3 x", Verdict.SEVERAL, "the two sides differ"),
         (r"I_{99999999999} x = x", Verdict.FALSE, "[99999999999,99999999999] times [784,1] does not fit"),
-        (r"1_{784}^T 1_{784} = 783", Verdict.NOT_READ, "not checked: 783 may depend on the sizes 10, 128, 784"),
-        (r"\mu = \sum_{i=1}^{400} x_i", Verdict.NOT_READ, "not checked: an index is a number"),
+        (r"1_{784}^T 1_{784} = 783", Verdict.NOT_CHECKED, "783 may depend on the sizes 10, 128, 784"),
+        (r"\mu = \sum_{i=1}^{400} x_i", Verdict.NOT_CHECKED, "an index is a number"),
         (r"1_0^T x = \mu", Verdict.NOT_READ, "a size of 0 is given where one from 1 on is expected"),
     ],
 )
@@ -185,14 +185,14 @@ def test_a_declared_size_of_0_is_not_read(tmp_path: Path) -> None:
     page = tmp_path / "notes.md"
     page.write_text("h.shape = [Dh,0]\nx.shape = [Dh,1]\n$$ h = 2 x $$\n")
     done = CliRunner().invoke(main, ["check", str(page)])
-    assert done.exit_code == 1
+    assert done.exit_code == 0
     assert "a size of 0 is given where one from 1 on is expected: write a number or a name" in done.output
 
 
 def test_a_product_of_many_sizes_is_not_checked() -> None:
     found = claims("A.shape = [a1*b1*c1*d1*e1*f1,g1*h1*i1]\n$$ L = \\mathrm{sum}(A \\circ A) $$\n")
-    assert found[0].verdict == Verdict.NOT_READ
-    assert "not checked: an array of more than 5000 entries would be needed" in found[0].diagnosis
+    assert found[0].verdict == Verdict.NOT_CHECKED
+    assert "an array of more than 5000 entries would be needed" in found[0].diagnosis
 
 
 @pytest.mark.parametrize(
@@ -200,14 +200,14 @@ def test_a_product_of_many_sizes_is_not_checked() -> None:
     [
         (r"x^T x + 1_{10}^T 1_{784} = x^T x", "[1,10] times [784,1] does not fit"),
         (r"x^T x + 1_{785}^T 1_{792} = x^T x", "[1,785] times [792,1] does not fit"),
-        ("s = 1_3^T x", "the two sides differ"),
+        ("s = 1_3^T x", "does not fit"),
         ("s = 1_5^T x", "[1,5] times [n,1] does not fit"),
-        ("I_3 x = x", "the two sides differ"),
+        ("I_3 x = x", "does not fit"),
     ],
 )
 def test_two_sizes_of_a_page_never_fit_together(formula: str, words: str) -> None:
     found = verdict(formula, "x.shape = [n,1]\n\n$$ s = 1_n^T x $$\n")
-    assert found.verdict not in (Verdict.HOLDS, Verdict.NOT_READ)
+    assert found.verdict not in (Verdict.HOLDS, Verdict.NOT_CHECKED)
     assert words in found.diagnosis
 
 
@@ -244,7 +244,7 @@ def test_a_size_and_the_number_that_it_is_said_to_be_are_one(formula: str) -> No
         ("N = 784", Verdict.NOT_A_CLAIM),
         (r"\frac{\partial L}{\partial b} = -\frac{1}{32} b", Verdict.SIGN),
         (r"\mu = \frac{1}{N} 1_4^T x", Verdict.SHAPE),
-        (r"\frac{\partial L}{\partial b} = \frac{1}{31} b", Verdict.NOT_READ),
+        (r"\frac{\partial L}{\partial b} = \frac{1}{31} b", Verdict.NOT_CHECKED),
         (r"\mu = \frac{4}{784} 1_N^T x", Verdict.FALSE),
     ],
 )
@@ -262,5 +262,5 @@ def test_a_small_number_stays_a_number_beside_a_size_of_it() -> None:
 def test_a_time_step_beyond_the_last_is_not_judged() -> None:
     page = "W.shape = [D,D]\nx.shape = [D,1]\nh.shape = [D,1]\n$$ h^{(t)} = \\tanh(W h^{(t-1)} + x^{(t)}) $$\n"
     found = verdict(r"J = \sum_{t=1}^{100} h^{(t)T} h^{(t)}", page)
-    assert found.verdict == Verdict.NOT_READ
+    assert found.verdict == Verdict.NOT_CHECKED
     assert "a time step after step 4, the last one in the check: write T" in found.diagnosis

@@ -137,7 +137,7 @@ def test_a_claim_of_too_many_time_steps_is_not_checked() -> None:
     steps = "abcdefghk"
     product = " + ".join(f"x^T h^{{({i})}}" for i in steps)
     page = "```\nh.shape = [n, 1]\n```\n$$ h_t = A h_{t-1} $$\n" + f"$$ {product} = {product} $$"
-    assert claims(page)[-1].verdict is Verdict.NOT_READ
+    assert claims(page)[-1].verdict is Verdict.NOT_CHECKED
     assert "combinations" in claims(page)[-1].diagnosis
 
 

@@ -27,8 +27,8 @@ from elman.calculus.shapes.unification import SCALAR, Shape
 from elman.calculus.syntax.names import fold
 from elman.errors import FormulaError
 
-DEFINITION, CLAIM = 10.0, 2.0  # what it costs to give up one of them
-_DEFINITION_TRIES, _CLAIM_TRIES, _MARGIN_TRIES = 1500, 150, 25
+DEFINITION, CLAIM = 12.0, 4.0  # what it costs to give up one of them
+_DEFINITION_TRIES, _CLAIM_TRIES, _MARGIN_TRIES = 600, 50, 25
 _TRANSPOSED = 0.3  # a claim about a derivative in the transposed layout
 _TURNED = 0.4  # δ = ∂J/∂z as a row
 _DECLARED_COLUMNS: Mapping[str, float] = {"entry": 0.0, "column": 0.8}  # x_i of a matrix X: a row of it, or a column

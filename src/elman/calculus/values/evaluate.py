@@ -57,7 +57,10 @@ def evaluate(e: Expression, scope: Environment) -> Array:
     rule = _NODES.get(type(e))
     if rule is None:
         raise FormulaError("an ellipsis has no value" if isinstance(e, Dots) else "this has no value", e.span[0] + 1)
-    return rule(e, scope)
+    try:
+        return rule(e, scope)
+    except np.linalg.LinAlgError:
+        raise FormulaError("this has no value: a matrix in it is singular", e.span[0] + 1) from None
 
 
 def transpose(a: Array) -> Array:

@@ -132,7 +132,12 @@ class Checker:
             return first
         results = [first, *(agreement(w, left, part) for w in oracles[1:])]
         plain = all(r.plain for r in results)
-        return replace(first, plain=plain, turned=not plain and all(r.turned or r.plain for r in results))
+        turned = not plain and all(r.turned or r.plain for r in results)
+        error = next((r.error for r in results if r.error is not None), None)
+        if error is not None:
+            return replace(first, plain=False, turned=False, error=error)
+        apart = next((r.counterexample for r in results if r.counterexample is not None), None)
+        return replace(first, plain=plain, turned=turned, counterexample=apart)
 
     def is_of_scalar(self, j: Judgement) -> bool:
         """Whether a claim is about the gradient of a scalar."""

@@ -1,7 +1,7 @@
 """The sections of a page: a letter that is defined anew, as something else, begins a new one.
 
 A second equation of a letter is a claim if it agrees with the first. If it does not, it is a new definition where a
-heading or a word ("now") stands between the two, and otherwise where at least as many claims hold with it as without.
+heading or a word ("now") stands between the two, and otherwise where more claims hold with it than without.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def judged_sections(page: Page, supplied: str | None, checker: Checker, budget: 
             judge(Checker(page, supplied, with_roles(section_model(base, new_parts, i)), checker.oracles), budget)
             for i in (k, k + 1)
         ]
-        if _is_announced(base, parts[k], j) or _holding(halves, j) >= _holding([judged[k]], j):
+        if _is_announced(base, parts[k], j) or _holding(halves, j) > _holding([judged[k]], j):
             parts, judged = new_parts, [*judged[:k], *halves, *judged[k + 1 :]]
         else:
             judged[k] = _accepted(judged[k], j)

@@ -53,4 +53,7 @@ def _value(e: Expression) -> float:
     def no_letter(*_: object) -> None:
         raise FormulaError("a letter in a worked number")
 
-    return float(evaluate(e, Environment(no_letter)).real.item())  # type: ignore[arg-type]
+    value = evaluate(e, Environment(no_letter)).real  # type: ignore[arg-type]
+    if value.size != 1:
+        raise FormulaError("a worked example of whole arrays is not read: write its entries")
+    return float(value.item())

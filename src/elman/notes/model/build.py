@@ -18,7 +18,7 @@ from dataclasses import replace
 from elman.calculus.expression import symbols
 from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
-from elman.notes.model.definitions import Definitions, definitions_of, names_with_time
+from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
 from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
@@ -52,16 +52,17 @@ def build(page: Page) -> PageModel:
         families=notation.families,
         said=sizes,
     )
-    return _with_definitions(read, definitions_of(_defining(read, statements), statements))
+    return _with_definitions(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
 
 
 def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: int) -> PageModel:
     """The model of one section of a page; `sections` are the numbers of the statements of each, in order."""
+    use = PageUse.of(model.statements)
     order = [which, *range(which - 1, -1, -1), *range(which + 1, len(sections))]
     found = Definitions({}, {}, {})
     for k in order:
         own = _defining(model, [s for s in model.statements if s.number in sections[k]])
-        found = found.before(definitions_of(own, model.statements))
+        found = found.before(definitions_of(own, use))
     return replace(_with_definitions(model, found), own=sections[which])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from elman.calculus.expression import Derivative, Dots, Entry, Expression, Index, Symbol, walk
@@ -33,21 +33,35 @@ class Definitions:
         )
 
 
-def definitions_of(statements: Sequence[Statement], every: Sequence[Statement] | None = None) -> Definitions:
-    """The definitions in some statements. A displayed formula defines before one within a line, one of a whole letter
-    before one by entries, and of each kind the first. `every` are all statements of the page.
+@dataclass(frozen=True, slots=True)
+class PageUse:
+    """How a page uses its letters: those that run over values, the first statement that has each on a right side, and
+    the kind of each statement.
+    """
+
+    running: frozenset[str]
+    first_use: Mapping[str, int]
+    kinds: Mapping[int, StatementKind]
+
+    @classmethod
+    def of(cls, statements: Sequence[Statement]) -> PageUse:
+        """That of all statements of a page."""
+        return cls(frozenset(_running(statements)), _first_uses(statements), kinds_of(statements))
+
+
+def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions:
+    """The definitions in some statements of a page. A displayed formula defines before one within a line, one of a
+    whole letter before one by entries, and of each kind the first.
     """
     equations: ByName = {}
     named: ByName = {}
     start: dict[tuple[str, Index], Definition] = {}
-    every = statements if every is None else every
-    running, first_use, kinds = _running(every), _first_uses(every), kinds_of(every)
     order = sorted(statements, key=lambda s: (s.formula.kind == "inline", isinstance(s.parts[0], Entry)))
     for statement in order:
         left = defined_letter(statement.parts[0])
-        if left is None or kinds[statement.number] is not StatementKind.EQUATION:
+        if left is None or use.kinds[statement.number] is not StatementKind.EQUATION:
             continue
-        if not _may_define(statement, left, running, first_use):
+        if not _may_define(statement, left, use):
             continue
         name, time = left.name, left.time
         indices = _indices(statement.parts[0])
@@ -103,7 +117,7 @@ def names_with_time(definitions: Definitions, timed: Iterable[str]) -> frozenset
     return frozenset(known)
 
 
-def _may_define(statement: Statement, left: Symbol, running: set[str], first_use: dict[str, int]) -> bool:
+def _may_define(statement: Statement, left: Symbol, use: PageUse) -> bool:
     """Whether a statement about a letter can define it. Within a line `i = 1` of an index defines nothing, nor does an
     equation of a letter that was used before: that is a claim, or a condition.
     """
@@ -111,11 +125,11 @@ def _may_define(statement: Statement, left: Symbol, running: set[str], first_use
         return False
     if statement.formula.kind != "inline":
         return True
-    if left.time is None and left.name in running:
+    if left.time is None and left.name in use.running:
         return False
     if introduces(statement.formula.before):
         return True
-    used_before = first_use.get(left.name, statement.number) < statement.number
+    used_before = use.first_use.get(left.name, statement.number) < statement.number
     return not used_before or (left.time is not None and _is_single(left.time))
 
 

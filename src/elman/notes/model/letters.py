@@ -39,6 +39,12 @@ _PRIMED = re.compile(r"\s*(?:'|′|\^\s*\{?\s*\\prime\s*\}?)+\s*(?:\\(?:left|[bB
 _NUMBERS = frozenset(
     ("alpha", "beta", "gamma", "eta", "lambda", "mu", "epsilon", "rho", "tau", "a", "b", "c", "k", "m", "n", "N")
 )
+_FUNCTIONS = frozenset(
+    ("f", "g", "h", "F", "G", "H", "L", "J", "E", "C", "R", "l", "ell", "phi", "psi", "varphi", "Phi", "Psi", "sigma")
+)
+_LETTERS_ALONE = re.compile(
+    r"\s*\\?[A-Za-z]+(?:[_^](?:\w|\{[^{}]*\}))*(?:\s*[,;]\s*\\?[A-Za-z{} ]+(?:[_^](?:\w|\{[^{}]*\}))*)*\s*"
+)
 _RUNNING = frozenset("ijklmn")
 _LEVELS = frozenset("lL")
 _TWO = Number(Fraction(2))
@@ -106,6 +112,15 @@ def _is_applied(letter: Symbol, text: str) -> bool:
     return _OPENS.match(text, end) is not None or text.find("(", start, end) - start > 0
 
 
+def _may_be_applied(letter: Symbol, text: str) -> bool:
+    """Whether a letter before a parenthesis is a function: f (W x + b), and any letter before letters alone, y (x)."""
+    if letter.name.split("_")[0] in _FUNCTIONS:
+        return True
+    start = text.find("(", max(letter.span[0] + 1, letter.span[1] - 1))
+    end = text.find(")", start)
+    return 0 <= start < end and _LETTERS_ALONE.fullmatch(text, start + 1, end) is not None
+
+
 def _look_through(statement: Statement, uses: _Uses) -> None:
     text = statement.formula.text
     left = statement.parts[0]
@@ -159,7 +174,7 @@ def _symbol(node: Symbol, inside: str, text: str, uses: _Uses) -> None:
         return
     if _PRIMED.match(text, end):
         uses.primed.add(node.name)
-    elif _is_applied(node, text) and node.time is None:
+    elif _is_applied(node, text) and node.time is None and _may_be_applied(node, text):
         uses.applied.add(node.name)
     elif inside != "numerator":
         uses.bare.add(node.name)

@@ -221,6 +221,8 @@ def is_plain_constant(e: Expression) -> bool:
 
 def may_be_condition(left: Expression, right: Expression) -> bool:
     """Whether an equation that fails may only ask for something: Σ_k y_k = 1, ‖d‖ = 1, A^T A = I, ∂E/∂w = 0."""
+    if not symbols(left):
+        return False
     if is_zero(right):
         return True
     constant = is_plain_constant(right) or type(right).__name__ in ("Identity", "Ones")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+READING = 40  # what one reading of a section, tried for the shapes of its letters, costs
 ENTRIES = 4096  # entries of an array that cost about as much time as one operation on a small one
 
 

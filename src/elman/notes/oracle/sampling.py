@@ -29,7 +29,7 @@ def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sa
     """The evaluation points of a model, and remarks on what was assumed: shapes of undeclared letters that fit its
     equations, and the axis of a softmax that the page's text states or its claims need.
     """
-    model, settled = with_settled_shapes(model)
+    model, settled = with_settled_shapes(model, oracles.meter)
     model = with_derived_shapes(model, oracles)
     model = with_differentials(model, oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()))))
     axis, remark = softmax_axis(model, prose, oracles)

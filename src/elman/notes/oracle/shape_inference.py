@@ -15,15 +15,17 @@ from elman.notes.model.page_model import Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, is_numeric, kinds_of
 from elman.notes.oracle.agreement import agreement
+from elman.notes.oracle.budget import READING, Meter
 from elman.notes.oracle.evaluation_point import EvaluationPoint
 from elman.notes.oracle.oracle import Oracles
 from elman.notes.oracle.sizes import sizes_of
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")  # sizes that count the sequences or examples of a batch
+_DIFFERENTIAL = 5.0  # what it costs that dW has not the shape of W
 _LOSS = 3.0  # what it costs that a letter which is only differentiated is no number
 
 
-def with_settled_shapes(model: PageModel) -> tuple[PageModel, Settled | None]:
+def with_settled_shapes(model: PageModel, meter: Meter) -> tuple[PageModel, Settled | None]:
     """The model with a shape for every letter of its section, and how it was found; None where all are declared."""
     used = _used(model)
     known = {*model.shapes, *model.equations, *model.named, *sizes_of(model.shapes), "T"}
@@ -31,6 +33,7 @@ def with_settled_shapes(model: PageModel) -> tuple[PageModel, Settled | None]:
     if used <= known and not by_entries:
         return model, None
     settled = settle(list(_constraints(model)), {**model.shapes})
+    meter.count(settled.tries * READING)
     given = used - set(model.equations) - set(model.named)
     sizes = {*sizes_of(model.shapes), *settled.sizes, *model.counts}
     found = {n: s for n, s in settled.shapes.items() if n in given and n not in model.shapes and n not in sizes}
@@ -79,6 +82,10 @@ def _constraints(model: PageModel) -> Iterator[Constraint]:
                 if supplied or (table is model.named and name in model.shapes):
                     continue
                 yield Constraint((_left(d), d.value), DEFINITION, defines=True)
+    for name in model.equations:
+        other = name[1:].lstrip("_")
+        if name[0] == "d" and other and (other in model.shapes or other in model.equations):
+            yield Constraint((Symbol(name), Symbol(other)), _DIFFERENTIAL)
     batched = any(columns in BATCH for _, columns in model.shapes.values())  # a loss may be a row, one for each column
     for name in sorted(model.unknown if batched else model.unknown | (model.roles.losses & set(model.equations))):
         yield Constraint((Symbol(name),), _LOSS, "scalar")

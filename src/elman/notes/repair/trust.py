@@ -14,10 +14,12 @@ from elman.notes.judge.checker import JudgedPage, Key
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import GOOD, UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
+from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation
 
 _ENOUGH = 3  # gradients that fail
 _MOST = 0.6  # of the gradients that were judged
+_ANEW = "another equation of this letter stands above, and the two differ: if this is a new definition, say so in words"
 _WHY = (
     "the two sides differ as this section was read, and so do most of its gradients: say what its letters are, as in "
     "<!-- elman: b is a number -->"
@@ -26,12 +28,24 @@ _WHY = (
 
 def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[Key, Explanation]:
     """The explanations, those of a section that was probably misread as not checked."""
+    explanations = {k: _unless_defined_anew(e) for k, e in explanations.items()}
     doubtful = [k for k, e in explanations.items() if is_wrong(e) and not _rests_on_declarations(page, e.judgement)]
     gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
     failing = [k for k in gradients if k in set(doubtful)]
     if len(failing) < _ENOUGH or len(failing) < _MOST * len(gradients):
         return dict(explanations)
     return dict(explanations) | {k: _not_checked(explanations[k]) for k in doubtful}
+
+
+def _unless_defined_anew(e: Explanation) -> Explanation:
+    """A second equation of a letter that no small repair makes equal to the first may be a new definition."""
+    if (
+        not (e.judgement.settled and is_wrong(e))
+        or e.judgement.result.error is not None
+        or any(f.cost <= EDIT for f in e.candidates)
+    ):
+        return e
+    return replace(e, verdict=Verdict.NOT_CHECKED, diagnosis=_ANEW, candidates=(), interpretations=None)
 
 
 def is_wrong(e: Explanation) -> bool:
