@@ -147,7 +147,8 @@ def test_corruptions_of_the_derivation_are_caught_and_repaired() -> None:
 def _is_the_original(judged: JudgedPage, repaired: ExplainedPage, c: object) -> bool:
     """Whether the first repair of the corrupted part is what stood there, or of its value."""
     key = (c.statement, c.part)  # type: ignore[attr-defined]
-    original, found = judged.judgements[key], repaired.explanations[key].candidates
+    original = judged.judgements[key]
+    found = next(s.explanations[key].candidates for s in repaired.sections if key in s.explanations)
     if not found or text(found[0].left) != text(original.left):
         return False
     try:

@@ -53,7 +53,8 @@ def judged_sections(page: Page, supplied: str | None, checker: Checker, budget: 
             judge(Checker(page, supplied, with_roles(section_model(base, new_parts, i)), checker.oracles), budget)
             for i in (k, k + 1)
         ]
-        if _is_announced(base, parts[k], j) or _holding(halves, j) > _holding([judged[k]], j):
+        more_hold = not base.shapes and _holding(halves, j) > _holding([judged[k]], j)
+        if _is_announced(base, parts[k], j) or more_hold:
             parts, judged = new_parts, [*judged[:k], *halves, *judged[k + 1 :]]
         else:
             judged[k] = _accepted(judged[k], j)
@@ -120,11 +121,20 @@ def _split(section: frozenset[int], start: int) -> tuple[frozenset[int], frozens
 
 
 def _is_announced(model: PageModel, section: frozenset[int], j: Judgement) -> bool:
-    """Whether a heading or a word stands between the two definitions."""
+    """Whether a heading or a word stands between the two definitions. On a page that declares its shapes, a heading
+    begins a new definition of a loss alone, since a letter that others use is the same throughout.
+    """
     first = _first(model, section, j)
     if first is None or first.formula.heading != j.statement.formula.heading:
-        return True
+        return not model.shapes or not _is_used(model, j)
     return _ANEW.search(j.statement.formula.before) is not None
+
+
+def _is_used(model: PageModel, j: Judgement) -> bool:
+    """Whether another equation uses the letter that a judgement is about."""
+    letter = defined_letter(j.left)
+    others = (d.value for name, found in model.equations.items() for d in found if letter and name != letter.name)
+    return any(isinstance(n, Symbol) and letter and n.name == letter.name for e in others for n in walk(e))
 
 
 def _holding(sections: Sequence[JudgedPage], but: Judgement) -> int:

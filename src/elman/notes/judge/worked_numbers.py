@@ -31,7 +31,7 @@ def is_worked(statement: Statement, part: int) -> bool:
 
 
 def arithmetic(statement: Statement, part: int) -> Agreement:
-    """Whether a worked number equals the one before it, to the digits that it is written with."""
+    """Whether a worked number equals the one before it, rounded or cut off to the digits that it is written with."""
     left, right = statement.parts[part - 1], statement.parts[part]
     try:
         one, other = _value(left), _value(right)
@@ -41,9 +41,10 @@ def arithmetic(statement: Statement, part: int) -> Agreement:
     written = len(digits.group(1) or "") if digits is not None else 0
     exact = not _DECIMAL.search(statement.source(part)) and not _DECIMAL.search(statement.source(part - 1))
     slack = (
-        1e-9 * max(1.0, abs(one)) if exact and statement.relation.operators[part - 1] == "=" else 1.01 * 10.0**-written
+        1e-9 * max(1.0, abs(one)) if exact and statement.relation.operators[part - 1] == "=" else 0.51 * 10.0**-written
     )
-    if abs(one - other) <= slack:
+    cut_off = written > 0 and 0 <= abs(one) - abs(other) < 10.0**-written and one * other >= 0
+    if abs(one - other) <= slack or cut_off:
         return Agreement(plain=True)
     apart = Counterexample({}, {}, {}, ((1, 1), (1, 1)), (1, 1), one, other)
     return Agreement(counterexample=apart)

@@ -31,8 +31,9 @@ def page_with_equations(page: Page, name: str) -> Page:
     """
     if name not in MODELS:
         raise ConfigError(f"the model is {name!r}; give one of: {', '.join(MODELS)}")
-    own = build(page)
+    model = build(page)
+    own = set(model.equations) - model.unknown
     declared = {s.name for s in page.shapes}
     shapes = [ShapeLine(n, r, c, -1, -1, 0, "") for n, (r, c) in _SHAPES.items() if n not in declared]
-    extra = [Formula(text, -1, 0, 0, SUPPLIED) for text in _EQUATIONS if text.split("^")[0] not in own.equations]
+    extra = [Formula(text, -1, 0, 0, SUPPLIED) for text in _EQUATIONS if text.split("^")[0] not in own]
     return replace(page, formulas=(*extra, *page.formulas), shapes=(*shapes, *page.shapes))

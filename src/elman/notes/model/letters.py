@@ -142,6 +142,8 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
                     uses.subscripts[node.of.name].add(node.indices[0].variable)
             elif isinstance(node, Power):
                 _exponent(node.exponent, uses)
+            elif isinstance(node, Call) and node.function == "exp":
+                _exponent(node.arguments[0], uses)
             elif isinstance(node, Transpose) and _is_primed(node, text):
                 assert isinstance(node.of, Symbol)
                 uses.primed.add(node.of.name)
@@ -158,11 +160,15 @@ def _with_surroundings(e: Expression, inside: str = "") -> Iterator[tuple[Expres
             where = "entry"
         elif isinstance(e, Derivative) and child is e.of:
             where = "numerator"
-        elif (isinstance(e, Power) and child is e.exponent) or (inside == "exponent" and isinstance(e, Add | Subtract)):
+        elif _is_exponent(child, e) or (inside == "exponent" and isinstance(e, Add | Subtract)):
             where = "exponent"
         elif isinstance(e, Transpose) and isinstance(child, Symbol) and child.span == (0, 0):
             where = "prime"
         yield from _with_surroundings(child, where)
+
+
+def _is_exponent(child: Expression, e: Expression) -> bool:
+    return (isinstance(e, Call) and e.function == "exp") or (isinstance(e, Power) and child is e.exponent)
 
 
 def _symbol(node: Symbol, inside: str, text: str, uses: _Uses) -> None:

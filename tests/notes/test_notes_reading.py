@@ -1,0 +1,131 @@
+"""How pages are read: each kind of notation that strangers use, as a small page with what is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from elman.notes import check
+from elman.notes.judge.verdict import GOOD, Claim, Verdict
+from elman.notes.page.reader import page_of
+
+
+def claims(text: str) -> list[Claim]:
+    return [c for c in check(page_of(text)).claims if c.verdict is not Verdict.NOT_A_CLAIM]
+
+
+def page(*formulas: str) -> str:
+    return "\n\n".join(f"$$ {formula} $$" if not formula.startswith("#") else formula for formula in formulas)
+
+
+RIGHT = {
+    "numbers": (r"u = a v + c, \quad J = \frac{1}{2} (u - s)^2", r"\frac{\partial J}{\partial a} = (u - s) v"),
+    "a function of one number": (r"\frac{d}{dq} \frac{1}{q} = -\frac{1}{q^2}",),
+    "by entries": (
+        r"r_i = \sum_j A_{ij} s_j", r"J = \frac{1}{2} \sum_i (r_i - g_i)^2",
+        r"\frac{\partial J}{\partial s_j} = \sum_i A_{ij} (r_i - g_i)",
+    ),
+    "softmax by entries": (
+        r"q_j = \frac{e^{u_j}}{\sum_l e^{u_l}}", r"J = -\sum_j t_j \ln q_j",
+        r"\frac{\partial J}{\partial u_j} = q_j - t_j",
+    ),
+    "one entry": (
+        r"q = \mathrm{softmax}(u)", r"J = -\ln q_c", r"\frac{\partial J}{\partial u_j} = q_j - [j = c]",
+    ),
+    "cases behind a comma": (
+        r"q = \mathrm{softmax}(u)",
+        r"\frac{\partial q_k}{\partial u_l} = q_k (1 - q_l), \quad k = l",
+        r"\frac{\partial q_k}{\partial u_l} = -q_k q_l, \quad k \neq l",
+    ),
+    "layers": (
+        r"v^l = P^l g^{l-1} + c^l", r"g^l = \tanh(v^l)", r"e^l = \frac{\partial J}{\partial v^l}",
+        r"\frac{\partial J}{\partial P^l} = e^l (g^{l-1})^T", r"e^l = (P^{l+1})^T e^{l+1} \odot \tanh'(v^l)",
+    ),
+    "examples": (
+        r"p^{(i)} = \sigma(w^T x^{(i)})", r"J(w) = \frac{1}{m} \sum_{i=1}^m (p^{(i)} - y^{(i)})^2",
+        r"\frac{\partial J}{\partial w} = \frac{2}{m} \sum_{i=1}^m (p^{(i)} - y^{(i)}) p^{(i)} (1 - p^{(i)}) x^{(i)}",
+    ),
+    "an unknown loss": (r"Y = X K", r"\frac{\partial J}{\partial K} = X^T \frac{\partial J}{\partial Y}"),
+    "an unknown function": (
+        r"g = \psi(v), \quad v = P x, \quad J = \rho(g, y)",
+        r"\frac{\partial J}{\partial v} = \frac{\partial J}{\partial g} \odot \psi'(v)",
+    ),
+    "a function of the page": (r"f(x) = x^3", r"f'(x) = 3 x^2"),
+    "a display that goes on": (r"f = \|A x\|^2", r"\frac{\partial f}{\partial x} = 2 A^T (A x)", r"= 2 A^T A x"),
+    "a bare sum": (r"J = \sum (a^T x_i - b_i)^2", r"\frac{\partial J}{\partial a} = 2 \sum (a^T x_i - b_i) x_i"),
+    "a solution": (
+        r"J = \|X w - y\|^2 + \|w\|^2", r"\frac{\partial J}{\partial w} = 2 X^T (X w - y) + 2 w = 0",
+        r"w = (X^T X + I)^{-1} X^T y",
+    ),
+    "an update": (
+        r"J = \|W x - t\|^2", r"W := W - \eta \frac{\partial J}{\partial W}",
+        r"\frac{\partial J}{\partial W} = 2 (W x - t) x^T",
+    ),
+    "worked numbers": (r"z = 0.5 \cdot 0.4 + 0.1 = 0.3",),
+    "defined anew below a heading": (
+        r"J = \|A x\|^2", r"\frac{\partial J}{\partial x} = 2 A^T A x", "## With a penalty",
+        r"J = \|A x\|^2 + x^T x", r"\frac{\partial J}{\partial x} = 2 A^T A x + 2 x",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_holds(name: str) -> None:
+    found = claims(page(*RIGHT[name]))
+    assert found
+    assert [(c.left, c.formula, str(c.verdict), c.diagnosis) for c in found if c.verdict not in GOOD] == []
+
+
+WRONG = [
+    ("numbers", r"(u - s) v", r"(u + s) v"),
+    ("by entries", r"\sum_i A_{ij} (r_i", r"\sum_i A_{ji} (r_i"),
+    ("softmax by entries", r"q_j - t_j", r"t_j - q_j"),
+    ("one entry", r"q_j - [j = c]", r"q_j + [j = c]"),
+    ("cases behind a comma", r"= -q_k q_l", r"= q_k q_l"),
+    ("layers", r"(P^{l+1})^T e^{l+1}", r"P^{l+1} e^{l+1}"),
+    ("examples", r"\frac{2}{m} \sum_{i=1}^m (p", r"\frac{1}{m} \sum_{i=1}^m (p"),
+    ("an unknown loss", r"= X^T \frac", r"= X \frac"),
+    ("a function of the page", "3 x^2", "2 x^2"),
+    ("a display that goes on", r"= 2 A^T A x", r"= 2 A A^T x"),
+    ("worked numbers", "= 0.3", "= 0.4"),
+    ("defined anew below a heading", r"2 A^T A x + 2 x", r"2 A^T A x + x"),
+]
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), WRONG, ids=[w[0] for w in WRONG])
+def test_what_is_wrong_is_marked(name: str, right: str, wrong: str) -> None:
+    text = page(*RIGHT[name])
+    assert text.count(right) == 1
+    report = check(page_of(text.replace(right, wrong)))
+    place = text.index(right)
+    marked = [c for c in report.claims if c.is_wrong]
+    assert marked
+    assert all(c.start < place + len(wrong) and place < c.end for c in marked)
+
+
+NOT_CHECKED = [
+    r"\frac{\partial L}{\partial w_{oji}} = \frac{\partial L}{\partial w_{ji}}",
+    r"J = \sum_{i=1}^{N} \mathbb{E}[x_i]",
+]
+
+
+@pytest.mark.parametrize("formula", NOT_CHECKED)
+def test_what_cannot_be_evaluated_is_not_called_wrong(formula: str) -> None:
+    report = check(page_of(page(formula)))
+    assert report.holds
+    assert all(c.diagnosis for c in report.claims if not c.good)
+
+
+def test_a_wrong_claim_shows_its_counterexample() -> None:
+    (wrong,) = (c for c in claims(page(r"f = x^T x", r"\frac{\partial f}{\partial x} = 3 x")) if c.is_wrong)
+    found = wrong.counterexample
+    assert found is not None
+    assert found.left is not None
+    assert found.right == pytest.approx(1.5 * found.left, rel=1e-5)
+    assert "x" in found.letters
+
+
+def test_a_section_that_fails_throughout_is_not_trusted() -> None:
+    formulas = [r"f = x^T A x"] + [rf"\frac{{\partial f}}{{\partial x}} = {k} b" for k in (3, 5, 7, 9)]
+    report = check(page_of(page(*formulas)))
+    assert report.holds
+    assert {c.verdict for c in report.claims[1:]} == {Verdict.NOT_CHECKED}
