@@ -30,17 +30,25 @@ if TYPE_CHECKING:
     "--model", type=click.Choice(["elman"]),
     help="Add the forward equations of Elman's network, for notes that have only gradients.",
 )  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="List what holds, too, and each formula that was not checked.")
 @as_json
 @click.pass_context
 def check(
-    ctx: click.Context, notes: Path, html: Path | None, fix: Path | None, model: str | None, as_json: bool
+    ctx: click.Context,
+    notes: Path,
+    html: Path | None,
+    fix: Path | None,
+    model: str | None,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Check the formulas in NOTES: which hold, which are wrong, why, and how to repair them.
 
     NOTES is a Markdown, LaTeX, notebook (.ipynb) or plain text file. Each gradient is compared, by value, with the
     derivative of the forward equations in the same notes.
 
-    The exit code is 0 if all formulas hold, 1 if some do not, and 2 if the notes cannot be read.
+    The exit code is 1 if some formula is wrong, 2 if the notes cannot be read, and else 0, also where formulas were
+    not checked.
     """
     from elman.notes import check as check_page
     from elman.notes.page.reader import read_page
@@ -50,6 +58,8 @@ def check(
             raise ConfigError(f"{out} is the page itself: give another file to write to")
     if html is not None and fix is not None and html.resolve() == fix.resolve():
         raise ConfigError("--html and --fix name the same file: give two different ones")
+    if as_json and verbose:
+        raise ConfigError("--json lists every formula already: leave out --verbose")
     page = read_page(notes)
     report = check_page(page, model)
     if html is not None:
@@ -61,24 +71,24 @@ def check(
 
         write_whole(fix, corrected_file(page, report))
     if as_json:
-        from elman.notes.report.text import as_json as json_of
+        from elman.notes.report.json_report import as_json as json_of
 
-        click.echo(json.dumps(json_of(report), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(json_of(report), ensure_ascii=False, indent=1, allow_nan=False))
     else:
-        _show(page, report, html, fix)
+        _show(page, report, html, fix, verbose)
     ctx.exit(0 if report.holds else 1)
 
 
-def _show(page: Page, report: Report, html: Path | None, fix: Path | None) -> None:
+def _show(page: Page, report: Report, html: Path | None, fix: Path | None, verbose: bool) -> None:
     """Prints the report, in colour on a terminal, and the names of the files written."""
     from rich.console import Console
 
     from elman.notes.repair.fix import planned_edits
-    from elman.notes.report.text import as_terminal
+    from elman.notes.report.terminal import as_terminal
 
     console = Console(highlight=False, soft_wrap=True)
     width = min(console.width, 120) if console.is_terminal else 100
-    for line in as_terminal(report, width):
+    for line in as_terminal(report, width, verbose):
         console.print(line)
     if html is not None:
         click.echo(f"written: {html}", err=True)

@@ -21,6 +21,8 @@ from elman.notes.repair.diagnose import ExplainedPage
 from elman.notes.repair.explanation import Candidate, Explanation
 from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 
+_SPACE = re.compile(r"\s+")
+
 
 def claims_of(page: ExplainedPage) -> tuple[Claim, ...]:
     """All claims in the order of the page."""
@@ -85,15 +87,19 @@ def _code(checker: Checker, j: Judgement) -> Callable[[Expression], str]:
 
 
 def _shapes(checker: Checker, j: Judgement) -> tuple[tuple[int, int, str], ...]:
-    """The shape under each letter of a part, by its place in the part's source."""
+    """The shape under each letter of a part, by its place in the part's source, which is on one line."""
     oracle = checker.sampling.oracles(j.statement)[0]
     start, end = j.statement.region(j.part)
+
+    def place(at: int) -> int:
+        return len(_SPACE.sub(" ", j.statement.formula.text[start:at]))
+
     found = []
     for node in walk(j.expression):
         if isinstance(node, Symbol) and start <= node.span[0] < node.span[1] <= end:
             shape = oracle.values.shape_of(node.name)
             if shape is not None:
-                found.append((node.span[0] - start, node.span[1] - start, oracle.sizes.as_text(shape)))
+                found.append((place(node.span[0]), place(node.span[1]), oracle.sizes.as_text(shape)))
     return tuple(found)
 
 
@@ -125,7 +131,7 @@ def _unread(checker: Checker) -> Iterator[Claim]:
             line, column, _ = checker.page.place(start)
             at = checker.page.place(formula.start + (error.column or 1) - 1)
             why = f"{error.reason} (line {at[0]}, column {at[1]})"
-            shown = re.sub(r"\s+", " ", piece.strip())
+            shown = _SPACE.sub(" ", piece.strip())
             yield Claim(line, column, start, end, "", shown, Verdict.NOT_READ, why, cell=formula.cell)
         elif formula.kind == "display":
             yield _nothing(checker, formula, start, end, f"no equation stands here ({error.reason})")
@@ -136,7 +142,7 @@ def _nothing(checker: Checker, formula: Formula, start: int, end: int, why: str)
     if proposal is not None:
         why = "left open; the words before it speak of perplexity, the exponential of the mean loss per token"
     line, column, _ = checker.page.place(start)
-    shown = re.sub(r"\s+", " ", checker.page.text[start:end])
+    shown = _SPACE.sub(" ", checker.page.text[start:end])
     fixes = (proposal,) if proposal is not None else ()
     return Claim(line, column, start, end, "", shown, Verdict.NOT_A_CLAIM, why, fixes=fixes, cell=formula.cell)
 

@@ -1,4 +1,4 @@
-"""Claims as HTML: the verdict as a badge, the diagnosis, and the repairs."""
+"""Claims as HTML: the verdict as a badge, the reason, the counterexample, and the repairs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from html import escape
 from elman.calculus.expression import Symbol
 from elman.calculus.printing.mathml import mathml, mathml_operator
 from elman.notes.judge.verdict import Claim, Repair, Verdict
-from elman.notes.report.text import SIGNS, category, verdict_in_words
+from elman.notes.oracle.counterexample import Counterexample
+from elman.notes.report.controls import copy_button
 from elman.notes.report.typeset import Typesetter
+from elman.notes.report.words import (
+    SIGNS,
+    category,
+    counterexample_in_words,
+    edits_in_words,
+    number,
+    reason,
+    verdict_in_words,
+)
 from elman.wording import count
 
 _SHOWN_REPAIRS = 3
+_SHOWN_NUMBERS = 12  # entries of all letters of a counterexample; more of them are folded
 _SHAPE_OF = "shape of "
 
 
@@ -39,24 +50,31 @@ class ClaimWriter:
         return left + self.typesetter.claim(claim.formula)
 
     def link(self, claim: Claim) -> str:
-        """An item of the list of what to correct."""
-        where = (f"cell {claim.cell}, " if claim.cell else "") + f"line {claim.line}"
+        """An item of a list of claims: its line, its verdict and the formula, as a link to its place."""
         return (
-            f'<li><a href="#{self.anchor(claim)}"><span class="where">{where}</span>{badge(claim)}'
+            f'<li><a href="#{self.anchor(claim)}"><span class="where">{where(claim)}</span>{badge(claim)}'
             f'<span class="what">{self.equation(claim)}</span></a></li>'
         )
+
+    def short_link(self, claim: Claim) -> str:
+        """The line of a claim, as a link to its place."""
+        return f'<a href="#{self.anchor(claim)}">{where(claim)}</a>'
 
     def mark(self, claim: Claim) -> str:
         """The badge of a claim within a line; a link where there is an explanation below the block."""
         if has_details(claim):
             return f' <a class="ref" href="#{self.anchor(claim)}">{badge(claim)}</a>'
-        return f' <span id="{self.anchor(claim)}">{badge(claim)}</span>'
+        return f' <span class="claim {category(claim.verdict)}" id="{self.anchor(claim)}">{badge(claim)}</span>'
+
+    def target(self, claim: Claim) -> str:
+        """The place of a claim within a line that has nothing to say; nothing is shown there."""
+        return f'<span class="claim {category(claim.verdict)}" id="{self.anchor(claim)}"></span>'
 
     def notes(self, claims: Sequence[Claim]) -> str:
         """The explanations of claims within lines, for the place below their block."""
         return "".join(
             f'<aside class="row {category(c.verdict)}" id="{self.anchor(c)}"><div class="about">'
-            f"{self.equation(c)} {badge(c)}</div>{self.details(c)}</aside>"
+            f"{self.equation(c)} {badge(c)} {copy_button(source(c))}</div>{self.details(c)}</aside>"
             for c in claims
             if has_details(c)
         )
@@ -72,10 +90,11 @@ class ClaimWriter:
         return row + self.details(claim)
 
     def details(self, claim: Claim) -> str:
-        """The diagnosis, the reading and the repairs."""
+        """The reason, the counterexample, the reading and the repairs."""
         if not has_details(claim):
             return ""
-        blocks = [f"<p>{words(claim.diagnosis)}</p>"] if claim.diagnosis else []
+        blocks = [f"<p>{words(reason(claim))}</p>"] if reason(claim) else []
+        blocks += [_counterexample(claim.counterexample)] if claim.counterexample is not None else []
         blocks += [f'<p class="reading"><b>Reading</b> {words(claim.reading)}</p>'] if claim.reading else []
         first = "Suggestion" if claim.good else "Repair"
         shown, more = claim.fixes[:_SHOWN_REPAIRS], claim.fixes[_SHOWN_REPAIRS:]
@@ -90,11 +109,36 @@ class ClaimWriter:
         whole = (repair.start, repair.end) == (claim.start, claim.end) and claim.left.strip()
         of_a_shape = claim.left.startswith(_SHAPE_OF)
         left = self.typesetter.claim(claim.left, (), True) + mathml_operator("=") if whole and not of_a_shape else ""
-        edits = f'<span class="edits">{words("; ".join(repair.edits))}</span>' if repair.edits else ""
+        edited = edits_in_words(repair)
+        edits = f'<span class="edits">{words(edited)}</span>' if edited else ""
         return (
             f'<div class="repair"><span class="label">{label}</span><span class="math">{left}'
-            f"{self.typesetter.claim(repair.formula, (), True, True)}</span>{edits}</div>"
+            f"{self.typesetter.repair(repair.formula)}</span>{edits}{copy_button(repair.formula)}</div>"
         )
+
+
+def _counterexample(found: Counterexample) -> str:
+    """The point and the values of both sides, and the values of the letters there."""
+    line = f'<p class="counterexample"><b>Counterexample</b> {words(counterexample_in_words(found))}</p>'
+    if not found.letters:
+        return line
+    values = "".join(
+        f"<span>{mathml(Symbol(name), None, False)}{mathml_operator('=')}{_values(rows)}</span>"
+        for name, rows in found.letters.items()
+    )
+    values = f'<div class="values">{values}</div>'
+    if sum(len(row) for rows in found.letters.values() for row in rows) <= _SHOWN_NUMBERS:
+        return line + values
+    return f"{line}<details><summary>the values of the letters there</summary>{values}</details>"
+
+
+def _values(rows: Sequence[Sequence[float]]) -> str:
+    """A value of a letter: a number, or a matrix of numbers."""
+    cells = [[f"<mn>{number(x).replace('-', '−')}</mn>" for x in row] for row in rows]
+    if len(rows) == len(rows[0]) == 1:
+        return f"<math>{cells[0][0]}</math>"
+    table = "".join(f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in cells)
+    return f'<math><mo fence="true">(</mo><mtable>{table}</mtable><mo fence="true">)</mo></math>'
 
 
 def _row(left: str, operator: str, right: str, verdict: str = "", kind: str = "none", anchor: str = "") -> str:
@@ -104,6 +148,16 @@ def _row(left: str, operator: str, right: str, verdict: str = "", kind: str = "n
         f'<div class="row {kind}"{place}><div class="lhs">{left}</div><div class="rhs">{sign}{right}</div>'
         f'<div class="verdict">{verdict}</div></div>'
     )
+
+
+def where(claim: Claim) -> str:
+    """The line of a claim, with its cell in a notebook."""
+    return (f"cell {claim.cell}, " if claim.cell else "") + f"line {claim.line}"
+
+
+def source(claim: Claim) -> str:
+    """The claim as the page writes it."""
+    return f"{claim.left} = {claim.formula}" if claim.left.strip() else claim.formula
 
 
 def has_details(claim: Claim) -> bool:

@@ -42,6 +42,8 @@ _ENVIRONMENTS = {  # of the page → one that the library draws as a table
     "align": "align*", "aligned": "align*", "alignedat": "align*", "flalign": "align*", "eqnarray": "align*",
     "gather": "matrix", "gather*": "matrix", "gathered": "matrix", "dcases": "cases",
 }  # fmt: skip
+_PRIMES = frozenset({"′", "″", "‴"})
+_THIN_SPACE = '<mspace width="0.17em"/>'
 _FONTS = {
     "bold": "BOLD", "italic": "ITALIC", "bold-italic": "BOLD ITALIC", "script": "SCRIPT", "fraktur": "FRAKTUR",
     "double-struck": "DOUBLE-STRUCK", "sans-serif": "SANS-SERIF", "monospace": "MONOSPACE",
@@ -55,7 +57,7 @@ def displayed_math(latex: str, display: bool = False) -> str | None:
         return None
     try:
         tree = convert_to_element(prepared, display="block" if display else "inline")
-        inner = "".join(_element(child) for child in tree)
+        inner = _row(list(tree))
     except Exception:  # the library's errors have no family, and hostile text raises IndexError, StopIteration and more
         return None
     return f'<math displaystyle="true">{inner}</math>' if display else f"<math>{inner}</math>"
@@ -112,15 +114,49 @@ def _element(node: Element) -> str:
     if node.attrib.get("columnalign") in _ALIGNMENTS:  # browsers align cells by style alone
         attributes += f' style="text-align:{node.attrib["columnalign"]}"'
     if node.tag not in _TEXTS:
-        children = _with_words(node) if node.tag not in _CHILDREN else node
-        return f"<{node.tag}{attributes}>{''.join(map(_element, children))}</{node.tag}>"
+        inner = "".join(map(_element, node)) if node.tag in _CHILDREN else _row(list(_with_words(node)))
+        return f"<{node.tag}{attributes}>{inner}</{node.tag}>"
     text = node.text or ""
     if text in _NOT_TYPESET or re.match(r"\\[A-Za-z]", text):
         raise ValueError(text)
     text, variant = unescape(text), node.attrib.get("mathvariant", "")
     if variant == "normal" and len(text) == 1:
         attributes += ' mathvariant="normal"'
-    return f"<{node.tag}{attributes}>{escape(_in_font(text, variant))}</{node.tag}>"
+    tag = "mi" if _is_word(node) else node.tag  # an operator would have wide spaces around it
+    tag = "mo" if text in _PRIMES else tag  # a letter would be drawn too small and too high
+    return f"<{tag}{attributes}>{escape(_in_font(text, variant))}</{tag}>"
+
+
+def _row(children: list[Element]) -> str:
+    """Elements side by side, with a thin space between a function such as log and a letter or number beside it."""
+    shown = []
+    for before, node in zip([None, *children], children, strict=False):
+        thin = before is not None and _needs_space(before, node)
+        shown.append((_THIN_SPACE if thin else "") + _element(node))
+    return "".join(shown)
+
+
+def _needs_space(left: Element, right: Element) -> bool:
+    functions = _is_function(left), _is_function(right)
+    operators = [n.tag == "mo" and not f for n, f in zip((left, right), functions, strict=True)]
+    return any(functions) and not any(operators) and not (functions[0] and _is_fenced(right))
+
+
+def _is_function(node: Element) -> bool:
+    """Whether an element is the name of a function, with or without scripts."""
+    base = node[0] if node.tag in _SCRIPTS and len(node) else node
+    while base.tag == "mrow" and len(base) == 1:
+        base = base[0]
+    return _is_word(base) or (base.tag == "mi" and len(base.text or "") > 1 and base.text in SPELLINGS)
+
+
+def _is_word(node: Element) -> bool:
+    """Whether an operator is a word: \\operatorname{Var}, \\max."""
+    return node.tag == "mo" and len(node.text or "") > 1 and (node.text or "").isalpha()
+
+
+def _is_fenced(node: Element) -> bool:
+    return node.tag == "mrow" and len(node) > 0 and node[0].tag == "mo"
 
 
 def _in_font(text: str, variant: str) -> str:

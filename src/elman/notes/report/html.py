@@ -1,6 +1,6 @@
 """A report as one self-contained HTML page: the notes, each formula typeset, its verdict beside it, and the repairs.
 
-The page fetches nothing and runs nothing; its policy forbids the browser both.
+The page fetches nothing, and runs one script of its own (`controls.py`); its policy forbids the browser all else.
 """
 
 from __future__ import annotations
@@ -9,29 +9,30 @@ import re
 from dataclasses import dataclass, field
 from html import escape
 
-from elman.calculus.printing.mathml import mathml
 from elman.calculus.syntax.names import Names
 from elman.notes.judge.verdict import Claim, Report, Verdict
 from elman.notes.page.markdown import end_of_front_matter
 from elman.notes.page.notebook import JOINT, cells_of
 from elman.notes.page.page import Formula, Page
 from elman.notes.report.claims_html import ClaimWriter, has_details, words
+from elman.notes.report.controls import POLICY, SCRIPT, choice, copy_button
 from elman.notes.report.latex_prose import latex_as_markdown
+from elman.notes.report.open_points import open_points
 from elman.notes.report.pieces import Slot, slot, without_marks
 from elman.notes.report.render_markdown import code_to_html, markdown_to_html, plain_to_html
 from elman.notes.report.style import STYLE
-from elman.notes.report.text import SIGNS, category, summary
 from elman.notes.report.typeset import Part, Typesetter, names_of
+from elman.notes.report.words import SIGNS, Tally, category, summary
 from elman.wording import choose, count
 
+_KANA, _HAN = re.compile("[\u3041-\u30ff]"), re.compile("[\u4e00-\u9fff]")
 _TABLE = re.compile(r"\\begin\s*\{(?:[bBpvV]?matrix|smallmatrix|array|d?cases)\*?\}")  # shown whole, not row by row
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _COUNTED = {  # category → what one claim of it does, what several do
-    "good": ("holds", "hold"),
-    "neutral": ("defines, or claims nothing", "define, or claim nothing"),
-    "otherwise": ("holds, but not as written", "hold, but not as written"),
-    "unknown": ("could not be checked", "could not be checked"),
     "bad": ("does not hold", "do not hold"),
+    "otherwise": ("holds, but not as written", "hold, but not as written"),
+    "unknown": ("was not checked", "were not checked"),
+    "good": ("holds", "hold"),
+    "neutral": ("claims nothing", "claim nothing"),
 }
 
 
@@ -44,16 +45,25 @@ def as_html(page: Page, report: Report, names: Names | None = None) -> str:
     title = page.path.name
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}: {escape(summary(report))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"{_head(title, report, claims)}\n<main>\n{_Notes(page, report, claims).html()}\n</main>\n{_foot(report)}\n"
-        "</body>\n</html>\n"
+        f"{_head(title, report, claims)}\n<main{_language(page.text)}>\n"
+        f"{_Notes(page, report, claims).html()}\n</main>\n"
+        f"{_foot(report)}\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
 
 
+def _language(text: str) -> str:
+    """The language of the notes, where their characters show it: it decides how a browser draws the characters."""
+    if _KANA.search(text):
+        return ' lang="ja"'
+    return ' lang="zh"' if _HAN.search(text) else ""
+
+
 def _head(title: str, report: Report, writer: ClaimWriter) -> str:
-    """The summary: a bar, the counts, links to what is to be corrected, and the remarks."""
+    """The summary: a bar, the counts, what is wrong, what was not checked, what holds, and the remarks."""
+    tally = Tally.of(report)
     by_manner = {m: sum(category(claim.verdict) == m for claim in report.claims) for m in _COUNTED}
     segments = "".join(f'<span class="{m}" style="flex-grow:{n}"></span>' for m, n in by_manner.items() if n)
     counts = "".join(
@@ -62,16 +72,33 @@ def _head(title: str, report: Report, writer: ClaimWriter) -> str:
         for m, n in by_manner.items()
         if n
     )
-    wrong = "".join(writer.link(claim) for claim in report.claims if not claim.good)
     remarks = "".join(f"<li>{words(remark)}</li>" for remark in report.remarks)
     return (
         f'<header><p class="kind">Formulas checked</p><h1>{escape(title)}</h1>'
         f'<p class="sum">{escape(summary(report).capitalize())}.</p>'
         f'<div class="bar" aria-hidden="true">{segments}</div><ul class="counts">{counts}</ul>'
-        + (f"<h2>To correct</h2><ol class='wrong'>{wrong}</ol>" if wrong else "")
+        f"{choice(tally)}{_lists(tally, writer)}"
         + (f'<h2>The page as a whole</h2><ul class="remarks">{remarks}</ul>' if remarks else "")
         + "</header>"
     )
+
+
+def _lists(tally: Tally, writer: ClaimWriter) -> str:
+    """What is wrong; folded, what was not checked by its reasons, and what holds."""
+    wrong, holding = ("".join(map(writer.link, claims)) for claims in (tally.wrong, tally.holding))
+    open_ = "".join(
+        f'<li><span class="where">{", ".join(map(writer.short_link, point.claims))}</span> {words(point.reason)}</li>'
+        for point in open_points(tally.not_checked)
+    )
+    lists = f'<section data-kind="wrong"><h2>To correct</h2><ol class="list">{wrong}</ol></section>' if wrong else ""
+    n, m = len(tally.not_checked), len(tally.holding)
+    if open_:
+        title = f"{count(n, 'formula')} {choose(n, 'was', 'were')} not checked, and what to write"
+        lists += f'<details data-kind="open"><summary>{title}</summary><ul class="reasons">{open_}</ul></details>'
+    if holding:
+        title = f"{count(m, 'formula')} {choose(m, 'holds', 'hold')}"
+        lists += f'<details data-kind="holds"><summary>{title}</summary><ol class="list">{holding}</ol></details>'
+    return lists
 
 
 def _foot(report: Report) -> str:
@@ -144,7 +171,7 @@ class _Notes:
             self._add(end, end, Slot("".join(map(self.claims.mark, claims)), False, notes))
         else:
             shown = self.claims.typesetter.inline(formula.text, bool(claims))
-            marks = "".join(self.claims.mark(c) for c in claims if has_details(c))
+            marks = "".join((self.claims.mark if has_details(c) else self.claims.target)(c) for c in claims)
             self._add(*formula.outer, Slot(f'<span class="inline">{shown}{marks}</span>', False, notes))
 
     def _marked(self, begin: int, stop: int) -> str:
@@ -173,17 +200,20 @@ class _Notes:
 
     def _figure(self, formula: Formula, claims: list[Claim]) -> str:
         """A displayed formula: a row for each part of its chains, with the verdict, and the explanation below."""
+        return f"<figure>{self._rows(formula, claims)}{copy_button(formula.text)}</figure>"
+
+    def _rows(self, formula: Formula, claims: list[Claim]) -> str:
         typesetter = self.claims.typesetter
         written = None if claims else typesetter.as_written(formula.text, True)
         if written is not None:
-            return f"<figure>{self.claims.row('', '', written, None)}</figure>"
+            return self.claims.row("", "", written, None)
         statements = typesetter.parts(formula.text)
         if not statements or _TABLE.search(formula.text):
             shown = typesetter.unread(formula.text, True)
             if len(claims) == 1:
-                return f"<figure>{self.claims.row('', '', shown, claims[0])}</figure>"
+                return self.claims.row("", "", shown, claims[0])
             each = "".join(self.claims.row("", "", "", c) for c in claims if c.verdict is not Verdict.NOT_A_CLAIM)
-            return f'<figure><div class="full">{shown}</div>{each}</figure>'
+            return f'<div class="full">{shown}</div>{each}'
         left = list(claims)
         rows: list[str] = []
         for parts in statements:
@@ -194,15 +224,15 @@ class _Notes:
                 shown, claim = self._part(part, formula, left)
                 rows.append(self.claims.row(first if number == 0 else "", part.operator, shown, claim))
         rows += [self.claims.row("", "", "", c) for c in left]
-        return f"<figure>{''.join(rows)}</figure>"
+        return "".join(rows)
 
     def _part(self, part: Part, formula: Formula, claims: list[Claim]) -> tuple[str, Claim | None]:
         """A part of a chain, typeset with its shapes, and the claim about it, which is removed from `claims`."""
         start, end = part.start + formula.start, part.end + formula.start
         claim = max(claims, key=lambda c: min(c.end, end) - max(c.start, start), default=None)
         if claim is None or min(claim.end, end) <= max(claim.start, start):
-            return mathml(part.expression, None, True), None
+            return self.claims.typesetter.part(part), None
         claims.remove(claim)
-        same = (claim.start, claim.end) == (start, end) or claim.shapes
-        shown = self.claims.typesetter.claim(claim.formula, claim.shapes, True) if same else mathml(part.expression)
-        return shown, claim
+        if (claim.start, claim.end) == (start, end) or claim.shapes:
+            return self.claims.typesetter.claim(claim.formula, claim.shapes, True), claim
+        return self.claims.typesetter.part(part), claim

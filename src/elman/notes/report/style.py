@@ -38,14 +38,32 @@ header h2{margin:1.6rem 0 .4rem;font-size:.8rem;letter-spacing:.07em;text-transf
 .counts .good .sign{color:var(--good)}.counts .otherwise .sign{color:var(--otherwise)}
 .counts .bad .sign{color:var(--bad)}
 .counts .unknown .sign{color:var(--unknown)}
-.wrong{margin:0;padding:0;list-style:none}
-.wrong a{display:grid;grid-template-columns:5.5rem 12.5rem minmax(0,1fr);gap:.2rem .8rem;align-items:center;
+.list,.reasons{margin:0;padding:0;list-style:none}
+.list a[href]{display:grid;grid-template-columns:5.5rem 12.5rem minmax(0,1fr);gap:.2rem .8rem;align-items:center;
 padding:.3rem .5rem;
 margin:0 -.5rem;border-radius:.4rem;color:inherit;text-decoration:none}
-.wrong a:hover,.wrong a:focus-visible{background:var(--neutral-tint)}
-.wrong .badge{justify-self:start}
-.wrong .what{overflow:hidden;white-space:nowrap;text-overflow:ellipsis}
-.wrong li+li a{border-top:1px solid var(--line);border-radius:0}
+.list a:hover,.list a:focus-visible{background:var(--neutral-tint)}
+.list .badge{justify-self:start}
+.list .what{overflow-x:auto;overflow-y:hidden;white-space:nowrap;padding:.2rem 0}
+.list li+li a[href]{border-top:1px solid var(--line);border-radius:0}
+.reasons li{padding:.3rem 0}
+.reasons li+li{border-top:1px solid var(--line)}
+header details{margin-top:1rem}
+header details[open] summary{margin-bottom:.3rem}
+button{font:600 .8rem/1.4 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;color:var(--soft);
+background:var(--card);border:1px solid var(--line);border-radius:.4rem;cursor:pointer;display:none}
+.scripted button{display:inline-block}
+button:hover,button:focus-visible{color:var(--ink);border-color:var(--soft)}
+.choose{display:flex;flex-wrap:wrap;gap:.4rem;margin:1rem 0 0}
+.choose button{padding:.25rem .8rem}
+.choose [aria-pressed=true]{color:var(--page);background:var(--ink);border-color:var(--ink)}
+.copy{padding:0 .5rem;font-size:.7rem;font-weight:500;white-space:nowrap}
+.copy.done::after{content:" ✓";color:var(--good)}
+figure .copy{position:absolute;right:.8rem;bottom:-.65rem}
+.explanation .copy{position:static;margin-left:auto}
+.about .copy{margin-left:.4rem}
+@media(hover:hover){figure>.copy{opacity:0}figure:hover>.copy,figure>.copy:focus-visible,figure>.done{opacity:1}}
+[hidden]{display:none!important}
 .where{color:var(--soft);font-variant-numeric:tabular-nums}
 .remarks{margin:.2rem 0 0;padding-left:1.2rem}
 .remarks li+li{margin-top:.3rem}
@@ -71,7 +89,7 @@ table{border-collapse:collapse;font-size:.95em}
 th,td{padding:.35rem .7rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-size:.85em;color:var(--soft)}
 .cell+.cell{margin-top:1rem}
-figure{display:grid;grid-template-columns:auto minmax(0,1fr) auto;margin:1.2rem 0;padding:.35rem 0;
+figure{position:relative;display:grid;grid-template-columns:auto minmax(0,1fr) auto;margin:1.2rem 0;padding:.35rem 0;
 background:var(--card);
 border:1px solid var(--line);border-radius:.6rem}
 .row{scroll-margin-top:1.5rem}
@@ -106,6 +124,9 @@ line-height:1.55}
 border-radius:.4rem;background:var(--card)}
 .repair .label{min-width:3.6rem;font-size:.78rem;font-weight:700;color:var(--good)}
 .repair .math{overflow-x:auto;overflow-y:hidden;padding:.4rem .1rem;max-width:100%}
+.counterexample{font-variant-numeric:tabular-nums}
+.values{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;align-items:center;overflow-x:auto;overflow-y:hidden;
+padding:.4rem 0;font-size:.92em}
 .edits{font-size:.82rem;color:var(--soft)}
 aside.row{margin:.6rem 0 1rem;border:1px solid var(--line);border-left:4px solid var(--bad);border-radius:.5rem;
 background:var(--card)}
@@ -116,12 +137,12 @@ aside.row.good,aside.row.neutral{border-left-color:var(--good)}
 details summary{cursor:pointer;color:var(--soft)}
 footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.85rem;color:var(--soft)}
 @media(max-width:40rem){body{padding:1.4rem .9rem 3rem;font-size:1rem}
-.wrong a{grid-template-columns:auto 1fr}.wrong .what{grid-column:1/-1}
+.list a[href]{grid-template-columns:auto 1fr}.list .what{grid-column:1/-1}
 figure .row{padding:.5rem .7rem}
 .verdict{grid-column:1/-1;padding:.2rem 0 0;text-align:left}.explanation{margin:.1rem .7rem .7rem}}
 @media print{:root{color-scheme:light;--page:#fff}.rhs,.about,.wide,.full,.repair .math{overflow:visible}
 body{max-width:none;padding:0;font-size:10.5pt}figure,aside.row,
 .explanation{break-inside:avoid}
 h2,h3,h4{break-after:avoid}.bar,.badge,.explanation{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.wrong a{break-inside:avoid}}
+.list a{break-inside:avoid}button{display:none!important}}
 """

@@ -1,8 +1,9 @@
-"""Formulas of a page as MathML: those that are read with the shapes of their factors, others as they are written."""
+"""Formulas of a page as MathML: as the page writes them, with the shapes of their factors; others as they are read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -14,17 +15,23 @@ from elman.errors import FormulaError
 from elman.notes.page.macros import expand
 from elman.notes.page.page import Page
 from elman.notes.report.displayed_math import displayed_math
+from elman.notes.report.shape_labels import Spans, labelled_math
 
 _SCALAR = "[1,1]"
+_CODE = re.compile(r"@|(?<![\^_{])\*|\.T\b|(?<![\\A-Za-z])(?:np\.|sum\()")  # signs of Python, not of LaTeX
+_AROUND = re.compile(r"^[\s&]+|(?:[\s&,;]|\\\\|\\q?quad(?![A-Za-z]))+$")  # alignment and space around a part
 _SEPARATOR = "<span class='sep'>,</span> "
+
+Shapes = tuple[tuple[int, int, str], ...]  # start, end and shape of the letters of a formula
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a chain `a = b = c`: the sign before it, itself, and its offsets in the formula."""
+    """A part of a chain `a = b = c`: the sign before it, itself, its source, and its offsets in the formula."""
 
     operator: str
     expression: Expression
+    source: str
     start: int
     end: int
 
@@ -45,23 +52,50 @@ class Typesetter:
             return None
         return [
             [
-                Part(operator, part, places[part.span[0]], places[min(part.span[1], len(places) - 1)])
-                for operator, part in zip(("", *relation.operators), relation.parts, strict=True)
+                Part(
+                    operator, part, expanded[slice(*region)],
+                    places[part.span[0]], places[min(part.span[1], len(places) - 1)],
+                )
+                for operator, part, region in zip(
+                    ("", *relation.operators), relation.parts, relation.regions, strict=True
+                )
             ]
             for relation in relations
-        ]
+        ]  # fmt: skip
 
-    def claim(
-        self, text: str, shapes: tuple[tuple[int, int, str], ...] = (), display: bool = False, grouped: bool = False
-    ) -> str:
-        """A side of a claim, with `shapes` under its factors; `grouped`: with parentheses around products beside ∘."""
+    def part(self, part: Part, display: bool = True) -> str:
+        """A part of a chain, without shapes."""
+        written = None if self._is_code(part.source) else displayed_math(_AROUND.sub("", part.source), display)
+        return written or mathml(part.expression, None, display)
+
+    def claim(self, text: str, shapes: Shapes = (), display: bool = False) -> str:
+        """A side of a claim as the page writes it, with `shapes` under its factors."""
         try:
             expanded, places = expand(text, self.page.macros)
+        except FormulaError:
+            return self.unread(text)
+        spans = _shapes_by_span(shapes, places)
+        written = None if self._is_code(text) else labelled_math(expanded, self.names, spans, display)
+        return written or self._read(expanded, spans, display) or self.unread(text)
+
+    def repair(self, text: str) -> str:
+        """A repaired formula as it is read, with parentheses around products beside ∘."""
+        try:
+            expanded, _ = expand(text, self.page.macros)
+        except FormulaError:
+            return self.unread(text)
+        return self._read(expanded, {}, True, True) or self.unread(text)
+
+    def _read(self, expanded: str, spans: Spans, display: bool, grouped: bool = False) -> str | None:
+        try:
             relations = parse_statements(expanded, self.names)
         except (FormulaError, RecursionError):
-            return self.unread(text)
-        by_span = _shapes_by_span(shapes, places)
-        return _SEPARATOR.join(mathml_relation(relation, by_span, display, grouped) for relation in relations)
+            return None
+        return _SEPARATOR.join(mathml_relation(relation, spans, display, grouped) for relation in relations)
+
+    def _is_code(self, formula: str) -> bool:
+        """Whether a formula is plain text or Python, which LaTeX would show wrongly."""
+        return self.page.kind == "text" or _CODE.search(formula) is not None
 
     def as_written(self, formula: str, display: bool = False) -> str | None:
         """A formula as the page writes it; None where not every command in it is known."""
@@ -75,8 +109,8 @@ class Typesetter:
         return self.as_written(formula, display) or f'<code class="source">{escape(" ".join(formula.split()))}</code>'
 
     def inline(self, formula: str, claimed: bool) -> str:
-        """A whole formula on a line; one that makes no claim is shown as it is written."""
-        written = None if claimed else self.as_written(formula)
+        """A whole formula on a line."""
+        written = None if claimed and self._is_code(formula) else self.as_written(formula)
         if written is not None:
             return written
         statements = self.parts(formula)
@@ -103,7 +137,7 @@ def names_of(page: Page) -> Names:
     return Names.of(known, timed)
 
 
-def _shapes_by_span(shapes: tuple[tuple[int, int, str], ...], places: Sequence[int]) -> Mapping[tuple[int, int], str]:
+def _shapes_by_span(shapes: Shapes, places: Sequence[int]) -> Spans:
     """Shapes by the spans of their factors after the macros are expanded; `places` as `expand` returns them."""
     if isinstance(places, range):
         return {(start, end): shape for start, end, shape in shapes if shape != _SCALAR}
