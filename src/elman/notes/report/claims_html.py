@@ -74,7 +74,7 @@ class ClaimWriter:
         """The explanations of claims within lines, for the place below their block."""
         return "".join(
             f'<aside class="row {category(c.verdict)}" id="{self.anchor(c)}"><div class="about">'
-            f"{self.equation(c)} {badge(c)} {copy_button(source(c))}</div>{self.details(c)}</aside>"
+            f"{self.equation(c)} {badge(c)} {self._copy(c, source(c))}</div>{self.details(c)}</aside>"
             for c in claims
             if has_details(c)
         )
@@ -105,6 +105,12 @@ class ClaimWriter:
             blocks.append(f"<details><summary>{others}</summary>{inner}</details>")
         return f'<div class="explanation {category(claim.verdict)}">{"".join(blocks)}</div>' if blocks else ""
 
+    def _copy(self, claim: Claim, formula: str) -> str:
+        """A button that copies a formula; none for a shape."""
+        if claim.left.startswith(_SHAPE_OF):
+            return ""
+        return copy_button(formula, "copy" if self.typesetter.is_code(formula) else "copy LaTeX")
+
     def _repair(self, claim: Claim, repair: Repair, label: str) -> str:
         whole = (repair.start, repair.end) == (claim.start, claim.end) and claim.left.strip()
         of_a_shape = claim.left.startswith(_SHAPE_OF)
@@ -113,7 +119,7 @@ class ClaimWriter:
         edits = f'<span class="edits">{words(edited)}</span>' if edited else ""
         return (
             f'<div class="repair"><span class="label">{label}</span><span class="math">{left}'
-            f"{self.typesetter.repair(repair.formula)}</span>{edits}{copy_button(repair.formula)}</div>"
+            f"{self.typesetter.repair(repair.formula)}</span>{edits}{self._copy(claim, repair.formula)}</div>"
         )
 
 

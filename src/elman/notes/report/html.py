@@ -200,7 +200,8 @@ class _Notes:
 
     def _figure(self, formula: Formula, claims: list[Claim]) -> str:
         """A displayed formula: a row for each part of its chains, with the verdict, and the explanation below."""
-        return f"<figure>{self._rows(formula, claims)}{copy_button(formula.text)}</figure>"
+        label = "copy" if self.claims.typesetter.is_code(formula.text) else "copy LaTeX"
+        return f"<figure>{self._rows(formula, claims)}{copy_button(formula.text, label)}</figure>"
 
     def _rows(self, formula: Formula, claims: list[Claim]) -> str:
         typesetter = self.claims.typesetter

@@ -65,7 +65,7 @@ class Typesetter:
 
     def part(self, part: Part, display: bool = True) -> str:
         """A part of a chain, without shapes."""
-        written = None if self._is_code(part.source) else displayed_math(_AROUND.sub("", part.source), display)
+        written = None if self.is_code(part.source) else displayed_math(_AROUND.sub("", part.source), display)
         return written or mathml(part.expression, None, display)
 
     def claim(self, text: str, shapes: Shapes = (), display: bool = False) -> str:
@@ -75,7 +75,7 @@ class Typesetter:
         except FormulaError:
             return self.unread(text)
         spans = _shapes_by_span(shapes, places)
-        written = None if self._is_code(text) else labelled_math(expanded, self.names, spans, display)
+        written = None if self.is_code(text) else labelled_math(expanded, self.names, spans, display)
         return written or self._read(expanded, spans, display) or self.unread(text)
 
     def repair(self, text: str) -> str:
@@ -93,7 +93,7 @@ class Typesetter:
             return None
         return _SEPARATOR.join(mathml_relation(relation, spans, display, grouped) for relation in relations)
 
-    def _is_code(self, formula: str) -> bool:
+    def is_code(self, formula: str) -> bool:
         """Whether a formula is plain text or Python, which LaTeX would show wrongly."""
         return self.page.kind == "text" or _CODE.search(formula) is not None
 
@@ -110,7 +110,7 @@ class Typesetter:
 
     def inline(self, formula: str, claimed: bool) -> str:
         """A whole formula on a line."""
-        written = None if claimed and self._is_code(formula) else self.as_written(formula)
+        written = None if claimed and self.is_code(formula) else self.as_written(formula)
         if written is not None:
             return written
         statements = self.parts(formula)
