@@ -319,6 +319,8 @@ def test_every_displayed_formula_and_every_repair_can_be_copied(page: Page, repo
     copied = re.findall(r'class="copy" value="([^"]*)"', html)
     assert {"z = W x = W^T x", r"\frac{a}{", "W x", "a = c$"} <= set(copied)
     assert html.count("<figure>") == 2
+    aligned = "\\begin{align}\na &= b\n\\end{align}"
+    assert f'value="{aligned}">copy LaTeX<' in as_html(page_of(aligned, "latex"), Report("p", ()))
 
 
 def test_a_counterexample_shows_its_point(page: Page) -> None:
@@ -574,6 +576,10 @@ def test_a_block_splits_what_it_stands_in() -> None:
         (r"\mathrm{softmax}_j", "<msub><mrow><mi>softmax</mi></mrow><mi>j</mi></msub>"),
         (r"ln\hat{y}", "<mi>ln</mi>"),
         (r"\boldsymbol{\theta}", "<mi>𝜽</mi>"),
+        (r"\Delta x", '<mi mathvariant="normal">Δ</mi>'),
+        (r"y_i \log p_i", '<mspace width="0.17em"/><mi>log</mi><mspace width="0.17em"/>'),
+        (r"\log(p)", '<mi>log</mi><mo stretchy="false">(</mo>'),
+        (r"2 \operatorname{Var} x", '<mspace width="0.17em"/><mi>Var</mi><mspace width="0.17em"/>'),
         (r"\text{<script>}", "<mtext>&lt;script&gt;</mtext>"),
     ],
 )

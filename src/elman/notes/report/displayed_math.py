@@ -42,6 +42,7 @@ _ENVIRONMENTS = {  # of the page → one that the library draws as a table
     "align": "align*", "aligned": "align*", "alignedat": "align*", "flalign": "align*", "eqnarray": "align*",
     "gather": "matrix", "gather*": "matrix", "gathered": "matrix", "dcases": "cases",
 }  # fmt: skip
+_CAPITALS = re.compile("[\u0391-\u03a9]")  # Greek capitals, which LaTeX sets upright
 _PRIMES = frozenset({"′", "″", "‴"})
 _THIN_SPACE = '<mspace width="0.17em"/>'
 _FONTS = {
@@ -120,7 +121,7 @@ def _element(node: Element) -> str:
     if text in _NOT_TYPESET or re.match(r"\\[A-Za-z]", text):
         raise ValueError(text)
     text, variant = unescape(text), node.attrib.get("mathvariant", "")
-    if variant == "normal" and len(text) == 1:
+    if len(text) == 1 and (variant == "normal" or (not variant and _CAPITALS.match(text))):
         attributes += ' mathvariant="normal"'
     tag = "mi" if _is_word(node) else node.tag  # an operator would have wide spaces around it
     tag = "mo" if text in _PRIMES else tag  # a letter would be drawn too small and too high

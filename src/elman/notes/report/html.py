@@ -201,7 +201,9 @@ class _Notes:
     def _figure(self, formula: Formula, claims: list[Claim]) -> str:
         """A displayed formula: a row for each part of its chains, with the verdict, and the explanation below."""
         label = "copy" if self.claims.typesetter.is_code(formula.text) else "copy LaTeX"
-        return f"<figure>{self._rows(formula, claims)}{copy_button(formula.text, label)}</figure>"
+        whole = self.page.text[slice(*formula.outer)].strip()
+        source = whole if whole.startswith("\\begin") else formula.text
+        return f"<figure>{self._rows(formula, claims)}{copy_button(source, label)}</figure>"
 
     def _rows(self, formula: Formula, claims: list[Claim]) -> str:
         typesetter = self.claims.typesetter
