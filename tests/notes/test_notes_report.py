@@ -251,3 +251,8 @@ def test_wrong_calls_of_check(tmp_path: Path, command: Run, arguments: list[str]
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_formula_of_which_nothing_is_left_is_shown_whole() -> None:
+    found = check(page_of(r"$$ L = \text{其他}(x) $$")).claims[0]
+    assert (found.verdict, found.formula) == (Verdict.NOT_READ, r"L = \text{其他}(x)")

@@ -124,6 +124,8 @@ def _unread(checker: Checker) -> Iterator[Claim]:
     for unread in checker.model.unread:
         formula, error = unread.formula, unread.error
         begin, stop = unread.span
+        if not formula.text[begin:stop].strip():
+            begin, stop = 0, len(formula.text)
         piece = formula.text[begin:stop]
         start = formula.start + stop - len(piece.lstrip())
         end = formula.start + begin + len(piece.rstrip())
