@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     "--model", type=click.Choice(["elman"]),
     help="Add the forward equations of Elman's network, for notes that have only gradients.",
 )  # fmt: skip
+@click.option(
+    "--assume", "assumed", multiple=True, metavar="NAME=ROWS,COLUMNS",
+    help="The shape of a letter, whatever the notes say: W=m,n, x=n (a column), b=1 (a number). May be given several "
+    "times.",
+)  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="List what holds, too, and each formula that was not checked.")
 @as_json
 @click.pass_context
@@ -39,6 +44,7 @@ def check(
     html: Path | None,
     fix: Path | None,
     model: str | None,
+    assumed: tuple[str, ...],
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -51,6 +57,7 @@ def check(
     not checked.
     """
     from elman.notes import check as check_page
+    from elman.notes.page.assumptions import assuming_options
     from elman.notes.page.reader import read_page
 
     for out in (html, fix):
@@ -60,7 +67,7 @@ def check(
         raise ConfigError("--html and --fix name the same file: give two different ones")
     if as_json and verbose:
         raise ConfigError("--json lists every formula already: leave out --verbose")
-    page = read_page(notes)
+    page = assuming_options(read_page(notes), assumed)
     report = check_page(page, model)
     if html is not None:
         from elman.notes.report.html import as_html

@@ -76,7 +76,11 @@ class _FormulaCommand(click.Command):
 )  # fmt: skip
 @click.option(
     "--shape", "shapes", multiple=True, metavar="NAME=ROWS,COLUMNS",
-    help="The shape of a symbol: X=m,n, a=n (a column), c=1 (a scalar). May be given several times.",
+    help="The shape of a symbol of a formula: X=m,n, a=n (a column), c=1 (a scalar). May be given several times.",
+)  # fmt: skip
+@click.option(
+    "--assume", "assumed", multiple=True, metavar="NAME=ROWS,COLUMNS",
+    help="With a page: the shape of a letter, whatever the page says, written as for --shape.",
 )  # fmt: skip
 @click.option(
     "--distribution", "distributions", multiple=True, metavar="NAME",
@@ -110,6 +114,7 @@ def derive(
     wrt: tuple[str, ...],
     layout: str | None,
     shapes: tuple[str, ...],
+    assumed: tuple[str, ...],
     distributions: tuple[str, ...],
     symmetric: tuple[str, ...],
     diagonal: tuple[str, ...],
@@ -133,10 +138,13 @@ def derive(
     if os.path.isfile(formula):  # noqa: PTH113, Path.is_file raises where a formula is too long for a name
         if shapes or distributions or symmetric or diagonal or form != "auto":
             raise ConfigError(
-                "a page declares its own shapes: leave --shape, --distribution, --symmetric, --diagonal and --form out"
+                "--shape, --distribution, --symmetric, --diagonal and --form are for a formula: leave them out; a shape "
+                "is given as --assume x=n"
             )
-        _page(Path(formula), ",".join(wrt) or "all", layout or "shape", shown, html, as_json)
+        _page(Path(formula), assumed, ",".join(wrt) or "all", layout or "shape", shown, html, as_json)
         return
+    if assumed:
+        raise ConfigError(f"--assume is for a page of forward equations: write --shape {assumed[0]} for a formula")
     if not wrt:
         raise click.MissingParameter(param_hint="'--wrt'", param_type="option")
     if html is not None:
@@ -158,10 +166,19 @@ def derive(
         click.echo("\n".join(_lines(results)))
 
 
-def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | None, as_json: bool) -> None:
+def _page(
+    path: Path,
+    assumed: tuple[str, ...],
+    wrt: str,
+    layout: str,
+    shown: str | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
     """All gradients of a page's loss, as Markdown, LaTeX, JSON or a web page."""
     from elman.notes.derive_page import as_latex, steps_as_json
     from elman.notes.derive_page import derive as derive_page
+    from elman.notes.page.assumptions import assuming_options
     from elman.notes.page.reader import read_page
 
     if layout == "both":
@@ -169,7 +186,7 @@ def _page(path: Path, wrt: str, layout: str, shown: str | None, html: Path | Non
     if shown not in (None, "latex"):
         raise ConfigError(f"a page is not printed as {shown}: leave --as out for Markdown, or give --as latex")
     names = [] if wrt == "all" else [name.strip() for name in wrt.split(",")]
-    found = derive_page(read_page(path), names, layout)
+    found = derive_page(assuming_options(read_page(path), assumed), names, layout)
     if html is not None:
         from elman.files import write_whole
         from elman.notes.report.html import as_html

@@ -59,6 +59,46 @@ class ShapeLine:
         return f"{as_it_stands[0]}{rows}{comma}{columns}{close}"
 
 
+def kind_of(rows: str, columns: str) -> str:
+    """What has this shape: a number, a column, a row or a matrix."""
+    if columns == "1":
+        return "number" if rows == "1" else "column"
+    return "row" if rows == "1" else "matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the words of a page call a letter: `kind` is number, column, row or matrix.
+
+    `name` is canonical; `words` is the phrase, `start` its offset in `Page.text`, `line` and `cell` its place.
+    """
+
+    name: str
+    kind: str
+    words: str
+    start: int
+    line: int
+    cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """What the author tells the reader of a letter, by a directive on the page or by `--assume`.
+
+    `role` is number, column, row or matrix; function (any function), euler (Euler's number); layers, examples or steps
+    (the letter numbers these). `rows` and `columns` are "" where no size is given. `line` is 0 for the command line;
+    `text` is the assumption as it was written.
+    """
+
+    name: str
+    role: str
+    rows: str = ""
+    columns: str = ""
+    line: int = 0
+    cell: int | None = None
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page: its text, its formulas and declared shapes, in order.
@@ -68,6 +108,10 @@ class Page:
     (`gamma_1` → `gamma`); `one_hot` are the names that the page calls one-hot; `macros` are those that it defines, each
     with its number of arguments. For a notebook `text` is its cells joined, `cells` the offset at which each begins,
     and `source` the JSON of the file. `kind` is markdown, latex, text or notebook.
+
+    `words` are what the prose calls its letters, in order ("the vector x"); `properties` are what it says of them
+    ("symmetric"). `assumptions` are what the author tells the reader (`<!-- elman: b is a number -->`, `--assume`).
+    They override the rest of the page; their shapes are in `shapes`, with a `start` of -1.
     """
 
     path: Path
@@ -82,6 +126,24 @@ class Page:
     kind: str = "markdown"
     source: str = field(default="", repr=False)
     unchecked: tuple[Formula, ...] = ()
+    words: tuple[Kind, ...] = ()
+    properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    assumptions: tuple[Assumption, ...] = ()
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What each letter is called, by name; without letters that are called two different things."""
+        found: dict[str, Kind] = {}
+        unclear = set[str]()
+        for each in self.words:
+            if found.setdefault(each.name, each).kind != each.kind:
+                unclear.add(each.name)
+        found = {name: each for name, each in found.items() if name not in unclear}
+        for told in self.assumptions:
+            found.pop(told.name, None)
+            if told.role in ("number", "column", "row", "matrix"):
+                found[told.name] = Kind(told.name, told.role, told.text, -1, told.line, told.cell)
+        return found
 
     def place(self, offset: int) -> tuple[int, int, int | None]:
         """Line and column of an offset, from 1, and the cell of a notebook, in which its lines are then counted."""

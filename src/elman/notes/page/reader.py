@@ -11,14 +11,15 @@ from bisect import bisect_right
 from pathlib import Path
 
 from elman.calculus.syntax.names import Names
-from elman.errors import TextError
+from elman.errors import FormulaError, TextError
+from elman.notes.page.assumptions import assuming, read_assumption
 from elman.notes.page.code import read_code, read_plain
 from elman.notes.page.declarations import Declared, in_code, in_formula, symbol_name
 from elman.notes.page.latex import read_latex
 from elman.notes.page.macros import expand, macros_of, without_definitions
 from elman.notes.page.markdown import read_markdown
 from elman.notes.page.notebook import JOINT, cells_of
-from elman.notes.page.page import Formula, Page, ShapeLine
+from elman.notes.page.page import Assumption, Formula, Page, ShapeLine
 from elman.notes.page.scanner import Lines, Scan, covered
 from elman.notes.page.tables import ONE_HOT, in_table_row, one_hot_near, rows_of_tables
 
@@ -60,7 +61,10 @@ def read_page(path: Path) -> Page:
 
 
 def page_of(text: str, kind: str = "markdown", path: Path = Path("page.md")) -> Page:
-    """The page of a text; `kind` is markdown, latex, text or notebook (its JSON)."""
+    """The page of a text; `kind` is markdown, latex, text or notebook (its JSON).
+
+    Raises `TextError` for a directive that is not known.
+    """
     if kind == "notebook":
         return _notebook(text, path)
     if kind not in ("markdown", "latex", "text"):
@@ -85,7 +89,8 @@ def _scan(text: str, start: int, end: int, kind: str) -> Scan:
         return read_latex(text, start, end)
     if kind != "text":
         return read_markdown(text, start, end)
-    scan = read_markdown(text, start, end) if "$" in text or "\\" in text else Scan()
+    marked = any(sign in text for sign in ("$", "\\", "<!--"))
+    scan = read_markdown(text, start, end) if marked else Scan()
     scan.headings = []
     if not scan.formulas:
         names = Names.of(found.name for found in in_code(text, start, end))
@@ -122,26 +127,28 @@ def _page(
     source: str,
 ) -> Page:
     """The page of its scanned parts."""
-    gathered = _Gathered(text)
+    gathered = _Gathered(text, path)
     for scan, start, end, cell, part in parts:
         gathered.part(scan, start, end, cell, part)
     macros = macros_of(text) if "\\" in text else {}
-    return Page(
+    page = Page(
         path, text, tuple(gathered.formulas), tuple(gathered.shapes), len(gathered.unchecked),
         frozenset(gathered.one_hot), cells, gathered.aliases, macros, kind, source, tuple(gathered.unchecked),
     )  # fmt: skip
+    return assuming(page, gathered.assumptions) if gathered.assumptions else page
 
 
 class _Gathered:
     """Collects what a page is made of, part after part; used by `_page` alone."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, path: Path) -> None:
+        self.text, self.path = text, path
         self.formulas: list[Formula] = []
         self.shapes: list[ShapeLine] = []
         self.one_hot: set[str] = set()
         self.aliases: dict[str, str] = {}
         self.unchecked: list[Formula] = []
+        self.assumptions: list[Assumption] = []
         self.heading = ""
 
     def part(self, scan: Scan, start: int, end: int, cell: int | None, kind: str) -> None:
@@ -152,6 +159,17 @@ class _Gathered:
             if not covered(off, declared.start):
                 self._shape(declared, end, lines, cell)
         self._one_hot(scan, start, end)
+        for place, words in scan.told:
+            self._assume(words, lines.place(place)[0], cell)
+
+    def _assume(self, words: str, line: int, cell: int | None) -> None:
+        try:
+            self.assumptions += [
+                read_assumption(each, line, cell) for each in words.split(";") if each.strip() or not words
+            ]
+        except FormulaError as error:
+            where = f"cell {cell}, line {line}" if cell else f"line {line}"
+            raise TextError(f"{self.path}, {where}: the directive {error.reason}") from None
 
     def _formulas(self, scan: Scan, start: int, lines: Lines, off: list[tuple[int, int]], cell: int | None) -> None:
         places = [place for place, _ in scan.headings]

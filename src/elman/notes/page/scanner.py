@@ -15,7 +15,8 @@ ENVIRONMENTS = frozenset(
     )
     for star in ("", "*")
 )  # fmt: skip
-_DIRECTIVE = re.compile(r"elman\s+check\s*:\s*(on|off)\b")
+_SWITCH = re.compile(r"elman\s+check\s*:\s*(on|off)\b")
+_DIRECTIVE = re.compile(r"[\s%]*elman\s*:\s*(.*?)\s*|[\s%]*elman\s+(check\s*:.*?)\s*", re.DOTALL)
 _BLANK = re.compile(r"\n[ \t\r>]*(?=\n)")
 _PROSE = re.compile(
     r"[\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff]|(?<![\\A-Za-z{])[A-Za-z]{3,}[ ,][A-Za-z]{2,}[ ,][A-Za-z]{2,}|^#", re.M
@@ -35,18 +36,24 @@ class FoundFormula(NamedTuple):
 
 @dataclass
 class Scan:
-    """The offsets of what is in a stretch of text: formulas, headings, code, directives."""
+    """The offsets of what is in a stretch of text: formulas, headings, code, directives.
+
+    `directives` are those that switch the check off and on, `told` all others, with their text.
+    """
 
     formulas: list[FoundFormula] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     code: list[tuple[int, int]] = field(default_factory=list)
     directives: list[tuple[int, str]] = field(default_factory=list)
+    told: list[tuple[int, str]] = field(default_factory=list)
 
     def direct(self, start: int, comment: str) -> None:
         """Adds a directive, if the comment is one."""
-        found = _DIRECTIVE.search(comment)
-        if found:
-            self.directives.append((start, found.group(1)))
+        switch = _SWITCH.search(comment)
+        if switch:
+            self.directives.append((start, switch.group(1)))
+        elif found := _DIRECTIVE.fullmatch(comment):
+            self.told.append((start, found.group(1) or found.group(2) or ""))
 
     def off(self, end: int) -> list[tuple[int, int]]:
         """The stretches that directives exclude from the check, in a text that ends at `end`."""
