@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_BY = re.compile(r" ?(?:×|-by-|\bby\b|(?<![A-Za-z])x(?![A-Za-z])) ?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,11 @@ class ShapeLine:
 
     def written(self, rows: str, columns: str, as_it_stands: str) -> str:
         """Another shape in the style of this one; `as_it_stands` is the page's text from `start` to `end`."""
+        if len(as_it_stands) > 1 and as_it_stands.startswith("$") and as_it_stands.endswith("$"):
+            return f"${self.written(rows, columns, as_it_stands[1:-1])}$"
+        by = _BY.search(as_it_stands)
+        if by and as_it_stands[0] not in "[({":
+            return f"{rows}{by.group()}{columns}"
         if as_it_stands.startswith("{") or "\\times" in as_it_stands:
             inner = rf"{rows} \times {columns}" if columns != "1" else rows
             return "{" + inner + "}" if as_it_stands.startswith("{") else inner

@@ -19,9 +19,10 @@ from elman.notes.page.latex import read_latex
 from elman.notes.page.macros import expand, macros_of, without_definitions
 from elman.notes.page.markdown import read_markdown
 from elman.notes.page.notebook import JOINT, cells_of
-from elman.notes.page.page import Assumption, Formula, Page, ShapeLine
+from elman.notes.page.page import Assumption, Formula, Kind, Page, ShapeLine
 from elman.notes.page.scanner import Lines, Scan, covered
 from elman.notes.page.tables import ONE_HOT, in_table_row, one_hot_near, rows_of_tables
+from elman.notes.page.words import said_in, with_shapes_in_words
 
 MAX_BYTES = 16 * 2**20
 KINDS = {
@@ -131,9 +132,11 @@ def _page(
     for scan, start, end, cell, part in parts:
         gathered.part(scan, start, end, cell, part)
     macros = macros_of(text) if "\\" in text else {}
+    shapes = with_shapes_in_words(gathered.shapes, gathered.shapes_in_words)
     page = Page(
-        path, text, tuple(gathered.formulas), tuple(gathered.shapes), len(gathered.unchecked),
+        path, text, tuple(gathered.formulas), tuple(shapes), len(gathered.unchecked),
         frozenset(gathered.one_hot), cells, gathered.aliases, macros, kind, source, tuple(gathered.unchecked),
+        tuple(gathered.words), {name: frozenset(words) for name, words in gathered.properties.items()},
     )  # fmt: skip
     return assuming(page, gathered.assumptions) if gathered.assumptions else page
 
@@ -149,6 +152,9 @@ class _Gathered:
         self.aliases: dict[str, str] = {}
         self.unchecked: list[Formula] = []
         self.assumptions: list[Assumption] = []
+        self.shapes_in_words: list[ShapeLine] = []
+        self.words: list[Kind] = []
+        self.properties: dict[str, set[str]] = {}
         self.heading = ""
 
     def part(self, scan: Scan, start: int, end: int, cell: int | None, kind: str) -> None:
@@ -157,8 +163,10 @@ class _Gathered:
         self._formulas(scan, start, lines, off, cell)
         for declared in self._declared(scan, start, end, kind):
             if not covered(off, declared.start):
-                self._shape(declared, end, lines, cell)
+                self.shapes.append(self._shape(declared, end, lines, cell))
         self._one_hot(scan, start, end)
+        if kind != "code":
+            self._words(scan, start, end, lines, off, cell, kind)
         for place, words in scan.told:
             self._assume(words, lines.place(place)[0], cell)
 
@@ -213,13 +221,29 @@ class _Gathered:
                 self.aliases |= aliases
         return [declared for place in sorted(found) for declared in found[place]]
 
-    def _shape(self, declared: Declared, end: int, lines: Lines, cell: int | None) -> None:
+    def _shape(self, declared: Declared, end: int, lines: Lines, cell: int | None) -> ShapeLine:
         line, _ = lines.place(declared.start)
         stop = self.text.find("\n", declared.start, end)
         source = self.text[lines.starts[line - 1] : end if stop < 0 else stop].strip()[:400]
-        self.shapes.append(
-            ShapeLine(declared.name, declared.rows, declared.columns, declared.start, declared.end, line, source, cell)
+        return ShapeLine(
+            declared.name, declared.rows, declared.columns, declared.start, declared.end, line, source, cell
         )
+
+    def _words(
+        self, scan: Scan, start: int, end: int, lines: Lines, off: list[tuple[int, int]], cell: int | None, kind: str
+    ) -> None:
+        """Adds what the prose says of its letters."""
+        for said in said_in(self.text, start, end, scan, kind == "latex"):
+            if covered(off, said.start):
+                continue
+            if said.kind:
+                words = " ".join(self.text[said.start : said.end].split())
+                self.words.append(Kind(said.name, said.kind, words, said.start, lines.place(said.start)[0], cell))
+            if said.rows:
+                declared = Declared(said.name, said.rows, said.columns, *said.size)
+                self.shapes_in_words.append(self._shape(declared, end, lines, cell))
+            if said.properties:
+                self.properties.setdefault(said.name, set()).update(said.properties)
 
     def _one_hot(self, scan: Scan, start: int, end: int) -> None:
         if ONE_HOT.search(self.text, start, end):

@@ -1,0 +1,34 @@
+"""What the prose of a page says of its letters, in English and in Chinese: kinds, sizes, properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from elman.calculus.syntax.names import fold
+from elman.notes.page.chinese_words import chinese
+from elman.notes.page.english_words import english
+from elman.notes.page.page import ShapeLine
+from elman.notes.page.prose import Said, sentences
+from elman.notes.page.scanner import Scan
+
+
+def said_in(text: str, start: int, end: int, scan: Scan, latex: bool = False) -> Iterator[Said]:
+    """What a part of a page says of its letters, in order."""
+    for sentence in sentences(text, start, end, scan, latex):
+        yield from english(sentence)
+        yield from chinese(sentence)
+
+
+def with_shapes_in_words(declared: Sequence[ShapeLine], said: Iterable[ShapeLine]) -> list[ShapeLine]:
+    """The shapes of a page, in order: those that it declares, and for other names those that its words give, unless the
+    words give one name two shapes.
+    """
+    known = {fold(line.name) for line in declared}
+    first: dict[str, ShapeLine] = {}
+    unclear = set[str]()
+    for line in said:
+        earlier = first.setdefault(fold(line.name), line)
+        if (earlier.rows, earlier.columns) != (line.rows, line.columns):
+            unclear.add(fold(line.name))
+    more = [line for key, line in first.items() if key not in known | unclear]
+    return sorted([*declared, *more], key=lambda line: line.start) if more else list(declared)
