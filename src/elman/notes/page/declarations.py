@@ -1,4 +1,4 @@
-r"""Declared shapes: `W_h.shape = [Dh,Dh]`, `W \in \mathbb{R}^{m \times n}`, `x = …  # [V,B]`."""
+"""Shapes that lines of code and of text declare: `W_h.shape = [Dh,Dh]`, `x = …  # (N, D)`, `x: of shape (N, D)`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,30 @@ from elman.calculus.syntax.written_sizes import is_written
 from elman.errors import FormulaError
 
 _LETTERS = r"[^\W\d](?:[\w\u0300-\u036f]|\{\w+\})*"
+_BRACKETED = r"\[[^\[\]()\n]{0,120}\]|\([^\[\]()\n]{0,120}\)"
+_SIZE = r"(?:\d+|\|?[^\W\d_]\w?\|?)"
+_BY = rf"{_SIZE}[ \t]*(?:×|[ \t]x[ \t]|[ \t]by[ \t])[ \t]*{_SIZE}(?!\w)"
+_BEGIN = r"^[ \t>]*(?:[-*+][ \t]+)?(?:(?:#|//)[ \t]*)?"
+_SHAPE_ATTRIBUTE = re.compile(
+    rf"(?:{_BEGIN}|\bassert[ \t]+|[,;:(，；：、（][ \t]*|\b(?:and|where|with|let|have|for)[ \t]+|[和且设令中][ \t]*)"
+    rf"[`$]?({_LETTERS})[`$]?\.shape[`$]?[ \t]*(?:==?|:|\bis\b)[ \t]*[`$]?({_BRACKETED})"
+)
 _SHAPE_LINE = re.compile(
-    rf"^[ \t>]*(?:[-*+][ \t]+)?[`$]?(?:(?:#|//)[ \t]*)?({_LETTERS})[`$]?(?:(\.shape)[ \t]*(?:==?|:)|[ \t]*:)[ \t]*"
-    rf"(\[[^\[\]()\n]{{0,120}}\]|\([^\[\]()\n]{{0,120}}\))"
+    rf"{_BEGIN}[`$]?({_LETTERS})[`$]?(?:[ \t]*[:~][ \t]*({_BRACKETED}|{_BY})"
+    rf"|[ \t]*:[^\n=]{{0,80}}?\bshape[ \t]*(?:is|:|=)?[ \t]*({_BRACKETED}))"
+)
+_WHOLE_LINE = re.compile(
+    rf"{_BEGIN}[`$]?([^\W\d_](?:_\w+|\d)?)[`$]?:[ \t]*[`$]?(\[[^\[\]()\n]+,[^\[\]()\n]+\])[`$]?[.,;]?[ \t]*$"
 )
 _TRAILING = re.compile(
-    rf"^[ \t]*({_LETTERS})[ \t]*=(?!=)[^#\n]*#[ \t]*(?:shape:?[ \t]*)?"
-    r"(\[[^\[\]\n]{1,80}\]|\([^()\n]{1,80}\))"
+    rf"^[ \t]*({_LETTERS})[ \t]*=(?!=)[^#\n]*#[ \t]*(shape:?[ \t]*(?:is[ \t]+)?)?({_BRACKETED}|{_BY})"
 )
-FIELD = re.compile(
-    r"(?:\\in|∈)\s*(?:\\mathbb\s*\{?\s*R\s*\}?|\\mathbf\s*\{\s*R\s*\}|\\(?:R|Re|Reals|RR|reals)(?![A-Za-z])|ℝ)\s*"
-    r"(\^\s*(?:\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}|\\?\w))?"
+_NAMED = r"\|?[^\W\d_]+(?:_\w|_\{\w+\}|\d)?\|?"
+_ONE = r"\|[^\W\d_]\||[^\W\d_](?:_\w|_\{\w+\})?|\d+"
+_WRITTEN_OUT = re.compile(
+    rf"(?:({_NAMED}|\d+)\s+(?:x|by|×)\s+|({_ONE})x|({_NAMED})\s*\*\s*)(?:(?<=x)({_ONE})|(?<=\s)({_NAMED}|\d+)|(?<=\*)\s*({_NAMED}))"
 )
 _TIMES = re.compile(r"\\times(?![A-Za-z])|×|,")
-_LEFT_SEPARATOR = re.compile(
-    r"\\\\|\\q?quad\b|[;&\n$]|\\text\s*\{[^{}]*\}|\\(?:where|mathrm)\s*\{[^{}]*\}|[\u3000-\u9fff]+"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +55,9 @@ def dimension(text: str) -> str | None:
     r"""A dimension in canonical form: Dh for `D_h`, dh for `d_{\text{h}}`, 4*H for `4H` and `4 \cdot H`, 784 for
     `28*28`, 0 for a product with a factor of 0; None if the text is no dimension.
     """
-    plain = re.sub(r"\\(?:text|mathrm|operatorname|mathit|,|;|!)|[{}\s$]", "", text)
-    plain = plain.replace("\\cdot", "*").replace("\\vert", "|").replace("\\", "").strip("|")
+    plain = re.sub(r"\\(?:text|mathrm|operatorname|mathit|mathcal|mathbf|left|right|,|;|!)|[{}\s$]", "", text)
+    plain = plain.replace("\\cdot", "*")
+    plain = re.sub(r"\\[lr]?vert", "|", plain).replace("\\", "").strip("|")
     if len(plain) > 40 or re.fullmatch(r"\d*\*?\w*(?:\*\w+)*", plain) is None or not plain or plain == "*":
         return None
     factors: list[str] = []
@@ -62,9 +71,14 @@ def dimension(text: str) -> str | None:
     return "*".join([str(number)] * (number > 1 or not names) + names) if number else "0"
 
 
-def dimensions(text: str) -> tuple[str, str] | None:
-    """Rows and columns of a shape that is written without brackets; one dimension is a column, none is a scalar."""
+def dimensions(text: str, letter_x: bool = False) -> tuple[str, str] | None:
+    """Rows and columns of a shape that is written without brackets; one dimension is a column, none is a scalar.
+
+    With `letter_x` the sign × may be written as the letter, as in `nxf` and `n x f`, or as `n by f` and `n*f`.
+    """
     parts = [part for part in _TIMES.split(text) if part.strip()]
+    if letter_x and len(parts) == 1 and (product := _WRITTEN_OUT.fullmatch(text.strip(" {}"))):
+        parts = [next(part for part in side if part) for side in (product.groups()[:3], product.groups()[3:])]
     if not parts:
         return "1", "1"
     found = [dimension(part) for part in parts]
@@ -92,44 +106,36 @@ def symbol_name(text: str) -> str | None:
 
 
 def in_code(text: str, start: int, end: int, prose: bool = False) -> Iterator[Declared]:
-    """The shapes that lines of code or plain text declare; in `prose` only `name.shape = […]` is a declaration."""
+    """The shapes that lines of code or plain text declare; in `prose` `name.shape = […]`, and a line `x: [m,n]`."""
     at = start
     while at < end:
         stop = text.find("\n", at, end)
         stop = end if stop < 0 else stop
         line = text[at : min(stop, at + 400)]
-        if "[" in line or "(" in line:
-            match = _SHAPE_LINE.match(line)
-            if match and (match.group(2) or not prose):
-                found = dimensions(match.group(3)[1:-1])
-                if found and (match.group(2) or "," in match.group(3)):
-                    yield Declared(canonical(match.group(1)), *found, at + match.start(3), at + match.end(3))
-            elif not prose and (match := _TRAILING.match(line)):
-                found = dimensions(match.group(2)[1:-1])
-                if found:
-                    yield Declared(canonical(match.group(1)), *found, at + match.start(2), at + match.end(2))
+        if ".shape" in line:
+            found = [(m.group(1), m.span(2)) for m in _SHAPE_ATTRIBUTE.finditer(line)]
+        else:
+            found = [(m.group(1), m.span(2)) for m in [_WHOLE_LINE.match(line)] if m] if prose else _in_line(line)
+        for name, (first, last) in found:
+            sizes = dimensions(line[first:last].strip("[]()"), letter_x=line[first] not in "[(")
+            if sizes:
+                yield Declared(canonical(name), *sizes, at + first, at + last)
         at = stop + 1
 
 
-def in_formula(text: str, start: int) -> Iterator[Declared]:
-    r"""The shapes that a formula declares with `\in \mathbb{R}^{…}`; `start` is its offset in the page."""
-    since = 0
-    for match in FIELD.finditer(text):
-        script = (match.group(1) or "")[1:].strip()
-        found = dimensions(script.removeprefix("{").removesuffix("}"))
-        if found:
-            begin = match.end() - len((match.group(1) or "")[1:].lstrip()) if match.group(1) else match.end()
-            for name in _names_before(text[max(since, match.start() - 200) : match.start()]):
-                yield Declared(name, *found, start + begin, start + match.end())
-        since = match.end()
-
-
-def _names_before(text: str) -> list[str]:
-    """The symbols directly before the sign ∈, separated by commas."""
-    names: list[str] = []
-    for piece in reversed(_LEFT_SEPARATOR.split(text)[-1].split(",")):
-        name = symbol_name(piece)
-        if name is None:
-            break
-        names.insert(0, name)
-    return names
+def _in_line(line: str) -> list[tuple[str, tuple[int, int]]]:
+    """The name in a line of code and the place of its shape, if it declares one."""
+    if match := _SHAPE_LINE.match(line):
+        group = 2 if match.group(2) else 3
+        single = group == 2 and line[match.start(2)] in "[(" and "," not in match.group(2)
+        return [] if single else [(match.group(1), match.span(group))]
+    match = _TRAILING.match(line) if "#" in line else None
+    if match is None:
+        return []
+    written = match.group(3)
+    note = not match.group(2) and "," not in written and written[0] in "[(" and written[1:-1].strip().isdigit()
+    return (
+        []
+        if note or (written[0] == "(" and "," not in written and not match.group(2))
+        else [(match.group(1), match.span(3))]
+    )

@@ -273,7 +273,7 @@ class _Sentence:
                 return self._sized(names, size, i, behind), behind
         if word == "(":
             return self._in_brackets(names, i, after)
-        if word in (":", "–", "—", "-", "：") and self._begins_item(i, after):
+        if word in (":", "–", "—", "-", "：", "~") and self._begins_item(i, after):
             return self._item(names, i, after + 1)
         return self._gapped(names, i, after)
 
@@ -340,7 +340,7 @@ class _Sentence:
 
     def _begins_item(self, i: int, sign: int) -> bool:
         """Whether letters and a colon or dash begin a line: "- x: …", "x – …", but not "n-th"."""
-        first = i == 0 or (i == 1 and self.text(0) == "-")
+        first = i == 0 or (i == 1 and self.text(0) == "-") or (self.found and self.text(i - 1) == ",")
         return first and (self.text(sign) in (":", "：") or self.tokens[sign - 1].end < self.tokens[sign].start)
 
     def _item(self, names: tuple[str, ...], i: int, at: int) -> tuple[list[Said], int]:
@@ -349,7 +349,7 @@ class _Sentence:
         if noun is not None and self._ends(noun):
             return self._say(names, noun, i, noun.end), noun.end
         size, after = self._size(at)
-        if size and len(size.parts) == 2 and not self.text(after):
+        if size and len(size.parts) == 2 and self.text(after) in ("", ","):
             return self._sized(names, size, i, after), after
         for k in range(at, len(self.tokens) - 2):
             if self.text(k) == LETTER:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from elman.calculus.syntax.names import GREEK
-from elman.notes.page.declarations import dimensions, in_formula, symbol_name
+from elman.notes.page.declarations import dimensions, symbol_name
+from elman.notes.page.memberships import in_formula
 from elman.notes.page.scanner import Scan
 
 _LONGEST = 400  # tokens of a sentence; a longer one is no prose
@@ -18,9 +19,10 @@ _SKIPPED = re.compile(r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t>]*\1|\Z)|<!--.*
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*")
 _TOKEN = re.compile(
     r"(?P<end>\n[ \t\r>]*\n|\n[ \t>]*(?:[-*+]|\d+[.)]|\#{1,6}|\\item)[ \t]|\||[.!?;](?=[\s$]|\Z)|[。！？；]|\\\\)"
-    r"|(?P<drop>[\s*~{}$]+|\\(?:textbf|emph|textit|text|item|textrm|mbox)\b|_{1,2}(?=[A-Za-z])|(?<=[A-Za-z])_{1,2}(?!\w))"
+    r"|(?P<drop>(?:[\s*{}$]|(?<![ ])~)+|\\(?:textbf|emph|textit|text|item|textrm|mbox)\b"
+    r"|_{1,2}(?=[A-Za-z])|(?<=[A-Za-z])_{1,2}(?!\w))"
     r"|`(?P<code>[^`\n]{1,20})`"
-    r"|(?P<times>(?<=\w[ ])x(?=[ ](?:\d+|[A-Za-z])[ ),.-])|(?<=[$)][ ])x(?=[ ]\Z)|(?<=[\d$)])x(?=[\d$(]))"
+    r"|(?P<times>(?<=\w[ ])x(?=[ ](?:\d+|[A-Za-z])(?:[ ),.\n-]|\Z))|(?<=[$)][ ])x(?=[ ]\Z)|(?<=[\d$)])x(?=[\d$(]))"
     r"|(?P<glued>(?<![\w\\])(?:[A-Za-z]|\d+)x(?:[A-Za-z]|\d+)(?![\w]))"
     r"|(?P<word>[A-Za-z]+(?:['’][a-z]+)?)|(?P<number>\d+)|(?P<cjk>[\u3400-\u9fff])|(?P<sign>.)",
     re.DOTALL,

@@ -14,15 +14,16 @@ from elman.calculus.syntax.names import Names
 from elman.errors import FormulaError, TextError
 from elman.notes.page.assumptions import assuming, read_assumption
 from elman.notes.page.code import read_code, read_plain
-from elman.notes.page.declarations import Declared, in_code, in_formula, symbol_name
+from elman.notes.page.declarations import Declared, in_code, symbol_name
 from elman.notes.page.latex import read_latex
 from elman.notes.page.macros import expand, macros_of, without_definitions
 from elman.notes.page.markdown import read_markdown
+from elman.notes.page.memberships import in_formula
 from elman.notes.page.notebook import JOINT, cells_of
 from elman.notes.page.page import Assumption, Formula, Kind, Page, ShapeLine
 from elman.notes.page.scanner import Lines, Scan, covered
 from elman.notes.page.tables import ONE_HOT, in_table_row, one_hot_near, rows_of_tables
-from elman.notes.page.words import said_in, with_shapes_in_words
+from elman.notes.page.words import said_in, with_shapes_in_words, without_examples
 
 MAX_BYTES = 16 * 2**20
 KINDS = {
@@ -132,7 +133,7 @@ def _page(
     for scan, start, end, cell, part in parts:
         gathered.part(scan, start, end, cell, part)
     macros = macros_of(text) if "\\" in text else {}
-    shapes = with_shapes_in_words(gathered.shapes, gathered.shapes_in_words)
+    shapes = with_shapes_in_words(without_examples(gathered.shapes), gathered.shapes_in_words)
     page = Page(
         path, text, tuple(gathered.formulas), tuple(shapes), len(gathered.unchecked),
         frozenset(gathered.one_hot), cells, gathered.aliases, macros, kind, source, tuple(gathered.unchecked),
@@ -208,9 +209,8 @@ class _Gathered:
                 if ONE_HOT.search(self.text, declared.end, stop if line_end < 0 else line_end):
                     self.one_hot.add(declared.name)
         for begin, stop, *_ in scan.formulas:
-            if "in" in self.text[begin:stop] or "∈" in self.text[begin:stop]:
-                for declared in in_formula(self.text[begin:stop], begin):
-                    found.setdefault(declared.start, []).append(declared)
+            for declared in in_formula(self.text[begin:stop], begin):
+                found.setdefault(declared.start, []).append(declared)
         if kind == "markdown" and "|" in self.text:
             for begin, stop in rows_of_tables(self.text, start, end):
                 shapes, one_hot, aliases = in_table_row(self.text, begin, stop)

@@ -7,7 +7,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from elman.calculus.syntax.names import canonical, fold
-from elman.notes.page.declarations import FIELD, Declared, dimensions, symbol_name
+from elman.notes.page.declarations import Declared, dimensions, symbol_name
+from elman.notes.page.memberships import FIELD, field_shape
 
 _BRACKETS = re.compile(r"\[[^\[\]|]{1,60}\]|\((?:[^()|,]{1,30}(?:\\times|×|,)[^()|,]{1,30})\)")
 _CELL = re.compile(r"\$[^$\n]*\$|`[^`\n]*`|\\.|\|")
@@ -98,9 +99,9 @@ def _shapes(text: str, start: int, end: int) -> list[tuple[str, str, int, int]]:
         if sizes:
             found.append((*sizes, match.start(), match.end()))
     for match in FIELD.finditer(text, start, end):
-        sizes = dimensions((match.group(1) or "")[1:].strip().removeprefix("{").removesuffix("}"))
-        if sizes and match.group(1):
-            found.append((*sizes, match.start(1) + 1, match.end()))
+        sizes = field_shape(match)
+        if sizes and match.group("script"):
+            found.append((*sizes, match.start("script") + 1, match.end()))
     scalar = _SCALAR.search(text, start, end)
     if scalar and not found and end - start < 60:
         found.append(("1", "1", scalar.start(), scalar.end()))

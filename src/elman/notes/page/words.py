@@ -32,3 +32,15 @@ def with_shapes_in_words(declared: Sequence[ShapeLine], said: Iterable[ShapeLine
             unclear.add(fold(line.name))
     more = [line for key, line in first.items() if key not in known | unclear]
     return sorted([*declared, *more], key=lambda line: line.start) if more else list(declared)
+
+
+def without_examples(declared: Sequence[ShapeLine]) -> list[ShapeLine]:
+    """The declared shapes without those in numbers of names that have one in letters as well: `W = randn(10, 20)` in
+    an example does not change $W \\in \\mathbb{R}^{m \\times n}$.
+    """
+    general = {fold(line.name) for line in declared if not _in_numbers(line)}
+    return [line for line in declared if fold(line.name) not in general or not _in_numbers(line)]
+
+
+def _in_numbers(line: ShapeLine) -> bool:
+    return line.rows.isdigit() and line.columns.isdigit() and (line.rows, line.columns) != ("1", "1")
