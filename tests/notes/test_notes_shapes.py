@@ -45,6 +45,7 @@ FORMULAS = {
     r"(k \times r)(r \times 1)": "",
     r"\sum_{k \times r} z": "",
     r"I_{k \times k}": "",
+    r"\underset{w,b}{\min}\ f": "",
     r"z \in S": "",
 }
 
@@ -66,6 +67,7 @@ CODE = {
     "s = X @ V  # shape: N x C": "s N C",
     "s = X @ V  # N × C": "s N C",
     "q = 3  # (8)": "",
+    "h = f(z)  # shape: (batch_size x num_classes)": "h batchsize numclasses",
     "q = 3  # see (a)": "",
     "'''\nx: Inputs, of shape (N, D)\n- w: weights with shape [D, C]\n'''": "x N D, w D C",
     "x: [batch, d]": "x batch d",

@@ -32,7 +32,7 @@ _WHOLE_LINE = re.compile(
 _TRAILING = re.compile(
     rf"^[ \t]*({_LETTERS})[ \t]*=(?!=)[^#\n]*#[ \t]*(shape:?[ \t]*(?:is[ \t]+)?)?({_BRACKETED}|{_BY})"
 )
-_NAMED = r"\|?[^\W\d_]+(?:_\w|_\{\w+\}|\d)?\|?"
+_NAMED = r"\|?[^\W\d_]+(?:_\w+|_\{\w+\}|\d)?\|?"
 _ONE = r"\|[^\W\d_]\||[^\W\d_](?:_\w|_\{\w+\})?|\d+"
 _WRITTEN_OUT = re.compile(
     rf"(?:({_NAMED}|\d+)\s+(?:x|by|×)\s+|({_ONE})x|({_NAMED})\s*\*\s*)(?:(?<=x)({_ONE})|(?<=\s)({_NAMED}|\d+)|(?<=\*)\s*({_NAMED}))"
@@ -117,7 +117,7 @@ def in_code(text: str, start: int, end: int, prose: bool = False) -> Iterator[De
         else:
             found = [(m.group(1), m.span(2)) for m in [_WHOLE_LINE.match(line)] if m] if prose else _in_line(line)
         for name, (first, last) in found:
-            sizes = dimensions(line[first:last].strip("[]()"), letter_x=line[first] not in "[(")
+            sizes = dimensions(line[first:last].strip("[]()"), letter_x="*" not in line[first:last])
             if sizes:
                 yield Declared(canonical(name), *sizes, at + first, at + last)
         at = stop + 1

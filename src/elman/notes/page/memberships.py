@@ -25,7 +25,7 @@ _LETTER = (
     r"|\\[A-Za-z]+|[A-Za-z])"
 )
 _SIZE = r"[A-Za-z0-9|](?:[\w|]|_\{\w+\})*"
-_SIZES = rf"\s*[\[(]?\s*({_SIZE}\s*(?:\\times|×|,)\s*{_SIZE})\s*[\])]?\s*"
+_SIZES = rf"\s*(?:[\[(]\s*({_SIZE}\s*(?:\\times|×|,)\s*{_SIZE})\s*[\])]|({_SIZE}\s*(?:\\times|×)\s*{_SIZE}))\s*"
 _PRODUCT = rf"\s*({_SIZE}\s*(?:\\times|×)\s*{_SIZE})\s*"
 _ONE = r"\{\s*(?P<letter>[^{}\n]{1,30}|[^{}\n]{0,12}\{[^{}\n]{1,12}\})\s*\}"
 _SPACE = r"(?:\s|\\[,;: ]|\\q?quad)*"
@@ -39,7 +39,7 @@ _BESIDE = re.compile(
     rf"(?:(?:[:~]|\\colon|\\sim){_SPACE}{_SIZES}|\({_PRODUCT}\))"
 )
 _INDICES = frozenset("ijkl")
-_RESERVED = frozenset({"I", "R"})
+_RESERVED = frozenset({"I", "R", "min", "max", "arg"})
 
 
 def in_formula(text: str, start: int) -> Iterator[Declared]:

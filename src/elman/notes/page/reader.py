@@ -133,7 +133,7 @@ def _page(
     for scan, start, end, cell, part in parts:
         gathered.part(scan, start, end, cell, part)
     macros = macros_of(text) if "\\" in text else {}
-    shapes = with_shapes_in_words(without_examples(gathered.shapes), gathered.shapes_in_words)
+    shapes = with_shapes_in_words(without_examples(gathered.shapes, gathered.in_programs), gathered.shapes_in_words)
     page = Page(
         path, text, tuple(gathered.formulas), tuple(shapes), len(gathered.unchecked),
         frozenset(gathered.one_hot), cells, gathered.aliases, macros, kind, source, tuple(gathered.unchecked),
@@ -153,6 +153,7 @@ class _Gathered:
         self.aliases: dict[str, str] = {}
         self.unchecked: list[Formula] = []
         self.assumptions: list[Assumption] = []
+        self.in_programs: set[int] = set()
         self.shapes_in_words: list[ShapeLine] = []
         self.words: list[Kind] = []
         self.properties: dict[str, set[str]] = {}
@@ -205,6 +206,7 @@ class _Gathered:
         for begin, stop, prose in stretches:
             for declared in in_code(self.text, begin, stop, prose):
                 found[declared.start] = [declared]
+                self.in_programs |= set() if prose else {declared.start}
                 line_end = self.text.find("\n", declared.end, stop)
                 if ONE_HOT.search(self.text, declared.end, stop if line_end < 0 else line_end):
                     self.one_hot.add(declared.name)

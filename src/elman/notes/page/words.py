@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from elman.calculus.syntax.names import fold
 from elman.notes.page.chinese_words import chinese
@@ -34,12 +34,16 @@ def with_shapes_in_words(declared: Sequence[ShapeLine], said: Iterable[ShapeLine
     return sorted([*declared, *more], key=lambda line: line.start) if more else list(declared)
 
 
-def without_examples(declared: Sequence[ShapeLine]) -> list[ShapeLine]:
-    """The declared shapes without those in numbers of names that have one in letters as well: `W = randn(10, 20)` in
-    an example does not change $W \\in \\mathbb{R}^{m \\times n}$.
+def without_examples(declared: Sequence[ShapeLine], in_programs: Container[int]) -> list[ShapeLine]:
+    """The declared shapes without those in numbers that code gives a name which has one in letters as well: an example
+    such as `W = randn(10, 20)  # (10, 20)` does not change W. `in_programs` are the starts of shapes in code.
     """
     general = {fold(line.name) for line in declared if not _in_numbers(line)}
-    return [line for line in declared if fold(line.name) not in general or not _in_numbers(line)]
+    return [
+        line
+        for line in declared
+        if not (line.start in in_programs and _in_numbers(line) and fold(line.name) in general)
+    ]
 
 
 def _in_numbers(line: ShapeLine) -> bool:
