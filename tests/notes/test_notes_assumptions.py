@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from elman.cli import main as main_command
 from elman.errors import ConfigError, TextError
 from elman.notes.page.assumptions import assuming_options
 from elman.notes.page.page import Page
@@ -105,3 +108,22 @@ def test_an_option_that_is_no_assumption_is_refused(option: str, part: str) -> N
     with pytest.raises(ConfigError, match=f"--assume {option}: ") as error:
         assuming_options(page, [option])
     assert part in str(error.value)
+
+
+FORWARD = "$$z = W x + b$$\n$$L = \\frac{1}{2} \\|z\\|^2$$\n"
+ASSUMED = ["--assume", "W=k,r", "--assume", "x=r", "--assume", "b=k"]
+
+
+def test_check_and_derive_take_assumptions(tmp_path: Path) -> None:
+    path = tmp_path / "model.md"
+    path.write_text(FORWARD)
+    done = CliRunner().invoke(main_command, ["derive", str(path), "--wrt", "W", *ASSUMED])
+    assert "W.shape = [k, r]" in done.output
+    path.write_text(FORWARD + "$$\\frac{\\partial L}{\\partial W} = z x^T$$\n")
+    assert CliRunner().invoke(main_command, ["check", str(path), *ASSUMED]).exit_code == 0
+
+
+def test_a_formula_has_shapes_and_no_assumptions() -> None:
+    done = CliRunner().invoke(main_command, ["derive", "a^T x", "--wrt", "x", "--assume", "a=n"])
+    assert done.exit_code == 2
+    assert "--shape a=n" in done.output

@@ -27,6 +27,9 @@ KINDS = {
     "the vectors $u, v \\in \\mathbb{R}^n$": "u column, v column",
     "the vector $y = M u$": "y column",
     "the product of $A$ and the matrix $B$": "B matrix",
+    "the norm of the vector $z$ is a scalar": "z column",
+    "the transpose of the vector $z$ is a row vector": "z column",
+    "the vector $z$ is a column vector": "z column",
     # Chinese
     "列向量 $z$": "z column",
     "设 $z$ 为列向量，$Q$ 为矩阵": "z column, Q matrix",
@@ -55,6 +58,9 @@ SIZES = {
     "a row vector $w$ of length $p$": "w 1 p",
     r"$w$ is a $1 \times p$ vector": "w 1 p",
     r"$Q$ ($p \times q$) maps $z$": "Q p q",
+    r"The weight matrix $Q$ is of size $p \times q$.": "Q p q",
+    r"The matrix $Q$ is $p \times q$.": "Q p q",
+    r"the matrix $Q$ has dimensions $p \times q$": "Q p q",
     "$Q$ has shape $(p, q)$.": "Q p q",
     "The shape of $Q$ is $(p, q)$.": "Q p q",
     "- z: Inputs, of shape (N, D)": "z N D",
@@ -74,6 +80,7 @@ PROPERTIES = {
     "Let $S$ be a symmetric matrix": "symmetric",
     "$S$ is symmetric and positive semi-definite.": "positive semidefinite, symmetric",
     "with the orthogonal matrix $S$": "orthogonal",
+    "The matrix $S$ is invertible.": "invertible",
     "$S$ 是对称矩阵": "symmetric",
     "实对称正定矩阵 $S$": "positive definite, symmetric",
 }

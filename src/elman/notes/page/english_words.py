@@ -82,9 +82,9 @@ class _Sentence(Phrases):
             return [], noun.end
         if noun.size is None and noun.kind != "number":
             size, behind = self.size_behind(after)
-            noun = replace(noun, size=size)
-            after = behind if size else after
-        return self._say(names, noun, i, after), after
+            if size is not None:
+                return self._say(names, replace(noun, size=size), i, behind), behind
+        return self._say(names, noun, i, after), noun.end  # the letters may be the subject of what follows
 
     def _any_before(self, i: int, end: int) -> bool:
         return any(self.text(k) in ("any", "all", "every") for k in range(i, end))
