@@ -100,6 +100,7 @@ NOTHING = [
     "$q$ is a matrix norm",
     "$z$ is a scalar multiple of the first",
     "$f$ is a scalar function",
+    "$f$ is a vector-valued function",
     "a vector or matrix $Q$",
     "$z$ is a vector or a matrix",
     "For any scalar $z$ we have",

@@ -220,6 +220,8 @@ class _Sentence(Phrases):
         word = self.text(noun.end)
         if word == "of" and (self.text(noun.end - 1) in ("number", "numbers") or self.text(noun.end + 1) in NOUNS):
             return False
+        if word == "-" and self.tokens[noun.end - 1].end == self.tokens[noun.end].start:  # vector-valued
+            return False
         return not word or word in _FOLLOW or word in _SIGNS_FOLLOW
 
     def _is_whole_subject(self, i: int) -> bool:
