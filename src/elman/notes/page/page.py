@@ -35,7 +35,7 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class ShapeLine:
-    """A declared shape: `W_h.shape = [Dh,Dh]`, `W \\in \\mathbb{R}^{m \\times n}`, or a cell of a table.
+    """A declared shape: `W_h.shape = [Dh,Dh]`, `W \\in \\mathbb{R}^{m \\times n}`, a cell of a table, or words.
 
     `name` is canonical; `rows` and `columns` are dimensions (`Dh`, `2*H`, `1`). `start` and `end` are the offsets of
     the written shape in `Page.text`, with its brackets, so that it can be replaced; `source` is the whole line.
