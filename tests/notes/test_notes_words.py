@@ -117,6 +117,7 @@ NOTHING = [
     "a dataset $D$ of size $N$",
     "I am a vector. A vector is good, a matrix a user reads.",
     "the matrix $QR$",
+    "the vector $0$, the vector $\\mathbf{0}$ and the matrix $1$",
     "f(z) is a scalar.",
     "```\nz is a vector\n```",
     "<!-- $z$ is a vector -->",

@@ -97,7 +97,7 @@ def names_of(written: str) -> tuple[str, ...]:
 
 def _is_letter(name: str) -> bool:
     stem = name.partition("_")[0]
-    return len(stem) == 1 or stem in GREEK
+    return (len(stem) == 1 and stem.isalpha()) or stem in GREEK
 
 
 @lru_cache(maxsize=4096)
