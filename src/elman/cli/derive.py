@@ -138,8 +138,8 @@ def derive(
     if os.path.isfile(formula):  # noqa: PTH113, Path.is_file raises where a formula is too long for a name
         if shapes or distributions or symmetric or diagonal or form != "auto":
             raise ConfigError(
-                "--shape, --distribution, --symmetric, --diagonal and --form are for a formula: leave them out; a shape "
-                "is given as --assume x=n"
+                "--shape, --distribution, --symmetric, --diagonal and --form are for a formula: leave them out; a "
+                "shape is given as --assume x=n"
             )
         _page(Path(formula), assumed, ",".join(wrt) or "all", layout or "shape", shown, html, as_json)
         return
