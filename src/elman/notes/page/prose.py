@@ -15,7 +15,8 @@ from elman.notes.page.scanner import Scan
 
 _LONGEST = 400  # tokens of a sentence; a longer one is no prose
 LETTER = "\ue000"  # stands for a formula or a letter in the text of a sentence
-_SKIPPED = re.compile(r"^[ \t>]*(`{3,}|~{3,})[^`~\n]*\n.*?(?:^[ \t>]*\1|\Z)|<!--.*?(?:-->|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = r"^[ \t>]*(`{3,}|~{3,})[^`~\n]*\n.*?(?:^[ \t>]*\1|\Z)"
+_SKIPPED = re.compile(rf"{_FENCE}|<!--.*?(?:-->|\Z)", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*")
 _TOKEN = re.compile(
     r"(?P<end>\n[ \t\r>]*\n|\n[ \t>]*(?:[-*+]|\d+[.)]|\#{1,6}|\\item)[ \t]|\||[.!?;](?=[\s$]|\Z)|[。！？；]|\\\\)"
