@@ -24,9 +24,9 @@ from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import arithmetic, is_worked
 from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
-from elman.notes.model.page_model import TIME, Definition, PageModel, Statement
+from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, everything_in
 from elman.notes.model.roles import with_roles
-from elman.notes.model.statement_kinds import StatementKind, is_numeric, kinds_of, may_be_condition
+from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_numeric, kinds_of, may_be_condition
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import UndefinedError
@@ -87,7 +87,8 @@ class Checker:
             return "" if compared and part > 1 else "a number in a worked example"
         if operator not in EQUALITIES:
             return "this is no equation"
-        if any(isinstance(n, Dots) for e in statement.parts for n in walk(e)):
+        dots = any(isinstance(n, Dots) for e in statement.parts[1:] for n in walk(e))
+        if dots or (isinstance(statement.parts[0], Dots) and not statement.relation.continues):
             return "an ellipsis leaves it to the reader"
         kind = self.kinds[statement.number]
         if kind not in (StatementKind.EQUATION, StatementKind.SOLUTION):
@@ -176,6 +177,9 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
 def _judged(checker: Checker, claim: Judgement) -> Judgement:
     if is_worked(claim.statement, claim.part):
         return replace(claim, result=arithmetic(claim.statement, claim.part), reading="the arithmetic of an example")
+    if isinstance(claim.left, Dots):
+        why = "it goes on with a formula above that is not read"
+        return replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why)
     if any(isinstance(n, Dots) for condition in claim.statement.relation.conditions for n in walk(condition)):
         why = "the condition behind it is not read: write it as i = j, or x > 0"
         return replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why)
@@ -197,13 +201,20 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     clash.
     """
     error, counterexample = j.result.error, j.result.counterexample
+    if j.result.nothing and isinstance(j.left, Derivative) and not _declares(checker, j):
+        why = f"as the page was read, {text(j.left.of)} does not depend on {text(j.left.wrt)}: write how it does"
+        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why)
     if error is None and counterexample is not None and counterexample.entry is not None:
         return j
     if isinstance(error, UndefinedError):
         return j
+    broken = _broken_equation(checker, j) if error is not None else None
+    if broken is not None:
+        why = f"it stands on the equation of {broken}, which has no value as it was read"
+        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=_declares(checker, j))
     misfit = error is None or isinstance(error, MisfitError)
     declared = checker.sampling.has_declared_shapes(j.statement, (j.left, j.expression))
-    if misfit and declared:
+    if misfit and declared and j.statement.formula.kind != "code":
         return j
     if error is None:
         what = "the two sides have different shapes"
@@ -215,6 +226,22 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         )
     why = f"{what}, with the shapes assumed: declare the shapes of its letters"
     return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)
+
+
+def _declares(checker: Checker, j: Judgement) -> bool:
+    return checker.sampling.has_declared_shapes(j.statement, (j.left, j.expression))
+
+
+def _broken_equation(checker: Checker, j: Judgement) -> str | None:
+    """A letter that a claim depends on, and whose equation has no value."""
+    values = checker.sampling.oracles(j.statement)[0].values
+    own = defined_letter(j.left)
+    for node in everything_in(checker.model, (j.left, j.expression)):
+        if isinstance(node, Symbol) and node.name in checker.model.equations and node != own:
+            d = checker.model.equations[node.name][0]
+            if d != j.defines and values.shape_of(node.name) is None:
+                return text(replace(node, time=None))
+    return None
 
 
 def _judged_equation(checker: Checker, claim: Judgement) -> Judgement:

@@ -24,6 +24,8 @@ def is_condition(statement: Statement, model: PageModel) -> bool:
     left = statement.parts[0]
     if states_a_size(statement, model.said):
         return True
+    if isinstance(left, Entry) and isinstance(left.of, Symbol):
+        left = left.of
     if statement.formula.kind != "inline" or not isinstance(left, Symbol):
         return False
     if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:

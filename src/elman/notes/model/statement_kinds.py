@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from elman.calculus.expression import (
     Add,
+    Apply,
     Call,
     Constant,
     Derivative,
@@ -42,6 +43,7 @@ class StatementKind(StrEnum):
     EXAMPLE = "the value of a letter in an example"
     SOLUTION = "a solution, as the gradient is set to zero"
     NAME = "it names a difference"
+    DEPENDS = "it says what a letter depends on"
 
 
 _DEFINER = re.compile(
@@ -95,7 +97,11 @@ def _kind(
     left = s.parts[0]
     if _names_a_difference(left):
         return StatementKind.NAME
+    if _says_what_it_depends_on(s):
+        return StatementKind.DEPENDS
     letter = defined_letter(left)
+    if s.formula.kind == "inline" and isinstance(left, Entry) and len(s.parts) > 1 and is_numeric(s.parts[1]):
+        return StatementKind.EXAMPLE
     if letter is None or len(s.parts) < 2:
         return StatementKind.EQUATION
     used_before = used.get(letter.name, s.number) < s.number
@@ -186,14 +192,42 @@ def _is_update(s: Statement) -> bool:
     """w = w - η g, w ← …, w := w - …, w^(k+1) = w^(k) - η ∂L/∂w."""
     if s.relation.operators[:1] == ("←",):
         return True
+    if len(s.parts) != 2:
+        return False
+    if _is_step(s.parts[0]) and isinstance(s.parts[1], Add | Subtract):
+        names = {n.name for n in walk(s.parts[0]) if isinstance(n, Symbol | Apply)}
+        return any(isinstance(n, Symbol | Apply) and n.name in names for n in walk(s.parts[1]))
+    if isinstance(s.parts[0], Entry) and isinstance(s.parts[1], Add | Subtract):
+        return s.parts[0] in list(_outside_derivatives(s.parts[1]))
     letter = s.parts[0] if isinstance(s.parts[0], Symbol) else None
-    if letter is None or len(s.parts) != 2:
+    if letter is None:
         return False
     again = [n for n in _outside_derivatives(s.parts[1]) if isinstance(n, Symbol) and n.name == letter.name]
     difference = isinstance(s.parts[1], Add | Subtract)
     if any(n.time == letter.time for n in again) and difference:
         return True
     return bool(again) and difference and _has_derivative(s.parts[1])
+
+
+def _is_step(left: Expression) -> bool:
+    """w(k+1), the step of an iteration."""
+    if isinstance(left, Apply) and len(left.arguments) == 1:
+        argument: Expression = left.arguments[0]
+    elif isinstance(left, Product) and left.operator == "" and isinstance(left.left, Symbol):
+        argument = left.right
+    else:
+        return False
+    return isinstance(argument, Add) and isinstance(argument.left, Symbol) and isinstance(argument.right, Number)
+
+
+def _says_what_it_depends_on(s: Statement) -> bool:
+    """y = y(x)."""
+    if len(s.parts) != 2 or not isinstance(s.parts[0], Symbol):
+        return False
+    name, right = s.parts[0].name, s.parts[1]
+    if isinstance(right, Apply):
+        return right.name == name
+    return isinstance(right, Product) and right.left == s.parts[0] and re.search(r"\(.*\)\s*$", s.source(1)) is not None
 
 
 def _outside_derivatives(e: Expression) -> Iterator[Expression]:

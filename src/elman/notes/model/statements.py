@@ -35,7 +35,7 @@ def read_statements(page: Page, names: Names) -> tuple[tuple[Statement, ...], tu
         for part in reading.not_read:
             span = (places[part.span[0]], places[part.span[1]])
             unread.append(Unread(formula, _at_its_place(part.error, places), span, part.left))
-    kept, open_ = with_gradients_by(with_bounds(in_context(statements)))
+    kept, open_ = with_gradients_by(with_bounds(in_context(statements, [u.formula.start for u in unread])))
     return kept, (*unread, *open_)
 
 

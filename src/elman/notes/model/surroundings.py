@@ -6,7 +6,7 @@ A display that begins with = goes on with the left side above it; one behind "if
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from elman.calculus.expression import Derivative, Expression, Index, Iverson, Symbol, walk
@@ -19,16 +19,20 @@ _SHORT = 40  # letters between a case and the display that it belongs to
 _OPERATORS = {"=": "=", "≠": "≠", "<": "<", ">": ">", "≤": "≤", "≥": "≥"}
 
 
-def in_context(statements: Sequence[Statement]) -> list[Statement]:
-    """The statements with the left sides and conditions that the text around them gives."""
-    return _with_cases(_continued(statements))
+def in_context(statements: Sequence[Statement], unread: Iterable[int] = ()) -> list[Statement]:
+    """The statements with the left sides and conditions that the text around them gives.
+
+    `unread` are the offsets of formulas that were not read, with which nothing goes on.
+    """
+    return _with_cases(_continued(statements, sorted(unread)))
 
 
-def _continued(statements: Sequence[Statement]) -> list[Statement]:
+def _continued(statements: Sequence[Statement], unread: Sequence[int]) -> list[Statement]:
     found: list[Statement] = []
     above: Statement | None = None
     for s in statements:
-        if s.relation.continues and above is not None:
+        between = above is not None and any(above.formula.start <= at < s.formula.start for at in unread)
+        if s.relation.continues and above is not None and not between:
             parts = (above.parts[0], *s.parts[1:])
             s = replace(s, relation=replace(s.relation, parts=parts), continued=above.continued or above)
         if len(s.parts) > 1 and s.formula.kind != "inline":

@@ -15,8 +15,8 @@ from elman.calculus.functions import Array
 from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
 from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, Definition
-from elman.notes.oracle.evaluation_point import STEP, Jacobian, Moved, OutOfRangeError
+from elman.notes.model.page_model import TIME, Definition, everything_in
+from elman.notes.oracle.evaluation_point import STEP, Jacobian, Moved, OutOfRangeError, UncheckedError
 from elman.notes.oracle.values import Values
 
 
@@ -126,6 +126,9 @@ class Jacobians:
 
     def _complex_step(self, e: Derivative, moved: Moved, wrt: Symbol, indices: dict[str, int]) -> Jacobian:
         self._check_order(e, moved, indices)
+        for node in everything_in(self.model, [e.of]):
+            if isinstance(node, Derivative) or (isinstance(node, Symbol) and node.name in self.model.named):
+                raise UncheckedError("a derivative of a derivative is not evaluated: write the first one out")
         scope = self.values.scope(indices, moved, Occurrence(time=indices.get(TIME, 0)))
         with np.errstate(all="ignore"):
             r, c = self.values.value(wrt, self.values.scope(indices)).shape[-2:]

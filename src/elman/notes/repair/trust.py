@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, walk
+from elman.calculus.expression import Call, Derivative, Entry, Symbol, walk
 from elman.notes.judge.checker import JudgedPage, Key
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import GOOD, UNJUDGED, Verdict
@@ -20,6 +20,7 @@ from elman.notes.repair.explanation import Explanation
 _ENOUGH = 3  # gradients that fail
 _MOST = 0.6  # of the gradients that were judged
 _ANEW = "another equation of this letter stands above, and the two differ: if this is a new definition, say so in words"
+_ASSUMED = "it does not hold for any values of its letters: it may say what they are"
 _WHY = (
     "the two sides differ as this section was read, and so do most of its gradients: say what its letters are, as in "
     "<!-- elman: b is a number -->"
@@ -28,7 +29,7 @@ _WHY = (
 
 def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[Key, Explanation]:
     """The explanations, those of a section that was probably misread as not checked."""
-    explanations = {k: _unless_defined_anew(e) for k, e in explanations.items()}
+    explanations = {k: _unless_assumed(page, _unless_defined_anew(e)) for k, e in explanations.items()}
     doubtful = [k for k, e in explanations.items() if is_wrong(e) and not _rests_on_declarations(page, e.judgement)]
     gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
     failing = [k for k in gradients if k in set(doubtful)]
@@ -46,6 +47,21 @@ def _unless_defined_anew(e: Explanation) -> Explanation:
     ):
         return e
     return replace(e, verdict=Verdict.NOT_CHECKED, diagnosis=_ANEW, candidates=(), interpretations=None)
+
+
+def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:
+    """An equation of given letters, or of a function's name, that no repair mends may say what they are."""
+    j = e.judgement
+    if not is_wrong(e) or e.candidates or is_worked(j.statement, j.part) or j.result.error is not None:
+        return e
+    if any(isinstance(n, Derivative) for side in (j.left, j.expression) for n in walk(side)):
+        return e
+    model = page.checker.model
+    names = {n.name for n in walk(j.left) if isinstance(n, Symbol)}
+    names_a_function = isinstance(j.left, Call) and all(isinstance(a, Symbol | Entry) for a in j.left.arguments)
+    if names_a_function or (names and names.isdisjoint({*model.equations, *model.named})):
+        return replace(e, verdict=Verdict.NOT_CHECKED, diagnosis=_ASSUMED, interpretations=None)
+    return e
 
 
 def is_wrong(e: Explanation) -> bool:
