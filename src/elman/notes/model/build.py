@@ -12,7 +12,7 @@ counts before one above it, and that before one below.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from elman.calculus.expression import symbols
@@ -33,7 +33,7 @@ def build(page: Page) -> PageModel:
     """The model of a page; what the names are used for (`roles`) is added by `with_roles`."""
     declared = {line.name: (line.rows, line.columns) for line in page.shapes if "0" not in (line.rows, line.columns)}
     first_reading, _ = read_statements(page, declared_names(declared))
-    notation = notation_of(first_reading, declared)
+    notation = notation_of(first_reading, declared, _told(page))
     statements, unread = read_statements(page, notation.names)
     statements = with_letters_for_functions(statements)
     aliases = other_spellings(statements, notation.shapes)
@@ -51,8 +51,14 @@ def build(page: Page) -> PageModel:
         aliases,
         families=notation.families,
         said=sizes,
+        kinds={name: each.kind for name, each in page.kinds.items()},
     )
     return _with_definitions(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
+
+
+def _told(page: Page) -> Mapping[str, str]:
+    """What the author tells the reader of letters, by name: function, layers, euler, …"""
+    return {each.name: each.role for each in page.assumptions}
 
 
 def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: int) -> PageModel:

@@ -35,8 +35,11 @@ def declared_names(shapes: Shapes) -> Names:
     return Names.of({*shapes, *_sizes(shapes)})
 
 
-def notation_of(statements: Sequence[Statement], shapes: Shapes) -> Notation:
-    """The notation of a page, from its first reading and its declared shapes."""
+def notation_of(statements: Sequence[Statement], shapes: Shapes, told: Mapping[str, str] | None = None) -> Notation:
+    """The notation of a page, from its first reading, its declared shapes, and what its author tells of letters: a
+    role by name, see `Assumption`.
+    """
+    roles = told or {}
     families = _families(statements, shapes)
     whole = {name for name, _ in families.values()}
     sizes = _sizes(shapes) | {shape[1] for _, shape in families.values()}
@@ -55,14 +58,17 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes) -> Notation:
     used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in whole and n[-1].isdigit()}
     used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
     letters = letters_of(statements, shapes)
-    used = (used | letters.labelled) - letters.functions
+    functions = letters.functions - set(roles) | {name for name, role in roles.items() if role == "function"}
+    levels = letters.levels | {name for name, role in roles.items() if role in ("layers", "examples")}
+    other = letters.letters - {name for name, role in roles.items() if role == "euler"}
+    used = (used | letters.labelled) - functions
     used -= {n for n in used - set(shapes) if n.rpartition("_")[0] and n.rpartition("_")[2] in letters.running}
     names = replace(
         Names.of(used | timed, timed, indices | letters.running, whole),
-        functions=letters.functions,
-        levels=letters.levels,
+        functions=functions,
+        levels=levels,
         squares=letters.squares,
-        letters=letters.letters,
+        letters=other,
     )
     return Notation(names, shapes, frozenset(timed), frozenset(whole))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from elman.calculus.expression import (
@@ -122,7 +122,8 @@ class PageModel:
     whose shapes in `shapes` the page does not declare. `unknown` are the functions whose value is a number and that the
     page does not define: an undefined loss, and l of l(o, y). `fixed` are the indices that stand for one entry, which
     nothing binds: c of J = -ln ŷ_c. `counts` are the letters that count time steps or examples: m of
-    Σ_{i=1}^m L^(i). `own` are the numbers of the statements that are judged with this model, None for all.
+    Σ_{i=1}^m L^(i). `kinds` are what the page calls its letters: number, column, row or matrix. `own` are the
+    numbers of the statements that are judged with this model, None for all.
     """
 
     statements: tuple[Statement, ...]
@@ -143,6 +144,7 @@ class PageModel:
     unknown: frozenset[str] = frozenset()
     fixed: frozenset[str] = frozenset()
     counts: frozenset[str] = frozenset()
+    kinds: Mapping[str, str] = field(default_factory=dict)
     own: frozenset[int] | None = None
 
     def has_own(self, statement: int) -> bool:

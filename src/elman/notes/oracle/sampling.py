@@ -20,6 +20,7 @@ from elman.notes.oracle.shape_inference import (
     with_derived_shapes,
     with_orientations,
     with_settled_shapes,
+    with_vectors_as_rows,
 )
 from elman.notes.oracle.sizes import sizes_of
 from elman.notes.oracle.softmax_axis import softmax_axis
@@ -30,6 +31,7 @@ def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sa
     equations, and the axis of a softmax that the page's text states or its claims need.
     """
     model, settled = with_settled_shapes(model, oracles.meter)
+    model = with_vectors_as_rows(model, oracles)
     model = with_derived_shapes(model, oracles)
     model = with_differentials(model, oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()))))
     axis, remark = softmax_axis(model, prose, oracles)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from elman.calculus.expression import Derivative, Dots, Entry, Expression, Index, Relation, Symbol, symbols, walk
+from elman.calculus.shapes.kinds import Costs
 from elman.calculus.shapes.section import CLAIM, DEFINITION, Constraint, Settled, resolved, settle
 from elman.notes.model.page_model import Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
@@ -21,6 +22,7 @@ from elman.notes.oracle.oracle import Oracles
 from elman.notes.oracle.sizes import sizes_of
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")  # sizes that count the sequences or examples of a batch
+_OTHERWISE = 6.0  # what it costs to read a letter as something else than the words of the page say
 _DIFFERENTIAL = 5.0  # what it costs that dW has not the shape of W
 _LOSS = 3.0  # what it costs that a letter which is only differentiated is no number
 
@@ -32,7 +34,7 @@ def with_settled_shapes(model: PageModel, meter: Meter) -> tuple[PageModel, Sett
     by_entries = any(d.indices for found in model.equations.values() for d in found)
     if used <= known and not by_entries:
         return model, None
-    settled = settle(list(_constraints(model)), {**model.shapes})
+    settled = settle(list(_constraints(model)), {**model.shapes}, _hints(model))
     meter.count(settled.tries * READING)
     given = used - set(model.equations) - set(model.named)
     sizes = {*sizes_of(model.shapes), *settled.sizes, *model.counts}
@@ -52,6 +54,15 @@ def with_settled_shapes(model: PageModel, meter: Meter) -> tuple[PageModel, Sett
             families=model.families | settled.families,
         )
     ), settled
+
+
+def _hints(model: PageModel) -> dict[str, Costs]:
+    """What the words of the page say of kinds, as costs: "the vector x" is a column rather than anything else."""
+    found: dict[str, Costs] = {}
+    for name, kind in model.kinds.items():
+        costs = {other: 0.0 if other == kind else _OTHERWISE for other in ("number", "column", "row", "matrix")}
+        found[name] = {**costs, "row": 1.0} if kind == "column" else costs
+    return found
 
 
 def local_shapes(model: PageModel, statement: Statement) -> dict[str, tuple[str, str]]:
@@ -129,6 +140,25 @@ def _rewritten(model: PageModel, settled: Settled) -> PageModel:
         equations={name: changed(found) for name, found in model.equations.items()},
         named={name: changed(found) for name, found in model.named.items()},
     )
+
+
+def with_vectors_as_rows(model: PageModel, oracles: Oracles) -> PageModel:
+    """The model with a declared vector as a row, b of X W + b, where its equation has a value only so: R^m does not say
+    which of the two it is.
+    """
+    for name, found in model.equations.items():
+        point = EvaluationPoint(tuple(sizes_of(model.shapes).items()))
+        if oracles.new(model, point).values.shape_of(name) is not None:
+            continue
+        for letter in sorted(s.name for s in symbols(found[0].value)):
+            rows, columns = model.shapes.get(letter, ("1", "1"))
+            if columns != "1" or rows == "1" or letter in model.equations:
+                continue
+            turned = replace(model, shapes={**model.shapes, letter: ("1", rows)})
+            if oracles.new(turned, point).values.shape_of(name) is not None:
+                model = turned
+                break
+    return model
 
 
 def with_derived_shapes(model: PageModel, oracles: Oracles) -> PageModel:
