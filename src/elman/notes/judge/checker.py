@@ -29,7 +29,7 @@ from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_numeric, kinds_of, may_be_condition
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
-from elman.notes.oracle.evaluation_point import UndefinedError
+from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
 from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.sampling import sampling_of
@@ -208,7 +208,8 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         return j
     if isinstance(error, UndefinedError):
         return j
-    broken = _broken_equation(checker, j) if error is not None else None
+    inherited = error is not None and not isinstance(error, CycleError)
+    broken = _broken_equation(checker, j) if inherited else None
     if broken is not None:
         why = f"it stands on the equation of {broken}, which has no value as it was read"
         return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=_declares(checker, j))

@@ -146,17 +146,21 @@ def with_vectors_as_rows(model: PageModel, oracles: Oracles) -> PageModel:
     """The model with a declared vector as a row, b of X W + b, where its equation has a value only so: R^m does not say
     which of the two it is.
     """
+    if not any(rows != "1" and columns == "1" for rows, columns in model.shapes.values()):
+        return model
+    point = EvaluationPoint(tuple(sizes_of(model.shapes).items()))
+    oracle = oracles.new(model, point)
     for name, found in model.equations.items():
-        point = EvaluationPoint(tuple(sizes_of(model.shapes).items()))
-        if oracles.new(model, point).values.shape_of(name) is not None:
+        if oracle.values.shape_of(name) is not None:
             continue
         for letter in sorted(s.name for s in symbols(found[0].value)):
             rows, columns = model.shapes.get(letter, ("1", "1"))
             if columns != "1" or rows == "1" or letter in model.equations:
                 continue
             turned = replace(model, shapes={**model.shapes, letter: ("1", rows)})
-            if oracles.new(turned, point).values.shape_of(name) is not None:
-                model = turned
+            trial = oracles.new(turned, point)
+            if trial.values.shape_of(name) is not None:
+                model, oracle = turned, trial
                 break
     return model
 
