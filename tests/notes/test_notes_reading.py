@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from elman.notes import check
+from elman.notes.judge.advice import with_advice
 from elman.notes.judge.verdict import GOOD, Claim, Verdict
 from elman.notes.page.reader import page_of
 
@@ -129,3 +130,29 @@ def test_a_section_that_fails_throughout_is_not_trusted() -> None:
     report = check(page_of(page(*formulas)))
     assert report.holds
     assert {c.verdict for c in report.claims[1:]} == {Verdict.NOT_CHECKED}
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("the index k is bound nowhere", "put a sum over it"),
+        ("the bound N of a sum is not known", "declare a shape"),
+        ("y has no time step 0", "write the range"),
+        ("this matrix is singular", "write what makes"),
+    ],
+)
+def test_a_reason_says_what_to_write(reason: str, advice: str) -> None:
+    assert with_advice(reason).startswith(f"{reason}: {advice}")
+
+
+def test_a_reason_that_says_what_to_write_stays_as_it_is() -> None:
+    reason = "over what does x run? Write its bounds"
+    assert with_advice(reason) == reason
+
+
+@pytest.mark.parametrize("wrong", ["x - a", "2 a", "a + x"])
+def test_no_repair_is_empty(wrong: str) -> None:
+    text = page(r"f = a^T x + g, \quad g = c^T c", rf"\frac{{\partial g}}{{\partial c}} = {wrong}")
+    for claim in claims(text):
+        assert all(" 0" not in f.formula and f.formula != "0" for f in claim.fixes)
+        assert all("a - a" not in f.formula and "x - x" not in f.formula for f in claim.fixes)

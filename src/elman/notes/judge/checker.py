@@ -10,6 +10,7 @@ from elman.calculus.expression import Derivative, Dots, Expression, Index, Symbo
 from elman.calculus.printing.render import text
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
+from elman.notes.judge.advice import with_advice
 from elman.notes.judge.claim_kinds import (
     EQUALITIES,
     about_one_column,
@@ -223,7 +224,10 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         what = checker.sampling.in_letters(error, checker.sampling.oracles(j.statement)[0])
     else:
         return replace(
-            j, verdict=Verdict.NOT_CHECKED, unchecked=error.reason, doubtful=declared or "four indices" in error.reason
+            j,
+            verdict=Verdict.NOT_CHECKED,
+            unchecked=with_advice(error.reason),
+            doubtful=declared or "four indices" in error.reason,
         )
     why = f"{what}, with the shapes assumed: declare the shapes of its letters"
     return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)

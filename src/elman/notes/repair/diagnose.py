@@ -270,8 +270,6 @@ def _diagnosis(checker: Checker, j: Judgement) -> str:
 
 def _is_a_multiple(checker: Checker, j: Judgement) -> bool:
     """Whether it is the same multiple of the true value at all sizes that a number may stand for."""
-    if not checker.sampling.written:
-        return True
     return same_ratio(j.result, agreement(checker.sampling.oracles(j.statement)[1], j.left, j.expression))
 
 

@@ -21,6 +21,7 @@ from elman.calculus.expression import (
     Number,
     Ones,
     Product,
+    Subtract,
     Symbol,
     Transpose,
     symbols,
@@ -73,6 +74,8 @@ class Repairer:
                 if (kept and found.cost > kept[0].cost) or any(
                     k.part == found.part and k.left == found.left for k in kept
                 ):
+                    continue
+                if _is_degenerate(found.part) and not _is_degenerate(part):
                     continue
                 if not circular and says_itself(self.oracles[0], found.left, found.part):
                     continue
@@ -255,6 +258,17 @@ class Repairer:
             if not (result.turned if found.turned and not result.plain else result.plain):
                 return False
         return True
+
+
+def _is_degenerate(e: Expression) -> bool:
+    """Whether an expression is 0, or has x - x or x · 0 in it: true by emptiness, and nothing that a writer meant."""
+    for node in walk(e):
+        if isinstance(node, Subtract) and node.left == node.right:
+            return True
+        factors = (node.left, node.right) if isinstance(node, Product) else ()
+        if any(isinstance(f, Number) and f.value == 0 for f in factors):
+            return True
+    return isinstance(e, Number) and e.value == 0
 
 
 def _plainness(f: Candidate) -> tuple[bool, int]:
