@@ -192,6 +192,11 @@ class Grammar(ABC):
         cursor = self.cursor
         while True:
             kind = cursor.kind()
+            if kind == "(" and isinstance(node, Letter) and node.label in ("max", "min") and self._is_unnamed(node):
+                what = f"{node.word}_{node.label}"
+                raise cursor.error(
+                    f"{what}(…), an eigenvalue or a singular value, is not read: write \\|X\\|_2 or a letter"
+                )
             if kind in ("(", "'", "^") and (applied := self.applied(node)) is not None:
                 node = applied
             elif kind in ("_", "^"):
@@ -211,6 +216,10 @@ class Grammar(ABC):
                 return node
             if not isinstance(node, Letter):
                 node = replace(node, span=cursor.span_from(start))
+
+    def _is_unnamed(self, letter: Letter) -> bool:
+        """Whether a letter such as λ_max is no quantity of the page."""
+        return letter.word in ("lambda", "sigma", "rho", "s") and self.names.resolve(letter.name) is None
 
     def with_script(self, node: Node, sign: Token) -> Node:
         """A node with the script whose `_` or `^` was just taken."""
