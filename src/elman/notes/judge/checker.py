@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Derivative, Dots, Expression, Index, Symbol, transform, walk
+from elman.calculus.expression import Apply, Derivative, Dots, Expression, Index, Symbol, transform, walk
 from elman.calculus.printing.render import text
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -28,6 +28,7 @@ from elman.notes.model.builtin_model import page_with_equations
 from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, everything_in
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_numeric, kinds_of, may_be_condition
+from elman.notes.model.unknown_losses import with_unknown_losses
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
@@ -206,11 +207,17 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         why = f"as the page was read, {text(j.left.of)} does not depend on {text(j.left.wrt)}: write how it does"
         return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why)
     if error is None and counterexample is not None and counterexample.entry is not None:
-        return j
+        unknown = _unknown_in(checker, j)
+        if unknown is None:
+            return j
+        why = f"it does not hold for every {unknown}: write what {unknown} is"
+        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)
     if isinstance(error, UndefinedError):
         return j
     inherited = error is not None and not isinstance(error, CycleError)
     broken = _broken_equation(checker, j) if inherited else None
+    if broken is not None and broken in checker.model.roles.losses and _holds_for_any(checker, j, broken):
+        return replace(j, result=Agreement(plain=True), reading=f"for any {broken}, whose equation was not read")
     if broken is not None:
         why = f"it stands on the equation of {broken}, which has no value as it was read"
         return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=_declares(checker, j))
@@ -231,6 +238,26 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         )
     why = f"{what}, with the shapes assumed: declare the shapes of its letters"
     return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)
+
+
+def _unknown_in(checker: Checker, j: Judgement) -> str | None:
+    """A function that a claim depends on, and that the page does not define."""
+    for node in everything_in(checker.model, (j.left, j.expression)):
+        if isinstance(node, Apply):
+            return node.name
+    return None
+
+
+def _holds_for_any(checker: Checker, j: Judgement, loss: str) -> bool:
+    """Whether a claim holds for every loss in place of one whose equation has no value."""
+    model = checker.model
+    equations = {name: found for name, found in model.equations.items() if name != loss}
+    model = with_unknown_losses(replace(model, equations=equations))
+    if loss not in model.equations:
+        return False
+    sampled = checker.sampling.oracles(j.statement)
+    tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
+    return all(agreement(o, j.left, j.expression).any for o in tried)
 
 
 def _declares(checker: Checker, j: Judgement) -> bool:
