@@ -267,4 +267,4 @@ def test_an_entry_that_a_number_does_not_have_is_told() -> None:
     formulas = (r"J = r^T r", r"\frac{\partial J}{\partial w_j} = \sum_{i=1}^{N} r_i X_{ij}")
     claims = check(page_of(shapes + "\n\n".join(f"$$ {formula} $$" for formula in formulas), "markdown")).claims
     assert [c.good for c in claims] == [True, False]
-    assert claims[1].diagnosis == "an index leaves the shape [1,1]"
+    assert claims[1].diagnosis.startswith("an index leaves the shape [1,1]: declare")
