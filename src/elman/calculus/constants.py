@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from elman.calculus.expression import Add, Call, Expression, Negative, Power, Product, Subtract, Symbol, children, walk
+from elman.calculus.expression import (
+    Add,
+    Call,
+    Expression,
+    Negative,
+    Power,
+    Product,
+    Subtract,
+    Symbol,
+    paths_to_symbols,
+    walk,
+)
 from elman.calculus.forward_equations import ForwardModel
 from elman.calculus.shapes.inference import SCALAR
 
@@ -16,21 +25,12 @@ def constants(model: ForwardModel) -> frozenset[str]:
     uses: dict[str, list[bool]] = {}
     for e in (*model.equations, *([] if model.total is None else [model.total])):
         is_loss = e.left.name == model.loss.name or e is model.total
-        for path in _paths(e.right):
+        for path in paths_to_symbols(e.right):
             s = path[-1]
             assert isinstance(s, Symbol)
             if s.time is None and model.shapes.get(s.name) == SCALAR and model.equation(s.name) is None:
                 uses.setdefault(s.name, []).append((is_loss and _is_weight(path)) or _is_small_number(path))
     return frozenset(name for name, found in uses.items() if all(found))
-
-
-def _paths(e: Expression) -> Iterator[list[Expression]]:
-    """The nodes from `e` down to each symbol in it, the symbol included."""
-    if isinstance(e, Symbol):
-        yield [e]
-    for child in children(e):
-        for path in _paths(child):
-            yield [e, *path]
 
 
 def _is_weight(path: list[Expression]) -> bool:

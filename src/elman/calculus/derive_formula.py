@@ -361,8 +361,9 @@ def _verified(found: Derived) -> Derived:
 
 def _with_spectral_norms(node: Expression) -> Expression:
     """‖X‖_2 as the norm of a vector or the largest singular value of a matrix."""
-    is_marked = isinstance(node, Call) and node.function == "norm" and node.latex == "‖_2"
-    return replace(node, function="norm2") if isinstance(node, Call) and is_marked else node
+    if isinstance(node, Call) and node.function == "norm" and node.latex == "‖_2":
+        return replace(node, function="norm2")
+    return node
 
 
 _ENTRY = re.compile(r"(\\?[A-Za-z]+)_(?:\{([a-z](?: ?,? ?[a-z])?)\}|([a-z]))|(\w+)\[([a-z](?:, ?[a-z])?)\]")

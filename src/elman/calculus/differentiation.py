@@ -209,12 +209,8 @@ def slopes_of_index_form(
         moved = {**point.values, wrt: x + step.reshape(x.shape)}
         with np.errstate(all="ignore"):
             slopes.append(index_value(sum_, of, moved.__getitem__, point.sizes).imag / STEP)
-    names = [*(i for i in by if i is not None), *of]
-    dense = slopes_within_structure(np.array(slopes).reshape(*x.shape, *slopes[0].shape), structure)
-    dense = dense.reshape([*(n for n, i in zip(x.shape, by, strict=True) if i is not None), *slopes[0].shape])
-    wanted = [i for i in axes if i is not None]
-    dense = dense.transpose([names.index(i) for i in wanted])
-    return dense.reshape([1 if i is None else dense.shape[wanted.index(i)] for i in axes])
+    jacobian = slopes_within_structure(np.array(slopes).reshape(*x.shape, *slopes[0].shape), structure)
+    return arranged(jacobian, of, by, axes)
 
 
 def _as_matrix(result: Sum, of: Frame, by: Frame, order: Frame, shapes: Shapes, notation: Notation) -> Expression:
@@ -237,8 +233,10 @@ def value_at(
     return index_value(result, tuple(i for i in axes if i is not None), lambda s: point.values[s], point.sizes)
 
 
-def arranged(jacobian: Array, of: Frame, by: Frame, axes: tuple[TensorIndex | None, ...]) -> Array:
-    """The complex step's [rows, columns of wrt, rows, columns of f] in the axes of the result; None is an axis of 1."""
+def arranged(
+    jacobian: Array, of: tuple[TensorIndex | None, ...], by: Frame, axes: tuple[TensorIndex | None, ...]
+) -> Array:
+    """The complex step's [rows and columns of wrt, axes of f] in the axes of the result; None is an axis of 1."""
     labels = (*by, *of)
     kept = [k for k, i in enumerate(labels) if i is not None]
     dense = jacobian.reshape([jacobian.shape[k] for k in kept])

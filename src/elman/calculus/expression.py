@@ -325,6 +325,20 @@ def walk(e: Expression) -> Iterator[Expression]:
         stack.extend(reversed(children(node)))
 
 
+def paths_to_symbols(e: Expression) -> Iterator[list[Expression]]:
+    """For each symbol in `e`, the nodes from `e` down to it, itself the last."""
+    if isinstance(e, Symbol):
+        yield [e]
+    for child in children(e):
+        for path in paths_to_symbols(child):
+            yield [e, *path]
+
+
+def has_derivative(*expressions: Expression) -> bool:
+    """Whether there is a derivative in some expressions."""
+    return any(isinstance(node, Derivative) for e in expressions for node in walk(e))
+
+
 def transform(e: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """`change` applied to every node, inner nodes first."""
     old = children(e)

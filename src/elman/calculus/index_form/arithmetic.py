@@ -28,6 +28,7 @@ from elman.calculus.index_form.terms import (
     free_indices,
     inside,
     is_number,
+    only_factor,
     rename,
     single,
     slots,
@@ -91,25 +92,22 @@ def to_power(sum_: Sum, exponent: Fraction) -> Sum:
 def to_symbolic_power(sum_: Sum, power: Sum) -> Sum:
     """`sum_` to a power that may be any number, entry by entry."""
     power = simplify(power)
-    inner = _only_symbolic_power(sum_)
-    if inner is not None:  # (u^p)^q = u^(p q)
+    inner = only_factor(sum_)
+    if isinstance(inner, SymbolicPower) and inner.exponent == 1:  # (u^p)^q = u^(p q)
         return to_symbolic_power(inside(inner), multiply(inner.power, power))
     if is_number(power):
         return to_power(sum_, value_of(power))
     return single(compound(SymbolicPower, sum_, power=power))
 
 
-def _only_symbolic_power(sum_: Sum) -> SymbolicPower | None:
-    """The symbolic power that a sum consists of, if it is a single one."""
-    if len(sum_.terms) != 1 or sum_.terms[0].coefficient != 1 or len(sum_.terms[0].factors) != 1:
-        return None
-    (f,) = sum_.terms[0].factors
-    return f if isinstance(f, SymbolicPower) and f.exponent == 1 and not sum_.terms[0].dummies else None
-
-
 def plus(*sums: Sum) -> Sum:
     """The sum of some sums."""
     return Sum(tuple(t for sum_ in sums for t in rename(sum_, {}).terms))
+
+
+def minus(a: Sum, b: Sum) -> Sum:
+    """The difference of two sums."""
+    return plus(a, b.scaled(Fraction(-1)))
 
 
 def with_groups_opened(sum_: Sum) -> Sum:

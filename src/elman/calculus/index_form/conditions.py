@@ -7,13 +7,10 @@ case that holds there is taken.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
-from elman.calculus.index_form.arithmetic import apply, multiply, plus
+from elman.calculus.index_form.arithmetic import apply, minus, multiply, plus
 from elman.calculus.index_form.forms import IndexForm
 from elman.calculus.index_form.terms import ZERO, Below, Delta, Sum, TensorIndex, constant, single
-
-_MINUS = Fraction(-1)
 
 
 def indices_compared(operator: str, i: TensorIndex, j: TensorIndex) -> Sum:
@@ -38,16 +35,16 @@ def first_that_holds(values: Sequence[IndexForm], conditions: Sequence[IndexForm
 
 
 def _not(condition: Sum) -> Sum:
-    return plus(constant(1), condition.scaled(_MINUS))
+    return minus(constant(1), condition)
 
 
 def _above(a: Sum, b: Sum) -> Sum:
     """1 where a > b."""
-    return apply("step", plus(a, b.scaled(_MINUS)))
+    return apply("step", minus(a, b))
 
 
 def _equal(a: Sum, b: Sum) -> Sum:
-    return plus(constant(1), _above(a, b).scaled(_MINUS), _above(b, a).scaled(_MINUS))
+    return _not(plus(_above(a, b), _above(b, a)))
 
 
 _INDICES: dict[str, Callable[[TensorIndex, TensorIndex], Sum]] = {

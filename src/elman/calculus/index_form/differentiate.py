@@ -18,6 +18,7 @@ from elman.calculus.index_form.arithmetic import (
     apply,
     apply_derivative,
     apply_written_derivative,
+    minus,
     multiply,
     one_term,
     plus,
@@ -155,8 +156,8 @@ def _of_vector(f: OfVector, atom: Expression, by: Indices) -> Iterator[Term]:
     elif f.name == "prod":
         outer = one_term(multiply(single(f), to_power(u, -_ONE), (k,)))
     else:
-        is_smaller = apply("step", plus(single(f), apply("abs", u).scaled(-_ONE)))
-        largest = plus(constant(1), is_smaller.scaled(-_ONE))
+        is_smaller = apply("step", minus(single(f), apply("abs", u)))
+        largest = minus(constant(1), is_smaller)
         outer = one_term(multiply(apply("sign", u), largest, (k,)))
     yield from times_each(outer, _argument(f, atom, by, (k, *f.indices)))
 

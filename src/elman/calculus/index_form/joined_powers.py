@@ -16,6 +16,7 @@ from elman.calculus.index_form.terms import (
     constant,
     inside,
     is_number,
+    only_factor,
     value_of,
 )
 
@@ -68,11 +69,8 @@ def _symbolic_joined(factors: tuple[Factor, ...], simplify: Simplify) -> tuple[F
 
 def _base(f: SymbolicPower) -> Factor | None:
     """The factor that f is a power of, if it is a single one."""
-    argument = inside(f)
-    if len(argument.terms) != 1 or argument.terms[0].coefficient != 1 or argument.terms[0].dummies:
-        return None
-    factors = argument.terms[0].factors
-    return factors[0] if len(factors) == 1 and factors[0].exponent == 1 else None
+    only = only_factor(inside(f))
+    return only if only is not None and only.exponent == 1 else None
 
 
 def _is_power_of(g: Factor, f: SymbolicPower, base: Factor | None) -> bool:

@@ -10,6 +10,7 @@ from elman.calculus.index_form.arithmetic import (
     apply,
     as_argument,
     compound,
+    minus,
     multiply,
     plus,
     to_power,
@@ -30,6 +31,7 @@ from elman.calculus.index_form.terms import (
     constant,
     fresh,
     is_number,
+    only_factor,
     rename,
     single,
     summed,
@@ -50,7 +52,7 @@ def _softmax(e: Call, a: IndexForm) -> IndexForm:
 def _cross_entropy(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
     """-Σ a ln b."""
     b = b.aligned_with(a)
-    return IndexForm(multiply(a.sum.scaled(Fraction(-1)), apply("ln", b.sum), b.axes))
+    return IndexForm(multiply(a.sum.scaled(_MINUS), apply("ln", b.sum), b.axes))
 
 
 def _trace(e: Call, a: IndexForm) -> IndexForm:
@@ -63,8 +65,8 @@ def _det(e: Call, a: IndexForm) -> IndexForm:
     if a.row is None or a.column is None:
         return a
     argument, _ = as_argument(a.sum, (a.row, a.column))
-    inner = argument.terms[0].factors[0] if len(argument.terms) == 1 and argument.terms[0].factors else None
-    if isinstance(inner, MatrixFunction) and inner.name == "power" and argument == single(inner):
+    inner = only_factor(argument)
+    if isinstance(inner, MatrixFunction) and inner.name == "power":
         return IndexForm(to_symbolic_power(single(Determinant((), inner.argument)), inner.power))  # det X^k = (det X)^k
     return IndexForm(single(Determinant((), argument)))
 
@@ -90,10 +92,20 @@ def _norm1(e: Call, a: IndexForm) -> IndexForm:
     return IndexForm(summed(apply("abs", a.sum), a.axes))
 
 
+def _taken_over(e: Call, a: IndexForm) -> tuple[TensorIndex, ...]:
+    """The indices that a function runs along: both, or that of its axis."""
+    return tuple(i for axis, i in enumerate((a.row, a.column)) if i is not None and e.axis in (None, axis))
+
+
+def _without(over: tuple[TensorIndex, ...], a: IndexForm, result: Sum) -> IndexForm:
+    """The `result` of a function of `a` that runs along some of its indices."""
+    return IndexForm(result, None if a.row in over else a.row, None if a.column in over else a.column)
+
+
 def _sum(e: Call, a: IndexForm) -> IndexForm:
     """The sum of all entries, or down each column (axis 0), or along each row (axis 1)."""
-    over = a.axes if e.axis is None else tuple(i for i in ((a.row, a.column)[e.axis],) if i is not None)
-    return IndexForm(summed(a.sum, over), None if a.row in over else a.row, None if a.column in over else a.column)
+    over = _taken_over(e, a)
+    return _without(over, a, summed(a.sum, over))
 
 
 def _mean(e: Call, a: IndexForm) -> IndexForm:
@@ -107,21 +119,21 @@ def _max(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
     """c + relu(d - c), where c is the argument that does not vary, else the first."""
     a, b = (b, a) if is_number(b.sum) else (a, b)
     b = b.aligned_with(a)
-    return b._replace(sum=plus(a.sum, apply("relu", plus(b.sum, a.sum.scaled(_MINUS)))))
+    return b._replace(sum=plus(a.sum, apply("relu", minus(b.sum, a.sum))))
 
 
 def _min(e: Call, a: IndexForm, b: IndexForm) -> IndexForm:
     """c - relu(c - d), where c is the argument that does not vary, else the first."""
     a, b = (b, a) if is_number(b.sum) else (a, b)
     b = b.aligned_with(a)
-    return b._replace(sum=plus(a.sum, apply("relu", plus(a.sum, b.sum.scaled(_MINUS))).scaled(_MINUS)))
+    return b._replace(sum=minus(a.sum, apply("relu", minus(a.sum, b.sum))))
 
 
 def _clip(e: Call, a: IndexForm, low: IndexForm, high: IndexForm) -> IndexForm:
     """min(max(a, low), high); between two numbers, low + relu(a - low) - relu(a - high)."""
     if is_number(low.sum) and is_number(high.sum) and value_of(low.sum) <= value_of(high.sum):
-        bends = [apply("relu", plus(a.sum, bound.sum.scaled(_MINUS))) for bound in (low, high)]
-        return a._replace(sum=plus(low.sum, plus(bends[0], bends[1].scaled(_MINUS))))
+        above_low, above_high = (apply("relu", minus(a.sum, bound.sum)) for bound in (low, high))
+        return a._replace(sum=plus(low.sum, minus(above_low, above_high)))
     return _min(e, _max(e, a, low), high)
 
 
@@ -159,10 +171,10 @@ def of_vector(name: str, sum_: Sum, along: TensorIndex) -> Sum:
 
 def _prod(e: Call, a: IndexForm) -> IndexForm:
     """The product of all entries, or down each column (axis 0), or along each row (axis 1)."""
-    over = [i for k, i in enumerate((a.row, a.column)) if i is not None and e.axis in (None, k)]
+    over, result = _taken_over(e, a), a.sum
     for i in over:
-        a = a._replace(sum=of_vector("prod", a.sum, i))
-    return IndexForm(a.sum, None if a.row in over else a.row, None if a.column in over else a.column)
+        result = of_vector("prod", result, i)
+    return _without(over, a, result)
 
 
 def _normp(e: Call, a: IndexForm, p: IndexForm) -> IndexForm:

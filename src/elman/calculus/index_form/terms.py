@@ -279,6 +279,14 @@ def single(factor: Factor) -> Sum:
     return Sum((Term(Fraction(1), (factor,)),))
 
 
+def only_factor(sum_: Sum) -> Factor | None:
+    """The factor that a sum consists of, if it is a single one; `single` the other way round."""
+    if len(sum_.terms) != 1:
+        return None
+    (t,) = sum_.terms
+    return t.factors[0] if t.coefficient == 1 and len(t.factors) == 1 and not t.dummies else None
+
+
 def rename(sum_: Sum, mapping: Mapping[TensorIndex, TensorIndex]) -> Sum:
     """`sum_` with its free indices renamed and its dummy indices replaced by fresh ones."""
     return Sum(tuple(rename_term(t, mapping) for t in sum_.terms))

@@ -25,6 +25,7 @@ from elman.calculus.expression import (
     Index,
     Inverse,
     Iverson,
+    Matrix,
     Negative,
     Number,
     Ones,
@@ -90,7 +91,7 @@ class _Converter:
     def convert(self, e: Expression) -> IndexForm:
         rule = _NODES.get(type(e))
         if rule is None:
-            what = _WITHOUT.get(type(e).__name__, "this")
+            what = _WITHOUT.get(type(e), "this")
             raise FormulaError(f"{what} is not differentiated: write it with sums and functions", e.span[0] + 1)
         return rule(self, e)
 
@@ -234,7 +235,7 @@ class _Converter:
 
 
 # A node that has no entries as sums of products → how it is called.
-_WITHOUT = {"Matrix": "a matrix by its entries"}
+_WITHOUT: dict[type[Expression], str] = {Matrix: "a matrix by its entries"}
 
 _NODES: dict[type[Expression], Callable[[_Converter, Any], IndexForm]] = {
     Number: _Converter.number,

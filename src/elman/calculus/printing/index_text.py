@@ -29,7 +29,7 @@ from elman.calculus.index_form.terms import (
     Term,
     constant,
     matrix_slots,
-    single,
+    only_factor,
     slots,
 )
 from elman.calculus.printing.render import text, text_name
@@ -84,10 +84,18 @@ class _FactorWriter:
     def matrix(self, f: InverseEntry | Determinant) -> str:
         """The matrix in the argument: its name, or its entries in brackets."""
         row, column = matrix_slots(f.argument)
-        only = f.argument.terms[0].factors[0] if len(f.argument.terms) == 1 and f.argument.terms[0].factors else None
-        if isinstance(only, SymbolEntry) and f.argument == single(only) and only.indices == (row, column):
+        only = only_factor(f.argument)
+        if isinstance(only, SymbolEntry) and only.indices == (row, column):
             return self.named(only)
-        return f"[{index_text(f.argument, {row: 'x', column: 'y'}, self.taken)}]"
+        return self.entries(f.argument, row, column)
+
+    def entries(self, argument: Sum, row: TensorIndex, column: TensorIndex) -> str:
+        """A matrix as its entries in brackets, in the letters x and y."""
+        return f"[{index_text(argument, {row: 'x', column: 'y'}, self.taken)}]"
+
+    def power(self, base: str, power: Sum) -> str:
+        """A factor to a power that is no number."""
+        return f"{base}^{{{index_text(power, {}, self.taken)}}}"
 
     # --- one method a kind of factor ---
 
@@ -127,7 +135,7 @@ class _FactorWriter:
         return f"({self.matrix(f)}^-1){_subscript(self.letters(f))}"
 
     def symbolic_power(self, f: SymbolicPower) -> str:
-        return f"({self.argument(f)})^{{{index_text(f.power, {}, self.taken)}}}"
+        return self.power(f"({self.argument(f)})", f.power)
 
     def of_vector(self, f: OfVector) -> str:
         letter = next(c for c in "xyzuvw" if c not in self.taken)
@@ -136,18 +144,16 @@ class _FactorWriter:
         return f"∏_{letter} ({inner})" if f.name == "prod" else f"{f.name}_{letter}({inner})"
 
     def matrix_function(self, f: MatrixFunction) -> str:
-        first, second = slots(f.indices)
-        inner = f"[{index_text(f.argument, {first: 'x', second: 'y'}, self.taken)}]"
+        inner = self.entries(f.argument, *slots(f.indices))
         if f.name == "power":
-            return f"({inner}^{{{index_text(f.power, {}, self.taken)}}}){_subscript(self.letters(f))}"
+            return f"({self.power(inner, f.power)}){_subscript(self.letters(f))}"
         letters = self.letters(f)[::-1] if f.name == "pinv" else self.letters(f)
         return f"{f.name}({inner}){_subscript(letters)}"
 
     def of_matrix(self, f: OfMatrix) -> str:
-        first, second = f.slots()
-        inner = f"[{index_text(f.argument, {first: 'x', second: 'y'}, self.taken)}]"
+        inner = self.entries(f.argument, *f.slots())
         if f.name == "power":
-            return f"tr({inner}^{{{index_text(f.power, {}, self.taken)}}})"
+            return f"tr({self.power(inner, f.power)})"
         return f"{f.name}({inner})" if f.name in ("nuclear", "spectral") else f"tr({f.name}({inner}))"
 
     def determinant(self, f: Determinant) -> str:

@@ -6,7 +6,7 @@ product; for b, which is only added, the second one is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from elman.calculus.expression import (
     Power,
     Product,
     Symbol,
-    children,
+    paths_to_symbols,
     walk,
 )
 from elman.calculus.functions import ELEMENTWISE
@@ -66,7 +66,8 @@ def rule(e: Expression, v: Symbol, shapes: Mapping[str, Shape]) -> str:
         found = infer(e, shapes)
     except FormulaError:
         found = None
-    words = [_rules(path, v, found) for path in _paths(e if found is None else found.tree, v)]
+    paths = paths_to_symbols(e if found is None else found.tree)
+    words = [_rules(path, v, found) for path in paths if path[-1] == v]
     name = f"${latex(replace(v, time=None))}$"
     return "; ".join(dict.fromkeys(rule for found in words for rule in found)).replace("{v}", name)
 
@@ -153,13 +154,3 @@ _RULES: dict[type[Expression], Callable[[Any, _Step], str | None]] = {
     Inverse: lambda e, step: INVERSE,
     BigSum: lambda e, step: SUM,
 }
-
-
-def _paths(e: Expression, v: Symbol) -> Iterator[list[Expression]]:
-    """For each use of `v` in `e`, the nodes from `e` down to it, `v` included."""
-    if e == v:
-        yield [e]
-    for child in children(e):
-        if any(node == v for node in walk(child)):
-            for path in _paths(child, v):
-                yield [e, *path]

@@ -6,6 +6,7 @@ they are what they are declared to be.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
@@ -111,12 +112,7 @@ def _sizes_of(nodes: Iterable[Expression]) -> set[str]:
 
 def _only_differentiated(nodes: Iterable[Expression]) -> set[str]:
     """The letters that stand nowhere but above the bar of a derivative: losses that are defined elsewhere."""
-    above = [n.of for n in nodes if isinstance(n, Derivative) and isinstance(n.of, Symbol)]
-    uses: dict[str, int] = {}
-    for node in nodes:
-        if isinstance(node, Symbol):
-            uses[node.name] = uses.get(node.name, 0) + 1
-    counted: dict[str, int] = {}
-    for s in above:
-        counted[s.name] = counted.get(s.name, 0) + 1
-    return {name for name, count in counted.items() if uses[name] == count}
+    nodes = list(nodes)
+    above = Counter(n.of.name for n in nodes if isinstance(n, Derivative) and isinstance(n.of, Symbol))
+    uses = Counter(n.name for n in nodes if isinstance(n, Symbol))
+    return {name for name, count in above.items() if uses[name] == count}

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from elman.calculus.expression import Apply, Derivative, Entry, Expression, Number, Symbol, walk
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Number, Symbol, has_derivative, walk
 from elman.calculus.shapes.kinds import Costs, Kind, evidence
 from elman.calculus.shapes.resolve import explicit
 from elman.calculus.shapes.rules import ConflictError, Inference, OpaqueError
@@ -225,7 +225,7 @@ class _Attempt(Inference):
         if all(rows) and self.is_scalar(a) != self.is_scalar(b):
             self.doubt(_A_ROW_FOR_A_NUMBER, left, right)
             return
-        if any(isinstance(n, Derivative) for p in c.parts for n in walk(p)) and self.fits(a[::-1], b):
+        if has_derivative(*c.parts) and self.fits(a[::-1], b):
             self.doubt(_TRANSPOSED)
             return
         raise ConflictError(
@@ -294,7 +294,7 @@ class _Section:
         }
         found |= {Variable("function", name): costs for name, costs in _functions(self.expressions).items()}
         for c in self.definitions:
-            if c.name is not None and any(isinstance(n, Derivative) for p in c.parts[1:2] for n in walk(p)):
+            if c.name is not None and has_derivative(*c.parts[1:2]):
                 found[Variable("turn", c.name)] = {"plain": 0.0, "turned": _TURNED}
         found |= {Variable("indexed", name): costs for name, costs in self._declared_and_indexed()}
         found[Variable("layout", "")] = _NUMERATOR

@@ -15,9 +15,8 @@ from elman.calculus.expression import Apply, Call, Derivative, Expression, Numbe
 from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
-from elman.calculus.syntax.names import GREEK
 from elman.calculus.syntax.scripts import Node, closed, subscript
-from elman.calculus.syntax.tokens import FONTS, TEXT, Token
+from elman.calculus.syntax.tokens import FONTS, TEXT
 from elman.errors import FormulaError
 
 # What is refused by name, with or without a known function of this name → what to do instead.
@@ -228,8 +227,3 @@ class Applications(Grammar):
 
 
 LONGEST_NAME = 40  # letters
-
-
-def is_greek(token: Token) -> bool:
-    """Whether a token is a Greek letter."""
-    return token.kind == "command" and token.text in GREEK

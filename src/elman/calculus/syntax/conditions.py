@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from elman.calculus.expression import Call, Cases, Comparison, Expression, Iverson, Matrix, Number, Product
-from elman.calculus.syntax.cursor import split_at_commas
+from elman.calculus.syntax.cursor import divided, split_at_commas
 from elman.calculus.syntax.grammar import RELATIONS, Grammar
 from elman.calculus.syntax.names import INDEX_LETTERS, Names
 from elman.calculus.syntax.tokens import CLOSING, OPENING, Token
@@ -41,10 +41,10 @@ def sign_of(token: Token) -> str | None:
     return RELATIONS.get(token.kind) if token.kind in ("=", "<", ">") else None
 
 
-def at_top(tokens: list[Token]) -> list[tuple[int, Token]]:
-    """The tokens outside all brackets, with their positions."""
+def at_top(tokens: list[Token], start: int = 0) -> list[tuple[int, Token]]:
+    """The tokens from `start` on that are in no bracket, with their positions; brackets themselves count."""
     found, depth = [], 0
-    for i, token in enumerate(tokens):
+    for i, token in enumerate(tokens[start:], start):
         if token.kind in CLOSING:
             depth -= 1
         if depth == 0:
@@ -83,17 +83,11 @@ def _separate(tokens: list[Token]) -> list[list[Token]]:
         elif token.kind not in ("prose", "quad", "&", "newline", "."):
             parts[-1].append(token)
     split = [piece for part in parts for piece in split_at_commas(part) if piece]
-    return [piece for part in split for piece in _split_at(part, ("land", "wedge"))]
+    return [piece for part in split for piece in divided(part, _is_and, nested=True)]
 
 
-def _split_at(tokens: list[Token], names: tuple[str, ...]) -> list[list[Token]]:
-    parts: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.kind == "command" and token.text in names:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
+def _is_and(token: Token) -> bool:
+    return token.kind == "command" and token.text in ("land", "wedge")
 
 
 def _without_brackets(tokens: list[Token]) -> list[Token]:
@@ -169,14 +163,14 @@ def table(p: Grammar) -> Expression:
     begin = p.cursor.peek()
     assert begin is not None
     inner = p.cursor.take_bracket()
-    rows = [row for row in _divided(inner, ("newline",)) if row]
+    rows = [row for row in divided(inner, lambda t: t.kind == "newline") if row]
     if not rows:
         raise FormulaError("an empty table", begin.start + 1)
     if begin.text in ("cases", "dcases", "rcases"):
         return _cases(p, rows, begin)
     if any(t.kind == "command" and t.text in _MISSING for t in inner):
         raise FormulaError("a matrix with dots in it is not read: give it a name", begin.start + 1)
-    entries = tuple(tuple(p.group(cell) for cell in _divided(row, ("&",))) for row in rows)
+    entries = tuple(tuple(p.group(cell) for cell in divided(row, lambda t: t.kind == "&")) for row in rows)
     if len({len(row) for row in entries}) != 1:
         raise FormulaError("the rows of this matrix have different lengths", begin.start + 1)
     matrix = Matrix(entries)
@@ -185,19 +179,6 @@ def table(p: Grammar) -> Expression:
     if begin.text == "Vmatrix":
         return Call("norm", (matrix,), latex="‖")
     return matrix
-
-
-def _divided(tokens: list[Token], kinds: tuple[str, ...]) -> list[list[Token]]:
-    """The parts of some tokens between signs that are in no bracket."""
-    parts: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += (token.kind in OPENING) - (token.kind in CLOSING)
-        if depth == 0 and token.kind in kinds:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
 
 
 def _cases(p: Grammar, rows: list[list[Token]], begin: Token) -> Expression:

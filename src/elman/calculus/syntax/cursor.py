@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from elman.calculus.syntax.names import ACCENTS
 from elman.calculus.syntax.tokens import CLOSING, FONTS, OPENING, TEXT, Token
 from elman.errors import FormulaError
@@ -127,11 +129,16 @@ class Cursor:
 
 def split_at_commas(tokens: list[Token], nested: bool = False, also: str = ",") -> list[list[Token]]:
     """The parts of some tokens between commas, or another sign; `nested`: one within brackets separates, too."""
+    return divided(tokens, lambda token: token.kind in (",", also), nested)
+
+
+def divided(tokens: list[Token], separates: Callable[[Token], bool], nested: bool = False) -> list[list[Token]]:
+    """The parts of some tokens between those that separate them; `nested`: one within brackets does, too."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:
         depth += (token.kind in OPENING) - (token.kind in CLOSING)
-        if token.kind in (",", also) and (nested or depth == 0):
+        if (nested or depth == 0) and separates(token):
             parts.append([])
         else:
             parts[-1].append(token)

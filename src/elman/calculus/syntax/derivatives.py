@@ -6,13 +6,12 @@ without an argument, is by `Symbol("")`: the page says by what.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from elman.calculus.expression import Derivative, Expression, Power, Product, Symbol
+from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.scripts import Node
-from elman.calculus.syntax.tokens import CLOSING, OPENING, Token
+from elman.calculus.syntax.tokens import Token
 from elman.errors import FormulaError
 
 _MAX_ORDER = 4
@@ -46,12 +45,17 @@ def operand(p: Grammar) -> Expression:
     """What a sign of differentiation before it takes: what is in the brackets that come next, else the product."""
     start = p.cursor.place()
     bracket = p.cursor.kind() in ("(", "[")
+    first = _differentiated_factor(p)
+    return first if bracket else p.product_after(first, start)
+
+
+def _differentiated_factor(p: Grammar) -> Expression:
+    """The factor that comes next, where it is differentiated: J(W) is J."""
     p.differentiated = True
     try:
-        first = p.factor()
+        return p.factor()
     finally:
         p.differentiated = False
-    return first if bracket else p.product_after(first, start)
 
 
 def _denominator(p: Grammar, below: list[Token]) -> list[Expression]:
@@ -61,7 +65,8 @@ def _denominator(p: Grammar, below: list[Token]) -> list[Expression]:
     while at < len(below):
         if not _is_sign(below, at):
             raise FormulaError("a derivative is by letters: ∂x, ∂x ∂y or ∂x^2", below[at].start + 1)
-        end = next((k for k in _top(below, at + 1) if _is_sign(below, k) and below[k].kind == "command"), len(below))
+        signs = (k for k, t in at_top(below, at + 1) if t.kind == "command" and _is_sign(below, k))
+        end = next(signs, len(below))
         order, piece = _times(below[at + 1 : end])
         part = p.part(piece)
         wrt = part.factor()
@@ -69,16 +74,6 @@ def _denominator(p: Grammar, below: list[Token]) -> list[Expression]:
             raise part.cursor.error("a derivative is by one symbol")
         found += [wrt] * min(order, _MAX_ORDER + 1)
         at = end
-    return found
-
-
-def _top(tokens: list[Token], start: int) -> list[int]:
-    """The positions from `start` on that are in no bracket."""
-    found, depth = [], 0
-    for i in range(start, len(tokens)):
-        if depth == 0:
-            found.append(i)
-        depth += (tokens[i].kind in OPENING) - (tokens[i].kind in CLOSING)
     return found
 
 
@@ -134,22 +129,15 @@ def slashed_derivative(p: Grammar, token: Token) -> Node:
         order, _ = _order_and_rest([token, *cursor.tokens[cursor.at : cursor.at + 4]])
         cursor.skip()
         cursor.take_argument()
-    p.differentiated = True
-    try:
-        of = p.factor()
-    finally:
-        p.differentiated = False
-    return _slashed(p, of, order, token.start, "∂" if token.text == "partial" else "a differential")
+    return _slashed(p, _differentiated_factor(p), order, token.start)
 
 
-def _slashed(p: Grammar, of: Expression, order: int, start: int, sign: str = "∂") -> Expression:
+def _slashed(p: Grammar, of: Expression, order: int, start: int) -> Expression:
     """The denominators behind ∂J: /∂W, or /∂x∂y."""
     cursor = p.cursor
     braced = cursor.kind(1) == "{" and _is_differential(cursor.ahead(1)) if cursor.kind() == "/" else False
     if cursor.kind() != "/" or not (braced or _is_sign(cursor.tokens, cursor.at + 1)):
-        sign = (
-            "∂" if cursor.tokens and any(t.text == "partial" for t in cursor.tokens[: cursor.at]) else "a differential"
-        )
+        sign = "∂" if any(t.text == "partial" for t in cursor.tokens[: cursor.at]) else "a differential"
         raise cursor.error(f"{sign} needs its denominator: ∂J/∂W")
     cursor.skip()
     by: list[Expression] = []
@@ -167,13 +155,6 @@ def _slashed(p: Grammar, of: Expression, order: int, start: int, sign: str = "�
         raise cursor.error(f"∂^{order} above and {len(by)} letters below: write as many")
     for wrt in reversed(by):
         of = Derivative(of, wrt, span=cursor.span_from(start))
-    if isinstance(of, Derivative) and cursor.kind() == "|" and cursor.kind(1) == "_":
-        cursor.skip(2)
-        place = cursor.place()
-        tokens = cursor.take_argument()
-        if any(t.kind == "=" for t in tokens):
-            raise FormulaError("a value at a point, written |_{x = a}, is not read: write the point into it", place + 1)
-        return replace(of, at=p.index(tokens))
     return of
 
 
@@ -184,7 +165,7 @@ def slashed_differential(p: Grammar) -> Expression | None:
     if token is None or token.text != "d" or not _is_sign(cursor.tokens, cursor.at) or cursor.kind(1) == "^":
         return None
     tokens, at = cursor.tokens, cursor.at
-    slash = next((k for k in _top(tokens, at + 1) if tokens[k].kind in ("/", "+", "-", "=")), None)
+    slash = next((k for k, t in at_top(tokens, at + 1) if t.kind in ("/", "+", "-", "=")), None)
     if slash is None or tokens[slash].kind != "/" or not _is_sign(tokens, slash + 1) or slash + 2 >= len(tokens):
         return None
     above = p.part(tokens[at + 1 : slash])
@@ -236,11 +217,7 @@ def nabla(p: Grammar, token: Token) -> Node:
             order = 2
         else:
             raise FormulaError("∇ takes no power but 2", sign.start + 1)
-    p.differentiated = True
-    try:
-        of = p.factor()
-    finally:
-        p.differentiated = False
+    of = _differentiated_factor(p)
     for _ in range(order):
         of = Derivative(of, wrt, span=cursor.span_from(token.start))
     return of

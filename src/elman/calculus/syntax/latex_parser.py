@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from elman.calculus.expression import Call, Expression, Identity, Number, Ones, Product
 from elman.calculus.functions import WHOLE
-from elman.calculus.syntax.applications import LONGEST_NAME, Applications
+from elman.calculus.syntax.applications import Applications
 from elman.calculus.syntax.conditions import has_relation, indicator, product_of_conditions, table
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
 from elman.calculus.syntax.derivatives import derivative_in_braces, slashed_differential
@@ -25,7 +25,6 @@ from elman.calculus.syntax.tokens import Token
 from elman.calculus.syntax.written_sizes import size_of
 from elman.errors import FormulaError
 
-__all__ = ["LONGEST_NAME", "Parser"]
 # What is written below the bars of a norm; a number or one of `_EXPONENTS` is the exponent of a p-norm.
 _NORMS = {
     "1": "norm1", "2": "norm", "F": "norm", "rmF": "norm", "*": "nuclear", "ast": "nuclear", "infty": "norminf",
@@ -136,10 +135,6 @@ class Parser(Applications):
             raise FormulaError("an inner product ⟨a, b⟩ is not read: write a^T b, or tr(A^T B)", start + 1)
         return Call("inner", (self.group(parts[0]), self.group(parts[1])), latex="⟨")
 
-    def table(self) -> Expression:
-        """A matrix by its entries, or cases."""
-        return table(self)
-
     # --- letters ---
 
     def letters(self) -> Node:
@@ -229,5 +224,5 @@ _ATOMS: dict[str, Callable[[Parser], Node]] = {
     "norm": Parser.bars,
     "|": Parser.bars,
     "langle": Parser.angle,
-    "begin": Parser.table,
+    "begin": table,
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from elman.calculus.expression import Comparison, Dots, Expression, Iverson, Relation, children
-from elman.calculus.syntax.conditions import at_top, conditions, has_relation, is_index
+from elman.calculus.syntax.conditions import SIGNS, at_top, conditions, has_relation, is_index
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar, is_operator, joined
 from elman.calculus.syntax.names import Names
@@ -138,12 +138,12 @@ class _Reader:
             return follows and self._relates_indices(segment)
         signs = [sign for sign, _ in segment.signs]
         return self._relates_indices(segment) or (
-            len(signs) == 1 and signs[0] in ("<", "≤", ">", "≥", "≠") and segment.before != "row"
+            len(signs) == 1 and signs[0] in SIGNS - {"="} and segment.before != "row"
         )
 
     def _relates_indices(self, segment: Segment) -> bool:
         """Whether a segment is i = j, i ≠ j or j < k: indices, one of them a letter that is no quantity of the page."""
-        if not segment.signs or any(sign not in ("=", "≠", "<", "≤", ">", "≥") for sign, _ in segment.signs):
+        if not segment.signs or any(sign not in SIGNS for sign, _ in segment.signs):
             return False
         if not all(part and is_index(part, self.names) for part in segment.parts):
             return False
@@ -241,7 +241,7 @@ class _Reader:
     def _begin(self, segment: Segment, continues: bool) -> None:
         """A relation of its own."""
         first = segment.signs[0] if segment.signs else ("", None)
-        parts, regions, operators = list[Expression](), list[tuple[int, int]](), list[str]()
+        parts, regions = list[Expression](), list[tuple[int, int]]()
         if continues and self.relations:  # another case of the left side above
             left = self.relations[-1]
             parts, regions = [left.parts[0]], [left.regions[0]]
@@ -252,7 +252,7 @@ class _Reader:
             left_side = self._part(segment.parts[0], region, None, is_left=first[0] in ("=", ":="))
             if left_side is not None:
                 parts, regions = [left_side], [region]
-        base = Relation(tuple(parts), tuple(operators), tuple(regions))
+        base = Relation(tuple(parts), (), tuple(regions))
         is_new_start = continues and not self.relations
         self._extend(replace(base, continues=is_new_start), segment)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from elman.calculus.functions import SPELLINGS
 from elman.calculus.syntax.conditions import OTHERWISE, sign_of
-from elman.calculus.syntax.grammar import RELATIONS, is_operator
+from elman.calculus.syntax.grammar import is_operator
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.tokens import CLOSING, OPENING, TEXT, Token
 
@@ -87,9 +87,7 @@ def _sign_at(tokens: list[Token], i: int) -> str | None:
     token = tokens[i]
     if token.kind == ":" and i + 1 < len(tokens) and tokens[i + 1].kind == "=":
         return ":="
-    if token.kind == "command":
-        return RELATIONS.get(token.text)
-    return RELATIONS.get(token.kind) if token.kind in ("=", "<", ">") else None
+    return sign_of(token)
 
 
 def _break_at(tokens: list[Token], i: int, names: Names, segment: Segment) -> str:

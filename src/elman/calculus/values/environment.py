@@ -71,6 +71,11 @@ def is_scalar(a: Array) -> bool:
     return bool(a.shape[-2:] == (1, 1))
 
 
+def are_alike(a: Array, b: Array) -> bool:
+    """Whether two values have one shape, or one of them is a scalar."""
+    return a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b)
+
+
 def shape_text(a: Array) -> str:
     """The shape of `a`, as pages write it: [3,5]."""
     return f"[{a.shape[-2]},{a.shape[-1]}]"

@@ -45,7 +45,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
-from elman.calculus.values.environment import Environment, OutsideError, is_scalar, shape_text
+from elman.calculus.values.environment import Environment, OutsideError, are_alike, is_scalar, shape_text
 from elman.calculus.values.matrix_analysis import matrix_power
 from elman.calculus.values.matrix_functions import MATRIX_FUNCTIONS, hadamard, misfit, softmax, softmax_axis, square
 from elman.calculus.values.sums import big_product, big_sum
@@ -191,7 +191,7 @@ def _iverson(e: Iverson, scope: Environment) -> Array:
 
 def _comparison(e: Comparison, scope: Environment) -> Array:
     a, b = evaluate(e.left, scope).real, evaluate(e.right, scope).real
-    if not (a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b)):
+    if not are_alike(a, b):
         raise misfit(e, a, b, e.operator, "a comparison entry by entry needs equal shapes")
     value: Array = _COMPARE[e.operator](a, b).astype(np.float64)
     return value
@@ -235,7 +235,7 @@ def _cases(e: Cases, scope: Environment) -> Array:
     result = chosen.pop()[1]
     for holds, value in reversed(chosen):
         for part in (holds, result):
-            if not (value.shape[-2:] == part.shape[-2:] or is_scalar(value) or is_scalar(part)):
+            if not are_alike(value, part):
                 raise misfit(e, value, part, "beside", "the cases need equal shapes")
         result = np.asarray(np.where(holds, value, result))
     return result
@@ -274,7 +274,7 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if e.operator == "∘":
         return hadamard(a, b, e)
     if e.operator == "/":
-        if is_scalar(b) or is_scalar(a) or a.shape[-2:] == b.shape[-2:]:
+        if are_alike(a, b):
             return a / b
         raise misfit(e, a, b, "over", "divide by a scalar, or entry by entry")
     if a.shape[-1] == 1 and b.shape[-1] == 1:

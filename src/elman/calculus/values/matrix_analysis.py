@@ -109,26 +109,27 @@ def polar_factor(a: Array) -> Array:
 
 def nuclear_norm(a: Array) -> Array:
     """The sum of the singular values, [..., 1, 1]."""
-    return np.asarray(np.trace(square_roots(_gram(a))[0], axis1=-2, axis2=-1))[..., None, None]
+    return trace(square_roots(_gram(a))[0])
 
 
-def _trace(a: Array) -> Array:
+def trace(a: Array) -> Array:
+    """The sum of the diagonal, [..., 1, 1]."""
     return np.asarray(np.trace(a, axis1=-2, axis2=-1))[..., None, None]
 
 
 def _leading_projector(gram: Array) -> Array:
     """v v^T of the eigenvector v of the largest eigenvalue, by repeated squaring."""
-    power = gram / _trace(gram)
+    power = gram / trace(gram)
     for _ in range(_MOST_STEPS):
         power = power @ power
-        power = power / _trace(power)
+        power = power / trace(power)
     return power
 
 
 def spectral_norm(a: Array) -> Array:
     """The largest singular value, [..., 1, 1]."""
     gram = _gram(a)
-    value: Array = np.sqrt(_trace(gram @ _leading_projector(gram)))
+    value: Array = np.sqrt(trace(gram @ _leading_projector(gram)))
     return value
 
 
@@ -136,4 +137,4 @@ def leading_factor(a: Array) -> Array:
     """u v^T of the largest singular value."""
     gram = _gram(a)
     projector = _leading_projector(gram)
-    return _around(a, projector) / np.sqrt(_trace(gram @ projector))
+    return _around(a, projector) / np.sqrt(trace(gram @ projector))

@@ -11,7 +11,7 @@ import numpy as np
 
 from elman.calculus.expression import Call, Expression, Matrix
 from elman.calculus.functions import ELEMENTWISE, Array
-from elman.calculus.values.environment import MisfitError, is_scalar, shape_text
+from elman.calculus.values.environment import MisfitError, are_alike, is_scalar, shape_text
 from elman.calculus.values.matrix_analysis import (
     exponential,
     leading_factor,
@@ -20,6 +20,7 @@ from elman.calculus.values.matrix_analysis import (
     polar_factor,
     pseudoinverse,
     spectral_norm,
+    trace,
 )
 from elman.errors import FormulaError
 
@@ -31,7 +32,7 @@ def misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitErr
 
 def hadamard(a: Array, b: Array, e: Expression) -> Array:
     """Entry by entry; the shapes must agree, or one side be a scalar."""
-    if a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b):
+    if are_alike(a, b):
         return a * b
     raise misfit(e, a, b, "∘", "an entry-by-entry product needs equal shapes")
 
@@ -68,8 +69,7 @@ def _cross_entropy(e: Call, a: Array, b: Array) -> Array:
 
 
 def _trace(e: Call, a: Array) -> Array:
-    value: Array = np.trace(square(a, e, "a trace"), axis1=-2, axis2=-1)[..., None, None]
-    return value
+    return trace(square(a, e, "a trace"))
 
 
 def _determinant(e: Call, a: Array) -> Array:
@@ -84,7 +84,7 @@ def _norm(e: Call, a: Array) -> Array:
 
 
 def _norm1(e: Call, a: Array) -> Array:
-    value: Array = (a * np.sign(a.real)).sum(_axes(e), keepdims=True)
+    value: Array = _moduli(a).sum(_axes(e), keepdims=True)
     return value
 
 
@@ -109,7 +109,7 @@ def _smaller(e: Call, a: Array, b: Array) -> Array:
 
 
 def _check_alike(e: Call, a: Array, b: Array) -> None:
-    if not (a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b)):
+    if not are_alike(a, b):
         raise misfit(e, a, b, "beside", f"{e.function} takes arguments of equal shapes")
 
 
