@@ -68,7 +68,7 @@ def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriva
         raise at_its_line(error, checker.model) from None
     result = page_of("\n".join(derivation_page(forward, steps, remarks)), "markdown", Path("derivation.md"))
     report = check(result)
-    wrong = [claim for claim in report.claims if not claim.good and claim.verdict not in UNJUDGED]
+    wrong = [claim for claim in report.claims if claim.is_wrong]
     if wrong:
         raise DerivationError(
             f"the derived formula {wrong[0].left} = {wrong[0].formula} failed its check: please report it"

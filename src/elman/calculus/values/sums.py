@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -45,7 +45,7 @@ def sum_range(e: BigSum | BigProduct, scope: Environment, evaluate: Evaluate) ->
         low, high = (_bound(i, e, scope, along) for i in (e.lower, e.upper))
         first = 0 if e.lower == Index(None, 0) else 1  # how the page counts entries
         return range(low - first, high + 1 - first) if along else range(low, high + 1)
-    size = _index_size(e.body, e.index, scope, evaluate)
+    size = index_size(_entries(e.body), e.index, scope, evaluate)
     if size is None:
         raise FormulaError(f"over what does {e.index or 'this sum'} run? Write its bounds", e.span[0] + 1)
     return range(size)
@@ -67,8 +67,9 @@ def _entries(e: Expression) -> list[Entry]:
     return [node for node in walk(e) if isinstance(node, Entry)]
 
 
-def _index_size(body: Expression, index: str, scope: Environment, evaluate: Evaluate) -> int | None:
-    for node in _entries(body):
+def index_size(entries: Iterable[Entry], index: str, scope: Environment, evaluate: Evaluate) -> int | None:
+    """How far an index runs: the size along it of the first of `entries` that has it; None where none has."""
+    for node in entries:
         for place, i in enumerate(node.indices):
             if i == Index(index):
                 a = evaluate(node.of, scope)

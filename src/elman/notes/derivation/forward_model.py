@@ -98,8 +98,7 @@ def at_its_line(error: EquationError, model: PageModel) -> FormulaError:
 
 def line_of(statement: Statement) -> int:
     """The line of the page on which a statement begins."""
-    start, _ = statement.region(0)
-    return statement.formula.line + statement.formula.text.count("\n", 0, start)
+    return statement.formula.line_at(statement.region(0)[0])
 
 
 def _earlier_step(model: PageModel) -> Index:

@@ -51,7 +51,7 @@ def _source(unread: Unread) -> str:
 def _line(unread: Unread) -> int:
     start, end = unread.span
     text = unread.formula.text[start:end]
-    return unread.formula.line + unread.formula.text.count("\n", 0, start + len(text) - len(text.lstrip()))
+    return unread.formula.line_at(start + len(text) - len(text.lstrip()))
 
 
 def _described(unread: Unread) -> str:

@@ -31,7 +31,7 @@ from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_
 from elman.notes.model.unknown_losses import with_unknown_losses
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
-from elman.notes.oracle.evaluation_point import CycleError, UndefinedError
+from elman.notes.oracle.evaluation_point import CycleError, FourIndicesError, UndefinedError
 from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.sampling import sampling_of
@@ -148,6 +148,10 @@ class Checker:
         shape = self.sampling.oracles(j.statement)[0].values.shape_of(of.name) if isinstance(of, Symbol) else None
         return shape is None or shape == (1, 1) or (isinstance(of, Symbol) and of.name in self.model.roles.losses)
 
+    def declares_shapes(self, j: Judgement) -> bool:
+        """Whether the page declares the shapes that a claim depends on."""
+        return self.sampling.has_declared_shapes(j.statement, (j.left, j.expression))
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedPage:
@@ -165,7 +169,7 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
     for claim in checker.claims():
         if budget is not None and budget.is_exhausted():
             why = f"the formulas before it took {budget.limit:,} operations, the limit of a page: split the page"
-            judged.append(replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why))
+            judged.append(claim.not_checked(why))
         else:
             judged.append(_judged(checker, claim))
     judged, layout, remark = _with_layout(checker, judged)
@@ -181,10 +185,10 @@ def _judged(checker: Checker, claim: Judgement) -> Judgement:
         return replace(claim, result=arithmetic(claim.statement, claim.part), reading="the arithmetic of an example")
     if isinstance(claim.left, Dots):
         why = "it goes on with a formula above that is not read"
-        return replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why)
+        return claim.not_checked(why)
     if any(isinstance(n, Dots) for condition in claim.statement.relation.conditions for n in walk(condition)):
         why = "the condition behind it is not read: write it as i = j, or x > 0"
-        return replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why)
+        return claim.not_checked(why)
     if checker.kinds[claim.statement.number] is StatementKind.SOLUTION:
         return judged_solution(claim, checker.sampling.oracles(claim.statement), checker.oracles)
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
@@ -194,7 +198,7 @@ def _judged(checker: Checker, claim: Judgement) -> Judgement:
         return replace(judged, verdict=Verdict.NOT_A_CLAIM, unchecked="it is asked for: a condition")
     why = _why_unchecked(checker, judged)
     if why:
-        return replace(judged, verdict=Verdict.NOT_CHECKED, unchecked=why)
+        return judged.not_checked(why)
     return _without_evidence(checker, judged)
 
 
@@ -203,15 +207,15 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     clash.
     """
     error, counterexample = j.result.error, j.result.counterexample
-    if j.result.nothing and isinstance(j.left, Derivative) and not _declares(checker, j):
+    if j.result.nothing and isinstance(j.left, Derivative) and not checker.declares_shapes(j):
         why = f"as the page was read, {text(j.left.of)} does not depend on {text(j.left.wrt)}: write how it does"
-        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why)
+        return j.not_checked(why)
     if error is None and counterexample is not None and counterexample.entry is not None:
         unknown = _unknown_in(checker, j)
         if unknown is None:
             return j
         why = f"it does not hold for every {unknown}: write what {unknown} is"
-        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)
+        return j.not_checked(why, doubtful=True)
     if isinstance(error, UndefinedError):
         return j
     inherited = error is not None and not isinstance(error, CycleError)
@@ -220,9 +224,9 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         return replace(j, result=Agreement(plain=True), reading=f"for any {broken}, whose equation was not read")
     if broken is not None:
         why = f"it stands on the equation of {broken}, which has no value as it was read"
-        return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=_declares(checker, j))
+        return j.not_checked(why, checker.declares_shapes(j))
     misfit = error is None or isinstance(error, MisfitError)
-    declared = checker.sampling.has_declared_shapes(j.statement, (j.left, j.expression))
+    declared = checker.declares_shapes(j)
     if misfit and declared and j.statement.formula.kind != "code":
         return j
     if error is None:
@@ -230,14 +234,9 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     elif isinstance(error, MisfitError):
         what = checker.sampling.in_letters(error, checker.sampling.oracles(j.statement)[0])
     else:
-        return replace(
-            j,
-            verdict=Verdict.NOT_CHECKED,
-            unchecked=with_advice(error.reason),
-            doubtful=declared or "four indices" in error.reason,
-        )
+        return j.not_checked(with_advice(error.reason), declared or isinstance(error, FourIndicesError))
     why = f"{what}, with the shapes assumed: declare the shapes of its letters"
-    return replace(j, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=True)
+    return j.not_checked(why, doubtful=True)
 
 
 def _unknown_in(checker: Checker, j: Judgement) -> str | None:
@@ -258,10 +257,6 @@ def _holds_for_any(checker: Checker, j: Judgement, loss: str) -> bool:
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
     return all(agreement(o, j.left, j.expression).any for o in tried)
-
-
-def _declares(checker: Checker, j: Judgement) -> bool:
-    return checker.sampling.has_declared_shapes(j.statement, (j.left, j.expression))
 
 
 def _broken_equation(checker: Checker, j: Judgement) -> str | None:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from elman.calculus.expression import BigSum, Derivative, Dots, Entry, Expression, Symbol, children, symbols, walk
+from elman.calculus.expression import (
+    BigSum,
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Symbol,
+    children,
+    has_derivative,
+    symbols,
+    walk,
+)
 from elman.errors import FormulaError
 from elman.notes.model.page_model import PageModel, Statement, free_times
 from elman.notes.model.stated_sizes import states_a_size
+from elman.notes.oracle.evaluation_point import FourIndicesError
 
 EQUALITIES = ("=", ":=")
 
@@ -30,7 +42,7 @@ def is_condition(statement: Statement, model: PageModel) -> bool:
         return False
     if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:
         return False
-    return not any(isinstance(n, Derivative) for part in statement.parts for n in walk(part))
+    return not has_derivative(*statement.parts)
 
 
 def only_derivatives(e: Expression) -> bool:
@@ -63,4 +75,4 @@ def about_one_column(left: Expression, part: Expression, error: FormulaError) ->
     vectors.
     """
     by_entries = any(isinstance(n, Entry) for e in (left, part) for n in walk(e))
-    return by_entries or "four indices" in str(error)
+    return by_entries or isinstance(error, FourIndicesError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from elman.calculus.expression import Expression
 from elman.notes.judge.verdict import Verdict
@@ -34,6 +34,10 @@ class Judgement:
     as_written: bool = False
     settled: bool = False
 
+    def not_checked(self, why: str, doubtful: bool = False) -> Judgement:
+        """The same claim, not judged, and why."""
+        return replace(self, verdict=Verdict.NOT_CHECKED, unchecked=why, doubtful=doubtful)
+
     @property
     def expression(self) -> Expression:
         """The right side of the claim."""
@@ -47,8 +51,7 @@ class Judgement:
     @property
     def line(self) -> int:
         """The line of the page where the part starts, from 1."""
-        formula = self.statement.formula
-        return formula.line + formula.text.count("\n", 0, self.statement.region(self.part)[0])
+        return self.statement.formula.line_at(self.statement.region(self.part)[0])
 
     @property
     def good(self) -> bool:

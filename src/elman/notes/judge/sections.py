@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import NoneType
 
-from elman.calculus.expression import Derivative, Symbol, walk
+from elman.calculus.expression import Symbol, has_derivative, walk
 from elman.notes.judge.checker import Checker, JudgedPage, judge
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
@@ -66,7 +66,7 @@ def _is_new(section: JudgedPage, j: Judgement) -> bool:
     if j.result.any or j.defines is not None or j.settled or j.verdict is Verdict.NOT_A_CLAIM:
         return False
     letter = defined_letter(j.left)
-    if letter is None or any(isinstance(n, Derivative) for n in walk(j.expression)):
+    if letter is None or has_derivative(j.expression):
         return False
     model = section.checker.model
     if not isinstance(j.result.error, UndefinedError | NoneType) and not _is_announced(model, _own(model), j):

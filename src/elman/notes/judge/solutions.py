@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 
-from elman.calculus.expression import Derivative, Expression, Number, Symbol, walk
+from elman.calculus.expression import Derivative, Expression, Symbol, walk
 from elman.calculus.printing.render import text
 from elman.errors import FormulaError
 from elman.notes.judge.judgement import Judgement
-from elman.notes.judge.verdict import Verdict
-from elman.notes.model.page_model import Definition, PageModel, everything_in
+from elman.notes.model.page_model import TIME, Definition, PageModel, everything_in
 from elman.notes.oracle.agreement import Agreement
+from elman.notes.oracle.evaluation_point import HORIZON
 from elman.notes.oracle.oracle import Oracle, Oracles
 
 _SMALL = 1e-8  # of a gradient at its zero, beside that of the loss elsewhere
-_ZERO = Number(Fraction(0))
 
 
 def judged_solution(claim: Judgement, sampled: Sequence[Oracle], oracles: Oracles) -> Judgement:
@@ -33,7 +31,7 @@ def judged_solution(claim: Judgement, sampled: Sequence[Oracle], oracles: Oracle
                 where = f"the gradient of {text(loss)} by {text(letter)} vanishes there"
                 return replace(claim, result=Agreement(plain=True), reading=where, as_written=True)
     why = "a solution, and no gradient of the page that vanishes there was found: write the loss above it"
-    return replace(claim, verdict=Verdict.NOT_CHECKED, unchecked=why)
+    return claim.not_checked(why)
 
 
 def _losses(model: PageModel, name: str) -> Iterator[Symbol]:
@@ -54,20 +52,19 @@ def _is(e: Expression, name: str) -> bool:
 
 def _vanishes(oracles: Oracles, oracle: Oracle, loss: Symbol, letter: Symbol, solution: Expression) -> bool:
     """Whether ∂loss/∂letter is zero where the letter has the value of its solution, and is not zero elsewhere."""
-    if not isinstance(letter, Symbol) or letter.name in oracle.model.equations:
+    if letter.name in oracle.model.equations:
         return False
-    equations: Mapping[str, tuple[Definition, ...]] = {
-        **oracle.model.equations, letter.name: (Definition(letter.name, letter.time, solution, -1, -1),),
-    }  # fmt: skip
+    definition = Definition(letter.name, letter.time, solution, -1, -1)
+    equations = {**oracle.model.equations, letter.name: (definition,)}
     point = replace(oracle.point, sizes=_tall(oracle))
+    slope, at = Derivative(loss, letter), {TIME: HORIZON - 1}
     try:
         plain = oracles.new(oracle.model, point, oracle.local)
-        solved = oracles.new(replace(oracle.model, equations=dict(equations)), point, oracle.local)
-        slope = Derivative(loss, letter)
-        elsewhere, there = plain.evaluate(slope, {"t": 3}), solved.evaluate(slope, {"t": 3})
-    except (FormulaError, np.linalg.LinAlgError):
+        solved = oracles.new(replace(oracle.model, equations=equations), point, oracle.local)
+        elsewhere, there = plain.evaluate(slope, at), solved.evaluate(slope, at)
+    except FormulaError:
         return False
-    if plain.values.evaluate(loss, {"t": 3}).shape[-2:] != (1, 1):
+    if plain.values.evaluate(loss, at).shape[-2:] != (1, 1):
         return False
     size = float(np.abs(elsewhere).max(initial=0.0))
     return size > 0 and float(np.abs(there).max(initial=0.0)) <= _SMALL * max(size, 1.0)

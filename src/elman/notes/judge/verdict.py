@@ -33,6 +33,11 @@ class Verdict(StrEnum):
     NOT_CHECKED = "not checked"
     NOT_A_CLAIM = "not a claim"
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether a formula with this verdict was judged, and does not hold as it is written."""
+        return self not in GOOD and self not in UNJUDGED
+
 
 GOOD = frozenset({Verdict.HOLDS, Verdict.DEFINITION, Verdict.NOT_A_CLAIM})
 UNJUDGED = frozenset({Verdict.NOT_READ, Verdict.NOT_CHECKED, Verdict.UNDEFINED})
@@ -82,7 +87,7 @@ class Claim:
     @property
     def is_wrong(self) -> bool:
         """Whether the claim was judged, and does not hold as it is written."""
-        return self.verdict not in GOOD and self.verdict not in UNJUDGED
+        return self.verdict.is_wrong
 
     @property
     def good(self) -> bool:

@@ -83,7 +83,7 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     uses = _Uses()
     for statement in statements:
         _look_through(statement, uses)
-    defined = {name for s in statements for name in _defined_letter(s)}
+    defined = {left.name for s in statements if (left := _whole_left_side(s)) is not None}
     quantities = uses.bare | known
     functions = {name for name in uses.applied if name not in quantities | defined and name not in _NUMBERS}
     functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
@@ -98,12 +98,12 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     )  # fmt: skip
 
 
-def _defined_letter(s: Statement) -> tuple[str, ...]:
-    """The letter that stands alone on the left side of an equation; none for f(x) = …"""
+def _whole_left_side(s: Statement) -> Symbol | None:
+    """The letter that is the whole left side of an equation; None for f(x) = …"""
     left = s.parts[0]
     if len(s.parts) < 2 or not isinstance(left, Symbol) or _is_applied(left, s.formula.text):
-        return ()
-    return (left.name,)
+        return None
+    return left
 
 
 def _is_applied(letter: Symbol, text: str) -> bool:

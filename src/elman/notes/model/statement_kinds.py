@@ -1,6 +1,6 @@
 """What an equation of a page does: it defines or claims, or it only states a size, an example, an update, a solution.
 
-Only the first kind enters the model and is judged (READING, "scope"): `w = w - η ∂L/∂w` is no circular definition, and
+Only what defines or claims enters the model and is judged: the update `w = w - η ∂L/∂w` is no circular definition, and
 `x = 2` in an example says nothing of x elsewhere.
 """
 
@@ -19,15 +19,18 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
+    Identity,
     Inverse,
     Negative,
     Number,
+    Ones,
     Power,
     Product,
     Subtract,
     Symbol,
     Transpose,
     children,
+    has_derivative,
     symbols,
     walk,
 )
@@ -105,13 +108,13 @@ def _kind(
     if letter is None or len(s.parts) < 2:
         return StatementKind.EQUATION
     used_before = used.get(letter.name, s.number) < s.number
-    number = s.formula.kind == "inline" and letter.time is None and len(s.parts) > 1 and is_numeric(s.parts[1])
+    number = s.formula.kind == "inline" and letter.time is None and is_numeric(s.parts[1])
     if number and elsewhere[letter.name] - {s.number}:
         return StatementKind.EXAMPLE
     if used_before and letter.name in by and isinstance(left, Symbol) and letter.time is None:
         announced = any(z < s.number for z in zeros) or _SOLVING.search(s.formula.before)
         closed_form = _is_closed_form(s, together(letter.name, s.number))
-        if (announced or closed_form) and not any(_has_derivative(p) for p in s.parts):
+        if (announced or closed_form) and not has_derivative(*s.parts):
             return StatementKind.SOLUTION
     return StatementKind.EQUATION
 
@@ -155,10 +158,6 @@ def is_numeric(e: Expression) -> bool:
     return bool(below) and not isinstance(e, Derivative) and all(map(is_numeric, below))
 
 
-def _has_derivative(e: Expression) -> bool:
-    return any(isinstance(n, Derivative) for n in walk(e))
-
-
 def _differentiated_by(statements: Iterable[Statement]) -> set[str]:
     found: set[str] = set()
     for statement in statements:
@@ -171,7 +170,7 @@ def _differentiated_by(statements: Iterable[Statement]) -> set[str]:
 
 def _ends_in_zero(s: Statement) -> bool:
     last = s.parts[-1]
-    return len(s.parts) > 1 and isinstance(last, Number) and last.value == 0 and _has_derivative(s.parts[0])
+    return len(s.parts) > 1 and isinstance(last, Number) and last.value == 0 and has_derivative(s.parts[0])
 
 
 def _states_sizes(s: Statement) -> bool:
@@ -206,7 +205,7 @@ def _is_update(s: Statement) -> bool:
     difference = isinstance(s.parts[1], Add | Subtract)
     if any(n.time == letter.time for n in again) and difference:
         return True
-    return bool(again) and difference and _has_derivative(s.parts[1])
+    return bool(again) and difference and has_derivative(s.parts[1])
 
 
 def _is_step(left: Expression) -> bool:
@@ -248,7 +247,7 @@ def is_zero(e: Expression) -> bool:
     return isinstance(e, Number) and e.value == 0
 
 
-def is_plain_constant(e: Expression) -> bool:
+def _is_plain_number(e: Expression) -> bool:
     """Whether an expression is a number, with a sign or without."""
     return isinstance(e, Number) or (isinstance(e, Negative) and isinstance(e.of, Number))
 
@@ -259,9 +258,8 @@ def may_be_condition(left: Expression, right: Expression) -> bool:
         return False
     if is_zero(right):
         return True
-    constant = is_plain_constant(right) or type(right).__name__ in ("Identity", "Ones")
-    return (
-        constant
-        and not _has_derivative(left)
-        and not isinstance(left, Symbol | Entry | Power | Transpose | Call | Number)
-    ) or (constant and isinstance(left, Call) and left.function in ("norm", "sum", "norm1", "det", "trace"))
+    if not (_is_plain_number(right) or isinstance(right, Identity | Ones)):
+        return False
+    if isinstance(left, Call):
+        return left.function in ("norm", "sum", "norm1", "det", "trace")
+    return not has_derivative(left) and not isinstance(left, Symbol | Entry | Power | Transpose)

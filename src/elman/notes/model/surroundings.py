@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Expression, Index, Iverson, Symbol, walk
+from elman.calculus.expression import Expression, Index, Iverson, Symbol, has_derivative
+from elman.calculus.syntax.conditions import SIGNS
 from elman.notes.model.page_model import Statement
 
 _IF = re.compile(
     r"(?:\b(?:if|when|whenever|for|case|where|suppose|assume)|若|当|如果|对于|假设|情况)\W*(?:\w+\W+){0,2}$", re.I
 )
 _SHORT = 40  # letters between a case and the display that it belongs to
-_OPERATORS = {"=": "=", "≠": "≠", "<": "<", ">": ">", "≤": "≤", "≥": "≥"}
 
 
 def in_context(statements: Sequence[Statement], unread: Iterable[int] = ()) -> list[Statement]:
@@ -37,7 +37,7 @@ def _continued(statements: Sequence[Statement], unread: Sequence[int]) -> list[S
             s = replace(s, relation=replace(s.relation, parts=parts), continued=above.continued or above)
         if len(s.parts) > 1 and s.formula.kind != "inline":
             above = s
-        elif len(s.parts) == 1 and any(isinstance(n, Derivative) for n in walk(s.parts[0])):
+        elif len(s.parts) == 1 and has_derivative(s.parts[0]):
             above = s  # a left side that stands alone
         found.append(s)
     return found
@@ -70,8 +70,8 @@ def _case(s: Statement) -> Expression | None:
     """The condition that "if i = j" states, of two indices."""
     if len(s.parts) != 2 or not _IF.search(s.formula.before[-40:]):
         return None
-    operator = _OPERATORS.get(s.relation.operators[0])
+    operator = s.relation.operators[0]
     names = [part.name for part in s.parts if isinstance(part, Symbol) and part.time is None and len(part.name) == 1]
-    if operator is None or len(names) != 2:
+    if operator not in SIGNS or len(names) != 2:
         return None
     return Iverson(Index(names[0]), Index(names[1]), operator)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, Derivative, Entry, Expression, Index, Symbol, Transpose, walk
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Index, Symbol, Transpose, symbols, walk
 from elman.notes.model.page_model import TIME, Definition, PageModel
 
 
@@ -18,14 +18,12 @@ def with_unknown_losses(model: PageModel) -> PageModel:
     if not losses:
         return model
     equations = dict(model.equations)
+    recurrent = {s.name for f in model.equations.values() for d in f for s in symbols(d.value) if _is_earlier(s, d)}
     for name in losses:
         ends = _ends(model, [by for of, by in _derivatives(model) if of.name == name], set(losses))
         if not ends:
             continue
         timed = name in model.timed
-        recurrent = {
-            s.name for f in model.equations.values() for d in f for s in _symbols(d.value) if _is_earlier(s, d)
-        }
         arguments = tuple(_argument(end, timed, model, recurrent) for end in ends)
         value = Apply(name, arguments)
         equations[name] = (Definition(name, Index(TIME) if timed else None, value, -1, -1),)
@@ -58,14 +56,10 @@ def _derivatives(model: PageModel) -> Iterator[tuple[Symbol, Symbol]]:
 
 def _undefined_losses(model: PageModel) -> list[str]:
     """Letters that are differentiated, and that no equation defines or uses."""
-    used = {s.name for found in model.equations.values() for d in found for s in _symbols(d.value)}
+    used = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
     known = {*model.equations, *model.named, *used}
     by = {by.name for _, by in _derivatives(model)}
     return list(dict.fromkeys(of.name for of, _ in _derivatives(model) if of.name not in known and of.name not in by))
-
-
-def _symbols(e: Expression) -> Iterator[Symbol]:
-    return (node for node in walk(e) if isinstance(node, Symbol))
 
 
 def _is_earlier(s: Symbol, d: Definition) -> bool:
@@ -76,8 +70,8 @@ def _is_earlier(s: Symbol, d: Definition) -> bool:
 def _ends(model: PageModel, by: Iterable[Symbol], losses: set[str]) -> list[str]:
     """The defined letters that no other equation uses; and each letter of `by` from which none of them is reached."""
     equations = {n: f for n, f in model.equations.items() if n not in losses}
-    uses = {n: {s.name for d in f for s in _symbols(d.value)} for n, f in equations.items()}
-    now = {n: {s.name for d in f for s in _symbols(d.value) if not _is_earlier(s, d)} for n, f in equations.items()}
+    uses = {n: {s.name for d in f for s in symbols(d.value)} for n, f in equations.items()}
+    now = {n: {s.name for d in f for s in symbols(d.value) if not _is_earlier(s, d)} for n, f in equations.items()}
     used = {name for n, found in now.items() for name in found if name != n}
     ends = [name for name in uses if name not in used]
     reached = set(ends)

@@ -29,7 +29,7 @@ from elman.calculus.values.evaluate import add
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, free_indices, free_times
 from elman.notes.oracle.counterexample import SHOWN, Counterexample, as_rows, differing
-from elman.notes.oracle.evaluation_point import HORIZON, Jacobian, OutOfRangeError, UncheckedError
+from elman.notes.oracle.evaluation_point import HORIZON, FourIndicesError, Jacobian, OutOfRangeError, UncheckedError
 from elman.notes.oracle.oracle import Oracle
 
 TOLERANCE = 1e-9
@@ -179,7 +179,7 @@ def contract(
 ) -> Array:
     """The chain rule by value: every derivative with all its indices, neighbours contracted.
 
-    Raises `FormulaError` where neighbours do not share a variable, or the result has four indices.
+    Raises `FormulaError` where neighbours do not share a variable, and `FourIndicesError`.
     """
     total: Array | None = None
     before: Symbol | None = None
@@ -205,7 +205,7 @@ def contract(
     assert total is not None
     found = Jacobian(total).matrix()
     if found is None:
-        raise FormulaError("this chain has four indices and is no matrix")
+        raise FourIndicesError("this chain has four indices and is no matrix")
     return found
 
 

@@ -30,6 +30,10 @@ class UndefinedError(FormulaError):
         self.name = name
 
 
+class FourIndicesError(FormulaError):
+    """A derivative that has four indices, and so is no matrix: of a matrix by a matrix, of a column by a matrix."""
+
+
 class CycleError(FormulaError):
     """A definition that leads back to itself at the same time step; `names` are those on the way."""
 

@@ -16,7 +16,7 @@ from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, Definition, everything_in
-from elman.notes.oracle.evaluation_point import STEP, Jacobian, Moved, OutOfRangeError, UncheckedError
+from elman.notes.oracle.evaluation_point import STEP, FourIndicesError, Jacobian, Moved, OutOfRangeError, UncheckedError
 from elman.notes.oracle.values import Values
 
 
@@ -72,7 +72,7 @@ class Jacobians:
     # --- derivatives ---
 
     def matrix(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None) -> Array:
-        """A derivative as a matrix, see `Jacobian.matrix`; `FormulaError` where it has four indices."""
+        """A derivative as a matrix, see `Jacobian.matrix`; raises `FourIndicesError` where it is none."""
         if isinstance(e.wrt, Transpose):
             return transpose(self.matrix(replace(e, wrt=e.wrt.of), indices, occurrence))
         jacobian = self.jacobian(e, indices, occurrence=occurrence)
@@ -80,7 +80,7 @@ class Jacobians:
             return jacobian.tensor[:, 0, :, 0].T
         found = jacobian.matrix()
         if found is None:
-            raise FormulaError(
+            raise FourIndicesError(
                 "this derivative has four indices and is no matrix: write it in a chain, or by entries", e.span[0] + 1
             )
         return found

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Dots, Entry, Expression, Index, Relation, Symbol, symbols, walk
+from elman.calculus.expression import (
+    Dots,
+    Entry,
+    Expression,
+    Index,
+    Relation,
+    Symbol,
+    has_derivative,
+    symbols,
+    walk,
+)
 from elman.calculus.shapes.kinds import Costs
 from elman.calculus.shapes.section import CLAIM, DEFINITION, Constraint, Settled, resolved, settle
 from elman.notes.model.page_model import Definition, PageModel, Statement
@@ -188,7 +198,7 @@ def with_orientations(model: PageModel, axis: int | None, oracles: Oracles) -> P
         statement = model.statements[d.statement]
         oracle = oracles.shared(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()), 0, axis))
         for k, part in enumerate(statement.parts[1:], 1):
-            if k == d.part or any(isinstance(n, Derivative) for n in walk(part)):
+            if k == d.part or has_derivative(part):
                 continue
             found = agreement(oracle, d.value, part)
             if found.turned and not found.plain:

@@ -99,6 +99,14 @@ class Sizes:
             return self._recurring.get(name)
         return self.dimension(declared[0]), self.dimension(declared[1])
 
+    def declared_or_derived(self, name: str) -> tuple[int, int] | None:
+        """The same, or else the shape that the section gives a name which an equation defines."""
+        shape = self.shape(name)
+        if shape is None and name in self.model.derived:
+            rows, columns = self.model.derived[name]
+            shape = self.dimension(rows), self.dimension(columns)
+        return shape
+
     def set_recurring(self, name: str, shape: tuple[int, int]) -> None:
         """Records the shape that the equation of a recurring name gives it."""
         self._recurring[name] = shape

@@ -11,6 +11,7 @@ from elman.calculus.functions import Array
 from elman.calculus.syntax.names import fold
 from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import evaluate, transpose
+from elman.calculus.values.sums import index_size
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, Definition
 from elman.notes.oracle.budget import ENTRIES, Meter
@@ -213,10 +214,7 @@ class Values:
             raise OutOfRangeError(f"{name} has no time step {time}", s.span[0] + 1)
         if d is not None and not (time == 0 and recurs):
             return self._defined(d, name, time, moved)
-        shape = self.sizes.shape(name)
-        if shape is None and d is not None and name in self.model.derived:
-            rows, columns = self.model.derived[name]
-            shape = self.sizes.dimension(rows), self.sizes.dimension(columns)
+        shape = self.sizes.shape(name) if d is None else self.sizes.declared_or_derived(name)
         if shape is None and d is not None:
             m, n = self.value(Symbol(name, Index(None, 1)), self.scope()).shape[-2:]
             shape = (m, n)
@@ -301,18 +299,14 @@ class Values:
         """How far an index of a definition by entries runs: by the shape of the letter, or of one that has this index
         on the right side.
         """
-        shape = self.sizes.shape(d.name)
-        if shape is None and d.name in self.model.derived:
-            rows, columns = self.model.derived[d.name]
-            shape = self.sizes.dimension(rows), self.sizes.dimension(columns)
+        shape = self.sizes.declared_or_derived(d.name)
         if shape is not None:
             return shape[place] if len(d.indices) == 2 or shape[1] == 1 else shape[1 if shape[0] == 1 else 0]
-        for node in walk(d.value):
-            if isinstance(node, Entry) and Index(index) in node.indices and not isinstance(node.of, BigSum):
-                found = evaluate(node.of, scope).shape[-2:]
-                along = node.indices.index(Index(index))
-                return int(found[1] if node.column or (len(node.indices) == 1 and found[0] == 1) else found[along])
-        raise FormulaError(f"over what does {index} run? Declare the shape of {d.name}")
+        entries = (n for n in walk(d.value) if isinstance(n, Entry) and not isinstance(n.of, BigSum))
+        size = index_size(entries, index, scope, evaluate)
+        if size is None:
+            raise FormulaError(f"over what does {index} run? Declare the shape of {d.name}")
+        return size
 
     def _levels_of(self, name: str, time: int | None) -> int:
         """How many levels the evaluation of a name takes: those of the expression that defines it."""

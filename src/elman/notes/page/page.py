@@ -32,6 +32,10 @@ class Formula:
     cell: int | None = None
     outer: tuple[int, int] = (0, 0)
 
+    def line_at(self, offset: int) -> int:
+        """The line of an offset in `text`, counted as `line` is."""
+        return self.line + self.text.count("\n", 0, offset)
+
 
 @dataclass(frozen=True, slots=True)
 class ShapeLine:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from elman.calculus.expression import Call, Derivative, Entry, Symbol, walk
+from elman.calculus.expression import Call, Entry, Symbol, has_derivative, walk
 from elman.notes.judge.checker import JudgedPage, Key
 from elman.notes.judge.judgement import Judgement
-from elman.notes.judge.verdict import GOOD, UNJUDGED, Verdict
+from elman.notes.judge.verdict import UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation
@@ -30,54 +30,49 @@ _WHY = (
 def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[Key, Explanation]:
     """The explanations, those of a section that was probably misread as not checked."""
     explanations = {k: _unless_assumed(page, _unless_defined_anew(e)) for k, e in explanations.items()}
-    doubtful = [k for k, e in explanations.items() if is_wrong(e) and not _rests_on_declarations(page, e.judgement)]
+    doubtful = [
+        k for k, e in explanations.items() if e.verdict.is_wrong and not _rests_on_declarations(page, e.judgement)
+    ]
     gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
-    failing = [k for k in gradients if k in set(doubtful)]
+    failing = [k for k in gradients if k in doubtful]
     if len(failing) < _ENOUGH or len(failing) < _MOST * len(gradients):
         return dict(explanations)
-    return dict(explanations) | {k: _not_checked(explanations[k]) for k in doubtful}
+    return dict(explanations) | {k: _not_checked(explanations[k], _WHY) for k in doubtful}
 
 
 def _unless_defined_anew(e: Explanation) -> Explanation:
     """A second equation of a letter that no small repair makes equal to the first may be a new definition."""
     if (
-        not (e.judgement.settled and is_wrong(e))
+        not (e.judgement.settled and e.verdict.is_wrong)
         or e.judgement.result.error is not None
         or any(f.cost <= EDIT for f in e.candidates)
     ):
         return e
-    return replace(e, verdict=Verdict.NOT_CHECKED, diagnosis=_ANEW, candidates=(), interpretations=None)
+    return _not_checked(e, _ANEW)
 
 
 def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:
     """An equation of given letters, or of a function's name, that no repair mends may say what they are."""
     j = e.judgement
-    if not is_wrong(e) or e.candidates or is_worked(j.statement, j.part) or j.result.error is not None:
+    if not e.verdict.is_wrong or e.candidates or is_worked(j.statement, j.part) or j.result.error is not None:
         return e
-    if any(isinstance(n, Derivative) for side in (j.left, j.expression) for n in walk(side)):
+    if has_derivative(j.left, j.expression):
         return e
     model = page.checker.model
     names = {n.name for n in walk(j.left) if isinstance(n, Symbol)}
     names_a_function = isinstance(j.left, Call) and all(isinstance(a, Symbol | Entry) for a in j.left.arguments)
     if names_a_function or (names and names.isdisjoint({*model.equations, *model.named})):
-        return replace(e, verdict=Verdict.NOT_CHECKED, diagnosis=_ASSUMED, interpretations=None)
+        return _not_checked(e, _ASSUMED)
     return e
 
 
-def is_wrong(e: Explanation) -> bool:
-    """Whether an explanation calls its claim wrong."""
-    return e.verdict not in GOOD and e.verdict not in UNJUDGED
-
-
 def _rests_on_declarations(page: JudgedPage, j: Judgement) -> bool:
-    if is_worked(j.statement, j.part):
-        return True
-    return page.checker.sampling.has_declared_shapes(j.statement, (j.left, j.expression))
+    return is_worked(j.statement, j.part) or page.checker.declares_shapes(j)
 
 
 def _is_of_gradient(j: Judgement) -> bool:
-    return j.defines is None and any(isinstance(n, Derivative) for e in (j.left, j.expression) for n in walk(e))
+    return j.defines is None and has_derivative(j.left, j.expression)
 
 
-def _not_checked(e: Explanation) -> Explanation:
-    return replace(e, verdict=Verdict.NOT_CHECKED, diagnosis=_WHY, candidates=(), interpretations=None)
+def _not_checked(e: Explanation, why: str) -> Explanation:
+    return replace(e, verdict=Verdict.NOT_CHECKED, diagnosis=why, candidates=(), interpretations=None)

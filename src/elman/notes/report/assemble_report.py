@@ -11,7 +11,7 @@ from elman.calculus.printing.render import latex, text
 from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
-from elman.notes.judge.verdict import GOOD, UNJUDGED, Claim, Repair, Verdict
+from elman.notes.judge.verdict import Claim, Repair, Verdict
 from elman.notes.model.builtin_model import SUPPLIED
 from elman.notes.model.page_model import TIME, Statement
 from elman.notes.model.roles import is_transposed
@@ -51,7 +51,7 @@ def _claim(checker: Checker, e: Explanation) -> Claim:
         line, column, start, end, j.statement.source(0), j.statement.source(j.part), e.verdict, e.diagnosis, reading,
         tuple(_repair(checker, e, f) for f in e.candidates), _shapes(checker, j),
         e.candidates[0].verdicts if e.candidates else (e.verdict,), j.statement.formula.cell,
-        j.result.counterexample if e.verdict not in GOOD and e.verdict not in UNJUDGED else None,
+        j.result.counterexample if e.verdict.is_wrong else None,
     )  # fmt: skip
 
 

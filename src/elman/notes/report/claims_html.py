@@ -20,6 +20,7 @@ from elman.notes.report.words import (
     edits_in_words,
     number,
     reason,
+    source,
     verdict_in_words,
 )
 from elman.wording import count
@@ -159,11 +160,6 @@ def _row(left: str, operator: str, right: str, verdict: str = "", kind: str = "n
 def where(claim: Claim) -> str:
     """The line of a claim, with its cell in a notebook."""
     return (f"cell {claim.cell}, " if claim.cell else "") + f"line {claim.line}"
-
-
-def source(claim: Claim) -> str:
-    """The claim as the page writes it."""
-    return f"{claim.left} = {claim.formula}" if claim.left.strip() else claim.formula
 
 
 def has_details(claim: Claim) -> bool:

@@ -86,8 +86,12 @@ def place(claim: Claim) -> str:
 
 def equation(claim: Claim) -> str:
     """The claim as the page writes it, on one line: left = formula."""
-    text = f"{claim.left} = {claim.formula}" if claim.left.strip() else claim.formula
-    return " ".join(text.split())
+    return " ".join(source(claim).split())
+
+
+def source(claim: Claim) -> str:
+    """The claim as the page writes it."""
+    return f"{claim.left} = {claim.formula}" if claim.left.strip() else claim.formula
 
 
 def reason(claim: Claim) -> str:
