@@ -75,7 +75,8 @@ def test_an_inequality_is_not_carried_over_an_unread_part() -> None:
 
 def test_half_of_a_table_is_no_value() -> None:
     assert read(r"A = \begin{matrix} 1 & 2 \\ 3 & 4 \end{matrix}") == ["A = [1, 2; 3, 4]"]
-    assert refused(r"A = 1 & 2") == [("1", "this stands in a table: write the rows in an environment")]
+    says = r"& separates the cells of a table: write its rows within \begin{matrix} … \end{matrix}"
+    assert refused(r"A = 1 & 2") == [("1", says)]
 
 
 # --- conditions ---

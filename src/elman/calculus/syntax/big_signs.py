@@ -42,7 +42,7 @@ def big_sign(p: Grammar, token: Token) -> Node:
         tokens = cursor.take_argument()
         if sign.kind == "^":
             if any(t.kind == "command" and t.text == "infty" for t in tokens):
-                raise FormulaError("a sum without end is not read: give its last term", sign.start + 1)
+                raise FormulaError("an infinite sum is not read: give its last term", sign.start + 1)
             below.upper = p.index([t for t in tokens if t.kind != "|"])  # |V| is the size V
         else:
             _read_range(p, tokens, below)

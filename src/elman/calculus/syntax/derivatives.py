@@ -13,6 +13,7 @@ from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.scripts import Node
 from elman.calculus.syntax.tokens import Token
 from elman.errors import FormulaError
+from elman.wording import count
 
 _MAX_ORDER = 4
 
@@ -34,11 +35,15 @@ def _derivative(p: Grammar, above: list[Token], below: list[Token], start: int) 
     if not 0 < len(by) <= _MAX_ORDER:
         raise FormulaError(f"a derivative of order {len(by)} is not read", below[0].start + 1)
     if order != len(by):
-        raise FormulaError(f"∂^{order} above and {len(by)} letters below: write as many", above[0].start + 1)
+        raise FormulaError(_uneven(order, len(by)), above[0].start + 1)
     of = p.group(numerator, differentiated=True) if numerator else operand(p)
     for wrt in reversed(by):
         of = Derivative(of, wrt, span=p.cursor.span_from(start))
     return of
+
+
+def _uneven(order: int, letters: int) -> str:
+    return f"∂^{order} above and {count(letters, 'letter')} below: write as many letters as the order says"
 
 
 def operand(p: Grammar) -> Expression:
@@ -152,7 +157,7 @@ def _slashed(p: Grammar, of: Expression, order: int, start: int) -> Expression:
             by.append(wrt.of)
         by.append(wrt.of if isinstance(wrt, Power) else wrt)
     if len(by) != order:
-        raise cursor.error(f"∂^{order} above and {len(by)} letters below: write as many")
+        raise cursor.error(_uneven(order, len(by)))
     for wrt in reversed(by):
         of = Derivative(of, wrt, span=cursor.span_from(start))
     return of

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from elman.calculus.expression import Expression, Relation
 from elman.calculus.syntax.cursor import Cursor
-from elman.calculus.syntax.dress import undressed
+from elman.calculus.syntax.decoration import without_decoration
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.latex_commands import COMMANDS
 from elman.calculus.syntax.latex_parser import Parser
@@ -54,7 +54,7 @@ def read_formula(text: str, names: Names | None = None, form: str = "auto") -> R
 
 
 def _read_latex(text: str, names: Names) -> Reading:
-    tokens = undressed(tokenize(text))
+    tokens = without_decoration(tokenize(text))
     if _is_bare("sigma", tokens):
         names = replace(names, letters=names.letters | {"sigma"})
 

@@ -232,7 +232,8 @@ class _Reader:
     def _spoil_last(self, segment: Segment) -> None:
         """Leaves out the part before an & that divides a table without its environment."""
         last = self.relations.pop()
-        error = FormulaError("this stands in a table: write the rows in an environment", segment.parts[0][0].start + 1)
+        reason = r"& separates the cells of a table: write its rows within \begin{matrix} … \end{matrix}"
+        error = FormulaError(reason, segment.parts[0][0].start + 1)
         left = last.parts[0] if len(last.parts) > 1 else None
         self.not_read.append(NotRead(last.regions[-1], error, left))
         cut = replace(last, parts=last.parts[:-1], operators=last.operators[:-1], regions=last.regions[:-1])

@@ -33,7 +33,7 @@ def build(page: Page) -> PageModel:
     """The model of a page; what the names are used for (`roles`) is added by `with_roles`."""
     declared = {line.name: (line.rows, line.columns) for line in page.shapes if "0" not in (line.rows, line.columns)}
     first_reading, _ = read_statements(page, declared_names(declared))
-    notation = notation_of(first_reading, declared, _told(page))
+    notation = notation_of(first_reading, declared, _assumed_roles(page))
     statements, unread = read_statements(page, notation.names)
     statements = with_letters_for_functions(statements)
     aliases = other_spellings(statements, notation.shapes)
@@ -56,8 +56,8 @@ def build(page: Page) -> PageModel:
     return _with_definitions(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
 
 
-def _told(page: Page) -> Mapping[str, str]:
-    """What the author tells the reader of letters, by name: function, layers, euler, …"""
+def _assumed_roles(page: Page) -> Mapping[str, str]:
+    """The roles that the author gives letters, by name: function, layers, euler, …"""
     return {each.name: each.role for each in page.assumptions}
 
 

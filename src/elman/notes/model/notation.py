@@ -35,11 +35,11 @@ def declared_names(shapes: Shapes) -> Names:
     return Names.of({*shapes, *_sizes(shapes)})
 
 
-def notation_of(statements: Sequence[Statement], shapes: Shapes, told: Mapping[str, str] | None = None) -> Notation:
-    """The notation of a page, from its first reading, its declared shapes, and what its author tells of letters: a
+def notation_of(statements: Sequence[Statement], shapes: Shapes, assumed: Mapping[str, str] | None = None) -> Notation:
+    """The notation of a page, from its first reading, its declared shapes, and what its author says of letters: a
     role by name, see `Assumption`.
     """
-    roles = told or {}
+    roles = assumed or {}
     families = _families(statements, shapes)
     whole = {name for name, _ in families.values()}
     sizes = _sizes(shapes) | {shape[1] for _, shape in families.values()}

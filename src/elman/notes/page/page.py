@@ -151,10 +151,10 @@ class Page:
             if found.setdefault(each.name, each).kind != each.kind:
                 unclear.add(each.name)
         found = {name: each for name, each in found.items() if name not in unclear}
-        for told in self.assumptions:
-            found.pop(told.name, None)
-            if told.role in ("number", "column", "row", "matrix"):
-                found[told.name] = Kind(told.name, told.role, told.text, -1, told.line, told.cell)
+        for assumed in self.assumptions:
+            found.pop(assumed.name, None)
+            if assumed.role in ("number", "column", "row", "matrix"):
+                found[assumed.name] = Kind(assumed.name, assumed.role, assumed.text, -1, assumed.line, assumed.cell)
         return found
 
     def place(self, offset: int) -> tuple[int, int, int | None]:

@@ -169,7 +169,7 @@ class _Gathered:
         self._one_hot(scan, start, end)
         if kind != "code":
             self._words(scan, start, end, lines, off, cell, kind)
-        for place, words in scan.told:
+        for place, words in scan.assumptions:
             self._assume(words, lines.place(place)[0], cell)
 
     def _assume(self, words: str, line: int, cell: int | None) -> None:

@@ -38,14 +38,14 @@ class FoundFormula(NamedTuple):
 class Scan:
     """The offsets of what is in a stretch of text: formulas, headings, code, directives.
 
-    `directives` are those that switch the check off and on, `told` all others, with their text.
+    `directives` are those that switch the check off and on, `assumptions` all others, with their text.
     """
 
     formulas: list[FoundFormula] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     code: list[tuple[int, int]] = field(default_factory=list)
     directives: list[tuple[int, str]] = field(default_factory=list)
-    told: list[tuple[int, str]] = field(default_factory=list)
+    assumptions: list[tuple[int, str]] = field(default_factory=list)
 
     def direct(self, start: int, comment: str) -> None:
         """Adds a directive, if the comment is one."""
@@ -53,7 +53,7 @@ class Scan:
         if switch:
             self.directives.append((start, switch.group(1)))
         elif found := _DIRECTIVE.fullmatch(comment):
-            self.told.append((start, found.group(1) or found.group(2) or ""))
+            self.assumptions.append((start, found.group(1) or found.group(2) or ""))
 
     def off(self, end: int) -> list[tuple[int, int]]:
         """The stretches that directives exclude from the check, in a text that ends at `end`."""

@@ -1,4 +1,4 @@
-r"""Dress is not mathematics: colours, frames, fonts around whole formulas and braces with a label are taken off.
+r"""Takes off what only decorates a formula: colours, frames, fonts around all of it, braces with a label.
 
 The tokens that are left keep their places. A frame around a whole relation, as in `\boxed{a = b}`, goes with its
 braces, so that the relation is seen; around a part of one, as in `a = \boxed{b + c} d`, the braces stay, and group.
@@ -39,9 +39,9 @@ _RELATION_SIGNS = {
 _DEFINING = {"def", "triangle", "Delta", "mathrm", "text", "textrm", "rm"}
 
 
-def undressed(tokens: list[Token]) -> list[Token]:
+def without_decoration(tokens: list[Token]) -> list[Token]:
     """The tokens that are mathematics."""
-    return _Dress(tokens).result()
+    return _Decoration(tokens).result()
 
 
 def partners(tokens: list[Token]) -> dict[int, int]:
@@ -56,7 +56,7 @@ def partners(tokens: list[Token]) -> dict[int, int]:
     return found
 
 
-class _Dress:
+class _Decoration:
     """The tokens of a formula, and what is done to them: dropped, replaced, put before one or behind it."""
 
     def __init__(self, tokens: list[Token]) -> None:

@@ -1,4 +1,4 @@
-"""Dress is taken off: frames, colours, braces with a label, fonts around whole formulas; what it surrounds stays."""
+"""Decoration is taken off: frames, colours, labelled braces, fonts around whole formulas; what it surrounds stays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from reading import read
 
 from elman.calculus.syntax.parse import read_formula
 
-DRESSED = [
+DECORATED = [
     (r"\boxed{u = A v}", "u = A v"),
     (r"u = \boxed{A v + b}", "u = A v + b"),
     (r"u = \boxed{a + b} c", "u = (a + b) c"),
@@ -35,8 +35,8 @@ DRESSED = [
 ]
 
 
-@pytest.mark.parametrize(("formula", "statement"), DRESSED)
-def test_dress_is_taken_off(formula: str, statement: str) -> None:
+@pytest.mark.parametrize(("formula", "statement"), DECORATED)
+def test_decoration_is_taken_off(formula: str, statement: str) -> None:
     assert read(formula) == [statement]
 
 
