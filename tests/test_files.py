@@ -47,10 +47,10 @@ def test_a_file_that_cannot_be_written_is_one_sentence_of_the_caller(tmp_path: P
 
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileError) as error:
-        read_bytes(tmp_path / "file", advice="copy the whole folder")
-    assert str(error.value) == f"cannot read {tmp_path / 'file'}: No such file or directory; copy the whole folder"
+        read_bytes(tmp_path / "file", 4, advice="copy the whole folder")
+    assert str(error.value) == f"{tmp_path / 'file'} does not exist: copy the whole folder"
     (tmp_path / "file").write_bytes(b"data")
-    assert read_bytes(tmp_path / "file") == b"data"
+    assert read_bytes(tmp_path / "file", 4) == b"data"
 
 
 def test_what_a_killed_process_left_is_found_by_its_name(tmp_path: Path) -> None:

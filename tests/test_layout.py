@@ -15,9 +15,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "elman"
 
-EVERYBODY = {"errors", "config", "files", "wording"}
+EVERYBODY = {"errors", "schema", "config", "files", "wording"}
 MAY_IMPORT = {
     "errors": set(),
+    "schema": set(),
     "config": set(),
     "files": set(),
     "wording": set(),

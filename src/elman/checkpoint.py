@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,17 +30,26 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from elman.config import RunConfig
-from elman.errors import CheckpointError, ConfigError, ElmanError
-from elman.files import PARTIAL, locked, read_bytes, remove_partial, sentence, write_whole
+from elman.errors import CheckpointError, ConfigError, TextError
+from elman.files import PARTIAL, is_there, locked, open_input, read_bytes, remove_partial, sentence, write_whole
 from elman.model.parameters import Parameters, shapes
+from elman.schema import Source, in_words, mapping, parsed, require
 from elman.text.tokenizer import Tokenizer
 
 FORMAT = 1
 """The version of the folder's format; another one is refused."""
 GO_ON = "the files of the run are as they were, so free some space or allow writing there, and go on with --resume"
 """What to do where a file of a run cannot be written."""
+RESTORE = "take a copy from elsewhere, or train again"
+"""What to do where a file of a run is damaged."""
+
+LARGEST_CONFIG = 2**20
+LARGEST_TOKENIZER = 64 * 2**20
+LARGEST_HEADER = 2**20
+"""The most bytes of config.json, of tokenizer.json (about two million words), and of the header before the arrays."""
 
 Arrays = Mapping[str, NDArray[Any]]
+Shapes = Mapping[str, tuple[int, ...]]
 State = tuple[Parameters, dict[str, NDArray[Any]], Any]
 """A checkpoint: weights, other arrays (optimizer, carried h), and counters."""
 
@@ -62,11 +72,11 @@ class RunFolder:
     @property
     def latest_state(self) -> Path:
         """The checkpoint to go on from."""
-        return self.stopped if self.stopped.exists() else self.state
+        return self.stopped if is_there(self.stopped, CheckpointError, RESTORE) else self.state
 
     def require_new(self) -> None:
         """Raises CheckpointError where a run or other files are there; what an unfinished set-up left is allowed."""
-        if self.config.exists():
+        if is_there(self.config, CheckpointError, "choose another --out"):
             raise CheckpointError(
                 f"{self.path} already holds a run: continue it with --resume {self.path}, or choose another --out"
             )
@@ -102,6 +112,11 @@ def save_config(run: RunFolder, config: RunConfig, tokenizer_json: str) -> None:
     with run.writing():
         run.path.mkdir(parents=True, exist_ok=True)
     tokenizer_bytes = tokenizer_json.encode()
+    if len(tokenizer_bytes) > LARGEST_TOKENIZER:
+        raise CheckpointError(
+            f"the vocabulary of {config.model.V:,} tokens takes {len(tokenizer_bytes):,} bytes, at most "
+            f"{LARGEST_TOKENIZER:,} are read again: choose a smaller --vocab-size, or a larger --min-count"
+        )
     _write(run.tokenizer, tokenizer_bytes)
     content = {"format": FORMAT, **config.as_dict(), "tokenizer_sha256": hashlib.sha256(tokenizer_bytes).hexdigest()}
     content["sha256"] = json_checksum(content)
@@ -110,29 +125,34 @@ def save_config(run: RunFolder, config: RunConfig, tokenizer_json: str) -> None:
 
 def load_config(run: RunFolder) -> tuple[RunConfig, str]:
     """The settings, and tokenizer.json's text. Raises CheckpointError where either is missing or damaged."""
-    if not run.path.exists():
+    if not is_there(run.path, CheckpointError, "give the folder that `elman train --out` wrote"):
         raise CheckpointError(f"there is no run at {run.path}: give the folder that `elman train --out` wrote")
-    if not run.config.exists():
+    if not is_there(run.config, CheckpointError, RESTORE):
         raise CheckpointError(f"{run.path} has no config.json, so it is no run: give a folder that `elman train` wrote")
-    try:
-        content = json.loads(_read(run.config))
-        version, checksum = content["format"], content.pop("sha256")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _damaged(run.config) from error
-    if version != FORMAT:
+    source = _source(run.config)
+    content = mapping(parsed(_read(run.config, LARGEST_CONFIG), source), source)
+    for key in ("format", "sha256", "tokenizer_sha256"):
+        if key not in content:
+            raise source.fault(f"the key {key} is missing")
+    version, checksum, tokenizer_checksum = content["format"], content.pop("sha256"), content["tokenizer_sha256"]
+    if version is True or version != FORMAT:
         raise CheckpointError(
-            f"{run.config} is of format {version!r}, this Elman reads format {FORMAT}: use the version that wrote it"
+            f"{run.config} is of format {in_words(version)}, this Elman reads format {FORMAT}: use the version that "
+            "wrote it"
         )
-    if checksum != json_checksum(content):
-        raise _damaged(run.config)
-    tokenizer_bytes = _read(run.tokenizer)
-    if hashlib.sha256(tokenizer_bytes).hexdigest() != content.pop("tokenizer_sha256", None):
+    with source.reading():  # what is nested too deeply has no checksum
+        if checksum != json_checksum(content):
+            raise _damaged(run.config)
+    tokenizer_bytes = _read(run.tokenizer, LARGEST_TOKENIZER)
+    if hashlib.sha256(tokenizer_bytes).hexdigest() != tokenizer_checksum:
         raise _damaged(run.tokenizer)
-    del content["format"]
+    settings = {key: value for key, value in content.items() if key not in ("format", "tokenizer_sha256")}
     try:
-        return RunConfig.from_dict(content), tokenizer_bytes.decode()
+        return RunConfig.from_dict(settings), tokenizer_bytes.decode()
     except ConfigError as error:
         raise CheckpointError(f"{run.config}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise _source(run.tokenizer).fault(f"it is not UTF-8 at byte {error.start}") from error
 
 
 def save_model(run: RunFolder, p: Parameters) -> None:
@@ -143,14 +163,16 @@ def save_model(run: RunFolder, p: Parameters) -> None:
 def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
     """Settings, tokenizer and weights, each checked against its checksum and against each other."""
     config, tokenizer_json = load_config(run)
-    if not run.model.exists():
+    if not is_there(run.model, CheckpointError, RESTORE):
         raise CheckpointError(
             f"{run.path} has no model yet: it was stopped before its first validation; go on with "
             f"elman train --resume {run.path}"
         )
-    arrays, metadata = _unpack(run.model)
-    p = _parameters(arrays, metadata.get("activation", ""), config, run.model)
-    return config, _tokenizer(tokenizer_json, config, run), p
+    tokenizer = _tokenizer(tokenizer_json, config, run)
+    arrays, metadata = _unpack(run.model, _bytes_of_weights(config))
+    p = _parameters(arrays, metadata, config, run.model)
+    require_finite(p, run.model)
+    return config, tokenizer, p
 
 
 def save_state(path: Path, p: Parameters, arrays: Arrays, counters: Mapping[str, Any]) -> None:
@@ -161,34 +183,78 @@ def save_state(path: Path, p: Parameters, arrays: Arrays, counters: Mapping[str,
 
 def load_state(run: RunFolder, path: Path, config: RunConfig) -> State:
     """The inverse of `save_state`. Raises CheckpointError where the file is missing, damaged, or of another run."""
-    arrays, metadata = _unpack(path)
+    # the optimizer has two more numbers for each weight, and h is less than a batch of embeddings and outputs
+    model, B = config.model, config.training.B
+    arrays, metadata = _unpack(path, 3 * _bytes_of_weights(config) + 8 * B * model.Dh)
     weights = {name.removeprefix("parameters."): a for name, a in arrays.items() if name.startswith("parameters.")}
     rest = {name: a for name, a in arrays.items() if not name.startswith("parameters.")}
-    p = _parameters(weights, metadata.get("activation", ""), config, path)
-    return p, rest, json.loads(metadata["counters"])
+    p = _parameters(weights, metadata, config, path)
+    if "counters" not in metadata:
+        raise _source(path).fault("the key counters is missing")
+    return p, rest, parsed(metadata["counters"], _source(path))
+
+
+def require_finite(p: Parameters, path: Path) -> None:
+    """Raises CheckpointError where a weight is NaN or infinite: such a network predicts nothing."""
+    for name, array in p.distinct():
+        if bad := int(array.size - np.isfinite(array).sum()):
+            raise CheckpointError(
+                f"{path}: {bad:,} of the {array.size:,} numbers of {name} are not finite, so the network predicts "
+                f"nothing; {RESTORE} with a smaller --lr or --clip"
+            )
+
+
+def require_arrays(given: Arrays, expected: Shapes, dtype: str, path: Path) -> None:
+    """Raises CheckpointError unless there are just these arrays, of these shapes and this type."""
+    for name in sorted(given.keys() | expected.keys()):
+        fault = ""
+        if name not in given:
+            fault = f"the array {name} is missing"
+        elif name not in expected:
+            fault = f"the array {in_words(name)} is not known"
+        elif (given[name].shape, given[name].dtype) != (expected[name], np.dtype(dtype)):
+            is_, wanted = f"{given[name].dtype} {list(given[name].shape)}", f"{dtype} {list(expected[name])}"
+            fault = f"{name} is {is_}, expected {wanted}"
+        if fault:
+            raise CheckpointError(
+                f"{path} does not fit config.json beside it: {fault}; the two are of different runs, or damaged: "
+                f"{RESTORE}"
+            )
 
 
 def _tokenizer(tokenizer_json: str, config: RunConfig, run: RunFolder) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_json(tokenizer_json)
-    except ElmanError as error:
-        raise _damaged(run.tokenizer) from error
-    if tokenizer.V != config.model.V:
+    except TextError as error:
+        raise CheckpointError(f"{run.tokenizer}: {error}") from error
+    given, expected = (tokenizer.V, tokenizer.level), (config.model.V, config.text.level)
+    if given != expected:
         raise CheckpointError(
-            f"{run.tokenizer} has {tokenizer.V} tokens, config.json says {config.model.V}: they are of different runs"
+            "{} has {} tokens of level {}, config.json says {} of level {}: they are of different runs".format(
+                run.tokenizer, *given, *expected
+            )
         )
     return tokenizer
 
 
-def _parameters(arrays: Arrays, activation: str, config: RunConfig, path: Path) -> Parameters:
-    model = config.model
+def _parameters(arrays: Arrays, metadata: Mapping[str, str], config: RunConfig, path: Path) -> Parameters:
+    model, activation = config.model, metadata.get("activation")
     expected = shapes(model.V, model.d, model.Dh)
     if model.tie:
         del expected["E"]
-    given = {name: array.shape for name, array in arrays.items()}
-    if given != expected or activation != model.activation or len({a.dtype for a in arrays.values()}) != 1:
-        raise CheckpointError(f"{path} does not fit config.json beside it: the two are of different runs")
-    return Parameters.from_distinct(arrays, activation)
+    require_arrays(arrays, expected, config.training.dtype, path)
+    if activation != model.activation:
+        raise CheckpointError(
+            f"{path} does not fit config.json beside it: its activation is {in_words(activation)}, expected "
+            f"{model.activation}; the two are of different runs"
+        )
+    return Parameters.from_distinct(arrays, model.activation)
+
+
+def _bytes_of_weights(config: RunConfig) -> int:
+    """Of all weights at their widest."""
+    model = config.model
+    return sum(8 * math.prod(shape) for shape in shapes(model.V, model.d, model.Dh).values())
 
 
 def _pack(arrays: Arrays, metadata: dict[str, str]) -> bytes:
@@ -199,16 +265,23 @@ def _pack(arrays: Arrays, metadata: dict[str, str]) -> bytes:
     return safetensors.numpy.save(contiguous, {"elman": json.dumps(metadata, sort_keys=True)})
 
 
-def _unpack(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """The arrays and metadata of a file whose checksum is right."""
-    if not path.exists():
+def _unpack(path: Path, most: int) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """The arrays, of `most` bytes in all, and the metadata of a file whose checksum is right."""
+    source = _source(path)
+    if not is_there(path, CheckpointError, RESTORE):
         raise CheckpointError(f"{path} is missing: the run was not copied whole, or its files were deleted")
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = json.loads(file.metadata()["elman"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except Exception as error:  # a damaged file may raise anything in the reader
-        raise _damaged(path) from error
+    with open_input(path, most + LARGEST_HEADER, CheckpointError, RESTORE) as file:
+        header = int.from_bytes(file.read(8), "little")
+    if header > LARGEST_HEADER:
+        raise source.fault(f"its header has {header:,} bytes, expected at most {LARGEST_HEADER:,}")
+    with source.reading(), safetensors.safe_open(path, framework="numpy") as file:
+        held = file.metadata() or {}
+        if "elman" not in held:
+            raise source.fault("the key elman of its metadata is missing")
+        metadata = mapping(parsed(held["elman"], source), source, "the metadata")
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    for key, value in metadata.items():
+        require(str, value, source, in_words(key))
     if metadata.pop("sha256", None) != _checksum(arrays, metadata):
         raise _damaged(path)
     return arrays, metadata
@@ -233,11 +306,13 @@ def _write(path: Path, data: bytes) -> None:
     write_whole(path, data, CheckpointError, GO_ON)
 
 
-def _read(path: Path) -> bytes:
-    return read_bytes(path, CheckpointError, "the run was not copied whole")
+def _read(path: Path, limit: int) -> bytes:
+    return read_bytes(path, limit, CheckpointError, "the run was not copied whole")
+
+
+def _source(path: Path) -> Source:
+    return Source(f"{path}", CheckpointError, RESTORE)
 
 
 def _damaged(path: Path) -> CheckpointError:
-    return CheckpointError(
-        f"{path} is damaged: its content does not match its checksum; take a copy from elsewhere, or train again"
-    )
+    return CheckpointError(f"{path} is damaged: its content does not match its checksum; {RESTORE}")

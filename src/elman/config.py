@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Literal, Self, get_args, get_type_hints
 
 from elman.errors import ConfigError
+from elman.schema import Range, expected, fields_of, fits, in_words
 
 Level = Literal["byte", "char", "word", "bpe"]
 Activation = Literal["sigmoid", "tanh", "relu"]
@@ -36,28 +37,13 @@ INITS: tuple[InitName, ...] = get_args(InitName)
 OMEGA_FORMS: tuple[OmegaForm, ...] = get_args(OmegaForm)
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
 
+LONGEST_SEQUENCE = 10_000
+"""Steps of the longest sequence of a task."""
+
 GROUPS = (
     "Text", "Network", "Optimisation", "Gradient treatments", "Start", "Task", "Records", "Device",
 )  # fmt: skip
 """The groups of settings, in the order of `elman train --help`."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers that a setting may be. `words` is how a message says it: "it must be at least 1"."""
-
-    words: str
-    low: float = float("-inf")
-    high: float = float("inf")
-    without_low: bool = False
-    without_high: bool = False
-    whole: bool = False
-
-    def __contains__(self, value: Any) -> bool:
-        if self.whole and not isinstance(value, int):
-            return False
-        above = value > self.low if self.without_low else value >= self.low
-        return bool(above and (value < self.high if self.without_high else value <= self.high))
 
 
 def at_least(low: int, zero: str = "") -> Range:
@@ -68,6 +54,7 @@ def at_least(low: int, zero: str = "") -> Range:
 COUNT = at_least(1)
 SIZE = Range("a whole number, at least 1", 1, whole=True)
 POSITIVE = Range("over 0 and finite", 0, without_low=True, without_high=True)
+SCALE = Range("over 0 and at most 1,000,000", 0, 1e6, without_low=True)
 WEIGHT = Range("at least 0 and finite (0: none)", 0, without_high=True)
 
 
@@ -122,14 +109,15 @@ class Config:
     """The base of the configurations: values are checked, and so are the keys of a dictionary."""
 
     def __post_init__(self) -> None:
-        for f, known in settings(type(self)).items():
-            value, name = getattr(self, f.name), known.option or f.name
-            if value is None and f.default is None:
+        for name, (hint, declared) in fields_of(type(self)).items():
+            known: Setting = declared.metadata.get("setting", Setting("", ""))
+            value, name = getattr(self, name), known.option or name
+            if value is None and declared.default is None:
                 continue
             if known.choices and value not in known.choices:
-                raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(known.choices)}")
-            if known.range and value not in known.range:
-                raise ConfigError(f"{name} is {value!r}; it must be {known.range.words}")
+                raise ConfigError(f"{name} is {in_words(value)}; choose one of {', '.join(known.choices)}")
+            if not fits(hint, value, known.range):
+                raise ConfigError(f"{name} is {in_words(value)}; it must be {expected(hint, known.range, value)}")
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
@@ -146,6 +134,8 @@ class Config:
 
         Raises ConfigError for a key this version does not know, a missing key or a bad value.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{cls.__name__} is {in_words(values)}; it must be an object with its settings")
         known = {f.name for f in fields(cls)}
         for what, names in (("unknown", set(values) - known), ("missing", known - set(values) - cls.added())):
             if names:
@@ -153,10 +143,7 @@ class Config:
                     f"{cls.__name__} has the {what} setting {', '.join(sorted(names))}: "
                     "it was written by another version of Elman; use that version"
                 )
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ConfigError(f"{cls.__name__} holds a value of the wrong type: {error}") from error
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -326,11 +313,11 @@ class TrainingConfig(Config):
     ))  # fmt: skip
     init_scale: float = field(default=0.3, metadata=_start(
         "E and U begin uniform in ±X.",
-        option="init-scale", metavar="X", range=POSITIVE, added=True,
+        option="init-scale", metavar="X", range=SCALE, added=True,
     ))  # fmt: skip
     spectral_radius: float | None = field(default=None, metadata=_start(
         "Scale the initial W_h to this spectral radius.",
-        option="spectral-radius", metavar="R", range=POSITIVE, shown="not scaled; 0.95 for sparse", added=True,
+        option="spectral-radius", metavar="R", range=SCALE, shown="not scaled; 0.95 for sparse", added=True,
     ))  # fmt: skip
     floss: int = field(default=0, metadata=_treatment(
         "Steps of gradient flossing before training: they push Lyapunov exponents towards 0; 0: none.",
@@ -365,8 +352,11 @@ class TaskConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         lengths = f"{self.shortest}-{self.longest}"
-        if not 10 <= self.shortest <= self.longest:
-            raise ConfigError(f"task-length is {lengths!r}; it must be SHORTEST-LONGEST with at least 10 steps")
+        if not 10 <= self.shortest <= self.longest <= LONGEST_SEQUENCE:
+            raise ConfigError(
+                f"task-length is {lengths!r}; it must be SHORTEST-LONGEST with at least 10 and at most "
+                f"{LONGEST_SEQUENCE:,} steps"
+            )
 
 
 @dataclass(frozen=True)
@@ -390,16 +380,22 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
         """The inverse of `as_dict`; raises ConfigError for anything else."""
-        try:
-            return cls(
-                TextConfig.from_dict(values["text"]),
-                ModelConfig.from_dict(values["model"]),
-                TrainingConfig.from_dict(values["training"]),
-                str(values["corpus"]),
-                TaskConfig.from_dict(values["task"]) if "task" in values else None,
-            )
-        except (KeyError, TypeError) as error:
-            raise ConfigError(f"the configuration lacks {error}: it was not written by Elman") from error
+        known = fields_of(cls)
+        for what, names in (("unknown", set(values) - set(known)), ("missing", set(known) - {"task"} - set(values))):
+            if names:
+                raise ConfigError(
+                    f"the configuration has the {what} key {in_words(min(names))}: it was written by another version "
+                    "of Elman; use that version"
+                )
+        if not fits(str, values["corpus"]):
+            raise ConfigError(f"corpus is {in_words(values['corpus'])}; it must be a text")
+        return cls(
+            TextConfig.from_dict(values["text"]),
+            ModelConfig.from_dict(values["model"]),
+            TrainingConfig.from_dict(values["training"]),
+            values["corpus"],
+            TaskConfig.from_dict(values["task"]) if "task" in values else None,
+        )
 
     def with_training(self, **changes: Any) -> RunConfig:
         """The same with some settings of training changed."""

@@ -1,5 +1,8 @@
 """The one way to write, lock and read files.
 
+Only regular files are read, each with a limit on its size: a pipe or a device in the place of a file would be read for
+ever.
+
 A file is written under a temporary name beside its place, flushed to the disk, and renamed into place. A reader, or the
 next start after a crash or on a full disk, finds the old file or the new one, never a part of one.
 
@@ -11,13 +14,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from elman.errors import ElmanError, FileError
+from elman.errors import ConfigError, ElmanError, FileError
 
 PARTIAL = ".partial-"
 """What the temporary names begin with. A process that is killed while it writes leaves such a file behind."""
+LONGEST_KEPT = 40
+"""Characters of a file's name that are kept in its temporary name: that may not be too long where the name is not."""
 
 
 @contextlib.contextmanager
@@ -35,9 +42,12 @@ def whole(path: Path, error: type[ElmanError] = FileError, advice: str = "") -> 
     """Yields a temporary path to write to; moves it to `path` if the block succeeds, and deletes it if not.
 
     For content that a library writes itself, or piece by piece; `write_whole` is shorter where the content is at hand.
-    Raises `error` where the file cannot be written (a full disk, no permission, no such folder).
+    Raises `error` where the file cannot be written (a full disk, no permission, no such folder), and where a folder, a
+    pipe or a device is in its place.
     """
-    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
+    if fault := _output_fault(path):
+        raise error(f"cannot write {path}: it {fault}" + (f"; {advice}" if advice else ""))
+    temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name[-LONGEST_KEPT:]}")
     try:
         with sentence("write", path, error, advice):
             yield temporary
@@ -66,10 +76,99 @@ def remove_partial(folder: Path) -> None:
             leftover.unlink()
 
 
-def read_bytes(path: Path, error: type[ElmanError] = FileError, advice: str = "") -> bytes:
-    """The content of a file. Raises `error` where it cannot be read."""
+def open_input(path: Path, limit: int, error: type[ElmanError] = FileError, advice: str = "") -> BinaryIO:
+    """Opens a regular file of at most `limit` bytes to read. Every input of every command is opened here.
+
+    Raises `error` where there is no such file, or it is a folder, a pipe, a device, too large, or cannot be read.
+    """
+
+    def require(status: os.stat_result) -> None:
+        if fault := _fault(status, limit):
+            raise error(f"{path} {fault}: {advice}" if advice else f"{path} {fault}")
+
+    try:
+        require(path.stat())  # before it is opened: to open a device may already do something
+        descriptor = os.open(path, _READ)
+        try:
+            require(os.fstat(descriptor))  # it may have been replaced since
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return os.fdopen(descriptor, "rb")
+    except FileNotFoundError as cause:
+        raise error(f"{path} does not exist: {advice}" if advice else f"{path} does not exist") from cause
+    except (OSError, ValueError) as cause:  # ValueError: a path with a null character
+        text = f"cannot read {path}: {getattr(cause, 'strerror', None) or cause}"
+        raise error(f"{text}; {advice}" if advice else text) from cause
+
+
+def read_bytes(path: Path, limit: int, error: type[ElmanError] = FileError, advice: str = "") -> bytes:
+    """The content of a regular file of at most `limit` bytes. Raises `error` as `open_input` does."""
+    with open_input(path, limit, error, advice) as file, sentence("read", path, error, advice):
+        # no more than the size that was checked; files of the system that have no size may block
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""A pipe opened so does not wait for its other end."""
+_KINDS = (
+    (stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "pipe"), (stat.S_ISCHR, "device"), (stat.S_ISBLK, "device"),
+    (stat.S_ISSOCK, "socket"),
+)  # fmt: skip
+
+
+def _fault(status: os.stat_result, limit: float = float("inf")) -> str:
+    """What keeps a file from being read: "is a folder, expected a file". Empty where nothing does."""
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((name for is_it, name in _KINDS if is_it(status.st_mode)), "special file")
+        return f"is a {kind}, expected a file"
+    if status.st_size > limit:
+        return f"is larger than {limit / 2**20:,.0f} MB, it has {status.st_size:,} bytes"
+    return ""
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; False also where that cannot be known (opening the path then says why)."""
+    return os.path.isdir(path)  # noqa: PTH112 (the method raises for a name that is too long)
+
+
+def is_there(path: Path, error: type[ElmanError] = FileError, advice: str = "") -> bool:
+    """Whether the path exists. Raises `error` where that cannot be known: no permission, a name that is too long."""
     with sentence("read", path, error, advice):
-        return path.read_bytes()
+        return path.exists()
+
+
+def files_in(folder: Path, ending: str) -> list[Path]:
+    """The regular files in a folder and its folders whose names end so, sorted."""
+    return sorted(p for p in folder.rglob(f"*{ending}") if os.path.isfile(p))  # noqa: PTH113 (does not raise)
+
+
+def require_output(path: Path, inputs: Iterable[Path], example: str) -> None:
+    """Raises ConfigError where a file cannot be written to `path`, or would overwrite one of the inputs.
+
+    example: the file name that the message proposes where the path is a folder.
+    """
+    if fault := _output_fault(path):
+        other = f"name the file to write, such as {path / example}" if "folder" in fault else "give another name"
+        raise ConfigError(f"{path} {fault}: {other}")
+    if any(same_place(path, each) for each in inputs):
+        raise ConfigError(f"{path} is an input of this command: give another name to write to")
+
+
+def _output_fault(path: Path) -> str:
+    """What keeps a file from being written to a path: "is a folder, expected a file". Empty where nothing is known."""
+    if not path.name:  # / or .
+        return "is a folder, expected a file"
+    with contextlib.suppress(OSError, ValueError):  # nothing is there yet, or writing it will say why it cannot be
+        return _fault(path.stat())
+    return ""
+
+
+def same_place(a: Path, b: Path) -> bool:
+    """Whether two paths lead to the same file or folder, which need not exist."""
+    with contextlib.suppress(OSError, ValueError):
+        return a.samefile(b)
+    return os.path.realpath(a) == os.path.realpath(b)  # Path.resolve raises for a loop of links
 
 
 @contextlib.contextmanager

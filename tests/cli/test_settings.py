@@ -13,8 +13,9 @@ import pytest
 
 from elman.cli.settings import CONFIGS, settings_table
 from elman.cli.train import train
-from elman.config import GROUPS, ModelConfig, Range, TextConfig, TrainingConfig, at_least, settings
+from elman.config import GROUPS, ModelConfig, TextConfig, TrainingConfig, at_least, settings
 from elman.errors import ConfigError
+from elman.schema import Range
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 BEGIN, END = "<!-- settings: begin -->\n", "\n<!-- settings: end -->"

@@ -7,6 +7,8 @@ which the first real token is predicted, so that all tokens are predicted.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import CheckpointError, ConfigError, TextError
+from elman.files import open_input
+from elman.schema import Source
+from elman.text.corpus import LARGEST_TEXT
 from elman.text.tokenizer import Ids, Tokenizer
 from elman.wording import count
 
@@ -67,14 +72,32 @@ def _write_header(file: Any, dtype: np.dtype[Any], length: int) -> None:
 
 
 def open_tokens(path: Path) -> NDArray[np.unsignedinteger[Any]]:
-    """The tokens of a file, memory-mapped and read-only. Raises CheckpointError where the file is damaged."""
-    try:
-        tokens = np.lib.format.open_memmap(path, mode="r")  # np.load would accept archives and pickles too
-    except (OSError, ValueError, OverflowError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}): train again from the text") from error
-    if tokens.ndim != 1 or tokens.dtype.kind != "u" or len(tokens) < 3:
-        raise CheckpointError(f"{path} has no tokens in it: train again from the text")
-    return tokens
+    """The tokens of a file, memory-mapped and read-only. Raises CheckpointError where `write_tokens` did not write it.
+
+    The header is read here, not by NumPy: there is one form of it alone, and a damaged one may ask for any memory.
+    """
+    source = Source(f"{path} is damaged", CheckpointError, "train again from the text")
+    with open_input(path, LARGEST_TEXT, CheckpointError, "train again from the text") as file:
+        start, size = _HEADER_BYTES, os.fstat(file.fileno()).st_size
+        header = _HEADER.fullmatch(file.read(start))
+        if header is None:
+            raise source.fault("its header is not that of a file of tokens")
+        dtype, length = np.dtype(header["type"].decode()), int(header["length"])
+        if length * dtype.itemsize != size - start:
+            raise source.fault(
+                f"its header says {length:,} tokens of {dtype.itemsize} bytes, it has {size - start:,} bytes"
+            )
+        if length < 3:
+            raise CheckpointError(f"{path} has no tokens in it: train again from the text")
+        return np.memmap(file, dtype, "r", start, (length,))
+
+
+_HEADER_BYTES = 128
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00v\x00\{'descr': '(?P<type>\|u1|<u[248])', 'fortran_order': False, "
+    rb"'shape': \((?P<length>[0-9]{1,15}),\), \} *\n"
+)
+"""What `_write_header` writes."""
 
 
 class Streams:

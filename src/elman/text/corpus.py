@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import re
-import stat
 import sys
 import tempfile
 import weakref
@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from elman.errors import TextError
+from elman.files import files_in, is_folder, open_input
 
 BLOCK = 2**20
 """The number of bytes read at a time."""
+LARGEST_TEXT = 2**40
+"""The most bytes of one file; a larger one is taken for a mistake."""
 LONGEST_LINE = 16 * 2**20
 """The longest line, in bytes, that `read_lines` accepts."""
 _BLANKS = "\t\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -76,14 +79,14 @@ class Corpus:
         for path in paths:
             if str(path) == "-":
                 sources.append(_stdin())
-            elif _is_folder(Path(path)):
-                files = sorted(p for p in Path(path).rglob("*.txt") if p.is_file())
+            elif is_folder(Path(path)):
+                files = files_in(Path(path), ".txt")
                 if not files:
                     raise TextError(f"{path} is a folder without .txt files: name a folder that has some, or the files")
                 sources += [_file(p) for p in files]
             else:
                 sources.append(_file(Path(path)))
-        names = [str(path) if str(path) != "-" else "stdin" for path in paths]
+        names = [_name_of(path) if str(path) != "-" else "stdin" for path in paths]
         return cls(", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more", sources)
 
     @classmethod
@@ -159,45 +162,36 @@ def _first_boundary(block: bytes, last: bool) -> int:
     return next((k for k in range(1, min(5, len(block))) if block[k] & 0xC0 != 0x80), len(block))
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # _file reports it
-        return False
-
-
 def _opened(source: _Source) -> BinaryIO:
     try:
         return source.open()
-    except OSError as error:
-        raise TextError(
-            f"cannot read {source.name} again: {error.strerror}; do not move the file while it is read"
-        ) from error
+    except TextError as error:
+        raise TextError(f"{source.name} changed while it was read: {error}") from error
 
 
 def _file(path: Path, name: str | None = None) -> _Source:
-    name = name or str(path)
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe can be read only once, and has no size
-            raise TextError(f"{name} is not a regular file: give a text file, or - to read stdin")
-        size = status.st_size
-        with path.open("rb") as stream:
-            head = stream.read(4)
-            stream.seek(max(size - 1, 0))
-            ends_line = stream.read(1) == b"\n"
-    except FileNotFoundError:
-        raise TextError(f"{name} does not exist: give a text file, a folder of .txt files, or - for stdin") from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-        reason = getattr(error, "strerror", None) or error
-        raise TextError(f"cannot read {name}: {reason}; give a text file that can be read") from error
+    name = name or _name_of(path)
+    with _open_text(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        head = stream.read(4)
+        stream.seek(max(size - 1, 0))
+        ends_line = stream.read(1) == b"\n"
     for mark, encoding in ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
         if head.startswith(mark):
             raise TextError(f"{name} is {encoding}, expected UTF-8: convert it with iconv -f {encoding} -t UTF-8")
     skip = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     if size == skip:
         raise TextError(f"{name} is empty: give a text with something in it")
-    return _Source(name, size - skip, lambda: path.open("rb"), skip, ends_line)
+    return _Source(name, size - skip, lambda: _open_text(path), skip, ends_line)
+
+
+def _name_of(path: Path | str) -> str:
+    """A path as a text that can be written as UTF-8: bytes of a name that are none are shown as \\xNN."""
+    return str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _open_text(path: Path) -> BinaryIO:
+    return open_input(path, LARGEST_TEXT, TextError, "give a text file, a folder of .txt files, or - for stdin")
 
 
 def _stdin() -> _Source:

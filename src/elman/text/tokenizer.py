@@ -19,15 +19,16 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
-from elman.config import Level, TextConfig
+from elman.config import LEVELS, Level, TextConfig
 from elman.errors import ConfigError, TextError
+from elman.schema import Source, fits, in_words, is_text, mapping, parsed, require
 
 Ids = NDArray[np.int64]
 UNK, EOS = "<unk>", "<eos>"
@@ -83,20 +84,20 @@ class Tokenizer:
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
-        """The tokenizer in a `tokenizer.json` that `to_json` wrote. Raises TextError for anything else."""
-        try:
-            content = json.loads(text)
-            hf = tokenizers.Tokenizer.from_str(text)
-            kind, pre = content["model"]["type"], content["pre_tokenizer"]["type"]
-            levels = {("BPE", "ByteLevel"): "byte", ("BPE", "Sequence"): "bpe"}
-            levels |= {("WordLevel", "Split"): "char", ("WordLevel", "WhitespaceSplit"): "word"}
-            level = cast(Level, levels[kind, pre])
-            _check_ours(hf, level)
-            return cls(hf, level)
-        except Exception as error:  # the library raises plain Exceptions
-            raise TextError(
-                f"this tokenizer.json was not written by Elman ({error}): use the one of a run folder"
-            ) from error
+        """The tokenizer in a `tokenizer.json` that `to_json` wrote. Raises TextError for anything else.
+
+        The library gets the vocabulary and the merges alone, once they are checked: it may crash on what else a file
+        holds.
+        """
+        content = mapping(parsed(text, _FILE), _FILE)
+        frame, vocabulary, merges = _taken_apart(content)
+        level = next((level for level in LEVELS if _alike(frame, _frame(level))), None)
+        if level is None:
+            raise _FILE.fault("it does not encode as one of Elman's levels does")
+        _check_vocabulary(vocabulary, level)
+        _check_merges(merges, vocabulary, level)
+        with _FILE.reading():
+            return cls(_library_tokenizer(level, vocabulary, merges), level)
 
     def to_json(self) -> str:
         """The tokenizer in the library's JSON format."""
@@ -243,21 +244,63 @@ def _library_tokenizer(
     return hf
 
 
-def _check_ours(hf: tokenizers.Tokenizer, level: Level) -> None:
-    """Raises ValueError for a tokenizer that resembles ours but whose ids differ from those computed directly."""
-    vocabulary = hf.get_vocab()
-    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
-        raise ValueError("its ids have gaps")
-    if level in ("char", "word"):
-        expected = _library_tokenizer(level, vocabulary)
-    elif level == "byte":
-        expected = _library_tokenizer(level, _byte_vocabulary())
+_FILE = Source("this tokenizer.json was not written by Elman", TextError, "use the one of a run folder")
+
+
+def _taken_apart(content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int], list[list[str]]]:
+    """A tokenizer.json without vocabulary and merges, the vocabulary, and the merges."""
+    model = dict(mapping(content.get("model"), _FILE, "model"))
+    vocabulary = mapping(model.pop("vocab", None), _FILE, "model.vocab")
+    merges = model.pop("merges", [])
+    require(list[list[str]], merges, _FILE, "model.merges")
+    return content | {"model": model}, vocabulary, merges
+
+
+@cache
+def _frame(level: Level) -> dict[str, Any]:
+    """What a tokenizer.json of this level holds besides vocabulary and merges."""
+    vocabulary = {UNK: 0} if level in ("char", "word") else {}
+    return _taken_apart(json.loads(_library_tokenizer(level, vocabulary).to_str()))[0]
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two JSON values are equal. What is null, false or empty may be absent: versions of the library differ."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return all(_alike(a.get(key), b.get(key)) for key in a.keys() | b.keys())
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return all(_alike(*pair) for pair in zip(a, b, strict=True))
+    return bool(a == b or not (a or b))
+
+
+def _check_vocabulary(vocabulary: dict[str, Any], level: Level) -> None:
+    """Raises TextError unless the ids are 0 … V - 1, and the tokens are such as the level has."""
+    V = len(vocabulary)
+    missing = bytearray(b"\1") * V
+    for token, k in vocabulary.items():
+        if not is_text(token):
+            raise _FILE.fault(f"its token {in_words(token)} is no text")
+        if not (fits(int, k) and 0 <= k < V and missing[k]):
+            raise _FILE.fault(f"the id of token {in_words(token)} is {in_words(k)}, expected each of 0 to {V - 1} once")
+        missing[k] = 0
+    needed = {"char": (UNK, "\n"), "word": (UNK, EOS)}.get(level, tuple(_byte_vocabulary()))
+    if absent := [token for token in needed if token not in vocabulary]:
+        raise _FILE.fault(f"its vocabulary lacks {in_words(absent[0])}")
+    if level == "byte" and vocabulary != _byte_vocabulary():
+        raise _FILE.fault("its ids are not the bytes")
+    if level == "char":
+        allowed = (token == UNK or len(token) == 1 for token in vocabulary)
     else:
-        if not _byte_vocabulary().keys() <= vocabulary.keys():
-            raise ValueError("some of the 256 bytes are missing")
-        expected = _library_tokenizer(level, vocabulary, json.loads(hf.to_str())["model"]["merges"])
-    if hf.to_str() != expected.to_str():
-        raise ValueError(f"it does not encode as level {level} does")
+        allowed = (level == "word" or _byte_vocabulary().keys() >= set(token) for token in vocabulary)
+    for token, is_allowed in zip(vocabulary, allowed, strict=True):
+        if not is_allowed:
+            raise _FILE.fault(f"its token {in_words(token)} is none of level {level}")
+
+
+def _check_merges(merges: list[list[str]], vocabulary: dict[str, int], level: Level) -> None:
+    """Raises TextError unless each merge joins two tokens to a third; only level bpe has any."""
+    for merge in merges:
+        if level != "bpe" or len(merge) != 2 or not {*merge, "".join(merge)} <= vocabulary.keys():
+            raise _FILE.fault(f"its merge {' '.join(map(in_words, merge))} does not join two tokens to a third")
 
 
 def _byte_vocabulary() -> dict[str, int]:

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from elman.training.problem import Batch, Measure, Problem
 from elman.training.records import (
     FlowRecord,
     Progress,
+    Reason,
     Record,
     RescueRecord,
     StepRecord,
@@ -35,6 +37,7 @@ from elman.training.records import (
     ValidationRecord,
     as_line,
 )
+from elman.training.saved import check_arrays, read_counters
 from elman.training.schedule import MikolovRule, learning_rate
 from elman.training.stopping import CAN_GO_ON, after_epochs, after_time, after_validation
 from elman.training.team import ALONE, Team, part_of, share
@@ -209,7 +212,8 @@ class Trainer:
                 f"are in {self.run_folder.path}; train again with a smaller --lr or --clip"
             )
         seconds, metrics = self.seconds(), self.progress.metrics_bytes
-        self._restore(load_state(self.run_folder, self.run_folder.state, self.config))
+        path = self.run_folder.state
+        self._restore(load_state(self.run_folder, path, self.config), path)
         self.progress.rescues, self.progress.factor, self.progress.skipped = rescues, factor, skipped
         self.progress.seconds, self._since, self.progress.metrics_bytes = seconds, self.clock(), metrics
         record = RescueRecord(at, self.progress.step, factor)
@@ -217,7 +221,7 @@ class Trainer:
         self._save(self.run_folder.state)
         return record
 
-    def _validate(self, at_end: bool) -> tuple[ValidationRecord, str | None]:
+    def _validate(self, at_end: bool) -> tuple[ValidationRecord, Reason | None]:
         """Measures, and keeps the weights if they are the best so far. Second result: why the run ends, or None."""
         self._count(self.step.settle())
         began = self.clock()
@@ -264,7 +268,7 @@ class Trainer:
         self.progress.window = 0
         self.step.begin_again()
 
-    def _why_stop(self) -> str | None:
+    def _why_stop(self) -> Reason | None:
         if self.team.any(self.stop_asked):
             return "asked"
         if self.settings.max_time is None:
@@ -303,15 +307,20 @@ class Trainer:
                 self.run_folder.stopped.unlink(missing_ok=True)
         self.team.wait()
 
-    def _restore(self, state: State) -> None:
-        """Sets everything that decides how the run goes on to what a checkpoint holds."""
-        p, arrays, counters = state
+    def _restore(self, state: State, path: Path) -> None:
+        """Sets everything that decides how the run goes on to what a checkpoint holds.
+
+        Raises CheckpointError, with nothing changed, where the checkpoint at `path` is of another run or damaged.
+        """
+        p, arrays, values = state
+        counters = read_counters(values, path, len(self.problem))
+        shapes = {"h": (self.settings.B, self.config.model.Dh), **self.step.optimizer.shapes()}
+        check_arrays(arrays, shapes, self.settings.dtype, path, counters.progress.step)
         for (_, w), (_, saved) in zip(self.p.distinct(), p.distinct(), strict=True):
             w[...] = self.p.kernels.array(saved)
-        self.progress = Progress(**counters["progress"])
+        self.progress, self.mikolov = counters.progress, counters.mikolov
         self.step.restore(arrays, self.progress)
-        self.mikolov = MikolovRule(**counters["mikolov"])
-        self.step.generator.bit_generator.state = counters["generator"]
+        self.step.generator.bit_generator.state = counters.generator.as_dict()
         self._since = self.clock()
 
     def save_first(self) -> None:
@@ -323,7 +332,7 @@ class Trainer:
 
         extended: the settings allow more than before, so that a run that had ended may go on.
         """
-        self._restore(state)
+        self._restore(state, self.run_folder.latest_state)
         metrics = self.run_folder.metrics
         if self.team.rank == 0 and metrics.exists() and metrics.stat().st_size > self.progress.metrics_bytes:
             os.truncate(metrics, self.progress.metrics_bytes)

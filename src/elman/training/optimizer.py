@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elman.config import TrainingConfig
 from elman.model.embedding import Rows
 from elman.model.parameters import Gradients, Parameters
+from elman.training.saved import ADAM_COUNT
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -33,6 +34,10 @@ class Optimizer:
 
     def arrays(self) -> Arrays:
         """The arrays that an exact resume needs; on the host they are not copies."""
+        return {}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of what `arrays` returns."""
         return {}
 
     def restore(self, arrays: Arrays) -> None:
@@ -77,7 +82,12 @@ class Adam(Optimizer):
         """Both moments of every weight, and the number of steps taken."""
         host = self.kernels.host
         moments = {f"adam.{part}.{name}": host(a) for part in "mv" for name, a in getattr(self, part).items()}
-        return moments | {"adam.count": np.array([int(self.count)], np.int64)}
+        return moments | {ADAM_COUNT: np.array([int(self.count)], np.int64)}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Both moments of every weight have its shape."""
+        moments = {f"adam.{part}.{name}": tuple(a.shape) for part in "mv" for name, a in getattr(self, part).items()}
+        return moments | {ADAM_COUNT: (1,)}
 
     def restore(self, arrays: Arrays) -> None:
         """Restores what `arrays` returned, in place."""
@@ -85,7 +95,7 @@ class Adam(Optimizer):
             for name, moment in getattr(self, part).items():
                 moment[...] = self.kernels.array(arrays[f"adam.{part}.{name}"])
         self.count *= 0
-        self.count += int(arrays["adam.count"][0])
+        self.count += int(arrays[ADAM_COUNT][0])
 
 
 def make_optimizer(config: TrainingConfig, p: Parameters) -> Optimizer:

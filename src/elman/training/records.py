@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from elman.schema import AMOUNT, AMOUNT_OR_INFINITE, Range, limits
+
+Reason = Literal["", "epochs", "max_time", "patience", "mikolov", "solved", "asked"]
+"""Why a run ended (stopping.py); empty while it goes on."""
+SECONDS = Range("a number of seconds", 0, 1e12)
+SHARE = Range("from 0 to 1", 0, 1)
+FACTOR = Range("over 0, at most 1", 0, 1, without_low=True)
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class StopRecord:
 
     step: int
     epoch: int
-    reason: str
+    reason: Reason
     best_nats_per_token: float
     clipped: int
     skipped: int
@@ -104,13 +113,17 @@ class Progress:
     epoch: int = 0  # finished passes
     window: int = 0  # finished windows of this pass
     tokens: int = 0
-    seconds: float = 0.0
-    best: float = math.inf
-    best_wrong: float = 1.0  # of a task: the share of wrong sequences with the best weights
-    mean_norm: float = 0.0  # running mean of the gradient's norm before clipping
+    seconds: float = field(default=0.0, metadata=limits(SECONDS))
+    best: float = field(default=math.inf, metadata=limits(AMOUNT_OR_INFINITE))
+    best_wrong: float = field(
+        default=1.0, metadata=limits(SHARE)
+    )  # of a task: the share of wrong sequences with the best weights
+    mean_norm: float = field(
+        default=0.0, metadata=limits(AMOUNT)
+    )  # running mean of the gradient's norm before clipping
     taken_steps: int = 0  # without the skipped ones; a rescue restores it with the weights
     validations_without_gain: int = 0
-    factor: float = 1.0  # on lr, halved at each rescue
+    factor: float = field(default=1.0, metadata=limits(FACTOR))  # on lr, halved at each rescue
     rescues: int = 0
     bad_in_a_row: int = 0
     skipped: int = 0
@@ -126,7 +139,7 @@ class Progress:
     since_nats: float = 0.0
     since_tokens: int = 0
     metrics_bytes: int = 0
-    ended: str = ""  # the reason, once the run is over for good
+    ended: Reason = ""  # the reason, once the run is over for good
 
     def taken(self, J: float, losses: int, tokens: int, norm: float, clipped: bool, omega: float) -> None:
         """Counts a step that was taken: J is the mean of `losses` losses, on a batch of `tokens` tokens."""

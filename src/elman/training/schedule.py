@@ -11,9 +11,11 @@ All begin with `warmup` steps in which lr rises from 0 in a straight line.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from elman.config import TrainingConfig
+from elman.schema import AMOUNT_OR_INFINITE, limits
+from elman.training.records import FACTOR
 
 MIN_IMPROVEMENT = 1.003
 """rnnlm's ratio of the old log-probability to the new under which an epoch gained too little."""
@@ -34,9 +36,9 @@ def learning_rate(config: TrainingConfig, step: int, progress: float) -> float:
 class MikolovRule:
     """The state of the rule between epochs: the factor on lr, and whether it is being halved."""
 
-    factor: float = 1.0
+    factor: float = field(default=1.0, metadata=limits(FACTOR))
     halving: bool = False
-    last: float = math.inf
+    last: float = field(default=math.inf, metadata=limits(AMOUNT_OR_INFINITE))
 
     def after_epoch(self, validation: float) -> bool:
         """Updates the factor by the epoch's validation loss (mean nats); True where the run should end."""

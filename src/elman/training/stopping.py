@@ -11,18 +11,18 @@ asked      somebody asked: Ctrl-C, SIGTERM, or `Trainer.stop`
 from __future__ import annotations
 
 from elman.config import TrainingConfig
-from elman.training.records import Progress
+from elman.training.records import Progress, Reason
 
-CAN_GO_ON = ("asked", "max_time")
+CAN_GO_ON: tuple[Reason, ...] = ("asked", "max_time")
 """Reasons after which the run is not over for good: --resume goes on at the very step."""
 
 
-def after_epochs(progress: Progress, settings: TrainingConfig) -> str | None:
+def after_epochs(progress: Progress, settings: TrainingConfig) -> Reason | None:
     """Whether all passes are done."""
     return "epochs" if progress.epoch >= settings.epochs else None
 
 
-def after_validation(progress: Progress, settings: TrainingConfig, mikolov_ended: bool, solved: bool) -> str | None:
+def after_validation(progress: Progress, settings: TrainingConfig, mikolov_ended: bool, solved: bool) -> Reason | None:
     """What a validation decides."""
     if solved:
         return "solved"
@@ -33,6 +33,6 @@ def after_validation(progress: Progress, settings: TrainingConfig, mikolov_ended
     return None
 
 
-def after_time(seconds: float, validation_seconds: float, max_time: float) -> str | None:
+def after_time(seconds: float, validation_seconds: float, max_time: float) -> Reason | None:
     """Whether the time is up, with a last validation still to come; of long ones half of it is the most considered."""
     return "max_time" if seconds + min(validation_seconds, max_time / 2) >= max_time else None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from elman.config import TrainingConfig
 from elman.kernels import Kernels
 from elman.model.parameters import Gradients
+from elman.training.optimizer import Optimizer
 from elman.training.problem import Batch
 from elman.training.records import Progress
 from elman.training.treatments import clipping
@@ -83,6 +84,7 @@ class Outcome:
 class StepRunner(Protocol):
     """Runs training steps. h [B,Dh] is this process's; `generator` draws the dropout masks, or their seeds."""
 
+    optimizer: Optimizer
     generator: np.random.Generator
 
     @property
