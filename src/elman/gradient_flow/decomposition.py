@@ -18,6 +18,7 @@ from elman.gradient_flow.contribution_norms import norms_and_cosines
 from elman.gradient_flow.sweep import dots, sweep
 from elman.gradient_flow.total_gradients import TotalGradients
 from elman.gradient_flow.trajectory import Doubles, Floats, Integers, Trajectory
+from elman.kernels.blas_threads import on_all_threads
 from elman.kernels.contributions import NAMES
 from elman.model.parameters import Parameters
 
@@ -101,6 +102,7 @@ class Flow:
             mantissas[t - errors.k], exponents[t - errors.k] = errors.delta[0], errors.delta_exponent[0]
         return mantissas, exponents
 
+    @on_all_threads
     def contribution(self, name: str, t: int, i: int) -> Doubles:
         """∂J^(t)/∂·|_(i), float64: W_h [Dh,Dh], W_e [Dh,d], b_1 [Dh], e [B,d], h [B,Dh].
 
@@ -140,6 +142,7 @@ class Flow:
             raise ShapeError(f"t, i are {t}, {i}, expected time steps with 0 ≤ i ≤ t < T = {self.T}")
 
 
+@on_all_threads
 def decompose(parameters: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -> Flow:
     """Decomposes the gradient of each loss by time step. x, y int [T,B]; h_0 [B,Dh] or None for zeros.
 

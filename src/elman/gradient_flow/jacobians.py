@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.errors import ShapeError
-from elman.gradient_flow.blas_threads import on_one_thread
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Trajectory
+from elman.kernels.blas_threads import on_one_thread
 
 EIGENVALUES_UP_TO = 64
 """Up to so many units the spectral radius comes from all eigenvalues; above, from Gelfand's formula."""

@@ -14,6 +14,7 @@ import numpy as np
 from elman.gradient_flow.decomposition import Flow
 from elman.gradient_flow.sweep import sweep
 from elman.gradient_flow.trajectory import Doubles
+from elman.kernels.blas_threads import on_all_threads
 
 NAMES = ("W_h", "W_e")
 BLOCK_NUMBERS = 2**24
@@ -40,6 +41,7 @@ class LossShares:
             return np.where(self.cosines == 0, 0.0, self.cosines * size)
 
 
+@on_all_threads
 def loss_shares(flow: Flow) -> dict[str, LossShares]:
     """For W_h and W_e. Costs a second sweep, and T³·B²·Dh/3 operations for the Gram matrices."""
     trajectory = flow.trajectory

@@ -11,6 +11,7 @@ from elman.errors import ConfigError
 from elman.gradient_flow.decomposition import WEIGHTS, Flow
 from elman.gradient_flow.sweep import sweep
 from elman.gradient_flow.trajectory import Doubles
+from elman.kernels.blas_threads import on_all_threads
 
 
 def norms_by_lag(flow: Flow, name: str = "W_h") -> Doubles:
@@ -87,6 +88,7 @@ class Truncation:
     lost: float
 
 
+@on_all_threads
 def truncation(flow: Flow, taus: Sequence[int] | None = None) -> list[Truncation]:
     """What is lost if the gradient of each loss goes back through only `tau` steps; tau = T is the full gradient.
 

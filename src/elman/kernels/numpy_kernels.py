@@ -6,16 +6,17 @@ a core's cache, on a pool of as many threads (NumPy releases the interpreter loc
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.kernels.blas_threads import on_all_threads
 from elman.kernels.groups import OrderedGroups
 from elman.kernels.host_arrays import HostArrays
-from elman.kernels.threads import threads
+from elman.kernels.workers import Workers
 from elman.model.activations import FUNCTIONS
 
 Floats = NDArray[np.floating[Any]]
@@ -30,18 +31,26 @@ BLOCK_BYTES = 2**20
 """A block of rows of the elementwise passes: well within a core's second-level cache."""
 
 
+class _Scratch(threading.local):
+    """Scratch memory by use and type: each calling thread has its own."""
+
+    def __init__(self) -> None:
+        self.buffers: dict[tuple[str, np.dtype[Any]], Floats] = {}
+
+
 class NumpyKernels(HostArrays):
-    """`protocol.Kernels` on NumPy arrays, float32 or float64."""
+    """`protocol.Kernels` on NumPy arrays, float32 or float64. Several threads may call it at the same time."""
 
     name = "numpy"
 
     def __init__(self) -> None:
-        self._pool: ThreadPoolExecutor | None = None
-        self._scratch: dict[tuple[str, np.dtype[Any]], Floats] = {}
+        self._workers = Workers()
+        self._scratch = _Scratch()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return NumpyKernels, ()  # a network is copied or pickled without its kernels' threads and scratch memory
 
+    @on_all_threads
     def recurrence(self, u: Floats, W_h: Floats, h_0: Floats, activation: str, rows: Integers | None = None) -> Floats:
         """h [T+1,B,Dh] from u [T,B,Dh], or u [n,Dh] and rows [T,B]: h[0] = h_0, h[t+1] = f(W_h h[t] + u[t])."""
         apply = FUNCTIONS[activation].apply
@@ -56,6 +65,7 @@ class NumpyKernels(HostArrays):
             apply(z)  # h = f(z)
         return h
 
+    @on_all_threads
     def recurrence_gradient(self, dh: Floats, h: Floats, W_h: Floats, activation: str, cut: float = 0.0) -> Floats:
         """dz [T,B,Dh]: dz[t] = (dh[t] + dz[t+1] W_h) ∘ f'(z[t]), the sum clipped to ±cut where cut > 0."""
         T = len(dh)
@@ -72,6 +82,7 @@ class NumpyKernels(HostArrays):
             dz[t] *= gamma
         return dz
 
+    @on_all_threads
     def state_gradient(self, dh: Floats, derivative: Doubles, W_h: Floats) -> tuple[Doubles, Doubles, int]:
         """γ, dz [T,B,Dh], each times 2^-exponent: γ[t] = dh[t] + dz[t+1] W_h and dz[t] = γ[t] ∘ derivative[t]."""
         gamma, W_h = dh.astype(np.float64), W_h.astype(np.float64)
@@ -86,6 +97,7 @@ class NumpyKernels(HostArrays):
                 exponent += 300
         return gamma, dz, exponent
 
+    @on_all_threads
     def softmax_cross_entropy(
         self, h: Floats, U: Floats, b_2: Floats, y: Integers, scale: float
     ) -> tuple[Floats, Floats, Floats, Floats]:
@@ -111,6 +123,7 @@ class NumpyKernels(HostArrays):
             db_2 += np.ones(len(delta1), U.dtype) @ delta1  # ∂J/∂b_2 = δ1^T 1_B
         return J, dh, dU, db_2
 
+    @on_all_threads
     def cross_entropy(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> Floats:
         """J [N], float64, in chunks of rows."""
         J = np.empty(len(h), np.float64)
@@ -122,6 +135,7 @@ class NumpyKernels(HostArrays):
             pass
         return J
 
+    @on_all_threads
     def cross_entropy_gradient(self, h: Floats, U: Floats, b_2: Floats, y: Integers) -> tuple[Floats, Floats]:
         """J [N], float64, and dh = (ŷ - y) U [N,Dh], in chunks of rows."""
         J, dh = np.empty(len(h), np.float64), np.empty_like(h)
@@ -133,6 +147,7 @@ class NumpyKernels(HostArrays):
             np.matmul(delta1, U, out=dh[part])
         return J, dh
 
+    @on_all_threads
     def product(
         self, a: Floats, b: Floats, a_transposed: bool = False, b_transposed: bool = False, bias: Floats | None = None
     ) -> Floats:
@@ -142,6 +157,7 @@ class NumpyKernels(HostArrays):
             out += bias
         return out
 
+    @on_all_threads
     def sum_of_squares(self, x: Floats) -> float:
         """Σ x² over all of x."""
         flat = x.reshape(-1)
@@ -223,9 +239,10 @@ class NumpyKernels(HostArrays):
     def _buffer(self, name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Floats:
         """Scratch memory, kept from call to call: new pages would cost as much as the pass itself."""
         size = shape[0] * shape[1]
-        buffer = self._scratch.get((name, dtype))
+        buffers = self._scratch.buffers
+        buffer = buffers.get((name, dtype))
         if buffer is None or buffer.size < size:
-            buffer = self._scratch[name, dtype] = np.empty(size, dtype)
+            buffer = buffers[name, dtype] = np.empty(size, dtype)
         return buffer[:size].reshape(shape)
 
     def _logits(
@@ -249,14 +266,7 @@ class NumpyKernels(HostArrays):
     def _over_rows(self, work: Callable[[slice], object], array: Floats) -> None:
         """work(rows) for blocks of rows that fit the cache, on all threads, whose number does not change the blocks."""
         step = max(1, BLOCK_BYTES // (array.shape[1] * array.itemsize))
-        pieces = [slice(k, min(k + step, len(array))) for k in range(0, len(array), step)]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(threads())
-        if len(pieces) == 1 or threads() == 1:
-            for piece in pieces:
-                work(piece)
-        else:
-            list(self._pool.map(work, pieces))
+        self._workers.run(work, [slice(k, min(k + step, len(array))) for k in range(0, len(array), step)])
 
 
 def _rows_at_once(U: Floats) -> int:

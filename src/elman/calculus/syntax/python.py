@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,9 +47,7 @@ def parse_python(text: str, names: Names) -> list[Relation]:
             raise FormulaError("brackets nest deeper than 40", column)
     code, places = as_python(text.strip())
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings about style do not matter here
-            tree = ast.parse(code)
+        tree = syntax_tree(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = places[min(getattr(error, "offset", None) or 1, len(places)) - 1] + 1
         raise FormulaError(f"not read as Python: {getattr(error, 'msg', 'too deep')}", column) from None
@@ -63,6 +63,21 @@ def parse_python(text: str, names: Names) -> list[Relation]:
         parts = tuple(reader.read(part) for part in [*statement.targets, statement.value])
         return [Relation(parts, ("=",) * (len(parts) - 1), tuple(part.span for part in parts))]
     raise FormulaError("only expressions and assignments are read", 1)
+
+
+_quiet: dict[int, threading.Lock] = {}
+"""By process, since a forked child may have been born while another thread held its parent's."""
+
+
+def syntax_tree(code: str) -> ast.Module:
+    """Python's syntax tree, without the parser's warnings about style. Raises what `ast.parse` raises.
+
+    One thread at a time: the filter of warnings is one for the process, so a thread that restores it would end the
+    filter of another, whose warning may then be an error, or leave that filter for good.
+    """
+    with _quiet.setdefault(os.getpid(), threading.Lock()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(code)
 
 
 class _Reader:

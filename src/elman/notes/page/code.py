@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 
 from elman.calculus.expression import Call, Derivative, Entry, Relation, Symbol, children
 from elman.calculus.functions import SPELLINGS
 from elman.calculus.syntax.names import GREEK, Names
 from elman.calculus.syntax.parse import looks_like_python, parse_statements
+from elman.calculus.syntax.python import syntax_tree
 from elman.errors import FormulaError
 from elman.notes.page.scanner import Scan
 
@@ -83,9 +83,7 @@ def _states(relation: Relation) -> bool:
 def _is_program_line(line: str) -> bool:
     """Whether a line is Python that cannot be a formula: it has strings, lists, comparisons or functions."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(line)
+        tree = syntax_tree(line)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return any(
