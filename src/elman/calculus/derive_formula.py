@@ -35,7 +35,7 @@ from elman.calculus.printing.python import python
 from elman.calculus.printing.render import factor_text, latex, text
 from elman.calculus.shapes.inference import Shape, Shapes, declared, other_readings
 from elman.calculus.syntax.names import GREEK, GREEK_LETTERS, Names, canonical, fold
-from elman.calculus.syntax.parse import parse
+from elman.calculus.syntax.parse import looks_like_python, parse
 from elman.calculus.syntax.single_formula import parse_formula
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
@@ -242,6 +242,8 @@ def derive(
     derivative here; `DerivationError` if the result fails its check.
     """
     known = declared(shapes)
+    if isinstance(formula, str) and form == "auto" and looks_like_python(formula):
+        form = "python"
     wanted = [wrt] if isinstance(wrt, str | Symbol) else list(wrt)
     entry = _entry(wanted[0], formula, known, form) if len(wanted) == 1 else None
     by = [_symbol(w, known, form) for w in ([entry[0]] if entry is not None else wanted)]
@@ -401,9 +403,9 @@ def _symbol(wrt: str | Symbol, known: Mapping[str, Shape], form: str) -> Symbol:
         return wrt
     if wrt.isidentifier() and wrt.split("_")[0] in GREEK:
         return Symbol(canonical(wrt))  # beta, as for a shape
-    found = parse(wrt, Names.of(known), form)
+    found = parse(wrt, Names.of(known), form if wrt.isidentifier() else "auto")
     if not isinstance(found, Symbol):
-        raise FormulaError(f"a derivative is by one symbol, and {wrt!r} is none", 1)
+        raise FormulaError(f"a derivative is by one symbol, and {wrt} is none", 1)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from reading import read
 
+from elman.calculus.derive_formula import derive
 from elman.calculus.expression import Product, Symbol
 from elman.calculus.syntax.parse import parse, read_formula
 from elman.errors import FormulaError
@@ -18,6 +19,7 @@ CODE = [
     ("f = np.linalg.slogdet(Y)[1]", "f = ln(abs(det(Y)))"),
     ("f = np.linalg.norm(u, 1)", "f = ‖u‖_1"),
     ("L = F.cross_entropy(z, y)", "L = CE(y, softmax(z))"),
+    ("L = F.mse_loss(z, y)", "L = mean((z - y)^{∘2})"),
     ("C = np.einsum('ij,jk->ik', A, B)", "C = A B"),
     ("C = np.einsum('ji,jk->ik', A, B)", "C = A^T B"),
     ("C = np.einsum('i,j->ij', a, b)", "C = a ⊗ b"),
@@ -48,3 +50,22 @@ def test_places_are_those_of_the_source() -> None:
 def test_other_code_is_refused(formula: str) -> None:
     with pytest.raises(FormulaError):
         read_formula(formula, form="python")
+
+
+BY_NAME = [
+    ("F.cross_entropy(logits, target)", "logits", "softmax(logits) - target"),
+    ("F.mse_loss(pred, target)", "pred", "2 (pred - target) / n"),
+    ("F.softmax(scores, dim=-1)", "scores", "diag(softmax(scores)) - softmax(scores) softmax(scores)^T"),
+    ("torch.logsumexp(theta, dim=0)", "theta", "softmax(θ)"),
+    ("torch.sum(W @ inputs)", "inputs", "W^T 1_m"),
+]
+
+
+@pytest.mark.parametrize(("formula", "wrt", "gradient"), BY_NAME)
+def test_a_derivative_by_a_variable_of_code(formula: str, wrt: str, gradient: str) -> None:
+    assert derive(formula, wrt).text == gradient
+
+
+def test_the_letters_of_a_word_are_no_symbol_in_latex() -> None:
+    with pytest.raises(FormulaError, match="by one symbol, and xy is none"):
+        derive(r"x^T y", "xy")

@@ -71,6 +71,15 @@ from elman.errors import FormulaError
 _MAX_POWER = 8
 
 
+def _whole(exponent: Expression) -> int | None:
+    """The value of a whole number such as 3 or -2; None for any other exponent."""
+    if isinstance(exponent, Negative):
+        of = _whole(exponent.of)
+        return None if of is None else -of
+    is_whole = isinstance(exponent, Number) and exponent.value.denominator == 1
+    return int(exponent.value) if is_whole else None
+
+
 def to_index_form(shapes: Shapes) -> IndexForm:
     """The index form of `shapes.tree`; `FormulaError` for what has none, such as a power of more than 8 matrices."""
     return _Converter(shapes).convert(shapes.tree)
@@ -190,14 +199,14 @@ class _Converter:
         return (exponent if a.is_scalar else a)._replace(sum=to_symbolic_power(a.sum, exponent.sum))
 
     def matrix_power(self, e: Power) -> IndexForm:
-        if not isinstance(e.exponent, Number) or e.exponent.value.denominator > 1 or abs(e.exponent.value) > _MAX_POWER:
+        times = _whole(e.exponent)
+        if times is None or abs(times) > _MAX_POWER:
             a = self.convert(e.of)
             assert a.row is not None
             assert a.column is not None
             exponent = simplify(self.convert(e.exponent).sum)
             factor = compound(MatrixFunction, a.sum, (a.row, a.column), name="power", power=exponent)
             return a._replace(sum=single(factor))
-        times = int(e.exponent.value)
         if times == 0:
             return self.identity(e)
         factors = [self.convert(e.of) for _ in range(abs(times))]

@@ -60,6 +60,8 @@ def _product(e: Product, shapes: Inference, a: Shape, b: Shape) -> Expression:
 def _call(e: Call, shapes: Inference, *known: Shape) -> Expression:
     if is_modulus(e) and shapes.is_scalar(known[0]):
         return replace(e, function="abs", latex="")
+    if e.function == "softmax" and e.axis == 1 and shapes.is_column(known[0]):
+        return replace(e, axis=None)  # of one column: dim=-1 of an array with one axis
     return e
 
 

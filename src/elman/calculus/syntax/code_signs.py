@@ -16,6 +16,7 @@ from elman.calculus.expression import (
     Ones,
     Power,
     Product,
+    Subtract,
     Transpose,
 )
 from elman.errors import FormulaError
@@ -83,5 +84,6 @@ CALLS: dict[str, tuple[int, Callable[..., Expression]]] = {
     "diagflat": (1, lambda a: Call("diag", (a,), operand="vector")),
     "matrix_power": (2, Power),
     "heaviside": (2, lambda a, b: Call("step", (a,))),
+    "mse_loss": (2, lambda a, b: Call("mean", (Power(Subtract(a, b), Number(Fraction(2)), elementwise=True),))),
     "square": (1, lambda a: Power(a, Number(Fraction(2)), elementwise=True)),
 }

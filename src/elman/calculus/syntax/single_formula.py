@@ -16,17 +16,32 @@ _LETTER = rf"(?<![A-Za-z\\])(\\(?:{_GREEK})|[A-Za-z])"
 _OF_A_LETTER = re.compile(rf"{_LETTER}{_OPEN}(?:\\(?:{_GREEK})|[A-Za-z])(?:_\w)?{_CLOSE}")
 _USUAL = re.compile(rf"(?<![A-Za-z\\])(f|g|\\(?:var)?phi|\\Phi|\\psi|\\Psi){_OPEN}")
 
+_VEC = re.compile(rf"\s*(?:\\(?:operatorname|mathrm|text){{vec}}|vec){_OPEN}(.*?){_CLOSE}\s*", re.DOTALL)
+
 
 def parse_formula(text: str, names: Names, form: str = "auto") -> Expression:
     """The expression of a formula that stands alone.
 
     A letter before a letter in parentheses is a function: Φ(x); and so are f, g, φ and ψ before any parentheses. A sum
-    over i ≠ j or i < j runs over both.
+    over i ≠ j or i < j runs over both. vec(F) as a whole is read as F, whose derivative has a vec form.
     """
+    stacked = _VEC.fullmatch(text)
+    if stacked is not None and _is_balanced(stacked[1]):
+        text = stacked[1]
     python = looks_like_python(text) if form == "auto" else form == "python"
     if not python:
         names = replace(names, functions=names.functions | (_applied(text) - names.known))
     return _closed(parse(text, names, form), frozenset())
+
+
+def _is_balanced(text: str) -> bool:
+    """Whether no parenthesis in `text` closes one before it."""
+    depth = 0
+    for sign in text:
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _applied(text: str) -> frozenset[str]:
