@@ -66,8 +66,17 @@ class RunFolder:
         self.training = self.path / "training"
         self.state = self.training / "state.safetensors"
         self.stopped = self.training / "stopped.safetensors"
+        self.lock = self.training / "lock"
         self.train_tokens = self.training / "train.npy"
         self.valid_tokens = self.training / "valid.npy"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them; some may not exist."""
+        return (
+            self.config, self.tokenizer, self.model, self.metrics, self.state, self.stopped, self.train_tokens,
+            self.valid_tokens, self.lock,
+        )  # fmt: skip
 
     @property
     def latest_state(self) -> Path:
@@ -80,7 +89,8 @@ class RunFolder:
             raise CheckpointError(
                 f"{self.path} already holds a run: continue it with --resume {self.path}, or choose another --out"
             )
-        strangers = [] if not self.path.exists() else _strangers(self)
+        with sentence("read", self.path, CheckpointError, "choose another --out"):
+            strangers = _strangers(self) if self.path.exists() else []
         if strangers:
             raise CheckpointError(f"{self.path} exists and holds {strangers[0]}, no run: choose a new folder for --out")
 
@@ -94,7 +104,7 @@ class RunFolder:
         with self.writing():
             self.training.mkdir(parents=True, exist_ok=True)
         taken = f"{self.path} is being trained by another process: wait for it, or stop it first"
-        with locked(self.training / "lock", taken, CheckpointError):
+        with locked(self.lock, taken, CheckpointError):
             for folder in (self.path, self.training):
                 remove_partial(folder)
             yield
@@ -157,7 +167,7 @@ def load_config(run: RunFolder) -> tuple[RunConfig, str]:
 
 def save_model(run: RunFolder, p: Parameters) -> None:
     """model.safetensors: the weights by their letters, a tied one once."""
-    _write(run.model, _pack(dict(p.distinct()), {"activation": p.activation}))
+    _write(run.model, packed(dict(p.distinct()), {"activation": p.activation}))
 
 
 def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
@@ -178,7 +188,7 @@ def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
 def save_state(path: Path, p: Parameters, arrays: Arrays, counters: Mapping[str, Any]) -> None:
     """Writes all that an exact resume needs in one file: weights, other arrays, and counters as JSON."""
     weights = {f"parameters.{name}": array for name, array in p.distinct()}
-    _write(path, _pack({**weights, **arrays}, {"activation": p.activation, "counters": json.dumps(counters)}))
+    _write(path, packed({**weights, **arrays}, {"activation": p.activation, "counters": json.dumps(counters)}))
 
 
 def load_state(run: RunFolder, path: Path, config: RunConfig) -> State:
@@ -189,6 +199,8 @@ def load_state(run: RunFolder, path: Path, config: RunConfig) -> State:
     weights = {name.removeprefix("parameters."): a for name, a in arrays.items() if name.startswith("parameters.")}
     rest = {name: a for name, a in arrays.items() if not name.startswith("parameters.")}
     p = _parameters(weights, metadata, config, path)
+    h = {name: array for name, array in rest.items() if name == "h"}
+    require_arrays(h, {"h": (B, model.Dh)}, config.training.dtype, path)
     if "counters" not in metadata:
         raise _source(path).fault("the key counters is missing")
     return p, rest, parsed(metadata["counters"], _source(path))
@@ -257,7 +269,8 @@ def _bytes_of_weights(config: RunConfig) -> int:
     return sum(8 * math.prod(shape) for shape in shapes(model.V, model.d, model.Dh).values())
 
 
-def _pack(arrays: Arrays, metadata: dict[str, str]) -> bytes:
+def packed(arrays: Arrays, metadata: dict[str, str]) -> bytes:
+    """The content of a .safetensors file with these arrays, these texts as metadata, and their checksum."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata = {"format": str(FORMAT), **metadata}
     metadata["sha256"] = _checksum(contiguous, metadata)

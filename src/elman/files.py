@@ -15,11 +15,11 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from elman.errors import ConfigError, ElmanError, FileError
+from elman.errors import ElmanError, FileError
 
 PARTIAL = ".partial-"
 """What the temporary names begin with. A process that is killed while it writes leaves such a file behind."""
@@ -45,7 +45,7 @@ def whole(path: Path, error: type[ElmanError] = FileError, advice: str = "") -> 
     Raises `error` where the file cannot be written (a full disk, no permission, no such folder), and where a folder, a
     pipe or a device is in its place.
     """
-    if fault := _output_fault(path):
+    if fault := output_fault(path):
         raise error(f"cannot write {path}: it {fault}" + (f"; {advice}" if advice else ""))
     temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name[-LONGEST_KEPT:]}")
     try:
@@ -143,19 +143,7 @@ def files_in(folder: Path, ending: str) -> list[Path]:
     return sorted(p for p in folder.rglob(f"*{ending}") if os.path.isfile(p))  # noqa: PTH113 (does not raise)
 
 
-def require_output(path: Path, inputs: Iterable[Path], example: str) -> None:
-    """Raises ConfigError where a file cannot be written to `path`, or would overwrite one of the inputs.
-
-    example: the file name that the message proposes where the path is a folder.
-    """
-    if fault := _output_fault(path):
-        other = f"name the file to write, such as {path / example}" if "folder" in fault else "give another name"
-        raise ConfigError(f"{path} {fault}: {other}")
-    if any(same_place(path, each) for each in inputs):
-        raise ConfigError(f"{path} is an input of this command: give another name to write to")
-
-
-def _output_fault(path: Path) -> str:
+def output_fault(path: Path) -> str:
     """What keeps a file from being written to a path: "is a folder, expected a file". Empty where nothing is known."""
     if not path.name:  # / or .
         return "is a folder, expected a file"

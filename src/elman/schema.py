@@ -120,11 +120,20 @@ def mapping(value: Any, source: Source, key: str = "") -> dict[str, Any]:
 Ranges = Mapping[type, Range]
 
 
-def read(kind: type[Kind], values: Any, source: Source, key: str = "", ranges: Ranges | None = None) -> Kind:
+def read(
+    kind: type[Kind],
+    values: Any,
+    source: Source,
+    key: str = "",
+    ranges: Ranges | None = None,
+    *,
+    null_is_nan: bool = False,
+) -> Kind:
     """The dataclass with these values. Every value has its declared type, and every key is known and there.
 
     Only a key whose default is None may be missing: it was added later. key: where the values are in the file, for
-    messages. ranges: of the numbers of each type whose fields have none of their own.
+    messages. ranges: of the numbers of each type whose fields have none of their own. null_is_nan: null stands for a
+    number that is not finite.
     """
     given, known = mapping(values, source, key), fields_of(kind)
     prefix = f"{key}." if key else ""
@@ -138,6 +147,9 @@ def read(kind: type[Kind], values: Any, source: Source, key: str = "", ranges: R
                 continue
             raise source.fault(f"the key {prefix}{name} is missing")
         value = given[name]
+        if null_is_nan and hint is float and value is None:
+            content[name] = math.nan
+            continue
         require(hint, value, source, f"{prefix}{name}", field.metadata.get("range", (ranges or {}).get(hint)))
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             value = read(hint, value, source, f"{prefix}{name}", ranges)

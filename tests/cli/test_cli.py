@@ -191,7 +191,7 @@ def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, leve
         (["evaluate", "nowhere", "{corpus}"], "there is no run at nowhere"),
         (["evaluate", "{run}", "nowhere.txt"], "nowhere.txt does not exist"),
         (["evaluate", "{run}"], "was trained on a text, not on a task: name the TEXT to measure it on"),
-        (["score", "{run}", "nowhere.txt"], "cannot read nowhere.txt"),
+        (["score", "{run}", "nowhere.txt"], "nowhere.txt does not exist"),
         (["score", "{run}", "--base", "3"], "'3' is not one of"),
         (["score", "{run}", "--per-token", "--nbest", "all"], "contradict each other"),
         (["generate", "{run}", "the", "--temperature", "-1"], "temperature is -1.0; it must be at least 0"),

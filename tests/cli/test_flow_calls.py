@@ -41,7 +41,7 @@ def test_contradictory_options_are_refused(
 def test_the_text_is_never_overwritten(command: Run, char_run: Path, tmp_path: Path) -> None:
     text = tmp_path / "a.png"
     text.write_text("the cat sat on the mat\n")
-    fails(command("flow", char_run, text, "--png", text), "is the text itself: give another name")
+    fails(command("flow", char_run, text, "--png", text), "is an input of this command: give another name")
     assert text.read_text() == "the cat sat on the mat\n"
 
 

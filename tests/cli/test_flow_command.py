@@ -152,8 +152,11 @@ def test_unknown_words_are_counted(command: Run, watched: Path, tmp_path: Path) 
         ),
         (("{run}", "{corpus}", "--start", "999999"), "has 0 tokens after the first 999,999, and at least 4 are needed"),
         (("{run}", "{corpus}", "--steps", "3"), "3 is not in the range"),
-        (("{run}", "{corpus}", "--html", "{corpus}"), "is the text itself: give another name to write to"),
-        (("{run}", "{corpus}", "--html", "."), ". is a folder: name the file to write, such as flow.html"),
+        (("{run}", "{corpus}", "--html", "{corpus}"), "is an input of this command: give another name to write to"),
+        (
+            ("{run}", "{corpus}", "--html", "."),
+            ". is a folder, expected a file: name the file to write, such as flow.html",
+        ),
         (("{run}", "{corpus}", "--html", "no/where.html"), "no/where.html"),
         (("{run}", "{corpus}", "--format", "svg"), "--format is for plots in a folder: give --png FOLDER with it"),
         (("{run}", "{corpus}", "--compare", "nowhere"), "there is no run at nowhere"),

@@ -238,7 +238,7 @@ def test_a_long_repair_is_wrapped(page: Page) -> None:
     ("arguments", "sentence"),
     [
         (["nowhere.md"], "nowhere.md does not exist"),
-        (["notes.md", "--fix", "notes.md"], "is the page itself"),
+        (["notes.md", "--fix", "notes.md"], "is an input of this command"),
         (["notes.md", "--html", "o", "--fix", "o"], "name the same file"),
         (["notes.md", "--html", "no/where/o.html"], "cannot write no/where/o.html"),
         (["notes.md", "--model", "other"], "'other' is not 'elman'"),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from elman.cli.options import as_json
+from elman.cli.outputs import require_output
 from elman.errors import ConfigError
-from elman.files import write_whole
+from elman.files import same_place, write_whole
 from elman.wording import choose, count
 
 if TYPE_CHECKING:
@@ -60,10 +61,10 @@ def check(
     from elman.notes.page.assumptions import assuming_options
     from elman.notes.page.reader import read_page
 
-    for out in (html, fix):
-        if out is not None and out.resolve() == notes.resolve():
-            raise ConfigError(f"{out} is the page itself: give another file to write to")
-    if html is not None and fix is not None and html.resolve() == fix.resolve():
+    for out, example in ((html, "notes.html"), (fix, f"fixed{notes.suffix or '.md'}")):
+        if out is not None:
+            require_output(out, [notes], example)
+    if html is not None and fix is not None and same_place(html, fix):
         raise ConfigError("--html and --fix name the same file: give two different ones")
     if as_json and verbose:
         raise ConfigError("--json lists every formula already: leave out --verbose")

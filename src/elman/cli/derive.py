@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.options import as_json
+from elman.cli.outputs import require_output
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -186,6 +187,8 @@ def _page(
     if shown not in (None, "latex"):
         raise ConfigError(f"a page is not printed as {shown}: leave --as out for Markdown, or give --as latex")
     names = [] if wrt == "all" else [name.strip() for name in wrt.split(",")]
+    if html is not None:
+        require_output(html, [path], "derivation.html")
     found = derive_page(assuming_options(read_page(path), assumed), names, layout)
     if html is not None:
         from elman.files import write_whole

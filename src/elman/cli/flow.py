@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from elman.cli.options import as_json, one_thread, run_argument
+from elman.cli.outputs import require_output
 from elman.errors import ConfigError
-from elman.files import write_whole
+from elman.files import is_folder, same_place, write_whole
 
 if TYPE_CHECKING:
     from elman.cli.flow_runs import RunFlow
@@ -98,7 +100,7 @@ def _check_text(
     given = [f"--{name}" for name, value in text_options.items() if value is not None]
     if not text and given:
         raise ConfigError(f"{', '.join(given)} {'needs' if len(given) == 1 else 'need'} a text: name TEXT after RUN")
-    if compare is not None and not init and compare.resolve() == run.resolve():
+    if compare is not None and not init and same_place(compare, run):
         raise ConfigError(f"--compare {compare} is RUN itself: add --init to compare it with its state before training")
 
 
@@ -113,14 +115,12 @@ def _check_outputs(
         raise ConfigError(f"{png} would be a folder: name a file that ends in .png, .svg or .pdf, or a folder")
     files = {"--html": html, "--png": png if page else None}
     for option, path in files.items():
-        if path is not None and any(path.resolve() == each.resolve() for each in text):
-            raise ConfigError(f"{path} is the text itself: give another name to write to")
-        if path is not None and path.is_dir():
-            raise ConfigError(f"{path} is a folder: name the file to write, such as {path / f'flow.{option[2:]}'}")
+        if path is not None:
+            require_output(path, text, f"flow.{option[2:]}")
     for option, path in {"--png": None if page else png, "--tensorboard": tensorboard}.items():
-        if path is not None and path.exists() and not path.is_dir():
+        if path is not None and os.path.exists(path) and not is_folder(path):  # noqa: PTH110 (does not raise)
             raise ConfigError(f"{path} is a file: {option} writes into a folder")
-    if html is not None and html in (png, tensorboard):
+    if html is not None and any(other is not None and same_place(html, other) for other in (png, tensorboard)):
         raise ConfigError(f"{html} is named for two outputs: give each output a name of its own")
 
 

@@ -20,6 +20,7 @@ from elman.model.network import hidden_states
 from elman.text.batches import encode_stream
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Ids
+from elman.training.records import KINDS
 from elman.training.start import first_parameters
 from elman.wording import count
 
@@ -55,7 +56,9 @@ def read_run(
     settings = lm.config.training
     history = None
     if not before_training:
-        history = History.of(read_metrics(RunFolder(run).metrics), settings.clip, settings.record_every)
+        records = read_metrics(RunFolder(run).metrics)
+        columns = ({"kind": KINDS[type(record)], **vars(record)} for record in records)
+        history = History.of(columns, settings.clip, settings.record_every)
     if corpus is None:
         return RunFlow(label, history, None)
     if lm.config.task and lm.config.task.name == "adding":

@@ -70,17 +70,20 @@ def _best_validation(folder: RunFolder) -> dict[str, Any]:
     """The best validation of a run, from its metrics.jsonl; empty if there was none."""
     import math
 
-    best: dict[str, Any] = {}
+    from elman.inference.evaluate import perplexity
+    from elman.training.records import ValidationRecord
+
+    best = None
     for record in read_metrics(folder.metrics):
-        if record["kind"] == "validation" and record["best"]:
+        if isinstance(record, ValidationRecord) and record.best:
             best = record
-    if not best:
+    if best is None:
         return {}
-    at = {"best_at_step": best["step"], "best_after_seconds": best["seconds"]}
-    if best.get("wrong") is not None:
-        return {"wrong_sequences": best["wrong"]} | at
+    at = {"best_at_step": best.step, "best_after_seconds": best.seconds}
+    if best.wrong is not None:
+        return {"wrong_sequences": best.wrong} | at
     return {
-        "validation_perplexity": round(math.exp(best["nats_per_token"]), 2),
-        "validation_bits_per_token": round(best["nats_per_token"] / math.log(2), 4),
+        "validation_perplexity": round(perplexity(best.nats_per_token), 2),
+        "validation_bits_per_token": round(best.nats_per_token / math.log(2), 4),
         **at,
     }

@@ -1,28 +1,43 @@
-"""Reading metrics.jsonl, up to a line that a crash cut off."""
+"""Reading metrics.jsonl: every line is one of the records of training, but for a last one that a crash cut off."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elman.errors import CheckpointError
+from elman.files import is_there, open_input
+from elman.schema import COUNTER, FINITE, Source, mapping, parsed, read
+
+if TYPE_CHECKING:
+    from elman.training.records import WrittenRecord
+
+LARGEST_METRICS = 2**40
+LONGEST_LINE = 16 * 2**20
+"""The most bytes of the file, and of a line."""
+RESTORE = "take a copy from elsewhere, or delete it to go on without what training recorded"
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a run, in order, up to the first damaged line; no records where there is no such file."""
-    records: list[dict[str, Any]] = []
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                record = json.loads(line)
-                if not isinstance(record, dict):
-                    break
-                records.append(record)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError:
-        pass
-    return records
+def read_metrics(path: Path) -> Iterator[WrittenRecord]:
+    """The records of a run, in order; none where there is no such file. What follows the last line end is left out.
+
+    Raises CheckpointError for a line that is no record.
+    """
+    from elman.training.records import KINDS
+
+    classes: dict[str, Any] = {name: kind for kind, name in KINDS.items()}
+    if not is_there(path, CheckpointError, RESTORE):
+        return
+    with open_input(path, LARGEST_METRICS, CheckpointError, RESTORE) as lines:
+        number = 0
+        while (line := lines.readline(LONGEST_LINE)).endswith(b"\n") or len(line) == LONGEST_LINE:
+            number += 1
+            source = Source(f"{path}, line {number}", CheckpointError, RESTORE)
+            if not line.endswith(b"\n"):
+                raise source.fault(f"it is longer than {LONGEST_LINE // 2**20} MB")
+            values = dict(mapping(parsed(line, source), source))
+            kind = values.pop("kind", None)
+            if not isinstance(kind, str) or kind not in classes:
+                raise source.refuse("kind", kind, f"one of {', '.join(classes)}")
+            yield read(classes[kind], values, source, ranges={int: COUNTER, float: FINITE}, null_is_nan=True)

@@ -85,10 +85,12 @@ def score(
 def _opened(text: Path | None) -> Any:
     if text is None:
         return sys.stdin.buffer
-    try:
-        return text.open("rb")
-    except OSError as error:
-        raise TextError(f"cannot read {text}: {error.strerror}; give a text file with one sentence a line") from error
+    from elman.files import open_input
+    from elman.text.corpus import LARGEST_TEXT
+
+    return open_input(
+        text, LARGEST_TEXT, TextError, "give a text file with one sentence a line, or leave it out for stdin"
+    )
 
 
 def _scores(

@@ -53,13 +53,13 @@ class Evaluation:
     @property
     def perplexity_including_oov(self) -> float:
         """exp(mean J) over all tokens."""
-        return _exp(self.nats_per_token)
+        return perplexity(self.nats_per_token)
 
     @property
     def perplexity_excluding_oov(self) -> float:
         """exp(mean J) over the tokens in the vocabulary, NaN without any. (The network also reads the OOVs.)"""
         known = self.tokens - self.oov
-        return _exp((self.nats - self.nats_oov) / known) if known else math.nan
+        return perplexity((self.nats - self.nats_oov) / known) if known else math.nan
 
     def as_dict(self) -> dict[str, float | int]:
         """All figures, with whole words as keys."""
@@ -67,7 +67,7 @@ class Evaluation:
         return {
             "perplexity_including_oov": self.perplexity_including_oov,
             "perplexity_excluding_oov": self.perplexity_excluding_oov,
-            "perplexity_per_word": _exp(self.nats / self.words),
+            "perplexity_per_word": perplexity(self.nats / self.words),
             "nats_per_token": self.nats_per_token,
             "bits_per_token": bits / self.tokens,
             "bits_per_character": bits / self.characters,
@@ -82,7 +82,8 @@ class Evaluation:
         }
 
 
-def _exp(nats: float) -> float:
+def perplexity(nats: float) -> float:
+    """exp of mean nats; infinite where it is beyond the largest float."""
     return math.exp(nats) if nats < 709 else math.inf
 
 

@@ -314,7 +314,7 @@ class Trainer:
         """
         p, arrays, values = state
         counters = read_counters(values, path, len(self.problem))
-        shapes = {"h": (self.settings.B, self.config.model.Dh), **self.step.optimizer.shapes()}
+        shapes = {"h": arrays["h"].shape, **self.step.optimizer.shapes()}  # of h `load_state` knows the shape
         check_arrays(arrays, shapes, self.settings.dtype, path, counters.progress.step)
         for (_, w), (_, saved) in zip(self.p.distinct(), p.distinct(), strict=True):
             w[...] = self.p.kernels.array(saved)

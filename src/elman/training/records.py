@@ -93,6 +93,7 @@ class StopRecord:
 
 
 Record = FlowRecord | StepRecord | ValidationRecord | RescueRecord | StopRecord
+WrittenRecord = FlowRecord | StepRecord | ValidationRecord | RescueRecord
 KINDS: dict[type, str] = {
     FlowRecord: "flow", StepRecord: "step", ValidationRecord: "validation", RescueRecord: "rescue",
 }  # fmt: skip

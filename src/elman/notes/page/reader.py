@@ -12,6 +12,7 @@ from pathlib import Path
 
 from elman.calculus.syntax.names import Names
 from elman.errors import FormulaError, TextError
+from elman.files import read_bytes
 from elman.notes.page.assumptions import assuming, read_assumption
 from elman.notes.page.code import read_code, read_plain
 from elman.notes.page.declarations import Declared, in_code, symbol_name
@@ -40,16 +41,7 @@ def read_page(path: Path) -> Page:
     Raises `TextError` for a file that is missing, over 16 MB, binary or not UTF-8, and for a notebook that is not
     one.
     """
-    try:
-        if path.is_dir():
-            raise TextError(f"{path} is a folder: give one page")
-        if path.stat().st_size > MAX_BYTES:
-            raise TextError(f"{path} is larger than {MAX_BYTES // 2**20} MB: give one page of notes")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise TextError(f"{path} does not exist: give a page of notes") from None
-    except (OSError, ValueError) as error:
-        raise TextError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    data = read_bytes(path, MAX_BYTES, TextError, "give a page of notes")
     zero = data.find(b"\0")
     if zero >= 0:
         raise TextError(f"{path} is binary: it has a zero byte at offset {zero}")

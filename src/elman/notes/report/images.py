@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from urllib.parse import unquote
 
+from elman.errors import FileError
+from elman.files import read_bytes
 from elman.notes.report.pieces import Close, Open, Piece, Text, Void, without_marks
 
 _MAX_BYTES = 4 * 2**20
@@ -35,10 +37,10 @@ def _data(address: str, folder: Path | None) -> str | None:
         return None
     try:
         path = (folder / unquote(address)).resolve()
-        if not path.is_relative_to(folder.resolve()) or not path.is_file() or path.stat().st_size > _MAX_BYTES:
+        if not path.is_relative_to(folder.resolve()):
             return None
-        content = path.read_bytes()
-    except (OSError, ValueError):
+        content = read_bytes(path, _MAX_BYTES)
+    except (FileError, OSError, RuntimeError, ValueError):  # RuntimeError: a loop of links
         return None
     kind = next((kind for start, kind in _SIGNATURES.items() if content.startswith(start)), None)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
