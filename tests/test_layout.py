@@ -29,9 +29,10 @@ MAY_IMPORT = {
     "model": {"kernels"},
     "checkpoint": {"model", "text"},
     "training": {"text", "model", "checkpoint", "kernels", "inference.evaluate", "gradient_flow"},
-    "inference": {"text", "model", "checkpoint", "kernels"},
+    "ngram": set(),
+    "inference": {"text", "model", "checkpoint", "kernels", "ngram"},
     "gradient_flow": {"text", "model", "kernels"},
-    "language_model": {"text", "model", "checkpoint", "inference"},
+    "language_model": {"text", "model", "checkpoint", "inference", "ngram"},
     "torch": {"kernels", "model", "language_model"},
 }
 
