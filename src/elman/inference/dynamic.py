@@ -1,0 +1,139 @@
+"""Dynamic evaluation: the network goes on learning from the text that it reads (Mikolov 2010; Krause et al. 2018).
+
+After each window of tokens, whose probabilities are already given, every weight w takes one step,
+
+    w ← w - η g / (r + ε) + λ ρ (w_0 - w),   r = √s,   ρ = r / mean(r), at most 1/λ,
+
+with g = ∂J/∂w of the window (J the mean over its tokens), s the mean square of g over a training text, and w_0 the
+weights as trained, to which they decay the faster the larger r is (Krause et al., equations 5 to 7). Training text
+leaves s at 0 where it says nothing; there ε alone divides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.inference.predictor import NetworkPredictor, NetworkState
+from elman.model.bptt import loss_and_gradients
+from elman.model.embedding import Rows
+from elman.model.parameters import Gradients, Parameters
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+Arrays = Mapping[str, Floats]
+
+WINDOW = 20
+"""Tokens from which one step is taken."""
+MEASURED = 500
+"""Windows of the training text from which the mean squares are taken."""
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What was read: the weights now, the network's state, and the tokens since the last step with the state before."""
+
+    p: Parameters
+    network: NetworkState
+    before: NetworkState
+    since: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DynamicEvaluation:
+    """The network that learns as it reads. Nothing is changed in `p`: the learnt weights are in the states.
+
+    p, eos        the network as trained
+    mean_squares  s of each weight, from `mean_squares`
+    rate, decay   η and λ
+    epsilon       ε, a share of the mean of r of each weight
+    """
+
+    p: Parameters
+    eos: int
+    mean_squares: Arrays
+    rate: float = 2e-5
+    decay: float = 0.002
+    epsilon: float = 0.1
+    window: int = WINDOW
+
+    @property
+    def V(self) -> int:
+        """The number of tokens."""
+        return self.p.V
+
+    def begin(self) -> Adapted:
+        """The state after a line end, with the weights as trained."""
+        network = NetworkPredictor(self.p, self.eos).begin()
+        return Adapted(self.p, network, network, ())
+
+    def read(self, state: Adapted, ids: Integers | Sequence[int]) -> tuple[Floats, Adapted]:
+        """ln p of each of `ids` [n], and the state after them, with the weights that were learnt on the way."""
+        y = np.asarray(ids, np.int64)
+        parts, at = [np.empty(0)], 0
+        owned = False  # whether the weights are a copy of this call's own
+        while at < len(y):
+            some = y[at : at + self.window - len(state.since)]
+            log_probs, network = NetworkPredictor(state.p, self.eos).read(state.network, some)
+            parts.append(log_probs)
+            at += len(some)
+            since = (*state.since, *some.tolist())
+            p, before = state.p, state.before
+            if len(since) == self.window:
+                p = p if owned else _copy(p)
+                owned = True
+                self._learn(p, before, np.array(since))
+                before, since = network, ()
+            state = Adapted(p, network, before, since)
+        return np.concatenate(parts), state
+
+    def next(self, state: Adapted) -> Floats:
+        """ln p of every token, float64 [V]."""
+        return NetworkPredictor(state.p, self.eos).next(state.network)
+
+    def _learn(self, p: Parameters, before: NetworkState, y: Integers) -> None:
+        """One step of the weights, in place, from a window that was read."""
+        gradients = _gradients(p, before, y)
+        trained = dict(self.p.distinct())
+        for name, g in gradients.distinct():
+            w, w_0 = getattr(p, name), trained[name]
+            r = np.sqrt(self.mean_squares[name])
+            mean = float(r.mean()) or 1.0
+            if isinstance(g, Rows):
+                w[g.index] -= self.rate * g.values / (r[g.index] + self.epsilon * mean)
+            else:
+                w -= self.rate * g / (r + self.epsilon * mean)
+            w += np.minimum(self.decay * r / mean, 1.0).astype(w.dtype) * (w_0 - w)
+
+
+def mean_squares(p: Parameters, eos: int, tokens: Integers, window: int = WINDOW, most: int = MEASURED) -> Arrays:
+    """s, the mean of g² of each weight over windows of a training text, `most` of them spread over it.
+
+    Of tied weights it is that of U. With fewer tokens than a window every s is 0.
+    """
+    sums = {name: np.zeros(w.shape) for name, w in p.distinct()}
+    starts = range(0, len(tokens) - window + 1, max(window, (len(tokens) - window) // most or 1))
+    for start in starts:
+        last = int(tokens[start - 1]) if start else eos
+        state = NetworkState(p.initial_state(1), last)
+        for name, g in _gradients(p, state, np.asarray(tokens[start : start + window], np.int64)).distinct():
+            if isinstance(g, Rows):
+                sums[name][g.index] += g.values.astype(np.float64) ** 2
+            else:
+                sums[name] += g.astype(np.float64) ** 2
+    return {name: (total / max(len(starts), 1)).astype(p.dtype) for name, total in sums.items()}
+
+
+def _gradients(p: Parameters, before: NetworkState, y: Integers) -> Gradients:
+    """The gradients of the mean J of y [n], after `before`."""
+    x = np.concatenate([[before.last], y[:-1]])
+    return loss_and_gradients(p, x[:, None], y[:, None], before.h)[1]
+
+
+def _copy(p: Parameters) -> Parameters:
+    arrays = {name: w.copy() for name, w in p.distinct()}
+    return Parameters.from_distinct(arrays, p.activation, p.kernels)

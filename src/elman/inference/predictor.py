@@ -1,0 +1,92 @@
+"""What predicts the next token: the network, an n-gram model, a cache, and mixtures of these, behind one interface.
+
+A predictor reads tokens and says how likely each was. Its state is a value: reading returns a new one and changes
+nothing, so a text can be continued from any state, several times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.model.network import hidden_states, log_probabilities, losses
+from elman.model.parameters import Parameters
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+WINDOW = 1024
+"""Tokens that are read in one call. The state is carried over, so the figures do not depend on it."""
+
+
+class Predictor(Protocol):
+    """A distribution of the next token, given those before."""
+
+    @property
+    def V(self) -> int:
+        """The number of tokens."""
+        ...
+
+    def begin(self) -> Any:
+        """The state after a line end, before a text."""
+        ...
+
+    def read(self, state: Any, ids: Integers | Sequence[int]) -> tuple[Floats, Any]:
+        """ln p of each of `ids` [n], each given `state` and the ids before it (float64 [n]), and the state after."""
+        ...
+
+    def next(self, state: Any) -> Floats:
+        """ln p of every token after `state`, float64 [V]."""
+        ...
+
+
+def stream_log_probs(predictor: Predictor, parts: Iterable[Integers]) -> Iterator[Floats]:
+    """ln p of each token of a stream that comes in consecutive parts; float64 [n] for each window of a part."""
+    state = predictor.begin()
+    for part in parts:
+        for start in range(0, len(part), WINDOW):
+            log_probs, state = predictor.read(state, part[start : start + WINDOW])
+            yield log_probs
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """h [1,Dh] before the last token, and the last token, which is read together with the next ones."""
+
+    h: Floats
+    last: int
+
+
+@dataclass(frozen=True)
+class NetworkPredictor:
+    """The recurrent network. p: its parameters; eos: the line end, which is read before a text."""
+
+    p: Parameters
+    eos: int
+
+    @property
+    def V(self) -> int:
+        """The number of tokens."""
+        return self.p.V
+
+    def begin(self) -> NetworkState:
+        """The state after a line end."""
+        return NetworkState(self.p.initial_state(1), self.eos)
+
+    def read(self, state: NetworkState, ids: Integers | Sequence[int]) -> tuple[Floats, NetworkState]:
+        """ln p of each of `ids` [n], and the state after them."""
+        y = np.asarray(ids, np.int64)
+        if not len(y):
+            return np.empty(0), state
+        x = np.concatenate([[state.last], y[:-1]])
+        J, h = losses(self.p, x[:, None], y[:, None], state.h)
+        return -J[:, 0], NetworkState(h, int(y[-1]))
+
+    def next(self, state: NetworkState) -> Floats:
+        """ln p of every token, float64 [V]."""
+        h = hidden_states(self.p, np.array([[state.last]]), state.h).h[-1]
+        return log_probabilities(self.p, h[0]).astype(np.float64)

@@ -1,0 +1,169 @@
+"""Predictors: the network, caches, dynamic evaluation and mixtures, by loops over their formulas."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman.errors import ConfigError
+from elman.inference.caches import ContinuousCache, UnigramCache
+from elman.inference.dynamic import DynamicEvaluation, mean_squares
+from elman.inference.evaluate import stream_losses
+from elman.inference.mixture import Mixture, best_weights, tuned
+from elman.inference.predictor import NetworkPredictor, Predictor, stream_log_probs
+from elman.model.bptt import loss_and_gradients
+from elman.model.embedding import Rows
+from elman.model.network import hidden_states
+from elman.model.parameters import Parameters
+from elman.ngram.kneser_ney import train
+
+V, EOS = 11, 1
+TEXT = np.random.default_rng(5).zipf(1.4, 90) % V
+
+
+def network(activation: str = "sigmoid", tie: bool = False) -> Parameters:
+    d = 6 if tie else 4
+    return Parameters.initialise(V, d, 6, activation=activation, tie=tie, seed=3, dtype="float64", init_scale=1.0)
+
+
+def predictors() -> dict[str, Predictor]:
+    p = network()
+    squares = mean_squares(p, EOS, TEXT)
+    return {
+        "network": NetworkPredictor(p, EOS),
+        "n-gram": train(TEXT, V, EOS, 3),
+        "unigram cache": UnigramCache(V, 20),
+        "continuous cache": ContinuousCache(p, EOS, 0.7, 20),
+        "dynamic": DynamicEvaluation(p, EOS, squares, rate=0.01, decay=0.1, window=7),
+        "mixture": Mixture((NetworkPredictor(p, EOS), train(TEXT, V, EOS, 2), UnigramCache(V, 9)), (0.5, 0.3, 0.2)),
+    }
+
+
+@pytest.mark.parametrize("name", predictors())
+def test_reading_in_parts_gives_the_same_and_the_distribution_agrees(name: str) -> None:
+    predictor = predictors()[name]
+    whole, _ = predictor.read(predictor.begin(), TEXT)
+    assert whole.shape == TEXT.shape
+    state: Any = predictor.begin()
+    at = 0
+    for length in (1, 3, 0, 7, 1, 12, 5, 40):
+        log_probs = predictor.next(state)
+        assert np.exp(log_probs).sum() == pytest.approx(1, abs=1e-6)
+        part, state = predictor.read(state, TEXT[at : at + length])
+        assert part == pytest.approx(whole[at : at + length], rel=1e-6)
+        if length:
+            assert log_probs[TEXT[at]] == pytest.approx(part[0], rel=1e-6)
+        at += length
+
+
+def test_the_network_predicts_what_evaluate_measures() -> None:
+    p = network().astype("float32")
+    long = np.resize(TEXT, 2500)
+    found = np.concatenate(list(stream_log_probs(NetworkPredictor(p, EOS), [long[:1300], long[1300:]])))
+    assert np.array_equal(-found, np.concatenate(list(stream_losses(p, [long[:1300], long[1300:]], EOS))))
+
+
+def test_the_unigram_cache_counts_the_last_tokens() -> None:
+    cache = UnigramCache(V, 15)
+    found, _ = cache.read(cache.begin(), TEXT)
+    for t, token in enumerate(TEXT.tolist()):
+        last = TEXT[max(0, t - 15) : t].tolist()
+        expected = last.count(token) / len(last) if last else 1 / V
+        assert math.exp(found[t]) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_the_continuous_cache_compares_states(activation: str) -> None:
+    p, theta, size = network(activation), 0.6, 25
+    cache = ContinuousCache(p, EOS, theta, size)
+    found, _ = cache.read(cache.begin(), TEXT)
+    x = np.concatenate([[EOS], TEXT[:-1]])
+    h = hidden_states(p, x[:, None], p.initial_state(1)).h[1:, 0]
+    g = 2 * h - 1 if activation == "sigmoid" else h
+    for t, token in enumerate(TEXT.tolist()):
+        weight = {i: math.exp(theta * float(g[i] @ g[t])) for i in range(max(0, t - size), t)}
+        total = sum(weight.values())
+        expected = sum(w for i, w in weight.items() if TEXT[i] == token) / total if weight else 1 / V
+        assert math.exp(found[t]) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_weights_of_a_mixture_are_the_best() -> None:
+    generator = np.random.default_rng(0)
+    log_probs = np.log(generator.uniform(0.01, 1, (3, 200)))
+    w = np.array(best_weights(log_probs))
+    assert w.sum() == pytest.approx(1)
+
+    def mean(weights: Any) -> float:
+        return float(np.log(weights @ np.exp(log_probs)).mean())
+
+    for direction in np.eye(3):  # no step towards one part gains
+        assert mean(0.99 * w + 0.01 * direction) <= mean(w) + 1e-7
+
+
+def test_a_part_that_knows_nothing_gets_no_weight() -> None:
+    p = network()
+    knowing, poor = train(TEXT, V, EOS, 3), NetworkPredictor(p, EOS)
+    mixture = tuned([knowing, poor], TEXT)
+    assert mixture.weights[0] > 0.97
+    log_probs, _ = mixture.read(mixture.begin(), TEXT)
+    assert log_probs.mean() >= knowing.read(knowing.begin(), TEXT)[0].mean() - 1e-6
+
+
+def test_mixtures_that_make_no_sense_are_refused() -> None:
+    cache = UnigramCache(V)
+    for parts, weights, reason in (
+        ((cache,), (0.5, 0.5), "as many weights"),
+        ((cache, cache), (0.5, 0.6), "add to 1"),
+        ((cache, UnigramCache(V + 1)), (0.5, 0.5), "11, 12 tokens"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            Mixture(parts, weights)
+
+
+def test_without_a_rate_dynamic_evaluation_is_the_network() -> None:
+    p = network()
+    still = DynamicEvaluation(p, EOS, mean_squares(p, EOS, TEXT), rate=0.0, decay=0.3)
+    network_alone = NetworkPredictor(p, EOS)
+    assert np.array_equal(still.read(still.begin(), TEXT)[0], network_alone.read(network_alone.begin(), TEXT)[0])
+
+
+@pytest.mark.parametrize("tie", [False, True])
+def test_dynamic_evaluation_takes_the_steps_of_its_formula(tie: bool) -> None:
+    p = network(tie=tie)
+    before = {name: w.copy() for name, w in p.distinct()}
+    squares = mean_squares(p, EOS, TEXT, window=5)
+    learning = DynamicEvaluation(p, EOS, squares, rate=0.02, decay=0.4, epsilon=0.1, window=5)
+    log_probs, state = learning.read(learning.begin(), TEXT[:10])
+    assert all(np.array_equal(w, before[name]) for name, w in p.distinct()), "the trained weights changed"
+
+    weights, h, expected = {name: w.copy() for name, w in before.items()}, p.initial_state(1), []
+    for start in (0, 5):
+        q = Parameters.from_distinct(weights, p.activation)
+        y = TEXT[start : start + 5]
+        x = np.concatenate([[TEXT[start - 1] if start else EOS], y[:-1]])
+        expected.append(NetworkPredictor(q, EOS).read(type(state.network)(h, int(x[0])), y)[0])
+        _, gradients, h = loss_and_gradients(q, x[:, None], y[:, None], h)
+        for name, g in gradients.distinct():
+            dense = np.zeros_like(weights[name])
+            if isinstance(g, Rows):
+                dense[g.index] = g.values
+            else:
+                dense = g
+            r = np.sqrt(squares[name])
+            pull = np.minimum(0.4 * r / r.mean(), 1)
+            stepped = weights[name] - 0.02 * dense / (r + 0.1 * r.mean())
+            weights[name] = stepped + pull * (before[name] - stepped)
+    assert np.concatenate(expected) == pytest.approx(log_probs, rel=1e-12)
+    for name, w in state.p.distinct():
+        assert np.allclose(w, weights[name], rtol=1e-12, atol=1e-14)
+
+
+def test_learning_from_a_text_that_repeats_helps() -> None:
+    p = network()
+    text = np.tile([2, 5, 7, 3, EOS], 40)
+    learning = DynamicEvaluation(p, EOS, mean_squares(p, EOS, TEXT), rate=0.01)
+    static = NetworkPredictor(p, EOS)
+    assert learning.read(learning.begin(), text)[0].mean() > static.read(static.begin(), text)[0].mean() + 0.2
