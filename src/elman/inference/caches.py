@@ -66,7 +66,7 @@ class UnigramCache:
         if not len(state):
             return np.full(self.V, -np.log(self.V))
         with np.errstate(divide="ignore"):
-            return np.log(np.bincount(state, minlength=self.V) / len(state))
+            return np.asarray(np.log(np.bincount(state, minlength=self.V) / len(state)))
 
 
 def _ln_share(hits: Any, all_: Any, V: int) -> Floats:
@@ -124,7 +124,7 @@ class ContinuousCache:
         now, _ = self._states(state.network, np.array([state.network.last]))
         weight = self._weights(now, state.g, np.ones((1, len(state.y)), bool))[0]
         with np.errstate(divide="ignore"):
-            return np.log(np.bincount(state.y, weight, self.V) / weight.sum())
+            return np.asarray(np.log(np.bincount(state.y, weight, self.V) / weight.sum()))
 
     def _states(self, state: NetworkState, y: Integers) -> tuple[Floats, NetworkState]:
         """g before each of y [n], [n,Dh], and the network's state after them."""

@@ -74,7 +74,8 @@ class DynamicEvaluation:
     def read(self, state: Adapted, ids: Integers | Sequence[int]) -> tuple[Floats, Adapted]:
         """ln p of each of `ids` [n], and the state after them, with the weights that were learnt on the way."""
         y = np.asarray(ids, np.int64)
-        parts, at = [np.empty(0)], 0
+        parts: list[Floats] = [np.empty(0)]
+        at = 0
         owned = False  # whether the weights are a copy of this call's own
         while at < len(y):
             some = y[at : at + self.window - len(state.since)]

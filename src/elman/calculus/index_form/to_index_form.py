@@ -76,8 +76,9 @@ def _whole(exponent: Expression) -> int | None:
     if isinstance(exponent, Negative):
         of = _whole(exponent.of)
         return None if of is None else -of
-    is_whole = isinstance(exponent, Number) and exponent.value.denominator == 1
-    return int(exponent.value) if is_whole else None
+    if isinstance(exponent, Number) and exponent.value.denominator == 1:
+        return int(exponent.value)
+    return None
 
 
 def to_index_form(shapes: Shapes) -> IndexForm:
