@@ -133,9 +133,16 @@ def is_folder(path: Path) -> bool:
 
 
 def is_there(path: Path, error: type[ElmanError] = FileError, advice: str = "") -> bool:
-    """Whether the path exists. Raises `error` where that cannot be known: no permission, a name that is too long."""
+    """Whether something is at the path, a broken link counted.
+
+    Raises `error` where that cannot be known: no permission, a name that is too long.
+    """
     with sentence("read", path, error, advice):
-        return path.exists()
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
 
 def files_in(folder: Path, ending: str) -> list[Path]:

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from elman.checkpoint import RunFolder, load_config, load_state, save_config
+from elman.checkpoint import RESTORE, RunFolder, load_config, load_state, require_finite, save_config
 from elman.config import ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError
+from elman.files import is_there
 from elman.kernels import Kernels, bf16_is_fast
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
@@ -172,6 +173,7 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
     if changes:
         config = config.with_training(**changes)
     state = load_state(folder, folder.latest_state, config)
+    require_finite(state[0], folder.latest_state)
     trainer = _trainer(folder, config, state[0], device, team)
     trainer.resume(state, extended=bool(changes))
     team.wait()  # until all have read what the first process changes now
@@ -231,6 +233,6 @@ def _problem(folder: RunFolder, config: RunConfig) -> Problem:
     if config.task:
         return TaskProblem(config.task, settings.B, settings.seed)
     for path in (folder.train_tokens, folder.valid_tokens):
-        if not path.exists():
+        if not is_there(path, CheckpointError, RESTORE):
             raise CheckpointError(f"{path} is missing: the run was not copied whole, so it can be used but not resumed")
     return TextProblem(open_tokens(folder.train_tokens), open_tokens(folder.valid_tokens), settings.B, settings.T)
