@@ -46,6 +46,16 @@ RIGHT = {
         r"\frac{\partial J}{\partial w} = \frac{2}{m} \sum_{i=1}^m (p^{(i)} - y^{(i)}) p^{(i)} (1 - p^{(i)}) x^{(i)}",
     ),
     "an unknown loss": (r"Y = X K", r"\frac{\partial J}{\partial K} = X^T \frac{\partial J}{\partial Y}"),
+    "an unknown loss of examples": (
+        r"g^{(i)} = K s^{(i)} + c, \quad r = \sum_{i=1}^m s^{(i)}",
+        r"\frac{\partial J}{\partial c} = \sum_{i=1}^m \frac{\partial J}{\partial g^{(i)}}",
+        r"\frac{\partial J}{\partial K} = \sum_{i=1}^m \frac{\partial J}{\partial g^{(i)}} (s^{(i)})^T",
+    ),
+    "an unknown loss beside other equations": (
+        r"v = K s + c, \quad g = \tanh(v), \quad r = K s + g, \quad q = s s^T + K^T",
+        r"\frac{\partial J}{\partial v} = \frac{\partial J}{\partial g} \odot (1 - g \odot g)",
+        r"\frac{\partial J}{\partial K} = \frac{\partial J}{\partial v} s^T",
+    ),
     "an unknown function": (
         r"g = \psi(v), \quad v = P x, \quad J = \rho(g, y)",
         r"\frac{\partial J}{\partial v} = \frac{\partial J}{\partial g} \odot \psi'(v)",
@@ -85,6 +95,8 @@ WRONG = [
     ("layers", r"(P^{l+1})^T e^{l+1}", r"P^{l+1} e^{l+1}"),
     ("examples", r"\frac{2}{m} \sum_{i=1}^m (p", r"\frac{1}{m} \sum_{i=1}^m (p"),
     ("an unknown loss", r"= X^T \frac", r"= X \frac"),
+    ("an unknown loss of examples", r"\partial K} = \sum", r"\partial K} = -\sum"),
+    ("an unknown loss beside other equations", r"(1 - g \odot g)", r"(1 + g \odot g)"),
     ("a function of the page", "3 x^2", "2 x^2"),
     ("a display that goes on", r"= 2 A^T A x", r"= 2 A A^T x"),
     ("worked numbers", "= 0.3", "= 0.4"),
@@ -101,6 +113,17 @@ def test_what_is_wrong_is_marked(name: str, right: str, wrong: str) -> None:
     marked = [c for c in report.claims if c.is_wrong]
     assert marked
     assert all(c.start < place + len(wrong) and place < c.end for c in marked)
+
+
+def test_a_loss_of_two_letters_one_of_which_has_no_value_is_not_checked() -> None:
+    formulas = (
+        r"g = K s, \quad r = K q, \quad q = r + s",
+        r"\frac{\partial J}{\partial g} = d, \quad \frac{\partial J}{\partial r} = q",
+        r"\frac{\partial J}{\partial K} = \frac{\partial J}{\partial g} s^T",
+    )
+    last = claims(page(*formulas))[-1]
+    assert last.verdict is Verdict.NOT_CHECKED
+    assert "the equation of r" in last.diagnosis
 
 
 NOT_CHECKED = [

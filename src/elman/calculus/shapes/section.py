@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -115,13 +115,14 @@ def settle(
     constraints: Sequence[Constraint],
     declared: Mapping[str, Shape] | None = None,
     hints: Mapping[str, Costs] | None = None,
+    reserved: Collection[str] = (),
 ) -> Settled:
     """The shapes of a section.
 
     `declared` are the known shapes by name; `hints` costs of the kinds of a letter, where the page says more than the
-    formulas do ("the vector x": {"x": {"number": 8}}).
+    formulas do ("the vector x": {"x": {"number": 8}}); `reserved` are names that no size without a name gets.
     """
-    return _Section(tuple(constraints), dict(declared or {}), dict(hints or {})).settle()
+    return _Section(tuple(constraints), dict(declared or {}), dict(hints or {}), frozenset(reserved)).settle()
 
 
 def resolved(e: Expression, settled: Settled) -> Expression:
@@ -240,6 +241,7 @@ class _Section:
     constraints: tuple[Constraint, ...]
     declared: Mapping[str, Shape]
     hints: Mapping[str, Costs]
+    reserved: frozenset[str]
 
     @cached_property
     def expressions(self) -> tuple[Expression, ...]:
@@ -394,7 +396,7 @@ class _Section:
             and found.choices[v] == "family"
         }  # fmt: skip
         functions = {v.name: found.choices[v] for v in self.options if v.what == "function"}
-        shapes = _named({name: found.shape(found.shapes[name]) for name in names})
+        shapes = _named({name: found.shape(found.shapes[name]) for name in names}, self.reserved)
         known = {d for shape in shapes.values() for d in shape} | {
             found.find(d).lstrip("~") for d in found.sums.values()
         }
@@ -481,10 +483,10 @@ def _functions(expressions: Iterable[Expression]) -> dict[str, Mapping[str, floa
     return found
 
 
-def _named(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-    """Shapes with names for all their sizes: those that bounds suggest, and n1, n2, … for the rest."""
+def _named(shapes: Mapping[str, Shape], reserved: frozenset[str]) -> dict[str, Shape]:
+    """Shapes with names for all their sizes: those that bounds suggest, and m, n, … without reserved ones for the rest."""
     sizes = dict.fromkeys(d for shape in shapes.values() for d in shape)
-    taken = {d.lstrip("~") for d in sizes if d[0] != "?"} | {fold(name) for name in shapes}
+    taken = {d.lstrip("~") for d in sizes if d[0] != "?"} | {fold(name) for name in shapes} | reserved
     pool = (name for name in _names_of_sizes() if name not in taken)
     called = {d: d[1:] if d[0] == "~" else next(pool) if d[0] == "?" else d for d in sizes}
     return {name: (called[rows], called[columns]) for name, (rows, columns) in shapes.items()}

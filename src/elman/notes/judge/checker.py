@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Apply, Derivative, Dots, Expression, Index, Symbol, transform, walk
+from elman.calculus.expression import Apply, Derivative, Dots, Expression, Index, Symbol, symbols, transform, walk
 from elman.calculus.printing.render import text
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -28,7 +28,7 @@ from elman.notes.model.builtin_model import page_with_equations
 from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, everything_in
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_numeric, kinds_of, may_be_condition
-from elman.notes.model.unknown_losses import with_unknown_losses
+from elman.notes.model.unknown_losses import differentiated_by, supplied_losses, with_unknown_losses
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import CycleError, FourIndicesError, UndefinedError
@@ -193,7 +193,8 @@ def _judged(checker: Checker, claim: Judgement) -> Judgement:
         return judged_solution(claim, checker.sampling.oracles(claim.statement), checker.oracles)
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
     if judged.result.any:
-        return judged
+        broken = _broken_behind_losses(checker, judged)
+        return judged.not_checked(_no_value(broken)) if broken is not None else judged
     if may_be_condition(claim.left, claim.expression):
         return replace(judged, verdict=Verdict.NOT_A_CLAIM, unchecked="it is asked for: a condition")
     why = _why_unchecked(checker, judged)
@@ -223,8 +224,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     if broken is not None and broken in checker.model.roles.losses and _holds_for_any(checker, j, broken):
         return replace(j, result=Agreement(plain=True), reading=f"for any {broken}, whose equation was not read")
     if broken is not None:
-        why = f"it stands on the equation of {broken}, which has no value as it was read"
-        return j.not_checked(why, checker.declares_shapes(j))
+        return j.not_checked(_no_value(broken), checker.declares_shapes(j))
     misfit = error is None or isinstance(error, MisfitError)
     declared = checker.declares_shapes(j)
     if misfit and declared and j.statement.formula.kind != "code":
@@ -257,6 +257,30 @@ def _holds_for_any(checker: Checker, j: Judgement, loss: str) -> bool:
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
     return all(agreement(o, j.left, j.expression).any for o in tried)
+
+
+def _no_value(broken: str) -> str:
+    return f"it stands on the equation of {broken}, which has no value as it was read"
+
+
+def _broken_behind_losses(checker: Checker, j: Judgement) -> str | None:
+    """A letter y without a value, where the claim has ∂L/∂w of an undefined loss L, the page has ∂L/∂y as well, and y
+    depends on w: L was read as if it did not depend on y.
+    """
+    model = checker.model
+    losses = supplied_losses(model)
+    if not losses:
+        return None
+    values = checker.sampling.oracles(j.statement)[0].values
+    for node in everything_in(model, (j.left, j.expression)):
+        if not (isinstance(node, Derivative) and isinstance(node.of, Symbol) and node.of.name in losses):
+            continue
+        by = {s.name for s in symbols(node.wrt)}
+        for letter in set(differentiated_by(model, node.of.name)) & set(model.equations):
+            below = (n.name for n in everything_in(model, [Symbol(letter)]) if isinstance(n, Symbol))
+            if values.shape_of(letter) is None and not by.isdisjoint(below):
+                return letter
+    return None
 
 
 def _broken_equation(checker: Checker, j: Judgement) -> str | None:

@@ -69,7 +69,7 @@ def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: i
     for k in order:
         own = _defining(model, [s for s in model.statements if s.number in sections[k]])
         found = found.before(definitions_of(own, use))
-    return replace(_with_definitions(model, found), own=sections[which])
+    return _with_definitions(replace(model, own=sections[which]), found)
 
 
 def _defining(model: PageModel, statements: Sequence[Statement]) -> list[Statement]:

@@ -1,41 +1,73 @@
-"""Losses that a page differentiates and does not define: functions of what its forward equations end in.
+"""Losses that a page differentiates and does not define: functions of the last letters that they are differentiated by.
 
-∂L/∂W = ∂L/∂y x^T on a page with y = W x holds for any L that depends on W through y alone.
+∂L/∂W = ∂L/∂y x^T on a page with y = W x holds for any L that depends on W through y alone. Where the page
+differentiates L by given letters only, W and b, L is a function of what the equations that use these end in. Of what
+recurs it is a function of the last step, and otherwise a sum over the steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Apply, Derivative, Entry, Expression, Index, Symbol, Transpose, symbols, walk
+from elman.calculus.expression import (
+    Apply,
+    BigSum,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Symbol,
+    Transpose,
+    symbols,
+    walk,
+)
 from elman.notes.model.page_model import TIME, Definition, PageModel
 
 
-def with_unknown_losses(model: PageModel) -> PageModel:
-    """The model with an equation L = L(y, …) for each loss L that it differentiates and does not define."""
+def with_unknown_losses(model: PageModel, without: Collection[str] = ()) -> PageModel:
+    """The model with an equation L = L(y, …) for each loss L that it differentiates and does not define. `without` are
+    letters that no loss is to depend on, as their equations have no value.
+    """
     losses = _undefined_losses(model)
     if not losses:
         return model
+    graph = _Graph.of(model, {*losses, *without})
     equations = dict(model.equations)
     recurrent = {s.name for f in model.equations.values() for d in f for s in symbols(d.value) if _is_earlier(s, d)}
     for name in losses:
-        ends = _ends(model, [by for of, by in _derivatives(model) if of.name == name], set(losses))
+        by = [letter for letter in differentiated_by(model, name) if letter not in losses and letter not in without]
+        ends = _ends(graph, by)
         if not ends:
             continue
         timed = name in model.timed
-        arguments = tuple(_argument(end, timed, model, recurrent) for end in ends)
-        value = Apply(name, arguments)
+        last = Index("T") if recurrent and not timed else Index(TIME)
+        arguments = tuple(Symbol(end, last if end in model.timed else None) for end in ends)
+        value: Expression = Apply(name, arguments)
+        if not timed and any(s.time == Index(TIME) for s in arguments):
+            value = BigSum(TIME, value, Index(None, 1), Index("T"))
         equations[name] = (Definition(name, Index(TIME) if timed else None, value, -1, -1),)
     found = frozenset(name for name in losses if name in equations)
     return replace(model, equations=equations, unknown=model.unknown | found)
 
 
-def _argument(end: str, timed: bool, model: PageModel, recurrent: set[str]) -> Symbol:
-    """What a loss depends on: a letter, at the loss's time step, or of a recurrence its last value."""
-    if end not in model.timed:
-        return Symbol(end)
-    return Symbol(end, Index(TIME) if timed else Index("T") if end in recurrent else None)
+def supplied_losses(model: PageModel) -> list[str]:
+    """The losses whose equation the page does not state."""
+    return [n for n, found in model.equations.items() if n in model.unknown and all(d.statement < 0 for d in found)]
+
+
+def with_losses_of_values(model: PageModel, broken: Collection[str]) -> PageModel:
+    """The model with losses that depend on none of the letters `broken`, whose equations have no value."""
+    losses = supplied_losses(model)
+    if not any(s.name in broken for n in losses for d in model.equations[n] for s in symbols(d.value)):
+        return model
+    equations = {n: found for n, found in model.equations.items() if n not in losses}
+    return with_unknown_losses(replace(model, equations=equations, unknown=model.unknown - set(losses)), broken)
+
+
+def differentiated_by(model: PageModel, loss: str) -> list[str]:
+    """The letters by which a section differentiates a loss."""
+    return list(dict.fromkeys(by.name for of, by in _derivatives(model) if of.name == loss))
 
 
 def _letter(e: Expression) -> Symbol | None:
@@ -67,18 +99,57 @@ def _is_earlier(s: Symbol, d: Definition) -> bool:
     return s.time is not None and s.time.variable is not None and s.time.offset < (d.time.offset if d.time else 0)
 
 
-def _ends(model: PageModel, by: Iterable[Symbol], losses: set[str]) -> list[str]:
-    """The defined letters that no other equation uses; and each letter of `by` from which none of them is reached."""
-    equations = {n: f for n, f in model.equations.items() if n not in losses}
-    uses = {n: {s.name for d in f for s in symbols(d.value)} for n, f in equations.items()}
-    now = {n: {s.name for d in f for s in symbols(d.value) if not _is_earlier(s, d)} for n, f in equations.items()}
-    used = {name for n, found in now.items() for name in found if name != n}
-    ends = [name for name in uses if name not in used]
-    reached = set(ends)
-    stack = list(ends)
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """Which letters the equation of a letter uses, itself and through others (`below`), and which equations lead to
+    it (`above`); letters of earlier time steps and layers do not count. `recurring` lead back to themselves with these.
+    """
+
+    uses: Mapping[str, frozenset[str]]
+    below: Mapping[str, frozenset[str]]
+    above: Mapping[str, frozenset[str]]
+    recurring: frozenset[str]
+
+    @classmethod
+    def of(cls, model: PageModel, losses: Iterable[str]) -> _Graph:
+        """The graph of a model's equations, without those of its losses and its differentials dW."""
+        known = {*model.equations, *(s.name for f in model.equations.values() for d in f for s in symbols(d.value))}
+        left_out = {*losses, *(n for n in model.equations if n[0] == "d" and n[1:].lstrip("_") in known)}
+        uses = {
+            name: frozenset(s.name for d in found for s in symbols(d.value) if not _is_earlier(s, d))
+            for name, found in model.equations.items()
+            if name not in left_out
+        }
+        below = {name: _reached(name, uses) for name in uses}
+        users: dict[str, set[str]] = {}
+        for name, found in below.items():
+            for other in found:
+                users.setdefault(other, set()).add(name)
+        at_all = {n: frozenset(s.name for d in model.equations[n] for s in symbols(d.value)) for n in uses}
+        recurring = frozenset(name for name in uses if name in _reached(name, at_all))
+        return cls(uses, below, {name: frozenset(found) for name, found in users.items()}, recurring)
+
+
+def _reached(start: str, uses: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The letters that the equation of a letter leads to."""
+    seen, stack = set[str](), [start]
     while stack:
-        for name in uses.get(stack.pop(), ()):
-            if name not in reached:
-                reached.add(name)
+        for name in uses.get(stack.pop(), frozenset()):
+            if name not in seen:
+                seen.add(name)
                 stack.append(name)
-    return ends + list(dict.fromkeys(s.name for s in by if s.name not in reached and s.name not in model.named))
+    return frozenset(seen)
+
+
+def _ends(graph: _Graph, by: Iterable[str]) -> list[str]:
+    """What a loss depends on that is differentiated by these letters: the last of them, and of a given or recurring
+    letter that is among the last, the letters in which the equations that use it end.
+    """
+    letters = list(by)
+    last = [n for n in letters if not any(n in graph.below.get(other, ()) for other in letters if other != n)]
+    found: list[str] = []
+    for name in last:
+        ends = name not in graph.uses or name in graph.recurring
+        above = graph.above.get(name, frozenset()) if ends else frozenset()
+        found += [n for n in graph.uses if n in above and not graph.above.get(n, frozenset()) & above] or [name]
+    return list(dict.fromkeys(found))

@@ -18,6 +18,7 @@ from elman.notes.oracle.shape_inference import (
     BATCH,
     local_shapes,
     with_derived_shapes,
+    with_evaluable_losses,
     with_orientations,
     with_settled_shapes,
     with_vectors_as_rows,
@@ -32,6 +33,7 @@ def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sa
     """
     model, settled = with_settled_shapes(model, oracles.meter)
     model = with_vectors_as_rows(model, oracles)
+    model = with_evaluable_losses(model, oracles)
     model = with_derived_shapes(model, oracles)
     model = with_differentials(model, oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()))))
     axis, remark = softmax_axis(model, prose, oracles)

@@ -25,6 +25,7 @@ from elman.calculus.shapes.section import CLAIM, DEFINITION, Constraint, Settled
 from elman.notes.model.page_model import Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, is_numeric, kinds_of
+from elman.notes.model.unknown_losses import supplied_losses, with_losses_of_values
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.budget import READING, Meter
 from elman.notes.oracle.evaluation_point import EvaluationPoint
@@ -44,7 +45,7 @@ def with_settled_shapes(model: PageModel, meter: Meter) -> tuple[PageModel, Sett
     by_entries = any(d.indices for found in model.equations.values() for d in found)
     if used <= known and not by_entries:
         return model, None
-    settled = settle(list(_constraints(model)), {**model.shapes}, _hints(model))
+    settled = settle(list(_constraints(model)), {**model.shapes}, _hints(model), model.counts)
     meter.count(settled.tries * READING)
     given = used - set(model.equations) - set(model.named)
     sizes = {*sizes_of(model.shapes), *settled.sizes, *model.counts}
@@ -81,7 +82,7 @@ def local_shapes(model: PageModel, statement: Statement) -> dict[str, tuple[str,
     names = {s.name for part in statement.parts for s in symbols(part)} - known - {"T"}
     if not names:
         return {}
-    settled = settle([Constraint(statement.parts)], {**model.shapes, **model.derived})
+    settled = settle([Constraint(statement.parts)], {**model.shapes, **model.derived}, reserved=model.counts)
     return {n: s for n, s in settled.shapes.items() if n in names and n not in settled.sizes}
 
 
@@ -173,6 +174,16 @@ def with_vectors_as_rows(model: PageModel, oracles: Oracles) -> PageModel:
                 model, oracle = turned, trial
                 break
     return model
+
+
+def with_evaluable_losses(model: PageModel, oracles: Oracles) -> PageModel:
+    """The model with losses that the page does not define as functions of letters that have a value."""
+    if not supplied_losses(model):
+        return model
+    oracle = oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items())))
+    losses = supplied_losses(model)
+    broken = {n for n in model.equations if n not in losses and oracle.values.shape_of(n) is None}
+    return with_roles(with_losses_of_values(model, broken))
 
 
 def with_derived_shapes(model: PageModel, oracles: Oracles) -> PageModel:
