@@ -61,6 +61,11 @@ RIGHT = {
         r"\frac{\partial J}{\partial v} = \frac{\partial J}{\partial g} \odot \psi'(v)",
     ),
     "a function of the page": (r"f(x) = x^3", r"f'(x) = 3 x^2"),
+    "functions within chains": (
+        r"r = p(u) = u^3", r"u = q(s) = \sin s",
+        r"\frac{\partial r}{\partial s} = \frac{\partial p(u)}{\partial u} \frac{\partial q(s)}{\partial s}",
+        r"\frac{\partial p(u)}{\partial u} = 3 u^2", r"\frac{\partial q(s)}{\partial s} = \cos s",
+    ),
     "a display that goes on": (r"f = \|A x\|^2", r"\frac{\partial f}{\partial x} = 2 A^T (A x)", r"= 2 A^T A x"),
     "a bare sum": (r"J = \sum (a^T x_i - b_i)^2", r"\frac{\partial J}{\partial a} = 2 \sum (a^T x_i - b_i) x_i"),
     "a solution": (
@@ -98,6 +103,7 @@ WRONG = [
     ("an unknown loss of examples", r"\partial K} = \sum", r"\partial K} = -\sum"),
     ("an unknown loss beside other equations", r"(1 - g \odot g)", r"(1 + g \odot g)"),
     ("a function of the page", "3 x^2", "2 x^2"),
+    ("functions within chains", "= 3 u^2", "= 3 u"),
     ("a display that goes on", r"= 2 A^T A x", r"= 2 A A^T x"),
     ("worked numbers", "= 0.3", "= 0.4"),
     ("defined anew below a heading", r"2 A^T A x + 2 x", r"2 A^T A x + x"),
@@ -113,6 +119,22 @@ def test_what_is_wrong_is_marked(name: str, right: str, wrong: str) -> None:
     marked = [c for c in report.claims if c.is_wrong]
     assert marked
     assert all(c.start < place + len(wrong) and place < c.end for c in marked)
+
+
+def test_a_function_that_is_defined_anew_and_not_read_is_unknown() -> None:
+    formulas = (
+        r"v = p(u) = u^3", r"\frac{\partial p(u)}{\partial u} = 3 u^2",
+        r"w = p(u) = \badcommand u", r"\frac{\partial p(u)}{\partial u} = 3 u^2",
+    )  # fmt: skip
+    found = claims(page(*formulas))
+    assert [c.verdict for c in found if c.left.startswith(r"\frac")] == [Verdict.HOLDS, Verdict.NOT_CHECKED]
+
+
+def test_a_definition_that_a_chinese_page_introduces_is_no_solution() -> None:
+    text = "令 $r = s^2$\n\n令 $s = 3 x + b$\n\n" + page(
+        r"\frac{\partial r}{\partial x} = 6 s, \quad \frac{\partial r}{\partial s} = 2 s"
+    )
+    assert [c.diagnosis for c in claims(text) if not c.good] == []
 
 
 def test_a_loss_of_two_letters_one_of_which_has_no_value_is_not_checked() -> None:

@@ -484,7 +484,7 @@ def _functions(expressions: Iterable[Expression]) -> dict[str, Mapping[str, floa
 
 
 def _named(shapes: Mapping[str, Shape], reserved: frozenset[str]) -> dict[str, Shape]:
-    """Shapes with names for all their sizes: those that bounds suggest, and m, n, … without reserved ones for the rest."""
+    """Shapes with names for all their sizes: those that bounds suggest, and for the rest m, n, …, no reserved one."""
     sizes = dict.fromkeys(d for shape in shapes.values() for d in shape)
     taken = {d.lstrip("~") for d in sizes if d[0] != "?"} | {fold(name) for name in shapes} | reserved
     pool = (name for name in _names_of_sizes() if name not in taken)

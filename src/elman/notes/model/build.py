@@ -35,7 +35,7 @@ def build(page: Page) -> PageModel:
     first_reading, _ = read_statements(page, declared_names(declared))
     notation = notation_of(first_reading, declared, _assumed_roles(page))
     statements, unread = read_statements(page, notation.names)
-    statements = with_letters_for_functions(statements)
+    statements = with_letters_for_functions(statements, unread)
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}
     shapes |= {used: notation.shapes[name] for name, used in aliases.items()}

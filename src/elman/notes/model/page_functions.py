@@ -1,55 +1,68 @@
 """Functions that a page defines by an equation, f(x) = x^2, and losses written with what they depend on, L(y, ŷ).
 
-f(x) is the letter f, whose equation has the letter x; f(W x) is that equation with W x for x. A function that the page
-never defines stays as it is, but for a loss: L(y, ŷ) and L are one.
+f(x) is the letter f, whose equation has the letter x; f(W x) is that equation with W x for x. A function that is
+defined within a chain, y = f(x) = x^2, is its value everywhere. A function that the page never defines stays as it is,
+but for a loss: L(y, ŷ) and L are one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from elman.calculus.expression import Apply, Derivative, Expression, Symbol, transform, walk
-from elman.notes.model.page_model import Statement
+from elman.notes.model.page_model import Statement, Unread
 
 _DEEPEST = 4  # functions within functions that are replaced by their equations
 
 
 @dataclass(frozen=True, slots=True)
 class _Function:
-    """f(x) = value; `value` is None where the page gives the letter no plain value."""
+    """f(x) = value; `value` is None where the page gives the letter no plain value. `is_letter`: the letter f stands
+    for f(x), as the left side of its equation.
+    """
 
     name: str
     parameters: tuple[Expression, ...]
     value: Expression | None
+    is_letter: bool
 
 
-def with_letters_for_functions(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """The statements with every application of a function that the page defines replaced."""
-    known = {f.name: f for f in map(_function, reversed(statements)) if f is not None}
-    losses = _losses(statements) - set(known)
-    if not known and not losses:
+def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence[Unread] = ()) -> tuple[Statement, ...]:
+    """The statements with every application of a function that the page defines replaced; `unread` are the parts of
+    the page that are not read, as may be what a function is.
+    """
+    functions = [f for s in reversed(statements) for f in _functions(s)]
+    known = {f.name: f for f in functions if f.is_letter}
+    open_ends = {u.formula.start for u in unread}
+    losses = _losses(statements) - {f.name for f in functions}
+    if not functions and not losses:
         return tuple(statements)
     found = []
     for s in statements:
-        function = _function(s)
-        if function is not None:
-            known = {**known, function.name: function}
+        known = known | {f.name: f for f in _functions(s)}
+        last = s.parts[-1]
+        if s.formula.start in open_ends and isinstance(last, Apply) and last.name in known:
+            known = {name: f for name, f in known.items() if name != last.name}
         parts = tuple(_replaced(part, known, losses, k == 0) for k, part in enumerate(s.parts))
         found.append(replace(s, relation=replace(s.relation, parts=parts)))
     return tuple(found)
 
 
-def _function(s: Statement) -> _Function | None:
-    """The function that a statement defines: f(x, y) = …"""
-    left = s.parts[0]
-    if len(s.parts) < 2 or not isinstance(left, Apply) or left.primes or s.relation.operators[0] not in ("=", ":="):
-        return None
-    if not all(isinstance(a, Symbol) for a in left.arguments):
-        return None
-    value = s.parts[1]
-    plain = not any(isinstance(n, Derivative) or (isinstance(n, Apply) and n.name == left.name) for n in walk(value))
-    return _Function(left.name, left.arguments, value if plain else None)
+def _functions(s: Statement) -> Iterator[_Function]:
+    """The functions that a statement defines: f of f(x, y) = …, and of z = f(x, y) = …"""
+    equal = [operator in ("=", ":=") for operator in s.relation.operators]
+    for k, (left, value) in enumerate(pairwise(s.parts)):
+        if not isinstance(left, Apply) or left.primes or not equal[k] or (k and not equal[k - 1]):
+            continue
+        if not all(isinstance(a, Symbol) for a in left.arguments):
+            continue
+        plain = not any(
+            isinstance(n, Derivative) or (isinstance(n, Apply) and n.name == left.name) for n in walk(value)
+        )
+        if plain or k == 0:
+            yield _Function(left.name, left.arguments, value if plain else None, k == 0)
 
 
 def _losses(statements: Sequence[Statement]) -> set[str]:
@@ -79,7 +92,7 @@ def _replaced(
         function = known.get(node.name)
         if function is None:
             return node
-        if node.arguments == function.parameters or (is_left and node is e):
+        if function.is_letter and (node.arguments == function.parameters or (is_left and node is e)):
             return _derivative(letter, function, node.primes) or node
         if node.primes or function.value is None or depth >= _DEEPEST:
             return node

@@ -59,6 +59,7 @@ _SOLVING = re.compile(
     r"|令|解得|求解|最优解",
     re.IGNORECASE,
 )
+_LET = re.compile(r"令\W*$")  # "let" before a formula, and "set to" elsewhere
 _TIMES = re.compile(r"\\times(?![A-Za-z])|×")
 _OTHER_SIGNS = re.compile(r"[+^_]|\\(?:cdot|partial|frac|sum|nabla)(?![A-Za-z])|(?<![A-Za-z])-")
 
@@ -112,7 +113,7 @@ def _kind(
     if number and elsewhere[letter.name] - {s.number}:
         return StatementKind.EXAMPLE
     if used_before and letter.name in by and isinstance(left, Symbol) and letter.time is None:
-        announced = any(z < s.number for z in zeros) or _SOLVING.search(s.formula.before)
+        announced = any(z < s.number for z in zeros) or _SOLVING.search(_LET.sub("", s.formula.before))
         closed_form = _is_closed_form(s, together(letter.name, s.number))
         if (announced or closed_form) and not has_derivative(*s.parts):
             return StatementKind.SOLUTION

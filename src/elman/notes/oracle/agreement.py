@@ -13,6 +13,7 @@ import numpy as np
 
 from elman.calculus.expression import (
     Add,
+    Apply,
     Derivative,
     Entry,
     Expression,
@@ -225,11 +226,16 @@ def _direct(e: Derivative, of_states: bool, timed: bool, own: bool) -> tuple[Der
 
 
 def _same(oracle: Oracle, a: Symbol, b: Expression, indices: dict[str, int]) -> bool:
-    """Whether both are the same letter at the same time step."""
-    if not isinstance(b, Symbol) or a.name != b.name:
+    """Whether both are the same letter at the same time step, or `b` is what the equation of the letter `a` says."""
+    if isinstance(b, Symbol) and a.name == b.name:
+        scope = oracle.values.scope(indices)
+        return oracle.values.time_of(a, scope) == oracle.values.time_of(b, scope)
+    if a.name not in oracle.model.equations or not (symbols(b) or isinstance(b, Apply)):
         return False
-    scope = oracle.values.scope(indices)
-    return oracle.values.time_of(a, scope) == oracle.values.time_of(b, scope)
+    try:
+        return close(oracle.evaluate(a, indices), oracle.evaluate(b, indices))
+    except FormulaError:
+        return False
 
 
 def close(a: Array, b: Array) -> bool:
