@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from elman.calculus.functions import Array
 from elman.calculus.values.environment import Occurrence
 from elman.errors import FormulaError
@@ -62,13 +64,20 @@ class Moved:
     """What a complex step perturbs: a name, at a time step (None: it has no time steps).
 
     `at`: only where the equations of this time step use it. `equation`: only where the equation of this name uses it,
-    at the time step `at` (None: it has none).
+    at the time step `at` (None: it has none). `stepped` is what takes real steps besides, for the derivative of a
+    derivative.
     """
 
     name: str
     time: int | None = None
     at: int | None = None
     equation: str | None = None
+    stepped: Moved | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that are perturbed."""
+        return (self.name,) if self.stepped is None else (self.name, self.stepped.name)
 
     def reaches(self, occurrence: Occurrence | None) -> bool:
         """Whether a use of the name in this equation is perturbed."""
@@ -79,22 +88,24 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Jacobian:
-    """∂of/∂wrt entry by entry: `tensor` [r,c,m,n], for `wrt` [r,c] and `of` [m,n]."""
+    """∂of/∂wrt entry by entry: `tensor` […,r,c,m,n], for `wrt` [r,c] and `of` [m,n]."""
 
     tensor: Array
 
     def matrix(self) -> Array | None:
         """As a matrix: a scalar's gradient in the shape of what it is by (denominator layout), ∂y/∂x of two columns as
-        [y,x] (numerator layout); None where it has four indices.
+        [y,x] (numerator layout), ∂y^T/∂x as [x,y]; None where it has four indices.
         """
-        r, c, m, n = self.tensor.shape
+        r, c, m, n = self.tensor.shape[-4:]
         found: Array | None = None
         if (m, n) == (1, 1):
-            found = self.tensor[:, :, 0, 0]
+            found = self.tensor[..., 0, 0]
         elif (r, c) == (1, 1):
-            found = self.tensor[0, 0]
+            found = self.tensor[..., 0, 0, :, :]
         elif c == 1 and n == 1:
-            found = self.tensor[:, 0, :, 0].T
+            found = np.swapaxes(self.tensor[..., 0, :, 0], -1, -2)
+        elif c == 1 and m == 1:
+            found = self.tensor[..., 0, 0, :]
         return found
 
 

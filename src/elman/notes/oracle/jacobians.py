@@ -2,6 +2,7 @@
 
 No rule of differentiation is used: the page's own forward equations are evaluated on inputs perturbed by 1e-20 i, with
 one leading axis for all entries, and the derivative is the imaginary part (Squire and Trapp 1998), exact to rounding.
+Of a derivative within a derivative the inner one is a central difference, exact to about 1e-12.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from elman.calculus.functions import Array
 from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
 from elman.errors import FormulaError
-from elman.notes.model.page_model import TIME, Definition, everything_in
+from elman.notes.model.page_model import TIME, Definition
 from elman.notes.oracle.evaluation_point import STEP, FourIndicesError, Jacobian, Moved, OutOfRangeError, UncheckedError
+from elman.notes.oracle.finite_steps import differences
 from elman.notes.oracle.values import Values
 
 
@@ -31,11 +33,11 @@ class Jacobians:
 
     # --- letters that stand for derivatives ---
 
-    def letter(self, s: Symbol, time: int | None, scope: Environment) -> Array:
+    def letter(self, s: Symbol, time: int | None, scope: Environment, moved: Moved | None = None) -> Array:
         """The true value of a letter for a derivative, transposed where its declared shape says so."""
         d, indices = self.meaning(s, time, scope)
         assert isinstance(d.value, Derivative)
-        return self._oriented(s.name, self.matrix(d.value, indices, scope.occurrence))
+        return self._oriented(s.name, self.matrix(d.value, indices, scope.occurrence, moved))
 
     def meaning(self, s: Symbol, time: int | None, scope: Environment) -> tuple[Definition, dict[str, int]]:
         """The definition of a letter for a derivative, and the time steps in it.
@@ -65,19 +67,29 @@ class Jacobians:
         turned = self.model.roles.turned.get(name)
         if turned is not None:
             return transpose(value) if turned else value
-        if declared is not None and declared != value.shape and declared == value.shape[::-1]:
+        if declared is not None and declared != value.shape[-2:] and declared == value.shape[:-3:-1]:
             return transpose(value)
         return value
 
     # --- derivatives ---
 
-    def matrix(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None) -> Array:
-        """A derivative as a matrix, see `Jacobian.matrix`; raises `FourIndicesError` where it is none."""
+    def matrix(
+        self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None, moved: Moved | None = None
+    ) -> Array:
+        """A derivative as a matrix, see `Jacobian.matrix`, with leading axes where `moved` is perturbed; raises
+        `FourIndicesError` where it is none.
+        """
         if isinstance(e.wrt, Transpose):
-            return transpose(self.matrix(replace(e, wrt=e.wrt.of), indices, occurrence))
-        jacobian = self.jacobian(e, indices, occurrence=occurrence)
-        if jacobian.tensor.shape[1:] == (1, 1, 1) and self._is_column(e.of):  # a column that has one entry only here
-            return jacobian.tensor[:, 0, :, 0].T
+            if isinstance(e.of, Derivative) and not isinstance(e.of.wrt, Transpose):  # ∂/∂x^T (∂f/∂x)
+                return self.matrix(replace(e, wrt=e.wrt.of), indices, occurrence, moved)
+            return transpose(self.matrix(replace(e, wrt=e.wrt.of), indices, occurrence, moved))
+        if moved is None:
+            jacobian = self.jacobian(e, indices, occurrence=occurrence)
+        else:
+            jacobian = self._inner(e, indices, occurrence, moved)
+        tensor = jacobian.tensor
+        if tensor.ndim == 4 and tensor.shape[1:] == (1, 1, 1) and self._is_column(e.of):  # a column of one entry here
+            return tensor[:, 0, :, 0].T
         found = jacobian.matrix()
         if found is None:
             raise FourIndicesError(
@@ -103,6 +115,16 @@ class Jacobians:
 
         `equation`: only the use that the equation of this name makes of wrt. `occurrence`: the equation around it.
         """
+        moved, wrt, entry = self._moved(e, indices, occurrence, equation)
+        key = (e.of, moved, tuple(sorted(indices.items())))
+        if key not in self._jacobians:
+            self._jacobians[key] = self._complex_step(e, moved, wrt, indices)
+        return self._at(entry, self._jacobians[key], indices)
+
+    def _moved(
+        self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None, equation: str | None = None
+    ) -> tuple[Moved, Symbol, Entry | None]:
+        """What a derivative perturbs, its letter, and the entry of this letter that it is by."""
         scope = self.values.scope(indices, occurrence=occurrence)
         entry = e.wrt if isinstance(e.wrt, Entry) else None
         wrt = e.wrt if entry is None else entry.of
@@ -114,32 +136,50 @@ class Jacobians:
         at = None
         if e.at is not None:
             at = e.at.at(indices) if e.at.variable in indices or e.at.variable is None else self.sizes.last
-        moved = Moved(wrt.name, time, at, equation)
-        key = (e.of, moved, tuple(sorted(indices.items())))
-        if key not in self._jacobians:
-            self._jacobians[key] = self._complex_step(e, moved, wrt, indices)
-        found = self._jacobians[key]
+        return Moved(wrt.name, time, at, equation), wrt, entry
+
+    @staticmethod
+    def _at(entry: Entry | None, jacobian: Jacobian, indices: dict[str, int]) -> Jacobian:
+        """The derivative by one entry."""
         if entry is None:
-            return found
-        rows, columns = entry_slices(entry, found.tensor.shape[:2], indices)
-        return Jacobian(found.tensor[rows, columns])
+            return jacobian
+        tensor = jacobian.tensor
+        rows, columns = entry_slices(entry, tensor.shape[-4:-2], indices)
+        return Jacobian(tensor[..., rows, columns, :, :])
+
+    def _inner(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None, moved: Moved) -> Jacobian:
+        """A derivative whose letters are perturbed for the one around it, by central differences."""
+        inner, wrt, entry = self._moved(e, indices, occurrence)
+        key = (e.of, inner, moved, tuple(sorted(indices.items())))
+        if key not in self._jacobians:
+            if moved.stepped is not None:
+                raise UncheckedError("a third derivative is not evaluated: write the first one out")
+            self._check_order(e, inner, indices)
+            scope = self.values.scope(indices, replace(moved, stepped=inner), Occurrence(time=indices.get(TIME, 0)))
+            with np.errstate(all="ignore"):
+                r, c = self.values.value(wrt, self.values.scope(indices)).shape[-2:]
+                found = differences(evaluate(e.of, scope), r * c)  # [r·c,…,m,n]
+            if self._is_loss_per_sequence(e.of, found):
+                found = found.sum((-2, -1), keepdims=True)
+            m, n = found.shape[-2:]
+            self._jacobians[key] = Jacobian(np.moveaxis(found, 0, -3).reshape(*found.shape[1:-2], r, c, m, n))
+        return self._at(entry, self._jacobians[key], indices)
 
     def _complex_step(self, e: Derivative, moved: Moved, wrt: Symbol, indices: dict[str, int]) -> Jacobian:
         self._check_order(e, moved, indices)
-        for node in everything_in(self.model, [e.of]):
-            if isinstance(node, Derivative) or (isinstance(node, Symbol) and node.name in self.model.named):
-                raise UncheckedError("a derivative of a derivative is not evaluated: write the first one out")
         scope = self.values.scope(indices, moved, Occurrence(time=indices.get(TIME, 0)))
         with np.errstate(all="ignore"):
             r, c = self.values.value(wrt, self.values.scope(indices)).shape[-2:]
             value = evaluate(e.of, scope)
         derivative = np.imag(value) / STEP
-        if isinstance(e.of, Symbol) and e.of.name in self.model.roles.losses and derivative.shape[-1] > 1:
-            derivative = derivative.sum((-2, -1), keepdims=True)  # a loss per sequence: J is their sum
-        if derivative.ndim == 2:  # nothing in it was perturbed
-            derivative = np.broadcast_to(derivative, (r * c, *derivative.shape))
+        if self._is_loss_per_sequence(e.of, derivative):
+            derivative = derivative.sum((-2, -1), keepdims=True)  # J is their sum
         m, n = derivative.shape[-2:]
+        derivative = np.broadcast_to(derivative, (r * c, m, n))  # where nothing in it was perturbed
         return Jacobian(derivative.reshape(r, c, m, n))
+
+    def _is_loss_per_sequence(self, e: Expression, value: Array) -> bool:
+        return isinstance(e, Symbol) and e.name in self.model.roles.losses and value.shape[-1] > 1
 
     def _check_order(self, e: Derivative, moved: Moved, indices: dict[str, int]) -> None:
         """Refuses ∂J^(t)/∂z^(i) with i > t: no claim is about that pair."""

@@ -25,6 +25,7 @@ from elman.notes.oracle.evaluation_point import (
     UndefinedError,
     check_extent,
 )
+from elman.notes.oracle.finite_steps import with_steps
 from elman.notes.oracle.random_values import RandomValues
 from elman.notes.oracle.sizes import Sizes
 from elman.notes.oracle.unknown_functions import entrywise_value, scalar_value
@@ -35,11 +36,13 @@ _NESTED = 80  # levels of the expressions of equations that are open one within 
 class Derivatives(Protocol):
     """Where the values of derivatives come from."""
 
-    def matrix(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None) -> Array:
-        """The value of a derivative in the equation `occurrence`."""
+    def matrix(
+        self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None = None, moved: Moved | None = None
+    ) -> Array:
+        """The value of a derivative in the equation `occurrence`, while `moved` is perturbed."""
 
-    def letter(self, s: Symbol, time: int | None, scope: Environment) -> Array:
-        """The value of a letter that stands for a derivative."""
+    def letter(self, s: Symbol, time: int | None, scope: Environment, moved: Moved | None = None) -> Array:
+        """The value of a letter that stands for a derivative, while `moved` is perturbed."""
 
 
 class _DeferredError(Exception):
@@ -83,7 +86,7 @@ class Values:
             symbol=lambda s, scope: self.value(s, scope, moved),
             function=self._applied,
             dimension=self.sizes.dimension,
-            derivative=lambda e, scope: self.derivatives.matrix(e, dict(scope.indices), scope.occurrence),
+            derivative=lambda e, scope: self.derivatives.matrix(e, dict(scope.indices), scope.occurrence, moved),
             indices={**self.fixed, **(indices or {})},
             softmax_axis=point.softmax_axis,
             written=self.sizes.number,
@@ -152,26 +155,30 @@ class Values:
         time = self.time_of(s, scope)
         name = s.name
         if name in self.model.named and not self._given_start(name, time):
-            return self._named(s, time, scope)
-        if moved is not None and name != moved.name and name not in self.model.equations:
+            return self._named(s, time, scope, moved)
+        if moved is not None and name not in moved.names and name not in self.model.equations:
             moved = None  # a given letter does not depend on any other
+        stepped = moved.stepped if moved is not None else None
         reached = moved is not None and moved.reaches(scope.occurrence)
-        key = (name, time, moved, reached)
+        steps = stepped is not None and stepped.reaches(scope.occurrence)
+        key = (name, time, moved, reached, steps)
         if key not in self._values:
             if self._levels and self._levels + self._levels_of(name, time) > _NESTED:
                 raise _DeferredError(s, scope, moved, dict(self._open))
             value = self._computed(s, name, time, moved)
             if moved is not None and reached and (moved.name, moved.time) == (name, time):
                 value = self._perturbed(value)
+            if stepped is not None and steps and (stepped.name, stepped.time) == (name, time):
+                value = with_steps(value)
             self._values[key] = value
         return self._values[key]
 
-    def _named(self, s: Symbol, time: int | None, scope: Environment) -> Array:
-        key = ("named", s.name, time, scope.indices.get(TIME))
+    def _named(self, s: Symbol, time: int | None, scope: Environment, moved: Moved | None) -> Array:
+        key = ("named", s.name, time, scope.indices.get(TIME), moved)
         if key not in self._values:
             self._enter(key, s.name, 5)
             try:
-                self._values[key] = self.derivatives.letter(s, time, scope)
+                self._values[key] = self.derivatives.letter(s, time, scope, moved)
             finally:
                 self._leave(key, 5)
         return self._values[key]
