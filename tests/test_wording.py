@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from elman.wording import choose, count
+from elman.wording import choose, count, perplexity_in_words
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,14 @@ def test_an_irregular_plural_is_given() -> None:
 
 def test_a_verb_agrees_with_its_number() -> None:
     assert [choose(n, "does", "do") for n in (0, 1, 2)] == ["do", "does", "do"]
+
+
+@pytest.mark.parametrize(
+    ("nats", "words"),
+    [
+        (0.0, "1.00"), (math.log(1234.5), "1,234.50"), (math.log(9.99e8), "999,000,000.00"), (30.0, "1.07e+13"),
+        (709.5, "1.35e+308"), (1e4, "8.81e+4342"), (math.inf, "infinite"), (math.nan, "–"),
+    ],
+)  # fmt: skip
+def test_a_perplexity_is_never_a_row_of_digits(nats: float, words: str) -> None:
+    assert perplexity_in_words(nats) == words

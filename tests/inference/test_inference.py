@@ -101,6 +101,23 @@ def test_evaluation_does_not_depend_on_pieces_or_windows(
         assert windows[name] == pytest.approx(figure, rel=1e-6), name
 
 
+def test_line_ends_of_windows_change_no_figure(char_run: Path) -> None:
+    """Scored by line and evaluated as a text; the run was trained on a text without a \\r."""
+    lm = elman.load(char_run)
+    assert lm.evaluate("the cat\r\nsat\r\n") == lm.evaluate("the cat\nsat\n")
+    assert lm.evaluate(["the cat\r", "\nsat\r", "\n"]) == lm.evaluate("the cat\nsat\n")
+    assert lm.score("the cat\r\nsat") == lm.score("the cat\nsat")
+    assert -lm.score("the cat", base=math.e) == pytest.approx(lm.evaluate("the cat\r\n").nats)
+    assert lm.generate("the\r\n", seed=1) == lm.generate("the\n", seed=1)
+
+
+def test_a_text_of_blanks_has_figures_but_none_per_word(char_run: Path) -> None:
+    found = elman.load(char_run).evaluate("   ")
+    assert (found.tokens, found.words) == (3, 0)
+    assert math.isnan(found.as_dict()["perplexity_per_word"])
+    assert found.perplexity_including_oov > 1
+
+
 def test_characters_have_words_too(char_run: Path) -> None:
     found = elman.load(char_run).evaluate("the cat\nsat ☃")
     assert (found.tokens, found.characters, found.bytes, found.words, found.oov) == (13, 13, 15, 5, 1)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elman.config import TextConfig
 from elman.errors import TextError
 from elman.text.corpus import Corpus, read_lines
+from elman.text.tokenizer import Tokenizer
 
 
 def write(path: Path, data: bytes | str) -> Path:
@@ -91,6 +95,31 @@ def test_binary_and_non_utf8_texts_are_refused_with_the_offset(tmp_path: Path, d
         list(Corpus.from_paths([write(tmp_path / "t.txt", data)]).pieces())
 
 
+@pytest.mark.parametrize(
+    "data", [b"\xef\xbb\xbf", b"fine \xff text", b"MZ\0\1\r\n\xe4\xbd", "hello".encode("utf-16"), bytes(range(256))]
+)
+def test_level_byte_reads_any_bytes_as_they_are(tmp_path: Path, data: bytes) -> None:
+    corpus = Corpus.from_paths([write(tmp_path / "t.bin", data + b"!")]).at_level("byte")
+    assert corpus.size == len(data) + 1
+    tokenizer = Tokenizer.train([], TextConfig("byte"))
+    ids = [tokenizer.encode(piece) for piece in corpus.pieces()]
+    assert bytes(np.concatenate(ids).astype(np.uint8)) == data + b"!"
+    lines = list(read_lines(io.BytesIO(data), "x", "byte"))
+    assert b"\n".join(tokenizer.bytes_of(line) for line in lines) == data.removesuffix(b"\n")
+
+
+def test_the_temporary_copy_of_stdin_lives_as_long_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"one \xff\n")))
+    corpus = Corpus.from_paths(["-"]).at_level("byte")
+    assert list(corpus.pieces()) == list(corpus.pieces()) == ["one \udcff\n"]
+
+
+def test_a_missing_stdin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(TextError, match="stdin is closed: name a file to read"):
+        Corpus.from_paths(["-"])
+
+
 def test_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TextError, match="does not exist"):
         Corpus.from_paths([tmp_path / "none.txt"])
@@ -99,8 +128,8 @@ def test_missing_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_lines_come_in_order_without_their_ends() -> None:
-    stream = io.BytesIO("\ufeffone\r\n\ntwo \u2028 still\nthree".encode())
-    assert list(read_lines(stream, "x")) == ["one", "", "two \u2028 still", "three"]
+    stream = io.BytesIO("\ufeffone\r\n\ntwo \u2028 still\r\r\nthree\r".encode())
+    assert list(read_lines(stream, "x")) == ["one", "", "two \u2028 still", "three\r"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import tokenizers
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from elman.config import LEVELS, TextConfig
 from elman.errors import ConfigError, TextError
+from elman.text.plain_text import unix_line_ends
 from elman.text.tokenizer import Tokenizer
 
 SAMPLE = "the cat sat\non the mat\n\nthe ünï çödé 你好 🐈\n"
@@ -35,7 +38,8 @@ def test_encoding_equals_the_library(all_levels: dict[str, Tokenizer], level: st
     tokenizer = all_levels[level]
     library = tokenizers.Tokenizer.from_str(tokenizer.to_json())
     ids, oov = tokenizer.encode_with_oov(text)
-    assert ids.tolist() == library.encode(text).ids
+    read = text if level == "byte" else unix_line_ends(text)
+    assert ids.tolist() == library.encode(read).ids
     assert len(oov) == len(ids)
     assert all(ids[oov] == tokenizer.unk)
 
@@ -45,7 +49,7 @@ def test_encoding_equals_the_library(all_levels: dict[str, Tokenizer], level: st
 @given(text=TEXTS)
 def test_bytes_and_pairs_give_any_text_back(all_levels: dict[str, Tokenizer], level: str, text: str) -> None:
     tokenizer = all_levels[level]
-    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.decode(tokenizer.encode(text)) == (text if level == "byte" else unix_line_ends(text))
 
 
 def test_char_and_word_give_their_own_text_back(all_levels: dict[str, Tokenizer]) -> None:
@@ -77,6 +81,57 @@ def test_each_line_end_is_one_token(all_levels: dict[str, Tokenizer], level: str
     tokenizer = all_levels[level]
     assert (tokenizer.encode(SAMPLE) == tokenizer.eos).sum() == SAMPLE.count("\n")
     assert tokenizer.decode([tokenizer.eos]) == "\n"
+
+
+@pytest.mark.parametrize("level", ["char", "word", "bpe"])
+@settings(max_examples=100, deadline=None)
+@given(lines=st.lists(st.sampled_from(["the cat", "", "\r", "a\rb", " "])), cuts=st.lists(st.integers(0, 60)))
+def test_a_line_end_may_be_written_as_windows_does(
+    all_levels: dict[str, Tokenizer], level: str, lines: list[str], cuts: list[int]
+) -> None:
+    """And may be cut anywhere, between two pieces."""
+    tokenizer = all_levels[level]
+    unix, windows = ("".join(line.rstrip("\r") + end for line in lines) for end in ("\n", "\r\n"))
+    assert tokenizer.encode(windows).tolist() == tokenizer.encode(unix).tolist()
+    places = [0, *sorted(cuts), len(windows)]
+    pieces = [windows[a:b] for a, b in itertools.pairwise(places)]
+    assert "".join(tokenizer.as_read(pieces)) == unix
+
+
+def test_the_vocabulary_has_no_windows_line_ends() -> None:
+    unix = Tokenizer.train(["a b\nc\n"], TextConfig("char"))
+    assert Tokenizer.train(["a b\r", "\nc\r\n"], TextConfig("char")).tokens == unix.tokens
+    assert "\r" in Tokenizer.train(["a\rb\n"], TextConfig("char"))  # a \r by itself is a character
+
+
+def test_level_byte_leaves_every_byte() -> None:
+    tokenizer = trained("byte")
+    data = bytes(range(256)) + b"\r\n"
+    assert bytes(tokenizer.encode(data.decode(errors="surrogateescape")).astype("uint8")) == data
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_no_text_is_refused(all_levels: dict[str, Tokenizer], level: str) -> None:
+    with pytest.raises(TextError, match=r"surrogate U\+D800 at character 2, which is no character"):
+        all_levels[level].encode("ab\ud800")
+    with pytest.raises(TextError, match="a text is expected, not bytes"):
+        all_levels[level].encode(b"ab")  # type: ignore[arg-type]
+    if level != "byte":
+        with pytest.raises(TextError, match="not UTF-8: byte 0xFF at character 1"):
+            all_levels[level].encode("a\udcff")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=60, deadline=None)
+@given(text=TEXTS)
+def test_surfaces_are_the_texts_of_the_tokens(all_levels: dict[str, Tokenizer], level: str, text: str) -> None:
+    tokenizer = all_levels[level]
+    ids, oov = tokenizer.encode_with_oov(text)
+    surfaces = tokenizer.surfaces(text)
+    assert [s for s, is_oov in zip(surfaces, oov, strict=True) if not is_oov] == [
+        tokenizer.tokens[k] for k in ids[~oov]
+    ]
+    assert all(s not in tokenizer for s, is_oov in zip(surfaces, oov, strict=True) if is_oov)
 
 
 def test_words_are_ordered_by_descending_count() -> None:

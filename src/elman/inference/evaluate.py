@@ -51,15 +51,25 @@ class Evaluation:
         return self.nats / self.tokens
 
     @property
+    def nats_per_known_token(self) -> float:
+        """Mean J over the tokens in the vocabulary, NaN without any. (The network also reads the OOVs.)"""
+        known = self.tokens - self.oov
+        return (self.nats - self.nats_oov) / known if known else math.nan
+
+    @property
+    def nats_per_word(self) -> float:
+        """The nats of the text for each word and line end, NaN for a text of blanks."""
+        return self.nats / self.words if self.words else math.nan
+
+    @property
     def perplexity_including_oov(self) -> float:
-        """exp(mean J) over all tokens."""
+        """exp(mean J) over all tokens; infinite where a float cannot hold it."""
         return perplexity(self.nats_per_token)
 
     @property
     def perplexity_excluding_oov(self) -> float:
-        """exp(mean J) over the tokens in the vocabulary, NaN without any. (The network also reads the OOVs.)"""
-        known = self.tokens - self.oov
-        return perplexity((self.nats - self.nats_oov) / known) if known else math.nan
+        """exp(mean J) over the tokens in the vocabulary, NaN without any."""
+        return perplexity(self.nats_per_known_token)
 
     def as_dict(self) -> dict[str, float | int]:
         """All figures, with whole words as keys."""
@@ -67,7 +77,7 @@ class Evaluation:
         return {
             "perplexity_including_oov": self.perplexity_including_oov,
             "perplexity_excluding_oov": self.perplexity_excluding_oov,
-            "perplexity_per_word": perplexity(self.nats / self.words),
+            "perplexity_per_word": perplexity(self.nats_per_word),
             "nats_per_token": self.nats_per_token,
             "bits_per_token": bits / self.tokens,
             "bits_per_character": bits / self.characters,
@@ -83,8 +93,8 @@ class Evaluation:
 
 
 def perplexity(nats: float) -> float:
-    """exp of mean nats; infinite where it is beyond the largest float."""
-    return math.exp(nats) if nats < 709 else math.inf
+    """exp(nats); infinite where a float cannot hold it, NaN for NaN."""
+    return math.inf if nats >= 709 else math.exp(nats)
 
 
 def stream_losses(p: Parameters, tokens: Iterable[Integers], first: int) -> Iterator[Floats]:
@@ -118,11 +128,11 @@ def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Eval
     def read() -> Iterator[str]:
         nonlocal last
         in_word = False  # whether the last piece ended inside a word
-        for piece in pieces:
+        for piece in tokenizer.as_read(pieces):
             if not piece:
                 continue
             counts["characters"] += len(piece)
-            counts["bytes"] += len(piece.encode())
+            counts["bytes"] += len(tokenizer.bytes_of(piece))
             counts["words"] += len(piece.split()) - (in_word and not piece[0].isspace()) + piece.count("\n")
             in_word = not piece[-1].isspace()
             last = piece[-1]

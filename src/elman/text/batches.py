@@ -36,7 +36,7 @@ class TokenCounts:
 def encode_stream(pieces: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[Ids, NDArray[np.bool_]]]:
     """Yields (ids, oov) of each piece. At word level a line end is added if the last line has none."""
     last = "\n"
-    for piece in pieces:
+    for piece in tokenizer.as_read(pieces):
         if piece:
             last = piece[-1]
             yield tokenizer.encode_with_oov(piece)

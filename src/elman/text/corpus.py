@@ -1,7 +1,8 @@
 """Where text comes from: files, folders, stdin, the embedded corpus. It is streamed, never whole in memory.
 
 A corpus is a list of byte sources. They are read in blocks of about 1 MiB, decoded strictly, and cut between words. So
-a 5 GB file needs a few MB, and the error for a byte that is not UTF-8 gives its offset.
+a 5 GB file needs a few MB, and the error for a byte that is not UTF-8 gives its offset. At level byte, any bytes are
+read: `Corpus.at_level`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from elman.config import Level
 from elman.errors import TextError
 from elman.files import files_in, is_folder, open_input
+from elman.text.plain_text import unix_line_ends, utf8
 
 BLOCK = 2**20
 """The number of bytes read at a time."""
@@ -42,6 +45,8 @@ class _Source:
 
     skip       bytes to skip at the start: a byte order mark
     ends_line  whether the last byte is a newline
+    any_bytes  whether bytes that are no text are read too
+    encoding   by the byte order mark, where that is not UTF-8
     """
 
     name: str
@@ -49,6 +54,12 @@ class _Source:
     open: _Opener
     skip: int = 0
     ends_line: bool = True
+    any_bytes: bool = False
+    encoding: str = ""
+
+    def as_bytes(self) -> _Source:
+        """The same, with every byte as it is."""
+        return replace(self, size=self.size + self.skip, skip=0, any_bytes=True)
 
 
 class Corpus:
@@ -100,11 +111,15 @@ class Corpus:
     @classmethod
     def from_text(cls, text: str) -> Corpus:
         """A text that is already in memory."""
-        return cls._of_bytes("a text", text.encode())
+        return cls._of_bytes("a text", utf8(text))
 
     @classmethod
     def _of_bytes(cls, name: str, data: bytes) -> Corpus:
         return cls(name, [_Source(name, len(data), lambda: io.BytesIO(data), 0, data.endswith(b"\n"))])
+
+    def at_level(self, level: Level) -> Corpus:
+        """The same text, read as a level reads it: any bytes at level byte, UTF-8 at the others."""
+        return Corpus(self.name, [source.as_bytes() for source in self._sources]) if level == "byte" else self
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
         """Yields the text of the bytes start to stop, in pieces of about 1 MiB that end after a line.
@@ -176,13 +191,11 @@ def _file(path: Path, name: str | None = None) -> _Source:
         head = stream.read(4)
         stream.seek(max(size - 1, 0))
         ends_line = stream.read(1) == b"\n"
-    for mark, encoding in ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
-        if head.startswith(mark):
-            raise TextError(f"{name} is {encoding}, expected UTF-8: convert it with iconv -f {encoding} -t UTF-8")
+    encoding = "UTF-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ""
     skip = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     if size == skip:
         raise TextError(f"{name} is empty: give a text with something in it")
-    return _Source(name, size - skip, lambda: _open_text(path), skip, ends_line)
+    return _Source(name, size - skip, lambda: _open_text(path), skip, ends_line, encoding=encoding)
 
 
 def _name_of(path: Path | str) -> str:
@@ -196,19 +209,31 @@ def _open_text(path: Path) -> BinaryIO:
 
 def _stdin() -> _Source:
     """Stdin, copied to a temporary file that lives as long as the corpus, since a text is read more than once."""
-    spooled = tempfile.NamedTemporaryFile(prefix="elman-")  # noqa: SIM115 (it lives as long as the source)
-    while block := sys.stdin.buffer.read(BLOCK):
-        spooled.write(block)
-    spooled.flush()
+    stream = standard_input()
+    try:
+        spooled = tempfile.NamedTemporaryFile(prefix="elman-")  # noqa: SIM115 (it lives as long as the source)
+        while block := stream.read(BLOCK):
+            spooled.write(block)
+        spooled.flush()
+    except OSError as error:
+        raise TextError(f"cannot copy stdin to a temporary file: {error.strerror}; name a file instead") from error
     source = _file(Path(spooled.name), "stdin")
-    source = replace(source, open=lambda: open(spooled.name, "rb"))  # noqa: PTH123, SIM115 (keeps `spooled` alive)
-    weakref.finalize(source, spooled.close)
-    return source
+    path = Path(spooled.name)
+
+    def open_again() -> BinaryIO:
+        return path.open("rb")
+
+    weakref.finalize(open_again, spooled.close)
+    return replace(source, open=open_again)
 
 
 def _decoded(source: _Source, first: int, last: int) -> Iterator[str]:
     """Yields the text of the bytes first to last of one source, in pieces."""
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    if source.encoding and not source.any_bytes:
+        raise TextError(
+            f"{source.name} is {source.encoding}, expected UTF-8: convert it with iconv -f {source.encoding} -t UTF-8"
+        )
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape" if source.any_bytes else "strict")
     pending = ""
     with _opened(source) as stream:
         stream.seek(source.skip + first)
@@ -232,9 +257,10 @@ def _decoded(source: _Source, first: int, last: int) -> Iterator[str]:
 def _checked(block: bytes, at: int, final: bool, decoder: codecs.IncrementalDecoder, source: _Source) -> str:
     """The block decoded. Raises TextError with the offset of the byte that is not UTF-8."""
     zero = block.find(b"\0")
-    if zero >= 0:
+    if zero >= 0 and not source.any_bytes:
         raise TextError(
-            f"{source.name} is binary: it has a zero byte at offset {source.skip + at + zero}; give a UTF-8 text"
+            f"{source.name} is binary: it has a zero byte at offset {source.skip + at + zero}; give a UTF-8 text "
+            "(level byte alone reads any bytes)"
         )
     incomplete = bytes(decoder.getstate()[0])  # the first bytes of a character that the last block cut
     try:
@@ -248,13 +274,13 @@ def _checked(block: bytes, at: int, final: bool, decoder: codecs.IncrementalDeco
         ) from None
 
 
-def read_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iterator[str]:
-    """Yields the lines of a stream without their ends (\\n or \\r\\n). Raises TextError with line and byte offset.
+def read_lines(stream: BinaryIO, name: str, level: Level = "word", longest: int = LONGEST_LINE) -> Iterator[str]:
+    """Yields the lines of a stream without their ends (plain_text.py). Raises TextError with line and byte offset.
 
-    That is for a line over `longest` bytes, a null byte, and what is not UTF-8.
+    That is for a line over `longest` bytes, and, but at level byte, for a null byte and what is not UTF-8.
     """
-    number, offset = 0, 0
-    while line := stream.readline(longest + 2):
+    number, offset, any_bytes = 0, 0, level == "byte"
+    while line := _line(stream, longest + 2, name):
         number += 1
         if len(line.removesuffix(b"\n").removesuffix(b"\r")) > longest:
             raise TextError(
@@ -262,18 +288,32 @@ def read_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iter
                 "or measure a long text with elman evaluate"
             )
         zero = line.find(b"\0")
-        if zero >= 0:
+        if zero >= 0 and not any_bytes:
             raise TextError(
                 f"{name} is binary: line {number} has a zero byte at offset {offset + zero}; give UTF-8 text"
             )
         try:
-            text = line.decode()
+            text = line.decode(errors="surrogateescape" if any_bytes else "strict")
         except UnicodeDecodeError as error:
             raise TextError(
                 f"line {number} of {name} is not UTF-8: byte 0x{line[error.start]:02X} at offset "
                 f"{offset + error.start}; convert it with iconv -t UTF-8"
             ) from None
         offset += len(line)
-        if number == 1:
-            text = text.removeprefix("\ufeff")
-        yield text.removesuffix("\r\n").removesuffix("\n")
+        if not any_bytes:
+            text = unix_line_ends(text.removeprefix("\ufeff") if number == 1 else text)
+        yield text.removesuffix("\n")
+
+
+def standard_input() -> BinaryIO:
+    """Stdin as bytes. Raises TextError where it is closed."""
+    if sys.stdin is None:
+        raise TextError("stdin is closed: name a file to read, or give stdin a text")
+    return sys.stdin.buffer
+
+
+def _line(stream: BinaryIO, most: int, name: str) -> bytes:
+    try:
+        return stream.readline(most)
+    except OSError as error:
+        raise TextError(f"cannot read {name}: {error.strerror}; give a text with one sentence a line") from error

@@ -7,6 +7,9 @@
 
 At each level the line end is one token, `eos`, which is also read before a text. The library defines the ids. The byte,
 char and word levels also compute them directly, several times as fast; a test compares the two on any Unicode text.
+
+Line ends are those of plain_text.py at each level but byte, which reads any bytes as they are: where they are not
+UTF-8, the text has them as Python's `surrogateescape` writes them. No other text has surrogates.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import tokenizers
@@ -29,6 +32,7 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from elman.config import LEVELS, Level, TextConfig
 from elman.errors import ConfigError, TextError
 from elman.schema import Source, fits, in_words, is_text, mapping, parsed, require
+from elman.text.plain_text import unix_line_ends, unix_line_ends_of, utf8
 
 Ids = NDArray[np.int64]
 UNK, EOS = "<unk>", "<eos>"
@@ -67,6 +71,7 @@ class Tokenizer:
     @classmethod
     def train(cls, pieces: Iterable[str], config: TextConfig) -> Tokenizer:
         """Learns the vocabulary of a text in pieces that do not cut words. Raises TextError for one without words."""
+        pieces = _as_read(pieces, config.level)
         if config.level == "byte":
             hf = _library_tokenizer("byte", _byte_vocabulary())
         elif config.level == "bpe":
@@ -119,32 +124,45 @@ class Tokenizer:
     def encode_with_oov(self, text: str) -> tuple[Ids, NDArray[np.bool_]]:
         """Token ids [n], and which of them replace text that is not in the vocabulary (OOV).
 
-        A literal `<unk>` in the text is the token `<unk>`, not an OOV.
+        A literal `<unk>` in the text is the token `<unk>`, not an OOV. Raises TextError for what is no Unicode text.
         """
+        data = self.bytes_of(text)
         if self.level == "byte":
-            ids = np.frombuffer(text.encode(), np.uint8).astype(np.int64)
-        elif self.level == "char":
+            ids = np.frombuffer(data, np.uint8).astype(np.int64)
+            return ids, np.zeros(len(ids), bool)
+        text = unix_line_ends(text)
+        if self.level == "char":
             ids = self._of_point[np.frombuffer(text.encode("utf-32-le"), np.uint32)].astype(np.int64)
-            oov = ids < 0
-            ids[oov] = cast(int, self.unk)
-            return ids, oov
-        elif self.level == "word" and not _PYTHON_BLANKS.search(text):
-            return self._encode_words(text)
+        elif self.level == "word":
+            find, words = self._ids.get, self._words(text)
+            ids = np.fromiter((find(word, -1) for word in words), np.int64, len(words))
         else:
-            encoding = self.hf.encode(text, add_special_tokens=False)
-            ids = np.array(encoding.ids, np.int64)
-            if self.level == "word":
-                words = self.hf.pre_tokenizer.pre_tokenize_str(self.hf.normalizer.normalize_str(text))
-                return ids, np.array([word not in self._ids for word, _ in words], bool)
-        return ids, np.zeros(len(ids), bool)
-
-    def _encode_words(self, text: str) -> tuple[Ids, NDArray[np.bool_]]:
-        find = self._ids.get
-        words = text.replace("\n", f" {EOS} ").split()
-        ids = np.fromiter((find(word, -1) for word in words), np.int64, len(words))
+            ids = np.array(self.hf.encode(text, add_special_tokens=False).ids, np.int64)
         oov = ids < 0
-        ids[oov] = cast(int, self.unk)
+        ids[oov] = self.unk or 0
         return ids, oov
+
+    def surfaces(self, text: str) -> list[str]:
+        """The text of each token of `encode(text)`, also of those that are not in the vocabulary."""
+        if self.level == "char":
+            return list(unix_line_ends(text))
+        if self.level == "word":
+            return self._words(unix_line_ends(text))
+        return [self.tokens[k] for k in self.encode(text).tolist()]
+
+    def bytes_of(self, text: str) -> bytes:
+        """The text as UTF-8; at level byte, as the bytes it was read from. Raises TextError for what is no text."""
+        return utf8(text, any_bytes=self.level == "byte")
+
+    def as_read(self, pieces: Iterable[str]) -> Iterable[str]:
+        """A text in pieces, with its line ends as this level reads them."""
+        return _as_read(pieces, self.level)
+
+    def _words(self, text: str) -> list[str]:
+        """Words and line ends as the library cuts them."""
+        if not _PYTHON_BLANKS.search(text):
+            return text.replace("\n", f" {EOS} ").split()
+        return [word for word, _ in self.hf.pre_tokenizer.pre_tokenize_str(self.hf.normalizer.normalize_str(text))]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of token ids; words are joined by one space, and line ends are newlines."""
@@ -190,6 +208,10 @@ class Decoder:
     def flush(self) -> str:
         """The replacement for an incomplete last character, or nothing."""
         return self._utf8.decode(b"", True)
+
+
+def _as_read(pieces: Iterable[str], level: Level) -> Iterable[str]:
+    return pieces if level == "byte" else unix_line_ends_of(pieces)
 
 
 def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Tokenizer:
