@@ -5,11 +5,12 @@ The names below are loaded when first used, so that `import elman` costs next to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as typing has it, which is not imported: Ctrl-C during an import here would be a traceback
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from elman.language_model import LanguageModel as LanguageModel
     from elman.language_model import load as load
     from elman.model.bptt import loss_and_gradients as loss_and_gradients

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
@@ -89,7 +90,7 @@ def test_the_least_important_pieces_are_left_out_first() -> None:
 
 
 def test_numbers_stay_short() -> None:
-    assert [number(value) for value in (1.0, 1234.5, 1.2345e45)] == ["1.00", "1,234.50", "1.23e+45"]
+    assert [number(math.log(value)) for value in (1.0, 1234.5, 1.2345e45)] == ["1.00", "1,234.50", "1.23e+45"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ Nothing heavy is imported before a command runs, so that `elman --version` and e
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -19,8 +18,10 @@ from elman.cli.flow import flow
 from elman.cli.generate import generate
 from elman.cli.info import info
 from elman.cli.score import score
+from elman.cli.streams import message
 from elman.cli.train import train
 from elman.errors import ElmanError
+from elman.wording import printable
 
 
 class _Group(click.Group):
@@ -30,15 +31,10 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except ElmanError as error:
-            click.echo(f"elman: {error}", err=True)
+            message(str(error))
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("\nelman: stopped", err=True)
-            ctx.exit(130)
         except MemoryError:
-            click.echo(
-                "elman: out of memory: choose a smaller --batch-size, --bptt, --hidden or --vocab-size", err=True
-            )
+            message("out of memory: choose a smaller --batch-size, --bptt, --hidden or --vocab-size")
             ctx.exit(2)
 
 
@@ -58,10 +54,25 @@ def main() -> None:
     elman derive "a^T X b" --wrt X              a derivative in matrix notation, verified
     elman bench                                 how fast training runs on this machine
     """
-    for stream in (sys.stdout, sys.stderr):  # a model's text is any Unicode, whatever the terminal's locale
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+
+
+def _text(value: str) -> str:
+    """The type of text arguments: refuses what is not UTF-8, which Python keeps as surrogates.
+
+    Only a path, or a text for level byte (click.UNPROCESSED), may be any bytes.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(
+            f"'{printable(value)}' is not UTF-8: set the locale of the terminal to UTF-8"
+        ) from None
+    return value
 
 
 for command in (train, evaluate, score, generate, flow, check, derive, bench, info):
     main.add_command(command)
+    for parameter in command.params:
+        if parameter.type is click.STRING:
+            parameter.type = click.types.FuncParamType(_text)
+            parameter.type.name = click.STRING.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.options import as_json, threads
+from elman.cli.streams import show, show_json
 from elman.errors import DivergedError
 from elman.training.defaults import operations_per_token
 
@@ -56,17 +56,17 @@ def bench(shapes: str, seconds: float, as_json: bool) -> None:
         raise ConfigError(f"shape {unknown[0]!r} is not known; choose among {', '.join(SHAPES)}")
     result: dict[str, Any] = {"backend": host_kernels().name, "threads": threads(), "shapes": {}}
     if not as_json:
-        click.echo(f"{result['backend']}, {count(result['threads'], 'thread')}")
-        click.echo(f"{'shape':<12}{'precision':<11}{'tokens/s':>12}{'GFLOP/s':>10}{'roofline':>10}{'share':>8}")
+        show(f"{result['backend']}, {count(result['threads'], 'thread')}")
+        show(f"{'shape':<12}{'precision':<11}{'tokens/s':>12}{'GFLOP/s':>10}{'roofline':>10}{'share':>8}")
     for name in chosen:
         result["shapes"][name] = measured = measure(SHAPES[name], seconds)
         for precision, figures in () if as_json else measured.items():
-            click.echo(
+            show(
                 f"{name:<12}{precision:<11}{figures['tokens_per_second']:>12,.0f}{figures['gflops']:>10.0f}"
                 f"{figures['roofline_gflops']:>10.0f}{figures['share_of_roofline']:>8.0%}"
             )
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        show_json(result, indent=2)
 
 
 def problem(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Parameters, Any, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from elman.cli.options import as_json
 from elman.cli.outputs import require_output
+from elman.cli.streams import console, lines, show_json
 from elman.errors import ConfigError
 from elman.files import same_place, write_whole
 from elman.wording import choose, count
@@ -81,7 +81,7 @@ def check(
     if as_json:
         from elman.notes.report.json_report import as_json as json_of
 
-        click.echo(json.dumps(json_of(report), ensure_ascii=False, indent=1, allow_nan=False))
+        show_json(json_of(report), indent=1)
     else:
         _show(page, report, html, fix, verbose)
     ctx.exit(0 if report.holds else 1)
@@ -89,19 +89,17 @@ def check(
 
 def _show(page: Page, report: Report, html: Path | None, fix: Path | None, verbose: bool) -> None:
     """Prints the report, in colour on a terminal, and the names of the files written."""
-    from rich.console import Console
-
     from elman.notes.repair.fix import planned_edits
     from elman.notes.report.terminal import as_terminal
 
-    console = Console(highlight=False, soft_wrap=True)
-    width = min(console.width, 120) if console.is_terminal else 100
+    out = console()
+    width = min(out.width, 120) if out.is_terminal else 100
     for line in as_terminal(report, width, verbose):
-        console.print(line)
+        out.print(line)
     if html is not None:
-        click.echo(f"written: {html}", err=True)
+        lines(f"written: {html}")
     if fix is not None:
         edits, overlapping = planned_edits(page, report)
         n = len(overlapping)
         more = f"; {n} more {choose(n, 'overlaps', 'overlap')} with these: check {fix} again" if n else ""
-        click.echo(f"written: {fix}, with {count(len(edits), 'repair')}{more}", err=True)
+        lines(f"written: {fix}, with {count(len(edits), 'repair')}{more}")

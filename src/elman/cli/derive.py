@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from elman.cli.options import as_json
 from elman.cli.outputs import require_output
+from elman.cli.streams import lines, show, show_json
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -159,12 +159,12 @@ def derive(
     ]
     if as_json:
         answer: Any = [result.json() for result in results]
-        click.echo(json.dumps(answer if layout == "both" else answer[0], ensure_ascii=False, indent=2))
+        show_json(answer if layout == "both" else answer[0], indent=2)
     elif shown:
         for result in results:
-            click.echo(_alone(result, shown))
+            show(_alone(result, shown))
     else:
-        click.echo("\n".join(_lines(results)))
+        show("\n".join(_lines(results)))
 
 
 def _page(
@@ -195,13 +195,13 @@ def _page(
         from elman.notes.report.html import as_html
 
         write_whole(html, as_html(found.page, found.report))
-        click.echo(f"written: {html}", err=True)
+        lines(f"written: {html}")
     elif as_json:
-        click.echo(json.dumps(steps_as_json(found), ensure_ascii=False, indent=2))
+        show_json(steps_as_json(found), indent=2)
     else:
-        click.echo(as_latex(found) if shown == "latex" else found.markdown)
+        show(as_latex(found) if shown == "latex" else found.markdown)
     unchecked = f", {found.unchecked} could not be checked" if found.unchecked else ""
-    click.echo(f"checked by value: {found.checked} formulas hold{unchecked}", err=True)
+    lines(f"checked by value: {found.checked} formulas hold{unchecked}")
 
 
 def _shape(given: str) -> tuple[str, str]:

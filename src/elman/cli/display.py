@@ -18,11 +18,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Column
 
 from elman.checkpoint import load_config
+from elman.cli.streams import console
 from elman.text.tokenizer import Tokenizer
 from elman.training.loop import Trainer
 from elman.training.problem import TextProblem
 from elman.training.records import FlowRecord, Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
-from elman.wording import count
+from elman.wording import count, perplexity_in_words
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
@@ -60,24 +61,20 @@ def prompt_from(tokenizer: Tokenizer) -> str:
     return next((token for token in tokenizer.tokens if token.isalpha()), "")
 
 
-def number(value: float) -> str:
+def number(nats: float) -> str:
     """A perplexity in few columns: 102.20, 1,234.50, 1.23e+45."""
-    return f"{value:,.2f}" if value < 1e5 else f"{value:.3g}"
-
-
-def _console() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return perplexity_in_words(nats, plain_below=1e5)
 
 
 def reading(what: str, pieces: Iterable[str], size: int) -> Iterator[str]:
     """Passes the pieces on, with a bar if there is a terminal and the text is not small; `size` is in bytes."""
-    console = _console()
+    terminal = console(stderr=True)
     columns = (TextColumn(f"reading {what}"), BarColumn(bar_width=30), TaskProgressColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal or size < 2**22) as bar:
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal or size < 2**22) as bar:
         task = bar.add_task(what, total=size)
         for piece in pieces:
             yield piece
-            bar.advance(task, len(piece.encode()))
+            bar.advance(task, len(piece.encode(errors="surrogateescape")))
 
 
 def clock(seconds: float) -> str:
@@ -90,11 +87,9 @@ def clock(seconds: float) -> str:
 class Display:
     """Shows the records of a run; a context manager, which removes the live line in the end."""
 
-    def __init__(
-        self, trainer: Trainer, console: Console | None = None, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, trainer: Trainer, on: Console | None = None, now: Callable[[], float] = time.monotonic) -> None:
         self.trainer, self.now = trainer, now
-        self.console = console or _console()
+        self.console = on or console(stderr=True)
         self.bits = trainer.config.text.level in ("byte", "char")
         self.valid = ""
         self.last_plain = 0.0
@@ -176,11 +171,11 @@ class Display:
         """Bits per character or byte, or the perplexity, as a number."""
         if not math.isfinite(nats):
             return "not finite"
-        return f"{nats / math.log(2):.4f}" if self.bits else number(math.exp(min(nats, 700)))
+        return f"{nats / math.log(2):.4f}" if self.bits else number(nats)
 
     def _measure(self, nats: float) -> str:
         """The same with its unit."""
-        perplexity = f"perplexity {number(math.exp(min(nats, 700)))}"
+        perplexity = f"perplexity {number(nats)}"
         return f"{nats / math.log(2):.4f} bits per {self._unit} ({perplexity})" if self.bits else perplexity
 
     @property

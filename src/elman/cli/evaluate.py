@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from elman.cli.options import as_json, lengths, run_argument, threads
+from elman.cli.streams import show, show_json
 from elman.errors import ConfigError
+from elman.wording import perplexity_in_words
 
 if TYPE_CHECKING:
     from elman.inference.evaluate import Evaluation
@@ -46,8 +47,11 @@ def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, as_json
     if task_length or not text:
         reason = "--task-length is for a run on a --task, and" if task_length else "TEXT is missing:"
         raise ConfigError(f"{reason} {run} was trained on a text, not on a task: name the TEXT to measure it on")
-    evaluation = lm.evaluate(Corpus.from_paths(text).pieces())
-    click.echo(json.dumps(evaluation.as_dict(), indent=2) if as_json else _table(evaluation))
+    evaluation = lm.evaluate(Corpus.from_paths(text).at_level(lm.tokenizer.level).pieces())
+    if as_json:
+        show_json(evaluation.as_dict(), indent=2)
+    else:
+        show(_table(evaluation))
 
 
 def _evaluate_task(lm: LanguageModel, task_lengths: tuple[int, int] | None, as_json: bool) -> None:
@@ -66,21 +70,25 @@ def _evaluate_task(lm: LanguageModel, task_lengths: tuple[int, int] | None, as_j
         "wrong_sequences": result.wrong, "loss": result.nats,
     }  # fmt: skip
     if as_json:
-        click.echo(json.dumps(figures, indent=2))
+        show_json(figures, indent=2)
         return
     steps = f"{task.shortest}" if task.shortest == task.longest else f"{task.shortest} to {task.longest}"
-    click.echo(f"{task.name}, {HELD_OUT:,} new sequences of {steps} steps")
-    click.echo(f"wrong   {result.wrong:.2%}")
-    click.echo(f"loss    {result.nats:.4f}")
+    show(f"{task.name}, {HELD_OUT:,} new sequences of {steps} steps")
+    show(f"wrong   {result.wrong:.2%}")
+    show(f"loss    {result.nats:.4f}")
 
 
 def _table(evaluation: Evaluation) -> str:
     figures = evaluation.as_dict()
     known = evaluation.tokens - evaluation.oov
     rows = [
-        ("perplexity including OOV", f"{figures['perplexity_including_oov']:,.2f}", f"{evaluation.tokens:,} tokens"),
-        ("perplexity excluding OOV", f"{figures['perplexity_excluding_oov']:,.2f}", f"{known:,} tokens"),
-        ("perplexity per word", f"{figures['perplexity_per_word']:,.2f}", f"{evaluation.words:,} words and line ends"),
+        ("perplexity including OOV", perplexity_in_words(evaluation.nats_per_token), f"{evaluation.tokens:,} tokens"),
+        ("perplexity excluding OOV", perplexity_in_words(evaluation.nats_per_known_token), f"{known:,} tokens"),
+        (
+            "perplexity per word",
+            perplexity_in_words(evaluation.nats_per_word),
+            f"{evaluation.words:,} words and line ends",
+        ),
         ("nats per token", f"{figures['nats_per_token']:.4f}", f"{evaluation.tokens:,} tokens"),
         ("bits per token", f"{figures['bits_per_token']:.4f}", f"{evaluation.tokens:,} tokens"),
         ("bits per character", f"{figures['bits_per_character']:.4f}", f"{evaluation.characters:,} characters"),

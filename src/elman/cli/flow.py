@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from elman.cli.options import as_json, one_thread, run_argument
 from elman.cli.outputs import require_output
+from elman.cli.streams import lines, show_json
 from elman.errors import ConfigError
 from elman.files import is_folder, same_place, write_whole
 
@@ -84,13 +84,13 @@ def flow(
         written += write_events(tensorboard, views, histories)
     if as_json:
         first, *others = [each.as_dict() for each in runs]
-        click.echo(json.dumps({**first, "compared": others}, ensure_ascii=False, indent=1))
+        show_json({**first, "compared": others}, indent=1)
         return
     from elman.cli.flow_summary import summary
 
     summary(runs)
     for path in written:
-        click.echo(f"written: {path}", err=True)
+        lines(f"written: {path}")
 
 
 def _check_text(

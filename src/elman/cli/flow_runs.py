@@ -99,7 +99,7 @@ def _context_and_window(corpus: Corpus, lm: LanguageModel, steps: int, start: in
     """Ids and OOVs of the tokens start - context … start + steps, where token 0 is the line end before the text."""
     needed = start + steps + 1
     id_parts, oov_parts, read = [np.array([lm.tokenizer.eos])], [np.array([False])], 1
-    for ids, oov in encode_stream(corpus.pieces(), lm.tokenizer):
+    for ids, oov in encode_stream(corpus.at_level(lm.tokenizer.level).pieces(), lm.tokenizer):
         id_parts.append(ids)
         oov_parts.append(oov)
         read += len(ids)

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.text import Text
 
 from elman.cli.flow_runs import RunFlow
+from elman.cli.streams import console
 from elman.gradient_flow.history import History
 from elman.gradient_flow.number_text import nats_text, percent, scientific
 from elman.gradient_flow.view import LAGS, View
 from elman.gradient_flow.visible_tokens import visible
-from elman.wording import count
+from elman.wording import count, perplexity_in_words
 
 BAR = 24
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -24,37 +25,36 @@ DECADES = 12
 
 def summary(runs: Sequence[RunFlow]) -> None:
     """Prints the summary, in colour on a terminal."""
-    console = Console(highlight=False, soft_wrap=True)
-    width = min(console.width, 110) if console.is_terminal else 110
+    out = console()
+    width = min(out.width, 110) if out.is_terminal else 110
     views = [run.view for run in runs if run.view]
     for view in views:
-        _print_view(console, view, width)
+        _print_view(out, view, width)
     if views:
-        console.print(_table(views))
-        console.print(_by_lag(views), end="")
+        out.print(_table(views))
+        out.print(_by_lag(views), end="")
     for run in runs:
         if run.history:
-            _print_history(console, run.label, run.history)
+            _print_history(out, run.label, run.history)
 
 
-def _print_view(console: Console, view: View, width: int) -> None:
-    console.print(Text(view.subject.label, style="bold"), Text(view.subject.description))
+def _print_view(out: Console, view: View, width: int) -> None:
+    out.print(Text(view.subject.label, style="bold"), Text(view.subject.description))
     oov = f", {sum(view.oov)} OOV" if any(view.oov) else ""
     nats = view.nats_per_token
-    perplexity = f" (perplexity {np.exp(nats):,.2f})" if nats < 20 else ""
-    console.print(
+    out.print(
         Text(
             f"{view.subject.text}: {count(view.T, 'token')} from token {view.subject.start:,} on{oov}, "
-            f"{nats_text(nats)} nats per token{perplexity}"
+            f"{nats_text(nats)} nats per token (perplexity {perplexity_in_words(nats)})"
         )
     )
     style = "green" if view.diagnosis.verdict == "healthy" else "yellow"
     text = Text(view.diagnosis.text)
     text.stylize(style, 0, text.plain.find(":"))
-    for line in text.wrap(console, width - 2):
+    for line in text.wrap(out, width - 2):
         line.rstrip()
-        console.print(Text("  ") + line)
-    console.print()
+        out.print(Text("  ") + line)
+    out.print()
 
 
 def _table(views: Sequence[View]) -> Text:
@@ -152,14 +152,14 @@ def sparkline(values: np.ndarray, width: int = 40) -> str:
     return "".join(" " if np.isnan(s) else LEVELS[min(7, int(s * 8))] for s in scale)
 
 
-def _print_history(console: Console, label: str, history: History) -> None:
+def _print_history(out: Console, label: str, history: History) -> None:
     record = history.as_dict()
     if record["gradient_norm_median"] is None:
-        console.print(Text(f"{label}: training recorded no gradient norms"))
+        out.print(Text(f"{label}: training recorded no gradient norms"))
         return
     norms = f"median {record['gradient_norm_median']:.3g}, largest {record['gradient_norm_largest']:.3g}"
     clip = f"clip {history.clip:g}" if history.clip else "no clipping"
-    console.print(
+    out.print(
         Text(
             f"{label}: the norm of the gradient over {count(history.steps, 'step')}, {norms}\n"
             f"  {clip}, clipped in {record['clipped_share']:.1%} of the steps, skipped in "
@@ -167,13 +167,13 @@ def _print_history(console: Console, label: str, history: History) -> None:
         )
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        console.print(Text(f"  {sparkline(np.log(history.gradient_norm))}  log scale"))
+        out.print(Text(f"  {sparkline(np.log(history.gradient_norm))}  log scale"))
     if not history.watched:
-        console.print(Text("  This run recorded no decompositions; elman train --watch-gradients N does.", style="dim"))
+        out.print(Text("  This run recorded no decompositions; elman train --watch-gradients N does.", style="dim"))
         return
     first, last = (int(history.flow_step[k]) for k in (0, -1))
-    console.print(Text(f"  the lens, {count(len(history.flow_step), 'time')} from step {first:,} to {last:,}:"))
+    out.print(Text(f"  the lens, {count(len(history.flow_step), 'time')} from step {first:,} to {last:,}:"))
     for name, words in (("reach", "reach"), ("decay_rate", "decay per step"), ("spectral_radius", "spectral radius"),
                         ("sigma_max", "σ_max")):  # fmt: skip
         values = history.flow[name]
-        console.print(Text(f"  {words:<16}{sparkline(values):<40}  {values[0]:.3g} → {values[-1]:.3g}"))
+        out.print(Text(f"  {words:<16}{sparkline(values):<40}  {values[0]:.3g} → {values[-1]:.3g}"))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from elman.cli.options import as_json, run_argument, threads
+from elman.cli.streams import message, show, show_json
 
 
 @click.command(epilog='Example:  elman generate runs/book "It was" --temperature 0.8 --seed 1')
 @run_argument
-@click.argument("prompt", default="")
+@click.argument("prompt", default="", type=click.UNPROCESSED)
 @click.option(
     "--max-tokens", default=100, metavar="N", show_default=True, help="The most tokens to draw after the prompt."
 )
@@ -26,7 +26,13 @@ from elman.cli.options import as_json, run_argument, threads
 @click.option(
     "--top-p", default=1.0, help="Draw among the likeliest tokens whose probabilities reach this sum.  [default: all]"
 )
-@click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; can be given several times.")
+@click.option(
+    "--stop",
+    multiple=True,
+    type=click.UNPROCESSED,
+    metavar="TEXT",
+    help="End before this text; can be given several times.",
+)
 @click.option("--unk", is_flag=True, help="Allow <unk> to be drawn.")
 @click.option(
     "--seed", type=click.IntRange(0), metavar="N", help="The same seed gives the same text.  [default: random]"
@@ -64,18 +70,16 @@ def generate(
     _, oov = lm.tokenizer.encode_with_oov(prompt)
     if unknown := int(oov.sum()):
         are = choose(unknown, "is", "are")
-        click.echo(
-            f"elman: {unknown} of the prompt's {count_of(len(oov), 'token')} {are} not in the vocabulary", err=True
-        )
+        message(f"{unknown} of the prompt's {count_of(len(oov), 'token')} {are} not in the vocabulary")
     generator = np.random.default_rng(seed)
     for k in range(count):
         pieces = lm.stream(prompt, sampling, generator)
         if as_json:
-            click.echo(json.dumps({"prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))
+            show_json({"prompt": prompt, "text": "".join(pieces)})
             continue
         if k:
-            click.echo("---")
-        click.echo(prompt, nl=False)
+            show("---")
+        show(prompt, end="")
         for piece in pieces:
-            click.echo(piece, nl=False)
-        click.echo()
+            show(piece, end="")
+        show()

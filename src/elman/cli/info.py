@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from elman import __version__
 from elman.cli.metrics import read_metrics
 from elman.cli.options import as_json
+from elman.cli.streams import show, show_json
 
 if TYPE_CHECKING:
     from elman.checkpoint import RunFolder
@@ -24,12 +24,12 @@ def info(run: Path | None, as_json: bool) -> None:
     """Describe the model in RUN; without RUN, describe this installation."""
     facts = _installation() if run is None else _run(run)
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        show_json(facts, indent=2)
         return
     width = max(map(len, facts)) + 2
     for name, value in facts.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else f"{value}"
-        click.echo(f"{name.replace('_', ' '):<{width}}{text}")
+        show(f"{name.replace('_', ' '):<{width}}{text}")
 
 
 def _installation() -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.options import as_json, run_argument, threads
+from elman.cli.streams import show, show_json
 from elman.errors import ConfigError, TextError
+from elman.wording import printable
 
 if TYPE_CHECKING:
     from elman.inference.score import SentenceScore
@@ -69,25 +69,23 @@ def score(
         raise ConfigError("--per-token and --nbest contradict each other: leave one of them out")
     lm = load(run)
     printer = _Printer(lm, BASES[base], oov_penalty, per_token, as_json)
-    group = 1 if line_buffered or (text is None and sys.stdin.isatty()) else None
     with _opened(text) as stream:
-        lines = read_lines(stream, "stdin" if text is None else str(text))
+        group = 1 if line_buffered or stream.isatty() else None
+        lines = read_lines(stream, "stdin" if text is None else str(text), lm.tokenizer.level)
         if nbest:
             _nbest(lm, lines, printer, nbest, bos, eos)
             return
         lines, to_score = itertools.tee(lines)
         for line, scored in zip(lines, _scores(lm, to_score, bos, eos, group), strict=True):
-            click.echo(printer.line(line, scored))
-            if group:
-                sys.stdout.flush()
+            printer.show(line, scored)
 
 
 def _opened(text: Path | None) -> Any:
-    if text is None:
-        return sys.stdin.buffer
     from elman.files import open_input
-    from elman.text.corpus import LARGEST_TEXT
+    from elman.text.corpus import LARGEST_TEXT, standard_input
 
+    if text is None:
+        return standard_input()
     return open_input(
         text, LARGEST_TEXT, TextError, "give a text file with one sentence a line, or leave it out for stdin"
     )
@@ -122,39 +120,36 @@ class _Printer:
             for log_prob, oov in zip(scored.log_probs, scored.oov, strict=True)
         ]
 
-    def total(self, scored: SentenceScore) -> float:
-        """log p of the sentence."""
-        return math.fsum(self.log_probs(scored))
-
-    def line(self, sentence: str, scored: SentenceScore, **more: str) -> str:
-        """The output for one line; `more` are further keys of its JSON."""
+    def values(self, sentence: str, scored: SentenceScore) -> dict[str, Any]:
+        """The figures of one line, as `--json` prints them."""
         log_probs, oov = self.log_probs(scored), int(scored.oov.sum())
-        total = math.fsum(log_probs)
-        tokens = list(zip(self._surfaces(sentence, scored), log_probs, scored.oov.tolist(), strict=True))
-        if self.as_json:
-            values: dict[str, Any] = {**more, "log_probability": total, "base": self.name}
-            values |= {"tokens": len(log_probs), "oov": oov}
-            if self.per_token:
-                values["per_token"] = [{"token": t, "log_probability": p, "oov": o} for t, p, o in tokens]
-            return json.dumps(values, ensure_ascii=False)
-        text = f"{self.name}={total:.6f} tokens={len(log_probs)} oov={oov}"
+        values: dict[str, Any] = {"log_probability": math.fsum(log_probs), "base": self.name}
+        values |= {"tokens": len(log_probs), "oov": oov}
         if self.per_token:
-            text += "".join(f"\t{_escaped(token)} {log_prob:.6f}" for token, log_prob, _ in tokens)
-        return text
+            tokens = zip(self._surfaces(sentence, scored), log_probs, scored.oov.tolist(), strict=True)
+            values["per_token"] = [{"token": t, "log_probability": p, "oov": o} for t, p, o in tokens]
+        return values
+
+    def show(self, sentence: str, scored: SentenceScore) -> None:
+        """Prints the figures of one line."""
+        values = self.values(sentence, scored)
+        if self.as_json:
+            show_json(values)
+            return
+        text = f"{self.name}={values['log_probability']:.6f} tokens={values['tokens']} oov={values['oov']}"
+        for each in values.get("per_token", ()):
+            text += f"\t{_escaped(each['token'])} {each['log_probability']:.6f}"
+        show(text)
 
     def _surfaces(self, sentence: str, scored: SentenceScore) -> list[str]:
-        """The tokens as written in the line (also OOV words), then the line end."""
+        """The tokens as the tokenizer read them in the line, OOVs included, then the line end if it was predicted."""
         tokenizer = self.lm.tokenizer
-        words = sentence.split() if tokenizer.level == "word" else []
-        return [
-            words[k] if oov and k < len(words) else tokenizer.tokens[token]
-            for k, (token, oov) in enumerate(zip(scored.tokens.tolist(), scored.oov, strict=True))
-        ]
+        return [*tokenizer.surfaces(sentence), tokenizer.tokens[tokenizer.eos]][: len(scored.tokens)]
 
 
 def _escaped(token: str) -> str:
     """A token with escapes for what would break columns or lines."""
-    return token.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    return printable(token.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r"))
 
 
 def _nbest(lm: LanguageModel, lines: Iterable[str], printer: _Printer, which: str, bos: bool, eos: bool) -> None:
@@ -167,14 +162,19 @@ def _nbest(lm: LanguageModel, lines: Iterable[str], printer: _Printer, which: st
                 raise TextError(f"line {number} of the n-best list is empty; expected `id hypothesis`")
             yield parts[0], parts[1].rstrip() if len(parts) > 1 else ""
 
+    def put(id_: str, hypothesis: str, values: dict[str, Any]) -> None:
+        if printer.as_json:
+            show_json({"id": id_, "hypothesis": hypothesis, **values})
+        else:
+            show(f"{id_} {values['log_probability']:.6f} {hypothesis}" if which == "all" else f"{id_} {hypothesis}")
+
     hypotheses, to_score = itertools.tee(split())
-    best: dict[str, tuple[float, str, str]] = {}
+    best: dict[str, tuple[str, dict[str, Any]]] = {}
     for (id_, hypothesis), scored in zip(hypotheses, _scores(lm, (h for _, h in to_score), bos, eos), strict=True):
-        total = printer.total(scored)
-        as_json = printer.line(hypothesis, scored, id=id_, hypothesis=hypothesis) if printer.as_json else ""
+        values = printer.values(hypothesis, scored)
         if which == "all":
-            click.echo(as_json or f"{id_} {total:.6f} {hypothesis}")
-        elif id_ not in best or total > best[id_][0]:
-            best[id_] = (total, hypothesis, as_json)
-    for id_, (_, hypothesis, as_json) in best.items():
-        click.echo(as_json or f"{id_} {hypothesis}")
+            put(id_, hypothesis, values)
+        elif id_ not in best or values["log_probability"] > best[id_][1]["log_probability"]:
+            best[id_] = hypothesis, values
+    for id_, found in best.items():
+        put(id_, *found)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -17,6 +15,7 @@ from elman.cli.options import as_json, lengths, threads
 from elman.cli.processes import joined
 from elman.cli.settings import GroupedCommand, in_group, notes, setting_options
 from elman.cli.starting import refuse_text, resumed, started, started_task
+from elman.cli.streams import show_json
 from elman.config import TaskConfig
 from elman.errors import ConfigError
 from elman.training.defaults import HELD_OUT, HELD_OUT_LIMIT, TASK_LENGTHS
@@ -115,32 +114,35 @@ def train(
     if task_length and not task:
         raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
     folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    team, device = joined(device, out or resume)
-    if resume:
-        trainer = resumed(resume, text, out, valid, held_out, given | ({"task": task} if task else {}), device, team)
-    elif task:
-        refuse_text(text, valid, held_out, given, device)
-        trainer = started_task(folder, TaskConfig(task, *lengths(task_length or _range(TASK_LENGTHS))), given, team)
-    else:
-        trainer = started(folder, text, valid, held_out, given, device, team)
-    stopped = _run(trainer)
+    with _Signals() as signals:
+        team, device = joined(device, out or resume)
+        if resume:
+            changes = given | ({"task": task} if task else {})
+            trainer = resumed(resume, text, out, valid, held_out, changes, device, team)
+        elif task:
+            refuse_text(text, valid, held_out, given, device)
+            of_task = TaskConfig(task, *lengths(task_length or _range(TASK_LENGTHS)))
+            trainer = started_task(folder, of_task, given, team)
+        else:
+            trainer = started(folder, text, valid, held_out, given, device, team)
+        signals.trainer = trainer
+        stopped = _run(trainer)
     if as_json and trainer.team.rank == 0:
-        click.echo(json.dumps(_summary(trainer, stopped), indent=2))
+        show_json(_summary(trainer, stopped), indent=2)
     if stopped.reason == "asked":
         raise click.exceptions.Exit(130)
 
 
 def _run(trainer: Trainer) -> StopRecord:
-    """Trains with a display and the run's lock; Ctrl-C and SIGTERM stop after the current step."""
+    """Trains with a display and the run's lock."""
     from elman.cli.display import Display
     from elman.training.records import StopRecord
 
     if trainer.team.rank:  # the first of several processes has the display and the lock
-        with _stopping(trainer):
-            *_, last = trainer.run()
+        *_, last = trainer.run()
         assert isinstance(last, StopRecord)
         return last
-    with trainer.run_folder.locked(), _stopping(trainer), Display(trainer) as display:
+    with trainer.run_folder.locked(), Display(trainer) as display:
         for record in trainer.run():
             display.show(record)
             if isinstance(record, StopRecord):
@@ -148,29 +150,46 @@ def _run(trainer: Trainer) -> StopRecord:
     raise AssertionError("a run ends with a StopRecord")
 
 
-@contextlib.contextmanager
-def _stopping(trainer: Trainer) -> Iterator[None]:
-    def ask(number: int, frame: Any) -> None:
-        if trainer.stop_asked:
-            raise KeyboardInterrupt
-        trainer.stop()
+class _Signals:
+    """Ctrl-C, SIGTERM, and the end of the terminal (SIGHUP, unless nohup has it ignored), all alike: they stop the
+    trainer after the current step, with everything saved. Before there is one, and the second time, they raise
+    KeyboardInterrupt.
+    """
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __init__(self) -> None:
+        self.trainer: Trainer | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        hang_up = getattr(signal, "SIGHUP", None)
+        if hang_up is not None and signal.getsignal(hang_up) != signal.SIG_IGN:
+            numbers.append(hang_up)
+        self._before = {number: signal.signal(number, self._receive) for number in numbers}
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.trainer is not None and not self.trainer.stop_asked:
+            self.trainer.stop()
+        elif callable(interrupt := self._before[signal.SIGINT]):
+            interrupt(signal.SIGINT, frame)
+        else:
+            raise KeyboardInterrupt
 
 
 def _summary(trainer: Trainer, stopped: StopRecord) -> dict[str, Any]:
+    from elman.inference.evaluate import perplexity
+
     best = stopped.best_nats_per_token
-    finite = math.isfinite(best)
     return {
         "run": str(trainer.run_folder.path),
         **({} if stopped.best_wrong is None else {"wrong_sequences": stopped.best_wrong}),
-        "validation_perplexity": math.exp(best) if finite else None,
-        "validation_bits_per_token": best / math.log(2) if finite else None,
+        "validation_perplexity": perplexity(best),
+        "validation_bits_per_token": best / math.log(2),
         "reason": stopped.reason,
         "steps": stopped.step,
         "epochs": stopped.epoch,

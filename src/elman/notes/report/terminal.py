@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from elman.notes.report.words import (
     summary,
     verdict_in_words,
 )
-from elman.wording import choose, count
+from elman.wording import choose, count, printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -183,4 +182,4 @@ def _wrapped(text: str, indent: str, width: int, style: str = "") -> list[Text]:
 
 def _printable(text: str) -> str:
     """The text on one line, without characters that control a terminal or the direction of writing."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in " ".join(text.split()))
+    return printable(" ".join(text.split()))
