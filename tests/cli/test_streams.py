@@ -138,6 +138,7 @@ def test_a_missing_stdin(word_run: Path, arguments: list[str]) -> None:
 
 INTERRUPTED = """
 import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has it ignored
 left, begun = int(sys.argv.pop(1)), False
 def hook(event, arguments):
     global left, begun
@@ -168,7 +169,7 @@ def test_a_run_whose_terminal_goes_is_saved(corpus: Path, tmp_path: Path, number
     process = subprocess.Popen(
         [sys.executable, "-m", "elman", "train", corpus, "--out", out, "--epochs", "100000", "--hidden", "8",
          "--batch-size", "4", "--bptt", "8", "--patience", "0"],
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
