@@ -15,10 +15,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "elman"
 
-EVERYBODY = {"errors", "schema", "config", "files", "wording"}
+EVERYBODY = {"errors", "schema", "arguments", "config", "files", "wording"}
 MAY_IMPORT = {
     "errors": set(),
     "schema": set(),
+    "arguments": set(),
     "config": set(),
     "files": set(),
     "wording": set(),

@@ -55,6 +55,8 @@ COUNT = at_least(1)
 SIZE = Range("a whole number, at least 1", 1, whole=True)
 POSITIVE = Range("over 0 and finite", 0, without_low=True, without_high=True)
 SCALE = Range("over 0 and at most 1,000,000", 0, 1e6, without_low=True)
+SECONDS = Range("over 0 seconds and finite", 0, without_low=True, without_high=True)
+NORM = Range("at least 0 and finite (0: no clipping)", 0, without_high=True)
 WEIGHT = Range("at least 0 and finite (0: none)", 0, without_high=True)
 
 
@@ -244,7 +246,7 @@ class TrainingConfig(Config):
     ))  # fmt: skip
     clip: float = field(default=1.0, metadata=_treatment(
         "The largest norm of the gradient of the mean loss; 0: no limit.",
-        option="clip", metavar="NORM", range=at_least(0, "no clipping"),
+        option="clip", metavar="NORM", range=NORM,
     ))  # fmt: skip
     dropout: float = field(default=0.0, metadata=_network(
         "Share of e and of h that is set to 0 in training.",
@@ -256,7 +258,7 @@ class TrainingConfig(Config):
     ))  # fmt: skip
     max_time: float | None = field(default=None, metadata=_optimisation(
         "End after so many seconds in all, before and after --resume; the schedule is fitted to it.",
-        option="max-time", metavar="SECONDS", range=Range("over 0 seconds", 0, without_low=True), shown="no limit",
+        option="max-time", metavar="SECONDS", range=SECONDS, shown="no limit",
     ))  # fmt: skip
     patience: int = field(default=5, metadata=_optimisation(
         "End after N validations in a row without gain; 0: never.",

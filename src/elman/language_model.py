@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from elman.arguments import SEED, WHOLE_FROM_1, require, require_base, several
 from elman.checkpoint import RunFolder, load_model
 from elman.config import RunConfig
-from elman.errors import ConfigError
+from elman.errors import CheckpointError, ConfigError
 from elman.inference import score as scoring
 from elman.inference.evaluate import Evaluation, evaluate
 from elman.inference.generate import Sampling, generate
 from elman.inference.score import SentenceScore, State, TokenScore
 from elman.model.network import log_probabilities
 from elman.model.parameters import Parameters
+from elman.schema import in_words
 from elman.text.tokenizer import Tokenizer
 
 
@@ -50,18 +53,24 @@ class LanguageModel:
 
         Raises ConfigError for a base that is not over 0, or is 1.
         """
-        return next(self.scores([sentence], bos, eos)).total(_checked_base(base))
+        require_base(base)
+        return next(self.scores([sentence], bos, eos)).total(base)
 
     def scores(
         self, sentences: Iterable[str], bos: bool = True, eos: bool = True, group: int = scoring.GROUP
     ) -> Iterator[SentenceScore]:
-        """One `SentenceScore` (in nats) a sentence, in order; `group` sentences are read and batched at a time."""
+        """One `SentenceScore` (in nats) a sentence, in order; `group` sentences are read and batched at a time.
+
+        Raises ConfigError where the sentences are one text.
+        """
+        require("group", group, int, WHOLE_FROM_1)
+        sentences = several("sentences", sentences)
         return scoring.score_sentences(self._exact, self.tokenizer, sentences, bos=bos, eos=eos, group=group)
 
     def full_scores(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> Iterator[TokenScore]:
         """(log p, length, oov) of each token, as in KenLM; `length` counts the token and its whole context."""
-        unit = math.log(_checked_base(base))
-        scored = next(self.scores([sentence], bos, eos))
+        require_base(base)
+        unit, scored = math.log(base), next(self.scores([sentence], bos, eos))
         for k, (log_prob, oov) in enumerate(zip(scored.log_probs, scored.oov, strict=True)):
             yield TokenScore(float(log_prob) / unit, k + 1 + bos, bool(oov))
 
@@ -71,7 +80,7 @@ class LanguageModel:
 
     def evaluate(self, text: str | Iterable[str]) -> Evaluation:
         """All figures of a text, given whole or in pieces. Raises TextError where it is empty."""
-        return evaluate(self.p, self.tokenizer, [text] if isinstance(text, str) else text)
+        return evaluate(self.p, self.tokenizer, [text] if isinstance(text, str) else several("text", text))
 
     def begin(self, bos: bool = True) -> State:
         """The state before a sentence, for `step`."""
@@ -82,12 +91,15 @@ class LanguageModel:
 
         Raises ConfigError where the text is not exactly one token.
         """
+        require_base(base)
+        if not isinstance(state, State):
+            raise ConfigError(f"state is {in_words(state)}; it must be one that begin or step returned")
         ids = self.tokenizer.encode(token)
         if len(ids) != 1:
             raise ConfigError(
                 f"{token!r} is {len(ids)} tokens at level {self.tokenizer.level}; give one token at a time"
             )
-        log_prob = float(log_probabilities(self._exact, state.h[0])[ids[0]]) / math.log(_checked_base(base))
+        log_prob = float(log_probabilities(self._exact, state.h[0])[ids[0]]) / math.log(base)
         return log_prob, scoring.read(self._exact, state, ids)
 
     def generate(
@@ -98,25 +110,28 @@ class LanguageModel:
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         seed: int | None = None,
     ) -> str:
-        """A continuation of the prompt, without the prompt; the same seed gives the same text."""
+        """A continuation of the prompt, without the prompt; the same seed gives the same text.
+
+        For the options see `Sampling`. Raises ConfigError for a value that is out of its range.
+        """
+        if seed is not None:
+            require("seed", seed, int, SEED)
         sampling = Sampling(max_tokens, temperature, top_k, top_p, stop)
         return "".join(self.stream(prompt, sampling, np.random.default_rng(seed)))
 
     def stream(self, prompt: str, sampling: Sampling, generator: np.random.Generator) -> Iterator[str]:
         """Yields a continuation in pieces, as they are drawn."""
+        if not isinstance(sampling, Sampling) or not isinstance(generator, np.random.Generator):
+            raise ConfigError("a stream needs a Sampling and a numpy.random.Generator: Sampling(), default_rng(1)")
         return generate(self.p, self.tokenizer, prompt, sampling, generator)
-
-
-def _checked_base(base: float) -> float:
-    if not (base > 0 and base != 1):
-        raise ConfigError(f"base is {base!r}; it must be over 0 and not 1")
-    return base
 
 
 def load(path: Path | str) -> LanguageModel:
     """The model in a run folder. Raises CheckpointError where it is missing, damaged or of another version."""
+    if not isinstance(path, str | os.PathLike):
+        raise CheckpointError(f"the path of a run is {in_words(path)}; it must be a text or a Path")
     config, tokenizer, p = load_model(RunFolder(path))
     return LanguageModel(p, tokenizer, config)

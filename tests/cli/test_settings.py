@@ -73,7 +73,7 @@ def test_the_guide_has_the_table() -> None:
         ({"lr": float("inf")}, "lr is inf; it must be over 0 and finite"),
         ({"lr": float("nan")}, "lr is nan; it must be over 0 and finite"),
         ({"lr_floor": 1.5}, "lr-floor is 1.5; it must be from 0 to 1"),
-        ({"clip": -1.0}, r"clip is -1.0; it must be at least 0 \(0: no clipping\)"),
+        ({"clip": -1.0}, r"clip is -1.0; it must be at least 0 and finite \(0: no clipping\)"),
         ({"max_time": 0.0}, "max-time is 0.0; it must be over 0 seconds"),
         ({"seed": 2**63}, r"it must be from 0 to 2\^63 - 1"),
         ({"skip_below": 1.0}, r"skip-below is 1.0; it must be from 0 \(leave nothing out\) to under 1"),

@@ -242,6 +242,12 @@ def derive(
     derivative here; `DerivationError` if the result fails its check.
     """
     known = declared(shapes)
+    if not isinstance(formula, str | Expression):
+        raise FormulaError(f"the formula is {type(formula).__name__}, expected a text or an expression")
+    if not isinstance(wrt, str | Symbol) and not (
+        isinstance(wrt, Sequence) and all(isinstance(each, str | Symbol) for each in wrt)
+    ):
+        raise FormulaError(f"wrt is {type(wrt).__name__}, expected the name of a symbol, or several")
     if isinstance(formula, str) and form == "auto" and looks_like_python(formula):
         form = "python"
     wanted = [wrt] if isinstance(wrt, str | Symbol) else list(wrt)

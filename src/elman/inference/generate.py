@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.arguments import WHOLE_FROM_0, require, several
 from elman.errors import ConfigError
 from elman.inference.score import State, read
 from elman.model.network import log_probabilities
 from elman.model.parameters import Parameters
+from elman.schema import Range, in_words
 from elman.text.tokenizer import Tokenizer
 
 Floats = NDArray[np.floating[Any]]
@@ -30,7 +32,7 @@ class Sampling:
     temperature  divides the logits; 0 picks the likeliest token
     top_k        draw among the k likeliest tokens; 0: among all
     top_p        draw among the likeliest tokens whose probabilities reach this sum; 1: among all
-    stop         end before the first of these strings
+    stop         end before the first of these texts; one text may be given by itself
     unknown      whether `<unk>` may be drawn
 
     Raises ConfigError for a value out of range.
@@ -40,19 +42,23 @@ class Sampling:
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
-    stop: Sequence[str] = ()
+    stop: str | Sequence[str] = ()
     unknown: bool = False
 
     def __post_init__(self) -> None:
-        for name, good, expected in (
-            ("max-tokens", self.max_tokens >= 0, "at least 0"),
-            ("temperature", 0 <= self.temperature < float("inf"), "at least 0 and finite"),
-            ("top-k", self.top_k >= 0, "at least 0 (0: no limit)"),
-            ("top-p", 0 < self.top_p <= 1, "over 0 and at most 1"),
-            ("stop", all(self.stop), "texts that are not empty"),
-        ):
-            if not good:
-                raise ConfigError(f"{name} is {getattr(self, name.replace('-', '_'))!r}; it must be {expected}")
+        if isinstance(self.stop, str):
+            object.__setattr__(self, "stop", (self.stop,))
+        require("max-tokens", self.max_tokens, int, WHOLE_FROM_0)
+        require("temperature", self.temperature, float, _TEMPERATURE)
+        require("top-k", self.top_k, int, WHOLE_FROM_0)
+        require("top-p", self.top_p, float, _SHARE)
+        for text in several("stop", self.stop):
+            if not isinstance(text, str) or not text:
+                raise ConfigError(f"stop has {in_words(text)}; it must have texts that are not empty")
+
+
+_TEMPERATURE = Range("at least 0 and finite", 0, without_high=True)
+_SHARE = Range("over 0 and at most 1", 0, 1, without_low=True)
 
 
 def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator) -> int:

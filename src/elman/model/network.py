@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.arguments import require_array
 from elman.errors import ShapeError
 from elman.kernels.token_ids import check_token_ids
 from elman.model.embedding import Embedded
@@ -76,6 +77,10 @@ def log_probabilities(p: Parameters, h: Floats) -> Floats:
 
 def checked(p: Parameters, x: Integers, y: Integers, h_0: Floats | None, first: int = 0) -> Floats:
     """h_0 [B,Dh], zeros for None. Raises ShapeError if x int [T,B], y int [T-first,B] or h_0 do not fit p."""
+    if not isinstance(p, Parameters):
+        raise ShapeError(f"p is {type(p).__name__}, expected elman.Parameters")
+    for name, ids in (("x", x), ("y", y)):
+        require_array(name, ids, "of token ids [T,B]")
     for name, ids, fewer in (("x", x, 0), ("y", y, first)):
         if ids.ndim != 2 or ids.size == 0 or ids.shape != (len(x) - fewer, *x.shape[1:]):
             same = "the same for x and y" if not first else f"y {first} steps shorter than x"
@@ -84,6 +89,7 @@ def checked(p: Parameters, x: Integers, y: Integers, h_0: Floats | None, first: 
     B = x.shape[1]
     if h_0 is None:
         return p.initial_state(B)
+    require_array("h_0", h_0, "[B,Dh]")
     if tuple(h_0.shape) != (B, p.Dh):
         raise ShapeError.of("h_0", tuple(h_0.shape), f"[B,Dh] = {(B, p.Dh)}")
     return cast(Floats, p.kernels.array(h_0, p.W_h))

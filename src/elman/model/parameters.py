@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.config import ACTIVATIONS, DTYPES, ModelConfig
+from elman.arguments import SEED, require, require_array
+from elman.config import ACTIVATIONS, DTYPES, SCALE, ModelConfig
 from elman.errors import ConfigError, ShapeError
 from elman.kernels import Kernels, host_kernels
 from elman.model import embedding, layer
@@ -24,6 +25,7 @@ Floats = NDArray[np.floating[Any]]
 
 NAMES = ("E", "W_e", "W_h", "b_1", "U", "b_2")
 BLOCK_NUMBERS = 2**20
+_LETTERS = {"E": "V,d", "W_e": "Dh,d", "W_h": "Dh,Dh", "b_1": "Dh", "U": "V,Dh", "b_2": "V"}
 
 
 @dataclass
@@ -48,6 +50,12 @@ class Parameters:
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
             raise ConfigError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+        for name, array in self.items():
+            require_array(name, array, f"[{_LETTERS[name]}]")
+            if len(array.shape) != len(_LETTERS[name].split(",")):
+                raise ShapeError.of(name, tuple(array.shape), f"[{_LETTERS[name]}]")
+            if getattr(array.dtype, "kind", "f") not in "fc":
+                raise ShapeError(f"{name} is {array.dtype}, expected float32 or float64")
         (V, d), Dh = self.E.shape, len(self.W_h)
         expected = shapes(V, d, Dh)
         for name, array in self.items():
@@ -80,6 +88,11 @@ class Parameters:
         ModelConfig(V=V, d=d, Dh=Dh, activation=activation, tie=tie)  # type: ignore[arg-type]  # checks all of them
         if dtype not in DTYPES:
             raise ConfigError(f"dtype is {dtype!r}; choose one of {', '.join(DTYPES)}")
+        if not isinstance(seed, np.random.Generator):
+            require("seed", seed, int, SEED)
+        require("init-scale", init_scale, float, SCALE)
+        if spectral_radius is not None:
+            require("spectral-radius", spectral_radius, float, SCALE)
         generator = np.random.default_rng(seed)
         gain = 2.0 if activation == "sigmoid" else 1.0
 

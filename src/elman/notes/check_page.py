@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
+from elman.errors import TextError
 from elman.notes.judge.verdict import Report
 from elman.notes.page.page import Page
 from elman.notes.page.reader import read_page
@@ -19,6 +21,8 @@ def check(page: str | Path | Page, model: str | None = None) -> Report:
     `TextError` if the file cannot be read, and `ConfigError` if the model is not known. Mistakes on the page raise
     nothing: they are in the report.
     """
+    if not isinstance(page, str | os.PathLike | Page):
+        raise TextError(f"the page is {type(page).__name__}, expected a path or a Page")
     started = time.monotonic()
     given = page if isinstance(page, Page) else read_page(Path(page))
     page_explained = explained(given, model)

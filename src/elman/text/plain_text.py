@@ -24,6 +24,7 @@ def unix_line_ends_of(pieces: Iterable[str]) -> Iterator[str]:
     """The same for a text in pieces, which may be cut inside a line end."""
     held = ""
     for piece in pieces:
+        require_text(piece)
         text = held + piece
         end = len(text.rstrip("\r"))
         if len(text) - end > _MOST_HELD:
@@ -40,8 +41,7 @@ def utf8(text: str, any_bytes: bool = False) -> bytes:
 
     Raises TextError where it is no text, or has other surrogates, which are no characters.
     """
-    if not isinstance(text, str):
-        raise TextError(f"a text is expected, not {type(text).__name__}: {text!r:.60}")
+    require_text(text)
     try:
         return text.encode(errors="surrogateescape" if any_bytes else "strict")
     except UnicodeEncodeError as error:
@@ -49,3 +49,9 @@ def utf8(text: str, any_bytes: bool = False) -> bytes:
         if 0xDC80 <= code <= 0xDCFF:
             raise TextError(f"the text is not UTF-8: byte 0x{code - 0xDC00:02X} at character {at}") from None
         raise TextError(f"the text has the surrogate U+{code:04X} at character {at}, which is no character") from None
+
+
+def require_text(value: object) -> None:
+    """Raises TextError for what is no `str`."""
+    if not isinstance(value, str):
+        raise TextError(f"a text is expected, not {type(value).__name__}: {value!a:.60}")

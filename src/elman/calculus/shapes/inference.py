@@ -111,7 +111,11 @@ def declared(shapes: Mapping[str, str | tuple[object, ...]] | None) -> dict[str,
     Raises `FormulaError` for what is no shape, and for a size of 0.
     """
     found: dict[str, Shape] = {}
+    if not isinstance(shapes, Mapping | None) or not all(isinstance(name, str) for name in shapes or ()):
+        raise FormulaError('the shapes are not read: write them by name, as in {"X": "m,n"}')
     for name, given in (shapes or {}).items():
+        if not isinstance(given, str | tuple | list):
+            raise FormulaError(f"the shape {given!r} of {name} is not read: write m,n or n or 1")
         parts = given.strip(" []()").split(",") if isinstance(given, str) else [str(part) for part in given]
         written = [part.strip() for part in parts if part.strip()]
         if len(written) > 2 or not all(is_written(d) or d.isidentifier() for d in written):
