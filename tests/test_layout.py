@@ -15,11 +15,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "elman"
 
-EVERYBODY = {"errors", "schema", "arguments", "config", "files", "wording"}
+EVERYBODY = {"errors", "schema", "arguments", "config", "files", "thread_count", "wording"}
 MAY_IMPORT = {
     "errors": set(),
     "schema": set(),
     "arguments": set(),
+    "thread_count": set(),
     "config": set(),
     "files": set(),
     "wording": set(),

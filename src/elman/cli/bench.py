@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from elman.arguments import require
 from elman.cli.options import as_json, threads
 from elman.cli.streams import show, show_json
+from elman.config import SECONDS
 from elman.errors import DivergedError
 from elman.training.defaults import operations_per_token
 
@@ -34,9 +36,7 @@ SQUARE = 2048
 
 @click.command(epilog="Example:  elman bench --shapes char-small,char-large")
 @click.option("--shapes", default=",".join(SHAPES), show_default=True, help="Which of the four, separated by commas.")
-@click.option(
-    "--seconds", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Time for each figure."
-)
+@click.option("--seconds", default=1.0, show_default=True, help="Time for each figure.")
 @as_json
 @threads
 def bench(shapes: str, seconds: float, as_json: bool) -> None:
@@ -51,6 +51,7 @@ def bench(shapes: str, seconds: float, as_json: bool) -> None:
     from elman.kernels import host_kernels, threads
     from elman.wording import count
 
+    require("seconds", seconds, float, SECONDS)
     chosen = shapes.split(",")
     if unknown := [name for name in chosen if name not in SHAPES]:
         raise ConfigError(f"shape {unknown[0]!r} is not known; choose among {', '.join(SHAPES)}")

@@ -9,7 +9,10 @@ from typing import Any
 
 import click
 
+from elman.cli.streams import message
 from elman.errors import ConfigError
+from elman.thread_count import processors, wanted_threads
+from elman.wording import choose, count
 
 THREAD_VARIABLES = (
     "ELMAN_THREADS",
@@ -21,15 +24,24 @@ THREAD_VARIABLES = (
 
 
 def _set_threads(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
-    """Sets the number of threads before NumPy is imported, which is when its BLAS reads it."""
+    """Sets the number of threads before NumPy is imported, which is when its BLAS reads it.
+
+    More threads than processors only wait for each other, so they are not used, and the user is told.
+    """
+    asked, available = value or wanted_threads(), processors()
+    if asked is not None and asked > available:
+        message(f"{asked:,} threads were asked for, but this process may use {count(available, 'processor')}: "
+                f"{choose(available, 'one thread is', f'{available} threads are')} used")  # fmt: skip
+        os.environ["ELMAN_THREADS"] = str(available)
     if value is not None:
-        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(value)))
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(min(value, available))))
 
 
 def _one_thread(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
     """One thread, unless the call or the environment chooses another number."""
-    if value is not None or not any(name in os.environ for name in THREAD_VARIABLES):
-        _set_threads(ctx, parameter, value or 1)
+    if value is None and not any(name in os.environ for name in THREAD_VARIABLES):
+        value = 1
+    _set_threads(ctx, parameter, value)
 
 
 def threads(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from elman.arguments import require
 from elman.cli.options import as_json, run_argument, threads
 from elman.cli.streams import show, show_json
 from elman.errors import ConfigError, TextError
@@ -67,6 +68,8 @@ def score(
 
     if per_token and nbest:
         raise ConfigError("--per-token and --nbest contradict each other: leave one of them out")
+    if oov_penalty is not None:
+        require("oov-penalty", oov_penalty, float)
     lm = load(run)
     printer = _Printer(lm, BASES[base], oov_penalty, per_token, as_json)
     with _opened(text) as stream:

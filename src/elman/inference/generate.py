@@ -54,7 +54,7 @@ class Sampling:
         require("top-p", self.top_p, float, _SHARE)
         for text in several("stop", self.stop):
             if not isinstance(text, str) or not text:
-                raise ConfigError(f"stop has {in_words(text)}; it must have texts that are not empty")
+                raise ConfigError(f"stop has {in_words(text)}; it must be texts that are not empty")
 
 
 _TEMPERATURE = Range("at least 0 and finite", 0, without_high=True)

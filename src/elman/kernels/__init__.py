@@ -15,7 +15,7 @@ from elman.kernels.choose import (
 from elman.kernels.contributions import Contributions
 from elman.kernels.groups import Groups
 from elman.kernels.protocol import Kernels
-from elman.kernels.threads import processors, threads
+from elman.thread_count import processors, threads
 
 __all__ = [
     "Contributions", "Groups", "Kernels", "bf16_is_fast", "choose_again", "chosen_device", "device_kernels",

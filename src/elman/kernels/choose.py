@@ -12,7 +12,7 @@ from typing import Any
 from elman.errors import ConfigError, MissingExtraError
 from elman.kernels.numpy_kernels import NumpyKernels
 from elman.kernels.protocol import Kernels
-from elman.kernels.threads import threads
+from elman.thread_count import threads
 
 KEPT = 16
 """Kernels that are kept, of those made for different precisions, thresholds or devices."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from elman.kernels.threads import threads
+from elman.thread_count import threads
 
 
 class Workers:
