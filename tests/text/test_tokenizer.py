@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+from collections.abc import Iterator
 
 import pytest
 import tokenizers
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from elman.config import LEVELS, TextConfig
 from elman.errors import ConfigError, TextError
 from elman.text.plain_text import unix_line_ends
-from elman.text.tokenizer import Tokenizer
+from elman.text.tokenizer import LONGEST_LEARNT, Tokenizer
 
 SAMPLE = "the cat sat\non the mat\n\nthe ünï çödé 你好 🐈\n"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text(
@@ -150,6 +152,37 @@ def test_vocabularies_are_limited_by_size_and_count() -> None:
     assert trained("word", text, min_count=3).tokens == ["<unk>", "<eos>", "a"]
     assert trained("char", text, vocab_size=4).tokens == ["<unk>", "\n", " ", "a"]
     assert trained("bpe", text, vocab_size=258).V <= 258
+
+
+def test_byte_pairs_of_a_text_without_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the library it is one word, on which its work grows with the square: it learns from parts of it."""
+    lengths: list[int] = []
+    library = tokenizers.Tokenizer.train_from_iterator
+
+    def watched(hf: tokenizers.Tokenizer, pieces: Iterator[str], trainer: object) -> None:
+        pieces = list(pieces)
+        lengths.extend(len(word) for piece in pieces for word, _ in hf.pre_tokenizer.pre_tokenize_str(piece))
+        library(hf, iter(pieces), trainer)
+
+    dna = "".join(random.Random(1).choices("ACGT", k=100_000))
+    chinese = "".join(map(chr, range(0x4E00, 0x5200))) * 3
+    monkeypatch.setattr(tokenizers.Tokenizer, "train_from_iterator", watched)
+    for text in (dna, chinese):
+        tokenizer = trained("bpe", text, vocab_size=300)
+        assert max(lengths) == LONGEST_LEARNT
+        assert tokenizer.V == 300
+        assert len(tokenizer.encode(text)) < 0.8 * len(text.encode())
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+        assert Tokenizer.from_json(tokenizer.to_json()).encode(text).tolist() == tokenizer.encode(text).tolist()
+
+
+def test_words_of_a_usual_length_give_the_pairs_that_the_library_finds() -> None:
+    text = "the cat sat on the mat, and the dog ran\n" * 20 + "x" * 200 + "\n"
+    hf = tokenizers.Tokenizer.from_str(trained("byte").to_json())
+    hf.pre_tokenizer = trained("bpe").hf.pre_tokenizer
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    hf.train_from_iterator([text], tokenizers.trainers.BpeTrainer(vocab_size=290, initial_alphabet=alphabet))
+    assert trained("bpe", text, vocab_size=290).hf.get_vocab() == hf.get_vocab()
 
 
 def test_byte_ids_are_the_bytes() -> None:

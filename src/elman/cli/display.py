@@ -6,6 +6,7 @@ pieces are left out.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shlex
 import time
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
 from elman.checkpoint import load_config
@@ -75,6 +76,18 @@ def reading(what: str, pieces: Iterable[str], size: int) -> Iterator[str]:
         for piece in pieces:
             yield piece
             bar.advance(task, len(piece.encode(errors="surrogateescape")))
+
+
+@contextlib.contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows that something takes long that cannot say how far it is."""
+    terminal = console(stderr=True)
+    if not terminal.is_terminal:
+        terminal.print(what, markup=False)
+    columns = (TextColumn(what), SpinnerColumn("line"), TimeElapsedColumn())
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+        bar.add_task(what, total=None)
+        yield
 
 
 def clock(seconds: float) -> str:

@@ -15,6 +15,7 @@ import click
 from elman.cli import main
 from elman.cli.streams import ReaderGoneError, Stdout, lines, message, set_up_streams, stdout_error
 from elman.errors import ElmanError
+from elman.text.stoppable import WORKER
 
 STOPPED = 130
 """The exit code after Ctrl-C, SIGTERM, or the end of the terminal, as shells give it to Ctrl-C."""
@@ -59,8 +60,8 @@ def run(arguments: list[str]) -> int:
     if interrupts.asked and code != 0:
         code = STOPPED
         lines("elman: stopped")
-        if any(thread.daemon for thread in threading.enumerate()):
-            os._exit(code)  # a library computes on in a thread that cannot be stopped (interruptible.py)
+        if any(thread.name == WORKER for thread in threading.enumerate()):
+            os._exit(code)  # the interpreter's normal end would wait for it, or crash it
     return code
 
 

@@ -20,7 +20,8 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, cached_property
 from typing import Any
 
@@ -33,9 +34,14 @@ from elman.config import LEVELS, Level, TextConfig
 from elman.errors import ConfigError, TextError
 from elman.schema import Source, fits, in_words, is_text, mapping, parsed, require
 from elman.text.plain_text import unix_line_ends, unix_line_ends_of, utf8
+from elman.text.stoppable import stoppable
 
 Ids = NDArray[np.int64]
+Waiting = Callable[[str], AbstractContextManager[object]]
+"""Shows, while it is entered, that something takes long: what it is."""
 UNK, EOS = "<unk>", "<eos>"
+LONGEST_LEARNT = 256
+"""Bytes of a word that byte pairs are learnt from at a time."""
 
 _PYTHON_BLANKS = re.compile("[\x1c-\x1f]")
 """Characters that `str.split` treats as white space, and Unicode, and so the library, does not."""
@@ -69,15 +75,18 @@ class Tokenizer:
         return [self._bytes(name).decode(errors="backslashreplace") for name in self._names]
 
     @classmethod
-    def train(cls, pieces: Iterable[str], config: TextConfig) -> Tokenizer:
-        """Learns the vocabulary of a text in pieces that do not cut words. Raises TextError for one without words."""
+    def train(cls, pieces: Iterable[str], config: TextConfig, waiting: Waiting = nullcontext) -> Tokenizer:
+        """Learns the vocabulary of a text in pieces that do not cut words. Raises TextError for one without words.
+
+        waiting: shows that something takes long, after the text has been read: a context manager of its name.
+        """
         pieces = _as_read(pieces, config.level)
         if config.level == "byte":
             hf = _library_tokenizer("byte", _byte_vocabulary())
         elif config.level == "bpe":
             if config.min_count != 1:
                 raise ConfigError("level bpe has no unknown tokens: leave out --min-count, or choose --vocab-size")
-            hf = _train_bpe(pieces, config.vocab_size or TextConfig.BPE_VOCAB_SIZE)
+            hf = _train_bpe(pieces, config.vocab_size or TextConfig.BPE_VOCAB_SIZE, waiting)
         else:
             hf = _train_counted(pieces, config)
         return cls(hf, config.level)
@@ -233,11 +242,22 @@ def _train_counted(pieces: Iterable[str], config: TextConfig) -> tokenizers.Toke
     return _library_tokenizer(config.level, vocabulary)
 
 
-def _train_bpe(pieces: Iterable[str], V: int) -> tokenizers.Tokenizer:
+def _train_bpe(pieces: Iterable[str], V: int, waiting: Waiting) -> tokenizers.Tokenizer:
+    """Learns byte pairs. The library's work on a word grows with the square of its length, so that longer words are
+    learnt from in parts: a text without blanks, such as Chinese or DNA, is one long word to it.
+    """
     hf = _library_tokenizer("bpe", {})
+    usual = hf.pre_tokenizer
+    in_parts = pre_tokenizers.Split(Regex(f"[\\s\\S]{{{LONGEST_LEARNT}}}"), "isolated")
+    hf.pre_tokenizer = pre_tokenizers.Sequence([usual, in_parts])
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=V, initial_alphabet=alphabet, special_tokens=[], show_progress=False)
-    hf.train_from_iterator(pieces, trainer)
+    stoppable(
+        lambda given: hf.train_from_iterator(given, trainer),
+        pieces,
+        lambda: waiting(f"learning up to {V - len(alphabet):,} byte pairs"),
+    )
+    hf.pre_tokenizer = usual
     return hf
 
 
