@@ -287,7 +287,9 @@ def test_early_stopping_keeps_the_best(tmp_path: Path, corpus: Path) -> None:
     assert elman.inference.evaluate.mean_loss(lm.p, tokens) == stop.best_nats_per_token
 
 
-def test_max_time_ends_the_run_and_bends_the_schedule(tmp_path: Path, corpus: Path) -> None:
+@pytest.mark.parametrize("reading", [0.0, 30.0])
+def test_max_time_ends_the_run_and_bends_the_schedule(tmp_path: Path, corpus: Path, reading: float) -> None:
+    """The time before the first step, in which the text was read, counts too; it slows nothing down."""
     now = 0.0
 
     def clock() -> float:
@@ -297,9 +299,13 @@ def test_max_time_ends_the_run_and_bends_the_schedule(tmp_path: Path, corpus: Pa
 
     trainer = started(tmp_path / "run", corpus, epochs=10_000, max_time=60.0, patience=0, record_every=1, warmup=0)
     trainer.clock = clock
+    trainer.count_from(-reading)
     *records, stop = trainer.run()
-    rates = [r.learning_rate for r in records if isinstance(r, StepRecord)]
+    steps = [r for r in records if isinstance(r, StepRecord)]
+    rates = [r.learning_rate for r in steps]
     assert stop.reason == "max_time"
+    assert steps[0].seconds == pytest.approx(reading + 0.3, abs=0.2)
+    assert steps[0].tokens_per_second > 100  # 32 in two or three readings of the clock
     readings = stop.seconds  # of the clock above, which counts them; validations take two
     assert 60 <= readings <= 62
     assert rates[-1] < 0.1 * rates[0]

@@ -100,6 +100,7 @@ def train(
     Without TEXT it learns the English of Python's own documentation. The vocabulary comes from the training part of
     the text only. Ctrl-C stops and saves; --resume goes on exactly as if the run had not been stopped.
     """
+    began = time.monotonic()
     given = {name: value for name, value in options.items() if value is not None}
     if exact and resume:
         raise ConfigError("--resume goes on with the run's own settings and contradicts --exact: leave --exact out")
@@ -125,6 +126,7 @@ def train(
             trainer = started_task(folder, of_task, given, team)
         else:
             trainer = started(folder, text, valid, held_out, given, device, team)
+        trainer.count_from(began)
         signals.trainer = trainer
         stopped = _run(trainer)
     if as_json and trainer.team.rank == 0:

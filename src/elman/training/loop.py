@@ -79,7 +79,7 @@ class Trainer:
         self.stop_asked = False
         self.validation_seconds: float | None = None
         self.clock = clock
-        self._since = clock()
+        self._earlier, self._began, self._set_up = 0.0, clock(), 0.0
         self._agreed_seconds = 0.0
 
     def _make_step(self) -> StepRunner:
@@ -117,7 +117,11 @@ class Trainer:
 
     def seconds(self) -> float:
         """Seconds this run has taken, those before a resume counted."""
-        return self.progress.seconds + self.clock() - self._since
+        return self._earlier + self.clock() - self._began
+
+    def count_from(self, began: float) -> None:
+        """Counts what passed since this reading of the clock as time of the run: the reading of its text, say."""
+        self._began = began
 
     def stop(self) -> None:
         """Ends the run after the step in hand."""
@@ -125,7 +129,7 @@ class Trainer:
 
     def run(self) -> Iterator[Record]:
         """Trains to the end, yielding records. Raises DivergedError when no rescue helps."""
-        self._since = self.clock()
+        self._set_up = self.clock() - self._began
         reason = self.progress.ended or after_epochs(self.progress, self.settings)
         while reason is None:
             yield from self._step()
@@ -196,7 +200,7 @@ class Trainer:
             yield record
 
     def _record(self, rate: float) -> StepRecord:
-        record = self.progress.step_record(rate, self.seconds(), bool(self.settings.omega))
+        record = self.progress.step_record(rate, self.seconds(), self._set_up, bool(self.settings.omega))
         self._write(record)
         return record
 
@@ -211,11 +215,11 @@ class Trainer:
                 f"also after {RESCUES} returns to a checkpoint with half the learning rate each; the last good weights "
                 f"are in {self.run_folder.path}; train again with a smaller --lr or --clip"
             )
-        seconds, metrics = self.seconds(), self.progress.metrics_bytes
+        metrics = self.progress.metrics_bytes
         path = self.run_folder.state
         self._restore(load_state(self.run_folder, path, self.config), path)
         self.progress.rescues, self.progress.factor, self.progress.skipped = rescues, factor, skipped
-        self.progress.seconds, self._since, self.progress.metrics_bytes = seconds, self.clock(), metrics
+        self.progress.metrics_bytes = metrics
         record = RescueRecord(at, self.progress.step, factor)
         self._write(record)
         self._save(self.run_folder.state)
@@ -280,7 +284,7 @@ class Trainer:
         """The seconds of a validation: as measured, or else a third of those of training on as many tokens."""
         if self.validation_seconds is not None:
             return self.validation_seconds
-        return self.seconds() / max(self.progress.tokens, 1) * self.problem.validation_tokens / 3
+        return (self.seconds() - self._set_up) / max(self.progress.tokens, 1) * self.problem.validation_tokens / 3
 
     def _write(self, record: Record) -> None:
         """Appends the record to metrics.jsonl."""
@@ -294,7 +298,7 @@ class Trainer:
     def _save(self, path: Any) -> None:
         """Writes a checkpoint. That of a stop is out of date once another is written, and is deleted then."""
         self._count(self.step.settle())
-        self.progress.seconds, self._since = self.seconds(), self.clock()
+        self.progress.seconds = self.seconds()
         counters = {
             "progress": asdict(self.progress),
             "mikolov": asdict(self.mikolov),
@@ -321,7 +325,6 @@ class Trainer:
         self.progress, self.mikolov = counters.progress, counters.mikolov
         self.step.restore(arrays, self.progress)
         self.step.generator.bit_generator.state = counters.generator.as_dict()
-        self._since = self.clock()
 
     def save_first(self) -> None:
         """Writes the checkpoint of step 0, so that there is one from the start."""
@@ -333,6 +336,7 @@ class Trainer:
         extended: the settings allow more than before, so that a run that had ended may go on.
         """
         self._restore(state, self.run_folder.latest_state)
+        self._earlier = self.progress.seconds
         metrics = self.run_folder.metrics
         if self.team.rank == 0 and metrics.exists() and metrics.stat().st_size > self.progress.metrics_bytes:
             os.truncate(metrics, self.progress.metrics_bytes)

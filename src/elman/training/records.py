@@ -163,15 +163,18 @@ class Progress:
         self.skipped += 1
         self.record_skipped += 1
 
-    def step_record(self, rate: float, seconds: float, with_omega: bool) -> StepRecord:
-        """The record of the steps since the last one; the sums start again at 0."""
+    def step_record(self, rate: float, seconds: float, set_up: float, with_omega: bool) -> StepRecord:
+        """The record of the steps since the last one; the sums start again at 0.
+
+        set_up: how many of the seconds were for reading the text and the like, before the first step.
+        """
         steps = self.record_steps
         record = StepRecord(
             step=self.step, epoch=self.epoch + 1, tokens=self.tokens,
             nats_per_token=self.record_nats / self.record_tokens if self.record_tokens else math.nan,
             gradient_norm=self.record_norm / steps if steps else math.nan,
             clipped=self.record_clipped, skipped=self.record_skipped, learning_rate=rate,
-            seconds=round(seconds, 3), tokens_per_second=round(self.tokens / max(seconds, 1e-9), 1),
+            seconds=round(seconds, 3), tokens_per_second=round(self.tokens / max(seconds - set_up, 1e-9), 1),
             omega=self.record_omega / steps if with_omega and steps else None,
         )  # fmt: skip
         self.record_nats = self.record_norm = self.record_omega = 0.0
