@@ -154,7 +154,7 @@ class TextConfig(Config):
 
     level: Level = field(default="word", metadata=_text(
         "What a token is: a byte, a character (Unicode code point), a word between white space, or a byte pair.",
-        option="level", choices=LEVELS,
+        option="level", choices=LEVELS, shown="word; char for a text with hardly any blanks",
     ))  # fmt: skip
     vocab_size: int | None = field(default=None, metadata=_text(
         "The most tokens, <unk> and <eos> counted.",

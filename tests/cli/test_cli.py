@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from command_line import COMMANDS, Run, fails
 
 import elman
+from elman.thread_count import processors
+from elman.wording import count
 
 
 def test_version_and_help(command: Run) -> None:
@@ -159,7 +162,7 @@ def test_info(word_run: Path, command: Run) -> None:
         (b"", "word", "is empty: give a text with something in it"),
         (b"good \xff\n", "word", "is not UTF-8: byte 0xFF at offset 5"),
         (b"\x7fELF\0\0", "word", "is binary: it has a zero byte at offset 4"),
-        (b"o", "char", "the text has 1 token, and at least 2 are needed"),
+        (b"o", "char", "the text to train on has 1 token, and at least 2 are needed"),
         (b"a few words only\n", "word", "the text has 5 tokens, fewer than one window"),
         (b" \n \n", "word", "only white space"),
     ],
@@ -169,6 +172,45 @@ def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, leve
     text.write_bytes(content)
     fails(command("train", text, "--valid", text, "--out", out, "--level", level), sentence)
     assert not (out / "config.json").exists()
+
+
+def test_an_empty_part_of_the_text_is_named(tmp_path: Path, corpus: Path, command: Run) -> None:
+    nothing = tmp_path / "nothing.txt"
+    nothing.write_text("o")
+    options = ("--out", tmp_path / "r", "--level", "char")
+    sentence = f"the text to validate on, {nothing}, has 1 token, and at least 2 are needed"
+    fails(command("train", corpus, "--valid", nothing, *options), sentence)
+    sentence = "held out for validation, the last 1 byte of the text, has 1 token, and at least 2 are needed"
+    fails(command("train", corpus, "--held-out", "0.0001", *options), sentence)
+
+
+@pytest.mark.parametrize(("chosen", "used", "words"), [
+    ((), "char", "so --level char is used"),
+    (("--level", "word"), "word", "nearly every word will be a new one; --level char or bpe fits it better"),
+    (("--level", "bpe", "--vocab-size", 300), "bpe", "learning up to 44 byte pairs"),
+    (("--level", "byte"), "byte", ""),
+])  # fmt: skip
+def test_a_text_without_blanks(tmp_path: Path, command: Run, chosen: tuple[object, ...], used: str, words: str) -> None:
+    text = tmp_path / "dna.txt"
+    text.write_text("\n".join("".join(random.Random(k).choices("ACGT", k=60)) for k in range(60)) + "\n")
+    size = ("--epochs", 1, "--hidden", 8, "--embed", 8, "--batch-size", 2, "--bptt", 4)
+    done = command("train", text, "--out", tmp_path / "r", *size, *chosen)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "r" / "config.json").read_text())["text"]["level"] == used
+    told = done.stderr[: done.stderr.index("corpus ")]
+    assert words in told
+    assert ("the text has hardly any blanks (1.6% of its characters)" in told) == (used in ("char", "word"))
+
+
+def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
+    binary, out = tmp_path / "any.bin", tmp_path / "r"
+    binary.write_bytes(bytes(range(256)) * 20)
+    size = ("--epochs", 1, "--hidden", 8, "--embed", 8, "--batch-size", 2, "--bptt", 4)
+    fails(command("train", binary, "--out", out), "level byte alone reads any bytes")
+    assert command("train", binary, "--out", out, "--level", "byte", *size).returncode == 0
+    assert json.loads(command("evaluate", out, binary, "--json").stdout)["tokens"] == 256 * 20
+    assert command("score", out, binary).stdout.count("\n") == 21
+    assert command("flow", out, binary, "--steps", 8).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -197,7 +239,16 @@ def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, leve
         (["generate", "{run}", "the", "--temperature", "-1"], "temperature is -1.0; it must be at least 0"),
         (["generate", "{run}", "the", "--top-p", "0"], "top-p is 0.0"),
         (["bench", "--shapes", "char-small,huge"], "shape 'huge' is not known; choose among word-small"),
-        (["bench", "--seconds", "0"], "0.0 is not in the range"),
+        (["bench", "--seconds", "0"], "seconds is 0.0; it must be over 0"),
+        (["bench", "--seconds", "inf"], "seconds is inf; it must be over 0 seconds and finite"),
+        (["train", "{corpus}", "--max-time", "inf"], "max-time is inf; it must be over 0 seconds and finite"),
+        (["train", "{corpus}", "--clip", "inf"], "clip is inf; it must be at least 0 and finite"),
+        (["generate", "{run}", "the", "--top-k", "9" * 23], "it must be a whole number from 0 to 2^63 - 1"),
+        (["generate", "{run}", "the", "--max-tokens", "9" * 23], "it must be a whole number from 0 to 2^63 - 1"),
+        (["train", "{corpus}", "--vocab-size", "9" * 23], "vocab-size is"),
+        (["train", "{corpus}", "--hidden", "9" * 23], "hidden is"),
+        (["score", "{run}", "{corpus}", "--oov-penalty", "nan"], "oov-penalty is nan; it must be a finite number"),
+        (["score", "{run}", "{corpus}", "--oov-penalty", "-inf"], "oov-penalty is -inf; it must be a finite number"),
         (["dance"], "No such command 'dance'"),
     ],
 )
@@ -207,6 +258,29 @@ def test_wrong_calls(
     filled = [a.format(corpus=corpus, run=word_run) for a in arguments]
     fails(command(*filled, cwd=tmp_path), sentence)
     assert not list(tmp_path.glob("runs/*/config.json"))
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "2.5", "²", "9" * 23])
+@pytest.mark.parametrize("arguments", [["info"], ["flow", "{run}"]])
+def test_threads_that_are_no_number_are_refused(
+    command: Run, word_run: Path, monkeypatch: pytest.MonkeyPatch, value: str, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("ELMAN_THREADS", value)
+    fails(command(*(a.format(run=word_run) for a in arguments)), "it must be a whole number from 1 to 1,024")
+
+
+def test_more_threads_than_processors_are_told_and_not_used(
+    command: Run, word_run: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    available = processors()
+    told = f"elman: 1,000 threads were asked for, but this process may use {count(available, 'processor')}: "
+    done = command("evaluate", word_run, corpus, "--threads", 1000)
+    assert done.stderr.startswith(told)
+    assert done.returncode == 0
+    monkeypatch.setenv("ELMAN_THREADS", "1000")
+    bench = command("bench", "--shapes", "char-small", "--seconds", 0.01, "--json")
+    assert bench.stderr.startswith(told)
+    assert json.loads(bench.stdout)["threads"] == available
 
 
 def test_bench_measures_steps_and_products(command: Run) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.cli.settings import fields_of
-from elman.config import ModelConfig, TaskConfig, TextConfig, TrainingConfig
+from elman.cli.streams import message
+from elman.config import Level, ModelConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import ConfigError
 
 if TYPE_CHECKING:
     from elman.checkpoint import RunFolder
+    from elman.text.corpus import Corpus
     from elman.training.loop import Trainer
     from elman.training.team import Team
 
@@ -62,10 +64,28 @@ def started(
         for table in (TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS)
     )
     corpus = Corpus.from_paths(text) if text else Corpus.embedded()
+    if text_config.get("level", "word") == "word":
+        text_config["level"] = _level(corpus, chosen="level" in text_config)
     sources = start.Sources(corpus, Corpus.from_paths(valid) if valid else None, held_out)
     return start.start(
-        folder, sources, TextConfig(**text_config), model, training, display.reading, chosen_device(device), team
-    )
+        folder, sources, TextConfig(**text_config), model, training, display.reading, chosen_device(device), team,
+        display.waiting,
+    )  # fmt: skip
+
+
+def _level(corpus: Corpus, chosen: bool) -> Level:
+    """Level word, or the one that fits the text if the user chose none; says so where word does not fit."""
+    from elman.training.defaults import fitting_level, share_of_blanks
+
+    beginning = next(iter(corpus.pieces()))
+    if (fitting := fitting_level(beginning)) == "word":
+        return fitting
+    blanks = f"the text has hardly any blanks ({share_of_blanks(beginning):.1%} of its characters)"
+    if chosen:
+        message(f"{blanks}: nearly every word will be a new one; --level {fitting} or bpe fits it better")
+        return "word"
+    message(f"{blanks}, so --level {fitting} is used; choose --level bpe for longer tokens")
+    return fitting
 
 
 def refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[str, Any], device: str | None) -> None:

@@ -44,8 +44,13 @@ def encode_stream(pieces: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple
         yield np.array([tokenizer.eos]), np.array([False])
 
 
-def write_tokens(path: Path, pieces: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
-    """Writes the tokens of a text to a .npy file, piece by piece. Raises TextError for a text of under two tokens."""
+def write_tokens(
+    path: Path, pieces: Iterable[str], tokenizer: Tokenizer, what: str = "the text", advice: str = "give a longer text"
+) -> TokenCounts:
+    """Writes the tokens of a text to a .npy file, piece by piece.
+
+    Raises TextError for a text of under two tokens: what it is, and what to do.
+    """
     dtype = np.min_scalar_type(tokenizer.V - 1)
     tokens = unknown = 0
     with path.open("wb") as file:
@@ -60,7 +65,7 @@ def write_tokens(path: Path, pieces: Iterable[str], tokenizer: Tokenizer) -> Tok
         _write_header(file, dtype, tokens + 1)
         assert file.tell() == start  # the header's size does not depend on the number of tokens
     if tokens < 2:
-        raise TextError(f"the text has {count(tokens, 'token')}, and at least 2 are needed: give a longer text")
+        raise TextError(f"{what} has {count(tokens, 'token')}, and at least 2 are needed: {advice}")
     return TokenCounts(tokens, unknown)
 
 

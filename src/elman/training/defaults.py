@@ -16,6 +16,12 @@ HELD_OUT = 0.05
 HELD_OUT_LIMIT = 512 * 2**10
 """The most bytes that are held out, unless the user chose a share: validation should stay quick."""
 
+FEWEST_BLANKS = 1 / 16
+"""The share of blanks and line ends below which a text is not one of words: Chinese, Japanese, Thai, DNA. English has 1
+in 6, German 1 in 7."""
+SHORTEST_JUDGED = 200
+"""Characters below which nothing is said of a text."""
+
 SIZES: dict[Level, dict[str, Any]] = {
     "byte": {"d": 128, "Dh": 512, "tie": False},
     "char": {"d": 128, "Dh": 512, "tie": False},
@@ -58,6 +64,21 @@ TASK_SETTINGS: dict[str, Any] = {
 identity as in Le, Jaitly and Hinton (2015)."""
 TASK_LENGTHS = (50, 200)
 """The shortest and the longest sequence of a task."""
+
+
+def fitting_level(beginning: str) -> Level:
+    """word, or char for a text with hardly any blanks: nearly every word in it would be a new one.
+
+    beginning: of the text, about a MiB.
+    """
+    if len(beginning) < SHORTEST_JUDGED or share_of_blanks(beginning) >= FEWEST_BLANKS:
+        return "word"
+    return "char"
+
+
+def share_of_blanks(text: str) -> float:
+    """How many of its characters are blanks or line ends, 0 to 1."""
+    return sum(map(str.isspace, text)) / len(text)
 
 
 def operations_per_token(V: int, d: int, Dh: int) -> int:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from elman.checkpoint import RESTORE, RunFolder, load_config, load_state, require_finite, save_config
-from elman.config import ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig
+from elman.config import Level, ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError
 from elman.files import is_there
 from elman.kernels import Kernels, bf16_is_fast
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
 from elman.text.corpus import Corpus
-from elman.text.tokenizer import Tokenizer
+from elman.text.tokenizer import Tokenizer, Waiting
 from elman.training.defaults import HELD_OUT, HELD_OUT_LIMIT, passes_in, task_defaults, with_defaults
 from elman.training.loop import Trainer
 from elman.training.problem import Problem, TextProblem
@@ -25,6 +26,9 @@ from elman.training.tasks.problem import TaskProblem
 from elman.training.tasks.sequences import VOCABULARY
 from elman.training.team import ALONE, Team
 from elman.training.treatments.flossing import floss
+from elman.wording import count as count_of
+
+TO_TRAIN_ON = "the text to train on"
 
 
 class Reporter(Protocol):
@@ -43,6 +47,10 @@ class Sources:
     valid: Corpus | None = None
     held_out: float | None = None
 
+    def at_level(self, level: Level) -> Sources:
+        """The same texts, read as a level reads them."""
+        return replace(self, train=self.train.at_level(level), valid=self.valid and self.valid.at_level(level))
+
     def training_pieces(self) -> tuple[Iterator[str], int]:
         """The text to train on, and its size in bytes."""
         stop = self.train.size if self.valid else self._boundary()
@@ -54,6 +62,13 @@ class Sources:
             return self.valid.pieces(), self.valid.size
         start = self._boundary()
         return self.train.pieces(start), self.train.size - start
+
+    def validation_name(self) -> str:
+        """What the text to validate on is."""
+        if self.valid:
+            return f"the text to validate on, {self.valid.name},"
+        size = count_of(self.validation_pieces()[1], "byte")
+        return f"the part that is held out for validation, the last {size} of the text,"
 
     def describe(self) -> str:
         """The names of both texts, for people to read."""
@@ -76,12 +91,13 @@ def start(
     report: Reporter = lambda what, pieces, size: pieces,
     device: Kernels | None = None,
     team: Team = ALONE,
+    waiting: Waiting = nullcontext,
 ) -> Trainer:
     """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for.
 
     What was not asked for is default, and what depends on the level by `level_defaults`. device: the TorchKernels
     that compute it (elman.kernels.chosen_device); None for the CPU. team: as in `resume`; the first of its
-    processes calls this, the others `resume` once it is begun.
+    processes calls this, the others `resume` once it is begun. waiting: as for `Tokenizer.train`.
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
     """
@@ -97,11 +113,15 @@ def start(
         require_for_cpu(settings)
     require_for_team(settings, team)
     folder.require_new()
-    tokenizer = Tokenizer.train(report("vocabulary", *sources.training_pieces()), text)
+    sources = sources.at_level(text.level)
+    tokenizer = Tokenizer.train(report("vocabulary", *sources.training_pieces()), text, waiting)
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
-        count = write_tokens(folder.train_tokens, report("tokens", *sources.training_pieces()), tokenizer)
-        write_tokens(folder.valid_tokens, report("validation", *sources.validation_pieces()), tokenizer)
+        count = write_tokens(folder.train_tokens, report("tokens", *sources.training_pieces()), tokenizer, TO_TRAIN_ON)
+        write_tokens(
+            folder.valid_tokens, report("validation", *sources.validation_pieces()), tokenizer,
+            sources.validation_name(), "give a longer text, or another one with --valid",
+        )  # fmt: skip
     passes = float("inf")
     if settings.max_time is not None and device is None:  # how many a GPU allows is not known
         passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast)
