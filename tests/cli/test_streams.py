@@ -182,4 +182,18 @@ def test_a_run_whose_terminal_goes_is_saved(corpus: Path, tmp_path: Path, number
 
 
 def test_texts_that_are_not_utf8_are_refused_by_name(command: Run) -> None:
-    fails(command("derive", b"a\xff".decode(errors="surrogateescape"), "--wrt", "a"), r"'a\xff' is not UTF-8")
+    fails(command("derive", "a\udcff", "--wrt", "a"), r"'a\xff' is not UTF-8")
+    fails(command("derive", "a\udcff.md", "--wrt", "a"), r"'a\xff.md' is not UTF-8")
+
+
+def test_a_locale_without_utf8_reads_texts_all_the_same(
+    char_run: Path, command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("LC_ALL", "C"), ("PYTHONUTF8", "0"), ("PYTHONCOERCECLOCALE", "0")):
+        monkeypatch.setenv(name, value)
+    typed = "th\xe9 \u2603"
+    shown = command("generate", char_run, typed.encode().decode(errors="surrogateescape"), "--max-tokens", 0)
+    assert shown.stdout == f"{typed}\n"
+    assert "2 of the prompt's 5 tokens" in shown.stderr
+    assert command("derive", "σ(x)".encode().decode(errors="surrogateescape"), "--wrt", "x").returncode == 0
+    fails(command("derive", "\udcff", "--wrt", "x"), r"'\xff' is not UTF-8")

@@ -17,11 +17,11 @@ from elman.cli.evaluate import evaluate
 from elman.cli.flow import flow
 from elman.cli.generate import generate
 from elman.cli.info import info
+from elman.cli.options import UTF8_TEXT
 from elman.cli.score import score
 from elman.cli.streams import message
 from elman.cli.train import train
 from elman.errors import ElmanError
-from elman.wording import printable
 
 
 class _Group(click.Group):
@@ -56,23 +56,8 @@ def main() -> None:
     """
 
 
-def _text(value: str) -> str:
-    """The type of text arguments: refuses what is not UTF-8, which Python keeps as surrogates.
-
-    Only a path, or a text for level byte (click.UNPROCESSED), may be any bytes.
-    """
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise click.BadParameter(
-            f"'{printable(value)}' is not UTF-8: set the locale of the terminal to UTF-8"
-        ) from None
-    return value
-
-
 for command in (train, evaluate, score, generate, flow, check, derive, bench, info):
     main.add_command(command)
     for parameter in command.params:
         if parameter.type is click.STRING:
-            parameter.type = click.types.FuncParamType(_text)
-            parameter.type.name = click.STRING.name
+            parameter.type = UTF8_TEXT

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from elman.cli.options import as_json, run_argument, threads
+from elman.cli.options import ANY_TEXT, as_json, run_argument, threads
 from elman.cli.streams import message, show, show_json
 
 
 @click.command(epilog='Example:  elman generate runs/book "It was" --temperature 0.8 --seed 1')
 @run_argument
-@click.argument("prompt", default="", type=click.UNPROCESSED)
+@click.argument("prompt", default="", type=ANY_TEXT)
 @click.option(
     "--max-tokens", default=100, metavar="N", show_default=True, help="The most tokens to draw after the prompt."
 )
@@ -29,7 +29,7 @@ from elman.cli.streams import message, show, show_json
 @click.option(
     "--stop",
     multiple=True,
-    type=click.UNPROCESSED,
+    type=ANY_TEXT,
     metavar="TEXT",
     help="End before this text; can be given several times.",
 )

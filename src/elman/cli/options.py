@@ -12,7 +12,7 @@ import click
 from elman.cli.streams import message
 from elman.errors import ConfigError
 from elman.thread_count import processors, wanted_threads
-from elman.wording import choose, count
+from elman.wording import choose, count, printable
 
 THREAD_VARIABLES = (
     "ELMAN_THREADS",
@@ -21,6 +21,35 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+
+
+def _as_typed(value: str) -> str:
+    """A text argument as UTF-8, also in a locale (C) where Python keeps its bytes as surrogates."""
+    if any("\udc80" <= character <= "\udcff" for character in value):
+        return os.fsencode(value).decode(errors="surrogateescape")
+    return value
+
+
+def _as_utf8(value: str) -> str:
+    """The same; what is not UTF-8 is refused."""
+    text = _as_typed(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(f"'{printable(text)}' is not UTF-8") from None
+    return text
+
+
+def _text_type(convert: Callable[[str], str]) -> Any:
+    kind = click.types.FuncParamType(convert)
+    kind.name = click.STRING.name
+    return kind
+
+
+UTF8_TEXT = _text_type(_as_utf8)
+"""The type of text arguments. (A path may be any bytes.)"""
+ANY_TEXT = _text_type(_as_typed)
+"""The type of texts that a model reads: any bytes at level byte."""
 
 
 def _set_threads(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
