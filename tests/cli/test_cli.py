@@ -180,7 +180,7 @@ def test_an_empty_part_of_the_text_is_named(tmp_path: Path, corpus: Path, comman
     options = ("--out", tmp_path / "r", "--level", "char")
     sentence = f"the text to validate on, {nothing}, has 1 token, and at least 2 are needed"
     fails(command("train", corpus, "--valid", nothing, *options), sentence)
-    sentence = "held out for validation, the last 1 byte of the text, has 1 token, and at least 2 are needed"
+    sentence = "held out for validation, the last 0 bytes of the text, has 0 tokens, and at least 2 are needed"
     fails(command("train", corpus, "--held-out", "0.0001", *options), sentence)
 
 
@@ -246,7 +246,7 @@ def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
         (["generate", "{run}", "the", "--top-k", "9" * 23], "it must be a whole number from 0 to 2^63 - 1"),
         (["generate", "{run}", "the", "--max-tokens", "9" * 23], "it must be a whole number from 0 to 2^63 - 1"),
         (["train", "{corpus}", "--vocab-size", "9" * 23], "vocab-size is"),
-        (["train", "{corpus}", "--hidden", "9" * 23], "hidden is"),
+        (["train", "{corpus}", "--hidden", "9" * 23], "it must be a whole number, at least 1"),
         (["score", "{run}", "{corpus}", "--oov-penalty", "nan"], "oov-penalty is nan; it must be a finite number"),
         (["score", "{run}", "{corpus}", "--oov-penalty", "-inf"], "oov-penalty is -inf; it must be a finite number"),
         (["dance"], "No such command 'dance'"),
