@@ -39,7 +39,7 @@ def mutate(folder: Path, others: list[Path], chance: random.Random, with_checksu
     """Mutates one to three files of a run folder in place; returns what was done. `others`: runs to take files from."""
     done = []
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        path = chance.choice(_files(folder))
+        path = chance.choice(RunFolder(folder).files)
         change = chance.choice(_changes(path))
         with contextlib.suppress(_CannotChangeError):
             done.append(f"{path.relative_to(folder)}: {change(path, others, chance)}")
@@ -55,14 +55,11 @@ class _CannotChangeError(Exception):
 Change = Callable[[Path, list[Path], random.Random], str]
 
 
-def _files(folder: Path) -> list[Path]:
-    run = RunFolder(folder)
-    return [path for path in run.files if path != run.lock]
-
-
 def _changes(path: Path) -> list[Change]:
     """The mutations of a file, each as often as it is to be drawn."""
     common: list[Change] = [_bytes, _bytes, _cut, _stranger, _stranger, _of_another_run]
+    if path.name == "lock":
+        return [_stranger]
     if path.suffix == ".json":
         return [*common, *[_json_value] * 6]
     if path.suffix == ".jsonl":
@@ -138,7 +135,7 @@ def _stranger(path: Path, others: list[Path], chance: random.Random) -> str:
 
 
 def _of_another_run(path: Path, others: list[Path], chance: random.Random) -> str:
-    source = chance.choice(_files(chance.choice(others)))
+    source = chance.choice(RunFolder(chance.choice(others)).files)
     if not source.is_file() or path.is_dir():
         raise _CannotChangeError
     path.unlink(missing_ok=True)

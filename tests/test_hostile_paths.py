@@ -212,6 +212,9 @@ def test_only_regular_files_up_to_the_limit_are_opened(tmp_path: Path) -> None:
     with pytest.raises(FileError) as error:
         open_input(path, 4, advice="give another")
     assert str(error.value) == f"{path} is larger than 0 MB, it has 5 bytes: give another"
+    with pytest.raises(FileError, match=r"cannot read /proc/self/mem: Input/output error; give another"):  # noqa: SIM117
+        with open_input(Path("/proc/self/mem"), 5, advice="give another") as file:
+            file.read(5)
     for odd in ("a\0b", "/proc/self/mem/x", "/dev/fd/0/x"):
         with pytest.raises(FileError, match=r"cannot read|does not exist"):
             open_input(Path(odd), 5)

@@ -395,6 +395,33 @@ def test_a_refused_model_is_said_by_every_command(copy: Path, corpus: Path) -> N
         assert "are not finite, so the network predicts nothing; take a copy from elsewhere" in called(*command)
 
 
+def test_finite_weights_that_overflow_are_said_and_not_printed_as_a_perplexity(copy: Path, corpus: Path) -> None:
+    def huge(arrays: dict[str, Any], metadata: dict[str, str]) -> None:
+        arrays["U"][::2] = 3e38
+        arrays["U"][1::2] = -3e38
+
+    change_arrays(copy / "model.safetensors", huge)
+    for command in (("evaluate", copy, corpus), ("generate", copy), ("generate", copy, "the cat")):
+        assert "is not a number: the weights are so large that the network overflows; take another" in called(*command)
+
+
+def test_a_pipe_in_the_place_of_the_metrics_is_not_waited_for_by_a_resumed_run(copy: Path) -> None:
+    for _ in range(2):
+        with pipe_with(copy / "metrics.jsonl"):
+            said = called("train", "--resume", copy, "--epochs", 6)
+            assert f"{copy / 'metrics.jsonl'} is a pipe, expected a file: take a copy from elsewhere" in said
+
+
+def test_a_disk_that_fails_while_it_is_read_is_one_sentence(copy: Path) -> None:
+    """/proc/self/mem is a regular file; who reads its beginning gets the error of a broken disk."""
+    for name in ("config.json", "metrics.jsonl", "training/train.npy"):
+        (copy / name).rename(copy / "kept")
+        (copy / name).symlink_to("/proc/self/mem")
+        assert re.search(r"Input/output error|is not JSON|is damaged", reading(copy, name))
+        (copy / name).unlink()
+        (copy / "kept").rename(copy / name)
+
+
 def test_what_is_not_mutated_is_read_as_before(copy: Path) -> None:
     before = values_of(copy)
     change_config(copy, lambda content: None)

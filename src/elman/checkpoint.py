@@ -43,10 +43,11 @@ GO_ON = "the files of the run are as they were, so free some space or allow writ
 RESTORE = "take a copy from elsewhere, or train again"
 """What to do where a file of a run is damaged."""
 
+LARGEST_METRICS = 2**40
 LARGEST_CONFIG = 2**20
 LARGEST_TOKENIZER = 64 * 2**20
 LARGEST_HEADER = 2**20
-"""The most bytes of config.json, of tokenizer.json (about two million words), and of the header before the arrays."""
+"""The most bytes of metrics.jsonl, config.json, tokenizer.json (two million words), and of the header of arrays."""
 
 Arrays = Mapping[str, NDArray[Any]]
 Shapes = Mapping[str, tuple[int, ...]]

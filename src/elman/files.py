@@ -13,11 +13,12 @@ space left on device; ...". The caller chooses the class of the error, and the a
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from elman.errors import ElmanError, FileError
 
@@ -79,7 +80,8 @@ def remove_partial(folder: Path) -> None:
 def open_input(path: Path, limit: int, error: type[ElmanError] = FileError, advice: str = "") -> BinaryIO:
     """Opens a regular file of at most `limit` bytes to read. Every input of every command is opened here.
 
-    Raises `error` where there is no such file, or it is a folder, a pipe, a device, too large, or cannot be read.
+    Raises `error` where there is no such file, or it is a folder, a pipe, a device, too large, or cannot be read. So
+    does reading from it, at any time.
     """
 
     def require(status: os.stat_result) -> None:
@@ -94,7 +96,7 @@ def open_input(path: Path, limit: int, error: type[ElmanError] = FileError, advi
         except BaseException:
             os.close(descriptor)
             raise
-        return os.fdopen(descriptor, "rb")
+        return io.BufferedReader(_Reader(descriptor, path, error, advice))
     except FileNotFoundError as cause:
         raise error(f"{path} does not exist: {advice}" if advice else f"{path} does not exist") from cause
     except (OSError, ValueError) as cause:  # ValueError: a path with a null character
@@ -102,9 +104,25 @@ def open_input(path: Path, limit: int, error: type[ElmanError] = FileError, advi
         raise error(f"{text}; {advice}" if advice else text) from cause
 
 
+class _Reader(io.FileIO):
+    """A file whose reading raises errors of the caller's class."""
+
+    def __init__(self, descriptor: int, path: Path, error: type[ElmanError], advice: str) -> None:
+        super().__init__(descriptor, "rb")
+        self._place = path, error, advice
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        with sentence("read", *self._place):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with sentence("read", *self._place):
+            return super().readall()
+
+
 def read_bytes(path: Path, limit: int, error: type[ElmanError] = FileError, advice: str = "") -> bytes:
     """The content of a regular file of at most `limit` bytes. Raises `error` as `open_input` does."""
-    with open_input(path, limit, error, advice) as file, sentence("read", path, error, advice):
+    with open_input(path, limit, error, advice) as file:
         # no more than the size that was checked; files of the system that have no size may block
         return file.read(os.fstat(file.fileno()).st_size)
 

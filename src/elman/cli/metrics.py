@@ -13,9 +13,8 @@ from elman.schema import COUNTER, FINITE, Source, mapping, parsed, read
 if TYPE_CHECKING:
     from elman.training.records import WrittenRecord
 
-LARGEST_METRICS = 2**40
 LONGEST_LINE = 16 * 2**20
-"""The most bytes of the file, and of a line."""
+"""The most bytes of a line."""
 RESTORE = "take a copy from elsewhere, or delete it to go on without what training recorded"
 
 
@@ -24,6 +23,7 @@ def read_metrics(path: Path) -> Iterator[WrittenRecord]:
 
     Raises CheckpointError for a line that is no record.
     """
+    from elman.checkpoint import LARGEST_METRICS
     from elman.training.records import KINDS
 
     classes: dict[str, Any] = {name: kind for kind, name in KINDS.items()}

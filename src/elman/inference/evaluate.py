@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import TextError
+from elman.inference.overflow import require_numbers
 from elman.model.network import losses
 from elman.model.parameters import Parameters
 from elman.text.batches import encode_stream
@@ -150,14 +151,16 @@ def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Eval
 
     nats = nats_oov = 0.0
     pending: list[Floats] = []
-    for J in stream_losses(p, ids(), tokenizer.eos):
-        nats += float(J.sum())
-        pending.append(J)
-        if sum(map(len, pending)) == len(oov_parts[0]):  # one part is complete
-            nats_oov += float(np.concatenate(pending)[oov_parts.pop(0)].sum())
-            pending.clear()
+    with np.errstate(all="ignore"):  # an overflow shows in the sum
+        for J in stream_losses(p, ids(), tokenizer.eos):
+            nats += float(J.sum())
+            pending.append(J)
+            if sum(map(len, pending)) == len(oov_parts[0]):  # one part is complete
+                nats_oov += float(np.concatenate(pending)[oov_parts.pop(0)].sum())
+                pending.clear()
     if not counts["tokens"]:
         raise TextError("the text is empty: give a text with at least one token")
+    require_numbers(nats, "the loss of the text")
     if tokenizer.level == "word" and last != "\n":  # the end of the last line was predicted too
         for name in ("words", "characters", "bytes"):
             counts[name] += 1

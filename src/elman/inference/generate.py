@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from elman.arguments import WHOLE_FROM_0, require, several
 from elman.errors import ConfigError
+from elman.inference.overflow import require_numbers
 from elman.inference.score import State, read
 from elman.model.network import log_probabilities
 from elman.model.parameters import Parameters
@@ -104,7 +105,9 @@ def generate_tokens(
 ) -> Iterator[int]:
     """Yields token ids as they are drawn, after those of `before` (at least one); `banned` is never drawn."""
     *read_first, last = before
-    state = read(p, State(p.initial_state(1)), read_first)
+    with np.errstate(all="ignore"):  # an overflow shows in the result
+        state = read(p, State(p.initial_state(1)), read_first)
+        require_numbers(log_probabilities(p, read(p, state, [last]).h[0]), "the probability of a token")
     sampler_of = p.kernels.sampler_kernel(p.dtype)
     if sampler_of is None:
         return _one_by_one(p, state, last, sampling, generator, banned)
@@ -117,8 +120,10 @@ def _one_by_one(
     p: Parameters, state: State, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
 ) -> Iterator[int]:
     for _ in range(sampling.max_tokens):
-        state = read(p, state, [last])
-        log_probs = log_probabilities(p, state.h[0]).astype(np.float64)
+        with np.errstate(all="ignore"):
+            state = read(p, state, [last])
+            log_probs = log_probabilities(p, state.h[0]).astype(np.float64)
+        require_numbers(log_probs, "the probability of a token")
         if banned is not None:
             log_probs[banned] = -np.inf
         last = choose(log_probs, sampling, generator)

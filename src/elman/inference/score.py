@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.inference.evaluate import WINDOW
+from elman.inference.overflow import require_numbers
 from elman.model.network import hidden_states, log_probabilities, losses
 from elman.model.parameters import Parameters
 from elman.text.tokenizer import Tokenizer
@@ -110,8 +111,10 @@ def _score_batch(p: Parameters, eos: int, batch: Sequence[Integers], bos: bool) 
         begin = 1
     x = np.concatenate([np.full((1, B), eos), y[:-1]])
     for start in range(begin, n, WINDOW):
-        J, h = losses(p, x[start : start + WINDOW], y[start : start + WINDOW], h)
+        with np.errstate(all="ignore"):  # an overflow shows in the result
+            J, h = losses(p, x[start : start + WINDOW], y[start : start + WINDOW], h)
         log_probs[start : start + WINDOW] = -J
+    require_numbers(log_probs, "the log probability of a sentence")
     return list(np.ascontiguousarray(log_probs.T))
 
 

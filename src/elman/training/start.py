@@ -10,10 +10,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from elman.checkpoint import RESTORE, RunFolder, load_config, load_state, require_finite, save_config
+from elman.checkpoint import (
+    LARGEST_METRICS,
+    RESTORE,
+    RunFolder,
+    load_config,
+    load_state,
+    require_finite,
+    save_config,
+)
 from elman.config import Level, ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError
-from elman.files import is_there
+from elman.files import is_there, open_input
 from elman.kernels import Kernels, bf16_is_fast
 from elman.model.parameters import Parameters
 from elman.text.batches import open_tokens, write_tokens
@@ -194,6 +202,8 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
         config = config.with_training(**changes)
     state = load_state(folder, folder.latest_state, config)
     require_finite(state[0], folder.latest_state)
+    if is_there(folder.metrics, CheckpointError, RESTORE):  # records are appended to it: it must be a file
+        open_input(folder.metrics, LARGEST_METRICS, CheckpointError, RESTORE).close()
     trainer = _trainer(folder, config, state[0], device, team)
     trainer.resume(state, extended=bool(changes))
     team.wait()  # until all have read what the first process changes now
