@@ -1,6 +1,6 @@
 """A run folder on disk: written whole or not at all, and checked when read.
 
-    config.json           settings, the format's version, the tokenizer's checksum, its own checksum
+    config.json           settings, the format's version, the checksums of tokenizer and tokens, its own checksum
     tokenizer.json        Hugging Face tokenizers format
     model.safetensors     the best weights so far, named by the letters; the checksum in its metadata
     metrics.jsonl         a line a record of training
@@ -11,13 +11,15 @@
 
 A file is written beside its place, flushed to the disk and renamed over it: a reader, or the next start
 after a crash or on a full disk, finds the old file or the new one, never a part. `config.json` comes last, so
-that a folder without it is one that never began. Nothing is pickled.
+that a folder without it is one that never began. `metrics.jsonl` alone is appended to: it is flushed before a
+checkpoint that counts its bytes is written. Nothing is pickled.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -31,7 +33,18 @@ from numpy.typing import NDArray
 
 from elman.config import RunConfig
 from elman.errors import CheckpointError, ConfigError, TextError
-from elman.files import PARTIAL, is_there, locked, open_input, read_bytes, remove_partial, sentence, write_whole
+from elman.files import (
+    PARTIAL,
+    is_there,
+    locked,
+    make_folder,
+    open_input,
+    read_bytes,
+    remove_empty,
+    remove_partial,
+    sentence,
+    write_whole,
+)
 from elman.model.parameters import Parameters, shapes
 from elman.schema import Source, in_words, mapping, parsed, require
 from elman.text.tokenizer import Tokenizer
@@ -40,6 +53,8 @@ FORMAT = 1
 """The version of the folder's format; another one is refused."""
 GO_ON = "the files of the run are as they were, so free some space or allow writing there, and go on with --resume"
 """What to do where a file of a run cannot be written."""
+START_AGAIN = "nothing of the run was kept, so free some space or allow writing there, and start it again"
+"""The same before there is a run."""
 RESTORE = "take a copy from elsewhere, or train again"
 """What to do where a file of a run is damaged."""
 
@@ -85,7 +100,7 @@ class RunFolder:
         return self.stopped if is_there(self.stopped, CheckpointError, RESTORE) else self.state
 
     def require_new(self) -> None:
-        """Raises CheckpointError where a run or other files are there; what an unfinished set-up left is allowed."""
+        """Raises CheckpointError where a run or other files are there; what a killed set-up left is allowed."""
         if is_there(self.config, CheckpointError, "choose another --out"):
             raise CheckpointError(
                 f"{self.path} already holds a run: continue it with --resume {self.path}, or choose another --out"
@@ -95,15 +110,87 @@ class RunFolder:
         if strangers:
             raise CheckpointError(f"{self.path} exists and holds {strangers[0]}, no run: choose a new folder for --out")
 
+    def require_run(self) -> None:
+        """Raises CheckpointError where there is no run."""
+        if not is_there(self.path, CheckpointError, "give the folder that `elman train --out` wrote"):
+            raise CheckpointError(f"there is no run at {self.path}: give the folder that `elman train --out` wrote")
+        if not is_there(self.config, CheckpointError, RESTORE):
+            raise CheckpointError(
+                f"{self.path} has no config.json, so it is no run: give a folder that `elman train` wrote"
+            )
+
     def writing(self) -> contextlib.AbstractContextManager[None]:
         """Turns an OSError while the run's files are written into a CheckpointError."""
-        return sentence("write", self.path, CheckpointError, GO_ON)
+        return sentence("write", self.path, CheckpointError, self.advice)
+
+    @property
+    def advice(self) -> str:
+        """What to do where a file of the run cannot be written."""
+        return GO_ON if self.config.exists() else START_AGAIN
+
+    @contextlib.contextmanager
+    def begun(self) -> Iterator[RunFolder]:
+        """Reserves a new run for one process before its first byte is written.
+
+        Where the block fails before there is a run, all that it wrote is removed. Raises CheckpointError where the
+        folder is taken, or holds anything.
+        """
+        self.require_new()
+        with self._begun_in(make_folder(self.path, CheckpointError, START_AGAIN) or []):
+            yield self
+
+    @classmethod
+    @contextlib.contextmanager
+    def begun_unnamed(cls, parent: Path, name: str) -> Iterator[RunFolder]:
+        """The same for a folder in `parent` that no other process has: of this name, or with -2, -3, … after it."""
+        for k in itertools.count(1):
+            run = cls(parent / (name if k == 1 else f"{name}-{k}"))
+            made = make_folder(run.path, CheckpointError, START_AGAIN)
+            if made is not None:
+                with run._begun_in(made):
+                    yield run
+                return
+
+    @contextlib.contextmanager
+    def _begun_in(self, made: list[Path]) -> Iterator[None]:
+        """`begun`, once the folder is there. made: the folders to remove where nothing comes of the run."""
+        try:
+            with self.locked():
+                self.require_new()  # it may have been begun and released since
+                try:
+                    yield
+                except BaseException:
+                    if not self.config.exists():
+                        self._remove_set_up()
+                    raise
+        except BaseException:
+            remove_empty([self.training, *made])
+            raise
+
+    def _remove_set_up(self) -> None:
+        for path in (self.tokenizer, self.state, self.stopped, self.train_tokens, self.valid_tokens, self.lock):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        for folder in (self.path, self.training):
+            remove_partial(folder)
+
+    @contextlib.contextmanager
+    def resumed(self) -> Iterator[RunFolder]:
+        """Reserves a run that is there for one process, before anything in it is changed.
+
+        Raises CheckpointError where it is none, has no checkpoint, or is being trained.
+        """
+        self.require_run()
+        if not is_there(self.latest_state, CheckpointError, RESTORE):
+            raise missing(self.state)
+        with self.locked():
+            yield self
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Reserves the run for one process; raises CheckpointError while another trains it."""
         with self.writing():
-            self.training.mkdir(parents=True, exist_ok=True)
+            self.training.mkdir(exist_ok=True)
         taken = f"{self.path} is being trained by another process: wait for it, or stop it first"
         with locked(self.lock, taken, CheckpointError):
             for folder in (self.path, self.training):
@@ -114,32 +201,36 @@ class RunFolder:
 def _strangers(run: RunFolder) -> list[str]:
     if not run.path.is_dir():
         return ["a file"]
-    ours = {run.tokenizer.name, run.training.name, run.model.name, run.metrics.name}
+    ours = {run.tokenizer.name, run.training.name}  # a killed set-up has no model and no metrics
     return sorted(p.name for p in run.path.iterdir() if p.name not in ours and not p.name.startswith(PARTIAL))
 
 
-def save_config(run: RunFolder, config: RunConfig, tokenizer_json: str) -> None:
-    """tokenizer.json, then config.json, which names its checksum."""
-    with run.writing():
-        run.path.mkdir(parents=True, exist_ok=True)
+def save_config(
+    run: RunFolder, config: RunConfig, tokenizer_json: str, tokens_sha256: Mapping[str, str] | None = None
+) -> None:
+    """tokenizer.json, then config.json, which has its checksum and those of the token files, by their names."""
     tokenizer_bytes = tokenizer_json.encode()
     if len(tokenizer_bytes) > LARGEST_TOKENIZER:
         raise CheckpointError(
             f"the vocabulary of {config.model.V:,} tokens takes {len(tokenizer_bytes):,} bytes, at most "
             f"{LARGEST_TOKENIZER:,} are read again: choose a smaller --vocab-size, or a larger --min-count"
         )
-    _write(run.tokenizer, tokenizer_bytes)
+    _write(run, run.tokenizer, tokenizer_bytes)
     content = {"format": FORMAT, **config.as_dict(), "tokenizer_sha256": hashlib.sha256(tokenizer_bytes).hexdigest()}
+    if tokens_sha256:
+        content["tokens_sha256"] = dict(tokens_sha256)
     content["sha256"] = json_checksum(content)
-    _write(run.config, (json.dumps(content, indent=2) + "\n").encode())
+    _write(run, run.config, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def load_config(run: RunFolder) -> tuple[RunConfig, str]:
     """The settings, and tokenizer.json's text. Raises CheckpointError where either is missing or damaged."""
-    if not is_there(run.path, CheckpointError, "give the folder that `elman train --out` wrote"):
-        raise CheckpointError(f"there is no run at {run.path}: give the folder that `elman train --out` wrote")
-    if not is_there(run.config, CheckpointError, RESTORE):
-        raise CheckpointError(f"{run.path} has no config.json, so it is no run: give a folder that `elman train` wrote")
+    return load_settings(run)[:2]
+
+
+def load_settings(run: RunFolder) -> tuple[RunConfig, str, dict[str, str]]:
+    """The same, and the checksums of the token files by their names; a run of an older version has none."""
+    run.require_run()
     source = _source(run.config)
     content = mapping(parsed(_read(run.config, LARGEST_CONFIG), source), source)
     for key in ("format", "sha256", "tokenizer_sha256"):
@@ -157,9 +248,13 @@ def load_config(run: RunFolder) -> tuple[RunConfig, str]:
     tokenizer_bytes = _read(run.tokenizer, LARGEST_TOKENIZER)
     if hashlib.sha256(tokenizer_bytes).hexdigest() != tokenizer_checksum:
         raise _damaged(run.tokenizer)
-    settings = {key: value for key, value in content.items() if key not in ("format", "tokenizer_sha256")}
+    others = ("format", "tokenizer_sha256", "tokens_sha256")
+    settings = {key: value for key, value in content.items() if key not in others}
+    tokens_sha256 = mapping(content.get("tokens_sha256", {}), source, "tokens_sha256")
+    for name, value in tokens_sha256.items():
+        require(str, value, source, f"tokens_sha256.{in_words(name)}")
     try:
-        return RunConfig.from_dict(settings), tokenizer_bytes.decode()
+        return RunConfig.from_dict(settings), tokenizer_bytes.decode(), tokens_sha256
     except ConfigError as error:
         raise CheckpointError(f"{run.config}: {error}") from error
     except UnicodeDecodeError as error:
@@ -168,7 +263,7 @@ def load_config(run: RunFolder) -> tuple[RunConfig, str]:
 
 def save_model(run: RunFolder, p: Parameters) -> None:
     """model.safetensors: the weights by their letters, a tied one once."""
-    _write(run.model, packed(dict(p.distinct()), {"activation": p.activation}))
+    _write(run, run.model, packed(dict(p.distinct()), {"activation": p.activation}))
 
 
 def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
@@ -186,10 +281,10 @@ def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
     return config, tokenizer, p
 
 
-def save_state(path: Path, p: Parameters, arrays: Arrays, counters: Mapping[str, Any]) -> None:
+def save_state(run: RunFolder, path: Path, p: Parameters, arrays: Arrays, counters: Mapping[str, Any]) -> None:
     """Writes all that an exact resume needs in one file: weights, other arrays, and counters as JSON."""
     weights = {f"parameters.{name}": array for name, array in p.distinct()}
-    _write(path, packed({**weights, **arrays}, {"activation": p.activation, "counters": json.dumps(counters)}))
+    _write(run, path, packed({**weights, **arrays}, {"activation": p.activation, "counters": json.dumps(counters)}))
 
 
 def load_state(run: RunFolder, path: Path, config: RunConfig) -> State:
@@ -283,7 +378,7 @@ def _unpack(path: Path, most: int) -> tuple[dict[str, NDArray[Any]], dict[str, s
     """The arrays, of `most` bytes in all, and the metadata of a file whose checksum is right."""
     source = _source(path)
     if not is_there(path, CheckpointError, RESTORE):
-        raise CheckpointError(f"{path} is missing: the run was not copied whole, or its files were deleted")
+        raise missing(path)
     with open_input(path, most + LARGEST_HEADER, CheckpointError, RESTORE) as file:
         header = int.from_bytes(file.read(8), "little")
     if header > LARGEST_HEADER:
@@ -316,8 +411,8 @@ def json_checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _write(path: Path, data: bytes) -> None:
-    write_whole(path, data, CheckpointError, GO_ON)
+def _write(run: RunFolder, path: Path, data: bytes) -> None:
+    write_whole(path, data, CheckpointError, run.advice)
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -326,6 +421,11 @@ def _read(path: Path, limit: int) -> bytes:
 
 def _source(path: Path) -> Source:
     return Source(f"{path}", CheckpointError, RESTORE)
+
+
+def missing(path: Path) -> CheckpointError:
+    """The error for a file of a run that is not there."""
+    return CheckpointError(f"{path} is missing: the run was not copied whole, or its files were deleted")
 
 
 def _damaged(path: Path) -> CheckpointError:

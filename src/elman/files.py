@@ -13,10 +13,11 @@ space left on device; ...". The caller chooses the class of the error, and the a
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -188,29 +189,91 @@ def same_place(a: Path, b: Path) -> bool:
 def locked(path: Path, taken: str, error: type[ElmanError] = FileError, advice: str = "") -> Iterator[None]:
     """Holds the lock file at `path`; the operating system releases it when the process ends, also by kill -9.
 
-    The lock file itself stays. Raises error(taken) at once where another process holds the lock, and `error` with the
-    reason where the file cannot be made.
+    Raises error(taken) at once where another process holds the lock, and `error` with the reason where the file cannot
+    be made or the file system has no locks.
     """
     import filelock
 
-    lock = filelock.FileLock(path, timeout=0)
-    with sentence("lock", path, error, advice):
-        try:
-            lock.acquire()
-        except filelock.Timeout as cause:
-            raise error(taken) from cause
+    lock, existed = filelock.FileLock(path, timeout=0), path.exists()
+    try:
+        lock.acquire()
+    except filelock.Timeout as cause:
+        raise error(taken) from cause
+    except (OSError, NotImplementedError) as cause:
+        if not existed:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        number = getattr(cause, "errno", None)
+        text = f"cannot lock {path}: {getattr(cause, 'strerror', None) or cause}"
+        if number is None or number in _NO_LOCKS:
+            advice = "this file system has no locks, and without one two processes could write the same files: "
+            advice += "choose a folder on a local disk"
+        raise error(f"{text}; {advice}" if advice else text) from cause
     try:
         yield
     finally:
-        lock.release()
+        with contextlib.suppress(OSError):  # the end of the process releases it
+            lock.release()
+
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+def flush(path: Path, error: type[ElmanError] = FileError, advice: str = "") -> None:
+    """Makes a file, and its name in its folder, last through a power failure: for one that is appended to."""
+    with sentence("write", path, error, advice):
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        _flush_folder(path.parent)
+
+
+def make_folder(path: Path, error: type[ElmanError] = FileError, advice: str = "") -> list[Path] | None:
+    """Makes a folder and those above it, to last; returns those that were made, deepest first.
+
+    None where the folder is there already; no two processes make the same one. Raises `error` where it cannot be made;
+    then none is left.
+    """
+    made: list[Path] = []
+    try:
+        with sentence("write", path, error, advice):
+            for folder in reversed([path, *(above for above in path.parents if not above.exists())]):
+                try:
+                    folder.mkdir()
+                except FileExistsError:
+                    if folder == path:
+                        return None
+                    continue  # another process made it just now
+                made.insert(0, folder)
+                _flush_folder(folder.parent)
+    except BaseException:
+        remove_empty(made)
+        raise
+    return made
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Removes the folders that are empty, in this order."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def remove(path: Path) -> None:
+    """Removes a file to last, if it is there. Raises OSError."""
+    if path.exists():
+        path.unlink()
+        _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Makes a rename last through a power failure; Windows offers no way to."""
+    """Makes a new name, a rename or a removal last through a power failure; Windows offers no way to."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as cause:
+        if cause.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a file system that cannot flush a folder
+            raise
     finally:
         os.close(descriptor)

@@ -128,6 +128,8 @@ class Display:
         )
         if trainer.device:
             self.say(f"device   {trainer.device.name}")
+        for remark in trainer.remarks:
+            self.say(f"note     {remark}")
         if trainer.progress.step:
             self.say(f"resumed  at step {trainer.progress.step:,}")
         if self.live:

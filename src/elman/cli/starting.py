@@ -22,11 +22,10 @@ RESUME_OPTIONS = ("epochs", "max_time", "patience")
 
 
 def resumed(
-    resume: Path, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any],
+    folder: RunFolder, text: tuple[Path, ...], out: Path | None, valid: Any, held_out: Any, given: dict[str, Any],
     device: str | None, team: Team,
 ) -> Trainer:  # fmt: skip
     """The trainer of a run that goes on. Raises ConfigError for options that contradict its settings."""
-    from elman.checkpoint import RunFolder
     from elman.kernels import chosen_device
     from elman.training import start
 
@@ -39,15 +38,14 @@ def resumed(
             f"(--epochs, --max-time, --patience and --device may be changed)"
         )
     changes = {TRAINING_OPTIONS[name]: value for name, value in given.items()}
-    return start.resume(RunFolder(resume), changes, chosen_device(device), team)
+    return start.resume(folder, changes, chosen_device(device), team)
 
 
 def started(
-    out: Path, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any, device: str | None,
-    team: Team,
+    folder: RunFolder, text: tuple[Path, ...], valid: tuple[Path, ...], held_out: float | None, given: Any,
+    device: str | None, team: Team,
 ) -> Trainer:  # fmt: skip
     """The trainer of a new run on a text."""
-    from elman.checkpoint import RunFolder
     from elman.cli import display
     from elman.kernels import chosen_device
     from elman.text.corpus import Corpus
@@ -55,10 +53,8 @@ def started(
 
     if valid and held_out is not None:
         raise ConfigError("--valid and --held-out contradict each other: leave one of them out")
-    folder = RunFolder(out)
     if team.rank:
         return _joined(folder, device, team)
-    folder.require_new()
     text_config, model, training = (
         {field: given[name] for name, field in table.items() if name in given}
         for table in (TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS)
@@ -102,9 +98,8 @@ def refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[s
         )
 
 
-def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team) -> Trainer:
+def started_task(folder: RunFolder, task: TaskConfig, given: dict[str, Any], team: Team) -> Trainer:
     """The trainer of a new run on a task."""
-    from elman.checkpoint import RunFolder
     from elman.training import start
 
     model, training = (
@@ -112,8 +107,8 @@ def started_task(out: Path, task: TaskConfig, given: dict[str, Any], team: Team)
         for table in (MODEL_OPTIONS, TRAINING_OPTIONS)
     )
     if team.rank:
-        return _joined(RunFolder(out), None, team)
-    return start.start_task(RunFolder(out), task, model, training, team)
+        return _joined(folder, None, team)
+    return start.start_task(folder, task, model, training, team)
 
 
 def _joined(folder: RunFolder, device: str | None, team: Team) -> Trainer:

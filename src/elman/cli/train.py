@@ -21,9 +21,11 @@ from elman.errors import ConfigError
 from elman.training.defaults import HELD_OUT, HELD_OUT_LIMIT, TASK_LENGTHS
 
 if TYPE_CHECKING:
+    from elman.checkpoint import RunFolder
     from elman.config import TaskName
     from elman.training.loop import Trainer
     from elman.training.records import StopRecord
+    from elman.training.team import Team
 
 
 def _range(lengths: tuple[int, int]) -> str:
@@ -114,37 +116,49 @@ def train(
         raise ConfigError("--omega-form is about --omega: give its WEIGHT, or leave --omega-form out")
     if task_length and not task:
         raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
-    folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     with _Signals() as signals:
         team, device = joined(device, out or resume)
-        if resume:
-            changes = given | ({"task": task} if task else {})
-            trainer = resumed(resume, text, out, valid, held_out, changes, device, team)
-        elif task:
-            refuse_text(text, valid, held_out, given, device)
-            of_task = TaskConfig(task, *lengths(task_length or _range(TASK_LENGTHS)))
-            trainer = started_task(folder, of_task, given, team)
-        else:
-            trainer = started(folder, text, valid, held_out, given, device, team)
-        trainer.count_from(began)
-        signals.trainer = trainer
-        stopped = _run(trainer)
+        with _reserved(out, resume, team) as folder:
+            if resume:
+                changes = given | ({"task": task} if task else {})
+                trainer = resumed(folder, text, out, valid, held_out, changes, device, team)
+            elif task:
+                refuse_text(text, valid, held_out, given, device)
+                of_task = TaskConfig(task, *lengths(task_length or _range(TASK_LENGTHS)))
+                trainer = started_task(folder, of_task, given, team)
+            else:
+                trainer = started(folder, text, valid, held_out, given, device, team)
+            trainer.count_from(began)
+            signals.trainer = trainer
+            stopped = _run(trainer)
     if as_json and trainer.team.rank == 0:
         show_json(_summary(trainer, stopped), indent=2)
     if stopped.reason == "asked":
         raise click.exceptions.Exit(130)
 
 
+def _reserved(out: Path | None, resume: Path | None, team: Team) -> contextlib.AbstractContextManager[RunFolder]:
+    """The run's folder, locked for this process before anything in it is read or written."""
+    from elman.checkpoint import RunFolder
+
+    if out is None and resume is None:
+        return RunFolder.begun_unnamed(Path("runs"), time.strftime("%Y%m%d-%H%M%S"))
+    folder = RunFolder(resume or out or "")
+    if team.rank:  # the first of several processes has the lock
+        return contextlib.nullcontext(folder)
+    return folder.resumed() if resume else folder.begun()
+
+
 def _run(trainer: Trainer) -> StopRecord:
-    """Trains with a display and the run's lock."""
+    """Trains with a display."""
     from elman.cli.display import Display
     from elman.training.records import StopRecord
 
-    if trainer.team.rank:  # the first of several processes has the display and the lock
+    if trainer.team.rank:  # the first of several processes has the display
         *_, last = trainer.run()
         assert isinstance(last, StopRecord)
         return last
-    with trainer.run_folder.locked(), Display(trainer) as display:
+    with Display(trainer) as display:
         for record in trainer.run():
             display.show(record)
             if isinstance(record, StopRecord):

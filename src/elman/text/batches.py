@@ -7,12 +7,13 @@ which the first real token is predicted, so that all tokens are predicted.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,16 @@ from elman.wording import count
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """tokens: how many are predicted; oov: how many of them are not in the vocabulary."""
+    """Of a token file.
+
+    tokens  how many are predicted
+    oov     how many of them are not in the vocabulary
+    sha256  the checksum of all, for `open_tokens`
+    """
 
     tokens: int
     oov: int
+    sha256: str
 
 
 def encode_stream(pieces: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[Ids, NDArray[np.bool_]]]:
@@ -53,12 +60,19 @@ def write_tokens(
     """
     dtype = np.min_scalar_type(tokenizer.V - 1)
     tokens = unknown = 0
+    digest = hashlib.sha256()
     with path.open("wb") as file:
+
+        def write(ids: Ids) -> None:
+            data = ids.astype(dtype).tobytes()
+            file.write(data)
+            digest.update(data)
+
         _write_header(file, dtype, 0)  # overwritten at the end; until then the file has no tokens
         start = file.tell()
-        file.write(np.array([tokenizer.eos], dtype).tobytes())
+        write(np.array([tokenizer.eos]))
         for ids, oov in encode_stream(pieces, tokenizer):
-            file.write(ids.astype(dtype).tobytes())
+            write(ids)
             tokens += len(ids)
             unknown += int(oov.sum())
         file.seek(0)
@@ -66,7 +80,7 @@ def write_tokens(
         assert file.tell() == start  # the header's size does not depend on the number of tokens
     if tokens < 2:
         raise TextError(f"{what} has {count(tokens, 'token')}, and at least 2 are needed: {advice}")
-    return TokenCounts(tokens, unknown)
+    return TokenCounts(tokens, unknown, digest.hexdigest())
 
 
 def _write_header(file: Any, dtype: np.dtype[Any], length: int) -> None:
@@ -76,8 +90,10 @@ def _write_header(file: Any, dtype: np.dtype[Any], length: int) -> None:
     file.write(np.lib.format.magic(1, 0) + len(padded).to_bytes(2, "little") + padded.encode("ascii"))
 
 
-def open_tokens(path: Path) -> NDArray[np.unsignedinteger[Any]]:
+def open_tokens(path: Path, sha256: str | None = None) -> NDArray[np.unsignedinteger[Any]]:
     """The tokens of a file, memory-mapped and read-only. Raises CheckpointError where `write_tokens` did not write it.
+
+    sha256: the checksum that `write_tokens` returned; None: it is not known.
 
     The header is read here, not by NumPy: there is one form of it alone, and a damaged one may ask for any memory.
     """
@@ -94,7 +110,17 @@ def open_tokens(path: Path) -> NDArray[np.unsignedinteger[Any]]:
             )
         if length < 3:
             raise CheckpointError(f"{path} has no tokens in it: train again from the text")
+        if sha256 is not None and _checksum(file) != sha256:
+            raise source.fault("its content does not match its checksum")
         return np.memmap(file, dtype, "r", start, (length,))
+
+
+def _checksum(file: BinaryIO) -> str:
+    """Of the rest of the file, a block at a time."""
+    digest = hashlib.sha256()
+    while block := file.read(2**20):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 _HEADER_BYTES = 128

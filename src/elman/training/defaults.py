@@ -134,6 +134,30 @@ def with_defaults(
     return replace(TrainingConfig(), **(settings | training)), ModelConfig(V=V, **(sizes | model))
 
 
+def for_few_tokens(
+    settings: TrainingConfig, chosen: dict[str, Any], tokens: int, processes: int = 1
+) -> tuple[TrainingConfig, str]:
+    """The settings with B and T so small that a text of so many tokens has one window, where the user did not choose.
+
+    The second result says so in a sentence; empty where nothing changes, also where nothing would help. processes: of
+    the team, which B is shared by.
+    """
+    B, T = settings.B, settings.T
+    if tokens >= B * T:
+        return settings, ""
+    if "T" not in chosen:
+        T = min(T, tokens // (B if "B" in chosen else processes))
+    if "B" not in chosen and T:
+        B = min(B, tokens // T) // processes * processes
+    if not B or not T or tokens < B * T:
+        return settings, ""
+    remark = (
+        f"the text has {tokens:,} tokens, fewer than one window of the default sizes: --batch-size is {B} "
+        f"instead of {settings.B}, --bptt {T} instead of {settings.T}"
+    )
+    return replace(settings, B=B, T=T), remark
+
+
 def task_defaults(V: int, model: dict[str, Any], training: dict[str, Any]) -> tuple[TrainingConfig, ModelConfig]:
     """The same for a task, whose vocabulary has V tokens."""
     return replace(TrainingConfig(), **(TASK_SETTINGS | training)), ModelConfig(V=V, **(TASK_SIZES | model))

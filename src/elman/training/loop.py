@@ -21,7 +21,7 @@ import numpy as np
 from elman.checkpoint import GO_ON, RunFolder, State, load_model, load_state, save_model, save_state
 from elman.config import RunConfig
 from elman.errors import CheckpointError, DivergedError
-from elman.files import sentence
+from elman.files import flush, remove, sentence
 from elman.kernels import host_kernels
 from elman.model.parameters import Parameters
 from elman.training.host import HostStep
@@ -36,6 +36,7 @@ from elman.training.records import (
     StopRecord,
     ValidationRecord,
     as_line,
+    end_of_records,
 )
 from elman.training.saved import check_arrays, read_counters
 from elman.training.schedule import MikolovRule, learning_rate
@@ -78,6 +79,8 @@ class Trainer:
         self.progress = Progress()
         self.stop_asked = False
         self.validation_seconds: float | None = None
+        self.remarks: list[str] = []
+        """Sentences about the start, for people to read."""
         self.clock = clock
         self._earlier, self._began, self._set_up = 0.0, clock(), 0.0
         self._agreed_seconds = 0.0
@@ -286,6 +289,21 @@ class Trainer:
             return self.validation_seconds
         return (self.seconds() - self._set_up) / max(self.progress.tokens, 1) * self.problem.validation_tokens / 3
 
+    def _cut_metrics(self) -> None:
+        """Drops the records after the checkpoint, and a last one that is torn."""
+        path, recorded = self.run_folder.metrics, self.progress.metrics_bytes
+        with self.run_folder.writing():
+            size = path.stat().st_size if path.exists() else 0
+            kept = end_of_records(path, min(size, recorded)) if size else 0
+            if kept < size:
+                os.truncate(path, kept)
+        if kept < recorded:
+            self.remarks.append(
+                f"{path} has lost the last {recorded - kept:,} of {recorded:,} bytes of its records; training is not "
+                "affected"
+            )
+        self.progress.metrics_bytes = kept
+
     def _write(self, record: Record) -> None:
         """Appends the record to metrics.jsonl."""
         if self.team.rank:
@@ -306,9 +324,13 @@ class Trainer:
         }
         arrays = self.step.arrays()
         if self.team.rank == 0:
-            save_state(path, self.on_host(), arrays, counters)
-            if path == self.run_folder.state:
-                self.run_folder.stopped.unlink(missing_ok=True)
+            folder = self.run_folder
+            if folder.metrics.exists():  # the checkpoint counts its bytes
+                flush(folder.metrics, CheckpointError, folder.advice)
+            save_state(folder, path, self.on_host(), arrays, counters)
+            if path == folder.state:
+                with folder.writing():
+                    remove(folder.stopped)
         self.team.wait()
 
     def _restore(self, state: State, path: Path) -> None:
@@ -337,9 +359,8 @@ class Trainer:
         """
         self._restore(state, self.run_folder.latest_state)
         self._earlier = self.progress.seconds
-        metrics = self.run_folder.metrics
-        if self.team.rank == 0 and metrics.exists() and metrics.stat().st_size > self.progress.metrics_bytes:
-            os.truncate(metrics, self.progress.metrics_bytes)
+        if self.team.rank == 0:
+            self._cut_metrics()
         if extended and self.progress.epoch < self.settings.epochs:
             self.progress.ended = ""
             self.progress.validations_without_gain = 0

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from elman.checkpoint import LARGEST_METRICS, RESTORE
+from elman.errors import CheckpointError
+from elman.files import open_input
 from elman.schema import AMOUNT, AMOUNT_OR_INFINITE, Range, limits
 
 Reason = Literal["", "epochs", "max_time", "patience", "mikolov", "solved", "asked"]
@@ -104,6 +108,40 @@ def as_line(record: Record) -> bytes:
     """A record as a line of metrics.jsonl; numbers that are not finite are null."""
     values = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(record).items()}
     return (json.dumps({"kind": KINDS[type(record)], **values}) + "\n").encode()
+
+
+def end_of_records(path: Path, most: int) -> int:
+    """How many of the first `most` bytes of metrics.jsonl to keep: up to the end of the last whole record among them.
+
+    A record that a power failure has torn, or whose bytes are zeros, is none. Raises CheckpointError where the file
+    cannot be read.
+    """
+    size = 2**16
+    while True:
+        first = max(0, most - size)
+        with open_input(path, LARGEST_METRICS, CheckpointError, RESTORE) as file:
+            file.seek(first)
+            data = file.read(most - first)
+        end = _end_of_last(data, whole_lines=not first)
+        if end or not first:
+            return first + end if end else 0
+        size *= 2
+
+
+def _end_of_last(data: bytes, whole_lines: bool) -> int:
+    """Where the last line that is an object ends, 0 without one. whole_lines: the data begin with a line's begin."""
+    end = data.rfind(b"\n") + 1
+    while end:
+        begin = data.rfind(b"\n", 0, end - 1) + 1
+        if not begin and not whole_lines:
+            return 0
+        try:
+            if isinstance(json.loads(data[begin:end]), dict):
+                return end
+        except (ValueError, RecursionError):
+            pass
+        end = begin
+    return 0
 
 
 @dataclass

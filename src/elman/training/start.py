@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,20 +15,27 @@ from elman.checkpoint import (
     LARGEST_METRICS,
     RESTORE,
     RunFolder,
-    load_config,
+    load_settings,
     load_state,
     require_finite,
     save_config,
 )
 from elman.config import Level, ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError
-from elman.files import is_there, open_input
+from elman.files import is_there, open_input, whole
 from elman.kernels import Kernels, bf16_is_fast
 from elman.model.parameters import Parameters
-from elman.text.batches import open_tokens, write_tokens
+from elman.text.batches import TokenCounts, open_tokens, write_tokens
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Tokenizer, Waiting
-from elman.training.defaults import HELD_OUT, HELD_OUT_LIMIT, passes_in, task_defaults, with_defaults
+from elman.training.defaults import (
+    HELD_OUT,
+    HELD_OUT_LIMIT,
+    for_few_tokens,
+    passes_in,
+    task_defaults,
+    with_defaults,
+)
 from elman.training.loop import Trainer
 from elman.training.problem import Problem, TextProblem
 from elman.training.tasks.problem import TaskProblem
@@ -105,7 +113,8 @@ def start(
 
     What was not asked for is default, and what depends on the level by `level_defaults`. device: the TorchKernels
     that compute it (elman.kernels.chosen_device); None for the CPU. team: as in `resume`; the first of its
-    processes calls this, the others `resume` once it is begun. waiting: as for `Tokenizer.train`.
+    processes calls this, the others `resume` once it is begun. waiting: as for `Tokenizer.train`. The caller holds
+    `folder.begun()`.
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
     """
@@ -125,18 +134,33 @@ def start(
     tokenizer = Tokenizer.train(report("vocabulary", *sources.training_pieces()), text, waiting)
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
-        count = write_tokens(folder.train_tokens, report("tokens", *sources.training_pieces()), tokenizer, TO_TRAIN_ON)
-        write_tokens(
-            folder.valid_tokens, report("validation", *sources.validation_pieces()), tokenizer,
-            sources.validation_name(), "give a longer text, or another one with --valid",
-        )  # fmt: skip
+    count = _write_tokens(
+        folder, folder.train_tokens, report("tokens", *sources.training_pieces()), tokenizer, TO_TRAIN_ON,
+        "give a longer text",
+    )  # fmt: skip
+    valid = _write_tokens(
+        folder, folder.valid_tokens, report("validation", *sources.validation_pieces()), tokenizer,
+        sources.validation_name(), "give a longer text, or another one with --valid",
+    )  # fmt: skip
     passes = float("inf")
     if settings.max_time is not None and device is None:  # how many a GPU allows is not known
         passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast)
     settings, network = fill_in(V=tokenizer.V, passes=passes)
+    settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
     require_flossing(settings, network)
     config = RunConfig(text, network, settings, sources.describe())
-    return _begun(folder, config, tokenizer, device, team)
+    checksums = {folder.train_tokens.name: count.sha256, folder.valid_tokens.name: valid.sha256}
+    trainer = _begun(folder, config, tokenizer, checksums, device, team)
+    trainer.remarks += [remark] if remark else []
+    return trainer
+
+
+def _write_tokens(
+    folder: RunFolder, path: Path, pieces: Iterable[str], tokenizer: Tokenizer, what: str, advice: str
+) -> TokenCounts:
+    """`write_tokens`, beside the file's place: another process may have mapped what is there."""
+    with whole(path, CheckpointError, folder.advice) as temporary:
+        return write_tokens(temporary, pieces, tokenizer, what, advice)
 
 
 def start_task(
@@ -144,7 +168,8 @@ def start_task(
 ) -> Trainer:
     """A trainer of a new run on a synthetic task; for what was not chosen see `task_defaults`.
 
-    Raises CheckpointError where the folder is taken, ConfigError where settings do not fit.
+    The caller holds `folder.begun()`. Raises CheckpointError where the folder is taken, ConfigError where settings do
+    not fit.
     """
     tokenizer = Tokenizer.of_words(VOCABULARY[task.name])
     settings, network = task_defaults(tokenizer.V, model, training)
@@ -160,18 +185,19 @@ def start_task(
     folder.require_new()
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
-    return _begun(folder, config, tokenizer, team=team)
+    return _begun(folder, config, tokenizer, {}, team=team)
 
 
 def _begun(
-    folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, device: Kernels | None = None, team: Team = ALONE
-) -> Trainer:
+    folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, tokens_sha256: dict[str, str],
+    device: Kernels | None = None, team: Team = ALONE,
+) -> Trainer:  # fmt: skip
     """Writes the whole run folder, then lets the other processes of a team read it."""
     trainer = _trainer(folder, config, first_parameters(config), device)
     if config.training.floss:
         floss(trainer.p.with_kernels(trainer.step.kernels), trainer.problem, config.training)
     trainer.save_first()
-    save_config(folder, config, tokenizer.to_json())
+    save_config(folder, config, tokenizer.to_json(), tokens_sha256)
     if team.size == 1:
         return trainer
     team.wait()
@@ -192,9 +218,10 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
     """A trainer that goes on where the run stopped. changes: epochs, max_time or patience, where given.
 
     device: as in `start`; it may be another than before. team: the processes that go on, all of which call this; there
-    may be more or fewer than before. Raises CheckpointError where the folder is no run, or is damaged.
+    may be more or fewer than before. The caller holds `folder.locked()`. Raises CheckpointError where the folder is no
+    run, or is damaged; then nothing was changed.
     """
-    config, tokenizer_json = load_config(folder)
+    config, tokenizer_json, tokens_sha256 = load_settings(folder)
     require_for_team(config.training, team)
     if device:
         require_for_device(config.training, config.task)
@@ -204,11 +231,11 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
     require_finite(state[0], folder.latest_state)
     if is_there(folder.metrics, CheckpointError, RESTORE):  # records are appended to it: it must be a file
         open_input(folder.metrics, LARGEST_METRICS, CheckpointError, RESTORE).close()
-    trainer = _trainer(folder, config, state[0], device, team)
+    trainer = _trainer(folder, config, state[0], device, team, tokens_sha256)
     trainer.resume(state, extended=bool(changes))
     team.wait()  # until all have read what the first process changes now
     if changes and team.rank == 0:
-        save_config(folder, config, tokenizer_json)
+        save_config(folder, config, tokenizer_json, tokens_sha256)
     return trainer
 
 
@@ -253,16 +280,20 @@ def require_for_team(settings: TrainingConfig, team: Team) -> None:
 
 
 def _trainer(
-    folder: RunFolder, config: RunConfig, p: Parameters, device: Kernels | None = None, team: Team = ALONE
-) -> Trainer:
-    return Trainer(folder, config, p, _problem(folder, config), device=device, team=team)
+    folder: RunFolder, config: RunConfig, p: Parameters, device: Kernels | None = None, team: Team = ALONE,
+    tokens_sha256: Mapping[str, str] | None = None,
+) -> Trainer:  # fmt: skip
+    return Trainer(folder, config, p, _problem(folder, config, tokens_sha256 or {}), device=device, team=team)
 
 
-def _problem(folder: RunFolder, config: RunConfig) -> Problem:
+def _problem(folder: RunFolder, config: RunConfig, tokens_sha256: Mapping[str, str]) -> Problem:
     settings = config.training
     if config.task:
         return TaskProblem(config.task, settings.B, settings.seed)
     for path in (folder.train_tokens, folder.valid_tokens):
         if not is_there(path, CheckpointError, RESTORE):
             raise CheckpointError(f"{path} is missing: the run was not copied whole, so it can be used but not resumed")
-    return TextProblem(open_tokens(folder.train_tokens), open_tokens(folder.valid_tokens), settings.B, settings.T)
+    train, valid = (
+        open_tokens(path, tokens_sha256.get(path.name)) for path in (folder.train_tokens, folder.valid_tokens)
+    )
+    return TextProblem(train, valid, settings.B, settings.T)
