@@ -143,9 +143,11 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--count", type=int, default=1000, help="calls of each function")
     parser.add_argument("--seed", type=int, default=0)
+    backends = ["native", "numpy"] if native_built() else ["numpy"]
+    parser.add_argument("--backend", choices=backends, help="this one alone")
     given = parser.parse_args()
     failed = False
-    for backend in ("native", "numpy") if native_built() else ("numpy",):
+    for backend in [given.backend] if given.backend else backends:
         os.environ["ELMAN_BACKEND"] = backend
         choose_again()
         began = time.monotonic()

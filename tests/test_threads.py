@@ -21,6 +21,7 @@ from elman.calculus.syntax.python import syntax_tree
 from elman.kernels import choose_again, native_built
 from elman.kernels.blas_threads import on_all_threads, on_one_thread
 from elman.kernels.numpy_kernels import NumpyKernels
+from elman.kernels.workers import Workers
 from elman.text.tokenizer import Tokenizer
 
 THREADS = 8
@@ -104,6 +105,24 @@ def test_workers_keep_the_error_state_of_their_caller(monkeypatch: pytest.Monkey
     with np.errstate(all="ignore"):
         NumpyKernels().sgd(w, -g, 10.0)
     assert np.isinf(w).all()
+
+
+def test_a_failed_pass_is_over_when_its_error_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its other pieces still wrote to the caller's memory, which the next call uses again."""
+    monkeypatch.setenv("ELMAN_THREADS", "2")
+    failed, done = threading.Event(), []
+
+    def work(piece: slice) -> None:
+        if piece.start == 0:
+            failed.set()
+            raise ZeroDivisionError
+        failed.wait(60)
+        threading.Event().wait(0.05)  # the error is on its way to the caller
+        done.append(piece)
+
+    with pytest.raises(ZeroDivisionError):
+        Workers().run(work, [slice(0, 1), slice(1, 2)])
+    assert done == [slice(1, 2)]
 
 
 def blas_threads() -> int:

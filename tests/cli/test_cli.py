@@ -163,7 +163,6 @@ def test_info(word_run: Path, command: Run) -> None:
         (b"good \xff\n", "word", "is not UTF-8: byte 0xFF at offset 5"),
         (b"\x7fELF\0\0", "word", "is binary: it has a zero byte at offset 4"),
         (b"o", "char", "the text to train on has 1 token, and at least 2 are needed"),
-        (b"a few words only\n", "word", "the text has 5 tokens, fewer than one window"),
         (b" \n \n", "word", "only white space"),
     ],
 )
@@ -171,7 +170,7 @@ def test_texts_that_do_not_do(tmp_path: Path, command: Run, content: bytes, leve
     text, out = tmp_path / "t.txt", tmp_path / "r"
     text.write_bytes(content)
     fails(command("train", text, "--valid", text, "--out", out, "--level", level), sentence)
-    assert not (out / "config.json").exists()
+    assert not out.exists()
 
 
 def test_an_empty_part_of_the_text_is_named(tmp_path: Path, corpus: Path, command: Run) -> None:
