@@ -61,6 +61,7 @@ def evidence(
     `sizes` are names of sizes beside those that the expressions use as such, `defined` the letters that have a
     definition, `hints` costs that replace those found here.
     """
+    expressions = tuple(expressions)
     nodes = [node for e in expressions for node in walk(e)]
     names = dict.fromkeys(node.name for node in nodes if isinstance(node, Symbol))
     transposed = {n.of.name for n in nodes if isinstance(n, Transpose) and isinstance(n.of, Symbol)}
@@ -69,7 +70,7 @@ def evidence(
         letter = _letter(node.of) if isinstance(node, Entry) else None
         if isinstance(node, Entry) and letter:
             indexed.setdefault(letter, set()).add(len(node.indices))
-    as_sizes = {*sizes, *_sizes_of(nodes)} - transposed - set(indexed)
+    as_sizes = {*sizes, *_sizes_of(nodes), *sizes_of_bounds(expressions)} - transposed - set(indexed)
     opaque = _only_differentiated(nodes) - set(defined)
     found: dict[str, Costs] = {}
     for name in names:
@@ -99,15 +100,15 @@ def _indexed(name: str, counts: set[int]) -> Costs:
     return _ONE_INDEX_UPPER if usual_costs(name)["matrix"] == 0 else _ONE_INDEX
 
 
+def sizes_of_bounds(expressions: Iterable[Expression]) -> list[str]:
+    """The sizes that the bounds of sums name, in the order of appearance."""
+    nodes = (n for e in expressions for n in walk(e) if isinstance(n, BigSum | BigProduct))
+    return list(dict.fromkeys(size_of(n.upper.variable) for n in nodes if n.upper is not None and n.upper.variable))
+
+
 def _sizes_of(nodes: Iterable[Expression]) -> set[str]:
-    """The names that the formulas use as sizes: bounds of sums and vectors of ones."""
-    found: set[str] = set()
-    for node in nodes:
-        if isinstance(node, BigSum | BigProduct) and node.upper is not None and node.upper.variable:
-            found.add(size_of(node.upper.variable))
-        if isinstance(node, Ones) and node.dim:
-            found.add(node.dim)
-    return found
+    """The names of the sizes of vectors of ones."""
+    return {node.dim for node in nodes if isinstance(node, Ones) and node.dim}
 
 
 def _only_differentiated(nodes: Iterable[Expression]) -> set[str]:

@@ -31,6 +31,9 @@ def explicit(e: Expression, shapes: Inference) -> Expression:
     old = children(e)
     new = tuple(explicit(child, shapes) for child in old)
     node = with_children(e, new) if any(a is not b for a, b in zip(old, new, strict=True)) else e
+    if any(id(child) in shapes.turned for child in old):
+        rows = (_as_row(child, part, shapes) for child, part in zip(old, new, strict=True))
+        return with_children(e, tuple(rows))
     rule = _NODES.get(type(e))
     if rule is None:
         return node
@@ -39,6 +42,11 @@ def explicit(e: Expression, shapes: Inference) -> Expression:
     except (FormulaError, OpaqueError):
         return node
     return rule(node, shapes, *known)
+
+
+def _as_row(child: Expression, part: Expression, shapes: Inference) -> Expression:
+    """A part of a node, transposed where it is a column that stands for a row."""
+    return Transpose(part, span=part.span) if id(child) in shapes.turned else part
 
 
 def _sized(e: Ones | Identity, shapes: Inference) -> Expression:

@@ -54,6 +54,7 @@ _LETTER_ADDED_TO_A_MATRIX = 2.2
 _FORMULA_ADDED = 3.0  # w^T x + b with a column b
 # A column or a row (the first) added to a matrix, which may be X W, weights behind data (the second).
 _BIAS = {(False, False): 1.7, (False, True): 2.9, (True, False): 1.4, (True, True): 0.6}
+_ALONG_A_MATRIX, _REDUCED_ALONG = 1.5, 0.2  # a column or a row, or a sum over an axis, by entries along a matrix
 _POWER_OF_A_COLUMN = 2.2
 _POWER_OF_A_MATRIX = 1.5  # X^k, X^(1/2)
 _OVER_A_COLUMN = 1.2
@@ -88,8 +89,9 @@ class Inference(Sizes):
 
     `fixed` are the declared shapes; `choices` say what each undeclared letter is, and how each unknown function is
     applied. `section`: the formulas of a page, where indices are free, bounds name sizes and derivatives have shapes.
-    The results are `shapes` by name, `nodes` by id, `powers`, the ids of powers of square matrices, `sums`, the size of
-    each sum by id, `cost`, and `doubtful`, the expressions that it comes from.
+    The results are `shapes` by name, `nodes` by id, `powers`, the ids of powers of square matrices, `turned`, those of
+    columns that stand for rows, `sums`, the size of each sum by id, `cost`, and `doubtful`, the expressions that it
+    comes from.
     """
 
     def __init__(self, fixed: Mapping[str, Shape], choices: Mapping[Variable, str], section: bool = False) -> None:
@@ -99,6 +101,7 @@ class Inference(Sizes):
         self.shapes: dict[str, Shape] = dict(fixed)
         self.nodes: dict[int, Shape] = {}
         self.powers: set[int] = set()
+        self.turned: set[int] = set()
         self.sums: dict[int, str] = {}
         self.bound: dict[str, str] = {}
         self.free: dict[str, str] = {}
@@ -197,6 +200,12 @@ class Inference(Sizes):
             if self.is_scalar(number):
                 self.doubt(_cost_of_adding(part, "1" not in self.shape(array)), e.left, e.right)
                 return array
+        for vector, matrix, part in ((a, b, e.left), (b, a, e.right)):
+            if not self.is_column(vector) or "1" in self.shape(matrix):
+                continue
+            across = self.is_across(vector, matrix) or not self.joins(vector[0], matrix[0])
+            if across and self.is_along(part, vector, matrix):
+                return matrix
         result = []
         for x, y in zip(self.shape(a), self.shape(b), strict=True):
             if x != "1" and y != "1" and not self.unify(x, y):
@@ -285,9 +294,35 @@ class Inference(Sizes):
 
     def hadamard(self, e: Product, a: Shape, b: Shape) -> Shape:
         """a ∘ b."""
-        if self.is_scalar(a) or self.is_scalar(b) or self.unify_shapes(a, b):
+        if self.is_scalar(a) or self.is_scalar(b) or self.fits(a, b):
             return b if self.is_scalar(a) else a
+        if self.is_along(e.right, b, a):
+            return a
+        if self.is_along(e.left, a, b):
+            return b
         raise self.misfit(e, a, "∘", b, "equal shapes are needed")
+
+    def is_along(self, e: Expression, a: Shape, b: Shape) -> bool:
+        """Whether `e`, of the shape `a`, stands on a page for a matrix of the shape `b` with equal rows or columns: a
+        row, a column, or a column that stands for a row, as an array of one axis does in Python. It costs.
+        """
+        rows, columns = self.shape(a)
+        if not self.section or "1" in self.shape(b) or (rows == "1") == (columns == "1"):
+            return False
+        if rows == "1":
+            if not self.joins(columns, b[1]):
+                return False
+        elif self.is_across(a, b) or not self.joins(rows, b[0]):
+            if not self.joins(rows, b[1]):
+                return False
+            self.turned.add(id(e))
+        is_reduced = isinstance(e, Call) and e.axis is not None
+        self.doubt(_REDUCED_ALONG if is_reduced else _ALONG_A_MATRIX, e)
+        return True
+
+    def is_across(self, a: Shape, b: Shape) -> bool:
+        """Whether a column `a` is known to be as long as a matrix `b` is wide, and not as it is high."""
+        return self.is_column(a) and self.find(a[0]) == self.find(b[1]) != self.find(b[0])
 
     def quotient(self, e: Product, a: Shape, b: Shape) -> Shape:
         """a / b."""
@@ -297,9 +332,11 @@ class Inference(Sizes):
             hint = "put the whole divisor in parentheses"
             raise self.misfit(e, a, "over", b, hint)
         is_matrix = "1" not in self.shape(b)
-        if self.is_scalar(a) or self.unify_shapes(a, b):
+        if self.is_scalar(a) or self.fits(a, b):
             self.doubt(_OVER_A_MATRIX if is_matrix else _OVER_A_COLUMN, e.right)
             return b
+        if self.is_along(e.right, b, a):
+            return a
         raise self.misfit(e, a, "over", b, "divide by a scalar, or entry by entry")
 
     def transpose(self, e: Transpose) -> Shape:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from elman.calculus.expression import Apply, Derivative, Entry, Expression, Number, Symbol, has_derivative, walk
-from elman.calculus.shapes.kinds import Costs, Kind, evidence
+from elman.calculus.shapes.kinds import Costs, Kind, evidence, sizes_of_bounds
 from elman.calculus.shapes.resolve import explicit
 from elman.calculus.shapes.rules import ConflictError, Inference, OpaqueError
 from elman.calculus.shapes.search import Choices, Found, Options, Outcome, Variable, readings, usual
@@ -65,8 +65,9 @@ class Settled:
 
     `shapes` are those of all its letters, as names of sizes; `families` the letters of which an entry with one index is
     a column; `functions` how each unknown function is applied, "entrywise" or "number"; `declared` the letters whose
-    shape was given; `sizes` the letters that are sizes, as the m of 1/m Σ_{i=1}^m; `broken` the constraints that do not
-    fit, with the reason; `tries` how many readings were tried.
+    shape was given; `sizes` the letters that are sizes, as the m of 1/m Σ_{i=1}^m; `bounds` the sizes that bounds of
+    sums name, each with the name that the size has in `shapes`; `broken` the constraints that do not fit, with the
+    reason; `tries` how many readings were tried.
     """
 
     shapes: Mapping[str, Shape]
@@ -74,6 +75,7 @@ class Settled:
     functions: Mapping[str, str]
     declared: frozenset[str]
     sizes: frozenset[str]
+    bounds: Mapping[str, str]
     broken: tuple[tuple[Constraint, FormulaError], ...]
     tries: int
     _section: _Section = field(repr=False)
@@ -396,10 +398,13 @@ class _Section:
             and found.choices[v] == "family"
         }  # fmt: skip
         functions = {v.name: found.choices[v] for v in self.options if v.what == "function"}
-        shapes = _named({name: found.shape(found.shapes[name]) for name in names}, self.reserved)
-        known = {d for shape in shapes.values() for d in shape} | {
-            found.find(d).lstrip("~") for d in found.sums.values()
-        }
+        bounds = {bound: found.find(f"~{bound}") for bound in sizes_of_bounds(self.expressions)}
+        sizes_used = (*(d for name in names for d in found.shape(found.shapes[name])), *bounds.values())
+        called = _called(sizes_used, {*map(fold, names), *self.reserved})
+        shapes = {name: found.shape(found.shapes[name]) for name in names}
+        shapes = {name: (called[rows], called[columns]) for name, (rows, columns) in shapes.items()}
+        known = {d for shape in shapes.values() for d in shape} | {*bounds}
+        known |= {found.find(d).lstrip("~") for d in found.sums.values()}
         sizes = {n for n, shape in shapes.items() if shape == SCALAR and fold(n) in known and n not in found.follows}
         return Settled(
             shapes,
@@ -407,6 +412,7 @@ class _Section:
             functions,
             frozenset(self.fixed),
             frozenset(sizes),
+            {bound: called[size] for bound, size in bounds.items()},
             tuple(broken),
             tries,
             self,
@@ -483,13 +489,12 @@ def _functions(expressions: Iterable[Expression]) -> dict[str, Mapping[str, floa
     return found
 
 
-def _named(shapes: Mapping[str, Shape], reserved: frozenset[str]) -> dict[str, Shape]:
-    """Shapes with names for all their sizes: those that bounds suggest, and for the rest m, n, …, no reserved one."""
-    sizes = dict.fromkeys(d for shape in shapes.values() for d in shape)
-    taken = {d.lstrip("~") for d in sizes if d[0] != "?"} | {fold(name) for name in shapes} | reserved
+def _called(sizes: Iterable[str], reserved: Iterable[str]) -> dict[str, str]:
+    """Names for sizes: those that bounds suggest, and for the rest m, n, …, none of them a reserved one."""
+    sizes = dict.fromkeys(sizes)
+    taken = {d.lstrip("~") for d in sizes if d[0] != "?"} | {*reserved}
     pool = (name for name in _names_of_sizes() if name not in taken)
-    called = {d: d[1:] if d[0] == "~" else next(pool) if d[0] == "?" else d for d in sizes}
-    return {name: (called[rows], called[columns]) for name, (rows, columns) in shapes.items()}
+    return {d: d[1:] if d[0] == "~" else next(pool) if d[0] == "?" else d for d in sizes}
 
 
 def _names_of_sizes() -> Iterator[str]:

@@ -45,6 +45,14 @@ class Sizes:
         self.renamed += a[0] == "~" and a[1:] != b
         return True
 
+    def joins(self, a: str, b: str) -> bool:
+        """Makes two sizes equal, if they can be without two names for one of them; whether they are equal now."""
+        before = dict(self._parent), self.renamed
+        if self.unify(a, b) and self.renamed == before[1]:
+            return True
+        self._parent, self.renamed = before
+        return False
+
     def unify_shapes(self, a: Shape, b: Shape) -> bool:
         """Makes two shapes equal, if possible; whether they are equal now."""
         return self.unify(a[0], b[0]) and self.unify(a[1], b[1])

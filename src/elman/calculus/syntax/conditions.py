@@ -118,6 +118,8 @@ def is_index(tokens: list[Token], names: Names) -> bool:
     if not kept or kept[0].kind not in ("letter", "command"):
         return False
     word = kept[0].text
+    if "".join(t.text for t in kept) in names.pointers:
+        return True
     letter = word in names.indices or (word in (*INDEX_LETTERS, "t", "tau", "m") and names.resolve(word) is None)
     offset = len(kept) == 3 and kept[1].kind in ("+", "-") and kept[2].text.isdigit()
     return letter and (len(kept) == 1 or offset)

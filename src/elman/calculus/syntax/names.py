@@ -55,7 +55,8 @@ class Names:
     are names that the page applies: φ(z) is an application. `numbers` are names before whose parentheses a product is
     meant: a (b + c). `levels` are the letters that number layers or examples as superscripts: l of z^l; `squares` the
     names whose square is a letter of its own: σ^2, the variance. `letters` are names that are variables here although
-    they have another meaning elsewhere: e, i, d, T, π.
+    they have another meaning elsewhere: e, i, d, T, π. `pointers` are the subscripts that are indices which the data
+    give: y_i of p_{y_i}. `lists` are letters with a subscript that numbers a list of them: u_w, as in Σ_s u_{w_s}.
     """
 
     known: frozenset[str] = frozenset()
@@ -67,6 +68,8 @@ class Names:
     levels: frozenset[str] = frozenset()
     squares: frozenset[str] = frozenset()
     letters: frozenset[str] = frozenset()
+    pointers: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
     _folded: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,7 +85,10 @@ class Names:
 
     def resolve(self, name: str) -> str | None:
         """The page's own name for a spelling, or None if it is no name of the page."""
-        return name if name in self.known else self._folded.get(fold(name))
+        if name in self.known:
+            return name
+        found = self._folded.get(fold(name))
+        return None if found in GREEK else found  # x_i is not ξ, whose name is xi
 
     def is_letter(self, word: str) -> bool:
         """Whether a word that has a meaning everywhere (e, π, I, σ, Σ) is a quantity of this page."""

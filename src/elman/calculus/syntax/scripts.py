@@ -24,7 +24,7 @@ from elman.calculus.expression import (
     Transpose,
 )
 from elman.calculus.functions import WHOLE
-from elman.calculus.syntax.cursor import split_at_commas
+from elman.calculus.syntax.cursor import divided, split_at_commas
 from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.tokens import Token
 from elman.errors import FormulaError
@@ -138,9 +138,9 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
     if not text:
         raise FormulaError("an empty subscript", where)
     if isinstance(node, Letter):
-        timed = _time_and_entries(node, tokens, names, place)
-        if timed is not None:
-            return timed
+        found_within = _time_and_entries(node, tokens, names, place) or _of_nested(node, tokens, names, place)
+        if found_within is not None:
+            return found_within
     if isinstance(node, Letter) and not node.label:
         plain = text.replace(",", "")
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_as_latex(tokens)}")
@@ -173,6 +173,47 @@ def _time_and_entries(node: Letter, tokens: list[Token], names: Names, place: in
     if not found:
         return None
     return Entry(replace(node, time=index_of(first, place), below=True).symbol(names), found)
+
+
+def _of_nested(node: Letter, tokens: list[Token], names: Names, place: int) -> Node | None:
+    """A subscript with a subscript: s_{t_b}, entry b at time t; z_{2_j}, an entry of z_2; p_{y_i}, an entry whose index
+    is data; u_{w_s}, one of a list of letters. None for any other, which is a part of the name.
+    """
+    split = _nested(tokens)
+    if split is None or node.time is not None:
+        return None
+    first, second = split
+    label, pointer = _letters_of(first), f"{_letters_of(first)}_{_letters_of(second)}"
+    labelled = replace(
+        node, label="_".join(filter(None, (node.label, label))), latex=f"{node.latex}_{_as_latex(first)}"
+    )
+    if names.resolve(f"{labelled.name}_{_letters_of(second)}") is not None:
+        return None
+    inner = _pointer(second, names) or _indices_in(second, names, numbers=True)
+    if node.name in names.timed and _is_time(first) and inner:
+        return Entry(replace(node, time=index_of(first, place), below=True).symbol(names), inner)
+    if names.resolve(labelled.name) is not None and inner and label not in names.indices:
+        return Entry(labelled.symbol(names), inner)
+    if pointer in names.pointers:
+        return Entry(node.symbol(names), (Index(pointer),))
+    if labelled.name in names.lists and len(inner) == 1:
+        return Entry(Symbol(f"{labelled.name}_each", latex=labelled.latex), inner)
+    return None
+
+
+def _nested(tokens: list[Token]) -> tuple[list[Token], list[Token]] | None:
+    """A subscript and the one on it: `w` and `s` of w_s, `2` and `y_i` of 2_{y_i}; None where there are not two."""
+    first, *rest = divided(tokens, lambda token: token.kind == "_")
+    if not rest:
+        within = tokens[1:-1] if len(tokens) > 2 and tokens[0].kind == "{" and tokens[-1].kind == "}" else []
+        return _nested(within) if within else None
+    return (first, rest[0]) if len(rest) == 1 and first and rest[0] else None
+
+
+def _pointer(tokens: list[Token], names: Names) -> tuple[Index, ...]:
+    """The index that a subscript is, where the data give it: y_i."""
+    text = _letters_of(tokens)
+    return (Index(text),) if text in names.pointers else ()
 
 
 def _as_latex(tokens: list[Token]) -> str:

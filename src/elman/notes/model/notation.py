@@ -6,11 +6,11 @@ A page is read twice: once with the names of its declared shapes alone, to find 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import BigSum, Expression, Product, Symbol, symbols, walk
-from elman.calculus.syntax.names import Names
+from elman.calculus.expression import BigSum, Entry, Expression, Product, Symbol, symbols, walk
+from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.written_sizes import is_written
 from elman.notes.model.letters import letters_of
 from elman.notes.model.page_model import TIME, Statement, free_times
@@ -62,6 +62,8 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes, assumed: Mappin
     levels = letters.levels | {name for name, role in roles.items() if role in ("layers", "examples")}
     other = letters.letters - {name for name, role in roles.items() if role == "euler"}
     used = (used | letters.labelled) - functions
+    nested = _nested(statements, used - set(shapes), indices | letters.running, timed)
+    used -= nested.names
     used -= {n for n in used - set(shapes) if n.rpartition("_")[0] and n.rpartition("_")[2] in letters.running}
     names = replace(
         Names.of(used | timed, timed, indices | letters.running, whole),
@@ -69,8 +71,48 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes, assumed: Mappin
         levels=levels,
         squares=letters.squares,
         letters=other,
+        pointers=nested.pointers,
+        lists=nested.lists,
     )
     return Notation(names, shapes, frozenset(timed), frozenset(whole))
+
+
+@dataclass(frozen=True, slots=True)
+class _Nested:
+    """`names`, read as one letter so far, that are entries: see `pointers` and `lists` of `Names`."""
+
+    names: frozenset[str]
+    pointers: frozenset[str]
+    lists: frozenset[str]
+
+
+def _nested(statements: Sequence[Statement], used: set[str], running: Set[str], timed: Set[str]) -> _Nested:
+    """What letters with a subscript on their subscript are.
+
+    z_{2_j} is an entry of z_2 where the page has z_2, and s_{t_b} an entry of s_t. u_{w_s} is one of a list of letters
+    where a sum over s has it in it; and p_{y_i} is an entry whose index the data give, where p has other entries.
+    """
+    parts = [part for statement in statements for part in statement.parts]
+    summed = {(node.index, s.name) for part in parts for node in walk(part)
+              if isinstance(node, BigSum) for s in symbols(node.body)}  # fmt: skip
+    indexed = {node.of.name for part in parts for node in walk(part)
+               if isinstance(node, Entry) and isinstance(node.of, Symbol)}  # fmt: skip
+    indexed |= {name.rpartition("_")[0] for name in used if name.rpartition("_")[2] in running | INDEX_LETTERS}
+    names, pointers, lists = set[str](), set[str](), set[str]()
+    for name in used:
+        stem, _, index = name.rpartition("_")
+        letter, _, label = stem.rpartition("_")
+        if not letter or len(index) != 1 or not index.isalpha():
+            continue
+        if (stem in used and label not in running) or (label in TIME_LETTERS and letter in timed):
+            names.add(name)
+        elif len(label) == 1 and (index, name) in summed:
+            names.add(name)
+            lists.add(stem)
+        elif len(label) == 1 and label.isalpha() and index in running | INDEX_LETTERS and letter in indexed:
+            names.add(name)
+            pointers.add(f"{label}_{index}")
+    return _Nested(frozenset(names), frozenset(pointers), frozenset(lists))
 
 
 def other_spellings(statements: Iterable[Statement], shapes: Shapes) -> dict[str, str]:

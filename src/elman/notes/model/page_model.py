@@ -122,7 +122,9 @@ class PageModel:
     whose shapes in `shapes` the page does not declare. `unknown` are the functions whose value is a number and that the
     page does not define: an undefined loss, and l of l(o, y). `fixed` are the indices that stand for one entry, which
     nothing binds: c of J = -ln ŷ_c. `counts` are the letters that count time steps or examples: m of
-    Σ_{i=1}^m L^(i). `kinds` are what the page calls its letters: number, column, row or matrix. `own` are the
+    Σ_{i=1}^m L^(i). `bounds` are the sizes that no shape has and that bounds of sums name, each with the name of the
+    size that it is: K of Σ_{k=1}^K x_k with x [n,1] is n. `kinds` are what the page calls its letters: number, column,
+    row or matrix. `own` are the
     numbers of the statements that are judged with this model, None for all.
     """
 
@@ -144,6 +146,7 @@ class PageModel:
     unknown: frozenset[str] = frozenset()
     fixed: frozenset[str] = frozenset()
     counts: frozenset[str] = frozenset()
+    bounds: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
     own: frozenset[int] | None = None
 

@@ -105,6 +105,7 @@ def _identity(model: PageModel) -> tuple[object, ...]:
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
         tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families, tuple(model.said.items()),
+        tuple(sorted(model.bounds.items())),
         model.fixed, model.unknown,
         roles.targets, roles.positive, roles.definite, roles.recurrent, roles.losses,
         tuple(sorted(roles.turned.items())),

@@ -23,7 +23,7 @@ from elman.notes.oracle.shape_inference import (
     with_settled_shapes,
     with_vectors_as_rows,
 )
-from elman.notes.oracle.sizes import sizes_of
+from elman.notes.oracle.sizes import sizes_in, sizes_of
 from elman.notes.oracle.softmax_axis import softmax_axis
 
 
@@ -35,7 +35,7 @@ def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sa
     model = with_vectors_as_rows(model, oracles)
     model = with_evaluable_losses(model, oracles)
     model = with_derived_shapes(model, oracles)
-    model = with_differentials(model, oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()))))
+    model = with_differentials(model, oracles.new(model, EvaluationPoint(tuple(sizes_in(model).items()))))
     axis, remark = softmax_axis(model, prose, oracles)
     remarks = [remark] if remark else []
     if settled is not None and model.assumed:
@@ -71,7 +71,7 @@ class Sampling:
 
     def sizes(self) -> dict[str, int]:
         """Pairwise different numbers for the names of the page's sizes."""
-        return sizes_of(self.model.shapes)
+        return sizes_in(self.model)
 
     @cached_property
     def written(self) -> frozenset[str]:
@@ -93,7 +93,7 @@ class Sampling:
         sizes = self.sizes()
         yield self.point(sizes, 0)
         other_sizes = self.written or self._writes_small_sizes
-        yield self.point(sizes_of(self.model.shapes, 1) if other_sizes else sizes, 1)
+        yield self.point(sizes_in(self.model, 1) if other_sizes else sizes, 1)
         batch = self.batch
         if batch is not None:
             yield self.point({**sizes, batch: 1}, 2, "B = 1")
@@ -116,7 +116,7 @@ class Sampling:
         """The oracles of a statement: one at each point, with the shapes that fit its own undeclared letters."""
         if statement.number not in self._of_statement:
             local, conditions = self.local_shapes(statement), statement.relation.conditions
-            more = sizes_of({**self.model.shapes, **local}) if local else {}
+            more = sizes_of({**self.model.shapes, **local}, others=self.model.bounds.values()) if local else {}
             made = []
             for point in self.points():
                 if local:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from elman.calculus.expression import (
+    BigProduct,
+    BigSum,
     Dots,
     Entry,
     Expression,
@@ -20,8 +22,9 @@ from elman.calculus.expression import (
     symbols,
     walk,
 )
-from elman.calculus.shapes.kinds import Costs
+from elman.calculus.shapes.kinds import Costs, sizes_of_bounds
 from elman.calculus.shapes.section import CLAIM, DEFINITION, Constraint, Settled, resolved, settle
+from elman.calculus.syntax.names import fold
 from elman.notes.model.page_model import Definition, PageModel, Statement
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, is_numeric, kinds_of
@@ -30,7 +33,7 @@ from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.budget import READING, Meter
 from elman.notes.oracle.evaluation_point import EvaluationPoint
 from elman.notes.oracle.oracle import Oracles
-from elman.notes.oracle.sizes import sizes_of
+from elman.notes.oracle.sizes import sizes_in, sizes_of
 
 BATCH = ("B", "N", "batch", "batchsize", "bs")  # sizes that count the sequences or examples of a batch
 _OTHERWISE = 6.0  # what it costs to read a letter as something else than the words of the page say
@@ -40,18 +43,20 @@ _LOSS = 3.0  # what it costs that a letter which is only differentiated is no nu
 
 def with_settled_shapes(model: PageModel, meter: Meter) -> tuple[PageModel, Settled | None]:
     """The model with a shape for every letter of its section, and how it was found; None where all are declared."""
-    used = _used(model)
+    used, bounds = _used(model), _bounds(model)
     known = {*model.shapes, *model.equations, *model.named, *sizes_of(model.shapes), "T"}
     by_entries = any(d.indices for found in model.equations.values() for d in found)
-    if used <= known and not by_entries:
+    if used <= known and bounds <= known and not by_entries:
         return model, None
     settled = settle(list(_constraints(model)), {**model.shapes}, _hints(model), model.counts)
     meter.count(settled.tries * READING)
     given = used - set(model.equations) - set(model.named)
+    bound_to = {name: size for name, size in settled.bounds.items() if name in bounds and size not in model.counts}
+    model = replace(model, bounds={name: bound_to.get(name, name) for name in sorted(bounds)})
     sizes = {*sizes_of(model.shapes), *settled.sizes, *model.counts}
     found = {n: s for n, s in settled.shapes.items() if n in given and n not in model.shapes and n not in sizes}
     defined = {n: s for n, s in settled.shapes.items() if n in model.equations and n not in model.shapes}
-    known = {"1", *sizes_of({**model.shapes, **found})}
+    known = {"1", *sizes_of({**model.shapes, **found}), *model.bounds.values()}
     defined = {n: s for n, s in defined.items() if known.issuperset(s)}
     numbers = {name for name, how in settled.functions.items() if how == "number"}
     model = _rewritten(model, settled)
@@ -88,9 +93,24 @@ def local_shapes(model: PageModel, statement: Statement) -> dict[str, tuple[str,
 
 def _used(model: PageModel) -> set[str]:
     """The letters of the section's equations and claims."""
-    values = [d.value for found in model.equations.values() for d in found]
-    parts = [part for s in model.own_statements() for part in s.parts]
-    return {s.name for e in (*values, *parts) for s in symbols(e)}
+    return {s.name for e in _expressions(model) for s in symbols(e)}
+
+
+def _expressions(model: PageModel) -> Iterator[Expression]:
+    """The right sides of the section's equations, and the parts of its statements."""
+    yield from (d.value for found in model.equations.values() for d in found)
+    yield from (part for s in model.own_statements() for part in s.parts)
+
+
+def _bounds(model: PageModel) -> set[str]:
+    """The sizes that bounds of the section's sums name and that no declared shape has; no time steps, no examples."""
+    expressions = list(_expressions(model))
+    nodes = [node for e in expressions for node in walk(e)]
+    steps = {n.time.variable for n in nodes if isinstance(n, Symbol) and n.time is not None}
+    indices = {i.variable for n in nodes if isinstance(n, Entry) for i in n.indices}
+    running = {"T", *steps, *indices, *(n.index for n in nodes if isinstance(n, BigSum | BigProduct))}
+    counted = {*sizes_of(model.shapes), *model.counts, *map(fold, filter(None, running))}
+    return set(sizes_of_bounds(expressions)) - counted
 
 
 def _constraints(model: PageModel) -> Iterator[Constraint]:
@@ -159,7 +179,7 @@ def with_vectors_as_rows(model: PageModel, oracles: Oracles) -> PageModel:
     """
     if not any(rows != "1" and columns == "1" for rows, columns in model.shapes.values()):
         return model
-    point = EvaluationPoint(tuple(sizes_of(model.shapes).items()))
+    point = EvaluationPoint(tuple(sizes_in(model).items()))
     oracle = oracles.new(model, point)
     for name, found in model.equations.items():
         if oracle.values.shape_of(name) is not None:
@@ -188,7 +208,7 @@ def with_evaluable_losses(model: PageModel, oracles: Oracles) -> PageModel:
 
 def with_derived_shapes(model: PageModel, oracles: Oracles) -> PageModel:
     """The model with the shapes that its equations give to names that it does not declare."""
-    oracle = oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items())))
+    oracle = oracles.new(model, EvaluationPoint(tuple(sizes_in(model).items())))
     names = {size: name for name, size in oracle.point.sizes}
     derived = dict(model.derived)
     for name in model.equations:
@@ -207,7 +227,7 @@ def with_orientations(model: PageModel, axis: int | None, oracles: Oracles) -> P
         if declared is not None and declared[0] != declared[1]:
             continue
         statement = model.statements[d.statement]
-        oracle = oracles.shared(model, EvaluationPoint(tuple(sizes_of(model.shapes).items()), 0, axis))
+        oracle = oracles.shared(model, EvaluationPoint(tuple(sizes_in(model).items()), 0, axis))
         for k, part in enumerate(statement.parts[1:], 1):
             if k == d.part or has_derivative(part):
                 continue

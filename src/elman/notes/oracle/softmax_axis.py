@@ -11,7 +11,7 @@ from elman.notes.model.page_model import TIME, PageModel, free_indices, free_tim
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
 from elman.notes.oracle.oracle import Oracle, Oracles
-from elman.notes.oracle.sizes import sizes_of
+from elman.notes.oracle.sizes import sizes_in
 
 WORDS = ("down each column", "along each row")
 _SENTENCE = re.compile(r"[.!?。!?]\s|\n[ \t]*\n|\n[ \t]*[-*#|]|\$\$|```")
@@ -29,7 +29,7 @@ _COLUMNS = re.compile(
 
 def softmax_axis(model: PageModel, prose: str, oracles: Oracles) -> tuple[int | None, str]:
     """0 or 1 where the page has a softmax of a matrix that states no axis of its own, else None; and why, in words."""
-    point = EvaluationPoint(tuple(sizes_of(model.shapes).items()))
+    point = EvaluationPoint(tuple(sizes_in(model).items()))
     if not _is_open(model, oracles.new(model, point)):
         return None, ""
     stated = stated_axis(prose)
