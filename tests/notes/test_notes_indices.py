@@ -42,6 +42,28 @@ PAGES = {
     "a letter that is not a Greek one": (
         r"\xi_i = (y_i - t_i)^2", r"y_i = w^T x_i", r"\frac{\partial \xi_i}{\partial y_i} = 2 (y_i - t_i)",
     ),
+    "the loss of an example and that of all": (
+        r"L_i = (w^T x_i - y_i)^2", r"L = \frac{1}{N} \sum_{i=1}^N L_i",
+        r"\frac{\partial L_i}{\partial w} = 2 (w^T x_i - y_i) x_i",
+        r"\frac{\partial L}{\partial w} = \frac{2}{N} \sum_{i=1}^N (w^T x_i - y_i) x_i",
+    ),
+    "the loss of one example, of a number of them": (
+        r"L_i = -\ln \frac{e^{s_{y_i}}}{\sum_j e^{s_j}}", r"L = \frac{1}{N} \sum_b L_i",
+        r"\frac{\partial L_i}{\partial s_k} = \frac{e^{s_k}}{\sum_j e^{s_j}} - 1(k = y_i)",
+    ),
+    "a loss applied to an example and to all": (
+        r"\ell(t_i, y_i) = -t_i \ln y_i", r"y_i = \sigma(z_i)",
+        r"\ell(t, y) = -\frac{1}{N} \sum_{i=1}^N t_i \ln y_i",
+        r"\frac{\partial \ell_i}{\partial z_i} = -t_i (1 - y_i)",
+    ),
+    "two indices that spell a word": (
+        r"p_{ij} = \frac{e^{a_{ij}}}{\sum_n e^{a_{in}}}", r"L = -\sum_i \sum_j g_{ij} \ln p_{ij}",
+        r"\frac{\partial L}{\partial a_{kl}} = -g_{kl} + p_{kl} \sum_j g_{kj}",
+    ),
+    "a number for each column": (
+        r"m_j = \frac{1}{N} \sum_{i=1}^N A_{ij}", r"R = A - m", r"G = R \odot m",
+        r"\frac{\partial G_{ij}}{\partial A_{ij}} = m_j + \frac{1}{N} (A_{ij} - 2 m_j)",
+    ),
     "a vector along the rows of a matrix": (
         r"m_j = \frac{1}{N} \sum_{i=1}^N A_{ij}", r"v_j = \frac{1}{N} \sum_{i=1}^N (A_{ij} - m_j)^2",
         r"R = (A - m) / \sqrt{v + \epsilon}", r"\frac{\partial R_{ij}}{\partial m_j} = -(v_j + \epsilon)^{-1/2}",
@@ -63,6 +85,11 @@ WRONG = [
     ("a list whose letters have a subscript", r"= \sigma(a_{w_s}^T b_c) b_c", r"= -\sigma(a_{w_s}^T b_c) b_c"),
     ("an entry of a letter with a label", r"- 1(c = k)", r"+ 1(c = k)"),
     ("an entry at a time step", r"= V_{lm}", r"= V_{ml}"),
+    ("the loss of an example and that of all", r"= \frac{2}{N} \sum_{i=1}^N (w", r"= \sum_{i=1}^N (w"),
+    ("the loss of one example, of a number of them", r"- 1(k = y_i)", r"+ 1(k = y_i)"),
+    ("a loss applied to an example and to all", r"= -t_i (1 - y_i)", r"= t_i (1 - y_i)"),
+    ("two indices that spell a word", r"\sum_j g_{kj}", r"\sum_j g_{jk}"),
+    ("a number for each column", r"- 2 m_j", r"- m_j"),
     ("a letter that is not a Greek one", r"= 2 (y_i", r"= (y_i"),
 ]
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 
 from elman.calculus.expression import (
     Call,
     Entry,
     Expression,
     Identity,
+    Number,
     Ones,
+    Power,
     Product,
     Transpose,
     children,
@@ -31,9 +34,9 @@ def explicit(e: Expression, shapes: Inference) -> Expression:
     old = children(e)
     new = tuple(explicit(child, shapes) for child in old)
     node = with_children(e, new) if any(a is not b for a, b in zip(old, new, strict=True)) else e
-    if any(id(child) in shapes.turned for child in old):
-        rows = (_as_row(child, part, shapes) for child, part in zip(old, new, strict=True))
-        return with_children(e, tuple(rows))
+    if any(id(child) in shapes.along for child in old):
+        left, right = new
+        return _beside_a_matrix(node, left, right, *(shapes.along.get(id(child)) for child in old))
     rule = _NODES.get(type(e))
     if rule is None:
         return node
@@ -44,9 +47,25 @@ def explicit(e: Expression, shapes: Inference) -> Expression:
     return rule(node, shapes, *known)
 
 
-def _as_row(child: Expression, part: Expression, shapes: Inference) -> Expression:
-    """A part of a node, transposed where it is a column that stands for a row."""
-    return Transpose(part, span=part.span) if id(child) in shapes.turned else part
+def _beside_a_matrix(
+    e: Expression, left: Expression, right: Expression, how_left: str | None, how_right: str | None
+) -> Expression:
+    """A sum or a product, entry by entry, of a matrix and a column or a row; `how_…` says which of the two this is, and
+    how it stands for a matrix: "row", "column", or "turned", a column for a row.
+
+    A ∘ c with a column c is diag(c) A, and with a row A diag(c).
+    """
+    vector, matrix, how = (left, right, how_left) if how_left else (right, left, how_right)
+    if not isinstance(e, Product):
+        row = Transpose(vector, span=vector.span) if how == "turned" else vector
+        return with_children(e, (row, right) if how_left else (left, row))
+    factor = Power(vector, _MINUS_ONE, elementwise=True, span=vector.span) if e.operator == "/" else vector
+    diagonal = Call("diag", (factor,), span=vector.span, operand="vector")
+    pair = (diagonal, matrix) if how == "column" else (matrix, diagonal)
+    return Product(*pair, span=e.span)
+
+
+_MINUS_ONE = Number(Fraction(-1))
 
 
 def _sized(e: Ones | Identity, shapes: Inference) -> Expression:

@@ -89,9 +89,9 @@ class Inference(Sizes):
 
     `fixed` are the declared shapes; `choices` say what each undeclared letter is, and how each unknown function is
     applied. `section`: the formulas of a page, where indices are free, bounds name sizes and derivatives have shapes.
-    The results are `shapes` by name, `nodes` by id, `powers`, the ids of powers of square matrices, `turned`, those of
-    columns that stand for rows, `sums`, the size of each sum by id, `cost`, and `doubtful`, the expressions that it
-    comes from.
+    The results are `shapes` by name, `nodes` by id, `powers`, the ids of powers of square matrices, `along`, how
+    columns and rows stand beside matrices, by id, `sums`, the size of each sum by id, `cost`, and `doubtful`, the
+    expressions that it comes from.
     """
 
     def __init__(self, fixed: Mapping[str, Shape], choices: Mapping[Variable, str], section: bool = False) -> None:
@@ -101,7 +101,7 @@ class Inference(Sizes):
         self.shapes: dict[str, Shape] = dict(fixed)
         self.nodes: dict[int, Shape] = {}
         self.powers: set[int] = set()
-        self.turned: set[int] = set()
+        self.along: dict[int, str] = {}
         self.sums: dict[int, str] = {}
         self.bound: dict[str, str] = {}
         self.free: dict[str, str] = {}
@@ -264,6 +264,10 @@ class Inference(Sizes):
             if not self.unify(a[0], b[0]):
                 raise self.misfit(e, a, "·", b, "a dot product needs equal lengths")
             return SCALAR
+        if self.is_scalar(a) or self.is_scalar(b) or self.fits((a[1], "1"), (b[0], "1")):
+            return self.juxtaposed(e, a, b)
+        if self.is_along(e.left, a, b):
+            return b
         return self.juxtaposed(e, a, b)
 
     def at_sign(self, e: Product, a: Shape, b: Shape) -> Shape:
@@ -310,12 +314,14 @@ class Inference(Sizes):
         if not self.section or "1" in self.shape(b) or (rows == "1") == (columns == "1"):
             return False
         if rows == "1":
-            if not self.joins(columns, b[1]):
-                return False
+            how = "row" if self.joins(columns, b[1]) else ""
         elif self.is_across(a, b) or not self.joins(rows, b[0]):
-            if not self.joins(rows, b[1]):
-                return False
-            self.turned.add(id(e))
+            how = "turned" if self.joins(rows, b[1]) else ""
+        else:
+            how = "column"
+        if not how:
+            return False
+        self.along[id(e)] = how
         is_reduced = isinstance(e, Call) and e.axis is not None
         self.doubt(_REDUCED_ALONG if is_reduced else _ALONG_A_MATRIX, e)
         return True

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from elman.calculus.expression import Apply, Derivative, Entry, Expression, Number, Symbol, has_derivative, walk
-from elman.calculus.shapes.kinds import Costs, Kind, evidence, sizes_of_bounds
+from elman.calculus.shapes.kinds import Costs, Kind, evidence, is_called_a_loss, sizes_of_bounds
 from elman.calculus.shapes.resolve import explicit
 from elman.calculus.shapes.rules import ConflictError, Inference, OpaqueError
 from elman.calculus.shapes.search import Choices, Found, Options, Outcome, Variable, readings, usual
@@ -37,7 +37,6 @@ _A_ROW_FOR_A_NUMBER = 0.5  # a loss for each example of a batch, where J is thei
 _EQUAL_TO_A_LITERAL = 1.5  # ∂f/∂x = 1
 _TWO_NAMES = 1.0  # two names for one size: Σ_{i=1}^N along what is declared [d,1]
 _NUMERATOR: Mapping[str, float] = {"numerator": 0.0, "denominator": 0.5}
-_SCALAR_NAMES = frozenset({"L", "J", "E", "l", "ell", "C", "loss", "cost", "Loss", "Cost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +481,7 @@ def _functions(expressions: Iterable[Expression]) -> dict[str, Mapping[str, floa
             found[n.name] = {"entrywise": 0.0, "number": 2.0}
         elif len(n.arguments) > 1:
             found[n.name] = {"number": 0.0, "entrywise": 1.5}
-        elif n.name.split("_")[0] in _SCALAR_NAMES:
+        elif is_called_a_loss(n.name):
             found[n.name] = {"number": 0.0, "entrywise": 1.0}
         else:
             found.setdefault(n.name, {"entrywise": 0.0, "number": 1.0})

@@ -76,11 +76,6 @@ def are_alike(a: Array, b: Array) -> bool:
     return a.shape[-2:] == b.shape[-2:] or is_scalar(a) or is_scalar(b)
 
 
-def is_along(a: Array, b: Array) -> bool:
-    """Whether `a` is a column as high as the matrix `b`, or a row as wide."""
-    return 1 not in b.shape[-2:] and a.shape[-2:] in ((b.shape[-2], 1), (1, b.shape[-1]))
-
-
 def shape_text(a: Array) -> str:
     """The shape of `a`, as pages write it: [3,5]."""
     return f"[{a.shape[-2]},{a.shape[-1]}]"

@@ -45,7 +45,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
-from elman.calculus.values.environment import Environment, OutsideError, are_alike, is_along, is_scalar, shape_text
+from elman.calculus.values.environment import Environment, OutsideError, are_alike, is_scalar, shape_text
 from elman.calculus.values.matrix_analysis import matrix_power
 from elman.calculus.values.matrix_functions import MATRIX_FUNCTIONS, hadamard, misfit, softmax, softmax_axis, square
 from elman.calculus.values.sums import big_product, big_sum
@@ -274,7 +274,7 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if e.operator == "∘":
         return hadamard(a, b, e)
     if e.operator == "/":
-        if are_alike(a, b) or is_along(b, a):
+        if are_alike(a, b):
             return a / b
         raise misfit(e, a, b, "over", "divide by a scalar, or entry by entry")
     if a.shape[-1] == 1 and b.shape[-1] == 1:

@@ -11,7 +11,7 @@ import numpy as np
 
 from elman.calculus.expression import Call, Expression, Matrix
 from elman.calculus.functions import ELEMENTWISE, Array
-from elman.calculus.values.environment import MisfitError, are_alike, is_along, is_scalar, shape_text
+from elman.calculus.values.environment import MisfitError, are_alike, is_scalar, shape_text
 from elman.calculus.values.matrix_analysis import (
     exponential,
     leading_factor,
@@ -31,8 +31,8 @@ def misfit(e: Expression, a: Array, b: Array, what: str, hint: str) -> MisfitErr
 
 
 def hadamard(a: Array, b: Array, e: Expression) -> Array:
-    """Entry by entry; the shapes must agree, or one side be a scalar, or a column or row along a matrix."""
-    if are_alike(a, b) or is_along(a, b) or is_along(b, a):
+    """Entry by entry; the shapes must agree, or one side be a scalar."""
+    if are_alike(a, b):
         return a * b
     raise misfit(e, a, b, "∘", "an entry-by-entry product needs equal shapes")
 

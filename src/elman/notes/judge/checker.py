@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from elman.calculus.expression import Apply, Derivative, Dots, Expression, Index, Symbol, symbols, transform, walk
 from elman.calculus.printing.render import text
+from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.judge.advice import with_advice
@@ -211,6 +212,11 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     if j.result.nothing and isinstance(j.left, Derivative) and not checker.declares_shapes(j):
         why = f"as the page was read, {text(j.left.of)} does not depend on {text(j.left.wrt)}: write how it does"
         return j.not_checked(why)
+    loss = None if checker.declares_shapes(j) else _loss_that_is_no_number(checker, j)
+    if loss is not None and error is None:
+        if _holds_for_any(checker, j, loss):
+            return replace(j, result=Agreement(plain=True), reading=f"for any {loss}, whose equation was misread")
+        return j.not_checked(f"the loss {loss} is no number as it was read: declare the shapes of its letters")
     if error is None and counterexample is not None and counterexample.entry is not None:
         unknown = _unknown_in(checker, j)
         if unknown is None:
@@ -280,6 +286,19 @@ def _broken_behind_losses(checker: Checker, j: Judgement) -> str | None:
             below = (n.name for n in everything_in(model, [Symbol(letter)]) if isinstance(n, Symbol))
             if values.shape_of(letter) is None and not by.isdisjoint(below):
                 return letter
+    return None
+
+
+def _loss_that_is_no_number(checker: Checker, j: Judgement) -> str | None:
+    """A loss of a claim whose equation gives a column, a row or a matrix, on a page without a batch."""
+    if checker.sampling.batch is not None:
+        return None
+    values = checker.sampling.oracles(j.statement)[0].values
+    for node in everything_in(checker.model, (j.left, j.expression)):
+        if isinstance(node, Symbol) and node.name in checker.model.equations and is_called_a_loss(node.name):
+            by_entries = checker.model.equations[node.name][0].indices
+            if not by_entries and values.shape_of(node.name) not in ((1, 1), None):
+                return node.name
     return None
 
 

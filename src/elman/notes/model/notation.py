@@ -62,6 +62,7 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes, assumed: Mappin
     levels = letters.levels | {name for name, role in roles.items() if role in ("layers", "examples")}
     other = letters.letters - {name for name, role in roles.items() if role == "euler"}
     used = (used | letters.labelled) - functions
+    used -= {n for n in used - set(shapes) if _is_two_indices(n, used, indices | letters.running)}
     nested = _nested(statements, used - set(shapes), indices | letters.running, timed)
     used -= nested.names
     used -= {n for n in used - set(shapes) if n.rpartition("_")[0] and n.rpartition("_")[2] in letters.running}
@@ -75,6 +76,12 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes, assumed: Mappin
         lists=nested.lists,
     )
     return Notation(names, shapes, frozenset(timed), frozenset(whole))
+
+
+def _is_two_indices(name: str, used: Set[str], running: Set[str]) -> bool:
+    """Whether a name such as x_in, whose label may be a word, is an entry of x: sums run over i and n."""
+    stem, _, label = name.rpartition("_")
+    return len(label) == 2 and set(label) <= running and any(n.startswith(stem) for n in (*used, stem) if n != name)
 
 
 @dataclass(frozen=True, slots=True)

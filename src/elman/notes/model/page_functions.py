@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeGuard
 
-from elman.calculus.expression import Apply, Derivative, Expression, Symbol, transform, walk
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, transform, walk
 from elman.notes.model.page_model import Statement, Unread
 
 _DEEPEST = 4  # functions within functions that are replaced by their equations
@@ -37,6 +38,7 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
     known = {f.name: f for f in functions if f.is_letter}
     open_ends = {u.formula.start for u in unread}
     losses = _losses(statements) - {f.name for f in functions}
+    losses |= {s.parts[0].name for s in statements if _is_of_example(s.parts[0])}
     if not functions and not losses:
         return tuple(statements)
     found = []
@@ -88,7 +90,7 @@ def _replaced(
             return node
         letter = Symbol(node.name, latex=node.latex or node.name, span=node.span)
         if node.name in losses:
-            return letter
+            return _of_example(node, letter)
         function = known.get(node.name)
         if function is None:
             return node
@@ -103,6 +105,20 @@ def _replaced(
         return replace(_replaced(value, known, losses, False, depth + 1), span=node.span)
 
     return transform(e, change)
+
+
+def _is_of_example(e: Expression) -> TypeGuard[Apply]:
+    """Whether this is L(y_i, ŷ_i)."""
+    return isinstance(e, Apply) and not e.primes and isinstance(_of_example(e, Symbol(e.name)), Entry)
+
+
+def _of_example(node: Apply, letter: Symbol) -> Expression:
+    """L(y, ŷ) as L, and L(y_i, ŷ_i), the loss of an example, as its entry L_i."""
+    indices = {a.indices if isinstance(a, Entry) else () for a in node.arguments}
+    first = next(iter(indices), ())
+    if len(node.arguments) == 1 or len(indices) > 1 or len(first) != 1 or first[0].variable is None or first[0].offset:
+        return letter
+    return Entry(replace(letter, span=(0, 0)), first, span=node.span)
 
 
 def _derivative(letter: Symbol, function: _Function, primes: int) -> Expression | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import BigProduct, BigSum, Entry, Expression, Index, Symbol, transform, walk
+from elman.calculus.expression import Apply, BigProduct, BigSum, Entry, Expression, Index, Symbol, transform, walk
 from elman.notes.model.page_model import Statement, free_indices, free_times
 
 _FIRST, _LAST = Index(None, 1), Index("T")
@@ -34,12 +34,20 @@ def _bounded(e: BigSum | BigProduct, left: set[str]) -> Expression:
             return e
         e = replace(e, index=chosen[0])
     if not _numbers_steps(e):
-        return e
+        return _of_equal_terms(e) if e.lower is None and e.upper is None else e
     if e.lower is None and e.upper is None:
         return replace(e, lower=_FIRST, upper=_LAST)
     if e.lower == Index(None, 0) and e.upper is not None and e.upper.variable and e.upper.offset == -1:
         return replace(e, lower=_FIRST, upper=Index(e.upper.variable))
     return e
+
+
+def _of_equal_terms(e: BigSum | BigProduct) -> BigSum | BigProduct:
+    """A sum whose terms do not depend on its index, as Σ_s L_i / N: of a number of terms of its own."""
+    names = {n.name for n in walk(e.body) if isinstance(n, Symbol | Apply)}
+    if e.index in free_indices(e.body) | free_times(e.body) | names or not e.index.isalnum():
+        return e
+    return replace(e, lower=_FIRST, upper=Index(f"N_{e.index}"))
 
 
 def _numbers_steps(e: BigSum | BigProduct) -> bool:

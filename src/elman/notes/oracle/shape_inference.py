@@ -48,7 +48,11 @@ def with_settled_shapes(model: PageModel, meter: Meter) -> tuple[PageModel, Sett
     by_entries = any(d.indices for found in model.equations.values() for d in found)
     if used <= known and bounds <= known and not by_entries:
         return model, None
-    settled = settle(list(_constraints(model)), {**model.shapes}, _hints(model), model.counts)
+    constraints = list(_constraints(model))
+    met = {s.name for c in constraints for part in c.parts for s in symbols(part)}
+    needed = {s.name for found in model.equations.values() for d in found for s in symbols(d.value)}
+    constraints += [Constraint((Symbol(name),)) for name in sorted(needed - met - known)]  # no claim is about these
+    settled = settle(constraints, {**model.shapes}, _hints(model), {*model.counts, *bounds})
     meter.count(settled.tries * READING)
     given = used - set(model.equations) - set(model.named)
     bound_to = {name: size for name, size in settled.bounds.items() if name in bounds and size not in model.counts}
@@ -87,7 +91,11 @@ def local_shapes(model: PageModel, statement: Statement) -> dict[str, tuple[str,
     names = {s.name for part in statement.parts for s in symbols(part)} - known - {"T"}
     if not names:
         return {}
-    settled = settle([Constraint(statement.parts)], {**model.shapes, **model.derived}, reserved=model.counts)
+    settled = settle(
+        [Constraint(statement.parts)],
+        {**model.shapes, **model.derived},
+        reserved={*model.counts, *model.bounds.values()},
+    )
     return {n: s for n, s in settled.shapes.items() if n in names and n not in settled.sizes}
 
 
@@ -200,7 +208,7 @@ def with_evaluable_losses(model: PageModel, oracles: Oracles) -> PageModel:
     """The model with losses that the page does not define as functions of letters that have a value."""
     if not supplied_losses(model):
         return model
-    oracle = oracles.new(model, EvaluationPoint(tuple(sizes_of(model.shapes).items())))
+    oracle = oracles.new(model, EvaluationPoint(tuple(sizes_in(model).items())))
     losses = supplied_losses(model)
     broken = {n for n in model.equations if n not in losses and oracle.values.shape_of(n) is None}
     return with_roles(with_losses_of_values(model, broken))

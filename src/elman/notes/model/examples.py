@@ -1,0 +1,93 @@
+"""The loss of one example and that of all: L_i = (y_i - t_i)^2 and L = Σ_i L_i.
+
+Where a page defines both, the entries L_i are those of a letter of their own. Where nothing in the definition of L_i
+has the index i, as in L_i = -ln p_{y_i}, the page speaks of one example: i is a part of the name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from elman.calculus.expression import BigSum, Derivative, Dots, Entry, Expression, Index, Symbol, transform, walk
+from elman.notes.model.page_model import Statement, free_indices, free_times
+
+_EACH = "each"
+_ARGUMENTS = re.compile(r"\(([^()]*)\)\s*$")
+_SUBSCRIPT = re.compile(r"_\s*(?:([ijkn])|\{\s*([ijkn])\s*\})[\s}]*$")
+
+
+def with_letters_of_examples(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with a letter of their own for such losses of examples."""
+    statements = tuple(map(_with_applied_to_examples, statements))
+    letters = _letters(statements)
+    if not letters:
+        return tuple(statements)
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Entry) or not isinstance(node.of, Symbol) or len(node.indices) != 1:
+            return node
+        name, index = node.of.name, letters.get(node.of.name)
+        if index is None or node.of.time is not None:
+            return node
+        latex = node.of.latex or name
+        if not index:
+            return replace(node, of=replace(node.of, name=f"{name}_{_EACH}", latex=latex))
+        if node.indices[0] != Index(index):
+            return node
+        return Symbol(f"{name}_{index}", latex=f"{latex}_{index}", span=node.span)
+
+    return tuple(
+        replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in s.parts)))
+        for s in statements
+    )
+
+
+def _with_applied_to_examples(s: Statement) -> Statement:
+    """The statement with L(y_i, t_i), read as the letter L, as its entry L_i."""
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Symbol) or node.time is not None:
+            return node
+        applied = _ARGUMENTS.search(s.formula.text[slice(*node.span)])
+        found = {_SUBSCRIPT.search(argument) for argument in applied[1].split(",")} if applied else {None}
+        indices = {None if match is None else match[1] or match[2] for match in found}
+        (index, *others) = indices
+        if index is None or others:
+            return node
+        return Entry(replace(node, span=(0, 0)), (Index(index),), span=node.span)
+
+    parts = tuple(transform(part, change) for part in s.parts)
+    return replace(s, relation=replace(s.relation, parts=parts)) if parts != s.parts else s
+
+
+def _letters(statements: Sequence[Statement]) -> Mapping[str, str]:
+    """By name, the index that is a part of the name of an example's loss; "" where its entries are a letter's."""
+    each, summed, counts = dict[str, tuple[str, Expression]](), dict[str, set[str]](), dict[str, set[int]]()
+    for s in statements:
+        for node in (n for part in s.parts for n in walk(part)):
+            if isinstance(node, Entry) and isinstance(node.of, Symbol):
+                counts.setdefault(node.of.name, set()).add(len(node.indices))
+        left = s.parts[0]
+        if len(s.parts) < 2 or s.relation.operators[0] not in ("=", ":="):
+            continue
+        plain = next((p for p in s.parts[1:] if not any(isinstance(n, Derivative | Dots) for n in walk(p))), None)
+        if plain is None:
+            continue
+        if isinstance(left, Symbol) and left.time is None:
+            summed.setdefault(left.name, set()).update(n.index for n in walk(plain) if isinstance(n, BigSum))
+        if isinstance(left, Entry) and isinstance(left.of, Symbol) and len(left.indices) == 1:
+            (index,) = left.indices
+            if index.variable is not None and not index.offset and left.of.time is None:
+                each.setdefault(left.of.name, (index.variable, plain))
+    found: dict[str, str] = {}
+    for name, (variable, value) in each.items():
+        used = free_indices(value) | free_times(value)
+        if counts[name] != {1} or any(isinstance(n, Symbol) and n.name == name for n in walk(value)):
+            continue
+        if used and variable not in used:
+            found[name] = variable
+        elif variable in summed.get(name, ()):
+            found[name] = ""
+    return found
