@@ -73,7 +73,7 @@ def _ln_share(hits: Any, all_: Any, V: int) -> Floats:
     """ln of Σ hits / Σ all over the last axis, of weights; 1/V where there are none."""
     total = all_.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(total > 0, np.log(hits.sum(axis=-1) / total), -np.log(V))
+        return np.asarray(np.where(total > 0, np.log(hits.sum(axis=-1) / total), -np.log(V)))
 
 
 @dataclass(frozen=True)
