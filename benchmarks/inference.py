@@ -93,8 +93,8 @@ def prepare(name: str, task: str) -> Prepared:
 def elman_side(task: str, p: Any, tokens: Any) -> Prepared:
     import numpy as np
 
-    from elman.inference.evaluate import stream_losses
     from elman.inference.generate import Sampling, generate_tokens
+    from elman.inference.predictor import NetworkPredictor, stream_log_probs
 
     def generated(temperature: float) -> list[int]:
         sampling = Sampling(max_tokens=TOKENS[task], temperature=temperature)
@@ -104,7 +104,7 @@ def elman_side(task: str, p: Any, tokens: Any) -> Prepared:
         return {"step": lambda: generated(1.0)}, {"result": np.array(generated(0.0))}
 
     def losses() -> Any:
-        return np.concatenate(list(stream_losses(p, [tokens[1:]], int(tokens[0]))))
+        return -np.concatenate(list(stream_log_probs(NetworkPredictor(p, int(tokens[0])), [tokens[1:]])))
 
     return {"step": losses}, {"result": losses()}
 

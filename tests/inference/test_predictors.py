@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from elman.config import TextConfig
 from elman.errors import ConfigError
 from elman.inference.caches import ContinuousCache, UnigramCache
 from elman.inference.dynamic import DynamicEvaluation, mean_squares
-from elman.inference.evaluate import stream_losses
+from elman.inference.evaluate import evaluations, mean_loss
 from elman.inference.mixture import Mixture, best_weights, tuned
 from elman.inference.predictor import NetworkPredictor, Predictor, stream_log_probs
 from elman.model.bptt import loss_and_gradients
 from elman.model.embedding import Rows
-from elman.model.network import hidden_states
+from elman.model.network import hidden_states, losses
 from elman.model.parameters import Parameters
 from elman.ngram.kneser_ney import train
+from elman.text.tokenizer import Tokenizer
 
 V, EOS = 11, 1
 TEXT = np.random.default_rng(5).zipf(1.4, 90) % V
@@ -59,11 +61,30 @@ def test_reading_in_parts_gives_the_same_and_the_distribution_agrees(name: str) 
         at += length
 
 
-def test_the_network_predicts_what_evaluate_measures() -> None:
+def test_the_network_reads_a_stream_in_any_parts() -> None:
     p = network().astype("float32")
     long = np.resize(TEXT, 2500)
+    x = np.concatenate([[EOS], long[:-1]])
+    J, _ = losses(p, x[:, None], long[:, None])
     found = np.concatenate(list(stream_log_probs(NetworkPredictor(p, EOS), [long[:1300], long[1300:]])))
-    assert np.array_equal(-found, np.concatenate(list(stream_losses(p, [long[:1300], long[1300:]], EOS))))
+    assert -found == pytest.approx(J[:, 0], rel=1e-5)
+    assert mean_loss(p, np.concatenate([[EOS], long])) == pytest.approx(J.mean(), rel=1e-5)
+
+
+def test_all_parts_are_measured_in_one_reading() -> None:
+    text = "the sea was grey\nthe wind was cold\n" * 3
+    tokenizer = Tokenizer.train([text], TextConfig(level="word"))
+    p = Parameters.initialise(tokenizer.V, 4, 6, seed=1)
+    ids = tokenizer.encode(text)
+    parts = {"network": NetworkPredictor(p, tokenizer.eos), "n-gram": train(ids, tokenizer.V, tokenizer.eos, 2)}
+    mixture = Mixture(tuple(parts.values()), (0.25, 0.75))
+    words = iter([text[:20], text[20:]])
+    found = evaluations(parts, tokenizer, words, mixture)
+    assert list(found) == ["network", "n-gram", "mixture"]
+    for name, predictor in (*parts.items(), ("mixture", mixture)):
+        log_probs, _ = predictor.read(predictor.begin(), ids)
+        assert found[name].nats == pytest.approx(-log_probs.sum(), rel=1e-6)
+        assert found[name].tokens == len(ids)
 
 
 def test_the_unigram_cache_counts_the_last_tokens() -> None:

@@ -17,6 +17,7 @@ from elman.cli.evaluate import evaluate
 from elman.cli.flow import flow
 from elman.cli.generate import generate
 from elman.cli.info import info
+from elman.cli.ngram import ngram
 from elman.cli.options import UTF8_TEXT
 from elman.cli.score import score
 from elman.cli.streams import message
@@ -50,13 +51,14 @@ def main() -> None:
     elman generate runs/book "It was"           text in its manner
     elman info runs/book                        what it is; without a run, what this installation is
     elman flow runs/book other.txt              what every earlier step contributes to the gradient
+    elman ngram runs/book --out book.arpa       an n-gram model of its text, for --mix and other tools
     elman check notes.md                        which formulas of a page hold, and how to mend the others
     elman derive "a^T X b" --wrt X              a derivative in matrix notation, verified
     elman bench                                 how fast training runs on this machine
     """
 
 
-for command in (train, evaluate, score, generate, flow, check, derive, bench, info):
+for command in (train, evaluate, score, generate, flow, check, derive, ngram, bench, info):
     main.add_command(command)
     for parameter in command.params:
         if parameter.type is click.STRING:

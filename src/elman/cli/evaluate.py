@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,16 @@ if TYPE_CHECKING:
     metavar="STEPS",
     help="For a run on a --task: the length of the sequences, N or SHORTEST-LONGEST.  [default: as in training]",
 )
+@click.option(
+    "--mix",
+    "names",
+    metavar="PARTS",
+    help="Mix the network with other predictors, separated by commas: ngram or ngram:N (of the run's training text), "
+    "FILE.arpa, unigram, cache, dynamic. The weights are those that suit the run's validation text best.",
+)
 @as_json
 @threads
-def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, as_json: bool) -> None:
+def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, names: str | None, as_json: bool) -> None:
     """Measure how well the model in RUN predicts TEXT (files, a folder of .txt files, or - for stdin).
 
     The text is read as one stream, so no figure depends on a batch size. All tokens count, including line ends.
@@ -47,11 +55,38 @@ def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, as_json
     if task_length or not text:
         reason = "--task-length is for a run on a --task, and" if task_length else "TEXT is missing:"
         raise ConfigError(f"{reason} {run} was trained on a text, not on a task: name the TEXT to measure it on")
-    evaluation = lm.evaluate(Corpus.from_paths(text).at_level(lm.tokenizer.level).pieces())
+    pieces = Corpus.from_paths(text).at_level(lm.tokenizer.level).pieces()
+    if names is not None:
+        _evaluate_mixture(lm, run, names, pieces, as_json)
+        return
+    evaluation = lm.evaluate(pieces)
     if as_json:
         show_json(evaluation.as_dict(), indent=2)
     else:
         show(_table(evaluation))
+
+
+def _evaluate_mixture(lm: LanguageModel, run: Path, names: str, pieces: Iterable[str], as_json: bool) -> None:
+    """Prints the figures of a mixture, its weights, and what each part has alone."""
+    from elman.inference.company import company_of_run
+    from elman.inference.evaluate import MIXTURE, evaluations
+
+    company = company_of_run(run, lm.p, lm.tokenizer, names.split(","))
+    found = evaluations(company.parts, lm.tokenizer, pieces, company.mixture)
+    mixture = found.pop(MIXTURE)
+    if as_json:
+        parts = {
+            name: {"weight": company.weights[name], "perplexity_including_oov": alone.perplexity_including_oov}
+            for name, alone in found.items()
+        }
+        show_json({**mixture.as_dict(), "parts": parts}, indent=2)
+        return
+    show(_table(mixture))
+    show(f"the mixture, its weights tuned on {company.tuned_on:,} tokens of the run's validation text:")
+    width = max(map(len, found))
+    for name, alone in found.items():
+        figure = perplexity_in_words(alone.nats_per_token)
+        show(f"  {name:<{width}}  {company.weights[name]:.3f}   perplexity alone {figure:>12}")
 
 
 def _evaluate_task(lm: LanguageModel, task_lengths: tuple[int, int] | None, as_json: bool) -> None:

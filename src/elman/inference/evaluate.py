@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import TextError
+from elman.inference.mixture import Mixture
 from elman.inference.overflow import require_numbers
-from elman.model.network import losses
+from elman.inference.predictor import WINDOW, NetworkPredictor, Predictor, stream_log_probs
 from elman.model.parameters import Parameters
 from elman.text.batches import encode_stream
 from elman.text.tokenizer import Tokenizer
@@ -20,8 +21,8 @@ from elman.text.tokenizer import Tokenizer
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 
-WINDOW = 1024
-"""Tokens that go through the network in one call. The state is carried over, so the figures do not depend on it."""
+NETWORK, MIXTURE = "network", "mixture"
+"""The names of the network's figures and of a mixture's."""
 
 
 @dataclass(frozen=True)
@@ -98,32 +99,26 @@ def perplexity(nats: float) -> float:
     return math.inf if nats >= 709 else math.exp(nats)
 
 
-def stream_losses(p: Parameters, tokens: Iterable[Integers], first: int) -> Iterator[Floats]:
-    """J of each token of a stream, float64 [n] for each of its windows. The stream comes in consecutive parts.
-
-    first: the token before the stream (the line end).
-    """
-    h = p.initial_state(1)
-    before = first
-    for part in tokens:
-        for start in range(0, len(part), WINDOW):
-            y = part[start : start + WINDOW].astype(np.int64)
-            x = np.concatenate([[before], y[:-1]])
-            J, h = losses(p, x[:, None], y[:, None], h)
-            before = int(y[-1])
-            yield J[:, 0]
-
-
 def mean_loss(p: Parameters, tokens: Integers) -> float:
     """Mean J over tokens[1:]; tokens[0] is the token before them."""
-    nats = sum(float(J.sum()) for J in stream_losses(p, [tokens[1:]], int(tokens[0])))
-    return nats / (len(tokens) - 1)
+    network = NetworkPredictor(p, int(tokens[0]))
+    return -sum(float(log_probs.sum()) for log_probs in stream_log_probs(network, [tokens[1:]])) / (len(tokens) - 1)
 
 
 def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Evaluation:
     """The figures of a text that comes in pieces. Raises TextError where it has no tokens."""
+    return evaluations({NETWORK: NetworkPredictor(p, tokenizer.eos)}, tokenizer, pieces)[NETWORK]
+
+
+def evaluations(
+    predictors: Mapping[str, Predictor], tokenizer: Tokenizer, pieces: Iterable[str], mixture: Mixture | None = None
+) -> dict[str, Evaluation]:
+    """The figures of each predictor on a text that comes in pieces, which is read once.
+
+    mixture: a mixture of just these predictors, whose figures are added under "mixture". Raises TextError where the
+    text has no tokens.
+    """
     counts = {"line_ends": 0, "oov": 0, "words": 0, "characters": 0, "bytes": 0, "tokens": 0}
-    oov_parts: list[NDArray[np.bool_]] = []  # of the parts that are not yet predicted
     last = ""
 
     def read() -> Iterator[str]:
@@ -139,29 +134,33 @@ def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Eval
             last = piece[-1]
             yield piece
 
-    def ids() -> Iterator[Integers]:
+    def ids() -> Iterator[tuple[Integers, NDArray[np.bool_]]]:
         for part, oov in encode_stream(read(), tokenizer):
-            if not len(part):
-                continue
-            oov_parts.append(oov)
             counts["tokens"] += len(part)
             counts["oov"] += int(oov.sum())
             counts["line_ends"] += int((part == tokenizer.eos).sum())
-            yield part
+            yield part, oov
 
-    nats = nats_oov = 0.0
-    pending: list[Floats] = []
+    names = [*predictors, *([MIXTURE] if mixture is not None else [])]
+    nats, nats_oov = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+    states = {name: predictor.begin() for name, predictor in predictors.items()}
     with np.errstate(all="ignore"):  # an overflow shows in the sum
-        for J in stream_losses(p, ids(), tokenizer.eos):
-            nats += float(J.sum())
-            pending.append(J)
-            if sum(map(len, pending)) == len(oov_parts[0]):  # one part is complete
-                nats_oov += float(np.concatenate(pending)[oov_parts.pop(0)].sum())
-                pending.clear()
+        for part, oov in ids():
+            for start in range(0, len(part), WINDOW):
+                window = slice(start, start + WINDOW)
+                found = []
+                for name, predictor in predictors.items():
+                    log_probs, states[name] = predictor.read(states[name], part[window])
+                    found.append(log_probs)
+                if mixture is not None:
+                    found.append(mixture.of(found))
+                for name, log_probs in zip(names, found, strict=True):
+                    nats[name] -= float(log_probs.sum())
+                    nats_oov[name] -= float(log_probs[oov[window]].sum())
     if not counts["tokens"]:
         raise TextError("the text is empty: give a text with at least one token")
-    require_numbers(nats, "the loss of the text")
+    require_numbers(list(nats.values()), "the loss of the text")
     if tokenizer.level == "word" and last != "\n":  # the end of the last line was predicted too
         for name in ("words", "characters", "bytes"):
             counts[name] += 1
-    return Evaluation(nats=nats, nats_oov=nats_oov, **counts)
+    return {name: Evaluation(nats=nats[name], nats_oov=nats_oov[name], **counts) for name in names}

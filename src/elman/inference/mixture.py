@@ -52,13 +52,14 @@ class Mixture:
     def read(self, state: tuple[Any, ...], ids: Integers | Sequence[int]) -> tuple[Floats, tuple[Any, ...]]:
         """ln p of each of `ids` [n], and the states of the parts after them."""
         found = [part.read(s, ids) for part, s in zip(self.parts, state, strict=True)]
-        return self._mixed([log_probs for log_probs, _ in found]), tuple(after for _, after in found)
+        return self.of([log_probs for log_probs, _ in found]), tuple(after for _, after in found)
 
     def next(self, state: tuple[Any, ...]) -> Floats:
         """ln p of every token, float64 [V]."""
-        return self._mixed([part.next(s) for part, s in zip(self.parts, state, strict=True)])
+        return self.of([part.next(s) for part, s in zip(self.parts, state, strict=True)])
 
-    def _mixed(self, log_probs: Sequence[Floats]) -> Floats:
+    def of(self, log_probs: Sequence[Floats]) -> Floats:
+        """ln p of the mixture, from ln p of each part, arrays of one shape."""
         with np.errstate(divide="ignore"):
             weighed = np.stack(log_probs).astype(np.float64) + np.log(self.weights)[:, None]
         return np.asarray(np.logaddexp.reduce(weighed, axis=0))

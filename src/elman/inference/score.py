@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.inference.evaluate import WINDOW
 from elman.inference.overflow import require_numbers
+from elman.inference.predictor import WINDOW
 from elman.model.network import hidden_states, log_probabilities, losses
 from elman.model.parameters import Parameters
 from elman.text.tokenizer import Tokenizer
