@@ -10,14 +10,15 @@ MOST_THREADS = 1024
 
 
 def threads() -> int:
-    """The number in ELMAN_THREADS or OPENBLAS_NUM_THREADS; without either, the processors this process may use.
+    """The number in ELMAN_THREADS or OPENBLAS_NUM_THREADS, at most the processors this process may use; without either,
+    all of these. More threads would only wait for each other.
 
     Raises ConfigError where ELMAN_THREADS is no number of threads. (The other variable is OpenBLAS's own.)
     """
-    if (asked := wanted_threads()) is not None:
-        return asked
-    value = os.environ.get("OPENBLAS_NUM_THREADS", "")
-    return int(value) if value.isascii() and value.isdigit() and 0 < int(value) <= MOST_THREADS else processors()
+    asked, value = wanted_threads(), os.environ.get("OPENBLAS_NUM_THREADS", "")
+    if asked is None and value.isascii() and value.isdigit() and len(value) < 10:
+        asked = int(value)
+    return min(asked or processors(), processors())
 
 
 def wanted_threads() -> int | None:

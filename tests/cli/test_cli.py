@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from command_line import COMMANDS, Run, fails
 
 import elman
-from elman.thread_count import processors
+from elman.checkpoint import RunFolder, load_model, save_model
+from elman.thread_count import processors, threads
 from elman.wording import count
 
 
@@ -156,6 +158,30 @@ def test_info(word_run: Path, command: Run) -> None:
     assert "validation perplexity" in command("info", word_run).stdout
 
 
+def test_perplexities_beyond_a_billion_are_short(word_run: Path, tmp_path: Path, command: Run) -> None:
+    """Of a run whose model is sure of what does not come: every bias of U is far off but one."""
+    run = tmp_path / "sure"
+    shutil.copytree(word_run, run)
+    _, _, p = load_model(RunFolder(run))
+    p.b_2[:] = -1e4
+    p.b_2[0] = 0
+    save_model(RunFolder(run), p)
+    text = tmp_path / "t.txt"
+    text.write_text("the cat sat\n")
+    assert re.search(r"perplexity including OOV +\d\.\d\de\+43\d\d ", command("evaluate", run, text).stdout)
+    found = json.loads(command("evaluate", run, text, "--json").stdout)
+    assert found["perplexity_including_oov"] is None
+    assert found["nats_per_token"] == pytest.approx(1e4, rel=0.01)
+    assert re.search(r"perplexity \d\.\d\de\+", command("flow", run, text, "--steps", 4).stdout)
+
+
+def test_blanks_are_evaluated(char_run: Path, tmp_path: Path, command: Run) -> None:
+    text = tmp_path / "blanks.txt"
+    text.write_text("   ")
+    assert re.search(r"perplexity per word +– +over 0 words", command("evaluate", char_run, text).stdout)
+    assert json.loads(command("evaluate", char_run, text, "--json").stdout)["perplexity_per_word"] is None
+
+
 @pytest.mark.parametrize(
     ("content", "level", "sentence"),
     [
@@ -277,6 +303,7 @@ def test_more_threads_than_processors_are_told_and_not_used(
     assert done.stderr.startswith(told)
     assert done.returncode == 0
     monkeypatch.setenv("ELMAN_THREADS", "1000")
+    assert threads() == available
     bench = command("bench", "--shapes", "char-small", "--seconds", 0.01, "--json")
     assert bench.stderr.startswith(told)
     assert json.loads(bench.stdout)["threads"] == available

@@ -28,8 +28,13 @@ def info(run: Path | None, as_json: bool) -> None:
         return
     width = max(map(len, facts)) + 2
     for name, value in facts.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else f"{value}"
-        show(f"{name.replace('_', ' '):<{width}}{text}")
+        show(f"{name.replace('_', ' '):<{width}}{_in_words(value)}")
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return f"{value:.3g}" if isinstance(value, float) and value >= 1e9 else f"{value}"
 
 
 def _installation() -> dict[str, Any]:

@@ -55,13 +55,12 @@ ANY_TEXT = _text_type(_as_typed)
 def _set_threads(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
     """Sets the number of threads before NumPy is imported, which is when its BLAS reads it.
 
-    More threads than processors only wait for each other, so they are not used, and the user is told.
+    More threads than processors are not used (thread_count.py), and the user is told.
     """
     asked, available = value or wanted_threads(), processors()
     if asked is not None and asked > available:
         message(f"{asked:,} threads were asked for, but this process may use {count(available, 'processor')}: "
                 f"{choose(available, 'one thread is', f'{available} threads are')} used")  # fmt: skip
-        os.environ["ELMAN_THREADS"] = str(available)
     if value is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(min(value, available))))
 
