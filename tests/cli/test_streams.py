@@ -83,6 +83,7 @@ PAGE = f"# Notes {ESCAPE}\n\n$f(x) = x{REVERSED}^2$\n\n$$g = \\zzz{{{ESCAPE}}} +
     ["info", "{run}"],
     ["flow", "{run}", "{text}", "--steps", "8"],
     ["train", "{text}", "--out", "{run}"],
+    ["train", "{text}", "--out", "{run}2", "--epochs", "1", "--hidden", "8", "--batch-size", "2", "--bptt", "4"],
     ["check", "{page}", "-v"],
     ["derive", "{page}"],
     ["derive", "a\x1b[31m", "--wrt", "a"],
@@ -192,8 +193,15 @@ def test_a_locale_without_utf8_reads_texts_all_the_same(
     for name, value in (("LC_ALL", "C"), ("PYTHONUTF8", "0"), ("PYTHONCOERCECLOCALE", "0")):
         monkeypatch.setenv(name, value)
     typed = "th\xe9 \u2603"
-    shown = command("generate", char_run, typed.encode().decode(errors="surrogateescape"), "--max-tokens", 0)
+    call = ("generate", char_run, typed.encode().decode(errors="surrogateescape"), "--max-tokens", 0)
+    shown = command(*call)
     assert shown.stdout == f"{typed}\n"
     assert "2 of the prompt's 5 tokens" in shown.stderr
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    as_json = command(
+        "generate", char_run, typed.encode().decode(errors="surrogateescape"), "--json", "--max-tokens", 0
+    )
+    assert as_json.stdout.isascii()
+    assert json.loads(as_json.stdout)["prompt"] == typed
     assert command("derive", "σ(x)".encode().decode(errors="surrogateescape"), "--wrt", "x").returncode == 0
     fails(command("derive", "\udcff", "--wrt", "x"), r"'\xff' is not UTF-8")

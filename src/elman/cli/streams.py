@@ -45,8 +45,9 @@ def show(text: str = "", end: str = "\n") -> None:
 
 
 def show_json(value: Any, indent: int | None = None) -> None:
-    """Prints a value as JSON, on one line where `indent` is None."""
-    show(json_escaped(json.dumps(_finite(value), ensure_ascii=False, indent=indent, allow_nan=False)))
+    """Prints a value as JSON, on one line where `indent` is None; in ASCII where stdout cannot hold every character."""
+    to_ascii = codecs.lookup(Stdout().encoding).name != "utf-8"
+    show(json_escaped(json.dumps(_finite(value), ensure_ascii=to_ascii, indent=indent, allow_nan=False)))
 
 
 def message(text: str) -> None:
