@@ -29,7 +29,8 @@ def test_a_verb_agrees_with_its_number() -> None:
     ("nats", "words"),
     [
         (0.0, "1.00"), (math.log(1234.5), "1,234.50"), (math.log(9.99e8), "999,000,000.00"), (30.0, "1.07e+13"),
-        (709.5, "1.35e+308"), (1e4, "8.81e+4342"), (math.inf, "infinite"), (math.nan, "–"),
+        (709.5, "1.35e+308"), (1e4, "8.81e+4342"),
+        (1e9, "8.00e+434294481"), (1e300, "10^4.34e+299"), (math.inf, "infinite"), (math.nan, "–"),
     ],
 )  # fmt: skip
 def test_a_perplexity_is_never_a_row_of_digits(nats: float, words: str) -> None:

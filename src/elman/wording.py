@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import MAX_EMAX, Decimal, localcontext
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Controls (C0, C1), marks that change the direction of writing or end a line, and surrogates, which are no text."""
@@ -28,7 +28,11 @@ def perplexity_in_words(nats: float, plain_below: float = 1e9) -> str:
         return "infinite"
     if nats < math.log(plain_below):
         return f"{math.exp(nats):,.2f}"
-    return f"{Decimal(nats).exp():.2e}"
+    log10 = nats / math.log(10)
+    if log10 > MAX_EMAX:
+        return f"10^{log10:.2e}"
+    with localcontext(Emax=MAX_EMAX):
+        return f"{Decimal(nats).exp():.2e}"
 
 
 def printable(text: str, keep: str = "") -> str:

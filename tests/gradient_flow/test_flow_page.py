@@ -75,6 +75,6 @@ def test_the_numbers_of_an_exploding_network_stay_short(growth: float, capsys: p
     assert view.diagnosis.verdict == "exploding"
     summary([RunFlow("a model", None, view)])
     text = capsys.readouterr().out
-    assert re.search(r", [\d.]+(e\+\d+)? nats per token$", text, re.MULTILINE)
+    assert re.search(r", [\d.]+(e\+\d+)? nats per token \(perplexity [\d.^]+(e\+\d+)?\)$", text, re.MULTILINE)
     assert max(map(len, text.splitlines())) < 140
     assert max(map(len, re.findall(r"\d+", re.sub("<script.*?</script>", "", as_html([view], {}), flags=re.S)))) < 10
