@@ -27,6 +27,8 @@ import numpy as np
 import elman
 from elman.calculus import derive
 from elman.gradient_flow import decompose, diagnose, lyapunov_spectrum, truncation
+from elman.inference.caches import ContinuousCache
+from elman.inference.dynamic import DynamicEvaluation, mean_squares
 from elman.kernels import choose_again, native_built
 from elman.notes import check
 from elman.text.tokenizer import Tokenizer
@@ -62,6 +64,9 @@ def public_calls(folder: Path, V: int = 3000, Dh: int = 48, seed: int = 0) -> Ca
     page = folder / "page.md"
     page.write_text(PAGE)
     flow = decompose(p, x, y)
+    ids = generator.integers(0, V, 120)
+    cache = ContinuousCache(p, tokenizer.eos)
+    dynamic = DynamicEvaluation(p, tokenizer.eos, mean_squares(p, tokenizer.eos, ids))
 
     def gradients(q: elman.Parameters) -> list[bytes]:
         J, found, h_T = elman.loss_and_gradients(q, x, y)
@@ -86,6 +91,8 @@ def public_calls(folder: Path, V: int = 3000, Dh: int = 48, seed: int = 0) -> Ca
         "perplexity": lambda: lm.perplexity(text),
         "evaluate": lambda: astuple(lm.evaluate(text)),
         "generate": lambda: lm.generate(sentences[2], max_tokens=40, temperature=0.9, top_k=50, seed=seed),
+        "ContinuousCache": lambda: cache.read(cache.begin(), ids)[0].tobytes(),
+        "DynamicEvaluation": lambda: dynamic.read(dynamic.begin(), ids)[0].tobytes(),
         "loss_and_gradients": lambda: gradients(p),
         "loss_and_gradients, float64": lambda: gradients(exact),
         "decompose": decomposition,

@@ -135,7 +135,7 @@ class ContinuousCache:
 
     def _weights(self, now: Floats, g: Floats, earlier: NDArray[np.bool_]) -> Floats:
         """exp(θ g_i · g), relative to the largest, of the tokens that are remembered, [n,M]; 0 of the others."""
-        likeness = np.where(earlier, self.theta * (now @ g.T), -np.inf)
+        likeness = np.where(earlier, self.theta * self.p.kernels.product(now, g, b_transposed=True), -np.inf)
         largest = likeness.max(axis=-1, keepdims=True, initial=-np.inf)
         with np.errstate(invalid="ignore"):
             return np.where(earlier, np.exp(likeness - largest), 0.0)
