@@ -172,7 +172,7 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
             why = f"the formulas before it took {budget.limit:,} operations, the limit of a page: split the page"
             judged.append(claim.not_checked(why))
         else:
-            judged.append(_judged(checker, claim))
+            judged.append(judged_claim(checker, claim))
     judged, layout, remark = _with_layout(checker, judged)
     remarks = (remark, *checker.remarks) if remark else checker.remarks
     return JudgedPage(checker, {j.key: j for j in judged}, layout, remarks)
@@ -181,7 +181,8 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
 # --- one claim ---
 
 
-def _judged(checker: Checker, claim: Judgement) -> Judgement:
+def judged_claim(checker: Checker, claim: Judgement) -> Judgement:
+    """A claim, judged."""
     if is_worked(claim.statement, claim.part):
         return replace(claim, result=arithmetic(claim.statement, claim.part), reading="the arithmetic of an example")
     if isinstance(claim.left, Dots):
@@ -382,6 +383,11 @@ def _with_layout(checker: Checker, judged: list[Judgement]) -> tuple[list[Judgem
     total = sum(votes.values())
     remark = f"layout: {votes[layout]} of {total} gradients are in {layout} layout" if total else ""
     return settled, layout, remark
+
+
+def in_layout(checker: Checker, j: Judgement, layout: str) -> Judgement:
+    """The judgement of a claim on a page in this layout."""
+    return _settled(j, layout, checker.is_of_scalar(j)) if _shows_layout(j) else j
 
 
 def _layout(votes: Counter[str], prose: str) -> str:

@@ -19,7 +19,7 @@ class Judgement:
     gives one. `unchecked` says why the claim was not judged; `doubtful`: it has no value with the shapes that were
     assumed, and counts as wrong only if a small repair of it holds. `as_written` is False where the claim was judged
     for one column (B = 1), or with the loss of one time step. `settled`: it is a claim, and no new definition of its
-    letter.
+    letter. `alone`: it was read by itself, not as its section was.
     """
 
     statement: Statement
@@ -33,6 +33,7 @@ class Judgement:
     doubtful: bool = False
     as_written: bool = False
     settled: bool = False
+    alone: bool = False
 
     def not_checked(self, why: str, doubtful: bool = False) -> Judgement:
         """The same claim, not judged, and why."""

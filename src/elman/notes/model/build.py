@@ -54,7 +54,7 @@ def build(page: Page) -> PageModel:
         said=sizes,
         kinds={name: each.kind for name, each in page.kinds.items()},
     )
-    return _with_definitions(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
+    return model_with(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
 
 
 def _assumed_roles(page: Page) -> Mapping[str, str]:
@@ -70,7 +70,7 @@ def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: i
     for k in order:
         own = _defining(model, [s for s in model.statements if s.number in sections[k]])
         found = found.before(definitions_of(own, use))
-    return _with_definitions(replace(model, own=sections[which]), found)
+    return model_with(replace(model, own=sections[which]), found)
 
 
 def _defining(model: PageModel, statements: Sequence[Statement]) -> list[Statement]:
@@ -83,7 +83,8 @@ def _fixed_indices(found: Definitions) -> frozenset[str]:
     return frozenset(i for d in definitions for i in free_indices(d.value) - set(d.indices))
 
 
-def _with_definitions(model: PageModel, found: Definitions) -> PageModel:
+def model_with(model: PageModel, found: Definitions) -> PageModel:
+    """The model with these definitions, whatever it had before."""
     letters = {n for s in model.statements for part in s.parts for n in symbols(part)}
     timed = model.names.timed | {s.name for s in letters if s.time is not None and s.time.variable}
     model = replace(

@@ -19,6 +19,7 @@ from elman.calculus.expression import (
     children,
     walk,
 )
+from elman.calculus.shapes.kinds import Costs
 from elman.calculus.syntax.names import Names
 from elman.errors import FormulaError
 from elman.notes.page.page import Formula
@@ -124,8 +125,8 @@ class PageModel:
     nothing binds: c of J = -ln ŷ_c. `counts` are the letters that count time steps or examples: m of
     Σ_{i=1}^m L^(i). `bounds` are the sizes that no shape has and that bounds of sums name, each with the name of the
     size that it is: K of Σ_{k=1}^K x_k with x [n,1] is n. `kinds` are what the page calls its letters: number, column,
-    row or matrix. `own` are the
-    numbers of the statements that are judged with this model, None for all.
+    row or matrix; `evidence` what reading a letter as one of them costs, by its use in formulas that are not in
+    `statements`. `own` are the numbers of the statements that are judged with this model, None for all.
     """
 
     statements: tuple[Statement, ...]
@@ -148,6 +149,7 @@ class PageModel:
     counts: frozenset[str] = frozenset()
     bounds: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, Costs] = field(default_factory=dict)
     own: frozenset[int] | None = None
 
     def has_own(self, statement: int) -> bool:

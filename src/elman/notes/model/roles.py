@@ -28,7 +28,8 @@ def with_roles(model: PageModel) -> PageModel:
                 if isinstance(node, Derivative):
                     of |= {s.name for s in [_letter(node.of)] if s}
                     by |= {s.name for s in [_letter(node.wrt)] if s}
-    given = {n.name for e in _values(model) for n in walk(e) if isinstance(n, Symbol)} - set(model.equations)
+    used = [*_values(model), *_all_parts(model)]
+    given = {n.name for e in used for n in walk(e) if isinstance(n, Symbol)} - set(model.equations)
     roles = Roles(
         targets=frozenset(given & _targets(model)),
         positive=frozenset(given & under_logarithms(model)),

@@ -77,8 +77,10 @@ def with_settled_shapes(model: PageModel, meter: Meter) -> tuple[PageModel, Sett
 
 
 def _hints(model: PageModel) -> dict[str, Costs]:
-    """What the words of the page say of kinds, as costs: "the vector x" is a column rather than anything else."""
-    found: dict[str, Costs] = {}
+    """What the words of the page and other formulas say of kinds, as costs: "the vector x" is a column rather than
+    anything else.
+    """
+    found: dict[str, Costs] = dict(model.evidence)
     for name, kind in model.kinds.items():
         costs = {other: 0.0 if other == kind else _OTHERWISE for other in ("number", "column", "row", "matrix")}
         found[name] = {**costs, "row": 1.0} if kind == "column" else costs

@@ -15,6 +15,7 @@ from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker, JudgedPage, Key, judge
 from elman.notes.judge.judgement import Judgement
+from elman.notes.judge.local_reading import with_local_readings
 from elman.notes.judge.sections import judged_sections
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
@@ -36,6 +37,7 @@ from elman.notes.repair.trust import trusted
 # Budgets, in the units of `oracle/budget.py`: about 50,000 of them take a second. The longest page of the tests takes
 # 125,000 in all; a page that exhausts a budget says which claims were not checked or not repaired.
 JUDGING = 500_000  # judging the claims of a page
+ALONE = 300_000  # reading claims by themselves
 EXPLAINING = 500_000  # the repairs of a page
 ONE_EQUATION = 250_000  # one search for a faulty equation
 ONE_CLAIM = 100_000  # the repairs of one claim
@@ -85,6 +87,8 @@ def _explained(page: Page, supplied: str | None, oracles: Oracles | None) -> Exp
     with np.errstate(all="ignore"):  # a wrong formula may overflow: its value shows that
         checker = Checker(page, supplied, oracles=oracles)
         sections = judged_sections(page, supplied, checker, checker.meter.budget(JUDGING))
+        alone = checker.meter.budget(ALONE)
+        sections = tuple(with_local_readings(judged, alone) for judged in sections)
         explaining = checker.meter.budget(EXPLAINING)
         first, *more = [_explained_section(page, supplied, judged, explaining) for judged in sections]
     remarks = dict.fromkeys(remark for section in (first, *more) for remark in section.remarks)

@@ -34,7 +34,7 @@ def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[K
         k for k, e in explanations.items() if e.verdict.is_wrong and not _rests_on_declarations(page, e.judgement)
     ]
     gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
-    failing = [k for k in gradients if k in doubtful]
+    failing = [k for k in gradients if k in doubtful or explanations[k].judgement.alone]
     if len(failing) < _ENOUGH or len(failing) < _MOST * len(gradients):
         return dict(explanations)
     return dict(explanations) | {k: _not_checked(explanations[k], _WHY) for k in doubtful}

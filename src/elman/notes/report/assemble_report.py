@@ -88,6 +88,8 @@ def _code(checker: Checker, j: Judgement) -> Callable[[Expression], str]:
 
 def _shapes(checker: Checker, j: Judgement) -> tuple[tuple[int, int, str], ...]:
     """The shape under each letter of a part, by its place in the part's source, which is on one line."""
+    if j.alone:
+        return ()  # its letters are not what they are in the section
     oracle = checker.sampling.oracles(j.statement)[0]
     start, end = j.statement.region(j.part)
 

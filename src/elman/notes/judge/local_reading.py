@@ -1,0 +1,145 @@
+"""Claims that the reading of their section leaves unjudged, each read by itself.
+
+One misread equation of a section must not stop the judge everywhere. A claim is therefore read once more with the
+definitions alone that it needs (`model/small_model.py`), with shapes inferred for these, and evaluated by the same
+oracle. Where it holds so, it holds: what it leaves out of its page may be anything.
+
+A part of a derivation that cannot be compared with the left side is compared with the part before it: a step.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from elman.calculus.expression import Dots, Expression, Symbol, Transpose, walk
+from elman.calculus.shapes.kinds import Costs, usual_costs
+from elman.calculus.values.environment import MisfitError
+from elman.errors import FormulaError
+from elman.notes.judge.checker import Checker, JudgedPage, Key, in_layout, judged_claim
+from elman.notes.judge.derivation_steps import earlier_parts
+from elman.notes.judge.judgement import Judgement
+from elman.notes.judge.verdict import Verdict
+from elman.notes.judge.worked_numbers import is_worked
+from elman.notes.model.page_model import PageModel, Statement
+from elman.notes.model.small_model import PageDefinitions, small_models
+from elman.notes.model.statement_kinds import StatementKind
+from elman.notes.model.unknown_losses import supplied_losses
+from elman.notes.oracle.budget import Budget
+from elman.notes.oracle.evaluation_point import FourIndicesError
+
+_NO_LONGER = 6.0  # what it costs to read a letter as less than its section shows
+_BOLD = re.compile(r"\\(?:mathbf|bm|boldsymbol|bold|pmb|vec)\b")
+_STEP = "the step from the row above holds"
+_MOST_STEPS = 3  # parts before a part that it is compared with
+
+
+def with_local_readings(judged: JudgedPage, budget: Budget) -> JudgedPage:
+    """The judgements of a section, with those claims that hold where they are read by themselves."""
+    reader = _LocalReader(judged)
+    found: dict[Key, Judgement] = {}
+    for key, j in judged.judgements.items():
+        if not budget.is_exhausted() and _is_open(judged.checker, j):
+            held = reader.held(j)
+            if held is not None:
+                found[key] = held
+    return replace(judged, judgements={**judged.judgements, **found}) if found else judged
+
+
+def _is_open(checker: Checker, j: Judgement) -> bool:
+    """Whether the section's reading leaves a claim open: it is not checked, or fails with shapes that were assumed."""
+    if is_worked(j.statement, j.part) or checker.kinds[j.statement.number] is StatementKind.SOLUTION:
+        return False
+    if j.good or j.verdict is Verdict.NOT_A_CLAIM:
+        return False
+    conditions = j.statement.relation.conditions
+    if any(isinstance(n, Dots) for condition in conditions for n in walk(condition)):
+        return False
+    return bool(j.unchecked) or not checker.declares_shapes(j)
+
+
+class _LocalReader:
+    """Reads claims of one section by themselves."""
+
+    def __init__(self, judged: JudgedPage) -> None:
+        self._judged = judged
+        self._checker = judged.checker
+        self._read: PageModel = replace(judged.checker.read, evidence=evidence_of(judged.checker))
+        self._definitions = PageDefinitions(self._read)
+
+    def held(self, j: Judgement) -> Judgement | None:
+        """The judgement of a claim that holds by itself, or that equals the part before it; None where it does not."""
+        statement = self._read.statements[j.statement.number]
+        before = itertools.islice(earlier_parts(self._read, statement, j.part), _MOST_STEPS)
+        for left in itertools.chain(statement.parts[:1], before):
+            if isinstance(left, Dots):
+                continue
+            is_step, differs = left is not statement.parts[0], False
+            for checker, new in self._judged_alone(j, statement, left):
+                if new.good and not new.result.nothing:  # 0 = 0 says that the claim was misread
+                    return _as_held(j, checker, new, _STEP if is_step else "read by itself")
+                differs |= new.result.error is None and new.result.counterexample is not None
+            if is_step and differs:
+                return None
+        return None
+
+    def _judged_alone(
+        self, j: Judgement, statement: Statement, left: Expression
+    ) -> Iterator[tuple[Checker, Judgement]]:
+        """The judgements of `left = part` under its small models, with their checkers."""
+        misfits = True
+        defines = j.defines if left is statement.parts[0] else None
+        for small in small_models(self._read, self._definitions, statement, left, j.part, defines is not None):
+            if small.bare and not misfits:
+                return
+            try:
+                checker = Checker(self._checker.page, model=small.model, oracles=self._checker.oracles)
+            except FormulaError:
+                continue
+            if any(checker.model.equations.get(n) != small.model.equations[n] for n in supplied_losses(small.model)):
+                continue  # what an unknown loss depends on has no value: it may depend on more
+            alone = checker.model.statements[-1]
+            claim = Judgement(alone, 1, alone.parts[0], defines=defines)
+            new = in_layout(checker, judged_claim(checker, claim), self._judged.layout)
+            misfits &= _is_misfit(new)
+            yield checker, new
+
+
+def evidence_of(checker: Checker) -> dict[str, Costs]:
+    """What the section shows of its letters, for claims that are read by themselves: one that it transposes or writes
+    in bold is no number, and a capital that it reads as a matrix stays one. So no claim holds because its letters
+    became numbers.
+    """
+    parts = [part for s in checker.read.own_statements() for part in s.parts]
+    nodes = [n for part in parts for n in walk(part)]
+    whole = {n.of.name for n in nodes if isinstance(n, Transpose) and isinstance(n.of, Symbol)}
+    letters = [n for n in nodes if isinstance(n, Symbol)]
+    bold = Counter(n.name for n in letters if _BOLD.search(n.latex))
+    all_uses = Counter(n.name for n in letters)
+    whole |= {name for name, count in bold.items() if 2 * count > all_uses[name]}
+    found: dict[str, Costs] = {name: {"number": _NO_LONGER} for name in whole}
+    for name, shape in {**checker.model.derived, **checker.model.shapes}.items():
+        if "1" not in shape and usual_costs(name)["matrix"] == 0:
+            found[name] = dict.fromkeys(("number", "column", "row"), _NO_LONGER)
+    return found
+
+
+def _is_misfit(j: Judgement) -> bool:
+    """Whether a claim failed since its shapes do not fit."""
+    error, counterexample = j.result.error, j.result.counterexample
+    if error is not None:
+        return isinstance(error, MisfitError | FourIndicesError)
+    return counterexample is not None and counterexample.entry is None
+
+
+def _as_held(j: Judgement, checker: Checker, new: Judgement, how: str) -> Judgement:
+    """The judgement of a claim that holds as `new` does."""
+    kinds = [r.removeprefix("reading: ") for r in checker.remarks if r.startswith("reading: ")]
+    words = "; ".join(w for w in (new.reading, how, *kinds) if w)
+    return replace(
+        j, result=new.result, verdict=None, reading=words, unchecked="", doubtful=False, as_written=new.as_written,
+        alone=True,
+    )  # fmt: skip

@@ -1,0 +1,186 @@
+"""The model of one claim: the definitions that it needs, the nearest ones, and nothing else of its page.
+
+A derivative ∂u/∂v needs the equations on the paths from v to u. Every other letter may be anything: what holds then
+holds on the page, too. The other models of a claim have the definitions of all its letters, and none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, Transpose, symbols, walk
+from elman.notes.model.build import model_with
+from elman.notes.model.definitions import Definitions, PageUse, definitions_of
+from elman.notes.model.page_model import Definition, PageModel, Statement
+from elman.notes.model.roles import with_roles
+from elman.notes.model.stated_sizes import states_a_size
+from elman.notes.model.unknown_losses import supplied_losses
+
+Place = tuple[int, int]  # the number of a statement, and of a part in it, or -1
+_MOST_TRIED = 4  # definitions of one letter that are tried for a path
+
+
+@dataclass(frozen=True, slots=True)
+class SmallModel:
+    """A model with one claim of a page, its last statement. `bare`: without definitions, for a claim whose letters are
+    not those that the page defines: it differentiates what it writes out, and their definitions do not fit.
+    """
+
+    model: PageModel
+    bare: bool = False
+
+
+class PageDefinitions:
+    """All definitions of a page, whichever of them its model has; `model` is that of a section, its shapes not found
+    yet.
+    """
+
+    def __init__(self, model: PageModel) -> None:
+        self._model = model
+        use = PageUse.of(model.statements)
+        abbreviated = {(d.statement, d.part): d for found in model.equations.values() for d in found}
+        self._equations: dict[str, list[Definition]] = {}
+        self._named: dict[str, list[Definition]] = {}
+        for s in model.statements:
+            if states_a_size(s, model.said):
+                continue
+            found = definitions_of([s], use)
+            for own, all_of in ((found.equations, self._equations), (found.named, self._named)):
+                for name, definitions in own.items():
+                    known = [abbreviated.get((d.statement, d.part), d) for d in definitions]
+                    all_of.setdefault(name, []).extend(known)
+        for name in supplied_losses(model):  # what the section differentiates them by, they may depend on
+            self._equations.setdefault(name, list(model.equations[name]))
+
+    def equations(self, name: str, at: Place) -> list[Definition]:
+        """The equations of a letter, the nearest before a place first."""
+        return self._nearest(self._equations.get(name, []), at)
+
+    def named(self, name: str, at: Place) -> list[Definition]:
+        """The derivatives that a letter stands for, the nearest before a place first."""
+        return self._nearest(self._named.get(name, []), at)
+
+    def _nearest(self, found: Iterable[Definition], at: Place) -> list[Definition]:
+        def distance(d: Definition) -> tuple[bool, bool, int]:
+            return not self._model.has_own(d.statement), d.statement > at[0], abs(d.statement - at[0])
+
+        return sorted((d for d in found if (d.statement, d.part) != at), key=distance)[:_MOST_TRIED]
+
+
+def small_models(
+    model: PageModel, definitions: PageDefinitions, claim: Statement, left: Expression, part: int, defines: bool
+) -> Iterator[SmallModel]:
+    """The models under which `left = part` of the statement `claim` is read by itself, the smallest first. Where the
+    part does not define anything, it is not taken for a definition: it would hold by itself.
+    """
+    right = claim.parts[part]
+    at = claim.number, -1 if defines else part
+    seen: list[set[Place]] = []
+    for with_all in (False, True):
+        chosen = _Chosen(definitions, at)
+        chosen.add(left, right)
+        if with_all:
+            chosen.add_all(left, right)
+        key = {(d.statement, d.part) for d in chosen.definitions()}
+        if key not in seen:
+            seen.append(key)
+            yield SmallModel(_model_of(model, chosen, claim, left, right))
+    if set() not in seen and _writes_out(left, right):
+        yield SmallModel(_model_of(model, _Chosen(definitions, at), claim, left, right), bare=True)
+
+
+def _writes_out(*parts: Expression) -> bool:
+    """Whether each derivative is of an expression that has what it is by."""
+    derivatives = [n for part in parts for n in walk(part) if isinstance(n, Derivative)]
+    letters = ((d, _letter(d.wrt)) for d in derivatives)
+    return bool(derivatives) and all(
+        by is not None and not isinstance(d.of, Symbol) and by.name in {s.name for s in symbols(d.of)}
+        for d, by in letters
+    )
+
+
+class _Chosen:
+    """The definitions that are chosen for a claim at this place."""
+
+    def __init__(self, definitions: PageDefinitions, at: Place) -> None:
+        self._all = definitions
+        self._at = at
+        self.equations: dict[str, Definition] = {}
+        self.named: dict[str, Definition] = {}
+
+    def definitions(self) -> Iterator[Definition]:
+        """All that are chosen."""
+        yield from self.equations.values()
+        yield from self.named.values()
+
+    def add(self, *parts: Expression) -> None:
+        """Adds the derivatives that letters stand for, and the equations on the paths of all derivatives."""
+        for name in dict.fromkeys(n.name for part in parts for n in walk(part) if isinstance(n, Symbol)):
+            found = self._all.named(name, self._at)
+            if found and not self._all.equations(name, self._at):
+                self.named[name] = found[0]
+        whole = [*parts, *(d.value for d in self.named.values())]
+        derivatives = [n for part in whole for n in walk(part) if isinstance(n, Derivative)]
+        by = dict.fromkeys(letter.name for d in derivatives for letter in [_letter(d.wrt)] if letter is not None)
+        names = dict.fromkeys(n.name for part in whole for n in walk(part) if isinstance(n, Symbol | Apply))
+        for variable in by:
+            reached: dict[str, bool] = {}
+            for name in names:
+                if name != variable:
+                    self._reaches(name, variable, reached)
+
+    def add_all(self, *parts: Expression) -> None:
+        """Adds the equations of all letters, and of those in these."""
+        stack = [*parts, *(d.value for d in self.definitions())]
+        while stack:
+            for node in walk(stack.pop()):
+                if isinstance(node, Symbol) and node.name not in self.equations and node.name not in self.named:
+                    found = self._all.equations(node.name, self._at)
+                    if found:
+                        self.equations[node.name] = found[0]
+                        stack.append(found[0].value)
+
+    def _reaches(self, name: str, variable: str, reached: dict[str, bool]) -> bool:
+        """Whether a letter depends on another; its equations on the way are then chosen."""
+        if name == variable:
+            return True
+        if name in reached:
+            return reached[name]
+        reached[name] = False
+        known = self.equations.get(name)
+        for d in [known] if known is not None else self._all.equations(name, self._at):
+            inner = dict.fromkeys(n.name for n in walk(d.value) if isinstance(n, Symbol) and n.name != name)
+            reaching = [other for other in inner if self._reaches(other, variable, reached)]
+            if reaching:
+                self.equations[name] = d
+                reached[name] = True
+                return True
+        return False
+
+
+def _model_of(model: PageModel, chosen: _Chosen, claim: Statement, left: Expression, right: Expression) -> PageModel:
+    numbers = sorted({d.statement for d in chosen.definitions() if d.statement >= 0} - {claim.number})
+    renumbered = {old: new for new, old in enumerate([*numbers, claim.number])}
+    statements = [replace(model.statements[old], number=renumbered[old]) for old in numbers]
+    relation = replace(claim.relation, parts=(left, right), operators=("=",), regions=claim.relation.regions[:2])
+    statements.append(replace(claim, relation=relation, number=len(numbers), continued=None))
+
+    def moved(d: Definition) -> Definition:
+        return d if d.statement < 0 else replace(d, statement=renumbered[d.statement] if d.statement in numbers else -1)
+
+    found = Definitions(
+        {name: (moved(d),) for name, d in chosen.equations.items()},
+        {name: (moved(d),) for name, d in chosen.named.items()},
+        {},
+    )
+    own = frozenset((len(numbers),))
+    small = model_with(replace(model, statements=tuple(statements), own=own), found)
+    supplied = {name for name, d in chosen.equations.items() if d.statement < 0}
+    return with_roles(replace(small, unknown=small.unknown | supplied))
+
+
+def _letter(e: Expression) -> Symbol | None:
+    while isinstance(e, Entry | Transpose):
+        e = e.of
+    return e if isinstance(e, Symbol) else None
