@@ -57,7 +57,7 @@ def test_a_wrong_row_does_not_follow_from_the_row_above() -> None:
 def test_a_missing_transpose_does_not_hold_by_itself() -> None:
     """K is a matrix wherever the section uses it: it becomes no number for one claim."""
     text = page(
-        r"F = \sum_{k=1}^{Q} \ln c", r"v = K g", r"e = \frac{\partial F}{\partial v}",
+        r"v = K g", r"e = \frac{\partial F}{\partial v}",
         r"\frac{\partial F}{\partial g} = K e", r"\frac{\partial F}{\partial K} = e g^T",
     )  # fmt: skip
     by_line = {c.formula: c for c in claims(text)}
