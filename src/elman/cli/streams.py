@@ -82,11 +82,14 @@ class _Stream:
     name = ""
 
     def _open(self) -> Any:
-        """The stream. Raises OSError where it was closed before this process began."""
+        """The stream, below what rich puts in its place for a live line: that prints on a console, which writes here.
+
+        Raises OSError where it was closed before this process began.
+        """
         stream = getattr(sys, self.name)
         if stream is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return stream
+        return getattr(stream, "rich_proxied_file", stream)
 
     @property
     def encoding(self) -> str:
