@@ -28,7 +28,7 @@ from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.small_model import PageDefinitions, small_models
 from elman.notes.model.statement_kinds import StatementKind
 from elman.notes.model.unknown_losses import supplied_losses
-from elman.notes.oracle.budget import Budget
+from elman.notes.oracle.budget import SMALL_MODEL, Budget
 from elman.notes.oracle.evaluation_point import FourIndicesError
 
 _NO_LONGER = 6.0  # what it costs to read a letter as less than its section shows
@@ -95,6 +95,7 @@ class _LocalReader:
         for small in small_models(self._read, self._definitions, statement, left, j.part, defines is not None):
             if small.bare and not misfits:
                 return
+            self._checker.meter.count(SMALL_MODEL)
             try:
                 checker = Checker(self._checker.page, model=small.model, oracles=self._checker.oracles)
             except FormulaError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 READING = 40  # what one reading of a section, tried for the shapes of its letters, costs
+SMALL_MODEL = 400  # what the model of one claim costs to build
 ENTRIES = 4096  # entries of an array that cost about as much time as one operation on a small one
 
 
