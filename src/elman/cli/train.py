@@ -98,7 +98,7 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Learn a language model of TEXT: UTF-8 files, folders of .txt files, or - for stdin.
+    """Learn a language model of TEXT: UTF-8 files (any at --level byte), folders of .txt files, or - for stdin.
 
     Without TEXT it learns the English of Python's own documentation. The vocabulary comes from the training part of
     the text only. Ctrl-C stops and saves; --resume goes on exactly as if the run had not been stopped.
