@@ -328,8 +328,10 @@ def _judged_equation(checker: Checker, claim: Judgement) -> Judgement:
         if found.any:
             result, as_written, reading = found, False, f"with the loss of step {TIME}"
     own_term = result.error is None and contains_itself(left, part)
-    if result.turned and not result.plain and (result.chain or isinstance(part, Derivative)):
-        result = replace(result, plain=True)  # a chain or a bare derivative is true in either layout
+    if result.turned and not result.plain and (result.chain or result.reading or isinstance(part, Derivative)):
+        result = replace(result, plain=True)  # a chain, a factor of one or a bare derivative is true in either layout
+    if result.reading:
+        reading = result.reading
     if result.chain:
         reading = "the chain rule" + (f", {reading}" if reading else "")
     verdict = Verdict.SELF_REFERENCE if own_term else None
@@ -417,7 +419,7 @@ def _shows_layout(j: Judgement) -> bool:
     """Whether a claim is about a gradient, and true in one layout only."""
     if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
         return False
-    if only_derivatives(j.expression) or j.result.column:
+    if only_derivatives(j.expression) or j.result.column or j.result.reading:
         return False
     shape = j.result.shape
     return shape is not None and shape != (1, 1)

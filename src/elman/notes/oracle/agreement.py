@@ -21,6 +21,7 @@ from elman.calculus.expression import (
     Iverson,
     Subtract,
     Symbol,
+    Transpose,
     factors_of,
     symbols,
     walk,
@@ -48,7 +49,8 @@ class Agreement:
     `error` says why there is no value; `ratio` is value / target where that is one number everywhere; `summed`: a loss
     per sequence was summed over the batch first; `chain`: the part is a chain of derivatives; `shape` is that of the
     part; `column`: the claim was evaluated for one column, B = 1; `nothing`: the true value is zero everywhere;
-    `counterexample`: a point at which both sides have values that differ.
+    `counterexample`: a point at which both sides have values that differ; `reading`: how the part is equal to a
+    derivative that is no matrix, or that it gives the diagonal of.
     """
 
     plain: bool = False
@@ -61,6 +63,7 @@ class Agreement:
     column: bool = False
     nothing: bool = False
     counterexample: Counterexample | None = None
+    reading: str = ""
 
     @property
     def any(self) -> bool:
@@ -182,6 +185,21 @@ def contract(
 
     Raises `FormulaError` where neighbours do not share a variable, and `FourIndicesError`.
     """
+    found = Jacobian(_contracted(oracle, factors, indices, direct, one_of_many, own)).matrix()
+    if found is None:
+        raise FourIndicesError("this chain has four indices and is no matrix")
+    return found
+
+
+def _contracted(
+    oracle: Oracle,
+    factors: list[Expression],
+    indices: dict[str, int],
+    direct: bool,
+    one_of_many: bool = False,
+    own: bool = False,
+) -> Array:
+    """The same with all its indices, [r,c,m,n]."""
     total: Array | None = None
     before: Symbol | None = None
     scope = oracle.values.scope(indices)
@@ -204,10 +222,7 @@ def contract(
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None
     assert total is not None
-    found = Jacobian(total).matrix()
-    if found is None:
-        raise FourIndicesError("this chain has four indices and is no matrix")
-    return found
+    return total
 
 
 def _direct(e: Derivative, of_states: bool, timed: bool, own: bool) -> tuple[Derivative, str | None]:
@@ -276,8 +291,16 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
                 if chain and not found.any:
                     value, _ = part_value(oracle, part, indices, direct=barred, own=True)
                     found = compare(goal, value, chain, per_column)
+                if not found.any and not chain and isinstance(target, Derivative):
+                    found = along_diagonal(goal, value) or found
             except OutOfRangeError as error:
                 out_of_range = out_of_range or error
+                continue
+            except FourIndicesError:
+                by_entries = _with_four_indices(oracle, target, part, indices, barred)
+                if by_entries is None:
+                    raise
+                kinds.append(by_entries)
                 continue
             kinds.append(found)
             if apart is None and not found.any and found.error is None:
@@ -298,7 +321,73 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
         shape=kinds[0].shape,
         nothing=all(k.nothing for k in kinds),
         counterexample=None if apart is None else _counterexample(oracle, (target, part), *apart),
+        reading=next((k.reading for k in kinds if k.reading), "") if all(k.any for k in kinds) else "",
     )
+
+
+# --- derivatives that are no matrix, or a diagonal one ---
+
+
+def along_diagonal(goal: Array, value: Array) -> Agreement | None:
+    """The agreement of a column with the diagonal of a derivative ∂f(x)/∂x that is f'(x) entry by entry; a number
+    stands for all entries. None where they do not agree.
+    """
+    m, n = goal.shape[-2:]
+    entries = np.diagonal(goal)[:, np.newaxis]
+    if m != n or m == 1 or value.shape not in ((m, 1), (1, m), (1, 1)) or not close(goal, np.diagflat(entries)):
+        return None
+    held = close(entries, np.broadcast_to(value.reshape(-1, 1), entries.shape))
+    return Agreement(plain=True, shape=value.shape[-2:], reading="entry by entry") if held else None
+
+
+def _with_four_indices(
+    oracle: Oracle, target: Expression, part: Expression, indices: dict[str, int], barred: bool
+) -> Agreement | None:
+    """The agreement of two derivatives or chains of them, one of which is no matrix, with all their indices; and of
+    such a derivative with what it multiplies in a chain. None where they do not agree.
+    """
+    goal = _tensor(oracle, target, indices, barred)
+    if goal is None:
+        return None
+    other = _tensor(oracle, part, indices, barred)
+    if other is not None:
+        same = other.shape == goal.shape and close(goal.reshape(-1, 1), other.reshape(-1, 1))
+        return Agreement(plain=True, chain=True) if same else None
+    value = oracle.evaluate(part, indices)
+    for factor, reading in _factors_of(goal):
+        scalar = value.shape == (1, 1) and reading == "entry by entry"
+        if close(factor, np.broadcast_to(value, factor.shape) if scalar else value) or close(factor, value.T):
+            return Agreement(plain=True, shape=value.shape[-2:], reading=reading)
+    return None
+
+
+def _tensor(oracle: Oracle, e: Expression, indices: dict[str, int], barred: bool) -> Array | None:
+    """A derivative, or a chain of them, with all its indices [r,c,m,n]; None for anything else."""
+    factors = chain_of(e, oracle)
+    if factors is not None:
+        return _contracted(oracle, factors, indices, barred)
+    if isinstance(e, Derivative) and not isinstance(e.wrt, Transpose):
+        return oracle.jacobians.jacobian(e, indices).tensor
+    return None
+
+
+def _factors_of(tensor: Array) -> Iterator[tuple[Array, str]]:
+    """The matrices that stand for a derivative with four indices in a chain rule: f'(X) for f(X) entry by entry, and
+    the other factor for a product Y = A X or Y = X B by X.
+    """
+    r, c, m, n = tensor.shape
+    if (r, c) == (m, n):
+        entries = np.einsum("rcrc->rc", tensor)
+        if close(tensor.reshape(-1, 1), np.einsum("rc,rm,cn->rcmn", entries, np.eye(r), np.eye(c)).reshape(-1, 1)):
+            yield entries, "entry by entry"
+    if c == n:
+        left = tensor[:, 0, :, 0].T  # [m,r]
+        if close(tensor.reshape(-1, 1), np.einsum("mr,cn->rcmn", left, np.eye(c)).reshape(-1, 1)):
+            yield left, "as a factor of the chain rule"
+    if r == m:
+        right = tensor[0, :, 0, :]  # [c,n]
+        if close(tensor.reshape(-1, 1), np.einsum("cn,rm->rcmn", right, np.eye(r)).reshape(-1, 1)):
+            yield right, "as a factor of the chain rule"
 
 
 def _counterexample(

@@ -179,7 +179,8 @@ class Jacobians:
         return Jacobian(derivative.reshape(r, c, m, n))
 
     def _is_loss_per_sequence(self, e: Expression, value: Array) -> bool:
-        return isinstance(e, Symbol) and e.name in self.model.roles.losses and value.shape[-1] > 1
+        row = value.shape[-2] == 1 and value.shape[-1] > 1
+        return row and isinstance(e, Symbol) and e.name in self.model.roles.losses
 
     def _check_order(self, e: Derivative, moved: Moved, indices: dict[str, int]) -> None:
         """Refuses ∂J^(t)/∂z^(i) with i > t: no claim is about that pair."""
