@@ -130,6 +130,13 @@ def test_a_function_that_is_defined_anew_and_not_read_is_unknown() -> None:
     assert [c.verdict for c in found if c.left.startswith(r"\frac")] == [Verdict.HOLDS, Verdict.NOT_CHECKED]
 
 
+def test_a_derivative_of_a_function_of_two_letters_is_not_taken_for_a_total_one() -> None:
+    text = page(
+        r"u = \frac{3}{w}", r"v = p(u, w) = \frac{u}{w}", r"\frac{\partial p(u, w)}{\partial w} = -\frac{u}{w^2}"
+    )
+    assert not [c for c in claims(text) if c.is_wrong]
+
+
 def test_a_definition_that_a_chinese_page_introduces_is_no_solution() -> None:
     text = "令 $r = s^2$\n\n令 $s = 3 x + b$\n\n" + page(
         r"\frac{\partial r}{\partial x} = 6 s, \quad \frac{\partial r}{\partial s} = 2 s"

@@ -1,19 +1,20 @@
 """Functions that a page defines by an equation, f(x) = x^2, and losses written with what they depend on, L(y, ŷ).
 
-f(x) is the letter f, whose equation has the letter x; f(W x) is that equation with W x for x. A function that is
-defined within a chain, y = f(x) = x^2, is its value everywhere. A function that the page never defines stays as it is,
-but for a loss: L(y, ŷ) and L are one.
+f(x) is the letter f, whose equation has the letter x; f(W x) is that equation with W x for x. A function of one letter
+that is defined within a chain, y = f(x) = x^2, is its value everywhere. A function that the page never defines stays as
+it is, but for a loss: L(y, ŷ) and L are one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeGuard
 
-from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, transform, walk
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, symbols, transform, walk
 from elman.notes.model.page_model import Statement, Unread
+from elman.notes.model.statement_kinds import defined_letter
 
 _DEEPEST = 4  # functions within functions that are replaced by their equations
 
@@ -34,7 +35,8 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
     """The statements with every application of a function that the page defines replaced; `unread` are the parts of
     the page that are not read, as may be what a function is.
     """
-    functions = [f for s in reversed(statements) for f in _functions(s)]
+    defined = {left.name for s in statements if (left := defined_letter(s.parts[0])) is not None}
+    functions = [f for s in reversed(statements) for f in _functions(s, defined)]
     known = {f.name: f for f in functions if f.is_letter}
     open_ends = {u.formula.start for u in unread}
     losses = _losses(statements) - {f.name for f in functions}
@@ -43,7 +45,7 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
         return tuple(statements)
     found = []
     for s in statements:
-        known = known | {f.name: f for f in _functions(s)}
+        known = known | {f.name: f for f in _functions(s, defined)}
         last = s.parts[-1]
         if s.formula.start in open_ends and isinstance(last, Apply) and last.name in known:
             known = {name: f for name, f in known.items() if name != last.name}
@@ -52,8 +54,10 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
     return tuple(found)
 
 
-def _functions(s: Statement) -> Iterator[_Function]:
-    """The functions that a statement defines: f of f(x, y) = …, and of z = f(x, y) = …"""
+def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
+    """The functions that a statement defines: f of f(x, y) = …, and f of y = f(x) = x^2, where nothing but x depends on
+    x, as no other letter of its value is one that the page defines.
+    """
     equal = [operator in ("=", ":=") for operator in s.relation.operators]
     for k, (left, value) in enumerate(pairwise(s.parts)):
         if not isinstance(left, Apply) or left.primes or not equal[k] or (k and not equal[k - 1]):
@@ -63,7 +67,9 @@ def _functions(s: Statement) -> Iterator[_Function]:
         plain = not any(
             isinstance(n, Derivative) or (isinstance(n, Apply) and n.name == left.name) for n in walk(value)
         )
-        if plain or k == 0:
+        others = {n.name for n in symbols(value)} - {n.name for n in symbols(left)}
+        within = len(left.arguments) == 1 and left.arguments[0] in symbols(value) and others.isdisjoint(defined)
+        if k == 0 or (plain and within):
             yield _Function(left.name, left.arguments, value if plain else None, k == 0)
 
 
@@ -79,7 +85,17 @@ def _losses(statements: Sequence[Statement]) -> set[str]:
             if isinstance(node, Apply) and not (all(isinstance(a, Symbol) for a in node.arguments) and not node.primes):
                 other.add(node.name)
     applied = {n.name for s in statements for part in s.parts for n in walk(part) if isinstance(n, Apply)}
-    return (found | (plain & applied)) - other
+    return (found | (plain & applied)) - other - (_within_chains(statements) - plain)
+
+
+def _within_chains(statements: Sequence[Statement]) -> set[str]:
+    """The functions of which the page says what they are within a chain: p of y = p(u, w) = u / w."""
+    return {
+        part.name
+        for s in statements
+        for part in s.parts[1:-1]
+        if isinstance(part, Apply) and not any(n.name == part.name for n in symbols(s.parts[0]))
+    }
 
 
 def _replaced(
