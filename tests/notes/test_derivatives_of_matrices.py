@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from elman.notes import check
-from elman.notes.judge.verdict import GOOD, Claim
+from elman.notes.judge.verdict import GOOD, Claim, Verdict
 from elman.notes.page.reader import page_of
 
 SHAPES = "```\nK.shape = [m,n]\nS.shape = [n,N]\nr.shape = [n,1]\nP.shape = [p,m]\n```\n\n"
@@ -43,3 +43,12 @@ def test_it_is_judged(formula: str, wrong: str, reading: str) -> None:
 
 def test_a_matrix_that_is_differentiated_is_no_loss() -> None:
     assert last(r"\frac{\partial F}{\partial K} = 1_m 1_N^T S^T").verdict not in GOOD
+
+
+def test_two_sides_that_are_zero_as_the_page_was_read_say_nothing() -> None:
+    text = (
+        r"$$q = c^3, \quad v = K r$$" + "\n\n" + r"$$\frac{\partial q}{\partial r} = K \frac{\partial q}{\partial v}$$"
+    )
+    claim = check(page_of(text)).claims[-1]
+    assert claim.verdict is Verdict.NOT_CHECKED
+    assert "does not depend on" in claim.diagnosis

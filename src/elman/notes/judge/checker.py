@@ -195,6 +195,8 @@ def judged_claim(checker: Checker, claim: Judgement) -> Judgement:
         return judged_solution(claim, checker.sampling.oracles(claim.statement), checker.oracles)
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
     if judged.result.any:
+        if _says_nothing(checker, judged):
+            return judged.not_checked(_not_dependent(judged.left))
         broken = _broken_behind_losses(checker, judged)
         return judged.not_checked(_no_value(broken)) if broken is not None else judged
     if may_be_condition(claim.left, claim.expression):
@@ -211,8 +213,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     """
     error, counterexample = j.result.error, j.result.counterexample
     if j.result.nothing and isinstance(j.left, Derivative) and not checker.declares_shapes(j):
-        why = f"as the page was read, {text(j.left.of)} does not depend on {text(j.left.wrt)}: write how it does"
-        return j.not_checked(why)
+        return j.not_checked(_not_dependent(j.left))
     loss = None if checker.declares_shapes(j) else _loss_that_is_no_number(checker, j)
     if loss is not None and error is None:
         if _holds_for_any(checker, j, loss):
@@ -264,6 +265,18 @@ def _holds_for_any(checker: Checker, j: Judgement, loss: str) -> bool:
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
     return all(agreement(o, j.left, j.expression).any for o in tried)
+
+
+def _says_nothing(checker: Checker, j: Judgement) -> bool:
+    """Whether a claim holds only since, as the page was read, its derivative and what should be equal to it are 0."""
+    if not (j.result.nothing and isinstance(j.left, Derivative) and j.defines is None):
+        return False
+    return bool(symbols(j.expression)) and not checker.declares_shapes(j)
+
+
+def _not_dependent(e: Expression) -> str:
+    assert isinstance(e, Derivative)
+    return f"as the page was read, {text(e.of)} does not depend on {text(e.wrt)}: write how it does"
 
 
 def _no_value(broken: str) -> str:
