@@ -65,6 +65,8 @@ def main() -> int:
         text = place / "text.txt"
         text.write_text(TEXT * 3)
         originals = list(_originals(place, text))
+        for call in _commands(Path(shutil.copytree(originals[0], place / "warm")), text, originals[0], place):
+            _called(call, place / "printed")  # what the commands import is then there in each fork
         largest = 0
         for k in range(arguments.first, arguments.first + arguments.folders):
             chance = random.Random(f"{arguments.seed}:{k}")
