@@ -178,6 +178,18 @@ def test_an_output_never_overwrites_a_file_of_a_run(
     require_output(run / "flow.html", [], "flow.html")  # a file beside them is no file of the run
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "tokenizer.json", "training/train.npy"])
+def test_a_new_run_never_overwrites_its_text(tmp_path: Path, name: str) -> None:
+    """In a folder that an unfinished start may have left, so that it counts as new."""
+    text = tmp_path / "run" / name
+    text.parent.mkdir(parents=True)
+    text.write_text("the cat sat on the mat and the dog ran\n" * 60)
+    for inputs in ([text], [tmp_path / "run" / "." / name], [__file__, "--valid", text]):
+        done = CliRunner().invoke(main, ["train", *map(str, inputs), "--out", str(text.parents[name.count("/")])])
+        refused(done, "would be overwritten by the run ", ": choose another --out")
+        assert text.read_text().startswith("the cat sat")
+
+
 def test_an_output_replaces_no_folder_device_or_pipe(word_run: Path, corpus: Path, notes: Path, tmp_path: Path) -> None:
     device, pipe = tmp_path / "null", tmp_path / "pipe"
     device.symlink_to("/dev/null")

@@ -9,6 +9,7 @@ from elman.cli.settings import fields_of
 from elman.cli.streams import message
 from elman.config import Level, ModelConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import ConfigError
+from elman.files import same_place
 
 if TYPE_CHECKING:
     from elman.checkpoint import RunFolder
@@ -82,6 +83,15 @@ def _level(corpus: Corpus, chosen: bool) -> Level:
         return "word"
     message(f"{blanks}, so --level {fitting} is used; choose --level bpe for longer tokens")
     return fitting
+
+
+def refuse_overwriting(out: Path, texts: tuple[Path, ...]) -> None:
+    """Raises ConfigError where a text is a file that the new run would write. Asked before the folder is reserved."""
+    from elman.checkpoint import RunFolder
+
+    for each in texts:
+        if any(same_place(each, path) for path in RunFolder(out).files):
+            raise ConfigError(f"{each} would be overwritten by the run {out}: choose another --out")
 
 
 def refuse_text(text: tuple[Path, ...], valid: Any, held_out: Any, given: dict[str, Any], device: str | None) -> None:

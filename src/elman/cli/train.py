@@ -15,7 +15,7 @@ import click
 from elman.cli.options import as_json, lengths, threads
 from elman.cli.processes import joined
 from elman.cli.settings import GroupedCommand, in_group, notes, setting_options
-from elman.cli.starting import refuse_text, resumed, started, started_task
+from elman.cli.starting import refuse_overwriting, refuse_text, resumed, started, started_task
 from elman.cli.streams import show_json
 from elman.config import TaskConfig
 from elman.errors import ConfigError
@@ -117,6 +117,8 @@ def train(
         raise ConfigError("--omega-form is about --omega: give its WEIGHT, or leave --omega-form out")
     if task_length and not task:
         raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
+    if out is not None:
+        refuse_overwriting(out, (*text, *valid))
     with _Signals() as signals:
         team, device = joined(device, out or resume)
         with _reserved(out, resume, team) as folder:
