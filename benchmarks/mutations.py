@@ -65,7 +65,7 @@ def _changes(path: Path) -> list[Change]:
     if path.suffix == ".jsonl":
         return [*common, *[_line] * 6]
     if path.suffix == ".npy":
-        return [*common, *[_npy_header] * 6]
+        return [*common, *[_npy_header] * 4, *[_tokens] * 2]
     return [*common, _raw_header, *[_array] * 4, *[_metadata] * 4]
 
 
@@ -222,6 +222,14 @@ def _npy_header(path: Path, others: list[Path], chance: random.Random) -> str:
     return f"header, {old!r} is {new[:8]!r}"
 
 
+def _tokens(path: Path, others: list[Path], chance: random.Random) -> str:
+    """Token ids that no vocabulary has."""
+    data = _read(path)
+    at = chance.randrange(128, max(len(data), 129))
+    path.write_bytes(data[:at] + b"\xff" * (len(data) - at))
+    return f"ids of 255 from byte {at}"
+
+
 def _raw_header(path: Path, others: list[Path], chance: random.Random) -> str:
     """Another length before the header of a .safetensors file, or a value in it."""
     data = _read(path)
@@ -327,6 +335,17 @@ def _recompute(folder: Path) -> None:
         if isinstance(content, dict):
             with contextlib.suppress(_CannotChangeError):
                 content["tokenizer_sha256"] = hashlib.sha256(_read(run.tokenizer)).hexdigest()
+            if isinstance(content.get("tokens_sha256"), dict):
+                content["tokens_sha256"] |= _sums_of_tokens(run)
             content.pop("sha256", None)
             content["sha256"] = json_checksum(content)
             run.config.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _sums_of_tokens(run: RunFolder) -> dict[str, str]:
+    """The checksum of the tokens, which follow a header of 128 bytes, of each file that is there."""
+    sums = {}
+    for path in (run.train_tokens, run.valid_tokens):
+        with contextlib.suppress(_CannotChangeError):
+            sums[path.name] = hashlib.sha256(_read(path)[128:]).hexdigest()
+    return sums

@@ -286,6 +286,8 @@ def test_the_arrays_of_the_optimizer_and_the_state_are_checked(copy: Path, name:
         changes["negative"] = (lambda a: a * 0 - 5, "adam.count is -5, expected a number of steps, from 0 to ")
     else:
         changes["NaN"] = (lambda a: a * np.nan, f"{name} has numbers that are NaN")
+    if name.startswith("adam.v"):
+        changes["negative"] = (lambda a: -1 - a, f"{name} has negative numbers, and they are means of squares")
     for change, sentence in changes.values():
         change_arrays(state, lambda arrays, metadata, change=change: arrays.update({name: change(arrays[name])}))
         refused(lambda: resume(RunFolder(copy), {}), f"{state}", sentence)
@@ -410,6 +412,16 @@ def test_a_pipe_in_the_place_of_the_metrics_is_not_waited_for_by_a_resumed_run(c
         with pipe_with(copy / "metrics.jsonl"):
             said = called("train", "--resume", copy, "--epochs", 6)
             assert f"{copy / 'metrics.jsonl'} is a pipe, expected a file: take a copy from elsewhere" in said
+
+
+def test_a_file_that_the_metrics_are_a_link_to_is_not_changed(copy: Path, tmp_path: Path) -> None:
+    other = tmp_path / "thesis.tex"
+    other.write_text("years of work\n" * 10_000)
+    (copy / "metrics.jsonl").unlink()
+    (copy / "metrics.jsonl").symlink_to(other)
+    said = called("train", "--resume", copy, "--epochs", 6)
+    assert f"{copy / 'metrics.jsonl'} is a link to another file, which would be changed" in said
+    assert other.read_text() == "years of work\n" * 10_000
 
 
 def test_a_disk_that_fails_while_it_is_read_is_one_sentence(copy: Path) -> None:

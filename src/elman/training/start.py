@@ -229,8 +229,10 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
         config = config.with_training(**changes)
     state = load_state(folder, folder.latest_state, config)
     require_finite(state[0], folder.latest_state)
-    if is_there(folder.metrics, CheckpointError, RESTORE):  # records are appended to it: it must be a file
+    if is_there(folder.metrics, CheckpointError, RESTORE):  # records are appended to it: it must be a file of the run
         open_input(folder.metrics, LARGEST_METRICS, CheckpointError, RESTORE).close()
+        if folder.metrics.is_symlink():
+            raise CheckpointError(f"{folder.metrics} is a link to another file, which would be changed; {RESTORE}")
     trainer = _trainer(folder, config, state[0], device, team, tokens_sha256)
     trainer.resume(state, extended=bool(changes))
     team.wait()  # until all have read what the first process changes now
