@@ -303,6 +303,10 @@ def test_the_arrays_of_the_optimizer_and_the_state_are_checked(copy: Path, name:
         '{"kind": "validation", "step": 1, "epoch": 1, "nats_per_token": "x", "train_nats_per_token": 1.0, '
         '"best": true, "learning_rate": 0.1, "seconds": 1.0, "wrong": null}',
         '{"kind": "rescue", "step": 1, "back_to": -1, "factor": 0.5}',
+        '{"kind": "rescue", "step": 1, "back_to": 0, "factor": 1e308}',
+        '{"kind": "flow", "step": 1, "sequences": 1, "T": 5, "verdict": "x", "decay_rate": 1.0, "reach": 1, '
+        '"mean_slope": 1.0, "flat": 0.0, "sigma_max": 1.0, "spectral_radius": 1.0, "cancellation": 1.0, '
+        '"log10_norms_by_lag": [0.5, -1e308], "seconds": 0.1}',
         '{"kind": "rescue", "step": 1e999, "back_to": 0, "factor": 0.5}',
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from elman.errors import CheckpointError
 from elman.files import is_there, open_input
-from elman.schema import COUNTER, FINITE, Source, mapping, parsed, read
+from elman.schema import COUNTER, Source, mapping, parsed, read
 
 if TYPE_CHECKING:
     from elman.training.records import WrittenRecord
@@ -24,7 +24,7 @@ def read_metrics(path: Path) -> Iterator[WrittenRecord]:
     Raises CheckpointError for a line that is no record.
     """
     from elman.checkpoint import LARGEST_METRICS
-    from elman.training.records import KINDS
+    from elman.training.records import KINDS, RECORDED
 
     classes: dict[str, Any] = {name: kind for kind, name in KINDS.items()}
     if not is_there(path, CheckpointError, RESTORE):
@@ -40,4 +40,4 @@ def read_metrics(path: Path) -> Iterator[WrittenRecord]:
             kind = values.pop("kind", None)
             if not isinstance(kind, str) or kind not in classes:
                 raise source.refuse("kind", kind, f"one of {', '.join(classes)}")
-            yield read(classes[kind], values, source, ranges={int: COUNTER, float: FINITE}, null_is_nan=True)
+            yield read(classes[kind], values, source, ranges={int: COUNTER, float: RECORDED}, null_is_nan=True)

@@ -16,6 +16,8 @@ from elman.schema import AMOUNT, AMOUNT_OR_INFINITE, Range, limits
 Reason = Literal["", "epochs", "max_time", "patience", "mikolov", "solved", "asked"]
 """Why a run ended (stopping.py); empty while it goes on."""
 SECONDS = Range("a number of seconds", 0, 1e12)
+RECORDED = Range("a number from -1e300 to 1e300", -1e300, 1e300)
+"""Of numbers in metrics.jsonl, so that sums of them stay finite."""
 SHARE = Range("from 0 to 1", 0, 1)
 FACTOR = Range("over 0, at most 1", 0, 1, without_low=True)
 
@@ -69,7 +71,7 @@ class FlowRecord:
     sigma_max: float
     spectral_radius: float
     cancellation: float
-    log10_norms_by_lag: list[float | None]
+    log10_norms_by_lag: list[float | None] = field(metadata=limits(RECORDED))
     seconds: float
 
 
