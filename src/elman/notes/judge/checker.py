@@ -6,7 +6,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Apply, Derivative, Dots, Expression, Index, Symbol, symbols, transform, walk
+from elman.calculus.expression import (
+    Apply,
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Index,
+    Symbol,
+    symbols,
+    transform,
+    walk,
+)
 from elman.calculus.printing.render import text
 from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.calculus.values.environment import MisfitError
@@ -32,7 +43,7 @@ from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_
 from elman.notes.model.unknown_losses import differentiated_by, supplied_losses, with_unknown_losses
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
-from elman.notes.oracle.evaluation_point import CycleError, FourIndicesError, UndefinedError
+from elman.notes.oracle.evaluation_point import CycleError, FourIndicesError, UndefinedError, UnknownSizeError
 from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.sampling import sampling_of
@@ -194,6 +205,11 @@ def judged_claim(checker: Checker, claim: Judgement) -> Judgement:
     if checker.kinds[claim.statement.number] is StatementKind.SOLUTION:
         return judged_solution(claim, checker.sampling.oracles(claim.statement), checker.oracles)
     judged = _judged_equation(checker, claim) if claim.defines is None else _judged_definition(checker, claim)
+    loss = None if judged.result.plain else _loss_that_is_no_number(checker, judged)
+    if loss is not None and (judged.result.error is None or isinstance(judged.result.error, MisfitError)):
+        if _holds_for_any(checker, judged, loss):
+            return replace(judged, result=Agreement(plain=True), reading=f"for any {loss}, whose equation was misread")
+        return judged.not_checked(f"the loss {loss} is no number as it was read: declare the shapes of its letters")
     if judged.result.any:
         if _says_nothing(checker, judged):
             return judged.not_checked(_not_dependent(judged.left))
@@ -214,11 +230,6 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     error, counterexample = j.result.error, j.result.counterexample
     if j.result.nothing and isinstance(j.left, Derivative) and not checker.declares_shapes(j):
         return j.not_checked(_not_dependent(j.left))
-    loss = None if checker.declares_shapes(j) else _loss_that_is_no_number(checker, j)
-    if loss is not None and error is None:
-        if _holds_for_any(checker, j, loss):
-            return replace(j, result=Agreement(plain=True), reading=f"for any {loss}, whose equation was misread")
-        return j.not_checked(f"the loss {loss} is no number as it was read: declare the shapes of its letters")
     if error is None and counterexample is not None and counterexample.entry is not None:
         unknown = _unknown_in(checker, j)
         if unknown is None:
@@ -227,6 +238,8 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         return j.not_checked(why, doubtful=True)
     if isinstance(error, UndefinedError):
         return j
+    if isinstance(error, UnknownSizeError):
+        return j.not_checked(with_advice(error.reason))
     inherited = error is not None and not isinstance(error, CycleError)
     broken = _broken_equation(checker, j) if inherited else None
     if broken is not None and broken in checker.model.roles.losses and _holds_for_any(checker, j, broken):
@@ -304,14 +317,19 @@ def _broken_behind_losses(checker: Checker, j: Judgement) -> str | None:
 
 
 def _loss_that_is_no_number(checker: Checker, j: Judgement) -> str | None:
-    """A loss of a claim whose equation gives a column, a row or a matrix, on a page without a batch."""
-    if checker.sampling.batch is not None:
-        return None
-    values = checker.sampling.oracles(j.statement)[0].values
+    """A loss of a claim whose equation, by entries of a vector, gives a row: the vector was read as a matrix."""
+    values, batch = checker.sampling.oracles(j.statement)[0].values, checker.sampling.batch
+    whole = {(1, 1), None}
+    if batch is not None:
+        count = values.sizes.dimension(batch)
+        whole |= {(1, count), (count, 1)}
     for node in everything_in(checker.model, (j.left, j.expression)):
         if isinstance(node, Symbol) and node.name in checker.model.equations and is_called_a_loss(node.name):
             by_entries = checker.model.equations[node.name][0].indices
-            if not by_entries and values.shape_of(node.name) not in ((1, 1), None):
+            if by_entries or values.shape_of(node.name) in whole:
+                continue
+            behind = everything_in(checker.model, [node])
+            if any(isinstance(n, Entry) and len(n.indices) == 1 and not n.column for n in behind):
                 return node.name
     return None
 

@@ -32,6 +32,10 @@ class UndefinedError(FormulaError):
         self.name = name
 
 
+class UnknownSizeError(FormulaError):
+    """A size that no shape of the page has."""
+
+
 class FourIndicesError(FormulaError):
     """A derivative that has four indices, and so is no matrix: of a matrix by a matrix, of a column by a matrix."""
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from elman.calculus.syntax.written_sizes import is_number, is_written
-from elman.errors import FormulaError
 from elman.notes.model.page_model import PageModel
-from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
+from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, UnknownSizeError
 
 _PRIMES = (3, 5, 7, 2, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _OTHERS = tuple(prime + 43 for prime in _PRIMES)  # 45 … 86, none of them one of the primes above
@@ -66,7 +65,7 @@ class Sizes:
     def dimension(self, name: str) -> int:
         """The size behind a name; T is the number of time steps unless a shape uses it.
 
-        Raises `FormulaError` for a name that no shape has.
+        Raises `UnknownSizeError` for a name that no shape has.
         """
         total = 1
         for factor in name.replace(" ", "").split("*"):
@@ -85,7 +84,7 @@ class Sizes:
             return self._known[self.model.bounds[name]]
         if name == "T" or name in self.model.counts:
             return HORIZON
-        raise FormulaError(f"the dimension {name} is not known")
+        raise UnknownSizeError(f"the dimension {name} is not known")
 
     def _size_elsewhere(self, number: str) -> int:
         """A size of its own for each number that no shape has: what is written with two such numbers does not fit."""
