@@ -98,7 +98,8 @@ class Roles:
     `targets`: given names that multiply the logarithm of a softmax, so that their entries sum to 1 along its axis.
     `positive`: given names under a logarithm or a root. `definite`: given matrices under the logarithm of a
     determinant. `recurrent`: names whose value at an earlier step is used.
-    `losses`: what is differentiated, and by which nothing is. `turned`: for letters of derivatives with a declared
+    `losses`: what is differentiated, and by which nothing is. `labels`: given names of which the page only asks whether
+    they are one number or another, 1{y = 1}, with these numbers. `turned`: for letters of derivatives with a declared
     shape, whether this is the shape of the transpose.
     """
 
@@ -107,6 +108,7 @@ class Roles:
     definite: frozenset[str] = frozenset()
     recurrent: frozenset[str] = frozenset()
     losses: frozenset[str] = frozenset()
+    labels: dict[str, tuple[float, ...]] = field(default_factory=dict)
     turned: dict[str, bool] = field(default_factory=dict)
 
 

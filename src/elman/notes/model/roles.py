@@ -8,9 +8,12 @@ from elman.calculus.expression import (
     Add,
     BigSum,
     Call,
+    Comparison,
     Derivative,
     Entry,
     Expression,
+    Negative,
+    Number,
     Product,
     Symbol,
     symbols,
@@ -36,6 +39,7 @@ def with_roles(model: PageModel) -> PageModel:
         definite=frozenset(given & _under_determinants(model)),
         recurrent=earlier(model),
         losses=frozenset(of - by),
+        labels={name: values for name, values in _labels(model).items() if name in given and name not in by},
         turned=_turned(model),
     )
     return replace(model, roles=roles)
@@ -95,6 +99,36 @@ def under_logarithms(model: PageModel) -> set[str]:
             if isinstance(node, Call) and node.function in ("ln", "sqrt"):
                 found |= {s.name for summand in _summands(node.arguments[0]) for s in [_letter(summand)] if s}
     return found
+
+
+def _labels(model: PageModel) -> dict[str, tuple[float, ...]]:
+    """The numbers that a letter is compared with, where it is never asked whether it is greater or less than one."""
+    found, ordered = dict[str, set[float]](), set[str]()
+    for node in (n for part in [*_all_parts(model), *_values(model)] for n in walk(part)):
+        if not isinstance(node, Comparison):
+            continue
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            letter = _letter(side)
+            if letter is None:
+                continue
+            number = _number(other)
+            if number is None or node.operator not in ("=", "≠"):
+                ordered.add(letter.name)
+            else:
+                found.setdefault(letter.name, set()).add(number)
+    return {
+        name: tuple(sorted(numbers if len(numbers) > 1 else {*numbers, float(numbers == {0.0})}))
+        for name, numbers in found.items()
+        if name not in ordered
+    }
+
+
+def _number(e: Expression) -> float | None:
+    """A number, which may have a sign."""
+    if isinstance(e, Negative):
+        number = _number(e.of)
+        return None if number is None else -number
+    return float(e.value) if isinstance(e, Number) else None
 
 
 def _summands(e: Expression) -> list[Expression]:

@@ -107,6 +107,7 @@ def _identity(model: PageModel) -> tuple[object, ...]:
         tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families, tuple(model.said.items()),
         tuple(sorted(model.bounds.items())),
         model.fixed, model.unknown,
+        tuple(sorted(roles.labels.items())),
         roles.targets, roles.positive, roles.definite, roles.recurrent, roles.losses,
         tuple(sorted(roles.turned.items())),
     )  # fmt: skip

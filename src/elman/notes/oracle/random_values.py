@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +26,14 @@ class RandomValues:
         if key not in self._made:
             self._made[key] = _random_value(name, time, shape, seed, kind, axis)
         return self._made[key]
+
+
+def labels(among: Sequence[float], time: int, shape: tuple[int, int], seed: int) -> Array:
+    """The values of a letter that is one of some numbers: each of them in turn, from step to step, entry to entry, and
+    point to point.
+    """
+    places = time + seed + np.arange(shape[0] * shape[1]).reshape(shape)
+    return np.asarray(np.asarray(among)[places % len(among)])
 
 
 def _random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:

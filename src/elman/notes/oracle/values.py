@@ -26,7 +26,7 @@ from elman.notes.oracle.evaluation_point import (
     check_extent,
 )
 from elman.notes.oracle.finite_steps import with_steps
-from elman.notes.oracle.random_values import RandomValues
+from elman.notes.oracle.random_values import RandomValues, labels
 from elman.notes.oracle.sizes import Sizes
 from elman.notes.oracle.unknown_functions import entrywise_value, scalar_value
 
@@ -245,6 +245,8 @@ class Values:
     def _given(self, name: str, time: int | None, shape: tuple[int, int]) -> Array:
         check_extent(*shape)
         roles, point = self.model.roles, self.sizes.point
+        if name in roles.labels:
+            return labels(roles.labels[name], time or 0, shape, point.seed)
         kind = "target" if name in roles.targets else "positive" if name in roles.positive else ""
         if name in roles.definite and shape[0] == shape[1]:
             kind = "definite"
