@@ -25,7 +25,7 @@ from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
-from elman.notes.model.sums import counts_of
+from elman.notes.model.sums import counts_of, with_bounds
 from elman.notes.model.unknown_losses import with_unknown_losses
 from elman.notes.page.page import Page
 
@@ -36,7 +36,7 @@ def build(page: Page) -> PageModel:
     first_reading, _ = read_statements(page, declared_names(declared))
     notation = notation_of(first_reading, declared, _assumed_roles(page))
     statements, unread = read_statements(page, notation.names)
-    statements = with_letters_of_examples(with_letters_for_functions(statements, unread))
+    statements = with_bounds(with_letters_of_examples(with_letters_for_functions(statements, unread)))
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}
     shapes |= {used: notation.shapes[name] for name, used in aliases.items()}

@@ -86,8 +86,9 @@ def _letters(statements: Sequence[Statement]) -> Mapping[str, str]:
         used = free_indices(value) | free_times(value)
         if counts[name] != {1} or any(isinstance(n, Symbol) and n.name == name for n in walk(value)):
             continue
-        if used and variable not in used:
+        of_all = variable in summed.get(name, ())
+        if variable not in used and (used or of_all):
             found[name] = variable
-        elif variable in summed.get(name, ()):
+        elif of_all:
             found[name] = ""
     return found
