@@ -62,3 +62,13 @@ def test_a_missing_transpose_does_not_hold_by_itself() -> None:
     )  # fmt: skip
     by_line = {c.formula: c for c in claims(text)}
     assert by_line["K e"].verdict not in GOOD
+
+
+def test_nothing_follows_from_a_wrong_row() -> None:
+    text = page(
+        r"F = \sum_{k=1}^{Q} \ln c",
+        r"\frac{\partial F}{\partial u} = (s - p) (q + p)",
+        r"= s q - p q - s p - p^2",
+        r"= s (q - p) - p q - p^2",
+    )
+    assert not any(c.verdict in GOOD for c in claims(text)[-2:])

@@ -12,8 +12,11 @@ from elman.notes.judge.claim_kinds import EQUALITIES
 from elman.notes.model.page_model import PageModel, Statement
 
 
-def earlier_parts(model: PageModel, statement: Statement, part: int) -> Iterator[Expression]:
-    """The parts before one in its derivation, the nearest first, without the left side that it is a claim about."""
+def earlier_parts(model: PageModel, statement: Statement, part: int) -> Iterator[tuple[tuple[int, int], Expression]]:
+    """The parts before one in its derivation without the left side, the nearest first.
+
+    Yields each with the number of its statement and its own number there.
+    """
     for s in _rows_up(model, statement):
         last = part if s is statement else len(s.parts)
         for k in range(last - 1, 0, -1):
@@ -21,7 +24,7 @@ def earlier_parts(model: PageModel, statement: Statement, part: int) -> Iterator
                 return
             if any(isinstance(n, Dots) for n in walk(s.parts[k])):
                 return
-            yield s.parts[k]
+            yield (s.number, k), s.parts[k]
 
 
 def _rows_up(model: PageModel, statement: Statement) -> Iterator[Statement]:

@@ -9,10 +9,9 @@ A part of a derivation that cannot be compared with the left side is compared wi
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from elman.calculus.expression import Dots, Expression, Symbol, Transpose, walk
@@ -43,7 +42,7 @@ def with_local_readings(judged: JudgedPage, budget: Budget) -> JudgedPage:
     found: dict[Key, Judgement] = {}
     for key, j in judged.judgements.items():
         if not budget.is_exhausted() and _is_open(judged.checker, j):
-            held = reader.held(j)
+            held = reader.held(j, found)
             if held is not None:
                 found[key] = held
     return replace(judged, judgements={**judged.judgements, **found}) if found else judged
@@ -70,11 +69,19 @@ class _LocalReader:
         self._read: PageModel = replace(judged.checker.read, evidence=evidence_of(judged.checker))
         self._definitions = PageDefinitions(self._read)
 
-    def held(self, j: Judgement) -> Judgement | None:
-        """The judgement of a claim that holds by itself, or that equals the part before it; None where it does not."""
+    def _is_good(self, key: Key, found: Mapping[Key, Judgement]) -> bool:
+        j = found.get(key) or self._judged.judgements.get(key)
+        return j is not None and j.good
+
+    def held(self, j: Judgement, found: Mapping[Key, Judgement]) -> Judgement | None:
+        """The judgement of a claim that holds by itself, or that equals a part before it; None where it does not. That
+        part is the first of its derivation, or one that holds, as `found` or the section says: behind a wrong row
+        nothing holds as a step.
+        """
         statement = self._read.statements[j.statement.number]
-        before = itertools.islice(earlier_parts(self._read, statement, j.part), _MOST_STEPS)
-        for left in itertools.chain(statement.parts[:1], before):
+        rows = list(earlier_parts(self._read, statement, j.part))
+        sound = [left for k, (key, left) in enumerate(rows) if k == len(rows) - 1 or self._is_good(key, found)]
+        for left in (statement.parts[0], *sound[:_MOST_STEPS]):
             if isinstance(left, Dots):
                 continue
             is_step, differs = left is not statement.parts[0], False
