@@ -65,7 +65,7 @@ def test_a_value_at_a_point_spoils_its_own_part_alone() -> None:
     [
         (r"\frac{\partial^2 E}{\partial y}", "write as many"),
         (r"\partial E", "∂ needs its denominator"),
-        (r"\mathrm{d} E", "a differential needs its denominator"),
+        (r"\mathrm{d} (E + y)", "a differential needs its denominator"),
         (r"\frac{\partial E}{\partial y + z}", "by one symbol"),
     ],
 )

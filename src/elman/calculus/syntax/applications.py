@@ -15,7 +15,7 @@ from elman.calculus.expression import Apply, Call, Derivative, Expression, Numbe
 from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
-from elman.calculus.syntax.scripts import Node, closed, subscript
+from elman.calculus.syntax.scripts import Letter, Node, closed, subscript
 from elman.calculus.syntax.tokens import FONTS, TEXT
 from elman.errors import FormulaError
 
@@ -194,7 +194,7 @@ class Applications(Grammar):
 
         A name of `Names.functions` is applied. A list with a comma in it is no factor: the letter is then a function,
         too, but for a quantity of the page (`Names.known`), which J(W, b) names whatever it depends on. So does J(W)
-        at the left of a relation, and where it is differentiated.
+        at the left of a relation, and where it is differentiated; and loss(W), of a word, everywhere.
         """
         cursor = self.cursor
         symbol = closed(node, self.names)
@@ -210,7 +210,8 @@ class Applications(Grammar):
         several = len(split_at_commas(inner, also=";")) > 1
         known = self.names.resolve(symbol.name) is not None
         left = self.is_left and cursor.closing() == len(cursor.tokens) - 1
-        whole = (left or self.differentiated) and symbol.name not in self.names.numbers
+        word = isinstance(node, Letter) and known and len(node.word) > 2 and node.latex == node.word
+        whole = ((left or self.differentiated) and symbol.name not in self.names.numbers) or word
         if plain and (whole or (several and known)):
             cursor.take_bracket()
             return symbol

@@ -198,10 +198,12 @@ def _cases(p: Grammar, rows: list[list[Token]], begin: Token) -> Expression:
 
 
 def _case(row: list[Token]) -> tuple[list[Token], list[Token] | None]:
-    """The value and the condition of a case, which is behind an &, a comma or a remark."""
+    """The value and the condition of a case, which is behind an &, a comma, a remark or a point."""
     marks = [i for i, t in at_top(row) if t.kind == "&"]
     if not marks:
         marks = [i for i, t in at_top(row) if t.kind in (",", "prose", "quad", ";")]
+    if not marks:  # 0. x < 0
+        marks = [i for i, t in at_top(row) if t.kind == "." and has_relation(row[i + 1 :])]
     if not marks:
         return row, None
     at = marks[0]

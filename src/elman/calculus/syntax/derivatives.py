@@ -6,11 +6,13 @@ without an argument, is by `Symbol("")`: the page says by what.
 
 from __future__ import annotations
 
-from elman.calculus.expression import Derivative, Expression, Power, Product, Symbol
+from dataclasses import replace
+
+from elman.calculus.expression import Derivative, Entry, Expression, Power, Product, Symbol
 from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar
-from elman.calculus.syntax.scripts import Node
+from elman.calculus.syntax.scripts import Letter, Node
 from elman.calculus.syntax.tokens import Token
 from elman.errors import FormulaError
 from elman.wording import count
@@ -19,13 +21,40 @@ _MAX_ORDER = 4
 
 
 def fraction(p: Grammar, token: Token) -> Node:
-    """A fraction, or a derivative written as one."""
+    """A fraction, or a derivative written as one; so is one with a ∂ that is forgotten above or below a letter."""
     start = token.start
     above = p.cursor.take_argument()
     below = p.cursor.take_argument()
     if _is_differential(above) and _is_differential(below):
         return _derivative(p, above, below, start)
+    if _begins_with_partial(above) and (wrt := _letter_below(p, below)) is not None and len(above) > 1:
+        order, numerator = _order_and_rest(above)
+        if order == 1:
+            return Derivative(p.group(numerator, differentiated=True), wrt, span=p.cursor.span_from(start))
+    if _begins_with_partial(below) and above and len(by := _denominator(p, below)) == 1:
+        return Derivative(p.group(above, differentiated=True), by[0], span=p.cursor.span_from(start))
     return Product(p.group(above), p.group(below), "/", span=p.cursor.span_from(start))
+
+
+def _begins_with_partial(tokens: list[Token]) -> bool:
+    """Whether some tokens begin with a ∂ that is not the one of ∂J/∂x."""
+    return (
+        bool(tokens)
+        and tokens[0].kind == "command"
+        and tokens[0].text == "partial"
+        and not any(t.kind == "/" for _, t in at_top(tokens))
+    )
+
+
+def _letter_below(p: Grammar, below: list[Token]) -> Expression | None:
+    """The letter, with its scripts, that some tokens are; None for anything else."""
+    part = p.part(below)
+    try:
+        found = part.factor()
+    except FormulaError:
+        return None
+    entry = isinstance(found, Entry) and isinstance(found.of, Symbol)
+    return found if part.cursor.at_end and (entry or isinstance(found, Symbol)) else None
 
 
 def _derivative(p: Grammar, above: list[Token], below: list[Token], start: int) -> Expression:
@@ -127,14 +156,37 @@ def _order_and_rest(tokens: list[Token]) -> tuple[int, list[Token]]:
 
 
 def slashed_derivative(p: Grammar, token: Token) -> Node:
-    """∂J/∂W, written on the line; its ∂ is already taken."""
+    """∂J/∂W, written on the line; its ∂ is already taken. \\mathrm{d}W without a denominator is one name, dW."""
     cursor = p.cursor
     order = 1
+    if token.text == "differential" and not _comes_denominator(p) and (name := _name_with_d(p, token)) is not None:
+        return name
     if cursor.kind() == "^":
         order, _ = _order_and_rest([token, *cursor.tokens[cursor.at : cursor.at + 4]])
         cursor.skip()
         cursor.take_argument()
     return _slashed(p, _differentiated_factor(p), order, token.start)
+
+
+def _comes_denominator(p: Grammar) -> bool:
+    """Whether /d comes behind the factor that comes next."""
+    cursor = p.cursor
+    behind = (k for k, t in at_top(cursor.tokens, cursor.at) if t.kind in ("/", "+", "-") or t.text == "differential")
+    slash = next(behind, None)
+    return slash is not None and cursor.tokens[slash].kind == "/"
+
+
+def _name_with_d(p: Grammar, token: Token) -> Letter | None:
+    """dW, the upright d already taken; None where no letter comes next."""
+    at = p.cursor.at
+    try:
+        node = p.atom() if p.cursor.kind().startswith("\\") or p.cursor.kind() in ("letter", "{") else None
+    except FormulaError:
+        node = None
+    if not isinstance(node, Letter):
+        p.cursor.at = at
+        return None
+    return replace(node, word="d" + node.word, latex=r"\mathrm{d}" + node.latex, start=token.start)
 
 
 def _slashed(p: Grammar, of: Expression, order: int, start: int) -> Expression:

@@ -3,8 +3,9 @@
 Nothing here knows any network: what recurs, what is a parameter and what is a loss follows from the page's own
 equations. The stages, each in a file of its own:
 
-    page → statements (read once, with the declared names) → notation → statements (read again, with it)
-         → definitions → model, its abbreviations resolved, its unknown losses functions of what it ends in
+    page → statements (read once, with the declared names and the typed words) → notation
+         → statements (read again, with it) → definitions
+         → model, its abbreviations resolved, its unknown losses functions of what it ends in
 
 A page that uses a letter for several things has a model for each of its sections: a definition in the section itself
 counts before one above it, and that before one below.
@@ -26,6 +27,7 @@ from elman.notes.model.page_model import PageModel, Statement, free_indices
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
 from elman.notes.model.sums import counts_of, with_bounds
+from elman.notes.model.typed_words import typed_words
 from elman.notes.model.unknown_losses import with_unknown_losses
 from elman.notes.page.page import Page
 
@@ -33,8 +35,9 @@ from elman.notes.page.page import Page
 def build(page: Page) -> PageModel:
     """The model of a page; what the names are used for (`roles`) is added by `with_roles`."""
     declared = {line.name: (line.rows, line.columns) for line in page.shapes if "0" not in (line.rows, line.columns)}
-    first_reading, _ = read_statements(page, declared_names(declared))
-    notation = notation_of(first_reading, declared, _assumed_roles(page))
+    words = typed_words(page)
+    first_reading, _ = read_statements(page, declared_names(declared, words))
+    notation = notation_of(first_reading, declared, words, _assumed_roles(page))
     statements, unread = read_statements(page, notation.names)
     statements = with_bounds(with_letters_of_examples(with_letters_for_functions(statements, unread)))
     aliases = other_spellings(statements, notation.shapes)

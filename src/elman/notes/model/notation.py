@@ -30,14 +30,19 @@ class Notation:
     families: frozenset[str]
 
 
-def declared_names(shapes: Shapes) -> Names:
-    """The names for the first reading: those with declared shapes, and the sizes in these."""
-    return Names.of({*shapes, *_sizes(shapes)})
+def declared_names(shapes: Shapes, words: Iterable[str] = ()) -> Names:
+    """The names for the first reading: those with declared shapes, the sizes in these, and the words of the page."""
+    return Names.of({*shapes, *_sizes(shapes), *words})
 
 
-def notation_of(statements: Sequence[Statement], shapes: Shapes, assumed: Mapping[str, str] | None = None) -> Notation:
-    """The notation of a page, from its first reading, its declared shapes, and what its author says of letters: a
-    role by name, see `Assumption`.
+def notation_of(
+    statements: Sequence[Statement],
+    shapes: Shapes,
+    words: Iterable[str] = (),
+    assumed: Mapping[str, str] | None = None,
+) -> Notation:
+    """The notation of a page, from its first reading, its declared shapes, its typed words, and what its author says
+    of letters: a role by name, see `Assumption`.
     """
     roles = assumed or {}
     families = _families(statements, shapes)
@@ -45,7 +50,7 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes, assumed: Mappin
     sizes = _sizes(shapes) | {shape[1] for _, shape in families.values()}
     shapes = {name: shape for name, shape in shapes.items() if name not in families} | dict(families.values())
     indices = _indices(statements)
-    timed, used = set[str](), {*shapes, *sizes}
+    timed, used = set[str](), {*shapes, *sizes, *words}
     for statement in statements:
         for letter in _letters(statement.parts):
             if letter.time is not None or "_" in letter.name:
@@ -57,7 +62,7 @@ def notation_of(statements: Sequence[Statement], shapes: Shapes, assumed: Mappin
     used -= {n for n in used - set(shapes) if n.rpartition("_")[2] in indices and n.rpartition("_")[0] in used}
     used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in whole and n[-1].isdigit()}
     used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
-    letters = letters_of(statements, shapes)
+    letters = letters_of(statements, {*shapes, *words})
     functions = letters.functions - set(roles) | {name for name, role in roles.items() if role == "function"}
     levels = letters.levels | {name for name, role in roles.items() if role in ("layers", "examples")}
     other = letters.letters - {name for name, role in roles.items() if role == "euler"}

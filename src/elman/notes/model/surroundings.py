@@ -1,15 +1,16 @@
 """What the text around a display adds to it: the left side that it goes on from, and the case that it is about.
 
-A display that begins with = goes on with the left side above it; one behind "if i = j:" is about that case alone.
+A display that begins with = goes on with the left side above it; one behind "if i = j:" is about that case alone, and
+so is all that stands below a heading "i = j".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from elman.calculus.expression import Expression, Index, Iverson, Symbol, has_derivative
+from elman.calculus.expression import Entry, Expression, Index, Iverson, Symbol, has_derivative, walk
 from elman.calculus.syntax.conditions import SIGNS
 from elman.notes.model.page_model import Statement
 
@@ -47,10 +48,14 @@ def _with_cases(statements: Sequence[Statement]) -> list[Statement]:
     found: list[Statement] = []
     case: Expression | None = None
     heading, formula = "", None
+    below = _CasesOfHeading("")
     for s in statements:
         if s.continued is not None and not s.relation.conditions:
             conditions = next((f.relation.conditions for f in reversed(found) if f.number == s.continued.number), ())
             s = replace(s, relation=replace(s.relation, conditions=conditions))
+        if s.formula.heading != below.heading:
+            below = _CasesOfHeading(s.formula.heading)
+        s = below.add_or_apply(s)
         if s.formula.kind == "inline":
             given = _case(s)
             if given is not None:
@@ -66,9 +71,33 @@ def _with_cases(statements: Sequence[Statement]) -> list[Statement]:
     return found
 
 
+@dataclass
+class _CasesOfHeading:
+    """A heading and the conditions that it states, as in "The case i = j"."""
+
+    heading: str
+    conditions: list[Iverson] = field(default_factory=list)
+
+    def add_or_apply(self, s: Statement) -> Statement:
+        """The statement, under the conditions whose indices it has; one that stands in the heading adds its own."""
+        if f"${s.formula.text}$" in self.heading and (stated := _condition_of_indices(s)) is not None:
+            self.conditions.append(stated)
+            return s
+        if not self.conditions or s.relation.conditions:
+            return s
+        used = {i.variable for part in s.parts for n in walk(part) if isinstance(n, Entry) for i in n.indices}
+        kept = tuple(c for c in self.conditions if {c.left.variable, c.right.variable} <= used)
+        return replace(s, relation=replace(s.relation, conditions=kept))
+
+
 def _case(s: Statement) -> Expression | None:
     """The condition that "if i = j" states, of two indices."""
-    if len(s.parts) != 2 or not _IF.search(s.formula.before[-40:]):
+    return _condition_of_indices(s) if _IF.search(s.formula.before[-40:]) else None
+
+
+def _condition_of_indices(s: Statement) -> Iverson | None:
+    """The condition that a relation of two letters is, taken for indices."""
+    if len(s.parts) != 2:
         return None
     operator = s.relation.operators[0]
     names = [part.name for part in s.parts if isinstance(part, Symbol) and part.time is None and len(part.name) == 1]

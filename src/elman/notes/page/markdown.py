@@ -8,9 +8,12 @@ from elman.notes.page.code import read_code
 from elman.notes.page.scanner import ENVIRONMENTS, Marks, Scan, bracketed, display, environment
 
 _BLOCK = re.compile(r"^[ \t>]{0,40}(?:[-*+][ \t]+)?(`{3,}|~{3,})[ \t]*([^\n`]*)$|<!--", re.MULTILINE)
-_SIGN = re.compile(r"\\(?:begin\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
+_SIGN = re.compile(r"\\\\[(\[]|\\(?:begin\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+([^\n]*)$", re.MULTILINE)
 _UNDERLINED = re.compile(r"^([^\n|]+)\n(?:=+|-{2,})[ \t\r]*$", re.MULTILINE)
+_COMMAND = re.compile(r"\\[A-Za-z]{2,}")
+_TWO_WORDS = re.compile(r"[\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff]|(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,]+[A-Za-z]{2,}")
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm)[a-z]{0,6}\s*\{[^{}]*\}")
 _CODE = {
     "",
     "python",
@@ -91,18 +94,23 @@ def _read_prose(text: str, start: int, end: int, scan: Scan) -> None:
             close = marks.tick(len(what), at)
             if 0 <= close <= marks.blank(at):
                 at = close + len(what)
-        elif what == "\\[":
-            at = bracketed(marks, scan, at, "\\]", "display")
-        elif what == "\\(":
-            at = bracketed(marks, scan, at, "\\)", "inline")
+        elif what[-1] in "[(" and what[0] == "\\":
+            closer = what[:-1] + ("]" if what[-1] == "[" else ")")
+            at = bracketed(marks, scan, at, closer, "display" if what[-1] == "[" else "inline")
         elif sign.group(1) in ENVIRONMENTS:
             at = environment(marks, scan, sign.group(1), at)
+
+
+def _is_mathematics(inner: str) -> bool:
+    """Whether what is between two dollar signs is a formula, whatever spaces are at its ends."""
+    return _COMMAND.search(inner) is not None and _TWO_WORDS.search(_TEXT.sub("", inner)) is None
 
 
 def _dollar(marks: Marks, scan: Scan, at: int) -> int:
     """Reads what a $ opens, if it opens something; returns where to go on.
 
-    Of a single one the rule is pandoc's: no space within, at either end, and no digit behind; and no code between.
+    Of a single one the rule is pandoc's: no digit behind it, no code between, and no space within at either end, unless
+    a command of LaTeX is in it and no prose.
     """
     text = marks.text
     if marks.is_dollar(at + 1):
@@ -116,7 +124,7 @@ def _dollar(marks: Marks, scan: Scan, at: int) -> int:
     if close < 0 or close > marks.blank(at):
         return at + 1
     inner = text[at + 1 : close]
-    if not inner or inner[0].isspace() or inner[-1].isspace() or "`" in inner:
+    if not inner or "`" in inner or (inner != inner.strip() and not _is_mathematics(inner)):
         return at + 1
     if close + 1 < marks.end and text[close + 1].isdigit():
         return at + 1

@@ -21,7 +21,7 @@ _BLANK = re.compile(r"\n[ \t\r>]*(?=\n)")
 _PROSE = re.compile(
     r"[\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff]|(?<![\\A-Za-z{])[A-Za-z]{3,}[ ,][A-Za-z]{2,}[ ,][A-Za-z]{2,}|^#", re.M
 )
-_MARKS = re.compile(r"\\(?:end\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
+_MARKS = re.compile(r"\\\\[)\]]|\\(?:end\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
 
 
 class FoundFormula(NamedTuple):
@@ -93,7 +93,7 @@ class Marks:
                 self.dollars.append(match.start())
             elif sign[0] == "`":
                 self.ticks.setdefault(len(sign), []).append(match.start())
-            elif match.group(1) or sign in ("\\)", "\\]"):
+            elif match.group(1) or sign[-1] in ")]":
                 self.closers.setdefault(match.group(1) or sign, []).append(match.start())
         known = set(self.dollars)
         self.doubles = [i for i in self.dollars if i + 1 in known]
@@ -145,12 +145,14 @@ def display(marks: Marks, scan: Scan, start: int) -> int:
 
 
 def bracketed(marks: Marks, scan: Scan, start: int, closer: str, kind: str) -> int:
-    r"""Reads `\[…\]` or `\(…\)` from behind the opening; returns where to go on: `start` where it is not closed."""
+    r"""Reads `\[…\]` or `\(…\)` from behind the opening, which is as long as `closer`; returns where to go on: `start`
+    where it is not closed.
+    """
     close = marks.closer(closer, start)
     if close < 0 or close > marks.blank(start):
         return start
-    scan.add(marks.text, start, close, kind, start - 2, close + 2)
-    return close + 2
+    scan.add(marks.text, start, close, kind, start - len(closer), close + len(closer))
+    return close + len(closer)
 
 
 def environment(marks: Marks, scan: Scan, name: str, start: int) -> int:
