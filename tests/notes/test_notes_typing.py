@@ -25,7 +25,7 @@ PAGES = {
     ),
     "a case behind a point": (
         r"$$f = \max(0, x)$$ $$\frac{\partial f}{\partial x} = \begin{cases} 1. x > 0 \\ 0. x \le 0 \end{cases}$$",
-        r"1. x > 0 \\ 0. x", r"2. x > 0 \\ 0. x",
+        r"1. x > 0 \\ 0. x", r"0. x > 0 \\ 1. x",
     ),
     "transposes and products of arrays": (
         r"$$J = \|A q\|^2$$ $$\frac{\partial J}{\partial q} = 2 A.T.\mathrm{dot}(A q)$$", "2 A.T", "3 A.T",

@@ -143,6 +143,9 @@ class Checker:
             column = [w for w in oracles if w.point.label == "B = 1"]
             if column:
                 return replace(agreement(column[0], left, part), column=True)
+        if first.nothing:  # at this point: max(0, x) at a negative x
+            others = (agreement(w, left, part) for w in oracles[1:])
+            first = next((r for r in others if not r.nothing), first)
         if not first.any:
             return first
         results = [first, *(agreement(w, left, part) for w in oracles[1:])]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
-from elman.calculus.expression import BigSum, Derivative, Expression, Identity, Ones, Symbol, walk
+from elman.calculus.expression import BigSum, Call, Comparison, Derivative, Expression, Identity, Ones, Symbol, walk
+from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -86,14 +87,28 @@ class Sampling:
         sizes += [str(node.upper) for node in nodes if isinstance(node, BigSum)]
         return any(size is not None and is_number(size) for size in sizes)
 
+    @cached_property
+    def _has_kinks(self) -> bool:
+        """Whether a formula is another one on each side of a point, as max(0, x), |x| and cases by x > 0 are."""
+        nodes = [node for statement in self.model.statements for part in statement.parts for node in walk(part)]
+        return any(
+            isinstance(node, Comparison)
+            or (isinstance(node, Call) and node.function in ELEMENTWISE and ELEMENTWISE[node.function].kink != "")
+            or (isinstance(node, Call) and node.function in ("max", "min", "clip", "norm1"))
+            for node in nodes
+        )
+
     def points(self) -> Iterator[EvaluationPoint]:
         """Two random points whose sizes all differ (with other sizes at the second point where a page writes sizes as
-        numbers, which may be equal to one of them by accident); one with B = 1; and one with B equal to another size.
+        numbers, which may be equal to one of them by accident); more of them where a formula has kinks, so that each
+        side of one is seen; one with B = 1; and one with B equal to another size.
         """
         sizes = self.sizes()
         yield self.point(sizes, 0)
         other_sizes = self.written or self._writes_small_sizes
         yield self.point(sizes_in(self.model, 1) if other_sizes else sizes, 1)
+        for seed in range(5, 10) if self._has_kinks else ():
+            yield self.point(sizes, seed)
         batch = self.batch
         if batch is not None:
             yield self.point({**sizes, batch: 1}, 2, "B = 1")
