@@ -65,6 +65,39 @@ PAGES = {
         "$\\frac{\\partial q_k}{\\partial u_m} = -q_k q_m$",
         "-q_k q_m", "q_k q_m",
     ),
+    "a logarithm that is defined as a whole": (
+        r"$$\log q(v \mid m, s) = -\frac{1}{2} \log s^2 - \frac{1}{2 s^2} (v - m)^2$$"
+        r"$$\frac{\partial \log q(v \mid m, s)}{\partial m} = \frac{v - m}{s^2}$$",
+        r"= \frac{v - m}{s^2}", r"= \frac{m - v}{s^2}",
+    ),
+    "a probability by its own letter": (
+        r"$$P(A=a|B=b) = \frac{1}{1 + e^{-u v}}, \quad J = -\log P(A=a|B=b)$$"
+        r"$$\frac{\partial J}{\partial u} = (P(A=a|B=b) - 1) v$$",
+        r"- 1) v", r"- 1) u",
+    ),
+    "braces that nobody sees": (
+        r"$$J = a ( {b - c}(d) )$$ $$\frac{\partial J}{\partial c} = -a d$$ $$\frac{\partial J}{\partial d} = -a c$$",
+        "= -a c", "= a (b - c)",
+    ),
+    "a product of what is listed": (
+        r"$$J = g^T g, \quad g = \sin(u)$$"
+        r"$$\frac{\partial J}{\partial u} = \text{prod}\left(\frac{\partial J}{\partial g}, "
+        r"\frac{\partial g}{\partial u}\right) = 2 g \odot \cos(u)$$",
+        r"= 2 g \odot", r"= g \odot",
+    ),
+    "the signs of programs": (
+        r"$$q_k = v_k^2$$ $$\frac{\partial q_k}{\partial v_i} = 2 v_k 1(k == i)$$", "k == i", "k != i",
+    ),
+    "cases in words with signs": (
+        r"$$q_k = v_k^2$$"
+        r"$$\frac{\partial q_k}{\partial v_i} = "
+        r"\begin{cases} 0, & \text{i $\ne$ k} \\ 2 v_k, & \text{if i = k} \end{cases}$$",
+        "2 v_k, &", "v_k, &",
+    ),
+    "a word in brackets before a definition": (
+        r"$$(Mean) \space u = \frac{1}{N} \sum_{j=1}^N v_j$$ $$\frac{\partial u}{\partial v_i} = \frac{1}{N}$$",
+        r"v_i} = \frac{1}{N}", r"v_i} = \frac{2}{N}",
+    ),
     "brackets with two backslashes": (
         r"\\(f = a x^2\\) and \\[\frac{\partial f}{\partial x} = 2 a x\\]", "2 a x", "a x",
     ),
@@ -95,3 +128,22 @@ def test_a_mistake_in_it_is_marked(kind: str) -> None:
 
 def test_prices_are_no_formulas() -> None:
     assert page_of("It was $ 5 and is \\pm $ 6 now; the \\textbf price is $ 7 today or so $ it is").formulas == ()
+
+
+def test_a_row_behind_an_unread_one_goes_on_from_the_last_left_side() -> None:
+    text = r"$f = a x^2$ $\frac{\partial f}{\partial x} = \lim_{h} a$ $= \foo x$ $= 2 a x$ $= a x$"
+    found = [(c.left, c.formula, str(c.verdict)) for c in claims(text) if c.verdict is not Verdict.NOT_READ][1:]
+    left = r"\frac{\partial f}{\partial x}"
+    assert found[0] == (left, "2 a x", "holds")
+    assert found[1][:2] == (left, "a x")
+    assert found[1][2] != "holds"
+
+
+def test_nothing_goes_on_from_a_left_side_that_is_unread() -> None:
+    found = claims(r"$f = a x^2$ $\frac{\partial f}{\partial x}$ $\foo x = 3$ $= 2 a x$")
+    assert [str(c.verdict) for c in found if c.formula == "2 a x"] == ["not checked"]
+
+
+def test_the_maximum_of_all_entries_is_refused_by_name() -> None:
+    (unread,) = (c for c in claims(r"$$m = 3 a$$ $$J = \max(z) + m$$") if c.verdict is Verdict.NOT_READ)
+    assert "the max of all entries is not read: write a letter for it" in unread.diagnosis

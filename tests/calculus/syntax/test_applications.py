@@ -90,7 +90,6 @@ def test_sums_along_rows_and_columns() -> None:
         (r"\lim_{u \to 0} u", r"\lim is not read"),
         (r"\mathbb{E}[u]", "an expectation"),
         (r"\mathbb{E}_{u \sim q}[u]", "an expectation"),
-        ("P(y | x)", "a probability"),
         (r"\sigma^{-1}(u)", "the inverse function of sigmoid is not read"),
         (r"\|u\|_{S}", "the norm S is not known"),
     ],

@@ -13,8 +13,10 @@ from fractions import Fraction
 
 from elman.calculus.expression import Apply, Call, Derivative, Expression, Number, Power, Product, Symbol
 from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
+from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
+from elman.calculus.syntax.names import PROBABILITIES
 from elman.calculus.syntax.scripts import Letter, Node, closed, subscript
 from elman.calculus.syntax.tokens import FONTS, TEXT
 from elman.errors import FormulaError
@@ -43,6 +45,8 @@ class Applications(Grammar):
         """A function, its name already taken: primes and scripts, then its arguments."""
         cursor = self.cursor
         start = cursor.place()
+        if name == "prod" and cursor.kind() == "(" and len(split_at_commas(cursor.bracketed())) > 1:
+            return self._product_of_listed(start)
         primes, axis, entry, exponent, base = 0, None, None, None, None
         while cursor.kind() in ("'", "_", "^"):
             sign = cursor.take()
@@ -77,6 +81,13 @@ class Applications(Grammar):
         called = closed(node, self.names)
         return called if exponent is None else Power(called, Number(exponent), elementwise=True)
 
+    def _product_of_listed(self, start: int) -> Expression:
+        """prod(A, B), the product of what is listed in the parentheses that come next."""
+        first, *others = self.listed()
+        for factor in others:
+            first = Product(first, factor, "", span=self.cursor.span_from(start))
+        return first
+
     def named_call(self, word: str, latex: str, start: int) -> Expression | None:
         """The function that a word names, already taken; None where it names none, or where no argument comes."""
         cursor = self.cursor
@@ -108,6 +119,8 @@ class Applications(Grammar):
         if kind == "{" and cursor.closing() > cursor.at:
             inner = self.part(inner).cursor.bracketed() if inner[-1].kind == ")" else inner
         parts = split_at_commas(inner)
+        if name in ("max", "min") and len(parts) == 1:
+            raise cursor.error(f"the {name} of all entries is not read: write a letter for it, or {name}(a, b)")
         if len(parts) != expected or not all(parts):
             raise cursor.error(f"{name} takes {expected} argument{'s' * (expected > 1)}")
         cursor.take_bracket()
@@ -197,6 +210,8 @@ class Applications(Grammar):
         at the left of a relation, and where it is differentiated; and loss(W), of a word, everywhere.
         """
         cursor = self.cursor
+        if isinstance(node, Letter) and (given := self.conditional(node)) is not None:
+            return given
         symbol = closed(node, self.names)
         if not isinstance(symbol, Symbol):
             return None
@@ -216,6 +231,23 @@ class Applications(Grammar):
             cursor.take_bracket()
             return symbol
         return self._apply(symbol, start) if several else None
+
+    def conditional(self, letter: Letter) -> Symbol | None:
+        """p(x | y) and P(O = o), a letter with what is in its parentheses as a part of its name; None for any other."""
+        cursor = self.cursor
+        if cursor.kind() != "(" or letter.name in self.names.functions:
+            return None
+        inner = cursor.bracketed()
+        bars = sum(t.kind == "|" for _, t in at_top(inner))
+        given = any(t.kind == "=" for _, t in at_top(inner)) and letter.word in PROBABILITIES
+        if bars != 1 and not (given and bars == 0):
+            return None
+        start = letter.start
+        cursor.take_bracket()
+        kept = [t for t in inner if t.text not in (*FONTS, *TEXT) and (t.kind == "|" or t.text.isalnum())]
+        named = f"{letter.name}_{''.join('given' if t.kind == '|' else t.text for t in kept)}"
+        shown = "".join(("\\" + t.text + " ") if t.kind == "command" else t.text for t in inner)
+        return Symbol(named, letter.time, f"{letter.latex}({shown})", span=cursor.span_from(start))
 
     def _apply(self, symbol: Symbol, start: int) -> Expression:
         return Apply(symbol.name, self.listed(), 0, symbol.latex, span=self.cursor.span_from(start))

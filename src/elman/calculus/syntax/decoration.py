@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.tokens import CLOSING, FONTS, OPENING, TEXT, Token
 
 # Commands with one argument, of which only the argument counts.
@@ -77,6 +78,7 @@ class _Decoration:
                 self._environment(i)
             elif token.kind == "{":
                 self._loosen(i)
+                self._open_sum(i)
         kept: list[Token] = []
         for i, token in enumerate(self.tokens):
             kept += self.before.get(i, [])
@@ -112,6 +114,20 @@ class _Decoration:
         close = self.partner.get(i)
         if close is not None and (always or self._has_relation(i + 1, close)):
             self.dropped |= {i, close}
+
+    def _open_sum(self, i: int) -> None:
+        """Drops braces around a sum that are no argument: nobody sees them, and (c){a + b} is read as c a + b."""
+        close = self.partner.get(i)
+        if i in self.dropped or close is None or not self._is_beside_sign(i) or self._kind(close + 1) == "/":
+            return
+        inner = [t for _, t in at_top(self.tokens[i + 1 : close])]
+        if any(t.kind in ("+", "-") for t in inner[1:]) and not any(t.text in ("over", "atop") for t in inner):
+            self.dropped |= {i, close}
+
+    def _is_beside_sign(self, i: int) -> bool:
+        """Whether what is before a position is no command, script or argument, which would take braces."""
+        before = self._kind(i - 1)
+        return before in ("", "(", "[", "+", "-", "*", "=", ",", ")", "&", "newline")
 
     def _has_relation(self, start: int, end: int) -> bool:
         """Whether there is a relation sign, or a new row, among some tokens and not within their brackets."""

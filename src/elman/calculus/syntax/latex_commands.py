@@ -140,9 +140,11 @@ def font(p: Parser, token: Token) -> Node:
             return Ones(p.size_below(token.end)) if cursor.kind() == "_" else Ones()
         if token.text != "mathcal":
             return p.identity()
+    letter = _letter_in_font(token, inner, word, alone)
+    if word in ("P", "Pr") and (given := p.conditional(letter)) is not None:
+        return given
     if word in ("E", "P") and token.text in ("mathbb", "mathrm", "operatorname", "mathbf"):
         _refuse_expectation(p, word, token)
-    letter = _letter_in_font(token, inner, word, alone)
     if alone:
         return letter
     called = p.named_call(word, letter.latex, token.start) or p.unknown_function(word, letter.latex, token.start)

@@ -178,17 +178,9 @@ class Parser(Applications):
         if word == "e" and not own and cursor.kind() == "^" and not self._has_time():
             cursor.skip()
             return Call("exp", (self.group(cursor.take_argument()),))
-        if word in ("E", "P", "p") and not own:
-            self.refuse_probability(word, start)
-        return Letter(word, latex=word, start=start)
-
-    def refuse_probability(self, word: str, start: int) -> None:
-        """Refuses E[x] and P(x | y), which would be read as products."""
-        kind = self.cursor.kind()
-        if word == "E" and kind == "[":
+        if word == "E" and not own and cursor.kind() == "[":
             raise FormulaError("an expectation E[…] is not read: write it as a sum", start + 1)
-        if word != "E" and kind == "(" and any(t.kind == "|" for t in self.cursor.bracketed()):
-            raise FormulaError(f"a probability {word}(… | …) is not read: write what it is", start + 1)
+        return Letter(word, latex=word, start=start)
 
     def _has_time(self) -> bool:
         """Whether the superscript that comes next makes a letter of e: e^{(t)}, e^T."""

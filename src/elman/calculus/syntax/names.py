@@ -25,6 +25,7 @@ ACCENTS = {
     "dot": "dot", "check": "check", "vec": "vec",
 }  # fmt: skip
 INDEX_LETTERS = frozenset("ijklmnbpqrsvcok")
+PROBABILITIES = frozenset({"p", "P", "q", "Q", "Pr"})  # P(X = x) is one quantity
 TIME_LETTERS = frozenset({"t", "tau"})
 
 

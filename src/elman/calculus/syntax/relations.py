@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from elman.calculus.expression import Comparison, Dots, Expression, Iverson, Relation, children
 from elman.calculus.syntax.conditions import SIGNS, at_top, conditions, has_relation, is_index
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar, is_operator, joined
-from elman.calculus.syntax.names import Names
+from elman.calculus.syntax.names import PROBABILITIES, Names
 from elman.calculus.syntax.segments import Segment, segments_of
 from elman.calculus.syntax.tokens import MAX_DEPTH, OPENING, Token, check_nesting
 from elman.errors import FormulaError
@@ -314,8 +314,12 @@ class _Reader:
 
 
 def _is_label(segment: Segment) -> bool:
-    """Whether a segment is the number of an equation: (1), (2a), (*)."""
+    """Whether a segment is the number of an equation, (1), (2a), (*), or a word in brackets: (mean)."""
     tokens = segment.tokens
+    if not segment.signs and len(tokens) > 4 and tokens[0].kind == "(" and tokens[-1].kind == ")":
+        inner = tokens[1:-1]
+        if all(t.kind == "letter" for t in inner) and all(a.end == b.start for a, b in pairwise(inner)):
+            return True
     if segment.signs or not (2 < len(tokens) < 6 and tokens[0].kind == "(" and tokens[-1].kind == ")"):
         return False
     inner = tokens[1:-1]
@@ -333,6 +337,8 @@ def _with_condition_behind(segment: Segment) -> tuple[Segment, list[Token]]:
     before = tokens[opened - 1]
     if before.text in ("1", "I", "𝟙") or before.kind == "}" or is_operator(before):
         return segment, []
+    if before.text in PROBABILITIES or any(t.kind == "|" for _, t in at_top(tokens[opened + 1 : -1])):
+        return segment, []  # P(X = x), and not a condition of P
     kept = tokens[:opened]
     return replace(segment, parts=[*segment.parts[:-1], kept]), tokens[opened + 1 : -1]
 

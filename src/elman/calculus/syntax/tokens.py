@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elman.calculus.syntax.names import GREEK_LETTERS
 from elman.errors import FormulaError
@@ -34,6 +34,7 @@ _UNICODE = {
     "⊺": "top", "∞": "infty", "∀": "forall", "†": "dagger", "≪": "ll", "≫": "gg", "∼": "sim",
 }  # fmt: skip
 _SIGNS = {"−": "-", "–": "-", "′": "'", "’": "'", "‖": "norm", "∥": "norm", "⟨": "langle", "⟩": "rangle", "∣": "|"}
+_SIGNS_OF_PROGRAMS = {"==": ("=", "="), ">=": ("command", "ge"), "<=": ("command", "le"), "!=": ("command", "ne")}
 _FRACTIONS = {"½": "12", "⅓": "13", "¼": "14", "¾": "34", "⅔": "23"}
 _ARROWS = "→⇒⟹⇔⟺⟶∴∵"
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ᵗⁱʲⁿˡ", "0123456789-+()tijnl", strict=True))
@@ -46,7 +47,7 @@ _SKIPPED = {
     "Large", "normalsize", "footnotesize", "displaylimits", "null", "hline", ",", ";", ":", "!", " ", ">", "/",
 }  # fmt: skip
 _WITH_ARGUMENT_SKIPPED = {"label", "tag", "vspace", "phantom", "hphantom", "vphantom", "ref", "eqref", "cite"}
-_GAPS = {"quad", "qquad", "enspace", "enskip", "hspace", "hfill", "hfil", "hskip", "mspace", "par"}
+_GAPS = {"space", "quad", "qquad", "enspace", "enskip", "hspace", "hfill", "hfil", "hskip", "mspace", "par"}
 _ARROW_COMMANDS = {
     "to", "rightarrow", "longrightarrow", "Rightarrow", "Longrightarrow", "implies", "iff", "Leftrightarrow",
     "Longleftrightarrow", "leadsto", "therefore", "because", "xrightarrow", "xRightarrow", "Leftarrow",
@@ -88,6 +89,7 @@ _PLAIN = re.compile(r"\d+(?:\.\d+)?|[A-Za-z]|[-+*/=<>(){}\[\]^_|,.;:!&'@~$]")
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 _LENGTH = re.compile(r"\s*-?\s*[\d.]*\s*(?:pt|em|ex|cm|mm|in|mu|px)\b")
 _ROW_GAP = re.compile(r"\*?\s*\[\s*-?[\d.]*\s*(?:pt|em|ex|cm|mm|in)\s*\]|\*")
+_CASE_OF_LETTERS = re.compile(r"\s*(if|when|for)?\s*([A-Za-z]\s*(?:=|==|!=|≠|<|>)\s*[A-Za-z0-9])\s*")
 _ONE_WORD = re.compile(r"\s*[A-Za-z][A-Za-z0-9]*\s*")
 
 
@@ -114,6 +116,10 @@ def _next(text: str, i: int, found: list[Token]) -> int:
         return len(text) if end < 0 else end
     if c == "\\":
         return _command(text, i, found)
+    if text[i : i + 2] in _SIGNS_OF_PROGRAMS:
+        kind, shown = _SIGNS_OF_PROGRAMS[text[i : i + 2]]
+        found.append(Token(kind, shown, i, i + 2))
+        return i + 2
     plain = _PLAIN.match(text, i)
     if plain and c != "$":
         word = plain.group()
@@ -194,10 +200,19 @@ def _text(text: str, i: int, end: int, name: str, found: list[Token]) -> int:
         found.append(Token("}", "}", close, close + 1))
         return close + 1
     at = begin
+    if (case := _CASE_OF_LETTERS.fullmatch(inner)) is not None:  # \text{if p = m}
+        if case.group(1):
+            found.append(Token("prose", case.group(1), begin, begin + len(case.group(1))))
+        place = begin + case.start(2)
+        found += [replace(token, start=place + token.start, end=place + token.end) for token in tokenize(case.group(2))]
+        return close + 1
     for number, piece in enumerate(inner.split("$")):
         if number % 2:
             for token in tokenize(piece):
                 found.append(Token(token.kind, token.text, at + token.start, at + token.end))
+        elif len(piece.strip()) == 1 and piece.strip().isalpha():  # \text{p $\ne$ m}
+            place = at + piece.index(piece.strip())
+            found.append(Token("letter", piece.strip(), place, place + 1))
         elif piece.strip(" ~\\,;"):
             found.append(Token("prose", piece.strip(), at, at + len(piece)))
         at += len(piece) + 1

@@ -21,6 +21,7 @@ from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.examples import with_letters_of_examples
+from elman.notes.model.named_logarithms import with_named_logarithms
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
 from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
@@ -39,7 +40,8 @@ def build(page: Page) -> PageModel:
     first_reading, _ = read_statements(page, declared_names(declared, words))
     notation = notation_of(first_reading, declared, words, _assumed_roles(page))
     statements, unread = read_statements(page, notation.names)
-    statements = with_bounds(with_letters_of_examples(with_letters_for_functions(statements, unread)))
+    statements = with_letters_of_examples(with_letters_for_functions(statements, unread))
+    statements = with_bounds(with_named_logarithms(statements))
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}
     shapes |= {used: notation.shapes[name] for name, used in aliases.items()}

@@ -34,8 +34,9 @@ def read_statements(page: Page, names: Names) -> tuple[tuple[Statement, ...], tu
             statements.append(Statement(formula, placed, len(statements)))
         for part in reading.not_read:
             span = (places[part.span[0]], places[part.span[1]])
-            unread.append(Unread(formula, _at_its_place(part.error, places), span, part.left))
-    kept, open_ = with_gradients_by(with_bounds(in_context(statements, [u.formula.start for u in unread])))
+            left = part.left if part.left is None or text == formula.text else _placed(part.left, places)
+            unread.append(Unread(formula, _at_its_place(part.error, places), span, left))
+    kept, open_ = with_gradients_by(with_bounds(in_context(statements, unread)))
     return kept, (*unread, *open_)
 
 
@@ -49,9 +50,15 @@ def _at_its_place(error: FormulaError, places: Sequence[int] | None) -> FormulaE
 def _in_page(relation: Relation, places: Sequence[int]) -> Relation:
     """The relation with its spans in the formula as the page writes it, macros not expanded."""
 
+    regions = tuple((places[start], places[end]) for start, end in relation.regions)
+    return replace(relation, parts=tuple(_placed(part, places) for part in relation.parts), regions=regions)
+
+
+def _placed(e: Expression, places: Sequence[int]) -> Expression:
+    """An expression with its spans in the formula as the page writes it."""
+
     def placed(node: Expression) -> Expression:
         start, end = node.span
         return replace(node, span=(places[start], max(places[end - 1] + 1, places[start])) if end else node.span)
 
-    regions = tuple((places[start], places[end]) for start, end in relation.regions)
-    return replace(relation, parts=tuple(transform(part, placed) for part in relation.parts), regions=regions)
+    return transform(e, placed)

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from elman.calculus.expression import Entry, Expression, Index, Iverson, Symbol, has_derivative, walk
+from elman.calculus.expression import Dots, Entry, Expression, Index, Iverson, Relation, Symbol, has_derivative, walk
 from elman.calculus.syntax.conditions import SIGNS
-from elman.notes.model.page_model import Statement
+from elman.notes.model.page_model import Statement, Unread
 
 _IF = re.compile(
     r"(?:\b(?:if|when|whenever|for|case|where|suppose|assume)|若|当|如果|对于|假设|情况)\W*(?:\w+\W+){0,2}$", re.I
@@ -20,20 +20,23 @@ _IF = re.compile(
 _SHORT = 40  # letters between a case and the display that it belongs to
 
 
-def in_context(statements: Sequence[Statement], unread: Iterable[int] = ()) -> list[Statement]:
+def in_context(statements: Sequence[Statement], unread: Iterable[Unread] = ()) -> list[Statement]:
     """The statements with the left sides and conditions that the text around them gives.
 
-    `unread` are the offsets of formulas that were not read, with which nothing goes on.
+    A formula goes on from the last left side above it, though the right side of that, or a formula between the two that
+    goes on too, is `unread`; it does not go on from a formula whose left side is unread.
     """
-    return _with_cases(_continued(statements, sorted(unread)))
+    return _with_cases(_continued(statements, sorted(unread, key=lambda u: u.formula.start + u.span[0])))
 
 
-def _continued(statements: Sequence[Statement], unread: Sequence[int]) -> list[Statement]:
+def _continued(statements: Sequence[Statement], unread: Sequence[Unread]) -> list[Statement]:
     found: list[Statement] = []
     above: Statement | None = None
+    waiting = list(unread)
     for s in statements:
-        between = above is not None and any(above.formula.start <= at < s.formula.start for at in unread)
-        if s.relation.continues and above is not None and not between:
+        while waiting and waiting[0].formula.start + waiting[0].span[0] < s.formula.start:
+            above = _above_behind(waiting.pop(0), above)
+        if s.relation.continues and above is not None:
             parts = (above.parts[0], *s.parts[1:])
             s = replace(s, relation=replace(s.relation, parts=parts), continued=above.continued or above)
         if len(s.parts) > 1 and s.formula.kind != "inline":
@@ -42,6 +45,16 @@ def _continued(statements: Sequence[Statement], unread: Sequence[int]) -> list[S
             above = s  # a left side that stands alone
         found.append(s)
     return found
+
+
+def _above_behind(u: Unread, above: Statement | None) -> Statement | None:
+    """The statement from whose left side a formula behind an unread one goes on."""
+    if u.left is not None:
+        if isinstance(u.left, Dots) or (above is not None and above.parts[0] == u.left):
+            return above
+        return Statement(u.formula, Relation((u.left,), (), (u.left.span,)), -1)
+    goes_on = u.formula.text[: u.span[0]].rstrip().endswith(("=", "=&", "&=")) or u.formula.text.startswith(("=", "&="))
+    return above if goes_on or u.formula.kind == "code" else None
 
 
 def _with_cases(statements: Sequence[Statement]) -> list[Statement]:
