@@ -75,6 +75,20 @@ PAGES = {
         r"$$\frac{\partial J}{\partial u} = (P(A=a|B=b) - 1) v$$",
         r"- 1) v", r"- 1) u",
     ),
+    "a derivative by a square": (
+        r"$$J = \frac{a^2}{2 \sigma^{2}} + \log \sigma^2$$"
+        r"$$\frac{\partial J}{\partial \sigma^2} = -\frac{a^2}{2 \sigma^{4}} + \frac{1}{\sigma^2}$$",
+        r"-\frac{a^2}{2 \sigma^{4}}", r"-\frac{a^2}{\sigma^{4}}",
+    ),
+    "worked rows": (
+        r"$$z = [1.5, 2.0] \cdot \begin{bmatrix} 0.5 & 1.0 \\ 0.2 & 0.4 \end{bmatrix} + [0.1, 0.2] = [1.25, 2.5]$$",
+        "[1.25, 2.5]", "[1.25, 2.9]",
+    ),
+    "a row of derivatives": (
+        r"$$J = a u^2 + b u v$$"
+        r"$$[\frac{\partial J}{\partial u}, \frac{\partial J}{\partial v}] = [2 a u + b v, b u]$$",
+        "2 a u + b v", "2 a u - b v",
+    ),
     "braces that nobody sees": (
         r"$$J = a ( {b - c}(d) )$$ $$\frac{\partial J}{\partial c} = -a d$$ $$\frac{\partial J}{\partial d} = -a c$$",
         "= -a c", "= a (b - c)",

@@ -28,7 +28,7 @@ OTHERWISE = re.compile(
     r"\b(?:otherwise|else|elsewhere|other\s+cases|sonst|autrement)\b|否则|否則|其他|其它", re.IGNORECASE
 )
 _AND = re.compile(r"\band\b|且|和|,|，", re.IGNORECASE)
-_MISSING = {"dots", "ldots", "cdots", "vdots", "ddots", "dotsc", "dotsb", "iddots"}
+MISSING = {"dots", "ldots", "cdots", "vdots", "ddots", "dotsc", "dotsb", "iddots"}
 
 
 # --- conditions ---
@@ -170,7 +170,7 @@ def table(p: Grammar) -> Expression:
         raise FormulaError("an empty table", begin.start + 1)
     if begin.text in ("cases", "dcases", "rcases"):
         return _cases(p, rows, begin)
-    if any(t.kind == "command" and t.text in _MISSING for t in inner):
+    if any(t.kind == "command" and t.text in MISSING for t in inner):
         raise FormulaError("a matrix with dots in it is not read: give it a name", begin.start + 1)
     entries = tuple(tuple(p.group(cell) for cell in divided(row, lambda t: t.kind == "&")) for row in rows)
     if len({len(row) for row in entries}) != 1:

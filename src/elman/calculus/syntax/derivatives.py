@@ -63,12 +63,22 @@ def _derivative(p: Grammar, above: list[Token], below: list[Token], start: int) 
     by = _denominator(p, below)
     if not 0 < len(by) <= _MAX_ORDER:
         raise FormulaError(f"a derivative of order {len(by)} is not read", below[0].start + 1)
+    if order == 1 and len(by) == 2 and (square := _squared_letter(p, below)) is not None:
+        by = [square]
     if order != len(by):
         raise FormulaError(_uneven(order, len(by)), above[0].start + 1)
     of = p.group(numerator, differentiated=True) if numerator else operand(p)
     for wrt in reversed(by):
         of = Derivative(of, wrt, span=p.cursor.span_from(start))
     return of
+
+
+def _squared_letter(p: Grammar, below: list[Token]) -> Expression | None:
+    """σ^2 of the denominator ∂σ^2 below ∂J; None for ∂x ∂y."""
+    part = p.part(below[1:])
+    found = part.factor()
+    square = isinstance(found, Symbol) or (isinstance(found, Power) and isinstance(found.of, Symbol))
+    return found if part.cursor.at_end and square else None
 
 
 def _uneven(order: int, letters: int) -> str:

@@ -74,7 +74,10 @@ def greek(p: Parser, token: Token) -> Node:
 def _comes_argument(p: Parser) -> bool:
     """Whether what comes next can be the argument of σ."""
     kind = p.cursor.kind()
-    if kind == "'" or (kind == "^" and p.cursor.kind(1) in ("{", "\\prime")):
+    if kind == "^" and p.cursor.kind(1) == "{" and (inner := p.cursor.ahead(1)):
+        behind = p.cursor.kind(len(inner) + 3)
+        return any(t.text in ("prime", "'") for t in inner) or behind == "("
+    if kind == "'" or (kind == "^" and p.cursor.kind(1) == "\\prime"):
         ahead = p.cursor.kind(1) if kind == "'" else p.cursor.kind(4)
         return ahead in ("(", "'", "{", "letter", "[") or kind == "^"
     if kind in ("(", "{", "letter", "["):

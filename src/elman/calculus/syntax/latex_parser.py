@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from elman.calculus.expression import Call, Expression, Identity, Number, Ones, Product
+from elman.calculus.expression import Call, Expression, Identity, Matrix, Number, Ones, Product
 from elman.calculus.functions import WHOLE
 from elman.calculus.syntax.applications import Applications
-from elman.calculus.syntax.conditions import has_relation, indicator, product_of_conditions, table
+from elman.calculus.syntax.conditions import MISSING, has_relation, indicator, product_of_conditions, table
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
 from elman.calculus.syntax.derivatives import derivative_in_braces, slashed_differential
 from elman.calculus.syntax.scripts import Letter, Node
@@ -96,10 +96,16 @@ class Parser(Applications):
         return self.group(inner)
 
     def bracket(self) -> Expression:
-        """[j = k], or a group in brackets."""
+        """[j = k], a row [a, b, c], or a group in brackets."""
+        start = self.cursor.place()
         inner = self.cursor.take_bracket()
         if has_relation(inner):
             return product_of_conditions(self, inner)
+        entries = split_at_commas(inner)
+        if len(entries) > 1 and all(entries):
+            if any(t.kind == "command" and t.text in MISSING for t in inner):
+                raise FormulaError("a row with dots in it is not read: give it a name", start + 1)
+            return Matrix((tuple(self.group(entry) for entry in entries),))
         return self.group(inner)
 
     def bars(self) -> Expression:

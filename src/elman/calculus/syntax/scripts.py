@@ -262,8 +262,9 @@ def superscript(
         return _marked(node, _MARKS[text], _as_latex(tokens), names, where)
     if _is_level(tokens, names):
         return _with_time(node, index_of(tokens, place), names, where)
-    if text == "2" and isinstance(node, Letter) and node.time is None and node.name in names.squares:
-        return Symbol(f"{node.name}_squared", latex=f"{node.latex}^2")
+    if isinstance(node, Letter) and node.time is None and node.name in names.squares and text in ("2", "4", "6"):
+        square = Symbol(f"{node.name}_squared", latex=f"{node.latex}^2")
+        return square if text == "2" else Power(square, Number(Fraction(int(text) // 2)))
     if _is_time(tokens) and names.resolve(text) is None:
         return _with_time(node, index_of(tokens, place), names, where)
     elementwise = tokens[0].text in ("circ", "odot")
@@ -302,7 +303,7 @@ def _with_time(node: Node, time: Index, names: Names, where: int) -> Node:
         return replace(node, time=time, below=False)
     if isinstance(node, Entry | Transpose):
         return replace(node, of=closed(_with_time(node.of, time, names, where), names))
-    raise FormulaError("a time step belongs to a letter", where)
+    raise FormulaError("a time step belongs to a letter: write ^T for a transpose", where)
 
 
 def _pseudo_inverse(of: Expression, where: int) -> Expression:

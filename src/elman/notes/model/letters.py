@@ -226,7 +226,12 @@ def _subscripts(uses: _Uses, known: set[str]) -> tuple[set[str], set[str]]:
 
 
 def _squares(statements: Sequence[Statement], defined: set[str]) -> Iterator[str]:
-    """Letters of which the page defines the square only: σ^2 = …"""
+    """Letters of which the page defines the square only, σ^2 = …, or differentiates by it."""
+    by = (n.wrt for s in statements for part in s.parts for n in walk(part) if isinstance(n, Derivative))
+    for wrt in by:
+        square = isinstance(wrt, Power) and wrt.exponent == _TWO
+        if square and isinstance(wrt, Power) and isinstance(wrt.of, Symbol) and wrt.of.name not in defined:
+            yield wrt.of.name
     for statement in statements:
         left = statement.parts[0]
         square = len(statement.parts) > 1 and isinstance(left, Power) and left.exponent == _TWO
