@@ -161,3 +161,12 @@ def test_nothing_goes_on_from_a_left_side_that_is_unread() -> None:
 def test_the_maximum_of_all_entries_is_refused_by_name() -> None:
     (unread,) = (c for c in claims(r"$$m = 3 a$$ $$J = \max(z) + m$$") if c.verdict is Verdict.NOT_READ)
     assert "the max of all entries is not read: write a letter for it" in unread.diagnosis
+
+
+def test_an_ellipsis_leaves_the_other_parts_of_its_chain() -> None:
+    text = r"$$J = \sum_{k=1}^{n} u_k v_k = u_1 v_1 + \dots + u_n v_n$$"
+    text += r"$$\frac{\partial J}{\partial u_j} = v_1 \dots v_n = v_j = 2 v_j$$"
+    found = {c.formula: c.verdict for c in check(page_of(text)).claims}
+    assert found["v_j"] is Verdict.HOLDS
+    assert found["2 v_j"] not in GOOD
+    assert found[r"v_1 \dots v_n"] is Verdict.NOT_A_CLAIM

@@ -24,6 +24,7 @@ from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.judge.advice import with_advice
 from elman.notes.judge.claim_kinds import (
+    ELLIPSIS,
     EQUALITIES,
     about_one_column,
     contains_itself,
@@ -101,9 +102,10 @@ class Checker:
             return "" if compared and part > 1 else "a number in a worked example"
         if operator not in EQUALITIES:
             return "this is no equation"
-        dots = any(isinstance(n, Dots) for e in statement.parts[1:] for n in walk(e))
-        if dots or (isinstance(statement.parts[0], Dots) and not statement.relation.continues):
-            return "an ellipsis leaves it to the reader"
+        dots = any(isinstance(n, Dots) for n in walk(statement.parts[part]))
+        left = any(isinstance(n, Dots) for n in walk(statement.parts[0])) and not statement.relation.continues
+        if dots or left:
+            return ELLIPSIS
         kind = self.kinds[statement.number]
         if kind not in (StatementKind.EQUATION, StatementKind.SOLUTION):
             return kind.value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from elman.calculus.expression import (
     BigSum,
     Derivative,
-    Dots,
     Entry,
     Expression,
     Symbol,
@@ -20,13 +19,7 @@ from elman.notes.model.stated_sizes import states_a_size
 from elman.notes.oracle.evaluation_point import FourIndicesError
 
 EQUALITIES = ("=", ":=")
-
-
-def is_claim(statement: Statement) -> bool:
-    """Whether a statement is an equation without an ellipsis."""
-    if not any(o in EQUALITIES for o in statement.relation.operators):
-        return False
-    return not any(isinstance(n, Dots) for part in statement.parts for n in walk(part))
+ELLIPSIS = "an ellipsis leaves it to the reader"
 
 
 def is_condition(statement: Statement, model: PageModel) -> bool:

@@ -10,6 +10,7 @@ from elman.calculus.printing.python import python
 from elman.calculus.printing.render import latex, text
 from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker
+from elman.notes.judge.claim_kinds import ELLIPSIS
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Claim, Repair, Verdict
 from elman.notes.model.builtin_model import SUPPLIED
@@ -110,6 +111,11 @@ def _shapes(checker: Checker, j: Judgement) -> tuple[tuple[int, int, str], ...]:
 
 def _no_claim(checker: Checker, statement: Statement) -> Iterator[Claim]:
     reasons = [checker.why_no_claim(statement, k) for k in range(1, len(statement.parts))]
+    if not all(reasons) and statement.formula.kind != SUPPLIED:
+        for k, reason in enumerate(reasons, 1):
+            if reason == ELLIPSIS:  # a part of a chain whose other parts are judged
+                begin, stop = (statement.formula.start + place for place in statement.region(k))
+                yield _nothing(checker, statement.formula, begin, stop, reason)
     if not all(reasons) or statement.formula.kind == SUPPLIED:
         return
     why = reasons[0] if reasons else "no equation"
