@@ -89,6 +89,14 @@ PAGES = {
         r"$$[\frac{\partial J}{\partial u}, \frac{\partial J}{\partial v}] = [2 a u + b v, b u]$$",
         "2 a u + b v", "2 a u - b v",
     ),
+    "softmax of an entry": (
+        r"$$softmax(u_j) = \frac{e^{u_j}}{\sum_l e^{u_l}}$$"
+        r"$$\frac{\partial softmax(u_j)}{\partial u_m} = softmax(u_j) (1(j = m) - softmax(u_m))$$",
+        "- softmax(u_m))", "- softmax(u_j))",
+    ),
+    "numbers typed behind letters": (
+        r"$$x_1 = a u, \quad x2 = x1^2$$ $$\frac{\partial x_2}{\partial u} = 2 x1 a$$", "2 x1 a", "2 x2 a",
+    ),
     "braces that nobody sees": (
         r"$$J = a ( {b - c}(d) )$$ $$\frac{\partial J}{\partial c} = -a d$$ $$\frac{\partial J}{\partial d} = -a c$$",
         "= -a c", "= a (b - c)",

@@ -9,9 +9,10 @@ application = letter "(" sum { "," sum } ")"
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
-from elman.calculus.expression import Apply, Call, Derivative, Expression, Number, Power, Product, Symbol
+from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Number, Power, Product, Symbol
 from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
 from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
@@ -73,7 +74,14 @@ class Applications(Grammar):
                 entry = tokens
             else:
                 raise FormulaError(f"the script {word!r} on a function is not read", sign.start + 1)
-        node: Node = Call(name, self._arguments(name), primes, axis, latex, span=cursor.span_from(start))
+        arguments = self._arguments(name)
+        inner = arguments[0]
+        node: Node
+        if name == "softmax" and isinstance(inner, Entry) and not inner.column and entry is None:
+            node = Call(name, (inner.of,), primes, axis, latex, span=cursor.span_from(start))
+            node = replace(inner, of=node, span=cursor.span_from(start))  # an entry of softmax(x): of a number it is 1
+        else:
+            node = Call(name, arguments, primes, axis, latex, span=cursor.span_from(start))
         if base is not None:
             node = Product(closed(node, self.names), Call("ln", (base,)), "/", span=cursor.span_from(start))
         if entry is not None:

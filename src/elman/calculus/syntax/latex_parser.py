@@ -12,6 +12,7 @@ of each command of LaTeX (see `latex_commands.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from elman.calculus.expression import Call, Expression, Identity, Matrix, Number, Ones, Product
@@ -165,7 +166,13 @@ class Parser(Applications):
                 return applied
         word = name or run[0]
         cursor.skip(len(word))
-        return self._letter(word, start)
+        node = self._letter(word, start)
+        number = cursor.peek()
+        touching = number is not None and number.kind == "number" and number.start == cursor.last_end
+        if isinstance(node, Letter) and touching and number is not None and number.text.isdigit():  # x1 is x_1
+            cursor.skip()
+            return replace(node, label=number.text, latex=f"{node.latex}_{number.text}")
+        return node
 
     def _is_unknown_function(self, run: str) -> bool:
         """Whether a run of letters directly before a parenthesis is one name: erf(x); not W, x and h of the page."""
