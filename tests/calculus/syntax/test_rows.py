@@ -28,6 +28,7 @@ ROWS = [
     (r"\left\{ \begin{aligned} u &= A v \\ w &= B u \end{aligned} \right.", ["u = A v", "w = B u"]),
     (r"\begin{cases} u = A v \\ w = B u \end{cases}", ["u = A v", "w = B u"]),
     (r"u = \left( a \\ + b \right) c", ["u = (a + b) c"]),
+    (r"u = \left[ a, b + 1 \right] A, \quad v = [a]", ["u = [a, b + 1] A", "v = a"]),
     ("u = A v，其中 w = B u", ["u = A v", "w = B u"]),
     (r"u_i = v_i \text{ for all } i", ["u_i = v_i"]),
     (r"u = A v \text{ for } w = B u", ["u = A v", "w = B u"]),

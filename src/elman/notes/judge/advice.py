@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from elman.calculus.expression import Derivative
+from elman.calculus.printing.render import text
+
 _ADVICE = (
     (r"^the index .* is bound nowhere", "put a sum over it, or write it on the left side too"),
     (r"^an index leaves the shape", "declare the shapes of the letters with indices"),
@@ -24,3 +27,9 @@ def with_advice(reason: str) -> str:
         if re.search(pattern, reason):
             return f"{reason}: {advice}"
     return reason
+
+
+def no_dependence(derivative: Derivative) -> str:
+    """The reason where a derivative is zero everywhere, as the page was read."""
+    of, wrt = text(derivative.of), text(derivative.wrt)
+    return f"as the page was read, {of} does not depend on {wrt}: write how it does"

@@ -22,7 +22,7 @@ from elman.calculus.printing.render import text
 from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
-from elman.notes.judge.advice import with_advice
+from elman.notes.judge.advice import no_dependence, with_advice
 from elman.notes.judge.claim_kinds import (
     ELLIPSIS,
     EQUALITIES,
@@ -200,7 +200,10 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
 def judged_claim(checker: Checker, claim: Judgement) -> Judgement:
     """A claim, judged."""
     if is_worked(claim.statement, claim.part):
-        return replace(claim, result=arithmetic(claim.statement, claim.part), reading="the arithmetic of an example")
+        result = arithmetic(claim.statement, claim.part)
+        if result.error is not None:
+            return claim.not_checked(f"its arithmetic has no value: {result.error.reason}")
+        return replace(claim, result=result, reading="the arithmetic of an example")
     if isinstance(claim.left, Dots):
         why = "it goes on with a formula above that is not read"
         return claim.not_checked(why)
@@ -217,7 +220,7 @@ def judged_claim(checker: Checker, claim: Judgement) -> Judgement:
         return judged.not_checked(f"the loss {loss} is no number as it was read: declare the shapes of its letters")
     if judged.result.any:
         if _says_nothing(checker, judged):
-            return judged.not_checked(_not_dependent(judged.left))
+            return judged.not_checked(no_dependence(judged.left))
         broken = _broken_behind_losses(checker, judged)
         return judged.not_checked(_no_value(broken)) if broken is not None else judged
     if may_be_condition(claim.left, claim.expression):
@@ -234,7 +237,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     """
     error, counterexample = j.result.error, j.result.counterexample
     if j.result.nothing and isinstance(j.left, Derivative) and not checker.declares_shapes(j):
-        return j.not_checked(_not_dependent(j.left))
+        return j.not_checked(no_dependence(j.left))
     if error is None and counterexample is not None and counterexample.entry is not None:
         unknown = _unknown_in(checker, j)
         if unknown is None:
@@ -290,11 +293,6 @@ def _says_nothing(checker: Checker, j: Judgement) -> bool:
     if not (j.result.nothing and isinstance(j.left, Derivative) and j.defines is None):
         return False
     return bool(symbols(j.expression)) and not checker.declares_shapes(j)
-
-
-def _not_dependent(e: Expression) -> str:
-    assert isinstance(e, Derivative)
-    return f"as the page was read, {text(e.of)} does not depend on {text(e.wrt)}: write how it does"
 
 
 def _no_value(broken: str) -> str:

@@ -25,7 +25,8 @@ from elman.notes.page.page import Page
 
 _MOST = 24  # sections of one page
 _ANEW = re.compile(
-    r"\b(?:now|new|next|another|instead|second|other|alternatively|case|example)\b|现在|新|另|改|接下来|例", re.I
+    r"\b(?:now|new|next|another|instead|second|other|alternatively|case|example|let)\b|现在|新|另|改|接下来|例|令|设",
+    re.I,
 )
 
 

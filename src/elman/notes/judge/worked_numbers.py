@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from math import prod
 
 import numpy as np
 
-from elman.calculus.expression import Expression, children
+from elman.calculus.expression import Expression, Matrix, children
 from elman.calculus.functions import Array
 from elman.calculus.values.environment import Environment
 from elman.calculus.values.evaluate import evaluate
@@ -17,7 +18,6 @@ from elman.notes.oracle.agreement import Agreement
 from elman.notes.oracle.counterexample import Counterexample
 
 _DECIMAL = re.compile(r"\d\.\d")
-_DECIMALS = re.compile(r"\d\.(\d+)")
 _LAST_NUMBER = re.compile(r"\d+(?:\.(\d+))?(?!.*\d)", re.DOTALL)
 
 
@@ -35,44 +35,56 @@ def is_worked(statement: Statement, part: int) -> bool:
 
 
 def arithmetic(statement: Statement, part: int) -> Agreement:
-    """Whether a worked number, or each entry of a worked array, equals the one before it, rounded or cut off to the
-    digits that it is written with.
-    """
+    """Whether worked numbers equal those before them, rounded or cut off to the digits that they are written with."""
     left, right = statement.parts[part - 1], statement.parts[part]
     try:
         one, other = _value(left), _value(right)
     except FormulaError as error:
         return Agreement(error=error)
+    shapes = ((one.shape[0], one.shape[1]), (other.shape[0], other.shape[1]))
     if one.shape != other.shape:
-        return Agreement(counterexample=Counterexample({}, {}, {}, (one.shape, other.shape)))
-    written = _digits(statement.source(part), other.size > 1)
+        return Agreement(counterexample=Counterexample({}, {}, {}, shapes))
     exact = not _DECIMAL.search(statement.source(part)) and not _DECIMAL.search(statement.source(part - 1))
-    is_exact = exact and statement.relation.operators[part - 1] == "="
-    slack = 1e-9 * np.maximum(1.0, abs(one)) if is_exact else 0.51 * 10.0**-written
-    lost = abs(one) - abs(other)
-    cut_off = (written > 0) & (lost >= 0) & (lost < 10.0**-written) & (one * other >= 0)
-    wrong = np.argwhere(~((abs(one - other) <= slack) | cut_off))
-    if not wrong.size:
+    exact = exact and statement.relation.operators[part - 1] == "="
+    digits = _digits(statement, part, other.shape)
+    right_ones = [_is_rounded(a, b, n, exact) for a, b, n in zip(one.flat, other.flat, digits, strict=True)]
+    if all(right_ones):
         return Agreement(plain=True)
-    row, column = int(wrong[0][0]), int(wrong[0][1])
-    entry = (row + 1, column + 1)
-    apart = Counterexample(
-        {}, {}, {}, (one.shape, other.shape), entry, float(one[row, column]), float(other[row, column])
-    )
+    place = right_ones.index(False)
+    row, column = divmod(place, one.shape[1])
+    apart = Counterexample({}, {}, {}, shapes, (row + 1, column + 1), float(one.flat[place]), float(other.flat[place]))
     return Agreement(counterexample=apart)
 
 
-def _digits(source: str, is_array: bool) -> int:
-    """The decimals that a worked number is written with; of an array those of the entry that has the fewest."""
-    if is_array:
-        return min((len(d) for d in _DECIMALS.findall(source)), default=0)
-    digits = _LAST_NUMBER.search(source)
-    return len(digits.group(1) or "") if digits is not None else 0
+def _digits(statement: Statement, part: int, shape: tuple[int, ...]) -> list[int]:
+    """The decimals that each number of a part is written with; for a computed one the most that any of them has."""
+    e = statement.parts[part]
+    start, text = statement.relation.regions[part][0], statement.formula.text
+    entries = [entry for row in e.rows for entry in row] if isinstance(e, Matrix) else [e]
+    if len(entries) != prod(shape):
+        entries = [e] * prod(shape)
+    found = []
+    for entry in entries:
+        source = text[slice(*entry.span)] if entry is not e and entry.span[1] > start else statement.source(part)
+        number = _LAST_NUMBER.search(source)
+        found.append(len(number.group(1) or "") if number is not None else 0)
+    return found
+
+
+def _is_rounded(value: float, written: float, digits: int, exact: bool) -> bool:
+    """Whether a number is a value, rounded or cut off to its digits."""
+    slack = 1e-9 * max(1.0, abs(value)) if exact else 0.51 * 10.0**-digits
+    cut_off = digits > 0 and 0 <= abs(value) - abs(written) < 10.0**-digits and value * written >= 0
+    return abs(value - written) <= slack or cut_off
 
 
 def _value(e: Expression) -> Array:
+    """The numbers of a part, [m,n]."""
+
     def no_letter(*_: object) -> None:
         raise FormulaError("a letter in a worked number")
 
-    value: Array = evaluate(e, Environment(no_letter)).real  # type: ignore[arg-type]
+    value = np.asarray(evaluate(e, Environment(no_letter)).real)  # type: ignore[arg-type]
+    if not np.isfinite(value).all():
+        raise FormulaError("this has no finite value")
     return value

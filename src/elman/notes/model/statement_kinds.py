@@ -109,8 +109,8 @@ def _kind(
     if letter is None or len(s.parts) < 2:
         return StatementKind.EQUATION
     used_before = used.get(letter.name, s.number) < s.number
-    number = s.formula.kind == "inline" and letter.time is None and is_numeric(s.parts[1])
-    if number and elsewhere[letter.name] - {s.number}:
+    given = s.formula.kind == "inline" or (s.formula.kind == "code" and letter.name in by)
+    if given and letter.time is None and is_numeric(s.parts[1]) and elsewhere[letter.name] - {s.number}:
         return StatementKind.EXAMPLE
     if used_before and letter.name in by and isinstance(left, Symbol) and letter.time is None:
         announced = any(z < s.number for z in zeros) or _SOLVING.search(_LET.sub("", s.formula.before))
@@ -189,10 +189,10 @@ def _states_sizes(s: Statement) -> bool:
 
 
 def _is_update(s: Statement) -> bool:
-    """w = w - η g, w ← …, w := w - …, w^(k+1) = w^(k) - η ∂L/∂w."""
+    """w = w - η g, w ← …, w := w - …, w^(k+1) = w^(k) - η ∂L/∂w; and in code w = w / n."""
     if s.relation.operators[:1] == ("←",):
         return True
-    if len(s.parts) != 2:
+    if len(s.parts) < 2:
         return False
     if _is_step(s.parts[0]) and isinstance(s.parts[1], Add | Subtract):
         names = {n.name for n in walk(s.parts[0]) if isinstance(n, Symbol | Apply)}
@@ -203,6 +203,8 @@ def _is_update(s: Statement) -> bool:
     if letter is None:
         return False
     again = [n for n in _outside_derivatives(s.parts[1]) if isinstance(n, Symbol) and n.name == letter.name]
+    if s.formula.kind == "code" and any(n.time == letter.time for n in again):
+        return True  # an assignment
     difference = isinstance(s.parts[1], Add | Subtract)
     if any(n.time == letter.time for n in again) and difference:
         return True

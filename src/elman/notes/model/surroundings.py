@@ -7,6 +7,7 @@ so is all that stands below a heading "i = j".
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,7 @@ from elman.notes.model.page_model import Statement, Unread
 _IF = re.compile(
     r"(?:\b(?:if|when|whenever|for|case|where|suppose|assume)|若|当|如果|对于|假设|情况)\W*(?:\w+\W+){0,2}$", re.I
 )
+_ONE_SENTENCE = re.compile(r"[^.;!?。；！？]*[:：,，]\s*")  # it goes on with the display
 _SHORT = 40  # letters between a case and the display that it belongs to
 
 
@@ -31,20 +33,26 @@ def in_context(statements: Sequence[Statement], unread: Iterable[Unread] = ()) -
 
 def _continued(statements: Sequence[Statement], unread: Sequence[Unread]) -> list[Statement]:
     found: list[Statement] = []
+    in_formula = Counter(s.formula.start for s in statements)
     above: Statement | None = None
     waiting = list(unread)
     for s in statements:
-        while waiting and waiting[0].formula.start + waiting[0].span[0] < s.formula.start:
+        while waiting and waiting[0].formula.start + waiting[0].span[0] < _place(s):
             above = _above_behind(waiting.pop(0), above)
         if s.relation.continues and above is not None:
             parts = (above.parts[0], *s.parts[1:])
             s = replace(s, relation=replace(s.relation, parts=parts), continued=above.continued or above)
         if len(s.parts) > 1 and s.formula.kind != "inline":
             above = s
-        elif len(s.parts) == 1 and has_derivative(s.parts[0]):
+        elif len(s.parts) == 1 and has_derivative(s.parts[0]) and in_formula[s.formula.start] == 1:
             above = s  # a left side that stands alone
         found.append(s)
     return found
+
+
+def _place(s: Statement) -> int:
+    """Where a statement is in the text of the page."""
+    return s.formula.start + s.relation.regions[0][0]
 
 
 def _above_behind(u: Unread, above: Statement | None) -> Statement | None:
@@ -74,7 +82,7 @@ def _with_cases(statements: Sequence[Statement]) -> list[Statement]:
             if given is not None:
                 case, heading, formula = given, s.formula.heading, None
         elif case is not None:
-            first = formula is None and len(s.formula.before) <= _SHORT
+            first = formula is None and (len(s.formula.before) <= _SHORT or _ONE_SENTENCE.fullmatch(s.formula.before))
             if s.formula.heading != heading or not (first or s.formula == formula):
                 case = None
             elif not s.relation.conditions:

@@ -14,12 +14,11 @@ from elman.notes.judge.checker import JudgedPage, Key
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
-from elman.notes.repair.edits import EDIT
+from elman.notes.repair.doubts import doubt_of
 from elman.notes.repair.explanation import Explanation
 
 _ENOUGH = 3  # gradients that fail
 _MOST = 0.6  # of the gradients that were judged
-_ANEW = "another equation of this letter stands above, and the two differ: if this is a new definition, say so in words"
 _ASSUMED = "it does not hold for any values of its letters: it may say what they are"
 _WHY = (
     "the two sides differ as this section was read, and so do most of its gradients: say what its letters are, as in "
@@ -29,26 +28,27 @@ _WHY = (
 
 def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[Key, Explanation]:
     """The explanations, those of a section that was probably misread as not checked."""
-    explanations = {k: _unless_assumed(page, _unless_defined_anew(e)) for k, e in explanations.items()}
-    doubtful = [
+    explanations = {k: _unless_assumed(page, e) for k, e in explanations.items()}
+    misread = _misread(page, explanations)
+    return {k: _unless_doubtful(page, e, _WHY if k in misread else "") for k, e in explanations.items()}
+
+
+def _misread(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[Key]:
+    """The claims of a section that was probably misread; those whose shapes the page declares are not among them."""
+    doubtful = {
         k for k, e in explanations.items() if e.verdict.is_wrong and not _rests_on_declarations(page, e.judgement)
-    ]
+    }
     gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
     failing = [k for k in gradients if k in doubtful or explanations[k].judgement.alone]
-    if len(failing) < _ENOUGH or len(failing) < _MOST * len(gradients):
-        return dict(explanations)
-    return dict(explanations) | {k: _not_checked(explanations[k], _WHY) for k in doubtful}
+    return doubtful if len(failing) >= _ENOUGH and len(failing) >= _MOST * len(gradients) else set()
 
 
-def _unless_defined_anew(e: Explanation) -> Explanation:
-    """A second equation of a letter that no small repair makes equal to the first may be a new definition."""
-    if (
-        not (e.judgement.settled and e.verdict.is_wrong)
-        or e.judgement.result.error is not None
-        or any(f.cost <= EDIT for f in e.candidates)
-    ):
+def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
+    """The explanation as not checked, where something speaks against calling the claim wrong: a doubt, or `why`."""
+    if not e.verdict.is_wrong or is_worked(e.judgement.statement, e.judgement.part):
         return e
-    return _not_checked(e, _ANEW)
+    why = doubt_of(page.checker, e) or why
+    return _not_checked(e, why) if why else e
 
 
 def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:

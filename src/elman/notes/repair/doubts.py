@@ -1,0 +1,283 @@
+"""What speaks against calling a single claim wrong: the reading under which it fails rests on a guess.
+
+Each doubt takes a claim that fails and says what to write, so that it can be checked; empty where it does not apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from elman.calculus.expression import (
+    BigProduct,
+    BigSum,
+    Derivative,
+    Entry,
+    Expression,
+    Symbol,
+    Transpose,
+    children,
+    has_derivative,
+    walk,
+)
+from elman.calculus.printing.render import text
+from elman.calculus.syntax.written_sizes import is_written
+from elman.calculus.values.environment import MisfitError
+from elman.errors import FormulaError
+from elman.notes.judge.advice import no_dependence
+from elman.notes.judge.checker import Checker
+from elman.notes.judge.judgement import Judgement
+from elman.notes.judge.verdict import Verdict
+from elman.notes.model.page_model import everything_in, free_indices
+from elman.notes.model.statement_kinds import defined_letter
+from elman.notes.oracle.agreement import agreement, assignments, compare
+from elman.notes.oracle.evaluation_point import OutOfRangeError
+from elman.notes.oracle.oracle import Oracle
+from elman.notes.repair.edits import EDIT
+from elman.notes.repair.explanation import Candidate, Explanation
+
+_ARRANGED = frozenset(
+    {Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE, Verdict.ORDER, Verdict.OPERATOR, Verdict.TRACE}
+)
+_TRIED = 8  # time steps and indices at which a derivative is looked at
+
+
+def doubt_of(checker: Checker, e: Explanation) -> str:
+    """Why a claim that fails is not to be called wrong, and what to write; empty where nothing speaks against it."""
+    doubts = _OF_DECLARED_SHAPES if e.judgement.defines is not None else (*_OF_DECLARED_SHAPES, *_OF_READINGS)
+    return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
+
+
+def _declared_twice(checker: Checker, e: Explanation) -> str:
+    """A clash of shapes is none where the page declares a letter several times, for several parts of it."""
+    j = e.judgement
+    if not _is_misfit(j):
+        return ""
+    declared: dict[str, set[tuple[str, str]]] = {}
+    for line in checker.page.shapes:
+        declared.setdefault(checker.model.aliases.get(line.name, line.name), set()).add((line.rows, line.columns))
+    for node in everything_in(checker.model, (j.left, j.expression)):
+        shapes = sorted(declared.get(node.name, ())) if isinstance(node, Symbol) else ()
+        if len(shapes) > 1:
+            letter, listed = text(node), " and as ".join(f"[{rows},{columns}]" for rows, columns in shapes)
+            return f"the page declares {letter} as {listed}: write another letter for one of them"
+    return ""
+
+
+def _number_or_letter(checker: Checker, e: Explanation) -> str:
+    """A letter that is declared with a number may have the size that is a letter in its equation: 10 and n."""
+    j = e.judgement
+    if j.defines is None or isinstance(j.result.error, MisfitError):
+        return ""
+    oracle = checker.sampling.oracles(j.statement)[0]
+    declared, actual = oracle.sizes.shape(j.defines.name), oracle.values.shape_of(j.defines.name)
+    names = {size: name for name, size in oracle.point.sizes}
+    for one, other in zip(declared or (), actual or (), strict=False):
+        number, letter = names.get(one, "1"), names.get(other, "1")
+        if is_written(number) and not is_written(letter):
+            return f"whether {letter} is {number} is not known: write one of the two in all shapes"
+    return ""
+
+
+def _is_misfit(j: Judgement) -> bool:
+    """Whether a claim fails as shapes do not fit, its sides or what is in one of them."""
+    return j.result.counterexample is None or j.result.counterexample.entry is None
+
+
+def _without_small_repair(checker: Checker, e: Explanation) -> str:
+    """A doubtful claim is a mistake only if a small repair holds; where its shapes do not fit and most of them were
+    guessed, only if another arrangement of the same factors does.
+    """
+    j = e.judgement
+    small = e.candidates
+    if not _is_mostly_declared(checker, j):
+        small = tuple(f for f in small if f.cost <= EDIT and (not _is_misfit(j) or _is_arranged(checker, j, f)))
+    return j.unchecked if j.doubtful and not small else ""
+
+
+def _is_mostly_declared(checker: Checker, j: Judgement) -> bool:
+    """Whether the page declares more than half of the given letters that a claim depends on."""
+    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
+    return len(given & _guessed(checker, j)) < len(given) / 2
+
+
+def _is_arranged(checker: Checker, j: Judgement, f: Candidate) -> bool:
+    """Whether a repair has the same factors in another arrangement; a vector that was guessed may be a row or a column,
+    so that its transpose is no other one.
+    """
+    turned = set(_turned(f.part)) ^ set(_turned(j.expression))
+    guessed = turned & _guessed(checker, j)
+    return _ARRANGED.issuperset(f.verdicts) and not any(_is_vector(checker, j, name) for name in guessed)
+
+
+def _guessed(checker: Checker, j: Judgement) -> set[str]:
+    """The letters whose shapes the page does not declare."""
+    return {*checker.model.assumed, *checker.sampling.local_shapes(j.statement)}
+
+
+def _is_vector(checker: Checker, j: Judgement, name: str) -> bool:
+    """Whether a letter was read as a row or a column, and could as well be the other."""
+    shape = checker.model.shapes.get(name) or checker.sampling.local_shapes(j.statement).get(name)
+    return name in checker.model.families or shape is None or "1" in shape
+
+
+def _turned(e: Expression) -> Iterator[str]:
+    """The letters that are transposed in an expression."""
+    return (n.of.name for n in walk(e) if isinstance(n, Transpose) and isinstance(n.of, Symbol))
+
+
+def _defined_anew(checker: Checker, e: Explanation) -> str:
+    """A second equation of a letter that no small repair makes equal to the first may be a new definition."""
+    j = e.judgement
+    letter = defined_letter(j.left)
+    if letter is None or has_derivative(j.expression) or j.result.error is not None:
+        return ""
+    known = checker.model.equations.get(letter.name, ())
+    if not any(d.statement not in (j.statement.number, -1) for d in known) or any(f.cost <= EDIT for f in e.candidates):
+        return ""
+    return "another equation of this letter differs from it: if this is a new definition, say so in words"
+
+
+def _letter_on_one_side(checker: Checker, e: Explanation) -> str:
+    """No equation holds for all values of a given letter that one of its sides alone depends on. It may be a slip for
+    another letter, where that one repair makes it hold and the page declares nearly all others.
+    """
+    j = e.judgement
+    if _is_mostly_declared(checker, j) and any(f.cost <= EDIT for f in e.candidates):
+        return ""
+    left, right = _given(checker, j, j.left), _given(checker, j, j.expression)
+    alone = [name for name in right if name not in left]
+    if not has_derivative(j.left, j.expression):
+        alone += [name for name in left if name not in right]
+    guessed = _guessed(checker, j)
+    for name in alone:
+        if name in guessed:
+            letter = text(_written(name, (j.left, j.expression)))
+            return f"one side alone depends on {letter}, which no equation of the page defines: write what it is"
+    return ""
+
+
+def _given(checker: Checker, j: Judgement, e: Expression) -> list[str]:
+    """The letters without an equation on which the value of one side of a claim depends."""
+    model = checker.model
+    known = {*model.equations, *model.named, *checker.sampling.sizes(), "T"}
+    names = (n.name for n in everything_in(model, [e]) if isinstance(n, Symbol))
+    return [name for name in dict.fromkeys(names) if name not in known]
+
+
+def _written(name: str, parts: Iterable[Expression]) -> Symbol:
+    """A letter as a claim writes it, without its time step."""
+    found = (n for part in parts for n in walk(part) if isinstance(n, Symbol) and n.name == name)
+    return next((replace(n, time=None) for n in found), Symbol(name))
+
+
+def _constant_derivative(checker: Checker, e: Explanation) -> str:
+    """A derivative on the right side that is zero everywhere shows that an equation was not read."""
+    j = e.judgement
+    small = any(f.cost <= EDIT for f in e.candidates)
+    if j.result.error is not None or (small and checker.declares_shapes(j)):
+        return ""
+    oracle = checker.sampling.oracles(j.statement)[0]
+    for derivative in _outermost_derivatives(j.expression):
+        if derivative.at is None and _is_zero(oracle, j, derivative):
+            return no_dependence(derivative)
+    return ""
+
+
+def _index_of_one_entry(checker: Checker, e: Explanation) -> str:
+    """An equation of one entry, E_i = -a_i b_i with nothing that binds i, says nothing of a sum over i; and it may mean
+    that sum, as i occurs twice.
+    """
+    nodes = list(everything_in(checker.model, (e.judgement.left, e.judgement.expression)))
+    summed = {n.index for n in nodes if isinstance(n, BigSum | BigProduct)}
+    for name in sorted({n.name for n in nodes if isinstance(n, Symbol)}):
+        for d in checker.model.equations.get(name, ()):
+            letter = text(Symbol(name))
+            for index in sorted(free_indices(d.value) - set(d.indices)):
+                if index in summed:
+                    return f"the equation of {letter} is for one {index}: write that index behind its letter"
+                if _occurrences(d.value, index) > 1:
+                    return f"the equation of {letter} is for one {index}: write the sum if it is over all of them"
+    return ""
+
+
+def _occurrences(e: Expression, index: str) -> int:
+    return sum(isinstance(n, Entry) and any(i.variable == index for i in n.indices) for n in walk(e))
+
+
+def _of_a_number(checker: Checker, e: Explanation) -> str:
+    """What is said of one letter and its functions alone may be said of numbers: s'(x) = s(x) (1 - s(x))."""
+    j = e.judgement
+    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
+    if len(given) != 1:
+        return ""
+    number = dict.fromkeys(given, ("1", "1"))
+    model = replace(checker.model, shapes={**checker.model.shapes, **number})
+    sampled = checker.sampling.oracles(j.statement)
+    tried = (checker.oracles.new(model, o.point, {**o.local, **number}, o.conditions) for o in sampled)
+    if not all(agreement(o, j.left, j.expression).plain for o in tried):
+        return ""
+    letter = text(_written(min(given), (j.left, j.expression)))
+    return f"it holds where {letter} is a number: say so, or write the products entry by entry with \\odot"
+
+
+def _direct_use(checker: Checker, e: Explanation) -> str:
+    """∂u/∂v may mean the use of v in the equation of u alone, with the other letters in it held fixed."""
+    j = e.judgement
+    of = j.left.of if isinstance(j.left, Derivative) else None
+    letter = of.of if isinstance(of, Entry) else of
+    if not isinstance(j.left, Derivative) or not isinstance(letter, Symbol) or j.result.error is not None:
+        return ""
+    if letter.name not in checker.model.equations or letter.time is not None or j.left.at is not None:
+        return ""
+    oracle = checker.sampling.oracles(j.statement)[0]
+    seen = False
+    try:
+        for indices in islice(assignments(oracle, (j.left, j.expression)), _TRIED):
+            direct = oracle.jacobians.jacobian(j.left, dict(indices), letter.name).matrix()
+            value = oracle.evaluate(j.expression, indices)
+            if direct is None or not compare(direct, value, per_column=False).plain:
+                return ""
+            seen = True
+    except FormulaError:
+        return ""
+    held = f"it holds with the other letters in the equation of {text(letter)} held fixed"
+    return f"{held}: write that it is meant so" if seen else ""
+
+
+def _outermost_derivatives(e: Expression) -> Iterator[Derivative]:
+    if isinstance(e, Derivative):
+        yield e
+    else:
+        for child in children(e):
+            yield from _outermost_derivatives(child)
+
+
+def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
+    """Whether a derivative is zero at all time steps and indices that were tried, one at least."""
+    seen = False
+    try:
+        for indices in islice(assignments(oracle, (j.left, j.expression, derivative)), _TRIED):
+            with suppress(OutOfRangeError):
+                if np.abs(oracle.jacobians.jacobian(derivative, dict(indices)).tensor).max(initial=0.0) > 0:
+                    return False
+                seen = True
+    except FormulaError:
+        return False
+    return seen
+
+
+_OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
+_OF_READINGS = (
+    _without_small_repair,
+    _defined_anew,
+    _letter_on_one_side,
+    _constant_derivative,
+    _index_of_one_entry,
+    _of_a_number,
+    _direct_use,
+)
