@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from elman.calculus.expression import Derivative
+from elman.calculus.expression import Derivative, Expression
 from elman.calculus.printing.render import text
 
 _ADVICE = (
@@ -29,7 +29,8 @@ def with_advice(reason: str) -> str:
     return reason
 
 
-def no_dependence(derivative: Derivative) -> str:
+def no_dependence(derivative: Expression) -> str:
     """The reason where a derivative is zero everywhere, as the page was read."""
+    assert isinstance(derivative, Derivative)
     of, wrt = text(derivative.of), text(derivative.wrt)
     return f"as the page was read, {of} does not depend on {wrt}: write how it does"
