@@ -21,7 +21,7 @@ PAGES = {
         r"$$J = \sum_k c_k.u_k^2$$ $$\frac{\partial J}{\partial u_j} = 2.c_j.u_j$$", "2.c_j.u_j", "2.c_j.c_j",
     ),
     "two sentences in one formula": (
-        r"$$f = a x. g = b x$$ $$\frac{\partial g}{\partial x} = b$$", "= b$$", "= a$$",
+        r"$$f = a x. g = b x$$ $$\frac{\partial g}{\partial x} = b$$", "= b$$", "= 2 b$$",
     ),
     "a case behind a point": (
         r"$$f = \max(0, x)$$ $$\frac{\partial f}{\partial x} = \begin{cases} 1. x > 0 \\ 0. x \le 0 \end{cases}$$",

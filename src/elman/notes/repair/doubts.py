@@ -22,6 +22,7 @@ from elman.calculus.expression import (
     Transpose,
     children,
     has_derivative,
+    symbols,
     walk,
 )
 from elman.calculus.printing.render import text
@@ -111,7 +112,27 @@ def _is_arranged(checker: Checker, j: Judgement, f: Candidate) -> bool:
     """
     turned = set(_turned(f.part)) ^ set(_turned(j.expression))
     guessed = turned & _guessed(checker, j)
-    return _ARRANGED.issuperset(f.verdicts) and not any(_is_vector(checker, j, name) for name in guessed)
+    return _ARRANGED.issuperset(f.verdicts) and not any(
+        _is_vector(checker, j, name) and not _fits_one_way(checker, j, name) for name in guessed
+    )
+
+
+def _fits_one_way(checker: Checker, j: Judgement, name: str) -> bool:
+    """Whether what a claim differentiates writes a vector out, as ∂(a^T X b)/∂X does, and does not fit with its
+    transpose: then the vector is no row for a column.
+    """
+    of = j.left.of if isinstance(j.left, Derivative) else None
+    shape = checker.model.shapes.get(name) or checker.sampling.local_shapes(j.statement).get(name)
+    if of is None or isinstance(of, Symbol) or shape is None or name not in {s.name for s in symbols(of)}:
+        return False
+    turned = {name: shape[::-1]}
+    model = replace(checker.model, shapes={**checker.model.shapes, **turned})
+    sampled = checker.sampling.oracles(j.statement)[0]
+    try:
+        value = checker.oracles.new(model, sampled.point, {**sampled.local, **turned}, sampled.conditions)
+        return value.evaluate(of, {}).shape[-2:] != sampled.evaluate(of, {}).shape[-2:]
+    except FormulaError:
+        return True
 
 
 def _guessed(checker: Checker, j: Judgement) -> set[str]:
@@ -213,7 +234,8 @@ def _of_a_number(checker: Checker, e: Explanation) -> str:
     """What is said of one letter and its functions alone may be said of numbers: s'(x) = s(x) (1 - s(x))."""
     j = e.judgement
     given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
-    if len(given) != 1:
+    has_entries = any(isinstance(n, Entry) for part in (j.left, j.expression) for n in walk(part))
+    if len(given) != 1 or has_entries:
         return ""
     number = dict.fromkeys(given, ("1", "1"))
     model = replace(checker.model, shapes={**checker.model.shapes, **number})
@@ -235,18 +257,18 @@ def _direct_use(checker: Checker, e: Explanation) -> str:
     if letter.name not in checker.model.equations or letter.time is not None or j.left.at is not None:
         return ""
     oracle = checker.sampling.oracles(j.statement)[0]
-    seen = False
+    uses = False  # whether the equation has the letter itself, so that something is left to differentiate
     try:
         for indices in islice(assignments(oracle, (j.left, j.expression)), _TRIED):
             direct = oracle.jacobians.jacobian(j.left, dict(indices), letter.name).matrix()
             value = oracle.evaluate(j.expression, indices)
             if direct is None or not compare(direct, value, per_column=False).plain:
                 return ""
-            seen = True
+            uses |= bool(np.abs(direct).max(initial=0.0) > 0)
     except FormulaError:
         return ""
     held = f"it holds with the other letters in the equation of {text(letter)} held fixed"
-    return f"{held}: write that it is meant so" if seen else ""
+    return f"{held}: write that it is meant so" if uses else ""
 
 
 def _outermost_derivatives(e: Expression) -> Iterator[Derivative]:
