@@ -45,8 +45,9 @@ def test_ctrl_c_while_it_computes() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         stoppable(work, [1], contextlib.nullcontext)
-    assert any(thread.name == WORKER for thread in threading.enumerate())
+    (worker,) = (thread for thread in threading.enumerate() if thread.name == WORKER)
     release.set()
+    worker.join()
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -58,6 +59,20 @@ def test_ctrl_c_while_a_text_is_read_ends_the_work() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         Tokenizer.train(pieces(), TextConfig("bpe", vocab_size=300))
+    assert not any(thread.name == WORKER for thread in threading.enumerate())
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_while_the_thread_begins_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = threading.Thread.start
+
+    def begin_interrupted(thread: threading.Thread) -> None:
+        begin(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", begin_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Tokenizer.train(iter(lambda: "the cat sat\n", ""), TextConfig("bpe", vocab_size=300))
     assert not any(thread.name == WORKER for thread in threading.enumerate())
 
 

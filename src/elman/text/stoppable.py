@@ -50,8 +50,8 @@ def stoppable(
             read.set()
 
     thread = threading.Thread(target=run, name=WORKER, daemon=True)
-    thread.start()
     try:
+        thread.start()  # Ctrl-C may come while it begins
         while not read.wait(_LOOKS_EVERY):
             pass
         with waiting():
@@ -59,7 +59,7 @@ def stoppable(
                 thread.join(_LOOKS_EVERY)
     except BaseException:
         stopped.set()
-        if not read.is_set():
+        if not read.is_set() and read.wait(_NOTICES_WITHIN) and thread.is_alive():
             thread.join(_NOTICES_WITHIN)
         raise
     if failed:
