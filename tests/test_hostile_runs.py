@@ -286,6 +286,8 @@ def test_the_arrays_of_the_optimizer_and_the_state_are_checked(copy: Path, name:
         changes["negative"] = (lambda a: a * 0 - 5, "adam.count is -5, expected a number of steps, from 0 to ")
     else:
         changes["NaN"] = (lambda a: a * np.nan, f"{name} has numbers that are NaN")
+    if name.startswith("adam.m"):
+        changes["infinite"] = (lambda a: a + np.inf, f"{name} has numbers that are infinite")
     if name.startswith("adam.v"):
         changes["negative"] = (lambda a: -1 - a, f"{name} has negative numbers, and they are means of squares")
     for change, sentence in changes.values():

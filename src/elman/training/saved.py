@@ -87,11 +87,13 @@ def check_arrays(arrays: Arrays, expected: Shapes, dtype: str, path: Path, steps
     for name, array in floats.items():
         if np.isnan(array).any():
             raise source.fault(f"{name} has numbers that are NaN")
+        if name.startswith(ADAM_MEANS) and np.isinf(array).any():  # a mean of squares may overflow, as g² does
+            raise source.fault(f"{name} has numbers that are infinite")
         if name.startswith(ADAM_SQUARES) and (array < 0).any():
             raise source.fault(f"{name} has negative numbers, and they are means of squares")
 
 
-ADAM_SQUARES = "adam.v."
-"""How the names of the running means of squares begin."""
+ADAM_MEANS, ADAM_SQUARES = "adam.m.", "adam.v."
+"""How the names of the running means of gradients, and of their squares, begin."""
 ADAM_COUNT = "adam.count"
 """The one array that is not of the weights' type: how many steps were taken."""
