@@ -130,7 +130,7 @@ def _fits_one_way(checker: Checker, j: Judgement, name: str) -> bool:
     sampled = checker.sampling.oracles(j.statement)[0]
     try:
         value = checker.oracles.new(model, sampled.point, {**sampled.local, **turned}, sampled.conditions)
-        return value.evaluate(of, {}).shape[-2:] != sampled.evaluate(of, {}).shape[-2:]
+        return bool(value.evaluate(of, {}).shape[-2:] != sampled.evaluate(of, {}).shape[-2:])
     except FormulaError:
         return True
 
