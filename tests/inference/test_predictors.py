@@ -14,7 +14,7 @@ from elman.inference.caches import ContinuousCache, UnigramCache
 from elman.inference.dynamic import DynamicEvaluation, mean_squares
 from elman.inference.evaluate import evaluations, mean_loss
 from elman.inference.mixture import Mixture, best_weights, tuned
-from elman.inference.predictor import NetworkPredictor, Predictor, stream_log_probs
+from elman.inference.predictor import WINDOW, NetworkPredictor, Predictor, stream_log_probs, windows
 from elman.model.bptt import loss_and_gradients
 from elman.model.embedding import Rows
 from elman.model.network import hidden_states, losses
@@ -69,6 +69,15 @@ def test_the_network_reads_a_stream_in_any_parts() -> None:
     found = np.concatenate(list(stream_log_probs(NetworkPredictor(p, EOS), [long[:1300], long[1300:]])))
     assert -found == pytest.approx(J[:, 0], rel=1e-5)
     assert mean_loss(p, np.concatenate([[EOS], long])) == pytest.approx(J.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("ends", [(), (1,), (WINDOW,), (3, 3, 900, 1100, 2499), (2 * WINDOW, 2 * WINDOW + 1)])
+def test_the_windows_of_a_stream_do_not_depend_on_its_parts(ends: tuple[int, ...]) -> None:
+    stream = np.arange(5000).reshape(2, 2500)
+    found = list(windows(np.split(stream, ends, axis=1)))
+    assert [window.shape for window in found] == [(2, WINDOW), (2, WINDOW), (2, 2500 - 2 * WINDOW)]
+    assert (np.concatenate(found, axis=1) == stream).all()
+    assert list(windows([])) == list(windows([np.empty(0, np.int64)])) == []
 
 
 def test_all_parts_are_measured_in_one_reading() -> None:

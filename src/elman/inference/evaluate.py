@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from elman.errors import TextError
 from elman.inference.mixture import Mixture
 from elman.inference.overflow import require_numbers
-from elman.inference.predictor import WINDOW, NetworkPredictor, Predictor, stream_log_probs
+from elman.inference.predictor import NetworkPredictor, Predictor, stream_log_probs, windows
 from elman.model.parameters import Parameters
 from elman.text.batches import encode_stream
 from elman.text.tokenizer import Tokenizer
@@ -134,29 +134,27 @@ def evaluations(
             last = piece[-1]
             yield piece
 
-    def ids() -> Iterator[tuple[Integers, NDArray[np.bool_]]]:
+    def ids_and_oov() -> Iterator[Integers]:
         for part, oov in encode_stream(read(), tokenizer):
             counts["tokens"] += len(part)
             counts["oov"] += int(oov.sum())
             counts["line_ends"] += int((part == tokenizer.eos).sum())
-            yield part, oov
+            yield np.stack([part, oov])
 
     names = [*predictors, *([MIXTURE] if mixture is not None else [])]
     nats, nats_oov = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
     states = {name: predictor.begin() for name, predictor in predictors.items()}
     with np.errstate(all="ignore"):  # an overflow shows in the sum
-        for part, oov in ids():
-            for start in range(0, len(part), WINDOW):
-                window = slice(start, start + WINDOW)
-                found = []
-                for name, predictor in predictors.items():
-                    log_probs, states[name] = predictor.read(states[name], part[window])
-                    found.append(log_probs)
-                if mixture is not None:
-                    found.append(mixture.of(found))
-                for name, log_probs in zip(names, found, strict=True):
-                    nats[name] -= float(log_probs.sum())
-                    nats_oov[name] -= float(log_probs[oov[window]].sum())
+        for ids, oov in windows(ids_and_oov()):
+            found = []
+            for name, predictor in predictors.items():
+                log_probs, states[name] = predictor.read(states[name], ids)
+                found.append(log_probs)
+            if mixture is not None:
+                found.append(mixture.of(found))
+            for name, log_probs in zip(names, found, strict=True):
+                nats[name] -= float(log_probs.sum())
+                nats_oov[name] -= float(log_probs[oov.astype(bool)].sum())
     if not counts["tokens"]:
         raise TextError("the text is empty: give a text with at least one token")
     require_numbers(list(nats.values()), "the loss of the text")

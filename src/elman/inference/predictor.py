@@ -44,13 +44,33 @@ class Predictor(Protocol):
         ...
 
 
-def stream_log_probs(predictor: Predictor, parts: Iterable[Integers]) -> Iterator[Floats]:
-    """ln p of each token of a stream that comes in consecutive parts; float64 [n] for each window of a part."""
-    state = predictor.begin()
+def windows(parts: Iterable[Integers]) -> Iterator[Integers]:
+    """A stream that comes in consecutive parts [...,n], in windows of WINDOW tokens; only the last may have fewer.
+
+    The same tokens make the same windows, however the parts divide them, so that no rounding depends on it.
+    """
+    held: list[Integers] = []
+    n = 0  # tokens held
     for part in parts:
-        for start in range(0, len(part), WINDOW):
-            log_probs, state = predictor.read(state, part[start : start + WINDOW])
-            yield log_probs
+        held.append(part)
+        n += part.shape[-1]
+        if n < WINDOW:
+            continue
+        tokens = np.concatenate(held, axis=-1)
+        whole = n - n % WINDOW
+        for start in range(0, whole, WINDOW):
+            yield tokens[..., start : start + WINDOW]
+        held, n = [tokens[..., whole:]], n - whole
+    if n:
+        yield np.concatenate(held, axis=-1)
+
+
+def stream_log_probs(predictor: Predictor, parts: Iterable[Integers]) -> Iterator[Floats]:
+    """ln p of each token of a stream that comes in consecutive parts; float64 [n] for each window."""
+    state = predictor.begin()
+    for window in windows(parts):
+        log_probs, state = predictor.read(state, window)
+        yield log_probs
 
 
 @dataclass(frozen=True)
