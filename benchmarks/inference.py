@@ -98,7 +98,7 @@ def elman_side(task: str, p: Any, tokens: Any) -> Prepared:
 
     def generated(temperature: float) -> list[int]:
         sampling = Sampling(max_tokens=TOKENS[task], temperature=temperature)
-        return list(generate_tokens(p, [0], sampling, np.random.default_rng(0)))
+        return list(generate_tokens(NetworkPredictor(p, 0), [], sampling, np.random.default_rng(0)))
 
     if task == "generation":
         return {"step": lambda: generated(1.0)}, {"result": np.array(generated(0.0))}

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from elman.wording import choose, count, perplexity_in_words
+from elman.wording import choose, count, escaped, perplexity_in_words
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,7 @@ def test_a_verb_agrees_with_its_number() -> None:
 )  # fmt: skip
 def test_a_perplexity_is_never_a_row_of_digits(nats: float, words: str) -> None:
     assert perplexity_in_words(nats) == words
+
+
+def test_a_token_stays_on_its_line() -> None:
+    assert escaped("a\tb\nc\r\\d\x1b") == "a\\tb\\nc\\r\\\\d\\x1b"

@@ -17,8 +17,9 @@ from elman.errors import CheckpointError, ConfigError
 from elman.inference import score as scoring
 from elman.inference.evaluate import Evaluation, evaluate
 from elman.inference.generate import Sampling, generate
+from elman.inference.likeliest import NextToken, likeliest
+from elman.inference.predictor import NetworkPredictor
 from elman.inference.score import SentenceScore, State, TokenScore
-from elman.model.network import log_probabilities
 from elman.model.parameters import Parameters
 from elman.schema import in_words
 from elman.text.tokenizer import Tokenizer
@@ -30,7 +31,7 @@ class LanguageModel:
     lm = elman.load("runs/first")
     lm.score("the cat sat")              # log10 p, after a line end, with the line end
     [s.log_prob for s in lm.full_scores("the cat sat")]
-    "cat" in lm, lm.perplexity("the cat sat"), lm.generate("the cat")
+    "cat" in lm, lm.perplexity("the cat sat"), lm.generate("the cat"), lm.next("the cat")
     """
 
     def __init__(self, p: Parameters, tokenizer: Tokenizer, config: RunConfig | None = None) -> None:
@@ -44,9 +45,9 @@ class LanguageModel:
         return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh} {p.activation}>"
 
     @cached_property
-    def _exact(self) -> Parameters:
-        """The parameters in float64, in which scores are computed."""
-        return self.p.astype("float64")
+    def _predictor(self) -> NetworkPredictor:
+        """What gives the probabilities of scores: the network, in float64."""
+        return NetworkPredictor(self.p.astype("float64"), self.tokenizer.eos)
 
     def score(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> float:
         """log p of the sentence. bos: it starts a line; eos: the end of the line is predicted too.
@@ -65,7 +66,8 @@ class LanguageModel:
         """
         require("group", group, int, WHOLE_FROM_1)
         sentences = several("sentences", sentences)
-        return scoring.score_sentences(self._exact, self.tokenizer, sentences, bos=bos, eos=eos, group=group)
+        state = self.begin(bos).read
+        return scoring.score_sentences(self._predictor, self.tokenizer, sentences, state=state, eos=eos, group=group)
 
     def full_scores(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> Iterator[TokenScore]:
         """(log p, length, oov) of each token, as in KenLM; `length` counts the token and its whole context."""
@@ -82,9 +84,22 @@ class LanguageModel:
         """All figures of a text, given whole or in pieces. Raises TextError where it is empty."""
         return evaluate(self.p, self.tokenizer, [text] if isinstance(text, str) else several("text", text))
 
+    def next(self, context: str = "", top: int | None = 10) -> list[NextToken]:
+        """The `top` likeliest tokens after a context, each with its probability; the likeliest first.
+
+        context  the beginning of a line, or more lines, the last of them unfinished
+        top      how many; None: all, whose probabilities add to 1
+
+        Raises ConfigError where `top` is not at least 1.
+        """
+        if top is not None:
+            require("top", top, int, WHOLE_FROM_1)
+        state = self._predictor.after(self._predictor.begin(), self.tokenizer.encode(context))
+        return likeliest(self._predictor, self.tokenizer, state, top)
+
     def begin(self, bos: bool = True) -> State:
         """The state before a sentence, for `step`."""
-        return scoring.begin(self._exact, self.tokenizer, bos)
+        return State(self._predictor.begin(bos))
 
     def step(self, state: State, token: str, base: float = 10) -> tuple[float, State]:
         """(log p of one token after the state, the state after it). "\\n" is the line end.
@@ -99,8 +114,8 @@ class LanguageModel:
             raise ConfigError(
                 f"{token!r} is {len(ids)} tokens at level {self.tokenizer.level}; give one token at a time"
             )
-        log_prob = float(log_probabilities(self._exact, state.h[0])[ids[0]]) / math.log(base)
-        return log_prob, scoring.read(self._exact, state, ids)
+        log_probs, after = scoring.read(self._predictor, state.read, ids)
+        return float(log_probs[0]) / math.log(base), State(after, state.length + 1)
 
     def generate(
         self,
@@ -126,7 +141,7 @@ class LanguageModel:
         """Yields a continuation in pieces, as they are drawn."""
         if not isinstance(sampling, Sampling) or not isinstance(generator, np.random.Generator):
             raise ConfigError("a stream needs a Sampling and a numpy.random.Generator: Sampling(), default_rng(1)")
-        return generate(self.p, self.tokenizer, prompt, sampling, generator)
+        return generate(NetworkPredictor(self.p, self.tokenizer.eos), self.tokenizer, prompt, sampling, generator)
 
 
 def load(path: Path | str) -> LanguageModel:

@@ -43,6 +43,11 @@ def printable(text: str, keep: str = "") -> str:
     return text if text.isascii() and text.isprintable() else _UNSAFE.sub(lambda m: _code(m[0], keep), text)
 
 
+def escaped(token: str) -> str:
+    """A token with escapes for what would break columns or lines."""
+    return printable(token.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r"))
+
+
 def json_escaped(json_text: str) -> str:
     """JSON with the same characters, other than line ends, as JSON escapes: the value stays what it is."""
     return _UNSAFE.sub(lambda m: m[0] if m[0] == "\n" else f"\\u{ord(m[0]):04x}", json_text)

@@ -141,6 +141,20 @@ def test_nbest(word_run: Path, command: Run) -> None:
     fails(command("score", word_run, "--nbest", "all", stdin="1 a\n\n"), "line 2 of the n-best list is empty")
 
 
+def test_next(word_run: Path, command: Run) -> None:
+    lines = command("next", word_run, "the cat", "--top", 4).stdout.splitlines()
+    expected = elman.load(word_run).next("the cat", 4)
+    assert lines == [f"{probability:.6f}\t{token}" for token, probability in expected]
+    found = json.loads(command("next", word_run, "the cat", "--top", 4, "--json").stdout)
+    assert found["context"] == "the cat"
+    assert [(each["token"], each["probability"]) for each in found["next"]] == expected
+    assert "1 of the context's 2 tokens is not in the vocabulary" in command("next", word_run, "the zebra").stderr
+
+
+def test_next_shows_a_line_end_on_one_line(char_run: Path, command: Run) -> None:
+    assert any(line.endswith("\t\\n") for line in command("next", char_run, "--top", 99).stdout.splitlines())
+
+
 def test_generate(word_run: Path, command: Run) -> None:
     arguments = ("generate", word_run, "the", "--max-tokens", 8, "--seed", 5)
     assert command(*arguments).stdout == command(*arguments).stdout
@@ -263,6 +277,7 @@ def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
         (["score", "{run}", "--per-token", "--nbest", "all"], "contradict each other"),
         (["generate", "{run}", "the", "--temperature", "-1"], "temperature is -1.0; it must be at least 0"),
         (["generate", "{run}", "the", "--top-p", "0"], "top-p is 0.0"),
+        (["next", "{run}", "the", "--top", "0"], "top is 0; it must be a whole number from 1 to 2^63 - 1"),
         (["bench", "--shapes", "char-small,huge"], "shape 'huge' is not known; choose among word-small"),
         (["bench", "--seconds", "0"], "seconds is 0.0; it must be over 0"),
         (["bench", "--seconds", "inf"], "seconds is inf; it must be over 0 seconds and finite"),

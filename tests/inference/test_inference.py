@@ -49,6 +49,27 @@ def test_full_scores_as_kenlm_gives_them(lm: elman.LanguageModel) -> None:
     assert "zebra" not in lm
 
 
+def test_the_likeliest_next_tokens(lm: elman.LanguageModel) -> None:
+    tokens = [token for token in lm.tokenizer.tokens if token not in ("<unk>", "<eos>")]
+    for context, separator in (("", ""), ("the cat", " "), ("the cat sat\n", ""), ("the cat\nthe zebra", " ")):
+        expected = {token: math.exp(by_hand(lm, f"{context}{separator}{token}")[-1]) for token in tokens}
+        expected["<eos>"] = math.exp(by_hand(lm, f"{context}\n")[-1])
+        everything = lm.next(context, top=None)
+        assert sum(p for _, p in everything) == pytest.approx(1, rel=1e-12)
+        found = dict(everything)
+        assert {token: found[token] for token in expected} == pytest.approx(expected, rel=1e-10)
+        assert [p for _, p in everything] == sorted(found.values(), reverse=True)
+        assert lm.next(context, top=3) == everything[:3]
+    assert len(lm.next()) == 10
+    assert len(lm.next(top=10**6)) == lm.p.V
+
+
+def test_a_prompt_may_be_longer_than_a_window(lm: elman.LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = dict(lm.next("the cat sat on the mat", top=None))
+    monkeypatch.setattr(predictor, "WINDOW", 2)
+    assert dict(lm.next("the cat sat on the mat", top=None)) == pytest.approx(whole, rel=1e-12)
+
+
 def test_stepping_token_by_token_gives_the_score(lm: elman.LanguageModel) -> None:
     for bos in (True, False):
         state, total = lm.begin(bos), 0.0

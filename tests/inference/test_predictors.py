@@ -53,6 +53,8 @@ def test_reading_in_parts_gives_the_same_and_the_distribution_agrees(name: str) 
     at = 0
     for length in (1, 3, 0, 7, 1, 12, 5, 40):
         log_probs = predictor.next(state)
+        without = predictor.after(predictor.begin(), TEXT[:at])
+        assert predictor.next(without) == pytest.approx(log_probs, rel=1e-9)
         assert np.exp(log_probs).sum() == pytest.approx(1, abs=1e-6)
         part, state = predictor.read(state, TEXT[at : at + length])
         assert part == pytest.approx(whole[at : at + length], rel=1e-6)

@@ -17,9 +17,8 @@ import pytest
 import elman
 from elman.errors import ConfigError, ShapeError
 from elman.inference.generate import Sampling, choose
-from elman.inference.score import State, read
+from elman.inference.predictor import NetworkPredictor
 from elman.kernels.numpy_kernels import NumpyKernels
-from elman.model.network import log_probabilities
 
 native = pytest.importorskip(
     "elman.kernels.native_kernels", reason="the native kernels were not built", exc_type=ImportError
@@ -401,12 +400,12 @@ def test_draw(instruction_set: str, threads: int, V: int, Dh: int, limits: tuple
     sampler = kernels.sampler(inputs, p.W_h, p.U, p.b_2, p.activation)
     h, uniform = np.zeros(Dh, np.float32), generator.random(40)
     drawn = sampler.draw(h, 1, uniform, 0.7, *limits, 2)
-    state, last = State(exact.initial_state(1)), 1
+    network = NetworkPredictor(exact, 1)
+    state = network.begin()
     sampling = Sampling(temperature=0.7, top_k=limits[0], top_p=limits[1])
     for token, number in zip(drawn, uniform, strict=True):
-        state = read(exact, state, [last])
-        log_probs = log_probabilities(exact, state.h[0])
+        log_probs = network.next(state)
         log_probs[2] = -np.inf
-        last = choose(log_probs, sampling, SimpleNamespace(random=lambda number=number: number))
-        assert token == last
+        assert token == choose(log_probs, sampling, SimpleNamespace(random=lambda number=number: number))
+        state = network.after(state, [token])
     assert error(h, state.h[0]) < TOLERANCE

@@ -17,6 +17,7 @@ from elman.cli.evaluate import evaluate
 from elman.cli.flow import flow
 from elman.cli.generate import generate
 from elman.cli.info import info
+from elman.cli.next import next_
 from elman.cli.ngram import ngram
 from elman.cli.options import UTF8_TEXT
 from elman.cli.score import score
@@ -49,6 +50,7 @@ def main() -> None:
     elman evaluate runs/book other.txt          how well it predicts another
     elman score runs/book < sentences.txt       log probability of each line
     elman generate runs/book "It was"           text in its manner
+    elman next runs/book "It was"               the likeliest next tokens
     elman info runs/book                        what it is; without a run, what this installation is
     elman flow runs/book other.txt              what every earlier step contributes to the gradient
     elman ngram runs/book --out book.arpa       an n-gram model of its text, for --mix and other tools
@@ -58,7 +60,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, score, generate, flow, check, derive, ngram, bench, info):
+for command in (train, evaluate, score, generate, next_, flow, check, derive, ngram, bench, info):
     main.add_command(command)
     for parameter in command.params:
         if parameter.type is click.STRING:

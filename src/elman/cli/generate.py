@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from elman.cli.options import ANY_TEXT, as_json, run_argument, threads
-from elman.cli.streams import message, show, show_json
+from elman.cli.options import ANY_TEXT, as_json, run_argument, threads, unknown_in
+from elman.cli.streams import show, show_json
 
 
 @click.command(epilog='Example:  elman generate runs/book "It was" --temperature 0.8 --seed 1')
@@ -62,15 +62,10 @@ def generate(
 
     from elman.inference.generate import Sampling
     from elman.language_model import load
-    from elman.wording import choose
-    from elman.wording import count as count_of
 
     sampling = Sampling(max_tokens, temperature, top_k, top_p, stop, unk)
     lm = load(run)
-    _, oov = lm.tokenizer.encode_with_oov(prompt)
-    if unknown := int(oov.sum()):
-        are = choose(unknown, "is", "are")
-        message(f"{unknown} of the prompt's {count_of(len(oov), 'token')} {are} not in the vocabulary")
+    unknown_in(lm, "prompt", prompt)
     generator = np.random.default_rng(seed)
     for k in range(count):
         pieces = lm.stream(prompt, sampling, generator)

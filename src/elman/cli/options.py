@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from elman.cli.streams import message
 from elman.errors import ConfigError
 from elman.thread_count import processors, wanted_threads
 from elman.wording import choose, count, printable
+
+if TYPE_CHECKING:
+    from elman.language_model import LanguageModel
 
 THREAD_VARIABLES = (
     "ELMAN_THREADS",
@@ -104,3 +107,11 @@ def lengths(text: str) -> tuple[int, int]:
     if len(parts) > 2 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
         raise ConfigError(f"task-length is {text!r}; it must be a number of steps, or SHORTEST-LONGEST, as in 50-200")
     return int(parts[0]), int(parts[-1])
+
+
+def unknown_in(lm: LanguageModel, what: str, text: str) -> None:
+    """Says on stderr how many tokens of a text (a prompt, a context) are not in the vocabulary, if any."""
+    _, oov = lm.tokenizer.encode_with_oov(text)
+    if unknown := int(oov.sum()):
+        are = choose(unknown, "is", "are")
+        message(f"{unknown} of the {what}'s {count(len(oov), 'token')} {are} not in the vocabulary")

@@ -14,7 +14,7 @@ from elman.arguments import require
 from elman.cli.options import as_json, run_argument, threads
 from elman.cli.streams import show, show_json
 from elman.errors import ConfigError, TextError
-from elman.wording import printable
+from elman.wording import escaped
 
 if TYPE_CHECKING:
     from elman.inference.score import SentenceScore
@@ -141,18 +141,13 @@ class _Printer:
             return
         text = f"{self.name}={values['log_probability']:.6f} tokens={values['tokens']} oov={values['oov']}"
         for each in values.get("per_token", ()):
-            text += f"\t{_escaped(each['token'])} {each['log_probability']:.6f}"
+            text += f"\t{escaped(each['token'])} {each['log_probability']:.6f}"
         show(text)
 
     def _surfaces(self, sentence: str, scored: SentenceScore) -> list[str]:
         """The tokens as the tokenizer read them in the line, OOVs included, then the line end if it was predicted."""
         tokenizer = self.lm.tokenizer
         return [*tokenizer.surfaces(sentence), tokenizer.tokens[tokenizer.eos]][: len(scored.tokens)]
-
-
-def _escaped(token: str) -> str:
-    """A token with escapes for what would break columns or lines."""
-    return printable(token.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r"))
 
 
 def _nbest(lm: LanguageModel, lines: Iterable[str], printer: _Printer, which: str, bos: bool, eos: bool) -> None:

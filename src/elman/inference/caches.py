@@ -61,6 +61,10 @@ class UnigramCache:
             state = tokens[-self.size :]
         return np.concatenate([np.empty(0), *parts]), state
 
+    def after(self, state: Integers, ids: Integers | Sequence[int]) -> Integers:
+        """The last `size` tokens after `ids`."""
+        return np.concatenate([state, np.asarray(ids, np.int64)])[-self.size :]
+
     def next(self, state: Integers) -> Floats:
         """ln p of every token, float64 [V]; -∞ for those that are not in the memory."""
         if not len(state):
@@ -116,6 +120,15 @@ class ContinuousCache:
             parts.append(_ln_share(np.where(tokens == y[:, None], weight, 0), weight, self.V))
             state = Memory(network, tokens[-self.size :], g[-self.size :])
         return np.concatenate([np.empty(0), *parts]), state
+
+    def after(self, state: Memory, ids: Integers | Sequence[int]) -> Memory:
+        """The memory after `ids`."""
+        for start in range(0, len(ids), BLOCK):
+            y = np.asarray(ids[start : start + BLOCK], np.int64)
+            now, network = self._states(state.network, y)
+            tokens, g = np.concatenate([state.y, y]), np.concatenate([state.g, now])
+            state = Memory(network, tokens[-self.size :], g[-self.size :])
+        return state
 
     def next(self, state: Memory) -> Floats:
         """ln p of every token, float64 [V]; -∞ for those that are not in the memory."""

@@ -92,6 +92,10 @@ class DynamicEvaluation:
             state = Adapted(p, network, before, since)
         return np.concatenate(parts), state
 
+    def after(self, state: Adapted, ids: Integers | Sequence[int]) -> Adapted:
+        """The state after `ids`: learning from them gives their probabilities too."""
+        return self.read(state, ids)[1]
+
     def next(self, state: Adapted) -> Floats:
         """ln p of every token, float64 [V]."""
         return NetworkPredictor(state.p, self.eos).next(state.network)

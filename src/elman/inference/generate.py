@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from elman.arguments import WHOLE_FROM_0, require, several
 from elman.errors import ConfigError
 from elman.inference.overflow import require_numbers
-from elman.inference.score import State, read
-from elman.model.network import log_probabilities
+from elman.inference.predictor import NetworkPredictor, Predictor
 from elman.model.parameters import Parameters
 from elman.schema import Range, in_words
 from elman.text.tokenizer import Tokenizer
@@ -83,58 +82,64 @@ def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator
 
 
 def generate(
-    p: Parameters, tokenizer: Tokenizer, prompt: str, sampling: Sampling, generator: np.random.Generator
+    predictor: Predictor, tokenizer: Tokenizer, prompt: str, sampling: Sampling, generator: np.random.Generator
 ) -> Iterator[str]:
     """Yields the continuation of the prompt in pieces, as they are drawn; the prompt itself is left out.
 
     The prompt starts a line. It may have any length, and may be empty. With stop strings, a piece is delayed until it
-    can no longer be the beginning of one.
+    can no longer be the beginning of one. Raises ShapeError where a probability is not a number.
     """
     ids = tokenizer.encode(prompt)
     banned = None if sampling.unknown else tokenizer.unk
-    tokens = generate_tokens(p, [tokenizer.eos, *(int(token) for token in ids)], sampling, generator, banned)
+    tokens = generate_tokens(predictor, ids.tolist(), sampling, generator, banned)
     yield from before_stop(_decoded(tokens, tokenizer, ids), sampling.stop)
 
 
 def generate_tokens(
-    p: Parameters,
-    before: Sequence[int],
+    predictor: Predictor,
+    prompt: Sequence[int],
     sampling: Sampling,
     generator: np.random.Generator,
     banned: int | None = None,
 ) -> Iterator[int]:
-    """Yields token ids as they are drawn, after those of `before` (at least one); `banned` is never drawn."""
-    *read_first, last = before
+    """Yields token ids as they are drawn, after those of the prompt; `banned` is never drawn."""
     with np.errstate(all="ignore"):  # an overflow shows in the result
-        state = read(p, State(p.initial_state(1)), read_first)
-        require_numbers(log_probabilities(p, read(p, state, [last]).h[0]), "the probability of a token")
+        state = predictor.after(predictor.begin(), prompt)
+        require_numbers(predictor.next(state), "the probability of a token")
+    if isinstance(predictor, NetworkPredictor) and (sampler := _sampler(predictor.p)):
+        assert state.last is not None  # after the line end that begins a text
+        return _in_blocks(sampler, state.h[0].copy(), state.last, sampling, generator, banned)
+    return _one_by_one(predictor, state, sampling, generator, banned)
+
+
+def _sampler(p: Parameters) -> Any:
+    """Draws tokens of the network in native code; None where the kernels lack it."""
     sampler_of = p.kernels.sampler_kernel(p.dtype)
     if sampler_of is None:
-        return _one_by_one(p, state, last, sampling, generator, banned)
+        return None
     inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
-    sampler = sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
-    return _in_blocks(sampler, state, last, sampling, generator, banned)
+    return sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
 
 
 def _one_by_one(
-    p: Parameters, state: State, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
+    predictor: Predictor, state: Any, sampling: Sampling, generator: np.random.Generator, banned: int | None
 ) -> Iterator[int]:
     for _ in range(sampling.max_tokens):
         with np.errstate(all="ignore"):
-            state = read(p, state, [last])
-            log_probs = log_probabilities(p, state.h[0]).astype(np.float64)
+            log_probs = predictor.next(state)
         require_numbers(log_probs, "the probability of a token")
         if banned is not None:
             log_probs[banned] = -np.inf
-        last = choose(log_probs, sampling, generator)
-        yield last
+        token = choose(log_probs, sampling, generator)
+        yield token
+        state = predictor.after(state, [token])
 
 
 def _in_blocks(
-    sampler: Any, state: State, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
+    sampler: Any, h: Floats, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
 ) -> Iterator[int]:
     """Draws in blocks that double up to BLOCK: the first tokens appear at once, and later ones cost little Python."""
-    h, drawn, block = state.h[0].copy(), 0, 1
+    drawn, block = 0, 1
     while drawn < sampling.max_tokens:
         uniform = generator.random(min(block, sampling.max_tokens - drawn))
         limits = (sampling.temperature, sampling.top_k, sampling.top_p, -1 if banned is None else banned)

@@ -54,6 +54,10 @@ class Mixture:
         found = [part.read(s, ids) for part, s in zip(self.parts, state, strict=True)]
         return self.of([log_probs for log_probs, _ in found]), tuple(after for _, after in found)
 
+    def after(self, state: tuple[Any, ...], ids: Integers | Sequence[int]) -> tuple[Any, ...]:
+        """The states of the parts after `ids`."""
+        return tuple(part.after(s, ids) for part, s in zip(self.parts, state, strict=True))
+
     def next(self, state: tuple[Any, ...]) -> Floats:
         """ln p of every token, float64 [V]."""
         return self.of([part.next(s) for part, s in zip(self.parts, state, strict=True)])

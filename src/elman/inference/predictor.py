@@ -39,6 +39,10 @@ class Predictor(Protocol):
         """ln p of each of `ids` [n], each given `state` and the ids before it (float64 [n]), and the state after."""
         ...
 
+    def after(self, state: Any, ids: Integers | Sequence[int]) -> Any:
+        """The state after `ids`, as `read` returns it, without the work of their probabilities."""
+        ...
+
     def next(self, state: Any) -> Floats:
         """ln p of every token after `state`, float64 [V]."""
         ...
@@ -75,10 +79,13 @@ def stream_log_probs(predictor: Predictor, parts: Iterable[Integers]) -> Iterato
 
 @dataclass(frozen=True)
 class NetworkState:
-    """h [1,Dh] before the last token, and the last token, which is read together with the next ones."""
+    """h [1,Dh] before the last token, and the last token, which is read together with the next ones.
+
+    last: None where nothing was read, not even a line end: the next token is predicted from h itself.
+    """
 
     h: Floats
-    last: int
+    last: int | None
 
 
 @dataclass(frozen=True)
@@ -93,20 +100,35 @@ class NetworkPredictor:
         """The number of tokens."""
         return self.p.V
 
-    def begin(self) -> NetworkState:
-        """The state after a line end."""
-        return NetworkState(self.p.initial_state(1), self.eos)
+    def begin(self, bos: bool = True) -> NetworkState:
+        """The state after a line end, or, without `bos`, before anything was read."""
+        return NetworkState(self.p.initial_state(1), self.eos if bos else None)
 
     def read(self, state: NetworkState, ids: Integers | Sequence[int]) -> tuple[Floats, NetworkState]:
         """ln p of each of `ids` [n], and the state after them."""
         y = np.asarray(ids, np.int64)
         if not len(y):
             return np.empty(0), state
+        if state.last is None:
+            first = self.next(state)[y[:1]]
+            rest, after = self.read(NetworkState(state.h, int(y[0])), y[1:])
+            return np.concatenate([first, rest]), after
         x = np.concatenate([[state.last], y[:-1]])
         J, h = losses(self.p, x[:, None], y[:, None], state.h)
         return -J[:, 0], NetworkState(h, int(y[-1]))
 
+    def after(self, state: NetworkState, ids: Integers | Sequence[int]) -> NetworkState:
+        """The state after `ids`, without their probabilities."""
+        y = np.asarray(ids, np.int64)
+        if not len(y):
+            return state
+        x = y[:-1] if state.last is None else np.concatenate([[state.last], y[:-1]])
+        h = state.h
+        for start in range(0, len(x), WINDOW):
+            h = hidden_states(self.p, x[start : start + WINDOW, None], h).h[-1]
+        return NetworkState(h, int(y[-1]))
+
     def next(self, state: NetworkState) -> Floats:
         """ln p of every token, float64 [V]."""
-        h = hidden_states(self.p, np.array([[state.last]]), state.h).h[-1]
+        h = state.h if state.last is None else hidden_states(self.p, np.array([[state.last]]), state.h).h[-1]
         return log_probabilities(self.p, h[0]).astype(np.float64)

@@ -115,6 +115,11 @@ class NgramModel:
                 log_probs[weighed] += self.orders[k - 1].backoff[contexts[k - 1][:-1][weighed]]
         return log_probs, State(tuple(int(rows[-1]) for rows in contexts))
 
+    def after(self, state: State, ids: Ids | Sequence[int]) -> State:
+        """The state after `ids`, without their probabilities."""
+        words = np.asarray(ids, np.int64)
+        return State(tuple(int(rows[-1]) for rows in self._rows(state, words)[0]))
+
     def _rows(self, state: State, words: Rows) -> tuple[list[Rows], list[Rows]]:
         """The rows of the contexts before each word and after the last, [n+1] for each length 1 … N - 1; and the rows
         of the n-grams that end in each word, [n] for each length 1 … N.
