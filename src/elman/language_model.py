@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,11 +19,14 @@ from elman.inference import score as scoring
 from elman.inference.evaluate import Evaluation, evaluate
 from elman.inference.generate import Sampling, generate
 from elman.inference.likeliest import NextToken, likeliest
-from elman.inference.predictor import NetworkPredictor
+from elman.inference.predictor import NetworkPredictor, Predictor
 from elman.inference.score import SentenceScore, State, TokenScore
 from elman.model.parameters import Parameters
 from elman.schema import in_words
 from elman.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from elman.inference.company import Company
 
 
 class LanguageModel:
@@ -34,8 +38,11 @@ class LanguageModel:
     "cat" in lm, lm.perplexity("the cat sat"), lm.generate("the cat"), lm.next("the cat")
     """
 
-    def __init__(self, p: Parameters, tokenizer: Tokenizer, config: RunConfig | None = None) -> None:
-        self.p, self.tokenizer, self.config = p, tokenizer, config
+    def __init__(
+        self, p: Parameters, tokenizer: Tokenizer, config: RunConfig | None = None, company: Company | None = None
+    ) -> None:
+        """company: the network in a mixture with other predictors, from which all probabilities then are."""
+        self.p, self.tokenizer, self.config, self.company = p, tokenizer, config, company
 
     def __contains__(self, token: str) -> bool:
         return token in self.tokenizer
@@ -45,36 +52,63 @@ class LanguageModel:
         return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh} {p.activation}>"
 
     @cached_property
-    def _predictor(self) -> NetworkPredictor:
-        """What gives the probabilities of scores: the network, in float64."""
-        return NetworkPredictor(self.p.astype("float64"), self.tokenizer.eos)
+    def _exact(self) -> Predictor:
+        """What gives the probabilities of scores: the network, in float64, or the mixture."""
+        return self.company.mixture if self.company else NetworkPredictor(self.p.astype("float64"), self.tokenizer.eos)
 
-    def score(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> float:
+    @property
+    def _fast(self) -> Predictor:
+        """What gives the probabilities of texts: the network, in its own precision, or the mixture."""
+        return self.company.mixture if self.company else NetworkPredictor(self.p, self.tokenizer.eos)
+
+    def score(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10, *, after: str = "") -> float:
         """log p of the sentence. bos: it starts a line; eos: the end of the line is predicted too.
 
-        Raises ConfigError for a base that is not over 0, or is 1.
+        after: a context that comes before the sentence and is not scored. The two are read one after the other: where
+        tokens are characters, bytes or byte pairs, a blank between them belongs to either.
+
+        Raises ConfigError for a base that is not over 0, or is 1, and for bos=False of a mixture.
         """
         require_base(base)
-        return next(self.scores([sentence], bos, eos)).total(base)
+        return next(self.scores([sentence], bos, eos, after=after)).total(base)
 
     def scores(
-        self, sentences: Iterable[str], bos: bool = True, eos: bool = True, group: int = scoring.GROUP
+        self,
+        sentences: Iterable[str],
+        bos: bool = True,
+        eos: bool = True,
+        group: int = scoring.GROUP,
+        *,
+        after: str = "",
+        reset: bool = True,
     ) -> Iterator[SentenceScore]:
         """One `SentenceScore` (in nats) a sentence, in order; `group` sentences are read and batched at a time.
 
-        Raises ConfigError where the sentences are one text.
+        after  a context that comes before each sentence (without `reset`: before the first), and is not scored
+        reset  each sentence is scored alone; without it they are the lines of one text, each scored after those before
+
+        Raises ConfigError where the sentences are one text, and for bos=False of a mixture.
         """
         require("group", group, int, WHOLE_FROM_1)
         sentences = several("sentences", sentences)
-        state = self.begin(bos).read
-        return scoring.score_sentences(self._predictor, self.tokenizer, sentences, state=state, eos=eos, group=group)
+        predictor, tokenizer = self._exact, self.tokenizer
+        state = predictor.after(self.begin(bos).read, tokenizer.encode(after))
+        if not reset:
+            return scoring.score_text(predictor, tokenizer, sentences, state=state, eos=eos)
+        return scoring.score_sentences(predictor, tokenizer, sentences, state=state, eos=eos, group=group)
 
-    def full_scores(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10) -> Iterator[TokenScore]:
-        """(log p, length, oov) of each token, as in KenLM; `length` counts the token and its whole context."""
+    def full_scores(
+        self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10, *, after: str = ""
+    ) -> Iterator[TokenScore]:
+        """(log p, length, oov) of each token, as in KenLM; `length` counts the token and its whole context.
+
+        For the options see `score`.
+        """
         require_base(base)
-        unit, scored = math.log(base), next(self.scores([sentence], bos, eos))
+        unit, scored = math.log(base), next(self.scores([sentence], bos, eos, after=after))
+        before = bos + len(self.tokenizer.encode(after))
         for k, (log_prob, oov) in enumerate(zip(scored.log_probs, scored.oov, strict=True)):
-            yield TokenScore(float(log_prob) / unit, k + 1 + bos, bool(oov))
+            yield TokenScore(float(log_prob) / unit, before + k + 1, bool(oov))
 
     def perplexity(self, text: str) -> float:
         """exp(mean J) over all tokens of the text, including OOVs; `evaluate` returns all figures."""
@@ -82,7 +116,7 @@ class LanguageModel:
 
     def evaluate(self, text: str | Iterable[str]) -> Evaluation:
         """All figures of a text, given whole or in pieces. Raises TextError where it is empty."""
-        return evaluate(self.p, self.tokenizer, [text] if isinstance(text, str) else several("text", text))
+        return evaluate(self._fast, self.tokenizer, [text] if isinstance(text, str) else several("text", text))
 
     def next(self, context: str = "", top: int | None = 10) -> list[NextToken]:
         """The `top` likeliest tokens after a context, each with its probability; the likeliest first.
@@ -94,12 +128,19 @@ class LanguageModel:
         """
         if top is not None:
             require("top", top, int, WHOLE_FROM_1)
-        state = self._predictor.after(self._predictor.begin(), self.tokenizer.encode(context))
-        return likeliest(self._predictor, self.tokenizer, state, top)
+        state = self._exact.after(self._exact.begin(), self.tokenizer.encode(context))
+        return likeliest(self._exact, self.tokenizer, state, top)
 
     def begin(self, bos: bool = True) -> State:
-        """The state before a sentence, for `step`."""
-        return State(self._predictor.begin(bos))
+        """The state before a sentence, for `step`: after a line end, or, without `bos`, after nothing.
+
+        Raises ConfigError for bos=False of a mixture.
+        """
+        if isinstance(self._exact, NetworkPredictor):
+            return State(self._exact.begin(bos))
+        if not bos:
+            raise ConfigError("bos is false: the other parts of a mixture begin at a line, so leave it true")
+        return State(self._exact.begin())
 
     def step(self, state: State, token: str, base: float = 10) -> tuple[float, State]:
         """(log p of one token after the state, the state after it). "\\n" is the line end.
@@ -114,7 +155,7 @@ class LanguageModel:
             raise ConfigError(
                 f"{token!r} is {len(ids)} tokens at level {self.tokenizer.level}; give one token at a time"
             )
-        log_probs, after = scoring.read(self._predictor, state.read, ids)
+        log_probs, after = scoring.read(self._exact, state.read, ids)
         return float(log_probs[0]) / math.log(base), State(after, state.length + 1)
 
     def generate(
@@ -141,12 +182,26 @@ class LanguageModel:
         """Yields a continuation in pieces, as they are drawn."""
         if not isinstance(sampling, Sampling) or not isinstance(generator, np.random.Generator):
             raise ConfigError("a stream needs a Sampling and a numpy.random.Generator: Sampling(), default_rng(1)")
-        return generate(NetworkPredictor(self.p, self.tokenizer.eos), self.tokenizer, prompt, sampling, generator)
+        return generate(self._fast, self.tokenizer, prompt, sampling, generator)
 
 
-def load(path: Path | str) -> LanguageModel:
-    """The model in a run folder. Raises CheckpointError where it is missing, damaged or of another version."""
+def load(path: Path | str, mix: Iterable[str] = ()) -> LanguageModel:
+    """The model in a run folder.
+
+    mix: the names of predictors that are mixed with the network, as `elman evaluate --mix` takes them; the weights are
+    those that suit the run's validation text best (`company.weights`).
+
+    Raises CheckpointError where the run, or its text that a mixture needs, is missing, damaged or of another version;
+    ConfigError for a name that is not known, and for a mixture of a run on a task; TextError for a damaged ARPA file.
+    """
     if not isinstance(path, str | os.PathLike):
         raise CheckpointError(f"the path of a run is {in_words(path)}; it must be a text or a Path")
+    names = list(several("mix", mix))
     config, tokenizer, p = load_model(RunFolder(path))
-    return LanguageModel(p, tokenizer, config)
+    if not names:
+        return LanguageModel(p, tokenizer, config)
+    from elman.inference.company import company_of_run
+
+    if config.task:
+        raise ConfigError(f"{path} was trained on {config.corpus}, not on a text: it has no mixture")
+    return LanguageModel(p, tokenizer, config, company_of_run(Path(path), p, tokenizer, names))

@@ -141,6 +141,21 @@ def test_nbest(word_run: Path, command: Run) -> None:
     fails(command("score", word_run, "--nbest", "all", stdin="1 a\n\n"), "line 2 of the n-best list is empty")
 
 
+def test_score_after_a_context_and_without_a_reset(word_run: Path, command: Run) -> None:
+    lm = elman.load(word_run)
+    found = json.loads(command("score", word_run, "--after", "the cat", "--json", stdin="sat on\n").stdout)
+    assert found["log_probability"] == lm.score("sat on", after="the cat")
+    assert found["tokens"] == 3
+    told = command("score", word_run, "--after", "the zebra", stdin="sat\n").stderr
+    assert "1 of the context's 2 tokens is not in the vocabulary" in told
+    out = command("score", word_run, "--no-reset", "--base", "e", "--json", stdin="the cat\nthe cat\n").stdout
+    first, second = (json.loads(line)["log_probability"] for line in out.splitlines())
+    assert first == lm.score("the cat", base=math.e)
+    assert second == pytest.approx(lm.score("the cat", after="the cat\n", base=math.e), rel=1e-12)
+    best = command("score", word_run, "--nbest", "best", "--after", "the", stdin="1 zebra zebra\n1 cat sat\n").stdout
+    assert best == "1 cat sat\n"
+
+
 def test_next(word_run: Path, command: Run) -> None:
     lines = command("next", word_run, "the cat", "--top", 4).stdout.splitlines()
     expected = elman.load(word_run).next("the cat", 4)
@@ -277,6 +292,8 @@ def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
         (["score", "{run}", "--per-token", "--nbest", "all"], "contradict each other"),
         (["generate", "{run}", "the", "--temperature", "-1"], "temperature is -1.0; it must be at least 0"),
         (["generate", "{run}", "the", "--top-p", "0"], "top-p is 0.0"),
+        (["score", "{run}", "--nbest", "best", "--no-reset"], "hypotheses are not lines of one text"),
+        (["score", "{run}", "--mix", "ngram", "--no-bos"], "the parts of a mixture begin at a line"),
         (["next", "{run}", "the", "--top", "0"], "top is 0; it must be a whole number from 1 to 2^63 - 1"),
         (["bench", "--shapes", "char-small,huge"], "shape 'huge' is not known; choose among word-small"),
         (["bench", "--seconds", "0"], "seconds is 0.0; it must be over 0"),

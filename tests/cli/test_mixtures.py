@@ -1,17 +1,20 @@
-"""elman evaluate --mix, and elman ngram."""
+"""--mix of the commands, mixtures from Python, and elman ngram."""
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import Run, fails
+from networks import as_reference
 
 import elman
-from elman.inference.company import company_of_run
-from elman.inference.predictor import NetworkPredictor
+from elman.errors import ConfigError
+from elman.model import reference
 from elman.ngram.arpa import read_arpa
 
 
@@ -39,13 +42,71 @@ def test_an_arpa_file_is_the_model_that_was_written(word_run: Path, corpus: Path
     assert read["nats"] == pytest.approx(own["nats"], rel=1e-6)
 
 
-def test_a_mixture_from_python(word_run: Path) -> None:
-    lm = elman.load(word_run)
-    company = company_of_run(word_run, lm.p, lm.tokenizer, ["ngram", "unigram"])
-    assert isinstance(company.parts["network"], NetworkPredictor)
-    log_probs, _ = company.mixture.read(company.mixture.begin(), lm.tokenizer.encode("the cat sat"))
-    assert (log_probs < 0).all()
-    assert list(company.weights) == ["network", "ngram", "unigram"]
+def by_hand(lm: elman.LanguageModel, text: str) -> list[float]:
+    """ln p of each token of a text by a mixture with a unigram cache: the network by the reference, the cache by
+    counting."""
+    assert lm.company
+    weights, p = lm.company.weights, lm.p.astype("float64")
+    y = lm.tokenizer.encode(text).tolist()
+    x = np.array([lm.tokenizer.eos, *y[:-1]])
+    J = reference.forward(as_reference(p), x[:, None], np.array(y)[:, None], np.zeros((p.Dh, 1))).J
+    found = []
+    for t, token in enumerate(y):
+        share = y[:t].count(token) / t if t else 1 / p.V
+        found.append(math.log(weights["network"] * math.exp(-float(J[t])) + weights["unigram"] * share))
+    return found
+
+
+def test_a_mixture_from_python_scores_as_its_formula(word_run: Path) -> None:
+    lm = elman.load(word_run, mix=["unigram"])
+    assert lm.company
+    assert list(lm.company.weights) == ["network", "unigram"]
+    assert 0 < lm.company.weights["unigram"] < 1
+    sentence = "the cat sat on the mat and the zebra ran"
+    expected = by_hand(lm, sentence + "\n")
+    assert lm.score(sentence, base=math.e) == pytest.approx(sum(expected), rel=1e-5)
+    assert lm.evaluate(sentence).nats == pytest.approx(-sum(expected), rel=1e-5)
+    assert [s.log_prob for s in lm.full_scores(sentence, base=math.e)] == pytest.approx(expected, rel=1e-4)
+    two = by_hand(lm, f"{sentence}\nthe cat\n")
+    found = list(lm.scores([sentence, "the cat"], reset=False))
+    assert np.concatenate([s.log_probs for s in found]) == pytest.approx(two, rel=1e-4)
+    assert lm.score("the cat", after=f"{sentence}\n", base=math.e) == pytest.approx(sum(two[-3:]), rel=1e-5)
+    log_prob, _ = lm.step(lm.begin(), "the", base=math.e)
+    assert log_prob == pytest.approx(expected[0], rel=1e-4)
+
+
+def test_the_next_tokens_and_texts_of_a_mixture(word_run: Path) -> None:
+    lm = elman.load(word_run, mix=["unigram", "ngram:2"])
+    everything = dict(lm.next("the cat the", top=None))
+    assert sum(everything.values()) == pytest.approx(1, rel=1e-5)
+    alone = dict(elman.load(word_run).next("the cat the", top=None))
+    assert everything["cat"] > alone["cat"], "the cache gives a word that was read more"
+    text = ["the"]
+    for _ in range(6):
+        token = next(t for t, _ in lm.next(" ".join(text)) if t != "<unk>")
+        if token == "<eos>":
+            break
+        text.append(token)
+    assert lm.generate("the", temperature=0, max_tokens=6, stop="\n") == "".join(f" {word}" for word in text[1:])
+    assert lm.generate("the", seed=3) == lm.generate("the", seed=3)
+
+
+def test_a_mixture_begins_at_a_line(word_run: Path) -> None:
+    with pytest.raises(ConfigError, match="the other parts of a mixture begin at a line"):
+        elman.load(word_run, mix=["unigram"]).score("the", bos=False)
+    with pytest.raises(ConfigError, match="mix is 'ngram'; it must be several"):
+        elman.load(word_run, mix="ngram")
+
+
+def test_the_other_commands_take_mixtures(word_run: Path, command: Run) -> None:
+    lm, parts = elman.load(word_run, mix=["ngram:3", "cache"]), ("--mix", "ngram:3,cache")
+    found = json.loads(command("score", word_run, *parts, "--no-reset", "--json", stdin="the cat\n").stdout)
+    assert found["log_probability"] == pytest.approx(lm.score("the cat"), rel=1e-12)
+    found = json.loads(command("next", word_run, "the", *parts, "--top", 1, "--json").stdout)
+    assert found["next"][0]["probability"] == pytest.approx(lm.next("the", 1)[0].probability, rel=1e-12)
+    drawn = command("generate", word_run, "the", *parts, "--seed", 1, "--max-tokens", 9).stdout
+    assert drawn == f"the{lm.generate('the', seed=1, max_tokens=9)}\n"
+    fails(command("next", word_run, "--mix", "magic"), "magic is no part of a mixture")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,35 @@ def test_full_scores_as_kenlm_gives_them(lm: elman.LanguageModel) -> None:
     assert "zebra" not in lm
 
 
+def test_a_continuation_is_scored_after_its_context(lm: elman.LanguageModel) -> None:
+    for context, sentence in (("the cat", "sat on"), ("the dog ran\nthe zebra", "fell"), ("the cat\n", "the hen")):
+        n = len(sentence.split())
+        expected = by_hand(lm, f"{context} {sentence}\n")[-n - 1 :]
+        assert lm.score(sentence, after=context, base=math.e) == pytest.approx(sum(expected), rel=1e-12)
+        scored = lm.score(sentence, eos=False, after=context, base=math.e)
+        assert scored == pytest.approx(sum(expected[:-1]), rel=1e-12)
+        full = list(lm.full_scores(sentence, after=context, base=math.e))
+        assert [s.log_prob for s in full] == pytest.approx(expected, rel=1e-12)
+        assert full[0].length == 2 + len(lm.tokenizer.encode(context))
+        many = list(lm.scores([sentence, "the ox", sentence], after=context))
+        assert [s.total() for s in many] == pytest.approx(
+            [lm.score(s, after=context, base=math.e) for s in (sentence, "the ox", sentence)], rel=1e-12
+        )
+        together, alone = (lm.score(s, bos=False, eos=False) for s in (f"{context} {sentence}", context))
+        assert lm.score(sentence, bos=False, eos=False, after=context) == pytest.approx(together - alone, rel=1e-9)
+
+
+def test_without_a_reset_the_lines_are_one_text(lm: elman.LanguageModel) -> None:
+    lines = ["the cat sat", "", "the zebra ran on", "the cat sat"]
+    expected = by_hand(lm, "\n".join(lines) + "\n")
+    found = list(lm.scores(lines, reset=False))
+    assert np.concatenate([s.log_probs for s in found]) == pytest.approx(expected, rel=1e-12)
+    without_ends = np.concatenate([s.log_probs for s in lm.scores(lines, eos=False, reset=False)])
+    assert without_ends == pytest.approx([*expected[:3], *expected[5:9], *expected[10:13]], rel=1e-12)
+    later = list(lm.scores(lines[1:], reset=False, after="the cat sat\n"))
+    assert [s.total() for s in later] == pytest.approx([s.total() for s in found[1:]], rel=1e-12)
+
+
 def test_the_likeliest_next_tokens(lm: elman.LanguageModel) -> None:
     tokens = [token for token in lm.tokenizer.tokens if token not in ("<unk>", "<eos>")]
     for context, separator in (("", ""), ("the cat", " "), ("the cat sat\n", ""), ("the cat\nthe zebra", " ")):

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from elman.cli.options import as_json, lengths, run_argument, threads
+from elman.cli.options import as_json, lengths, mix, run_argument, threads
 from elman.cli.streams import show, show_json
 from elman.errors import ConfigError
 from elman.wording import perplexity_in_words
 
 if TYPE_CHECKING:
+    from elman.inference.company import Company
     from elman.inference.evaluate import Evaluation
     from elman.language_model import LanguageModel
+    from elman.text.tokenizer import Tokenizer
 
 
 @click.command(epilog="Example:  elman evaluate runs/book other.txt --json")
@@ -26,16 +28,10 @@ if TYPE_CHECKING:
     metavar="STEPS",
     help="For a run on a --task: the length of the sequences, N or SHORTEST-LONGEST.  [default: as in training]",
 )
-@click.option(
-    "--mix",
-    "names",
-    metavar="PARTS",
-    help="Mix the network with other predictors, separated by commas: ngram or ngram:N (of the run's training text), "
-    "FILE.arpa, unigram, cache, dynamic. The weights are those that suit the run's validation text best.",
-)
+@mix
 @as_json
 @threads
-def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, names: str | None, as_json: bool) -> None:
+def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, mix: tuple[str, ...], as_json: bool) -> None:
     """Measure how well the model in RUN predicts TEXT (files, a folder of .txt files, or - for stdin).
 
     The text is read as one stream, so no figure depends on a batch size. All tokens count, including line ends.
@@ -45,7 +41,7 @@ def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, names: 
     from elman.language_model import load
     from elman.text.corpus import Corpus
 
-    lm = load(run)
+    lm = load(run, mix)
     assert lm.config is not None  # a loaded model has one
     if lm.config.task:
         if text:
@@ -56,8 +52,8 @@ def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, names: 
         reason = "--task-length is for a run on a --task, and" if task_length else "TEXT is missing:"
         raise ConfigError(f"{reason} {run} was trained on a text, not on a task: name the TEXT to measure it on")
     pieces = Corpus.from_paths(text).at_level(lm.tokenizer.level).pieces()
-    if names is not None:
-        _evaluate_mixture(lm, run, names, pieces, as_json)
+    if lm.company:
+        _evaluate_mixture(lm.company, lm.tokenizer, pieces, as_json)
         return
     evaluation = lm.evaluate(pieces)
     if as_json:
@@ -66,13 +62,11 @@ def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, names: 
         show(_table(evaluation))
 
 
-def _evaluate_mixture(lm: LanguageModel, run: Path, names: str, pieces: Iterable[str], as_json: bool) -> None:
+def _evaluate_mixture(company: Company, tokenizer: Tokenizer, pieces: Iterable[str], as_json: bool) -> None:
     """Prints the figures of a mixture, its weights, and what each part has alone."""
-    from elman.inference.company import company_of_run
     from elman.inference.evaluate import MIXTURE, evaluations
 
-    company = company_of_run(run, lm.p, lm.tokenizer, names.split(","))
-    found = evaluations(company.parts, lm.tokenizer, pieces, company.mixture)
+    found = evaluations(company.parts, tokenizer, pieces, company.mixture)
     mixture = found.pop(MIXTURE)
     if as_json:
         parts = {

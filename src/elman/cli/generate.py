@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from elman.cli.options import ANY_TEXT, as_json, run_argument, threads, unknown_in
+from elman.cli.options import ANY_TEXT, as_json, mix, run_argument, threads, unknown_in
 from elman.cli.streams import show, show_json
 
 
@@ -38,6 +38,7 @@ from elman.cli.streams import show, show_json
     "--seed", type=click.IntRange(0), metavar="N", help="The same seed gives the same text.  [default: random]"
 )
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), metavar="N", help="How many texts.")
+@mix
 @as_json
 @threads
 def generate(
@@ -51,6 +52,7 @@ def generate(
     unk: bool,
     seed: int | None,
     count: int,
+    mix: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Sample text from the model in RUN that continues PROMPT (empty: from the start of a line).
@@ -64,7 +66,7 @@ def generate(
     from elman.language_model import load
 
     sampling = Sampling(max_tokens, temperature, top_k, top_p, stop, unk)
-    lm = load(run)
+    lm = load(run, mix)
     unknown_in(lm, "prompt", prompt)
     generator = np.random.default_rng(seed)
     for k in range(count):

@@ -96,6 +96,17 @@ def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(command)
 
 
+def mix(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--mix, as a tuple of names; empty where it is not given."""
+    return click.option(
+        "--mix",
+        metavar="PARTS",
+        callback=lambda ctx, parameter, value: () if value is None else tuple(value.split(",")),
+        help="Mix the network with other predictors, separated by commas: ngram or ngram:N (of the run's training "
+        "text), FILE.arpa, unigram, cache, dynamic. The weights are those that suit the run's validation text best.",
+    )(command)
+
+
 def run_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """RUN, a run folder."""
     return click.argument("run", type=click.Path(path_type=Path))(command)

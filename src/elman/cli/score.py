@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from elman.arguments import require
-from elman.cli.options import as_json, run_argument, threads
+from elman.cli.options import ANY_TEXT, as_json, mix, run_argument, threads, unknown_in
 from elman.cli.streams import show, show_json
 from elman.errors import ConfigError, TextError
 from elman.wording import escaped
@@ -43,6 +43,19 @@ BASES = {"10": ("log10", 10.0), "2": ("log2", 2.0), "e": ("ln", math.e)}
     "--bos/--no-bos", default=True, help="Whether the model reads a line end before each line.  [default: --bos]"
 )
 @click.option("--eos/--no-eos", default=True, help="Whether the end of each line is predicted too.  [default: --eos]")
+@click.option(
+    "--after",
+    default="",
+    type=ANY_TEXT,
+    metavar="CONTEXT",
+    help="Score each line as what follows this text, which is the beginning of the line and is not scored.",
+)
+@click.option(
+    "--reset/--no-reset",
+    default=True,
+    help="Whether each line is scored alone, or after all the lines before it.  [default: --reset]",
+)
+@mix
 @click.option("--line-buffered", is_flag=True, help="Print the score of each line before reading the next.")
 @as_json
 @threads
@@ -55,31 +68,41 @@ def score(
     oov_penalty: float | None,
     bos: bool,
     eos: bool,
+    after: str,
+    reset: bool,
+    mix: tuple[str, ...],
     line_buffered: bool,
     as_json: bool,
 ) -> None:
     """Print the log probability of each line of TEXT (or stdin): one line of output for each line, in order.
 
     A line of output is `log10=… tokens=… oov=…`; `tokens` counts the predicted ones, including the line end. Equal
-    lines get equal scores, whatever the lines around them.
+    lines get equal scores, whatever the lines around them, unless --no-reset makes them the lines of one text.
     """
     from elman.language_model import load
     from elman.text.corpus import read_lines
 
     if per_token and nbest:
         raise ConfigError("--per-token and --nbest contradict each other: leave one of them out")
+    if nbest and not reset:
+        raise ConfigError("--no-reset and --nbest contradict each other: hypotheses are not lines of one text")
+    if mix and not bos:
+        raise ConfigError("--no-bos and --mix contradict each other: the parts of a mixture begin at a line")
     if oov_penalty is not None:
         require("oov-penalty", oov_penalty, float)
-    lm = load(run)
+    lm = load(run, mix)
+    unknown_in(lm, "context", after)
+    choices: dict[str, Any] = {"bos": bos, "eos": eos, "after": after, "reset": reset}
     printer = _Printer(lm, BASES[base], oov_penalty, per_token, as_json)
     with _opened(text) as stream:
-        group = 1 if line_buffered or stream.isatty() else None
+        if line_buffered or stream.isatty():
+            choices["group"] = 1
         lines = read_lines(stream, "stdin" if text is None else str(text), lm.tokenizer.level)
         if nbest:
-            _nbest(lm, lines, printer, nbest, bos, eos)
+            _nbest(lm, lines, printer, nbest, choices)
             return
         lines, to_score = itertools.tee(lines)
-        for line, scored in zip(lines, _scores(lm, to_score, bos, eos, group), strict=True):
+        for line, scored in zip(lines, lm.scores(to_score, **choices), strict=True):
             printer.show(line, scored)
 
 
@@ -92,12 +115,6 @@ def _opened(text: Path | None) -> Any:
     return open_input(
         text, LARGEST_TEXT, TextError, "give a text file with one sentence a line, or leave it out for stdin"
     )
-
-
-def _scores(
-    lm: LanguageModel, lines: Iterable[str], bos: bool, eos: bool, group: int | None = None
-) -> Iterator[SentenceScore]:
-    return lm.scores(lines, bos, eos, group) if group else lm.scores(lines, bos, eos)
 
 
 class _Printer:
@@ -150,8 +167,11 @@ class _Printer:
         return [*tokenizer.surfaces(sentence), tokenizer.tokens[tokenizer.eos]][: len(scored.tokens)]
 
 
-def _nbest(lm: LanguageModel, lines: Iterable[str], printer: _Printer, which: str, bos: bool, eos: bool) -> None:
-    """Scores hypotheses. Prints all, or the best of each id (of equals the first), in the order of the ids."""
+def _nbest(lm: LanguageModel, lines: Iterable[str], printer: _Printer, which: str, choices: Mapping[str, Any]) -> None:
+    """Scores hypotheses. Prints all, or the best of each id (of equals the first), in the order of the ids.
+
+    choices: as for `LanguageModel.scores`.
+    """
 
     def split() -> Iterator[tuple[str, str]]:
         for number, line in enumerate(lines, 1):
@@ -168,7 +188,7 @@ def _nbest(lm: LanguageModel, lines: Iterable[str], printer: _Printer, which: st
 
     hypotheses, to_score = itertools.tee(split())
     best: dict[str, tuple[str, dict[str, Any]]] = {}
-    for (id_, hypothesis), scored in zip(hypotheses, _scores(lm, (h for _, h in to_score), bos, eos), strict=True):
+    for (id_, hypothesis), scored in zip(hypotheses, lm.scores((h for _, h in to_score), **choices), strict=True):
         values = printer.values(hypothesis, scored)
         if which == "all":
             put(id_, hypothesis, values)

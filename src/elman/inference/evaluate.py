@@ -105,9 +105,9 @@ def mean_loss(p: Parameters, tokens: Integers) -> float:
     return -sum(float(log_probs.sum()) for log_probs in stream_log_probs(network, [tokens[1:]])) / (len(tokens) - 1)
 
 
-def evaluate(p: Parameters, tokenizer: Tokenizer, pieces: Iterable[str]) -> Evaluation:
+def evaluate(predictor: Predictor, tokenizer: Tokenizer, pieces: Iterable[str]) -> Evaluation:
     """The figures of a text that comes in pieces. Raises TextError where it has no tokens."""
-    return evaluations({NETWORK: NetworkPredictor(p, tokenizer.eos)}, tokenizer, pieces)[NETWORK]
+    return evaluations({NETWORK: predictor}, tokenizer, pieces)[NETWORK]
 
 
 def evaluations(
