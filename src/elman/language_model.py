@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elman.arguments import SEED, WHOLE_FROM_1, require, require_base, several
+from elman.arguments import SEED, WHOLE_FROM_0, WHOLE_FROM_1, require, require_base, several
 from elman.checkpoint import RunFolder, load_model
 from elman.config import RunConfig
 from elman.errors import CheckpointError, ConfigError
 from elman.inference import score as scoring
+from elman.inference.beam import Continuation, beam_search
 from elman.inference.evaluate import Evaluation, evaluate
 from elman.inference.generate import Sampling, generate
 from elman.inference.likeliest import NextToken, likeliest
@@ -166,7 +167,10 @@ class LanguageModel:
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
         stop: str | Sequence[str] = (),
+        unknown: bool = False,
         seed: int | None = None,
     ) -> str:
         """A continuation of the prompt, without the prompt; the same seed gives the same text.
@@ -175,8 +179,33 @@ class LanguageModel:
         """
         if seed is not None:
             require("seed", seed, int, SEED)
-        sampling = Sampling(max_tokens, temperature, top_k, top_p, stop)
+        sampling = Sampling(max_tokens, temperature, top_k, top_p, stop, unknown, min_p, repetition_penalty)
         return "".join(self.stream(prompt, sampling, np.random.default_rng(seed)))
+
+    def continuation(
+        self, prompt: str = "", *, beams: int = 5, max_tokens: int = 100, unknown: bool = False, base: float = 10
+    ) -> Continuation:
+        """The likeliest continuation of the prompt up to a line end, or else of `max_tokens` tokens, by beam search.
+
+        beams    beginnings that are kept at each length; 1 takes the likeliest token each time
+        unknown  whether `<unk>` may be in it
+
+        Returns the text without the prompt and the line end, and its log probability to this base, the line end
+        included. Raises ConfigError for a value that is out of its range.
+        """
+        require("beams", beams, int, WHOLE_FROM_1)
+        require("max-tokens", max_tokens, int, WHOLE_FROM_0)
+        require_base(base)
+        tokenizer, predictor = self.tokenizer, self._exact
+        ids = tokenizer.encode(prompt)
+        banned = [] if unknown or tokenizer.unk is None else [tokenizer.unk]
+        found = beam_search(
+            predictor, predictor.after(predictor.begin(), ids), tokenizer.eos,
+            beams=beams, max_tokens=max_tokens, banned=banned,
+        )  # fmt: skip
+        decoder = tokenizer.decoder(after=ids)
+        text = "".join(decoder.push(token) for token in found.tokens if token != tokenizer.eos) + decoder.flush()
+        return Continuation(text, found.log_prob / math.log(base))
 
     def stream(self, prompt: str, sampling: Sampling, generator: np.random.Generator) -> Iterator[str]:
         """Yields a continuation in pieces, as they are drawn."""

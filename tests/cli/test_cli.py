@@ -166,6 +166,16 @@ def test_next(word_run: Path, command: Run) -> None:
     assert "1 of the context's 2 tokens is not in the vocabulary" in command("next", word_run, "the zebra").stderr
 
 
+def test_generate_with_a_beam_and_other_limits(word_run: Path, command: Run) -> None:
+    lm = elman.load(word_run)
+    expected = lm.continuation("the cat", beams=3)
+    assert command("generate", word_run, "the cat", "--beam", 3).stdout == f"the cat{expected.text}\n"
+    found = json.loads(command("generate", word_run, "the cat", "--beam", 3, "--json").stdout)
+    assert found == {"prompt": "the cat", "text": expected.text, "log_probability": expected.log_prob, "base": "log10"}
+    drawn = command("generate", word_run, "the", "--seed", 1, "--min-p", 0.2, "--repetition-penalty", 1.5).stdout
+    assert drawn == f"the{lm.generate('the', seed=1, min_p=0.2, repetition_penalty=1.5)}\n"
+
+
 def test_next_shows_a_line_end_on_one_line(char_run: Path, command: Run) -> None:
     assert any(line.endswith("\t\\n") for line in command("next", char_run, "--top", 99).stdout.splitlines())
 
@@ -294,6 +304,12 @@ def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
         (["generate", "{run}", "the", "--top-p", "0"], "top-p is 0.0"),
         (["score", "{run}", "--nbest", "best", "--no-reset"], "hypotheses are not lines of one text"),
         (["score", "{run}", "--mix", "ngram", "--no-bos"], "the parts of a mixture begin at a line"),
+        (
+            ["generate", "{run}", "--beam", "2", "--seed", "1", "--top-k", "3"],
+            "--beam looks for the likeliest text and contradicts --top-k, --seed: leave that out",
+        ),
+        (["generate", "{run}", "--min-p", "2"], "min-p is 2.0; it must be from 0 to 1"),
+        (["generate", "{run}", "--repetition-penalty", "0"], "repetition-penalty is 0.0; it must be at least 1"),
         (["next", "{run}", "the", "--top", "0"], "top is 0; it must be a whole number from 1 to 2^63 - 1"),
         (["bench", "--shapes", "char-small,huge"], "shape 'huge' is not known; choose among word-small"),
         (["bench", "--seconds", "0"], "seconds is 0.0; it must be over 0"),

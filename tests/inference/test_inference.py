@@ -210,6 +210,47 @@ def test_unknown_is_never_drawn_unless_asked(lm: elman.LanguageModel) -> None:
         lm.p.b_2[0] = before  # to the bit: other tests use the model
 
 
+def test_unknown_is_allowed_from_python_as_on_the_command_line(lm: elman.LanguageModel) -> None:
+    before = lm.p.b_2[0]
+    lm.p.b_2[0] += 50
+    try:
+        assert "<unk>" in lm.generate("the", seed=0, max_tokens=5, unknown=True)
+        assert lm.generate("the", seed=0, min_p=0.5) == lm.generate("the", seed=0, min_p=0.5)
+        assert "<unk>" not in lm.generate("the", seed=0, min_p=0.5)
+    finally:
+        lm.p.b_2[0] = before
+
+
+def test_min_p_keeps_what_has_its_share_of_the_likeliest() -> None:
+    p = np.array([0.4, 0.1, 0.3, 0.15, 0.05])
+    for temperature, share, kept in ((1.0, 0.3, {0, 2, 3}), (2.0, 0.45, {0, 1, 2, 3}), (0.5, 0.5, {0, 2}), (1, 1, {0})):
+        relative = (p / p.max()) ** (1 / temperature)
+        assert set(np.flatnonzero(relative >= share).tolist()) == kept
+        generator = np.random.default_rng(0)
+        sampling = Sampling(temperature=temperature, min_p=share)
+        drawn = np.bincount([choose(np.log(p), sampling, generator) for _ in range(4000)], minlength=5) / 4000
+        expected = np.where(relative >= share, relative, 0)
+        np.testing.assert_allclose(drawn, expected / expected.sum(), atol=0.032)  # 4 standard deviations
+
+
+def test_a_repeated_token_is_penalised(lm: elman.LanguageModel) -> None:
+    """Greedily, by the formula: p^r for what was read or drawn."""
+    r, tokens = 3.0, ["the", "cat"]
+    for _ in range(8):
+        p = {token: q ** (r if token in tokens else 1) for token, q in lm.next(" ".join(tokens), top=None)}
+        del p["<unk>"], p["<eos>"]
+        tokens.append(max(p, key=lambda token: p[token]))
+    penalty, bias = lm.tokenizer.eos, lm.p.b_2[lm.tokenizer.eos]
+    lm.p.b_2[penalty] = -1e4  # no line end: the loop above has none
+    try:
+        fresh = elman.LanguageModel(lm.p, lm.tokenizer)
+        found = fresh.generate("the cat", temperature=0, max_tokens=8, repetition_penalty=r)
+    finally:
+        lm.p.b_2[penalty] = bias
+    assert found.split() == tokens[2:]
+    assert lm.generate("the", seed=1, repetition_penalty=1.0) == lm.generate("the", seed=1)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     logits=st.lists(st.floats(-5, 5), min_size=2, max_size=12), k=st.integers(0, 5), share=st.floats(0.01, 1),
@@ -248,7 +289,11 @@ def test_stop_strings_across_pieces(pieces: list[str], stop: list[str], expected
     assert "".join(before_stop(iter(pieces), stop)) == expected
 
 
-@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_p": 0.0}, {"top_k": -1}, {"stop": ("",)}])
+@pytest.mark.parametrize("bad", [
+        {"temperature": -1}, {"top_p": 0.0}, {"top_k": -1}, {"stop": ("",)}, {"min_p": 1.5}, {"min_p": -0.1},
+        {"repetition_penalty": 0.5}, {"repetition_penalty": math.inf},
+    ],
+)  # fmt: skip
 def test_sampling_that_makes_no_sense_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ElmanError, match="it must be"):
         Sampling(**bad)  # type: ignore[arg-type]

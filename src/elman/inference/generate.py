@@ -28,12 +28,17 @@ BLOCK = 32
 class Sampling:
     """How the next token is drawn.
 
-    max_tokens   the most tokens to draw, without the prompt
-    temperature  divides the logits; 0 picks the likeliest token
-    top_k        draw among the k likeliest tokens; 0: among all
-    top_p        draw among the likeliest tokens whose probabilities reach this sum; 1: among all
-    stop         end before the first of these texts; one text may be given by itself
-    unknown      whether `<unk>` may be drawn
+    max_tokens          the most tokens to draw, without the prompt
+    temperature         t: p becomes p^(1/t); 0 picks the likeliest token
+    top_k               draw among the k likeliest tokens; 0: among all (Fan et al. 2018)
+    top_p               draw among the likeliest tokens whose probabilities reach this sum; 1: among all (Holtzman et
+                        al. 2020)
+    stop                end before the first of these texts; one text may be given by itself
+    unknown             whether `<unk>` may be drawn
+    min_p               draw among the tokens that have at least this share of the likeliest one's probability; 0: among
+                        all (Nguyen et al. 2024)
+    repetition_penalty  r: p of a token of the prompt or drawn before becomes p^r; 1: none. Keskar et al. (2019) divide
+                        the logit by r; of ln p, which is never positive and has no arbitrary offset, that is a product
 
     Raises ConfigError for a value out of range.
     """
@@ -44,6 +49,8 @@ class Sampling:
     top_p: float = 1.0
     stop: str | Sequence[str] = ()
     unknown: bool = False
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
         if isinstance(self.stop, str):
@@ -52,6 +59,8 @@ class Sampling:
         require("temperature", self.temperature, float, _TEMPERATURE)
         require("top-k", self.top_k, int, WHOLE_FROM_0)
         require("top-p", self.top_p, float, _SHARE)
+        require("min-p", self.min_p, float, _SHARE_OF_BEST)
+        require("repetition-penalty", self.repetition_penalty, float, _PENALTY)
         for text in several("stop", self.stop):
             if not isinstance(text, str) or not text:
                 raise ConfigError(f"stop has {in_words(text)}; it must be texts that are not empty")
@@ -59,24 +68,29 @@ class Sampling:
 
 _TEMPERATURE = Range("at least 0 and finite", 0, without_high=True)
 _SHARE = Range("over 0 and at most 1", 0, 1, without_low=True)
+_SHARE_OF_BEST = Range("from 0 to 1", 0, 1)
+_PENALTY = Range("at least 1 and finite", 1, without_high=True)
 
 
 def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator) -> int:
-    """Draws a token from log_probs [V], after temperature, top-k and top-p, in this order."""
+    """Draws a token from log_probs [V], after temperature, top-k, top-p and min-p, in this order."""
     if sampling.temperature == 0:
         return int(log_probs.argmax())
     scaled = log_probs / sampling.temperature
-    if not sampling.top_k and sampling.top_p >= 1:
+    if not sampling.top_k and sampling.top_p >= 1 and not sampling.min_p:
         cumulative = np.cumsum(np.exp(scaled - scaled.max()))
         drawn = generator.random() * cumulative[-1]
         return min(int(np.searchsorted(cumulative, drawn, side="right")), len(cumulative) - 1)
     order = np.argsort(-scaled, kind="stable")
     if sampling.top_k:
         order = order[: sampling.top_k]
-    cumulative = np.cumsum(np.exp(scaled[order] - scaled[order[0]]))
+    weights = np.exp(scaled[order] - scaled[order[0]])  # relative to the likeliest
+    cumulative = np.cumsum(weights)
     if sampling.top_p < 1:
         keep = int(np.searchsorted(cumulative, sampling.top_p * cumulative[-1])) + 1
         cumulative = cumulative[:keep]
+    if sampling.min_p:
+        cumulative = cumulative[: int((weights >= sampling.min_p).sum())]
     drawn = generator.random() * cumulative[-1]
     return int(order[min(int(np.searchsorted(cumulative, drawn, side="right")), len(cumulative) - 1)])
 
@@ -106,32 +120,41 @@ def generate_tokens(
     with np.errstate(all="ignore"):  # an overflow shows in the result
         state = predictor.after(predictor.begin(), prompt)
         require_numbers(predictor.next(state), "the probability of a token")
-    if isinstance(predictor, NetworkPredictor) and (sampler := _sampler(predictor.p)):
+    if isinstance(predictor, NetworkPredictor) and (sampler := _sampler(predictor.p, sampling)):
         assert state.last is not None  # after the line end that begins a text
         return _in_blocks(sampler, state.h[0].copy(), state.last, sampling, generator, banned)
-    return _one_by_one(predictor, state, sampling, generator, banned)
+    return _one_by_one(predictor, state, prompt, sampling, generator, banned)
 
 
-def _sampler(p: Parameters) -> Any:
-    """Draws tokens of the network in native code; None where the kernels lack it."""
+def _sampler(p: Parameters, sampling: Sampling) -> Any:
+    """Draws tokens of the network in native code; None where the kernels lack it, or one of the options."""
     sampler_of = p.kernels.sampler_kernel(p.dtype)
-    if sampler_of is None:
+    if sampler_of is None or sampling.min_p or sampling.repetition_penalty != 1:
         return None
     inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
     return sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
 
 
 def _one_by_one(
-    predictor: Predictor, state: Any, sampling: Sampling, generator: np.random.Generator, banned: int | None
+    predictor: Predictor,
+    state: Any,
+    prompt: Sequence[int],
+    sampling: Sampling,
+    generator: np.random.Generator,
+    banned: int | None,
 ) -> Iterator[int]:
+    seen = np.zeros(predictor.V, bool)
+    seen[list(prompt)] = True
     for _ in range(sampling.max_tokens):
         with np.errstate(all="ignore"):
             log_probs = predictor.next(state)
         require_numbers(log_probs, "the probability of a token")
+        log_probs[seen] *= sampling.repetition_penalty
         if banned is not None:
             log_probs[banned] = -np.inf
         token = choose(log_probs, sampling, generator)
         yield token
+        seen[token] = True
         state = predictor.after(state, [token])
 
 
