@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "gradient_flow": {"text", "model", "kernels"},
     "language_model": {"text", "model", "checkpoint", "inference", "ngram"},
     "torch": {"kernels", "model", "language_model"},
+    "serve": {"text", "model", "inference", "language_model"},
 }
 
 
@@ -119,7 +120,7 @@ def root_of(node: ast.expr) -> str:
 def private_names(path: Path) -> Iterator[str]:
     """Names with a leading underscore that a file takes from another of ours: imported, or asked of an object."""
     nodes = list(ast.walk(ast.parse(path.read_text())))
-    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
     own |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     own |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
     libraries = {a.asname or a.name.split(".")[0] for n in nodes if isinstance(n, ast.Import) for a in n.names}

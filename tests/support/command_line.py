@@ -14,7 +14,9 @@ TEXT = "\n".join(
     for place in ("mat", "roof", "hill", "lake", "moon", "tree")
 ) + "\n"  # fmt: skip
 
-COMMANDS = ("train", "evaluate", "score", "generate", "next", "flow", "check", "derive", "ngram", "bench", "info")
+COMMANDS = (
+    "train", "evaluate", "score", "generate", "next", "serve", "flow", "check", "derive", "ngram", "bench", "info",
+)  # fmt: skip
 
 
 def fails(done: subprocess.CompletedProcess[str], sentence: str, code: int = 2) -> None:

@@ -21,6 +21,7 @@ from elman.cli.next import next_
 from elman.cli.ngram import ngram
 from elman.cli.options import UTF8_TEXT
 from elman.cli.score import score
+from elman.cli.serve import serve
 from elman.cli.streams import message
 from elman.cli.train import train
 from elman.errors import ElmanError
@@ -51,6 +52,7 @@ def main() -> None:
     elman score runs/book < sentences.txt       log probability of each line
     elman generate runs/book "It was"           text in its manner
     elman next runs/book "It was"               the likeliest next tokens
+    elman serve runs/book                       the model over HTTP, with the OpenAI completions API
     elman info runs/book                        what it is; without a run, what this installation is
     elman flow runs/book other.txt              what every earlier step contributes to the gradient
     elman ngram runs/book --out book.arpa       an n-gram model of its text, for --mix and other tools
@@ -60,7 +62,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, score, generate, next_, flow, check, derive, ngram, bench, info):
+for command in (train, evaluate, score, generate, next_, serve, flow, check, derive, ngram, bench, info):
     main.add_command(command)
     for parameter in command.params:
         if parameter.type is click.STRING:

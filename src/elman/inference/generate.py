@@ -13,6 +13,7 @@ from elman.arguments import WHOLE_FROM_0, require, several
 from elman.errors import ConfigError
 from elman.inference.overflow import require_numbers
 from elman.inference.predictor import NetworkPredictor, Predictor
+from elman.inference.stops import StopSearch
 from elman.model.parameters import Parameters
 from elman.schema import Range, in_words
 from elman.text.tokenizer import Tokenizer
@@ -180,16 +181,9 @@ def _decoded(tokens: Iterator[int], tokenizer: Tokenizer, prompt: Any) -> Iterat
 
 def before_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
     """Yields the text of the pieces up to the first stop string, each part as soon as it cannot belong to one."""
-    pending = ""
-    longest = max((len(text) for text in stop), default=0)
+    search = StopSearch(stop)
     for piece in pieces:
-        pending += piece
-        places = [pending.find(text) for text in stop if text in pending]
-        if places:
-            yield pending[: min(places)]
+        yield search.push(piece)
+        if search.found:
             return
-        possible = range(min(longest - 1, len(pending)), 0, -1)  # lengths of a stop string's possible beginning
-        unsure = next((n for n in possible if any(text.startswith(pending[-n:]) for text in stop)), 0)
-        yield pending[: len(pending) - unsure]
-        pending = pending[len(pending) - unsure :]
-    yield pending
+    yield search.flush()

@@ -1,0 +1,89 @@
+"""elman serve: models behind the OpenAI completions API."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from elman.cli.options import as_json, threads
+from elman.cli.streams import message, show, show_json
+from elman.errors import ConfigError, MissingExtraError
+
+KEY_VARIABLE = "ELMAN_API_KEY"
+
+
+@click.command(epilog="Example:  elman serve runs/book --port 8000")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port; 0: any free one."
+)
+@click.option(
+    "--api-key", metavar="KEY",
+    help=f"The key that clients must send. The environment variable {KEY_VARIABLE} gives it unseen.  [default: none]",
+)  # fmt: skip
+@click.option("--max-tokens", default=4096, show_default=True, metavar="N", help="The largest max_tokens of a request.")
+@click.option(
+    "--max-prompt-tokens", default=16_384, show_default=True, metavar="N",
+    help="The most tokens of all prompts of a request.",
+)  # fmt: skip
+@click.option("--max-prompts", default=64, show_default=True, metavar="N", help="The most prompts of a request.")
+@click.option(
+    "--max-texts", default=1024, show_default=True, metavar="N",
+    help="The most texts (prompts times n) of all requests at a time; more are answered with 429.",
+)  # fmt: skip
+@click.option("--max-seconds", default=120.0, show_default=True, metavar="S", help="The longest time of an answer.")
+@click.option("--max-body", default=1 << 20, show_default=True, metavar="BYTES", help="The largest body of a request.")
+@click.option("--max-connections", default=512, show_default=True, metavar="N", help="The most open connections.")
+@as_json
+@threads
+def serve(
+    runs: tuple[Path, ...],
+    host: str,
+    port: int,
+    api_key: str | None,
+    max_tokens: int,
+    max_prompt_tokens: int,
+    max_prompts: int,
+    max_texts: int,
+    max_seconds: float,
+    max_body: int,
+    max_connections: int,
+    as_json: bool,
+) -> None:
+    """Serve the models in RUN... over HTTP, with the OpenAI completions API.
+
+    A model is called by the name of its folder. Only this machine can connect unless --host says otherwise. Ctrl-C and
+    SIGTERM stop the server when its answers have ended, or after five seconds. --json prints the address and the
+    models as one line of JSON.
+    """
+    try:
+        from elman.serve.gate import is_loopback
+        from elman.serve.server import listen
+        from elman.serve.server import serve as serve_models
+    except ModuleNotFoundError as error:
+        package = (error.name or "a package").partition(".")[0]
+        raise MissingExtraError(
+            f"elman serve needs {package}, which is not installed: pip install 'elman[serve]'"
+        ) from None
+    from elman.serve.limits import Limits
+    from elman.serve.served_model import load_models
+
+    limits = Limits(max_body, max_prompts, max_prompt_tokens, max_tokens, max_seconds, max_texts, max_connections)
+    key = os.environ.get(KEY_VARIABLE) or None if api_key is None else api_key
+    if key is not None and not (key.isascii() and key.isprintable() and key.strip() == key and key):
+        raise ConfigError("the API key must be printable ASCII characters without blanks at its ends")
+    models = load_models(runs)
+    listening = listen(host, port)
+    address, chosen = listening.getsockname()[:2]
+    if key is None and not is_loopback(address):
+        message(f"anybody who can reach {address} can use this server: --api-key asks for a key")
+    name = f"[{address}]" if ":" in address else address
+    base = f"http://{name}:{chosen}"
+    if as_json:
+        show_json({"url": f"{base}/v1", "models": list(models)})
+    else:
+        show(f"Serving {', '.join(models)} at {base}/v1 (API page: {base}/docs). Ctrl-C stops.")
+    serve_models(models, listening, limits, key, message)

@@ -1,0 +1,100 @@
+"""The routes of the server."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from elman.serve import answer
+from elman.serve.api_error import ApiError
+from elman.serve.completions import Completions
+from elman.serve.engine import Engine
+from elman.serve.gate import Gate, error_response
+from elman.serve.limits import Limits
+from elman.serve.metrics import Metrics
+from elman.serve.openapi import openapi, page
+from elman.serve.served_model import ServedModel
+
+
+def application(
+    models: Mapping[str, ServedModel], limits: Limits, key: str | None, local_only: bool, report: Callable[[str], None]
+) -> ASGIApp:
+    """The server as an ASGI application. For key, local_only and report see `Gate`."""
+    metrics = Metrics()
+    engine = Engine(metrics)
+    completions = Completions(dict(models), limits, metrics, engine)
+    created = int(time.time())
+    description = openapi(models, limits, key is not None)
+
+    async def list_models(request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [answer.model_card(name, created) for name in models]})
+
+    async def one_model(request: Request) -> Response:
+        name = request.path_params["model"]
+        if name not in models:
+            raise ApiError(404, f"the model {name!r} does not exist; /v1/models lists all", "model", "model_not_found")
+        return JSONResponse(answer.model_card(name, created))
+
+    async def health(request: Request) -> Response:
+        if not engine.alive:
+            raise ApiError(503, "the server has stopped drawing; start it again")
+        return JSONResponse({"status": "ok"})
+
+    async def show_metrics(request: Request) -> Response:
+        return PlainTextResponse(metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def show_openapi(request: Request) -> Response:
+        return JSONResponse(description)
+
+    async def show_page(request: Request) -> Response:
+        return HTMLResponse(
+            page(description), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        engine.start()
+        try:
+            yield
+        finally:
+            engine.stop()
+            completions.close()
+
+    routes = [
+        Route("/v1/completions", completions.answer, methods=["POST"]),
+        Route("/v1/models", list_models),
+        Route("/v1/models/{model:path}", one_model),
+        Route("/health", health),
+        Route("/metrics", show_metrics),
+        Route("/openapi.json", show_openapi),
+        Route("/docs", show_page),
+    ]
+    app = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={ApiError: _api_error, HTTPException: _http_error}
+    )
+    app.router.redirect_slashes = False
+    paths = [route.path.replace(":path", "") for route in routes]
+    return Gate(app, metrics, key, local_only, report, paths)
+
+
+def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error_response(error)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    """What the router refuses: unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    headers: dict[str, Any] = dict(error.headers or {})
+    messages = {404: "there is nothing at this path; /docs lists what there is", 405: "this path has other methods"}
+    message = messages.get(error.status_code, error.detail)
+    return error_response(ApiError(error.status_code, message, headers=headers))

@@ -1,0 +1,224 @@
+"""The OpenAPI description of the server, with the limits it was started with, and a page of it without scripts."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from elman import __version__
+from elman.serve.completion_request import DEFAULT_TOKENS
+from elman.serve.limits import LONGEST_STOP, MOST_ALTERNATIVES, MOST_CHOICES, MOST_STOPS, Limits
+from elman.serve.served_model import ServedModel
+
+Json = dict[str, Any]
+
+_MESSAGES = {
+    400: "The request is not valid.", 401: "The key is missing or wrong.", 404: "There is no such model.",
+    413: "The body is too large.", 415: "The body is no JSON.", 429: "The server draws as many texts as it takes.",
+    500: "The network overflows, or an error of the server.", 503: "The time is up, or too many connections are open.",
+}  # fmt: skip
+
+
+def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) -> Json:
+    """The description, as OpenAPI 3.1 writes it."""
+    names = list(models)
+    secured: Json = {"security": [{"key": []}]} if has_key else {}
+    key_errors = [401] if has_key else []
+
+    def operation(name: str, summary: str, answer: Json, errors: list[int], **more: Any) -> Json:
+        responses = {"200": {"description": "The answer.", "content": answer}}
+        responses |= {str(status): _error(status) for status in sorted(errors)}
+        return {"operationId": name, "summary": summary, "responses": responses} | more
+
+    by_name = {
+        "name": "model", "in": "path", "required": True, "schema": {"type": "string", "enum": names},
+    }  # fmt: skip
+    completion = operation(
+        "create_completion",
+        "Continues each prompt. With echo, logprobs and max_tokens 0 it scores the prompts.",
+        _json(_ref("Completion")) | {"text/event-stream": {"schema": {"type": "string"}}},
+        [400, *key_errors, 404, 413, 415, 429, 500, 503],
+        requestBody={"required": True, "content": _json(_ref("CompletionRequest"))},
+        **secured,
+    )
+    paths = {
+        "/v1/completions": {"post": completion},
+        "/v1/models": {
+            "get": operation("list_models", "Lists the models.", _json(_ref("Models")), key_errors, **secured)
+        },
+        "/v1/models/{model}": {
+            "get": operation(
+                "retrieve_model", "One model.", _json(_ref("Model")), [*key_errors, 404], parameters=[by_name],
+                **secured,
+            )
+        },
+        "/health": {"get": operation("health", "Whether the server works.", _json(_ref("Health")), [503])},
+        "/metrics": {
+            "get": operation(
+                "metrics", "Counters in the text format of Prometheus.",
+                {"text/plain": {"schema": {"type": "string"}}}, key_errors, **secured,
+            )
+        },
+    }  # fmt: skip
+    components: Json = {"schemas": _schemas(models, limits)}
+    if has_key:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Elman", "version": __version__, "description": "Recurrent language models."},
+        "paths": paths,
+        "components": components,
+    }
+
+
+def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
+    V = min(model.lm.p.V for model in models.values())
+    ids = {
+        "type": "array", "items": {"type": "integer", "minimum": 0, "maximum": V - 1},
+        "minItems": 1, "maxItems": limits.prompt_tokens,
+    }  # fmt: skip
+    several = {"minItems": 1, "maxItems": limits.prompts}
+    prompt = {
+        "description": "A text, several, token ids, or several lists of them. A text is the beginning of a line; "
+        f"before token ids the model has read nothing. At most {limits.prompt_tokens} tokens together.",
+        "default": "",
+        "anyOf": [
+            {"type": "string"}, {"type": "array", "items": {"type": "string"}} | several,
+            ids, {"type": "array", "items": ids} | several, {"type": "null"},
+        ],
+    }  # fmt: skip
+
+    def field(description: str, default: Any = None, **schema: Any) -> Json:
+        kind = schema.pop("type")
+        return {"description": description, "type": [kind, "null"], "default": default} | schema
+
+    stop = {"type": "string", "minLength": 1, "maxLength": LONGEST_STOP}
+    request = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "model": {"description": "Which model.", "enum": [*models, None], "default": next(iter(models))},
+            "prompt": prompt,
+            "max_tokens": field("The most tokens to draw.", DEFAULT_TOKENS, type="integer", minimum=0,
+                                maximum=limits.tokens),
+            "temperature": field("Divides the logits; 0: always the likeliest token.", 1, type="number", minimum=0),
+            "top_p": field("Draw among the likeliest tokens whose probabilities reach this sum.", 1, type="number",
+                           exclusiveMinimum=0, maximum=1),
+            "top_k": field("Draw among the k likeliest tokens; 0: among all.", 0, type="integer", minimum=0,
+                           maximum=2**31),
+            "n": field("Texts for each prompt.", 1, type="integer", minimum=1, maximum=MOST_CHOICES),
+            "stop": {
+                "description": "End before the first of these texts.",
+                "anyOf": [stop, {"type": "array", "items": stop, "maxItems": MOST_STOPS}, {"type": "null"}],
+            },
+            "seed": field("The same seed gives the same text.", type="integer", minimum=0, maximum=2**63 - 1),
+            "echo": field("Begin each text with its prompt.", False, type="boolean"),
+            "logprobs": field("Give ln p of each token, and so many of the likeliest ones.", type="integer", minimum=0,
+                              maximum=MOST_ALTERNATIVES),
+            "stream": field("Send the text as it is drawn, as server-sent events.", False, type="boolean"),
+            "user": field("Who asks; nothing depends on it.", type="string"),
+        },
+    }  # fmt: skip
+    numbers = {"type": "array", "items": {"type": ["number", "null"]}}
+    logprobs = {
+        "type": ["object", "null"],
+        "required": ["tokens", "token_logprobs", "top_logprobs", "text_offset"],
+        "properties": {
+            "tokens": {"type": "array", "items": {"type": "string"}},
+            "token_logprobs": numbers,
+            "top_logprobs": {
+                "type": "array", "items": {"type": ["object", "null"], "additionalProperties": {"type": "number"}}
+            },
+            "text_offset": {"type": "array", "items": {"type": "integer"}},
+        },
+    }  # fmt: skip
+    choice = _object(
+        index={"type": "integer"}, text={"type": "string"}, logprobs=logprobs,
+        finish_reason={"enum": ["stop", "length"]},
+    )  # fmt: skip
+    count = {"type": "integer", "minimum": 0}
+    model = _object(
+        id={"type": "string"}, object={"const": "model"}, created=count, owned_by={"const": "elman"}
+    )  # fmt: skip
+    return {
+        "CompletionRequest": request,
+        "Completion": _object(
+            id={"type": "string"}, object={"const": "text_completion"}, created=count, model={"type": "string"},
+            choices={"type": "array", "items": choice},
+            usage=_object(prompt_tokens=count, completion_tokens=count, total_tokens=count),
+        ),
+        "Model": model,
+        "Models": _object(object={"const": "list"}, data={"type": "array", "items": _ref("Model")}),
+        "Health": _object(status={"const": "ok"}),
+        "Error": _object(
+            error=_object(
+                message={"type": "string"}, type={"type": "string"}, param={"type": ["string", "null"]},
+                code={"type": ["string", "null"]},
+            )
+        ),
+    }  # fmt: skip
+
+
+def _object(**properties: Any) -> Json:
+    """An object that has all of these properties."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _error(status: int) -> Json:
+    return {"description": _MESSAGES[status], "content": _json(_ref("Error"))}
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Elman: API</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }}
+code {{ font-family: ui-monospace, monospace; overflow-wrap: anywhere }}
+table {{ border-collapse: collapse; width: 100% }}
+td, th {{ border-bottom: 1px solid #8884; padding: .3rem .5rem .3rem 0; text-align: left; vertical-align: top }}
+</style></head><body>
+<h1>Elman: API</h1>
+<p>The OpenAI completions API. The same as a file for programs: <a href="/openapi.json">openapi.json</a>.</p>
+<h2>Paths</h2>
+<table><tr><th>Request</th><th>Answer</th></tr>{paths}</table>
+<h2>Parameters of /v1/completions</h2>
+<table><tr><th>Name</th><th>Meaning</th><th>Default</th></tr>{fields}</table>
+</body></html>
+"""
+
+
+def page(description: Json) -> str:
+    """The description for people."""
+    paths = "".join(
+        f"<tr><td><code>{method.upper()} {html.escape(path)}</code></td>"
+        f"<td>{html.escape(operation['summary'])}</td></tr>"
+        for path, operations in description["paths"].items()
+        for method, operation in operations.items()
+    )
+    fields = "".join(
+        f"<tr><td><code>{name}</code></td><td>{html.escape(field['description'] + _range(field))}</td>"
+        f"<td><code>{html.escape(_default(field))}</code></td></tr>"
+        for name, field in description["components"]["schemas"]["CompletionRequest"]["properties"].items()
+    )
+    return _PAGE.format(paths=paths, fields=fields)
+
+
+def _range(field: Json) -> str:
+    if "maximum" in field:
+        return f" From {field.get('minimum', field.get('exclusiveMinimum'))} to {field['maximum']}."
+    return ""
+
+
+def _default(field: Json) -> str:
+    default = field.get("default")
+    return "" if default is None else repr(default).lower() if isinstance(default, bool) else str(default)

@@ -1,0 +1,70 @@
+"""A prompt as the model reads it: what is read before its first scored token, its text, and where its tokens begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from elman.errors import TextError
+from elman.serve.api_error import ApiError
+from elman.serve.served_model import ServedModel
+from elman.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt of n tokens.
+
+    ids      its tokens
+    context  what the model reads before them: a line end before a text, nothing before token ids
+    text     its text as the tokenizer reads it
+    offsets  where each token begins in the text
+    """
+
+    ids: list[int]
+    context: list[int]
+    text: str
+    offsets: list[int]
+
+
+def read_prompt(model: ServedModel, given: str | list[int]) -> Prompt:
+    """The prompt of a request. Raises ApiError for what is no text, and for ids that the vocabulary lacks."""
+    tokenizer = model.lm.tokenizer
+    if isinstance(given, str):
+        try:
+            ids = model.encode(given)
+        except TextError as error:
+            raise ApiError(400, f"prompt: {error}", "prompt", "invalid_value") from None
+        return Prompt(ids, [tokenizer.eos], *_text_and_offsets(tokenizer, given, ids))
+    for token in given:
+        if not 0 <= token < tokenizer.V:
+            expected = f"the ids of {model.name} are 0 to {tokenizer.V - 1}"
+            raise ApiError(400, f"prompt has the token id {token}; {expected}", "prompt", "invalid_value")
+    return Prompt(given, [], *_decoded(tokenizer, given))
+
+
+def _text_and_offsets(tokenizer: Tokenizer, given: str, ids: Sequence[int]) -> tuple[str, list[int]]:
+    if tokenizer.level in ("byte", "bpe"):
+        return _decoded(tokenizer, ids)
+    text = "".join(tokenizer.as_read([given]))
+    if tokenizer.level == "char":
+        return text, list(range(len(ids)))
+    offsets, at = [], 0
+    for word in tokenizer.surfaces(given):
+        places = [text.find(each, at) for each in ([word, "\n"] if word == tokenizer.tokens[tokenizer.eos] else [word])]
+        begin = min((place for place in places if place >= 0), default=at)
+        offsets.append(begin)
+        at = begin + (1 if text[begin : begin + 1] == "\n" else len(word))
+    return text, offsets
+
+
+def _decoded(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, list[int]]:
+    decoder, text, offsets = tokenizer.decoder(), "", []
+    pieces = []
+    length = 0
+    for token in ids:
+        offsets.append(length)
+        pieces.append(decoder.push(token))
+        length += len(pieces[-1])
+    text = "".join(pieces) + decoder.flush()
+    return text, offsets

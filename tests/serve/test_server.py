@@ -1,0 +1,138 @@
+"""`elman serve` as a process: it listens, answers, and stops; a wrong call is one sentence and code 2."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from command_line import Run, fails
+
+
+@contextlib.contextmanager
+def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server on a free port, and its address, or the line that it prints in place of the usual one."""
+    command = [sys.executable, "-m", "elman", "serve", *map(str, arguments), "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment
+    ) as server:
+        try:
+            assert server.stdout
+            line = server.stdout.readline()
+            assert line, server.stderr and server.stderr.read()
+            found = re.search(r"http://\S+(?=/v1 )", line)
+            yield server, found[0] if found else line
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_answers_and_stops_when_it_is_asked_to(word_run: Path, number: signal.Signals) -> None:
+    with serving(word_run) as (server, address):
+        answer = httpx.post(f"{address}/v1/completions", json={"prompt": "the cat", "max_tokens": 3}, timeout=60)
+        assert answer.json()["choices"][0]["finish_reason"] == "length"
+        server.send_signal(number)
+        out, err = server.communicate(timeout=60)
+        assert (server.returncode, out, err) == (0, "", "")
+
+
+def test_a_server_that_is_stopped_ends_its_answers(word_run: Path) -> None:
+    """The one that is being drawn is broken off after the grace, and the process ends."""
+    with serving(word_run, "--max-tokens", 10**9) as (server, address):
+        begun = threading.Event()
+
+        def read() -> None:
+            body = {"max_tokens": 10**9, "stream": True}
+            with contextlib.suppress(httpx.HTTPError):
+                for _ in _lines(f"{address}/v1/completions", body):
+                    begun.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        assert begun.wait(60)
+        server.send_signal(signal.SIGTERM)
+        _, err = server.communicate(timeout=60)
+        reader.join()
+        assert server.returncode == 0
+        assert "Traceback" not in err
+
+
+def _lines(url: str, body: object) -> Iterator[str]:
+    with httpx.stream("POST", url, json=body, timeout=60) as answer:
+        yield from answer.iter_lines()
+
+
+def test_a_client_that_goes_away_ends_its_texts(word_run: Path) -> None:
+    body = {"max_tokens": 10**9}
+    with serving(word_run, "--max-tokens", 10**9) as (_, address):
+        url = f"{address}/v1/completions"
+        with httpx.stream("POST", url, json=body | {"stream": True}, timeout=60) as answer:
+            next(answer.iter_lines())
+        _wait_until_nothing_is_drawn(address)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(url, json=body, timeout=httpx.Timeout(60, read=0.5))
+        _wait_until_nothing_is_drawn(address)
+
+
+def _wait_until_nothing_is_drawn(address: str) -> None:
+    while "elman_texts_in_progress 0\n" not in httpx.get(f"{address}/metrics", timeout=60).text:
+        pass
+
+
+def test_the_key_may_come_from_the_environment(word_run: Path) -> None:
+    with serving(word_run, ELMAN_API_KEY="secret") as (_, address):
+        assert httpx.get(f"{address}/v1/models", timeout=60).status_code == 401
+        right = {"Authorization": "Bearer secret"}
+        assert httpx.get(f"{address}/v1/models", headers=right, timeout=60).json()["data"][0]["id"] == "word"
+
+
+def test_json_names_the_address_and_the_models(word_run: Path) -> None:
+    with serving(word_run, "--json") as (_, line):
+        assert json.loads(line)["models"] == ["word"]
+        url = json.loads(line)["url"]
+        assert httpx.get(f"{url}/models/word", timeout=60).json()["id"] == "word"
+
+
+def test_wrong_calls_are_one_sentence(command: Run, word_run: Path, tmp_path: Path) -> None:
+    fails(command("serve"), "Missing argument")
+    fails(command("serve", tmp_path), "config.json")
+    (tmp_path / "word").symlink_to(word_run)
+    fails(command("serve", word_run, word_run), "two of the runs are called word")
+    fails(command("serve", word_run, "--max-tokens", 0), "max-tokens is 0")
+    fails(command("serve", word_run, "--max-seconds", "nan"), "max-seconds is")
+    fails(command("serve", word_run, "--max-texts", 3), "max-texts is 3")
+    fails(command("serve", word_run, "--api-key", ""), "the API key must be")
+    fails(command("serve", word_run, "--api-key", "ключ"), "the API key must be")
+    fails(command("serve", word_run, "--host", "no.such.name.invalid"), "cannot listen on no.such.name.invalid")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        fails(command("serve", word_run, "--port", taken.getsockname()[1]), "cannot listen on 127.0.0.1")
+
+
+def test_without_the_extra_a_sentence_says_what_to_install(word_run: Path) -> None:
+    code = (
+        "import sys; sys.modules['starlette'] = None\n"
+        "from elman.cli.entry import run\n"
+        f"sys.exit(run(['serve', {str(word_run)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "elman: elman serve needs starlette, which is not installed: pip install 'elman[serve]'\n"
+
+
+def test_the_version_imports_nothing_of_the_server() -> None:
+    code = (
+        "import sys; from elman.cli.entry import run; run(['--version'])\n"
+        "print('starlette' in sys.modules, 'asyncio' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False False\n")
