@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "inference": {"text", "model", "checkpoint", "kernels", "ngram"},
     "gradient_flow": {"text", "model", "kernels"},
     "language_model": {"text", "model", "checkpoint", "inference", "ngram"},
+    "train_model": {"training", "language_model"},
     "torch": {"kernels", "model", "language_model"},
     "serve": {"text", "model", "inference", "language_model"},
 }

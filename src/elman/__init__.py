@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from elman.model.bptt import loss_and_gradients as loss_and_gradients
     from elman.model.parameters import Gradients as Gradients
     from elman.model.parameters import Parameters as Parameters
+    from elman.train_model import train as train
 
 _HOME = {
     "Parameters": "elman.model.parameters",
@@ -24,11 +25,21 @@ _HOME = {
     "LanguageModel": "elman.language_model",
     "load": "elman.language_model",
     "ElmanError": "elman.errors",
+    "train": "elman.train_model",
 }
 
 _ROOMS = ("calculus", "gradient_flow", "notes", "torch")
 
-__all__ = ["ElmanError", "Gradients", "LanguageModel", "Parameters", "__version__", "load", "loss_and_gradients"]
+__all__ = [
+    "ElmanError",
+    "Gradients",
+    "LanguageModel",
+    "Parameters",
+    "__version__",
+    "load",
+    "loss_and_gradients",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -70,11 +70,6 @@ def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def fields_of(config: type[Config]) -> dict[str, str]:
-    """The field of each option, by the name that click gives the option's value: `batch_size` → `B`."""
-    return {known.option.replace("-", "_"): f.name for f, known in settings(config).items() if known.option}
-
-
 def default_in_words(config: type[Config], field: Field[Any]) -> str:
     """The default as the help says it: `0.01 (adam), 5 (sgd)`, `200 (word, bpe), 128 (byte, char)`, `none`."""
     known: Setting = field.metadata["setting"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import signal
 import time
@@ -15,18 +14,14 @@ import click
 from elman.cli.options import as_json, lengths, threads
 from elman.cli.processes import joined
 from elman.cli.settings import GroupedCommand, in_group, notes, setting_options
-from elman.cli.starting import refuse_overwriting, refuse_text, resumed, started, started_task
-from elman.cli.streams import show_json
-from elman.config import TaskConfig
-from elman.errors import ConfigError
+from elman.cli.streams import message, show_json
+from elman.training.call import Call, reserved, trainer_of
 from elman.training.defaults import HELD_OUT, HELD_OUT_LIMIT, TASK_LENGTHS
 
 if TYPE_CHECKING:
-    from elman.checkpoint import RunFolder
     from elman.config import TaskName
     from elman.training.loop import Trainer
     from elman.training.records import StopRecord
-    from elman.training.team import Team
 
 
 def _range(lengths: tuple[int, int]) -> str:
@@ -104,33 +99,19 @@ def train(
     the text only. Ctrl-C stops and saves; --resume goes on exactly as if the run had not been stopped.
     """
     began = time.monotonic()
-    given = {name: value for name, value in options.items() if value is not None}
-    if exact and resume:
-        raise ConfigError("--resume goes on with the run's own settings and contradicts --exact: leave --exact out")
-    if exact:
-        given.setdefault("precision", "float32")
-    if exact and (given.get("precision") in ("bf16", "tf32") or given.get("skip_below")):
-        raise ConfigError(
-            "--exact contradicts --precision bf16 or tf32 and --skip-below, which approximate: leave one out"
-        )
-    if "omega_form" in given and not task and not resume and not given.get("omega"):
-        raise ConfigError("--omega-form is about --omega: give its WEIGHT, or leave --omega-form out")
-    if task_length and not task:
-        raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
-    if out is not None:
-        refuse_overwriting(out, (*text, *valid))
+    call = Call(
+        text=text, valid=valid, held_out=held_out, out=out, resume=resume, exact=exact,
+        task=task, task_lengths=lengths(task_length) if task_length else None,
+        options={name: value for name, value in options.items() if value is not None},
+    )  # fmt: skip
     with _Signals() as signals:
         team, device = joined(device, out or resume)
-        with _reserved(out, resume, team) as folder:
-            if resume:
-                changes = given | ({"task": task} if task else {})
-                trainer = resumed(folder, text, out, valid, held_out, changes, device, team)
-            elif task:
-                refuse_text(text, valid, held_out, given, device)
-                of_task = TaskConfig(task, *lengths(task_length or _range(TASK_LENGTHS)))
-                trainer = started_task(folder, of_task, given, team)
-            else:
-                trainer = started(folder, text, valid, held_out, given, device, team)
+        with reserved(call, team) as folder:
+            from elman.cli import display
+
+            trainer = trainer_of(
+                call, folder, device, team, report=display.reading, waiting=display.waiting, say=message
+            )
             trainer.count_from(began)
             signals.trainer = trainer
             stopped = _run(trainer)
@@ -138,18 +119,6 @@ def train(
         show_json(_summary(trainer, stopped), indent=2)
     if stopped.reason == "asked":
         raise click.exceptions.Exit(130)
-
-
-def _reserved(out: Path | None, resume: Path | None, team: Team) -> contextlib.AbstractContextManager[RunFolder]:
-    """The run's folder, locked for this process before anything in it is read or written."""
-    from elman.checkpoint import RunFolder
-
-    if out is None and resume is None:
-        return RunFolder.begun_unnamed(Path("runs"), time.strftime("%Y%m%d-%H%M%S"))
-    folder = RunFolder(resume or out or "")
-    if team.rank:  # the first of several processes has the lock
-        return contextlib.nullcontext(folder)
-    return folder.resumed() if resume else folder.begun()
 
 
 def _run(trainer: Trainer) -> StopRecord:

@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -112,6 +112,12 @@ class Corpus:
     def from_text(cls, text: str) -> Corpus:
         """A text that is already in memory."""
         return cls._of_bytes("a text", utf8(text))
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> Corpus:
+        """Texts that are already in memory, one after the other; each ends with a line end."""
+        data = b"".join(utf8(text) if text.endswith("\n") else utf8(text) + b"\n" for text in texts)
+        return cls._of_bytes("texts in memory", data)
 
     @classmethod
     def _of_bytes(cls, name: str, data: bytes) -> Corpus:

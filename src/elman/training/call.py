@@ -1,0 +1,232 @@
+"""From a call of `elman train`, or `elman.train`, to its trainer: a new run on a text or a task, or one that goes on.
+
+Both have the same arguments and the same refusals, which name the options of the command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elman.config import Config, Level, ModelConfig, TaskConfig, TaskName, TextConfig, TrainingConfig, settings
+from elman.errors import ConfigError
+from elman.files import same_place
+from elman.training.defaults import TASK_LENGTHS
+
+if TYPE_CHECKING:
+    from elman.checkpoint import RunFolder
+    from elman.text.corpus import Corpus
+    from elman.text.tokenizer import Waiting
+    from elman.training.loop import Trainer
+    from elman.training.start import Reporter
+    from elman.training.team import Team
+
+
+def _fields_of(config: type[Config]) -> dict[str, str]:
+    """The field of each option, by the name of its argument: `batch_size` → `B`."""
+    return {known.option.replace("-", "_"): f.name for f, known in settings(config).items() if known.option}
+
+
+TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS = map(_fields_of, (TextConfig, ModelConfig, TrainingConfig))
+"""The fields of options; an option that was not given is left to the defaults."""
+RESUME_OPTIONS = ("epochs", "max_time", "patience")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What was asked for; what is None, or not in `options`, was not.
+
+    text         paths of files, folders of .txt files, or "-"; empty for the embedded text
+    texts        texts in memory instead, one after the other, each ended by a line end
+    valid, valid_texts, held_out  the text to validate on: paths, texts in memory, or a share of the text
+    task_lengths  the shortest and the longest sequence of the task
+    out, resume  the folder of a new run, and the run that goes on
+    options      settings by the names of their options: batch_size, hidden, …
+    """
+
+    text: Sequence[Path | str] = ()
+    texts: Sequence[str] | None = None
+    valid: Sequence[Path | str] = ()
+    valid_texts: Sequence[str] | None = None
+    held_out: float | None = None
+    task: TaskName | None = None
+    task_lengths: tuple[int, int] | None = None
+    out: Path | None = None
+    resume: Path | None = None
+    exact: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = dict(self.options)
+        if self.exact and self.resume:
+            raise ConfigError("--resume goes on with the run's own settings and contradicts --exact: leave --exact out")
+        if self.exact:
+            given.setdefault("precision", "float32")
+        if self.exact and (given.get("precision") in ("bf16", "tf32") or given.get("skip_below")):
+            raise ConfigError(
+                "--exact contradicts --precision bf16 or tf32 and --skip-below, which approximate: leave one out"
+            )
+        if "omega_form" in given and not self.task and not self.resume and not given.get("omega"):
+            raise ConfigError("--omega-form is about --omega: give its WEIGHT, or leave --omega-form out")
+        if self.task_lengths and not self.task:
+            raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
+        if self.out is not None:
+            _refuse_overwriting(self.out, (*self.text, *self.valid))
+        object.__setattr__(self, "options", given)
+
+    @property
+    def named_texts(self) -> list[str]:
+        """The names of the arguments that are texts, and were given."""
+        given = (
+            ("TEXT", self.text), ("texts", self.texts is not None), ("--valid", self.valid),
+            ("valid_texts", self.valid_texts is not None), ("--held-out", self.held_out is not None),
+        )  # fmt: skip
+        return [name for name, value in given if value]
+
+
+def reserved(call: Call, team: Team) -> contextlib.AbstractContextManager[RunFolder]:
+    """The run's folder, locked for this process before anything in it is read or written."""
+    from elman.checkpoint import RunFolder
+
+    if call.out is None and call.resume is None:
+        return RunFolder.begun_unnamed(Path("runs"), time.strftime("%Y%m%d-%H%M%S"))
+    folder = RunFolder(call.resume or call.out or "")
+    if team.rank:  # the first of several processes has the lock
+        return contextlib.nullcontext(folder)
+    return folder.resumed() if call.resume else folder.begun()
+
+
+def trainer_of(
+    call: Call,
+    folder: RunFolder,
+    device: str | None,
+    team: Team,
+    *,
+    report: Reporter = lambda what, pieces, size: pieces,
+    waiting: Waiting = contextlib.nullcontext,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Trainer:
+    """The trainer of a call, whose folder is `reserved`.
+
+    report, waiting: as for `start`; say: takes a sentence for people about the text. Raises the errors of `start` and
+    `resume`, and ConfigError where arguments contradict each other.
+    """
+    if call.resume:
+        return _resumed(call, folder, device, team)
+    if call.task:
+        return _started_task(call, call.task, folder, device, team)
+    return _started(call, folder, device, team, report, waiting, say)
+
+
+def _resumed(call: Call, folder: RunFolder, device: str | None, team: Team) -> Trainer:
+    """The trainer of a run that goes on. Raises ConfigError for options that contradict its settings."""
+    from elman.kernels import chosen_device
+    from elman.training import start
+
+    others = [*call.named_texts, *(["--out"] if call.out else []), *(["--task"] if call.task else [])]
+    others += [f"--{name.replace('_', '-')}" for name in call.options if name not in RESUME_OPTIONS]
+    if others:
+        raise ConfigError(
+            f"--resume goes on with the run's own settings and contradicts {', '.join(others)}: leave that out "
+            f"(--epochs, --max-time, --patience and --device may be changed)"
+        )
+    changes = {TRAINING_OPTIONS[name]: value for name, value in call.options.items()}
+    return start.resume(folder, changes, chosen_device(device), team)
+
+
+def _started(
+    call: Call, folder: RunFolder, device: str | None, team: Team, report: Reporter, waiting: Waiting,
+    say: Callable[[str], None],
+) -> Trainer:  # fmt: skip
+    """The trainer of a new run on a text."""
+    from elman.kernels import chosen_device
+    from elman.text.corpus import Corpus
+    from elman.training import start
+
+    validating = [name for name in call.named_texts if name not in ("TEXT", "texts")]
+    if len(validating) > 1:
+        raise ConfigError(f"{' and '.join(validating)} contradict each other: leave one of them out")
+    if call.text and call.texts is not None:
+        raise ConfigError("TEXT and texts contradict each other: leave one of them out")
+    if team.rank:
+        return _joined(folder, device, team)
+    text_config, model, training = (
+        {field: call.options[name] for name, field in table.items() if name in call.options}
+        for table in (TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS)
+    )
+    corpus = _corpus(call.text, call.texts) or Corpus.embedded()
+    if text_config.get("level", "word") == "word":
+        text_config["level"] = _level(corpus, "level" in text_config, say)
+    sources = start.Sources(corpus, _corpus(call.valid, call.valid_texts), call.held_out)
+    return start.start(
+        folder, sources, TextConfig(**text_config), model, training, report, chosen_device(device), team, waiting
+    )
+
+
+def _corpus(paths: Sequence[Path | str], texts: Sequence[str] | None) -> Corpus | None:
+    """The corpus of paths, or of texts in memory; None where neither was given."""
+    from elman.text.corpus import Corpus
+
+    if texts is not None:
+        return Corpus.from_texts(texts)
+    return Corpus.from_paths(paths) if paths else None
+
+
+def _level(corpus: Corpus, chosen: bool, say: Callable[[str], None]) -> Level:
+    """Level word, or the one that fits the text if the user chose none; says so where word does not fit."""
+    from elman.training.defaults import fitting_level, share_of_blanks
+
+    beginning = next(iter(corpus.pieces()))
+    if (fitting := fitting_level(beginning)) == "word":
+        return fitting
+    blanks = f"the text has hardly any blanks ({share_of_blanks(beginning):.1%} of its characters)"
+    if chosen:
+        say(f"{blanks}: nearly every word will be a new one; --level {fitting} or bpe fits it better")
+        return "word"
+    say(f"{blanks}, so --level {fitting} is used; choose --level bpe for longer tokens")
+    return fitting
+
+
+def _refuse_overwriting(out: Path, texts: Sequence[Path | str]) -> None:
+    """Raises ConfigError where a text is a file that the new run would write. Asked before the folder is reserved."""
+    from elman.checkpoint import RunFolder
+
+    for each in texts:
+        if any(same_place(Path(each), path) for path in RunFolder(out).files):
+            raise ConfigError(f"{each} would be overwritten by the run {out}: choose another --out")
+
+
+def _started_task(call: Call, name: TaskName, folder: RunFolder, device: str | None, team: Team) -> Trainer:
+    """The trainer of a new run on a task. Raises ConfigError for options that a task does not use."""
+    from elman.training import start
+
+    if device not in (None, "cpu", "auto"):
+        raise ConfigError("--task is computed on the CPU alone: leave it or --device out")
+    others = call.named_texts
+    others += [f"--{name.replace('_', '-')}" for name in call.options if name in TEXT_OPTIONS or name == "bptt"]
+    if others:
+        raise ConfigError(
+            f"--task makes its own sequences and contradicts {', '.join(others)}: leave that out "
+            "(--task-length says how long they are)"
+        )
+    task = TaskConfig(name, *(call.task_lengths or TASK_LENGTHS))
+    model, training = (
+        {field: call.options[name] for name, field in table.items() if name in call.options}
+        for table in (MODEL_OPTIONS, TRAINING_OPTIONS)
+    )
+    if team.rank:
+        return _joined(folder, None, team)
+    return start.start_task(folder, task, model, training, team)
+
+
+def _joined(folder: RunFolder, device: str | None, team: Team) -> Trainer:
+    """The trainer of a process that is not the first, once the first has written the folder."""
+    from elman.kernels import chosen_device
+    from elman.training import start
+
+    team.wait()
+    return start.resume(folder, {}, chosen_device(device), team)
