@@ -48,6 +48,34 @@ def test_texts_in_memory_and_a_run_that_goes_on(corpus: Path, tmp_path: Path, mo
     assert levels.tokenizer.level == "char"
 
 
+def test_a_vocabulary_of_ones_own(corpus: Path, tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("the\nand\nzebra\non\n")
+    by_file = elman.train(corpus, out=tmp_path / "file", vocab=words, epochs=1, **SMALL)
+    assert by_file.tokenizer.tokens == ["<unk>", "<eos>", "the", "and", "zebra", "on"]
+    assert by_file.evaluate("the zebra sat on\n").oov == 1
+    by_list = elman.train(corpus, out=tmp_path / "list", vocab=["the", "and", "zebra", "on"], epochs=1, **SMALL)
+    assert by_list.score("the zebra") == by_file.score("the zebra")
+    assert by_file.next("the")[0].token == "<unk>", "every animal and place is one"
+
+
+def test_a_new_text_goes_on_from_a_run(word_run: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in word_run.iterdir() if path.is_file()}
+    new = ["the hen sat on the roof", "the zebra ran under the moon"] * 60
+    lm, settings = elman.load(word_run), {"batch_size": 4, "bptt": 8, "lr_floor": 1.0, "warmup": 0}
+    still = elman.train(texts=new, from_run=word_run, out=tmp_path / "still", lr=1e-12, epochs=1, **settings)
+    assert still.tokenizer.tokens == lm.tokenizer.tokens
+    assert still.score("the hen sat") == pytest.approx(lm.score("the hen sat"), rel=1e-6)
+    moved = elman.train(texts=new, from_run=word_run, out=tmp_path / "moved", epochs=3, **settings)
+    assert moved.perplexity("\n".join(new)) < lm.perplexity("\n".join(new)) / 2
+    assert moved.config
+    assert lm.config
+    assert (moved.config.model, moved.config.text) == (lm.config.model, lm.config.text)
+    longer = elman.train(resume=tmp_path / "moved", epochs=4)
+    assert longer.perplexity("\n".join(new)) < lm.perplexity("\n".join(new)) / 2
+    assert before == {path.name: path.read_bytes() for path in word_run.iterdir() if path.is_file()}
+
+
 def test_a_task(tmp_path: Path) -> None:
     lm = elman.train(task="xor", task_length=(10, 12), out=tmp_path / "xor", max_time=0.5, hidden=5, validate_every=50)
     assert lm.config
@@ -80,6 +108,15 @@ def test_a_task(tmp_path: Path) -> None:
         ({"out": "{run}"}, CheckpointError, "already holds a run"),
         ({"task": "chess"}, ConfigError, "task is 'chess'; it must be one of temporal-order"),
         ({"task": "xor", "texts": ["a"]}, ConfigError, "--task makes its own sequences and contradicts texts"),
+        ({"vocab": ["a", "a"]}, TextError, "token 2 of the vocabulary, 'a', is token 1 too"),
+        ({"vocab": ["a"], "min_count": 2}, ConfigError, "--vocab is the whole vocabulary and contradicts --min-count"),
+        ({"vocab": ["a"], "level": "bpe"}, ConfigError, "a token of level bpe is neither"),
+        ({"vocab": 5}, ConfigError, "vocab is 5; it must be several"),
+        ({"vocab": ["a"], "task": "xor"}, ConfigError, "contradicts --vocab"),
+        ({"from_run": "nowhere"}, CheckpointError, "there is no run at nowhere"),
+        ({"from_run": "{run}", "hidden": 5, "init": "identity"}, ConfigError, "and contradicts --hidden, --init"),
+        ({"from_run": "{run}", "vocab": ["a"]}, ConfigError, "and contradicts --vocab: leave that out"),
+        ({"from_run": "{run}", "resume": "{run}"}, ConfigError, "and contradicts --resume: leave that out"),
         ({"task_length": 50}, ConfigError, "--task-length is the length of a --task"),
         ({"task": "xor", "task_length": "50"}, ConfigError, "task-length is '50'"),
         ({"task": "xor", "task_length": (1, 2, 3)}, ConfigError, "task-length is a list of 3"),

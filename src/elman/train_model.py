@@ -28,6 +28,8 @@ def train(
     valid: Paths = (),
     valid_texts: Iterable[str] | None = None,
     held_out: float | None = None,
+    vocab: str | os.PathLike[str] | Iterable[str] | None = None,
+    from_run: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
     task: TaskName | None = None,
@@ -45,6 +47,8 @@ def train(
     text         the path of a file or of a folder of .txt files, or several; without any text, the embedded one
     texts        texts in memory instead of paths; each ends with a line end
     valid, valid_texts, held_out  the text to validate on: paths, texts, or a share at the end of the text
+    vocab        the vocabulary: the path of a file with one token a line, or several tokens
+    from_run     the run whose vocabulary, sizes and weights the new one begins with (--from of the command)
     out          the folder of the run; by default runs/ and the time, as the command has it
     resume       a run that goes on; of the settings, epochs, max_time and patience may be given
     task, task_length  a synthetic task instead of a text; its length is a number, or the shortest and the longest
@@ -68,7 +72,7 @@ def train(
     call = Call(
         text=_paths("text", text), texts=_texts("texts", texts),
         valid=_paths("valid", valid), valid_texts=_texts("valid_texts", valid_texts), held_out=held_out,
-        task=task, task_lengths=_lengths(task_length),
+        vocab=_vocab(vocab), from_run=_path("from", from_run), task=task, task_lengths=_lengths(task_length),
         out=_path("out", out), resume=_path("resume", resume), exact=exact, options=_options(settings),
     )  # fmt: skip
     if device is not None:
@@ -122,6 +126,15 @@ def _texts(name: str, values: Any) -> Sequence[str] | None:
     for text in texts:
         require(f"a text of {name}", text, str)
     return texts
+
+
+def _vocab(value: Any) -> Path | Sequence[str] | None:
+    """A path, or tokens."""
+    return (
+        _path("vocab", value)
+        if value is None or isinstance(value, str | os.PathLike)
+        else tuple(several("vocab", value))
+    )
 
 
 def _lengths(value: Any) -> tuple[int, int] | None:

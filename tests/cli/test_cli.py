@@ -141,6 +141,18 @@ def test_nbest(word_run: Path, command: Run) -> None:
     fails(command("score", word_run, "--nbest", "all", stdin="1 a\n\n"), "line 2 of the n-best list is empty")
 
 
+def test_train_from_a_run_and_with_a_vocabulary(word_run: Path, corpus: Path, command: Run, tmp_path: Path) -> None:
+    done = command("train", corpus, "--from", word_run, "--out", tmp_path / "more", "--epochs", 1, "--lr", 1e-9)
+    assert done.returncode == 0, done.stderr
+    more, lm = elman.load(tmp_path / "more"), elman.load(word_run)
+    assert more.score("the cat sat") == pytest.approx(lm.score("the cat sat"), rel=1e-4)
+    words = tmp_path / "words.txt"
+    words.write_text("the\ncat\n")
+    done = command("train", corpus, "--vocab", words, "--out", tmp_path / "few", "--epochs", 1, "--hidden", 4)
+    assert done.returncode == 0, done.stderr
+    assert elman.load(tmp_path / "few").tokenizer.tokens == ["<unk>", "<eos>", "the", "cat"]
+
+
 def test_score_after_a_context_and_without_a_reset(word_run: Path, command: Run) -> None:
     lm = elman.load(word_run)
     found = json.loads(command("score", word_run, "--after", "the cat", "--json", stdin="sat on\n").stdout)

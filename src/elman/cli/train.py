@@ -51,6 +51,21 @@ def _range(lengths: tuple[int, int]) -> str:
     f"[default: {HELD_OUT}, at most {HELD_OUT_LIMIT // 2**10} KiB]",
 )
 @in_group(
+    "Text",
+    "--vocab",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The vocabulary: one word (or character, at level char) a line.  [default: that of TEXT]",
+)
+@in_group(
+    "Start",
+    "--from",
+    "from_run",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Begin with the vocabulary, the sizes and the weights of this run, which stays as it is.",
+)
+@in_group(
     "Start", "--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run, exactly as it was."
 )
 @in_group(
@@ -86,6 +101,8 @@ def train(
     resume: Path | None,
     valid: tuple[Path, ...],
     held_out: float | None,
+    vocab: Path | None,
+    from_run: Path | None,
     exact: bool,
     task: TaskName | None,
     task_length: str | None,
@@ -100,7 +117,7 @@ def train(
     """
     began = time.monotonic()
     call = Call(
-        text=text, valid=valid, held_out=held_out, out=out, resume=resume, exact=exact,
+        text=text, valid=valid, held_out=held_out, vocab=vocab, from_run=from_run, out=out, resume=resume, exact=exact,
         task=task, task_lengths=lengths(task_length) if task_length else None,
         options={name: value for name, value in options.items() if value is not None},
     )  # fmt: skip

@@ -97,6 +97,11 @@ class Tokenizer:
         return cls(_library_tokenizer("word", {token: k for k, token in enumerate([UNK, EOS, *words])}), "word")
 
     @classmethod
+    def of_characters(cls, characters: Sequence[str]) -> Tokenizer:
+        """A tokenizer of level char with these characters, in this order, after `<unk>` and the line end."""
+        return cls(_library_tokenizer("char", {token: k for k, token in enumerate([UNK, "\n", *characters])}), "char")
+
+    @classmethod
     def from_json(cls, text: str) -> Tokenizer:
         """The tokenizer in a `tokenizer.json` that `to_json` wrote. Raises TextError for anything else.
 

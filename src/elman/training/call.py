@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,9 @@ from elman.training.defaults import TASK_LENGTHS
 if TYPE_CHECKING:
     from elman.checkpoint import RunFolder
     from elman.text.corpus import Corpus
-    from elman.text.tokenizer import Waiting
+    from elman.text.tokenizer import Tokenizer, Waiting
     from elman.training.loop import Trainer
-    from elman.training.start import Reporter
+    from elman.training.start import Beginning, Reporter
     from elman.training.team import Team
 
 
@@ -34,6 +34,13 @@ def _fields_of(config: type[Config]) -> dict[str, str]:
 TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS = map(_fields_of, (TextConfig, ModelConfig, TrainingConfig))
 """The fields of options; an option that was not given is left to the defaults."""
 RESUME_OPTIONS = ("epochs", "max_time", "patience")
+NOT_WITH_FROM = {*TEXT_OPTIONS, *MODEL_OPTIONS, "init", "init_scale", "spectral_radius", "floss", "floss_exponents"}
+"""The options that say how weights and vocabulary begin."""
+
+
+def _as_options(names: Iterable[str]) -> list[str]:
+    """Names of arguments as the command line writes them."""
+    return [f"--{name.replace('_', '-')}" for name in names]
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Call:
     texts        texts in memory instead, one after the other, each ended by a line end
     valid, valid_texts, held_out  the text to validate on: paths, texts in memory, or a share of the text
     task_lengths  the shortest and the longest sequence of the task
+    vocab        the vocabulary of the new run: the path of a file with one token a line, or the tokens
+    from_run     the run whose vocabulary, sizes and weights the new run begins with
     out, resume  the folder of a new run, and the run that goes on
     options      settings by the names of their options: batch_size, hidden, …
     """
@@ -55,6 +64,8 @@ class Call:
     held_out: float | None = None
     task: TaskName | None = None
     task_lengths: tuple[int, int] | None = None
+    vocab: Path | Sequence[str] | None = None
+    from_run: Path | None = None
     out: Path | None = None
     resume: Path | None = None
     exact: bool = False
@@ -74,9 +85,26 @@ class Call:
             raise ConfigError("--omega-form is about --omega: give its WEIGHT, or leave --omega-form out")
         if self.task_lengths and not self.task:
             raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
+        others = [*self._named_beginning, *(name for name in given if name in NOT_WITH_FROM)]
+        if self.from_run is not None and others:
+            raise ConfigError(
+                f"--from goes on with the vocabulary, the sizes and the weights of {self.from_run} and contradicts "
+                f"{', '.join(_as_options(others))}: leave that out"
+            )
+        others = [name for name in ("vocab_size", "min_count") if name in given]
+        if self.vocab is not None and others:
+            raise ConfigError(
+                f"--vocab is the whole vocabulary and contradicts {', '.join(_as_options(others))}: leave that out"
+            )
         if self.out is not None:
             _refuse_overwriting(self.out, (*self.text, *self.valid))
         object.__setattr__(self, "options", given)
+
+    @property
+    def _named_beginning(self) -> list[str]:
+        """The arguments that say how a run begins, but for --from, and were given."""
+        given = (("vocab", self.vocab is not None), ("task", self.task), ("resume", self.resume))
+        return [name for name, value in given if value]
 
     @property
     def named_texts(self) -> list[str]:
@@ -128,7 +156,8 @@ def _resumed(call: Call, folder: RunFolder, device: str | None, team: Team) -> T
     from elman.training import start
 
     others = [*call.named_texts, *(["--out"] if call.out else []), *(["--task"] if call.task else [])]
-    others += [f"--{name.replace('_', '-')}" for name in call.options if name not in RESUME_OPTIONS]
+    others += ["--vocab"] if call.vocab is not None else []
+    others += _as_options(name for name in call.options if name not in RESUME_OPTIONS)
     if others:
         raise ConfigError(
             f"--resume goes on with the run's own settings and contradicts {', '.join(others)}: leave that out "
@@ -159,12 +188,42 @@ def _started(
         for table in (TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS)
     )
     corpus = _corpus(call.text, call.texts) or Corpus.embedded()
+    sources = start.Sources(corpus, _corpus(call.valid, call.valid_texts), call.held_out)
+    if call.from_run is not None:
+        text, sizes, beginning = _taken_over(call.from_run)
+        return start.start(
+            folder, sources, text, sizes, training, report, chosen_device(device), team, waiting, beginning
+        )
     if text_config.get("level", "word") == "word":
         text_config["level"] = _level(corpus, "level" in text_config, say)
-    sources = start.Sources(corpus, _corpus(call.valid, call.valid_texts), call.held_out)
+    text = TextConfig(**text_config)
     return start.start(
-        folder, sources, TextConfig(**text_config), model, training, report, chosen_device(device), team, waiting
-    )
+        folder, sources, text, model, training, report, chosen_device(device), team, waiting,
+        None if call.vocab is None else start.Beginning(_vocabulary(call.vocab, text.level)),
+    )  # fmt: skip
+
+
+def _taken_over(run: Path) -> tuple[TextConfig, dict[str, Any], Beginning]:
+    """How a run reads text, its sizes (as `start` takes them), and its vocabulary and weights.
+
+    Raises CheckpointError where it is no run, ConfigError for one on a task.
+    """
+    from elman.checkpoint import RunFolder, load_model
+    from elman.training import start
+
+    config, tokenizer, p = load_model(RunFolder(run))
+    if config.task:
+        raise ConfigError(f"{run} was trained on {config.corpus}, not on a text: it cannot go on with one")
+    model = config.model
+    sizes = {"d": model.d, "Dh": model.Dh, "activation": model.activation, "tie": model.tie}
+    return config.text, sizes, start.Beginning(tokenizer, p)
+
+
+def _vocabulary(vocab: Path | Sequence[str], level: Level) -> Tokenizer:
+    """The tokenizer of a vocabulary, a file or tokens."""
+    from elman.text.vocabulary import given_vocabulary, read_vocabulary
+
+    return read_vocabulary(vocab, level) if isinstance(vocab, Path) else given_vocabulary(vocab, level)
 
 
 def _corpus(paths: Sequence[Path | str], texts: Sequence[str] | None) -> Corpus | None:
@@ -206,8 +265,8 @@ def _started_task(call: Call, name: TaskName, folder: RunFolder, device: str | N
 
     if device not in (None, "cpu", "auto"):
         raise ConfigError("--task is computed on the CPU alone: leave it or --device out")
-    others = call.named_texts
-    others += [f"--{name.replace('_', '-')}" for name in call.options if name in TEXT_OPTIONS or name == "bptt"]
+    others = [*call.named_texts, *(["--vocab"] if call.vocab is not None else [])]
+    others += _as_options(name for name in call.options if name in TEXT_OPTIONS or name == "bptt")
     if others:
         raise ConfigError(
             f"--task makes its own sequences and contradicts {', '.join(others)}: leave that out "

@@ -98,6 +98,14 @@ class Sources:
         return self.train.held_out_start(self.held_out or HELD_OUT, limit)
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What a new run takes over instead of making it from its text: the vocabulary, and the weights of another run."""
+
+    tokenizer: Tokenizer
+    p: Parameters | None = None
+
+
 def start(
     folder: RunFolder,
     sources: Sources,
@@ -108,13 +116,14 @@ def start(
     device: Kernels | None = None,
     team: Team = ALONE,
     waiting: Waiting = nullcontext,
+    beginning: Beginning | None = None,
 ) -> Trainer:
     """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for.
 
     What was not asked for is default, and what depends on the level by `level_defaults`. device: the TorchKernels
     that compute it (elman.kernels.chosen_device); None for the CPU. team: as in `resume`; the first of its
-    processes calls this, the others `resume` once it is begun. waiting: as for `Tokenizer.train`. The caller holds
-    `folder.begun()`.
+    processes calls this, the others `resume` once it is begun. waiting: as for `Tokenizer.train`. beginning:
+    what is taken over; `model` must be as its weights are. The caller holds `folder.begun()`.
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
     """
@@ -131,7 +140,10 @@ def start(
     require_for_team(settings, team)
     folder.require_new()
     sources = sources.at_level(text.level)
-    tokenizer = Tokenizer.train(report("vocabulary", *sources.training_pieces()), text, waiting)
+    if beginning:
+        tokenizer = beginning.tokenizer
+    else:
+        tokenizer = Tokenizer.train(report("vocabulary", *sources.training_pieces()), text, waiting)
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
     count = _write_tokens(
@@ -150,7 +162,7 @@ def start(
     require_flossing(settings, network)
     config = RunConfig(text, network, settings, sources.describe())
     checksums = {folder.train_tokens.name: count.sha256, folder.valid_tokens.name: valid.sha256}
-    trainer = _begun(folder, config, tokenizer, checksums, device, team)
+    trainer = _begun(folder, config, tokenizer, checksums, device, team, beginning.p if beginning else None)
     trainer.remarks += [remark] if remark else []
     return trainer
 
@@ -190,10 +202,11 @@ def start_task(
 
 def _begun(
     folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, tokens_sha256: dict[str, str],
-    device: Kernels | None = None, team: Team = ALONE,
+    device: Kernels | None = None, team: Team = ALONE, p: Parameters | None = None,
 ) -> Trainer:  # fmt: skip
-    """Writes the whole run folder, then lets the other processes of a team read it."""
-    trainer = _trainer(folder, config, first_parameters(config), device)
+    """Writes the whole run folder, then lets the other processes of a team read it. p: the first weights, if given."""
+    first = first_parameters(config) if p is None else p.astype(config.training.dtype)
+    trainer = _trainer(folder, config, first, device)
     if config.training.floss:
         floss(trainer.p.with_kernels(trainer.step.kernels), trainer.problem, config.training)
     trainer.save_first()
