@@ -24,6 +24,7 @@ from elman.text.corpus import Corpus
 INPUTS = {
     "train": ("train", "{input}", "--out", "{out}"),
     "train --valid": ("train", "{text}", "--valid", "{input}", "--out", "{out}"),
+    "train --vocab": ("train", "{text}", "--vocab", "{input}", "--out", "{out}"),
     "evaluate": ("evaluate", "{run}", "{input}"),
     "score": ("score", "{run}", "{input}"),
     "score --nbest": ("score", "{run}", "{input}", "--nbest", "all"),
@@ -33,6 +34,8 @@ INPUTS = {
 """The commands that read a file, each with its file."""
 RUNS = {
     "evaluate": ("evaluate", "{input}", "{text}"), "score": ("score", "{input}", "{text}"),
+    "next": ("next", "{input}"), "metrics": ("metrics", "{input}"),
+    "train --from": ("train", "{text}", "--from", "{input}", "--out", "{out}"),
     "generate": ("generate", "{input}"), "flow": ("flow", "{input}"),
     "flow --compare": ("flow", "{run}", "{text}", "--compare", "{input}"),
     "info": ("info", "{input}"), "train --resume": ("train", "--resume", "{input}"),

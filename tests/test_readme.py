@@ -105,7 +105,7 @@ def guide_folder(tmp_path: Path, word_run: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("section", ["Train", "Evaluate", "Next", "Score", "Generate"])
+@pytest.mark.parametrize("section", ["Train", "Evaluate", "Next", "Score", "Generate", "Metrics"])
 def test_the_guides_examples_of_inference_run(
     section: str, guide_folder: Path, command: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,7 +120,7 @@ def test_the_guides_examples_of_inference_run(
     calls = [line for block in blocks(text[1], "sh") for line in block.splitlines()]
     assert calls
     for line in calls:
-        call, _, name = line.partition(" < ")
+        call, _, name = line.partition(" > ")[0].partition(" < ")
         words = shlex.split(call, comments=True)
         assert words[0] == "elman"
         done = command(*words[1:], stdin=(guide_folder / name).read_bytes() if name else None, cwd=guide_folder)

@@ -15,7 +15,8 @@ TEXT = "\n".join(
 ) + "\n"  # fmt: skip
 
 COMMANDS = (
-    "train", "evaluate", "score", "generate", "next", "serve", "flow", "check", "derive", "ngram", "bench", "info",
+    "train", "evaluate", "score", "generate", "next", "serve", "flow", "check", "derive", "ngram", "metrics",
+    "bench", "info",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from elman.cli.evaluate import evaluate
 from elman.cli.flow import flow
 from elman.cli.generate import generate
 from elman.cli.info import info
+from elman.cli.metrics import metrics
 from elman.cli.next import next_
 from elman.cli.ngram import ngram
 from elman.cli.options import UTF8_TEXT
@@ -54,6 +55,7 @@ def main() -> None:
     elman next runs/book "It was"               the likeliest next tokens
     elman serve runs/book                       the model over HTTP, with the OpenAI completions API
     elman info runs/book                        what it is; without a run, what this installation is
+    elman metrics runs/book > book.csv          what training recorded, as a table
     elman flow runs/book other.txt              what every earlier step contributes to the gradient
     elman ngram runs/book --out book.arpa       an n-gram model of its text, for --mix and other tools
     elman check notes.md                        which formulas of a page hold, and how to mend the others
@@ -62,7 +64,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, score, generate, next_, serve, flow, check, derive, ngram, bench, info):
+for command in (train, evaluate, score, generate, next_, serve, flow, check, derive, ngram, metrics, bench, info):
     main.add_command(command)
     for parameter in command.params:
         if parameter.type is click.STRING:
