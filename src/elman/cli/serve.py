@@ -27,7 +27,7 @@ KEY_VARIABLE = "ELMAN_API_KEY"
 @click.option("--max-tokens", default=4096, show_default=True, metavar="N", help="The largest max_tokens of a request.")
 @click.option(
     "--max-prompt-tokens", default=16_384, show_default=True, metavar="N",
-    help="The most tokens of all prompts of a request.",
+    help="The most tokens of a prompt.",
 )  # fmt: skip
 @click.option("--max-prompts", default=64, show_default=True, metavar="N", help="The most prompts of a request.")
 @click.option(

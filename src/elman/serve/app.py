@@ -14,15 +14,16 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from elman.serve import answer
+from elman.serve import answer, tokens
 from elman.serve.api_error import ApiError
+from elman.serve.body import parsed, read_body
 from elman.serve.completions import Completions
 from elman.serve.engine import Engine
 from elman.serve.gate import Gate, error_response
 from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
 from elman.serve.openapi import openapi, page
-from elman.serve.served_model import ServedModel
+from elman.serve.served_model import ServedModel, choose_model
 
 
 def application(
@@ -39,10 +40,7 @@ def application(
         return JSONResponse({"object": "list", "data": [answer.model_card(name, created) for name in models]})
 
     async def one_model(request: Request) -> Response:
-        name = request.path_params["model"]
-        if name not in models:
-            raise ApiError(404, f"the model {name!r} does not exist; /v1/models lists all", "model", "model_not_found")
-        return JSONResponse(answer.model_card(name, created))
+        return JSONResponse(answer.model_card(choose_model(models, request.path_params["model"]).name, created))
 
     async def health(request: Request) -> Response:
         if not engine.alive:
@@ -60,6 +58,15 @@ def application(
             page(description), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
         )
 
+    async def show_tokenizer(request: Request) -> Response:
+        return JSONResponse(tokens.tokenizer_info(models))
+
+    async def tokenize(request: Request) -> Response:
+        return JSONResponse(tokens.tokenize(models, limits, parsed(await read_body(request, limits.body))))
+
+    async def detokenize(request: Request) -> Response:
+        return JSONResponse(tokens.detokenize(models, limits, parsed(await read_body(request, limits.body))))
+
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         engine.start()
@@ -73,6 +80,9 @@ def application(
         Route("/v1/completions", completions.answer, methods=["POST"]),
         Route("/v1/models", list_models),
         Route("/v1/models/{model:path}", one_model),
+        Route("/tokenizer_info", show_tokenizer),
+        Route("/tokenize", tokenize, methods=["POST"]),
+        Route("/detokenize", detokenize, methods=["POST"]),
         Route("/health", health),
         Route("/metrics", show_metrics),
         Route("/openapi.json", show_openapi),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from elman.arguments import SEED, require
+from elman.arguments import SEED
 from elman.errors import ElmanError
 from elman.inference.generate import Sampling
 from elman.schema import Range, in_words
 from elman.serve.api_error import ApiError
+from elman.serve.body import Fields, whole_numbers
 from elman.serve.limits import LONGEST_STOP, MOST_ALTERNATIVES, MOST_CHOICES, MOST_STOPS, Limits
 
 FIELDS = (
@@ -37,31 +37,10 @@ class CompletionRequest:
     usage_in_stream: bool
 
 
-def parsed(body: bytes) -> dict[str, Any]:
-    """The object in the body. Raises ApiError for anything else."""
-    try:
-        value = json.loads(body, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ApiError(400, "the body's brackets are nested too deeply; give the parameters in one object") from None
-    except ValueError as error:
-        where = f" (line {error.lineno}: {error.msg})" if isinstance(error, json.JSONDecodeError) else ""
-        raise ApiError(400, f"the body is not JSON in UTF-8{where}") from None
-    if not isinstance(value, dict):
-        raise ApiError(400, f"the body is {in_words(value)}; it must be an object")
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ApiError(400, f"the body has {name}, which is not JSON")
-
-
 def read_request(body: Mapping[str, Any], limits: Limits) -> CompletionRequest:
     """The request in a body. Raises ApiError where a field is unknown, of a wrong type, or out of range."""
-    for name in body:
-        if name not in FIELDS:
-            raise ApiError(400, f"the parameter {in_words(name)} is not known", name, "unknown_parameter")
-    given = {name: value for name, value in body.items() if value is not None}
-    fields = _Fields(given)
+    fields = Fields(body, FIELDS)
+    given = fields.given
     n = fields.whole("n", 1, 1, MOST_CHOICES)
     tokens = fields.whole("max_tokens", DEFAULT_TOKENS, 0, limits.tokens)
     _refuse_unsupported(given, fields, n)
@@ -90,41 +69,7 @@ def read_request(body: Mapping[str, Any], limits: Limits) -> CompletionRequest:
     )
 
 
-class _Fields:
-    """The fields of a body by type; a null is a field that is not given."""
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._given = given
-
-    def checked(self, name: str, default: Any, kind: type, allowed: Range | None = None) -> Any:
-        if name not in self._given:
-            return default
-        value = self._given[name]
-        if kind is int and isinstance(value, float) and value.is_integer():
-            value = int(value)  # JSON has one kind of number: 1.0 is 1
-        try:
-            require(name, value, kind, allowed)
-        except ElmanError as error:
-            raise ApiError(400, str(error), name, "invalid_value") from None
-        return value
-
-    def whole(self, name: str, default: int, low: int, high: int) -> int:
-        allowed = Range(f"a whole number from {low} to {high}", low, high, whole=True)
-        value: int = self.checked(name, default, int, allowed)
-        return value
-
-    def number(self, name: str, default: float, allowed: Range) -> float:
-        return float(self.checked(name, default, float, allowed))
-
-    def flag(self, name: str) -> bool:
-        return bool(self.checked(name, False, bool))
-
-    def text(self, name: str) -> str | None:
-        value: str | None = self.checked(name, None, str)
-        return value
-
-
-def _refuse_unsupported(given: Mapping[str, Any], fields: _Fields, n: int) -> None:
+def _refuse_unsupported(given: Mapping[str, Any], fields: Fields, n: int) -> None:
     """Raises ApiError for what this server does not do, unless the value asks for nothing."""
     if "best_of" in given and fields.whole("best_of", n, 1, 2**31) != n:
         raise ApiError(
@@ -160,12 +105,12 @@ def _prompts(value: Any, limits: Limits) -> list[str] | list[list[int]]:
         raise _wrong_prompt(value)
     if all(isinstance(each, str) for each in value):
         prompts: list[Any] = value
-    elif _are_ids(value):
-        prompts = [value]
-    elif all(isinstance(each, list) and _are_ids(each) for each in value):
-        prompts = value
+    elif (ids := whole_numbers(value)) is not None:
+        prompts = [ids]
     else:
-        raise _wrong_prompt(value)
+        prompts = [whole_numbers(each) for each in value]
+        if None in prompts:
+            raise _wrong_prompt(value)
     if len(prompts) > limits.prompts:
         raise ApiError(
             400, f"the request has {len(prompts)} prompts; this server takes at most {limits.prompts} in one request",
@@ -174,10 +119,6 @@ def _prompts(value: Any, limits: Limits) -> list[str] | list[list[int]]:
     if any(not prompt for prompt in prompts if isinstance(prompt, list)):
         raise ApiError(400, "a prompt of token ids is empty; it must have at least one", "prompt", "invalid_value")
     return prompts
-
-
-def _are_ids(value: list[Any]) -> bool:
-    return all(isinstance(each, int) and not isinstance(each, bool) for each in value)
 
 
 def _wrong_prompt(value: Any) -> ApiError:

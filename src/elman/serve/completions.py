@@ -12,21 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from elman.errors import ElmanError
 from elman.serve import answer
 from elman.serve.api_error import ApiError
+from elman.serve.body import parsed, read_body
 from elman.serve.choice import Choice
-from elman.serve.completion_request import CompletionRequest, parsed, read_request
+from elman.serve.completion_request import CompletionRequest, read_request
 from elman.serve.drawing import Drawing
 from elman.serve.engine import Engine, Job
 from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
 from elman.serve.prompt import Prompt, read_prompt
-from elman.serve.served_model import Scored, Scorer, ServedModel
+from elman.serve.served_model import Scored, Scorer, ServedModel, choose_model
 
 Result = TypeVar("Result")
 
@@ -90,7 +91,7 @@ class Completions:
         async with _until(deadline):
             body = await read_body(request, self._limits.body)
         given = read_request(parsed(body), self._limits)
-        work = Work(given, self._model(given.model), deadline)
+        work = Work(given, choose_model(self._models, given.model), deadline)
         texts = len(given.prompts) * given.n
         if self._metrics.texts + texts > self._limits.texts:
             raise ApiError(
@@ -116,13 +117,6 @@ class Completions:
                 return await self._unless_gone(request, self._whole(work))
         finally:
             done()
-
-    def _model(self, name: str | None) -> ServedModel:
-        if name is None:
-            return next(iter(self._models.values()))
-        if name not in self._models:
-            raise ApiError(404, f"the model {name!r} does not exist; /v1/models lists all", "model", "model_not_found")
-        return self._models[name]
 
     async def _unless_gone(self, request: Request, answering: Any) -> Response:
         """The answer; work ends where the client has gone."""
@@ -159,13 +153,8 @@ class Completions:
 
     def _read(self, work: Work, tell: Callable[[], None]) -> list[Part]:
         """The parts of a request, with their prompts read and scored."""
-        prompts = [read_prompt(work.model, prompt) for prompt in work.request.prompts]
-        tokens = sum(len(prompt.ids) for prompt in prompts)
-        if tokens > self._limits.prompt_tokens:
-            raise ApiError(
-                400, f"the prompts have {tokens} tokens together; this server takes at most "
-                f"{self._limits.prompt_tokens} in one request", "prompt", "context_length_exceeded",
-            )  # fmt: skip
+        most = self._limits.prompt_tokens
+        prompts = [read_prompt(work.model, prompt, most) for prompt in work.request.prompts]
         return [self._part(work, prompt, tell) for prompt in prompts]
 
     def _part(self, work: Work, prompt: Prompt, tell: Callable[[], None]) -> Part:
@@ -288,28 +277,6 @@ class _EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._done()
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The JSON body of a request. Raises ApiError where it is too large or of another type."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise ApiError(415, "the body must be JSON, with the header Content-Type: application/json")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise ApiError(415, "the body must not be compressed")
-    too_large = ApiError(413, f"the body is larger than {most} bytes", code="body_too_large")
-    length = request.headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > most):
-        raise too_large
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > most:
-                raise too_large
-    except ClientDisconnect:
-        raise ApiError(400, "the connection ended before the body") from None
-    return bytes(body)
 
 
 async def _disconnected(request: Request) -> None:

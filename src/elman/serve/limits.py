@@ -25,7 +25,7 @@ class Limits:
 
     body           bytes of a request
     prompts        prompts of a request
-    prompt_tokens  tokens of all prompts of a request together
+    prompt_tokens  tokens of a prompt
     tokens         the largest max_tokens
     seconds        the time from a request's arrival to the end of its answer
     texts          texts (prompts times n) of all requests at a time; more are refused with 429

@@ -25,6 +25,7 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
     names = list(models)
     secured: Json = {"security": [{"key": []}]} if has_key else {}
     key_errors = [401] if has_key else []
+    body_errors = [400, *key_errors, 404, 413, 415]
 
     def operation(name: str, summary: str, answer: Json, errors: list[int], **more: Any) -> Json:
         responses = {"200": {"description": "The answer.", "content": answer}}
@@ -37,8 +38,8 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
     completion = operation(
         "create_completion",
         "Continues each prompt. With echo, logprobs and max_tokens 0 it scores the prompts.",
-        _json(_ref("Completion")) | {"text/event-stream": {"schema": {"type": "string"}}},
-        [400, *key_errors, 404, 413, 415, 429, 500, 503],
+        _json(_ref("Completion")) | {"text/event-stream": {"schema": _object(data={"type": "string"})}},
+        [*body_errors, 429, 500, 503],
         requestBody={"required": True, "content": _json(_ref("CompletionRequest"))},
         **secured,
     )
@@ -50,6 +51,24 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
         "/v1/models/{model}": {
             "get": operation(
                 "retrieve_model", "One model.", _json(_ref("Model")), [*key_errors, 404], parameters=[by_name],
+                **secured,
+            )
+        },
+        "/tokenize": {
+            "post": operation(
+                "tokenize", "The token ids of a text.", _json(_ref("Tokens")), body_errors,
+                requestBody={"required": True, "content": _json(_ref("TokenizeRequest"))}, **secured,
+            )
+        },
+        "/detokenize": {
+            "post": operation(
+                "detokenize", "The text of token ids.", _json(_object(prompt={"type": "string"})), body_errors,
+                requestBody={"required": True, "content": _json(_ref("DetokenizeRequest"))}, **secured,
+            )
+        },
+        "/tokenizer_info": {
+            "get": operation(
+                "tokenizer_info", "What a token of the first model is.", _json(_ref("TokenizerInfo")), key_errors,
                 **secured,
             )
         },
@@ -80,8 +99,9 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
     }  # fmt: skip
     several = {"minItems": 1, "maxItems": limits.prompts}
     prompt = {
-        "description": "A text, several, token ids, or several lists of them. A text is the beginning of a line; "
-        f"before token ids the model has read nothing. At most {limits.prompt_tokens} tokens together.",
+        "description": "A text, several, token ids, or several lists of them. A prompt is the beginning "
+        "of a line; token ids may begin with the line end that is read before it. At most "
+        f"{limits.prompt_tokens} tokens each.",
         "default": "",
         "anyOf": [
             {"type": "string"}, {"type": "array", "items": {"type": "string"}} | several,
@@ -94,11 +114,12 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
         return {"description": description, "type": [kind, "null"], "default": default} | schema
 
     stop = {"type": "string", "minLength": 1, "maxLength": LONGEST_STOP}
+    which = {"description": "Which model.", "enum": [*models, None], "default": next(iter(models))}
     request = {
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "model": {"description": "Which model.", "enum": [*models, None], "default": next(iter(models))},
+            "model": which,
             "prompt": prompt,
             "max_tokens": field("The most tokens to draw.", DEFAULT_TOKENS, type="integer", minimum=0,
                                 maximum=limits.tokens),
@@ -112,7 +133,7 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
                 "description": "End before the first of these texts.",
                 "anyOf": [stop, {"type": "array", "items": stop, "maxItems": MOST_STOPS}, {"type": "null"}],
             },
-            "seed": field("The same seed gives the same text.", type="integer", minimum=0, maximum=2**63 - 1),
+            "seed": field("The same seed gives the same text.", type="integer", minimum=0, maximum=2**256),
             "echo": field("Begin each text with its prompt.", False, type="boolean"),
             "logprobs": field("Give ln p of each token, and so many of the likeliest ones.", type="integer", minimum=0,
                               maximum=MOST_ALTERNATIVES),
@@ -143,6 +164,24 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
     )  # fmt: skip
     return {
         "CompletionRequest": request,
+        "TokenizeRequest": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "model": which,
+                "prompt": field("A text.", "", type="string"),
+                "add_special_tokens": field("Begin with the line end that is read before it.", True, type="boolean"),
+            },
+        },
+        "DetokenizeRequest": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"model": which, "tokens": {"anyOf": [ids | {"minItems": 0}, {"type": "null"}]}},
+        },
+        "Tokens": _object(count=count, max_model_len=count, tokens={"type": "array", "items": count}),
+        "TokenizerInfo": _object(
+            level={"type": "string"}, vocab_size=count, bos_token={"const": "\n"}, eos_token={"const": "\n"}
+        ),
         "Completion": _object(
             id={"type": "string"}, object={"const": "text_completion"}, created=count, model={"type": "string"},
             choices={"type": "array", "items": choice},

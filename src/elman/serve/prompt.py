@@ -16,7 +16,7 @@ class Prompt:
     """A prompt of n tokens.
 
     ids      its tokens
-    context  what the model reads before them: a line end before a text, nothing before token ids
+    context  what the model reads before them: a line end, unless token ids begin with one
     text     its text as the tokenizer reads it
     offsets  where each token begins in the text
     """
@@ -27,8 +27,21 @@ class Prompt:
     offsets: list[int]
 
 
-def read_prompt(model: ServedModel, given: str | list[int]) -> Prompt:
-    """The prompt of a request. Raises ApiError for what is no text, and for ids that the vocabulary lacks."""
+def read_prompt(model: ServedModel, given: str | list[int], most: int) -> Prompt:
+    """The prompt of a request, of at most so many tokens.
+
+    Raises ApiError for a longer one, for what is no text, and for ids that the vocabulary lacks.
+    """
+    prompt = _read(model, given)
+    if len(prompt.ids) > most:
+        raise ApiError(
+            400, f"a prompt has {len(prompt.ids)} tokens; this server takes at most {most}", "prompt",
+            "context_length_exceeded",
+        )  # fmt: skip
+    return prompt
+
+
+def _read(model: ServedModel, given: str | list[int]) -> Prompt:
     tokenizer = model.lm.tokenizer
     if isinstance(given, str):
         try:
@@ -40,7 +53,8 @@ def read_prompt(model: ServedModel, given: str | list[int]) -> Prompt:
         if not 0 <= token < tokenizer.V:
             expected = f"the ids of {model.name} are 0 to {tokenizer.V - 1}"
             raise ApiError(400, f"prompt has the token id {token}; {expected}", "prompt", "invalid_value")
-    return Prompt(given, [], *_decoded(tokenizer, given))
+    context = [] if given[:1] == [tokenizer.eos] else [tokenizer.eos]
+    return Prompt(given, context, *_decoded(tokenizer, given))
 
 
 def _text_and_offsets(tokenizer: Tokenizer, given: str, ids: Sequence[int]) -> tuple[str, list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from elman.inference.overflow import require_numbers
 from elman.language_model import LanguageModel, load
 from elman.model.network import hidden_states, log_probabilities
 from elman.model.parameters import Parameters
+from elman.serve.api_error import ApiError
 from elman.wording import printable
 
 Floats = NDArray[np.floating[Any]]
@@ -53,6 +54,15 @@ def load_models(runs: Sequence[Path]) -> dict[str, ServedModel]:
             raise ConfigError(f"two of the runs are called {name}, and a request chooses by name: rename a folder")
         models[name] = ServedModel(name, load(run))
     return models
+
+
+def choose_model(models: Mapping[str, ServedModel], name: str | None) -> ServedModel:
+    """The model of this name, the first for None. Raises ApiError where there is none."""
+    if name is None:
+        return next(iter(models.values()))
+    if name not in models:
+        raise ApiError(404, f"the model {name!r} does not exist; /v1/models lists all", "model", "model_not_found")
+    return models[name]
 
 
 @dataclass(frozen=True)
