@@ -35,6 +35,7 @@ INPUTS = {
 RUNS = {
     "evaluate": ("evaluate", "{input}", "{text}"), "score": ("score", "{input}", "{text}"),
     "next": ("next", "{input}"), "metrics": ("metrics", "{input}"),
+    "plot": ("plot", "{input}", "--json"),
     "train --from": ("train", "{text}", "--from", "{input}", "--out", "{out}"),
     "generate": ("generate", "{input}"), "flow": ("flow", "{input}"),
     "flow --compare": ("flow", "{run}", "{text}", "--compare", "{input}"),

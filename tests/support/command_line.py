@@ -15,7 +15,7 @@ TEXT = "\n".join(
 ) + "\n"  # fmt: skip
 
 COMMANDS = (
-    "train", "evaluate", "score", "generate", "next", "serve", "flow", "check", "derive", "ngram", "metrics",
+    "train", "evaluate", "score", "generate", "next", "serve", "flow", "check", "derive", "ngram", "metrics", "plot",
     "bench", "info",
 )  # fmt: skip
 

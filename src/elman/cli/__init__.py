@@ -21,6 +21,7 @@ from elman.cli.metrics import metrics
 from elman.cli.next import next_
 from elman.cli.ngram import ngram
 from elman.cli.options import UTF8_TEXT
+from elman.cli.plot import plot
 from elman.cli.score import score
 from elman.cli.serve import serve
 from elman.cli.streams import message
@@ -56,6 +57,7 @@ def main() -> None:
     elman serve runs/book                       the model over HTTP, with the OpenAI completions API
     elman info runs/book                        what it is; without a run, what this installation is
     elman metrics runs/book > book.csv          what training recorded, as a table
+    elman plot runs/book --out curves.svg       its learning curves, or those of several runs
     elman flow runs/book other.txt              what every earlier step contributes to the gradient
     elman ngram runs/book --out book.arpa       an n-gram model of its text, for --mix and other tools
     elman check notes.md                        which formulas of a page hold, and how to mend the others
@@ -64,7 +66,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, score, generate, next_, serve, flow, check, derive, ngram, metrics, bench, info):
+for command in (train, evaluate, score, generate, next_, serve, flow, check, derive, ngram, metrics, plot, bench, info):
     main.add_command(command)
     for parameter in command.params:
         if parameter.type is click.STRING:
