@@ -76,6 +76,26 @@ def test_a_new_text_goes_on_from_a_run(word_run: Path, tmp_path: Path) -> None:
     assert before == {path.name: path.read_bytes() for path in word_run.iterdir() if path.is_file()}
 
 
+def test_a_vocabulary_grows_with_a_new_text(word_run: Path, tmp_path: Path) -> None:
+    lm = elman.load(word_run)
+    new = ["the zebra sat on the roof", "the zebra ran under a gnu", "the yak ran on the roof"] * 40
+    settings = {"batch_size": 4, "bptt": 8, "warmup": 0, "from_run": word_run, "grow": True}
+    still = elman.train(texts=[*new, "the ibex"], out=tmp_path / "a", lr=1e-12, epochs=1, min_count=2, **settings)
+    V = lm.tokenizer.V
+    assert still.tokenizer.tokens[:V] == lm.tokenizer.tokens
+    assert still.tokenizer.tokens[V:] == ["zebra", "a", "gnu", "yak"]  # the most frequent first; the ibex once
+    before, after = dict(lm.next("the cat", top=None)), dict(still.next("the cat", top=None))
+    new_mass = sum(after[token] for token in ("zebra", "a", "gnu", "yak"))
+    assert 0 < new_mass <= 4 / (V + 4)
+    for token, probability in before.items():
+        assert after[token] == pytest.approx(probability * (1 - new_mass), rel=1e-4)
+    moved = elman.train(texts=new, out=tmp_path / "b", epochs=4, **settings)
+    assert "zebra" in moved
+    assert moved.evaluate("\n".join(new)).oov == 0
+    assert moved.perplexity("\n".join(new)) < still.perplexity("\n".join(new)) / 2
+    assert moved.score("the zebra sat") > still.score("the zebra sat")
+
+
 def test_a_task(tmp_path: Path) -> None:
     lm = elman.train(task="xor", task_length=(10, 12), out=tmp_path / "xor", max_time=0.5, hidden=5, validate_every=50)
     assert lm.config
@@ -116,6 +136,10 @@ def test_a_task(tmp_path: Path) -> None:
         ({"from_run": "nowhere"}, CheckpointError, "there is no run at nowhere"),
         ({"from_run": "{run}", "hidden": 5, "init": "identity"}, ConfigError, "and contradicts --hidden, --init"),
         ({"from_run": "{run}", "vocab": ["a"]}, ConfigError, "and contradicts --vocab: leave that out"),
+        ({"grow": True}, ConfigError, "--grow is about the vocabulary of --from"),
+        ({"grow": 1}, ConfigError, "grow is 1"),
+        ({"from_run": "{run}", "grow": True, "vocab_size": 9}, ConfigError, "and contradicts --vocab-size: leave"),
+        ({"from_run": "{run}", "min_count": 2}, ConfigError, "and contradicts --min-count: leave that out"),
         ({"from_run": "{run}", "resume": "{run}"}, ConfigError, "and contradicts --resume: leave that out"),
         ({"task_length": 50}, ConfigError, "--task-length is the length of a --task"),
         ({"task": "xor", "task_length": "50"}, ConfigError, "task-length is '50'"),

@@ -30,6 +30,7 @@ def train(
     held_out: float | None = None,
     vocab: str | os.PathLike[str] | Iterable[str] | None = None,
     from_run: str | os.PathLike[str] | None = None,
+    grow: bool = False,
     out: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
     task: TaskName | None = None,
@@ -49,6 +50,7 @@ def train(
     valid, valid_texts, held_out  the text to validate on: paths, texts, or a share at the end of the text
     vocab        the vocabulary: the path of a file with one token a line, or several tokens
     from_run     the run whose vocabulary, sizes and weights the new one begins with (--from of the command)
+    grow         with from_run: the words or characters of the text that the vocabulary lacks are added
     out          the folder of the run; by default runs/ and the time, as the command has it
     resume       a run that goes on; of the settings, epochs, max_time and patience may be given
     task, task_length  a synthetic task instead of a text; its length is a number, or the shortest and the longest
@@ -69,10 +71,11 @@ def train(
     if held_out is not None:
         require("held-out", held_out, float)
     require("exact", exact, bool)
+    require("grow", grow, bool)
     call = Call(
         text=_paths("text", text), texts=_texts("texts", texts),
         valid=_paths("valid", valid), valid_texts=_texts("valid_texts", valid_texts), held_out=held_out,
-        vocab=_vocab(vocab), from_run=_path("from", from_run), task=task, task_lengths=_lengths(task_length),
+        vocab=_vocab(vocab), from_run=_path("from", from_run), grow=grow, task=task, task_lengths=_lengths(task_length),
         out=_path("out", out), resume=_path("resume", resume), exact=exact, options=_options(settings),
     )  # fmt: skip
     if device is not None:

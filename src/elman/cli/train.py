@@ -66,6 +66,12 @@ def _range(lengths: tuple[int, int]) -> str:
     help="Begin with the vocabulary, the sizes and the weights of this run, which stays as it is.",
 )
 @in_group(
+    "Start",
+    "--grow",
+    is_flag=True,
+    help="With --from: add the words (or characters) of TEXT that the vocabulary lacks, at least --min-count of each.",
+)
+@in_group(
     "Start", "--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run, exactly as it was."
 )
 @in_group(
@@ -103,6 +109,7 @@ def train(
     held_out: float | None,
     vocab: Path | None,
     from_run: Path | None,
+    grow: bool,
     exact: bool,
     task: TaskName | None,
     task_length: str | None,
@@ -117,7 +124,8 @@ def train(
     """
     began = time.monotonic()
     call = Call(
-        text=text, valid=valid, held_out=held_out, vocab=vocab, from_run=from_run, out=out, resume=resume, exact=exact,
+        text=text, valid=valid, held_out=held_out, vocab=vocab, from_run=from_run, grow=grow,
+        out=out, resume=resume, exact=exact,
         task=task, task_lengths=lengths(task_length) if task_length else None,
         options={name: value for name, value in options.items() if value is not None},
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.arguments import SEED, require, require_array
+from elman.arguments import SEED, WHOLE_FROM_0, require, require_array
 from elman.config import ACTIVATIONS, DTYPES, SCALE, ModelConfig
 from elman.errors import ConfigError, ShapeError
 from elman.kernels import Kernels, host_kernels
@@ -111,6 +111,23 @@ class Parameters:
         W_h = np.ascontiguousarray(recurrent_weights(init, Dh, gain, spectral_radius, generator), dtype)
         U = E if tie else uniform(init_scale, V, Dh)
         return cls(E, W_e, W_h, np.zeros(Dh, dtype), U, np.zeros(V, dtype), activation)
+
+    def grown(self, n: int) -> Parameters:
+        """The same network with n more tokens, each of which is the average token (Hewitt 2021).
+
+        Their rows of E and U and entries of b_2 are the means, so that the logit of a new token is the mean logit. The
+        old tokens keep their ratios; the new ones take at most n / (V + n) of the probability, as the exponential of a
+        mean is at most the mean of the exponentials. Raises ConfigError for an n under 0.
+        """
+        require("n", n, int, WHOLE_FROM_0)
+
+        def with_means(w: Floats) -> Floats:
+            mean = w.mean(axis=0, dtype=np.float64)
+            return np.concatenate([w, np.broadcast_to(mean, (n, *w.shape[1:]))]).astype(w.dtype)
+
+        by_token = ("E", "U", "b_2")
+        arrays = {name: with_means(w) if name in by_token else w.copy() for name, w in self.distinct()}
+        return Parameters.from_distinct(arrays, self.activation, self.kernels)
 
     @property
     def embedding(self) -> Embedding:

@@ -101,6 +101,13 @@ class Tokenizer:
         """A tokenizer of level char with these characters, in this order, after `<unk>` and the line end."""
         return cls(_library_tokenizer("char", {token: k for k, token in enumerate([UNK, "\n", *characters])}), "char")
 
+    def with_more(self, tokens: Iterable[str]) -> Tokenizer:
+        """The same with more words or characters, whose ids follow. Raises ConfigError at another level."""
+        if self.level not in ("word", "char"):
+            raise ConfigError(f"--grow adds words or characters, and level {self.level} has tokens for any text")
+        more = {token: self.V + k for k, token in enumerate(tokens)}
+        return Tokenizer(_library_tokenizer(self.level, self._ids | more), self.level)
+
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
         """The tokenizer in a `tokenizer.json` that `to_json` wrote. Raises TextError for anything else.

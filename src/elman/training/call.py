@@ -53,6 +53,7 @@ class Call:
     task_lengths  the shortest and the longest sequence of the task
     vocab        the vocabulary of the new run: the path of a file with one token a line, or the tokens
     from_run     the run whose vocabulary, sizes and weights the new run begins with
+    grow         the words or characters that it lacks of the new text are added to it
     out, resume  the folder of a new run, and the run that goes on
     options      settings by the names of their options: batch_size, hidden, …
     """
@@ -66,6 +67,7 @@ class Call:
     task_lengths: tuple[int, int] | None = None
     vocab: Path | Sequence[str] | None = None
     from_run: Path | None = None
+    grow: bool = False
     out: Path | None = None
     resume: Path | None = None
     exact: bool = False
@@ -85,7 +87,10 @@ class Call:
             raise ConfigError("--omega-form is about --omega: give its WEIGHT, or leave --omega-form out")
         if self.task_lengths and not self.task:
             raise ConfigError("--task-length is the length of a --task: name one, or leave it out")
-        others = [*self._named_beginning, *(name for name in given if name in NOT_WITH_FROM)]
+        if self.grow and self.from_run is None:
+            raise ConfigError("--grow is about the vocabulary of --from: name its RUN, or leave --grow out")
+        others = [name for name in given if name in NOT_WITH_FROM and not (self.grow and name == "min_count")]
+        others = [*self._named_beginning, *others]
         if self.from_run is not None and others:
             raise ConfigError(
                 f"--from goes on with the vocabulary, the sizes and the weights of {self.from_run} and contradicts "
@@ -190,7 +195,7 @@ def _started(
     corpus = _corpus(call.text, call.texts) or Corpus.embedded()
     sources = start.Sources(corpus, _corpus(call.valid, call.valid_texts), call.held_out)
     if call.from_run is not None:
-        text, sizes, beginning = _taken_over(call.from_run)
+        text, sizes, beginning = _taken_over(call.from_run, call.grow, text_config)
         return start.start(
             folder, sources, text, sizes, training, report, chosen_device(device), team, waiting, beginning
         )
@@ -203,10 +208,12 @@ def _started(
     )  # fmt: skip
 
 
-def _taken_over(run: Path) -> tuple[TextConfig, dict[str, Any], Beginning]:
+def _taken_over(run: Path, grow: bool, chosen: Mapping[str, Any]) -> tuple[TextConfig, dict[str, Any], Beginning]:
     """How a run reads text, its sizes (as `start` takes them), and its vocabulary and weights.
 
-    Raises CheckpointError where it is no run, ConfigError for one on a task.
+    chosen: of a vocabulary that grows, the fields of TextConfig for the tokens that are new.
+
+    Raises CheckpointError where it is no run, ConfigError for one on a task and for a vocabulary that cannot grow.
     """
     from elman.checkpoint import RunFolder, load_model
     from elman.training import start
@@ -216,7 +223,10 @@ def _taken_over(run: Path) -> tuple[TextConfig, dict[str, Any], Beginning]:
         raise ConfigError(f"{run} was trained on {config.corpus}, not on a text: it cannot go on with one")
     model = config.model
     sizes = {"d": model.d, "Dh": model.Dh, "activation": model.activation, "tie": model.tie}
-    return config.text, sizes, start.Beginning(tokenizer, p)
+    if not grow:
+        return config.text, sizes, start.Beginning(tokenizer, p)
+    tokenizer.with_more([])  # refuses a level whose vocabulary cannot grow, before the text is read
+    return TextConfig(config.text.level, **chosen), sizes, start.Beginning(tokenizer, p, grow=True)
 
 
 def _vocabulary(vocab: Path | Sequence[str], level: Level) -> Tokenizer:

@@ -100,10 +100,20 @@ class Sources:
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a new run takes over instead of making it from its text: the vocabulary, and the weights of another run."""
+    """What a new run takes over instead of making it from its text: the vocabulary, and the weights of another run.
+
+    grow: what the vocabulary lacks of that of the new text is added, and to the weights (`Parameters.grown`)
+    """
 
     tokenizer: Tokenizer
     p: Parameters | None = None
+    grow: bool = False
+
+    def grown(self, vocabulary: Tokenizer) -> tuple[Beginning, str]:
+        """With the tokens of another vocabulary too; and a sentence that says how many."""
+        new = [token for token in vocabulary.tokens if token not in self.tokenizer]
+        p = None if self.p is None else self.p.grown(len(new))
+        return Beginning(self.tokenizer.with_more(new), p), f"the vocabulary grew by {count_of(len(new), 'token')}"
 
 
 def start(
@@ -140,10 +150,14 @@ def start(
     require_for_team(settings, team)
     folder.require_new()
     sources = sources.at_level(text.level)
+    remarks: list[str] = []
+    if beginning is None or beginning.grow:
+        tokenizer = Tokenizer.train(report("vocabulary", *sources.training_pieces()), text, waiting)
+        if beginning:
+            beginning, remark = beginning.grown(tokenizer)
+            remarks.append(remark)
     if beginning:
         tokenizer = beginning.tokenizer
-    else:
-        tokenizer = Tokenizer.train(report("vocabulary", *sources.training_pieces()), text, waiting)
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
     count = _write_tokens(
@@ -163,7 +177,7 @@ def start(
     config = RunConfig(text, network, settings, sources.describe())
     checksums = {folder.train_tokens.name: count.sha256, folder.valid_tokens.name: valid.sha256}
     trainer = _begun(folder, config, tokenizer, checksums, device, team, beginning.p if beginning else None)
-    trainer.remarks += [remark] if remark else []
+    trainer.remarks += [*remarks, remark] if remark else remarks
     return trainer
 
 
