@@ -50,6 +50,16 @@ def word_run(command: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def deep_run(command: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of three layers."""
+    out = tmp_path_factory.mktemp("runs") / "deep"
+    small = ("--epochs", 4, "--hidden", 16, "--batch-size", 4, "--bptt", 8)
+    done = command("train", corpus, "--out", out, "--layers", 3, *small)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
 def char_run(command: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small char-level run, trained on the corpus."""
     out = tmp_path_factory.mktemp("runs") / "char"

@@ -76,6 +76,8 @@ def values_of(run: Path) -> list[Any]:
         ("training.init_scale", 1e308, "init-scale is 1e+308; it must be"),
         ("training.seed", "0" * 5000, "seed is '000"),
         ("model.V", 1e308, "V is 1e+308; it must be a whole number"),
+        ("model.layers", 10**12, "layers is 1000000000000; it must be a whole number from 1 to 64"),
+        ("model.layers", 2, "the array layers.1.W_e is missing"),
         ("model.tie", "yes", "tie is 'yes'; it must be true or false"),
         ("model", None, "ModelConfig is null; it must be an object"),
         ("text", [], "TextConfig is a list of 0; it must be an object"),

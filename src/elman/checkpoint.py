@@ -291,12 +291,12 @@ def load_state(run: RunFolder, path: Path, config: RunConfig) -> State:
     """The inverse of `save_state`. Raises CheckpointError where the file is missing, damaged, or of another run."""
     # the optimizer has two more numbers for each weight, and h is less than a batch of embeddings and outputs
     model, B = config.model, config.training.B
-    arrays, metadata = _unpack(path, 3 * _bytes_of_weights(config) + 8 * B * model.Dh)
+    arrays, metadata = _unpack(path, 3 * _bytes_of_weights(config) + 8 * B * model.layers * model.Dh)
     weights = {name.removeprefix("parameters."): a for name, a in arrays.items() if name.startswith("parameters.")}
     rest = {name: a for name, a in arrays.items() if not name.startswith("parameters.")}
     p = _parameters(weights, metadata, config, path)
     h = {name: array for name, array in rest.items() if name == "h"}
-    require_arrays(h, {"h": (B, model.Dh)}, config.training.dtype, path)
+    require_arrays(h, {"h": (B, model.layers * model.Dh)}, config.training.dtype, path)
     if "counters" not in metadata:
         raise _source(path).fault("the key counters is missing")
     return p, rest, parsed(metadata["counters"], _source(path))
@@ -347,7 +347,7 @@ def _tokenizer(tokenizer_json: str, config: RunConfig, run: RunFolder) -> Tokeni
 
 def _parameters(arrays: Arrays, metadata: Mapping[str, str], config: RunConfig, path: Path) -> Parameters:
     model, activation = config.model, metadata.get("activation")
-    expected = shapes(model.V, model.d, model.Dh)
+    expected = shapes(model.V, model.d, model.Dh, model.layers)
     if model.tie:
         del expected["E"]
     require_arrays(arrays, expected, config.training.dtype, path)
@@ -362,7 +362,7 @@ def _parameters(arrays: Arrays, metadata: Mapping[str, str], config: RunConfig, 
 def _bytes_of_weights(config: RunConfig) -> int:
     """Of all weights at their widest."""
     model = config.model
-    return sum(8 * math.prod(shape) for shape in shapes(model.V, model.d, model.Dh).values())
+    return sum(8 * math.prod(shape) for shape in shapes(model.V, model.d, model.Dh, model.layers).values())
 
 
 def packed(arrays: Arrays, metadata: dict[str, str]) -> bytes:

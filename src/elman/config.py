@@ -53,6 +53,7 @@ def at_least(low: int, zero: str = "") -> Range:
 
 COUNT = at_least(1)
 SIZE = Range("a whole number, at least 1", 1, whole=True)
+LAYERS = Range("a whole number from 1 to 64", 1, 64, whole=True)
 POSITIVE = Range("over 0 and finite", 0, without_low=True, without_high=True)
 SCALE = Range("over 0 and at most 1,000,000", 0, 1e6, without_low=True)
 SECONDS = Range("over 0 seconds and finite", 0, without_low=True, without_high=True)
@@ -180,7 +181,7 @@ class TextConfig(Config):
 
 @dataclass(frozen=True)
 class ModelConfig(Config):
-    """The network: V tokens, d embedding units, Dh hidden units; U shared with E if `tie`."""
+    """The network: V tokens, d embedding units, layers of Dh hidden units; U shared with E if `tie`."""
 
     V: int = field(metadata=_network(
         "Tokens of the vocabulary.",
@@ -201,6 +202,10 @@ class ModelConfig(Config):
     tie: bool = field(default=False, metadata=_network(
         "Use one matrix as E and U (embed = hidden).",
         option="tie",
+    ))  # fmt: skip
+    layers: int = field(default=1, metadata=_network(
+        "Recurrent layers, each of Dh units; every one reads the states of the one below it.",
+        option="layers", metavar="N", range=LAYERS, added=True,
     ))  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -249,7 +254,7 @@ class TrainingConfig(Config):
         option="clip", metavar="NORM", range=NORM,
     ))  # fmt: skip
     dropout: float = field(default=0.0, metadata=_network(
-        "Share of e and of h that is set to 0 in training.",
+        "Share of e and of every layer's h that is set to 0 in training.",
         option="dropout", metavar="SHARE", range=Range("from 0 to under 1", 0, 1, without_high=True),
     ))  # fmt: skip
     epochs: int = field(default=12, metadata=_optimisation(

@@ -50,7 +50,8 @@ class LanguageModel:
 
     def __repr__(self) -> str:
         p = self.p
-        return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh} {p.activation}>"
+        layers = f" layers={1 + len(p.above)}" if p.above else ""
+        return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh}{layers} {p.activation}>"
 
     @cached_property
     def _exact(self) -> Predictor:

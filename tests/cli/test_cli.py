@@ -300,6 +300,11 @@ def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
         (["train", "{corpus}", "--tie", "--embed", "8", "--hidden", "16"], "tied output weights need d = Dh"),
         (["train", "{corpus}", "--exact", "--precision", "bf16"], "--exact contradicts --precision bf16"),
         (["train", "{corpus}", "--exact", "--skip-below", "1e-6"], "--exact contradicts"),
+        (["train", "{corpus}", "--layers", "0"], "layers is 0; it must be a whole number from 1 to 64"),
+        (["train", "{corpus}", "--layers", "2", "--omega", "1"], "--omega is of one recurrent layer: leave it out"),
+        (["train", "{corpus}", "--layers", "2", "--floss", "9"], "--floss is of one recurrent layer: leave it out"),
+        (["train", "{corpus}", "--layers", "2", "--watch-gradients", "9"], "leave it out, or take --layers 1"),
+        (["flow", "{deep}", "{corpus}"], "this network has 3: train one with --layers 1"),
         (["train", "{corpus}", "--dropout", "1"], "dropout is 1.0; it must be from 0 to under 1"),
         (["train", "{corpus}", "--max-time", "-3"], "max-time is -3.0; it must be over 0"),
         (["train", "--resume", "{run}", "--lr", "1"], "contradicts --lr"),
@@ -338,9 +343,9 @@ def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
     ],
 )
 def test_wrong_calls(
-    command: Run, corpus: Path, word_run: Path, tmp_path: Path, arguments: list[str], sentence: str
+    command: Run, corpus: Path, word_run: Path, deep_run: Path, tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    filled = [a.format(corpus=corpus, run=word_run) for a in arguments]
+    filled = [a.format(corpus=corpus, run=word_run, deep=deep_run) for a in arguments]
     fails(command(*filled, cwd=tmp_path), sentence)
     assert not list(tmp_path.glob("runs/*/config.json"))
 

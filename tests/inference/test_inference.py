@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import as_reference
 
 import elman
 from elman.errors import ConfigError, ElmanError, TextError
@@ -18,16 +19,23 @@ from elman.inference.score import GROUP
 from elman.model import reference
 
 pytestmark = pytest.mark.usefixtures("every_kernels")
+
+
+@pytest.fixture(params=["one layer", "three layers"])
+def lm(request: pytest.FixtureRequest) -> elman.LanguageModel:
+    """A small word-level model."""
+    return elman.load(request.getfixturevalue("word_run" if request.param == "one layer" else "deep_run"))
+
+
 SENTENCES = ["the cat sat on the mat", "the dog", "", "the zebra ran", "the cat sat on the mat", "hen " * 50]
 
 
 def by_hand(lm: elman.LanguageModel, text: str) -> list[float]:
     """ln p of each token by the reference, in float64, one token after the other."""
     p = lm.p.astype("float64")
-    model = reference.ReferenceNetwork(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation)
     y = lm.tokenizer.encode(text)
     x = np.concatenate([[lm.tokenizer.eos], y[:-1]])
-    trace = reference.forward(model, x[:, None], y[:, None], np.zeros((p.Dh, 1)))
+    trace = reference.forward(as_reference(p), x[:, None], y[:, None], np.zeros((p.state_size, 1)))
     return [-float(J) for J in trace.J]
 
 

@@ -26,15 +26,22 @@ V, EOS = 11, 1
 TEXT = np.random.default_rng(5).zipf(1.4, 90) % V
 
 
-def network(activation: str = "sigmoid", tie: bool = False) -> Parameters:
+def network(activation: str = "sigmoid", tie: bool = False, layers: int = 1) -> Parameters:
     d = 6 if tie else 4
-    return Parameters.initialise(V, d, 6, activation=activation, tie=tie, seed=3, dtype="float64", init_scale=1.0)
+    return Parameters.initialise(
+        V, d, 6, activation=activation, tie=tie, seed=3, dtype="float64", init_scale=1.0, layers=layers
+    )
 
 
 def predictors() -> dict[str, Predictor]:
-    p = network()
+    p, deep = network(), network(layers=3)
     squares = mean_squares(p, EOS, TEXT)
     return {
+        "network of three layers": NetworkPredictor(deep, EOS),
+        "continuous cache of three layers": ContinuousCache(deep, EOS, 0.7, 20),
+        "dynamic, three layers": DynamicEvaluation(
+            deep, EOS, mean_squares(deep, EOS, TEXT), rate=0.01, decay=0.1, window=7
+        ),
         "network": NetworkPredictor(p, EOS),
         "n-gram": train(TEXT, V, EOS, 3),
         "unigram cache": UnigramCache(V, 20),
@@ -107,9 +114,9 @@ def test_the_unigram_cache_counts_the_last_tokens() -> None:
         assert math.exp(found[t]) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
-def test_the_continuous_cache_compares_states(activation: str) -> None:
-    p, theta, size = network(activation), 0.6, 25
+@pytest.mark.parametrize(("activation", "layers"), [("sigmoid", 1), ("tanh", 1), ("sigmoid", 2)])
+def test_the_continuous_cache_compares_states(activation: str, layers: int) -> None:
+    p, theta, size = network(activation, layers=layers), 0.6, 25
     cache = ContinuousCache(p, EOS, theta, size)
     found, _ = cache.read(cache.begin(), TEXT)
     x = np.concatenate([[EOS], TEXT[:-1]])
@@ -162,9 +169,9 @@ def test_without_a_rate_dynamic_evaluation_is_the_network() -> None:
     assert np.array_equal(still.read(still.begin(), TEXT)[0], network_alone.read(network_alone.begin(), TEXT)[0])
 
 
-@pytest.mark.parametrize("tie", [False, True])
-def test_dynamic_evaluation_takes_the_steps_of_its_formula(tie: bool) -> None:
-    p = network(tie=tie)
+@pytest.mark.parametrize(("tie", "layers"), [(False, 1), (True, 1), (False, 2)])
+def test_dynamic_evaluation_takes_the_steps_of_its_formula(tie: bool, layers: int) -> None:
+    p = network(tie=tie, layers=layers)
     before = {name: w.copy() for name, w in p.distinct()}
     squares = mean_squares(p, EOS, TEXT, window=5)
     learning = DynamicEvaluation(p, EOS, squares, rate=0.02, decay=0.4, epsilon=0.1, window=5)

@@ -20,17 +20,20 @@ def all_kernels() -> list[str]:
 
 def as_reference(p: elman.Parameters) -> reference.ReferenceNetwork:
     """The same parameters as on the page: feature-major, biases as columns."""
-    return reference.ReferenceNetwork(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation)
+    above = tuple(reference.ReferenceLayer(w.W_e, w.W_h, w.b_1[:, None]) for w in p.above)
+    return reference.ReferenceNetwork(p.E.T, p.W_e, p.W_h, p.b_1[:, None], p.U, p.b_2[:, None], p.activation, above)
 
 
 def problem(
     V: int = 13, d: int = 5, Dh: int = 7, B: int = 3, T: int = 11, *, activation: str = "sigmoid", tie: bool = False,
-    dtype: str = "float64", seed: int = 0,
+    dtype: str = "float64", seed: int = 0, layers: int = 1,
 ) -> tuple[elman.Parameters, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Parameters (biases not zero), x and y [T,B] and h_0 [B,Dh]; pairwise different primes unless told."""
+    """Parameters (biases not zero), x and y [T,B] and a state h_0; sizes that are different primes unless told."""
     generator = np.random.default_rng(seed)
-    p = elman.Parameters.initialise(V, d, Dh, activation=activation, tie=tie, seed=seed, dtype=dtype)
+    p = elman.Parameters.initialise(V, d, Dh, activation=activation, tie=tie, seed=seed, dtype=dtype, layers=layers)
     p.b_1 += generator.normal(size=Dh).astype(dtype) / 2
     p.b_2 += generator.normal(size=V).astype(dtype) / 2
+    for weights in p.above:
+        weights.b_1 += generator.normal(size=Dh).astype(dtype) / 2
     x, y = generator.integers(0, V, (2, T, B))
-    return p, x, y, generator.random((B, Dh)).astype(dtype)
+    return p, x, y, generator.random((B, layers * Dh)).astype(dtype)

@@ -33,9 +33,9 @@ from elman.training.start import Sources, resume, start
 SMALL: dict[str, Any] = {"epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5}
 
 
-def started(folder: Path, corpus: Path, **settings: Any) -> Trainer:
-    sources = Sources(Corpus.from_paths([corpus]))
-    return start(RunFolder(folder), sources, TextConfig("word"), {"d": 16, "Dh": 16}, SMALL | settings)
+def started(folder: Path, corpus: Path, layers: int = 1, **settings: Any) -> Trainer:
+    sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "layers": layers}
+    return start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings)
 
 
 def contents(folder: Path) -> tuple[bytes, bytes, list[dict[str, Any]]]:
@@ -59,10 +59,13 @@ def test_two_runs_give_the_same_bytes_and_another_seed_others(tmp_path: Path, co
     assert contents(tmp_path / "a")[0] != contents(tmp_path / "c")[0]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize(("optimizer", "layers"), [("adam", 1), ("sgd", 1), ("adam", 3)])
 @pytest.mark.parametrize("at", [1, 50, 51, 100])
-def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, corpus: Path, optimizer: str, at: int) -> None:
-    settings = {"optimizer": optimizer, "schedule": "mikolov" if optimizer == "sgd" else "cosine", "record_every": 1}
+def test_a_stopped_run_goes_on_to_the_same_bytes(
+    tmp_path: Path, corpus: Path, optimizer: str, layers: int, at: int
+) -> None:
+    schedule = "mikolov" if optimizer == "sgd" else "cosine"
+    settings = {"optimizer": optimizer, "schedule": schedule, "record_every": 1, "layers": layers}
     list(started(tmp_path / "whole", corpus, **settings).run())
     broken = started(tmp_path / "broken", corpus, **settings)
     for record in broken.run():
@@ -189,14 +192,19 @@ def test_resume_reads_each_checkpoint_once(tmp_path: Path, corpus: Path, monkeyp
     assert opened == [RunFolder(tmp_path / "run").stopped]
 
 
-GOLDEN = [3.07299162844, 2.92022922041, 2.72453970318, 2.74460355931, 2.64029483042, 2.57855873637, 2.59348395156]
+GOLDEN = {
+    1: [3.07299162844, 2.92022922041, 2.72453970318, 2.74460355931, 2.64029483042, 2.57855873637, 2.59348395156],
+    2: [3.13122903398, 2.89169996185, 2.70254423851, 2.72058088537, 2.65253780126, 2.64504131635, 2.64575346099],
+}
 
 
-def test_golden_run(tmp_path: Path, corpus: Path) -> None:
+@pytest.mark.parametrize("layers", GOLDEN)
+def test_golden_run(tmp_path: Path, corpus: Path, layers: int) -> None:
     """Recorded losses of a short float64 run: whatever changes them changes the mathematics or the data."""
-    trainer = started(tmp_path / "run", corpus, precision="float64", record_every=20, dropout=0.1, epochs=2)
+    settings: dict[str, Any] = {"precision": "float64", "record_every": 20, "dropout": 0.1, "epochs": 2}
+    trainer = started(tmp_path / "run", corpus, layers, **settings)
     found = [r.nats_per_token for r in trainer.run() if isinstance(r, StepRecord | ValidationRecord)]
-    np.testing.assert_allclose(found, GOLDEN, rtol=1e-9)
+    np.testing.assert_allclose(found, GOLDEN[layers], rtol=1e-9)
 
 
 class Poison:

@@ -121,7 +121,9 @@ class Display:
         if isinstance(trainer.problem, TextProblem):
             predicted, level = trainer.problem.streams.predictions, trainer.config.text.level
             self.say(f"tokens   {predicted:,} at level {level}, {model.V:,} different")
-        self.say(f"model    d={model.d} Dh={model.Dh} {model.activation}{tied}: {count(trainer.p.count, 'parameter')}")
+        layers = f" layers={model.layers}" if model.layers > 1 else ""
+        parameters = count(trainer.p.count, "parameter")
+        self.say(f"model    d={model.d} Dh={model.Dh}{layers} {model.activation}{tied}: {parameters}")
         self.say(
             f"run      {trainer.run_folder.path}: "
             f"{count(settings.epochs, 'epoch')}{limit}, {settings.optimizer}, lr {settings.lr:g}"

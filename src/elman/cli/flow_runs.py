@@ -67,7 +67,7 @@ def read_run(
     subject = Subject(label, describe(lm), corpus.name, start, " " if lm.tokenizer.level == "word" else "")
     ids, oov = _context_and_window(corpus, lm, steps, start)
     before, window = ids[: _context(start)], ids[_context(start) :]
-    h_0 = hidden_states(p, before[:, None], p.initial_state(1)).h[-1] if len(before) else None
+    h_0 = hidden_states(p, before[:, None], p.initial_state(1)).h_T if len(before) else None
     tokens = [lm.tokenizer.tokens[k] for k in window]
     view = View.of(p, window, tokens, subject, oov=list(oov[-len(window) :]), h_0=h_0, at=at)
     return RunFlow(label, history, view)
@@ -88,7 +88,8 @@ def describe(lm: LanguageModel) -> str:
     """The model's sizes in one line."""
     p, level = lm.p, lm.tokenizer.level
     tied = ", tied" if p.tied else ""
-    return f"V={p.V:,} ({level}) d={p.d} Dh={p.Dh} {p.activation}{tied}, {count(p.count, 'parameter')}"
+    layers = f" layers={len(p.layers)}" if p.above else ""
+    return f"V={p.V:,} ({level}) d={p.d} Dh={p.Dh}{layers} {p.activation}{tied}, {count(p.count, 'parameter')}"
 
 
 def _context(start: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.errors import ShapeError
+from elman.errors import ConfigError, ShapeError
 from elman.model.activations import FUNCTIONS
 from elman.model.network import checked, hidden_states
 from elman.model.parameters import Parameters
@@ -50,8 +50,14 @@ class Trajectory:
     def of(cls, p: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -> Trajectory:
         """The forward pass. h_0 is [B,Dh], or None for zeros.
 
-        Raises ShapeError for shapes, types or token ids that do not match p, and where the states overflow.
+        Raises ConfigError for a network of several layers, ShapeError for shapes, types or token ids that do not match
+        p, and where the states overflow.
         """
+        if isinstance(p, Parameters) and p.above:
+            raise ConfigError(
+                f"the gradient flow is shown for one recurrent layer, and this network has {1 + len(p.above)}: "
+                "train one with --layers 1"
+            )
         h_0 = checked(p, x, y, h_0)
         T = len(x)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -82,7 +82,7 @@ def _ln_share(hits: Any, all_: Any, V: int) -> Floats:
 
 @dataclass(frozen=True)
 class Memory:
-    """The network's state, and for each of the last M tokens the token, y [M], and g [M,Dh] before it."""
+    """The network's state, and of the last M tokens the token, y [M], and g [M,Dh] of the last layer before it."""
 
     network: NetworkState
     y: Integers
@@ -142,9 +142,9 @@ class ContinuousCache:
     def _states(self, state: NetworkState, y: Integers) -> tuple[Floats, NetworkState]:
         """g before each of y [n], [n,Dh], and the network's state after them."""
         x = np.concatenate([[state.last], y[:-1]])
-        h = hidden_states(self.p, x[:, None], state.h).h[1:]
-        g = np.asarray(h[:, 0], np.float64)
-        return 2 * g - 1 if self.p.activation == "sigmoid" else g, NetworkState(h[-1], int(y[-1]))
+        forward = hidden_states(self.p, x[:, None], state.h)
+        g = np.asarray(forward.h[1:, 0], np.float64)
+        return 2 * g - 1 if self.p.activation == "sigmoid" else g, NetworkState(forward.h_T, int(y[-1]))
 
     def _weights(self, now: Floats, g: Floats, earlier: NDArray[np.bool_]) -> Floats:
         """exp(θ g_i · g), relative to the largest, of the tokens that are remembered, [n,M]; 0 of the others."""

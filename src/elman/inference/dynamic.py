@@ -103,9 +103,9 @@ class DynamicEvaluation:
     def _learn(self, p: Parameters, before: NetworkState, y: Integers) -> None:
         """One step of the weights, in place, from a window that was read."""
         gradients = _gradients(p, before, y)
-        trained = dict(self.p.distinct())
+        weights, trained = dict(p.distinct()), dict(self.p.distinct())
         for name, g in gradients.distinct():
-            w, w_0 = getattr(p, name), trained[name]
+            w, w_0 = weights[name], trained[name]
             r = np.sqrt(self.mean_squares[name])
             mean = float(r.mean()) or 1.0
             if isinstance(g, Rows):

@@ -128,9 +128,9 @@ def generate_tokens(
 
 
 def _sampler(p: Parameters, sampling: Sampling) -> Any:
-    """Draws tokens of the network in native code; None where the kernels lack it, or one of the options."""
+    """Draws tokens of the network in native code; None where the kernels lack it, several layers, or an option."""
     sampler_of = p.kernels.sampler_kernel(p.dtype)
-    if sampler_of is None or sampling.min_p or sampling.repetition_penalty != 1:
+    if sampler_of is None or p.above or sampling.min_p or sampling.repetition_penalty != 1:
         return None
     inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
     return sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)

@@ -79,7 +79,7 @@ def stream_log_probs(predictor: Predictor, parts: Iterable[Integers]) -> Iterato
 
 @dataclass(frozen=True)
 class NetworkState:
-    """h [1,Dh] before the last token, and the last token, which is read together with the next ones.
+    """h [1,Dh] (a state of `Parameters`) before the last token, and that token, which is read with the next ones.
 
     last: None where nothing was read, not even a line end: the next token is predicted from h itself.
     """
@@ -125,10 +125,10 @@ class NetworkPredictor:
         x = y[:-1] if state.last is None else np.concatenate([[state.last], y[:-1]])
         h = state.h
         for start in range(0, len(x), WINDOW):
-            h = hidden_states(self.p, x[start : start + WINDOW, None], h).h[-1]
+            h = hidden_states(self.p, x[start : start + WINDOW, None], h).h_T
         return NetworkState(h, int(y[-1]))
 
     def next(self, state: NetworkState) -> Floats:
         """ln p of every token, float64 [V]."""
-        h = state.h if state.last is None else hidden_states(self.p, np.array([[state.last]]), state.h).h[-1]
+        h = state.h if state.last is None else hidden_states(self.p, np.array([[state.last]]), state.h).h_T
         return log_probabilities(self.p, h[0]).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The backward pass, through time: output, layer and embedding put together (docs/derivation.md, sections 5 to 7).
+"""The backward pass, through time: output, layers and embedding put together (docs/derivation.md, sections 5 to 7, 11).
 
 J here is the mean over the tokens that have a loss, usually all T·B: δ1 has the factor 1/(T·B), and so has everything
 that follows from it.
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.kernels import Kernels
-from elman.model.network import DropoutMasks, Forward, checked, hidden_states
-from elman.model.parameters import Gradients, Parameters
+from elman.model.network import DropoutMasks, Forward, checked, hidden_states, joined, read_backward
+from elman.model.parameters import Gradients, LayerWeights, Parameters
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -24,8 +24,8 @@ Integers = NDArray[np.integer[Any]]
 class Backward:
     """The results of a backward pass; J is the mean over the tokens that have a loss, a number where the arrays are.
 
-    h_T [B,Dh]; dz [T,B,Dh] = ∂J/∂z^(t); dh [T,B,Dh], each step's own ∂J^(t)/∂h^(t), so that ∂J/∂h^(t) is
-    dh^(t) + dz^(t+1) W_h.
+    h_T [B,Dh], the state to carry on with. Of the last layer: dz [T,B,Dh] = ∂J/∂z^(t); dh [T,B,Dh], each step's own
+    ∂J^(t)/∂h^(t), so that ∂J/∂h^(t) is dh^(t) + dz^(t+1) W_h.
     """
 
     J: Any
@@ -46,9 +46,9 @@ def loss_and_gradients(
 ) -> tuple[float, Gradients, Floats]:
     """J, mean nats per token; its gradients; and h_T [B,Dh], the state to carry on with.
 
-    x, y int [T,B]; h_0 [B,Dh] or None for zeros; masks for dropout; kernels in place of the parameters' own. The
-    gradient does not flow past h_0: with h_0 carried from window to window this is truncated backpropagation through
-    time. Raises ShapeError for shapes, types or token ids that do not fit the parameters.
+    x, y int [T,B]; h_0 [B,Dh] (a state of `Parameters`) or None for zeros; masks for dropout; kernels in place of the
+    parameters' own. The gradient does not flow past h_0: with h_0 carried from window to window this is truncated
+    backpropagation through time. Raises ShapeError for shapes, types or token ids that do not fit the parameters.
     """
     result = backward(p if kernels is None else p.with_kernels(kernels), x, y, h_0, masks=masks)
     return float(result.J), result.gradients, result.h_T
@@ -66,8 +66,8 @@ def backward(
 ) -> Backward:
     """The loss and its gradients, with intermediate results. Losses only from step `first` on: y int [T-first,B].
 
-    cut: the entries of ∂J/∂h, J being the loss of one token, are clipped to ±cut on their way back (0: they are not).
-    With it, dz and the gradients are no longer those of J. Raises ShapeError as `loss_and_gradients`.
+    cut: the entries of every layer's ∂J/∂h, J being the loss of one token, are clipped to ±cut on their way back (0:
+    they are not). With it, dz and the gradients are no longer those of J. Raises ShapeError as `loss_and_gradients`.
     """
     return backward_unchecked(p, x, y, checked(p, x, y, h_0, first), first, masks, cut)
 
@@ -99,11 +99,19 @@ def from_step(p: Parameters, dh: Floats, T: int) -> Floats:
 def through_time(
     p: Parameters, forward: Forward, J: Any, dh: Floats, dU: Floats, db_2: Floats, cut: float
 ) -> Backward:  # fmt: skip
-    """Every gradient from each step's own dh [T,B,Dh] and the gradients of the output layer."""
-    layer = p.layer.backward(dh, forward.embedded, forward.h, cut)
-    dE = p.embedding.backward(layer.e, forward.embedded)
-    gradients = Gradients(dE, layer.W_e, layer.W_h, layer.b_1, dU, db_2, layer.h_0, kernels=p.kernels)
+    """Every gradient from each step's own dh [T,B,Dh], of the last layer, and the gradients of the output layer."""
+    layers, inputs, states = p.layers, forward.inputs, forward.states
+    last = layers[-1].backward(dh, inputs[-1], states[-1], cut)
+    found = [last]
+    for n in range(len(layers) - 2, -1, -1):  # down the stack
+        own = read_backward(found[0].e, inputs[n + 1]).reshape(dh.shape)
+        found.insert(0, layers[n].backward(own, inputs[n], states[n], cut))
+    first, *others = found
+    dE = p.embedding.backward(first.e, forward.embedded)
+    h_0 = joined(p, [layer.h_0 for layer in found])
+    above = [LayerWeights(layer.W_e, layer.W_h, layer.b_1) for layer in others]
+    gradients = Gradients(dE, first.W_e, first.W_h, first.b_1, dU, db_2, h_0, above, kernels=p.kernels)
     if p.tied:
         dU[dE.index] += dE.values  # one array, two uses: the gradients add
         gradients.E = None
-    return Backward(J, gradients, forward.h[-1], layer.z, dh)
+    return Backward(J, gradients, forward.h_T, last.z, dh)

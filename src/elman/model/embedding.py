@@ -42,13 +42,14 @@ class Rows:
 
 @dataclass(slots=True)
 class Embedded:
-    """e of a window x [T,B], and what its backward pass needs again.
+    """e of a window x [T,B], and what its backward pass needs again: the input of a layer.
 
-    Where nothing distinguishes two occurrences of a token, their e is computed once; dropout and real inputs do.
+    Above the first layer e is h of the layer below, and nothing else but the mask is there. Where nothing
+    distinguishes two occurrences of a token, their e is computed once; dropout and real inputs do.
 
     e      [n,d], one row for each distinct token; or [T·B,d], one for each token, in time order
     rows   int [T,B]: e[rows[t,b]] is what sequence b reads at step t; None where e has a row for each token
-    words  which tokens of x are the same; None for real inputs
+    words  which tokens of x are the same; None where e has no tokens
     mask   [T·B,d], the dropout of e; None without
     x      [T·B,V], real inputs; None for tokens
     """

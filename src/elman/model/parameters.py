@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,14 +26,37 @@ Floats = NDArray[np.floating[Any]]
 NAMES = ("E", "W_e", "W_h", "b_1", "U", "b_2")
 BLOCK_NUMBERS = 2**20
 _LETTERS = {"E": "V,d", "W_e": "Dh,d", "W_h": "Dh,Dh", "b_1": "Dh", "U": "V,Dh", "b_2": "V"}
+_LETTERS_ABOVE = _LETTERS | {"W_e": "Dh,Dh"}
+
+
+@dataclass(slots=True)
+class LayerWeights:
+    """The weights of a recurrent layer above the first, or their gradients: W_e [Dh,Dh], W_h [Dh,Dh], b_1 [Dh].
+
+    W_e reads h of the layer below, as that of the first layer reads e.
+    """
+
+    W_e: Floats
+    W_h: Floats
+    b_1: Floats
+
+
+def _named(above: Sequence[LayerWeights]) -> Iterator[tuple[str, Floats]]:
+    """The arrays of the layers above the first by their names in files: `layers.1.W_e`, `layers.1.W_h`, …"""
+    for number, weights in enumerate(above, 1):
+        for letter in fields(weights):
+            yield f"layers.{number}.{letter.name}", getattr(weights, letter.name)
 
 
 @dataclass
 class Parameters:
-    """The six weights of the network, the name of σ, and the kernels that compute with them.
+    """The weights of the network, the name of σ, and the kernels that compute with them.
 
     E [V,d] (the derivation's E is its transpose: here a token is a row) · W_e [Dh,d] · W_h [Dh,Dh] · b_1 [Dh] ·
-    U [V,Dh] · b_2 [V]. With tied weights U *is* E, the same array. kernels: by default those for NumPy arrays.
+    U [V,Dh] · b_2 [V]. With tied weights U *is* E, the same array. above: the weights of further layers, from the
+    second up (derivation, section 11). kernels: by default those for NumPy arrays.
+
+    The state h of a network is [B,Dh], or [B,n·Dh] with n layers: each layer's h, the first layer's first.
 
     Raises ShapeError where shapes or types disagree, ConfigError for an unknown activation.
     """
@@ -45,19 +68,21 @@ class Parameters:
     U: Floats
     b_2: Floats
     activation: str = "sigmoid"
+    above: Sequence[LayerWeights] = ()
     kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
             raise ConfigError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
         for name, array in self.items():
-            require_array(name, array, f"[{_LETTERS[name]}]")
-            if len(array.shape) != len(_LETTERS[name].split(",")):
-                raise ShapeError.of(name, tuple(array.shape), f"[{_LETTERS[name]}]")
+            letters = _LETTERS[name] if name in _LETTERS else _LETTERS_ABOVE[name.split(".")[-1]]
+            require_array(name, array, f"[{letters}]")
+            if len(array.shape) != len(letters.split(",")):
+                raise ShapeError.of(name, tuple(array.shape), f"[{letters}]")
             if getattr(array.dtype, "kind", "f") not in "fc":
                 raise ShapeError(f"{name} is {array.dtype}, expected float32 or float64")
         (V, d), Dh = self.E.shape, len(self.W_h)
-        expected = shapes(V, d, Dh)
+        expected = shapes(V, d, Dh, len(self.above) + 1)
         for name, array in self.items():
             if array.shape != expected[name]:
                 raise ShapeError.of(name, array.shape, f"{expected[name]} with V={V}, d={d}, Dh={Dh}")
@@ -78,6 +103,7 @@ class Parameters:
         init: str = "orthogonal",
         spectral_radius: float | None = None,
         init_scale: float = 0.3,
+        layers: int = 1,
     ) -> Parameters:
         """Initial weights: E and U uniform in ±init_scale, biases 0, W_e Glorot-uniform, W_h by `init` (initial.py).
 
@@ -85,7 +111,7 @@ class Parameters:
         from explosion (σ_max < 4), and slower to vanish. Raises ConfigError for a choice or a size that is not
         possible.
         """
-        ModelConfig(V=V, d=d, Dh=Dh, activation=activation, tie=tie)  # type: ignore[arg-type]  # checks all of them
+        ModelConfig(V, d, Dh, activation, tie, layers)  # type: ignore[arg-type]  # checks all of them
         if dtype not in DTYPES:
             raise ConfigError(f"dtype is {dtype!r}; choose one of {', '.join(DTYPES)}")
         if not isinstance(seed, np.random.Generator):
@@ -106,11 +132,16 @@ class Parameters:
                 block[...] = generator.uniform(-bound, bound, block.shape)
             return drawn
 
+        def layer_of(inputs: int) -> LayerWeights:
+            W_e = uniform(gain * float(np.sqrt(6 / (inputs + Dh))), Dh, inputs)
+            W_h = np.ascontiguousarray(recurrent_weights(init, Dh, gain, spectral_radius, generator), dtype)
+            return LayerWeights(W_e, W_h, np.zeros(Dh, dtype))
+
         E = uniform(init_scale, V, d)
-        W_e = uniform(gain * float(np.sqrt(6 / (d + Dh))), Dh, d)
-        W_h = np.ascontiguousarray(recurrent_weights(init, Dh, gain, spectral_radius, generator), dtype)
+        first, *above = layer_of(d), *(layer_of(Dh) for _ in range(layers - 1))
         U = E if tie else uniform(init_scale, V, Dh)
-        return cls(E, W_e, W_h, np.zeros(Dh, dtype), U, np.zeros(V, dtype), activation)
+        b_2 = np.zeros(V, dtype)
+        return cls(E, first.W_e, first.W_h, first.b_1, U, b_2, activation, above)
 
     def grown(self, n: int) -> Parameters:
         """The same network with n more tokens, each of which is the average token (Hewitt 2021).
@@ -135,9 +166,10 @@ class Parameters:
         return Embedding(self.E, self.kernels)
 
     @property
-    def layer(self) -> RecurrentLayer:
-        """The second part."""
-        return RecurrentLayer(self.W_e, self.W_h, self.b_1, self.activation, self.kernels)
+    def layers(self) -> list[RecurrentLayer]:
+        """The second part: a stack of recurrent layers, mostly one."""
+        weights = (LayerWeights(self.W_e, self.W_h, self.b_1), *self.above)
+        return [RecurrentLayer(w.W_e, w.W_h, w.b_1, self.activation, self.kernels) for w in weights]
 
     @property
     def output(self) -> FullOutput:
@@ -156,8 +188,13 @@ class Parameters:
 
     @property
     def Dh(self) -> int:
-        """Number of hidden units."""
+        """Number of hidden units of a layer."""
         return int(self.W_h.shape[0])
+
+    @property
+    def state_size(self) -> int:
+        """Numbers in the state of one sequence: the hidden units of all layers."""
+        return self.Dh * (1 + len(self.above))
 
     @property
     def tied(self) -> bool:
@@ -175,9 +212,10 @@ class Parameters:
         return sum(math.prod(array.shape) for _, array in self.distinct())
 
     def items(self) -> Iterator[tuple[str, Floats]]:
-        """The six weights by name."""
+        """Every weight by name, those of layers above the first after the six letters."""
         for name in NAMES:
             yield name, getattr(self, name)
+        yield from _named(self.above)
 
     def distinct(self) -> Iterator[tuple[str, Floats]]:
         """Every array once: without E if it is tied to U."""
@@ -187,7 +225,13 @@ class Parameters:
     def from_distinct(cls, arrays: Mapping[str, Floats], activation: str, kernels: Kernels | None = None) -> Parameters:
         """The inverse of `distinct`: if E is missing, it is U. kernels: None for those of NumPy arrays."""
         by_name = {name: arrays.get(name, arrays["U"]) for name in NAMES}
-        return cls(**by_name, activation=activation, kernels=kernels or host_kernels())
+        above: dict[str, dict[str, Floats]] = {}
+        for name, array in arrays.items():
+            if name not in NAMES:
+                _, number, letter = name.split(".")
+                above.setdefault(number, {})[letter] = array
+        weights = [LayerWeights(**above[f"{number}"]) for number in range(1, len(above) + 1)]
+        return cls(**by_name, activation=activation, above=weights, kernels=kernels or host_kernels())
 
     def astype(self, dtype: str) -> Parameters:
         """The same weights in another precision; the same object if nothing changes."""
@@ -207,15 +251,16 @@ class Parameters:
         return self if kernels is self.kernels else replace(self, kernels=kernels)
 
     def initial_state(self, B: int) -> Floats:
-        """h^(0) = 0, [B,Dh]."""
-        return self.kernels.zeros((B, self.Dh), self.W_h)
+        """h^(0) = 0, [B,Dh]; of n layers [B,n·Dh]."""
+        return self.kernels.zeros((B, self.state_size), self.W_h)
 
 
 @dataclass
 class Gradients:
-    """∂J/∂· of each parameter, in its shape; of h_0 [B,Dh]; and the kernels that computed them.
+    """∂J/∂· of each parameter, in its shape; of the state h_0 [B,Dh]; and the kernels that computed them.
 
-    E is `Rows`. With tied weights E and U are one array: then U is the total and E is None.
+    E is `Rows`. With tied weights E and U are one array: then U is the total and E is None. above: those of the layers
+    above the first.
     """
 
     E: Rows | None
@@ -225,6 +270,7 @@ class Gradients:
     U: Floats
     b_2: Floats
     h_0: Floats
+    above: Sequence[LayerWeights] = ()
     kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
 
     def distinct(self) -> Iterator[tuple[str, Floats | Rows]]:
@@ -233,6 +279,7 @@ class Gradients:
             value = getattr(self, name)
             if value is not None:
                 yield name, value
+        yield from _named(self.above)
 
     def norm(self) -> float:
         """The Euclidean norm over all of them together; not finite if any entry is not."""
@@ -247,6 +294,7 @@ class Gradients:
         return (value.values if isinstance(value, Rows) else value for _, value in self.distinct())
 
 
-def shapes(V: int, d: int, Dh: int) -> dict[str, tuple[int, ...]]:
+def shapes(V: int, d: int, Dh: int, layers: int = 1) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter, by name."""
-    return embedding.shapes(V, d) | layer.shapes(d, Dh) | full.shapes(V, Dh)
+    above = {f"layers.{n}.{name}": shape for n in range(1, layers) for name, shape in layer.shapes(Dh, Dh).items()}
+    return embedding.shapes(V, d) | layer.shapes(d, Dh) | full.shapes(V, Dh) | above

@@ -8,13 +8,22 @@ It imports nothing of Elman and shares nothing with the fast path.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
+
+@dataclass
+class ReferenceLayer:
+    """A recurrent layer above the first: its input is h of the layer below."""
+
+    W_e: Array  # [Dh,Dh]
+    W_h: Array  # [Dh,Dh]
+    b_1: Array  # [Dh,1]
 
 
 @dataclass
@@ -28,11 +37,15 @@ class ReferenceNetwork:
     U: Array  # [V,Dh]
     b_2: Array  # [V,1]
     activation: str = "sigmoid"
+    above: tuple[ReferenceLayer, ...] = ()  # section 11 of the page
 
 
 @dataclass
 class Trace:
-    """All values of a forward pass; lists run over t = 1..T, and h starts with h^(0)."""
+    """All values of a forward pass; lists run over t = 1..T, and h starts with h^(0).
+
+    above: h of each layer above the first, in the same way.
+    """
 
     x: list[Array]  # one-hot [V,B]
     y: list[Array]  # one-hot [V,B]
@@ -41,6 +54,7 @@ class Trace:
     h: list[Array]
     y_hat: list[Array]
     J: list[Any]  # scalars
+    above: list[list[Array]] = field(default_factory=list)
 
 
 def sigma(z: Array, activation: str) -> Array:
@@ -73,15 +87,20 @@ def one_hot(tokens: Array, V: int, dtype: Any) -> Array:
 
 
 def forward(m: ReferenceNetwork, x: Array, y: Array, h_0: Array) -> Trace:
-    """The forward equations for x, y int [T,B] and h_0 [Dh,B]."""
-    V = m.U.shape[0]
-    trace = Trace([], [], [], [], [h_0], [], [])
+    """The forward equations for x, y int [T,B] and h_0 [Dh,B]; with n layers [n·Dh,B], the first layer's rows first."""
+    V, Dh = m.U.shape
+    begin = [h_0[k : k + Dh] for k in range(0, len(h_0), Dh)]
+    trace = Trace([], [], [], [], [begin[0]], [], [], [[h] for h in begin[1:]])
     for t in range(len(x)):
         x_t, y_t = one_hot(x[t], V, m.U.dtype), one_hot(y[t], V, m.U.dtype)
         e = m.E @ x_t
         z = m.W_h @ trace.h[-1] + m.W_e @ e + m.b_1
         h = sigma(z, m.activation)
-        theta = m.U @ h + m.b_2
+        top = h
+        for layer, states in zip(m.above, trace.above, strict=True):
+            top = sigma(layer.W_h @ states[-1] + layer.W_e @ top + layer.b_1, m.activation)
+            states.append(top)
+        theta = m.U @ top + m.b_2
         y_hat = softmax(theta)
         J = -np.sum(y_t * np.log(y_hat))
         for name, value in (("x", x_t), ("y", y_t), ("e", e), ("z", z), ("h", h), ("y_hat", y_hat), ("J", J)):
@@ -93,13 +112,26 @@ def contributions(m: ReferenceNetwork, trace: Trace, t: int) -> list[dict[str, A
     """∂J^(t)/∂·|_(i) for i = 1..t, by name; t counts from 1. The i-th entry is the contribution of time step i.
 
     W_h [Dh,Dh], W_e [Dh,d], b_1 [Dh,1], E [d,V]; and e [d,B], gamma [B,Dh] (∂J^(t)/∂h^(i)), delta2 [B,Dh]; U and
-    b_2 only in the last, h_0 [Dh,B] only in the first.
+    b_2 only in the last, h_0 [Dh,B] only in the first. Of the layers above: layers.1.W_h, …; gamma and delta2 are those
+    of the first layer.
     """
     delta1 = (trace.y_hat[t - 1] - trace.y[t - 1]).T  # [B,V]
     ones = np.ones((delta1.shape[0], 1), delta1.dtype)
-    gamma = delta1 @ m.U  # ∂J/∂h^(t) [B,Dh]
+    gamma = delta1 @ m.U  # ∂J/∂h^(t) of the last layer [B,Dh]
+    later: list[Any] = [0] * len(m.above) + [gamma]  # of each layer's ∂J/∂h^(i): the part from J and later steps
     by_step: list[dict[str, Array]] = []
     for i in range(t, 0, -1):
+        above: dict[str, Array] = {}
+        from_above: Any = 0  # of ∂J/∂h^(i), the part from the layer above
+        for n in range(len(m.above), 0, -1):
+            layer, h = m.above[n - 1], trace.above[n - 1]
+            below = trace.above[n - 2] if n > 1 else trace.h
+            delta2 = (later[n] + from_above) * sigma_prime(h[i], m.activation).T
+            above[f"layers.{n}.W_h"] = delta2.T @ h[i - 1].T
+            above[f"layers.{n}.W_e"] = delta2.T @ below[i].T
+            above[f"layers.{n}.b_1"] = delta2.T @ ones
+            later[n], from_above = delta2 @ layer.W_h, delta2 @ layer.W_e
+        gamma = later[0] + from_above
         delta2 = gamma * sigma_prime(trace.h[i], m.activation).T  # [B,Dh]
         de = m.W_e.T @ delta2.T  # [d,B]
         terms = {
@@ -110,14 +142,15 @@ def contributions(m: ReferenceNetwork, trace: Trace, t: int) -> list[dict[str, A
             "E": de @ trace.x[i - 1].T,
             "gamma": gamma,
             "delta2": delta2,
+            **above,
         }
         if i == t:
-            terms["U"] = delta1.T @ trace.h[t].T
+            terms["U"] = delta1.T @ [trace.h, *trace.above][-1][t].T
             terms["b_2"] = delta1.T @ ones
+        later[0] = delta2 @ m.W_h  # γ^(i-1) = δ2^(i) W_h, and of the layers above too
         if i == 1:
-            terms["h_0"] = m.W_h.T @ delta2.T
+            terms["h_0"] = np.concatenate(later, axis=1).T
         by_step.append(terms)
-        gamma = delta2 @ m.W_h  # γ^(i-1) = δ2^(i) W_h
     return by_step[::-1]
 
 
@@ -127,7 +160,7 @@ def gradients(m: ReferenceNetwork, x: Array, y: Array, h_0: Array) -> tuple[Any,
     total: dict[str, Array] = {}
     for t in range(1, len(x) + 1):
         for terms in contributions(m, trace, t):
-            for name in ("E", "W_e", "W_h", "b_1", "U", "b_2", "h_0"):
-                if name in terms:
-                    total[name] = total.get(name, 0) + terms[name]
+            for name, term in terms.items():
+                if name not in ("e", "gamma", "delta2"):
+                    total[name] = total.get(name, 0) + term
     return sum(trace.J), total

@@ -23,7 +23,7 @@ class Drawing:
     def __init__(self, model: ServedModel) -> None:
         self._p, self._unk, self._tokenizer = model.lm.p, model.lm.tokenizer.unk, model.lm.tokenizer
         p, self._sampler = self._p, None
-        if (sampler_of := p.kernels.sampler_kernel(p.dtype)) is not None:
+        if (sampler_of := p.kernels.sampler_kernel(p.dtype)) is not None and not p.above:  # it is of one layer
             inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
             self._sampler = sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
 
@@ -38,7 +38,7 @@ class Drawing:
         p = self._p
         with np.errstate(all="ignore"):  # an overflow shows in the result
             h, last = read_tokens(p, before, stopped)
-            next_h = hidden_states(p, np.array([[last]]), h).h[-1]
+            next_h = hidden_states(p, np.array([[last]]), h).h_T
             require_numbers(log_probabilities(p, next_h[0]), "the probability of a token")
         choices = []
         for k in range(n):
@@ -60,7 +60,7 @@ class Drawing:
             limits = (sampling.temperature, sampling.top_k, sampling.top_p, -1 if banned is None else banned)
             return int(self._sampler.draw(choice.h, choice.last, choice.generator.random(1), *limits)[0])
         with np.errstate(all="ignore"):
-            choice.h = hidden_states(self._p, np.array([[choice.last]]), choice.h[None]).h[-1, 0]
+            choice.h = hidden_states(self._p, np.array([[choice.last]]), choice.h[None]).h_T[0]
             log_probs = log_probabilities(self._p, choice.h).astype(np.float64)
         require_numbers(log_probs, "the probability of a token")
         if banned is not None:

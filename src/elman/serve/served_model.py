@@ -97,10 +97,10 @@ class Scorer:
             y = ids[start : start + size]
             x = np.array([self._last, *y[:-1]])[:, None]
             with np.errstate(all="ignore"):  # an overflow shows in the result
-                h = hidden_states(self._p, x, self._h).h
-                log_probs = log_probabilities(self._p, h[1:, 0])  # [n,V]
+                forward = hidden_states(self._p, x, self._h)
+                log_probs = log_probabilities(self._p, forward.h[1:, 0])  # [n,V]
             require_numbers(log_probs, "the log probability of a token")
-            self._h, self._last = h[-1], y[-1]
+            self._h, self._last = forward.h_T, y[-1]
             scored += [_scored(row, token, alternatives) for row, token in zip(log_probs, y, strict=True)]
         return scored
 
@@ -124,5 +124,5 @@ def read_tokens(p: Parameters, ids: Sequence[int], stopped: Callable[[], bool]) 
     for start in range(0, len(first), WINDOW):
         if stopped():
             break
-        h = hidden_states(p, np.array(first[start : start + WINDOW])[:, None], h).h[-1]
+        h = hidden_states(p, np.array(first[start : start + WINDOW])[:, None], h).h_T
     return h, last

@@ -60,8 +60,15 @@ class RecurrentLanguageModel(nn.Module):  # type: ignore[misc]  # PyTorch is not
 
 
 def to_torch(model: LanguageModel | Parameters, device: Any = None) -> RecurrentLanguageModel:
-    """The same network as a module of standard layers, a copy in the same precision: the same losses to rounding."""
+    """The same network as a module of standard layers, a copy in the same precision: the same losses to rounding.
+
+    Raises ConfigError for a network of several layers.
+    """
     p = model.p if isinstance(model, LanguageModel) else model
+    if p.above:
+        raise ConfigError(
+            f"to_torch converts networks of one layer, and this one has {1 + len(p.above)}: use --layers 1"
+        )
     dtype = torch.float32 if p.dtype == np.float32 else torch.float64
     module = RecurrentLanguageModel(p.V, p.d, p.Dh, p.activation, p.tied, device, dtype)
     q, b_hh = tanh_from_sigmoid(p) if p.activation == "sigmoid" else (p, np.zeros_like(p.b_1))

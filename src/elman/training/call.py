@@ -222,7 +222,7 @@ def _taken_over(run: Path, grow: bool, chosen: Mapping[str, Any]) -> tuple[TextC
     if config.task:
         raise ConfigError(f"{run} was trained on {config.corpus}, not on a text: it cannot go on with one")
     model = config.model
-    sizes = {"d": model.d, "Dh": model.Dh, "activation": model.activation, "tie": model.tie}
+    sizes = {name: getattr(model, name) for name in ("d", "Dh", "activation", "tie", "layers")}
     if not grow:
         return config.text, sizes, start.Beginning(tokenizer, p)
     tokenizer.with_more([])  # refuses a level whose vocabulary cannot grow, before the text is read

@@ -81,15 +81,17 @@ def share_of_blanks(text: str) -> float:
     return sum(map(str.isspace, text)) / len(text)
 
 
-def operations_per_token(V: int, d: int, Dh: int) -> int:
+def operations_per_token(V: int, d: int, Dh: int, layers: int = 1) -> int:
     """Floating-point operations of a training step's products, forward and backward (docs/derivation.md, section 7)."""
-    return 6 * (d * Dh + Dh * Dh + Dh * V)
+    return 6 * (d * Dh + Dh * Dh + 2 * (layers - 1) * Dh * Dh + Dh * V)
 
 
-def passes_in(seconds: float, level: Level, V: int, tokens: int, fast_bf16: bool = False) -> float:
-    """How many passes over a text the time allows at the level's default sizes."""
+def passes_in(
+    seconds: float, level: Level, V: int, tokens: int, fast_bf16: bool = False, layers: int = 1
+) -> float:  # fmt: skip
+    """How many passes over a text the time allows at the level's default sizes, with so many layers."""
     d, Dh = int(SIZES[level]["d"]), int(SIZES[level]["Dh"])
-    return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (operations_per_token(V, d, Dh) * tokens)
+    return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (operations_per_token(V, d, Dh, layers) * tokens)
 
 
 def level_defaults(
@@ -159,5 +161,7 @@ def for_few_tokens(
 
 
 def task_defaults(V: int, model: dict[str, Any], training: dict[str, Any]) -> tuple[TrainingConfig, ModelConfig]:
-    """The same for a task, whose vocabulary has V tokens."""
-    return replace(TrainingConfig(), **(TASK_SETTINGS | training)), ModelConfig(V=V, **(TASK_SIZES | model))
+    """The same for a task, whose vocabulary has V tokens. Ω, which is of one layer, is no default of several."""
+    network = ModelConfig(V=V, **(TASK_SIZES | model))
+    settings = TASK_SETTINGS if network.layers == 1 else TASK_SETTINGS | {"omega": 0.0}
+    return replace(TrainingConfig(), **(settings | training)), network

@@ -49,8 +49,9 @@ class SGD(Optimizer):
 
     def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
         """Moves the weights in place."""
+        weights = dict(p.distinct())
         for name, gradient in gradients.distinct():
-            w = getattr(p, name)
+            w = weights[name]
             if isinstance(gradient, Rows):
                 p.kernels.sgd(w, gradient.values, rate * scale, gradient.index)
             else:
@@ -71,8 +72,9 @@ class Adam(Optimizer):
         self.count += scale > 0
         root = (1 - BETA[1] ** self.count) ** 0.5
         rate, eps = rate * root / (1 - BETA[0] ** self.count), EPS * root
+        weights = dict(p.distinct())
         for name, gradient in gradients.distinct():
-            w, m, v = getattr(p, name), self.m[name], self.v[name]
+            w, m, v = weights[name], self.m[name], self.v[name]
             if isinstance(gradient, Rows):
                 self.kernels.adam(w, gradient.values, m, v, rate, BETA, eps, scale, gradient.index)
             else:

@@ -128,7 +128,7 @@ def start(
     waiting: Waiting = nullcontext,
     beginning: Beginning | None = None,
 ) -> Trainer:
-    """A trainer of a new run. `model` (d, Dh, activation, tie) and `training` hold what was asked for.
+    """A trainer of a new run. `model` (d, Dh, activation, tie, layers) and `training` hold what was asked for.
 
     What was not asked for is default, and what depends on the level by `level_defaults`. device: the TorchKernels
     that compute it (elman.kernels.chosen_device); None for the CPU. team: as in `resume`; the first of its
@@ -143,6 +143,7 @@ def start(
     fill_in = partial(with_defaults, text, model, training, size=sources.train.size, fast_bf16=fast)
     settings, network = fill_in()  # reports what does not fit before the text is read
     require_flossing(settings, network)
+    require_for_layers(settings, network)
     if device:
         require_for_device(settings)
     else:
@@ -170,7 +171,7 @@ def start(
     )  # fmt: skip
     passes = float("inf")
     if settings.max_time is not None and device is None:  # how many a GPU allows is not known
-        passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast)
+        passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast, network.layers)
     settings, network = fill_in(V=tokenizer.V, passes=passes)
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
     require_flossing(settings, network)
@@ -202,6 +203,7 @@ def start_task(
     about = f"the task {task.name}, {task.shortest} to {task.longest} steps"
     config = RunConfig(TextConfig("word"), network, settings, about, task)
     require_flossing(settings, network)
+    require_for_layers(settings, network)
     if task.name == "adding":  # reads real numbers, not tokens
         for option in ("dropout", "watch_gradients", "floss"):
             if getattr(settings, option):
@@ -238,6 +240,7 @@ def first_parameters(config: RunConfig) -> Parameters:
         model.V, model.d, model.Dh, activation=model.activation, tie=model.tie,
         seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
         init=settings.init, spectral_radius=settings.spectral_radius, init_scale=settings.init_scale,
+        layers=model.layers,
     )  # fmt: skip
 
 
@@ -279,6 +282,18 @@ def require_flossing(settings: TrainingConfig, network: ModelConfig) -> None:
         raise ConfigError("flossing needs --activation sigmoid or tanh: the slope of relu does not change with W_h")
     if count is not None and count > network.Dh:
         raise ConfigError(f"floss-exponents is {count}; it must be at most --hidden, {network.Dh}")
+
+
+def require_for_layers(settings: TrainingConfig, network: ModelConfig) -> None:
+    """Raises ConfigError for settings that several layers do not have."""
+    if network.layers == 1:
+        return
+    for given, what in (
+        (settings.omega > 0, "--omega"), (settings.floss > 0, "--floss"),
+        (settings.watch_gradients > 0, "--watch-gradients"),
+    ):  # fmt: skip
+        if given:
+            raise ConfigError(f"{what} is of one recurrent layer: leave it out, or take --layers 1")
 
 
 def require_for_device(settings: TrainingConfig, task: TaskConfig | None = None) -> None:

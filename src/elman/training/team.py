@@ -87,4 +87,4 @@ def part_of(batch: Batch, which: slice) -> Batch:
 
 def masks_of(masks: DropoutMasks, which: slice) -> DropoutMasks:
     """The masks of these streams; all are drawn everywhere, so that they do not depend on the number of processes."""
-    return DropoutMasks(masks.on_e[:, which], masks.on_h[:, which])
+    return DropoutMasks(masks.on_e[:, which], masks.on_h[:, which], tuple(mask[:, which] for mask in masks.between))

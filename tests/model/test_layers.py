@@ -1,0 +1,194 @@
+"""Several layers (docs/derivation.md, section 11): the proofs that one layer has, and what holds of any stack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from networks import as_reference, problem
+
+import elman
+from elman.config import ACTIVATIONS
+from elman.errors import ConfigError, ShapeError
+from elman.model import reference
+from elman.model.embedding import Rows
+from elman.model.network import DropoutMasks, hidden_states, losses
+from elman.model.parameters import Gradients, Parameters
+
+pytestmark = pytest.mark.usefixtures("every_kernels")
+
+LETTERS = ("W_e", "W_h", "b_1")
+
+
+def relative(found: np.ndarray, true: np.ndarray) -> float:
+    """Largest error over the largest entry."""
+    return float(np.abs(found - true).max() / max(np.abs(true).max(), 1e-30))
+
+
+def dense(gradients: Gradients) -> dict[str, np.ndarray]:
+    """Every gradient by name, E whole."""
+    return {name: g.dense() if isinstance(g, Rows) else g for name, g in gradients.distinct()}
+
+
+def on_page(name: str, array: np.ndarray) -> np.ndarray:
+    """A parameter or its gradient as the reference has it: E and h_0 transposed, biases as columns."""
+    return array.T if name in ("E", "h_0") else array[:, None] if array.ndim == 1 else array
+
+
+def moved(m: reference.ReferenceNetwork, name: str, index: tuple[int, ...]) -> reference.ReferenceNetwork:
+    """The network with a complex step of 1e-20 in one entry."""
+
+    def step(array: np.ndarray) -> np.ndarray:
+        array = array.astype(complex)
+        array[index] += 1e-20j
+        return array
+
+    if name in reference.ReferenceNetwork.__dataclass_fields__:
+        return replace(m, **{name: step(getattr(m, name))})
+    _, number, letter = name.split(".")
+    above = list(m.above)
+    above[int(number) - 1] = replace(above[int(number) - 1], **{letter: step(getattr(above[int(number) - 1], letter))})
+    return replace(m, above=tuple(above))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_reference_equals_complex_step(activation: str) -> None:
+    """Every entry of every parameter of three layers, and of the state before."""
+    p, x, y, h_0 = problem(V=6, d=3, Dh=4, B=2, T=4, activation=activation, layers=3)
+    m = as_reference(p)
+    _, gradients = reference.gradients(m, x, y, h_0.T)
+    assert gradients.keys() == {"h_0", *(name for name, _ in p.items())}
+    for name, true in gradients.items():
+        found = np.empty(true.shape)
+        for index in np.ndindex(found.shape):
+            if name == "h_0":
+                begin = h_0.T.astype(complex)
+                begin[index] += 1e-20j
+                trace = reference.forward(m, x, y, begin)
+            else:
+                trace = reference.forward(moved(m, name, index), x, y, h_0.T)
+            found[index] = sum(trace.J).imag / 1e-20
+        assert relative(true, found) <= 1e-12, name
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("layers", [2, 3])
+@pytest.mark.parametrize("tie", [False, True])
+def test_fast_path_equals_reference_in_float64(activation: str, layers: int, tie: bool) -> None:
+    p, x, y, h_0 = problem(d=7 if tie else 5, activation=activation, tie=tie, layers=layers)
+    J, gradients, h_T = elman.loss_and_gradients(p, x, y, h_0)
+    m = as_reference(p)
+    true_J, true = reference.gradients(m, x, y, h_0.T)
+    trace = reference.forward(m, x, y, h_0.T)
+    assert pytest.approx(true_J, rel=1e-13) == J * x.size
+    assert relative(h_T.T, np.concatenate([trace.h[-1], *(h[-1] for h in trace.above)])) <= 1e-13
+    if tie:
+        true["U"] = true["U"] + true.pop("E").T
+    found = dense(gradients) | {"h_0": gradients.h_0}
+    assert found.keys() == true.keys()
+    for name, value in found.items():
+        assert relative(on_page(name, value) * x.size, true[name]) <= 1e-12, name
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str) -> None:
+    p, x, y, h_0 = problem(96, 16, 32, 8, 20, activation=activation, dtype="float32", layers=3)
+    _, ours, _ = elman.loss_and_gradients(p, x, y, h_0)
+    _, theirs = reference.gradients(as_reference(p), x, y, h_0.T)
+    _, true, _ = elman.loss_and_gradients(p.astype("float64"), x, y, h_0.astype(np.float64))
+    for (name, exact), mine in zip(dense(true).items(), dense(ours).values(), strict=True):
+        other = theirs[name].T if name == "E" else theirs[name].reshape(exact.shape)
+        floor = np.finfo(np.float32).eps * np.linalg.norm(exact)
+        assert mine.dtype == np.float32
+        assert np.linalg.norm(mine - exact) <= 2 * np.linalg.norm(other / x.size - exact) + floor, name
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_central_differences(activation: str, rate: float) -> None:
+    """Along random directions of all parameters and the state; with dropout the masks are held."""
+    p, x, y, h_0 = problem(activation=activation, layers=3)
+    masks = DropoutMasks.draw(p, *x.shape, rate, np.random.default_rng(5)) if rate else None
+    _, gradients, _ = elman.loss_and_gradients(p, x, y, h_0, masks=masks)
+    found = dense(gradients)
+    generator = np.random.default_rng(6)
+    directions = {name: generator.normal(size=w.shape) for name, w in p.distinct()}
+    of_h = generator.normal(size=h_0.shape)
+    slope = sum(float((g * directions[name]).sum()) for name, g in found.items()) + float((gradients.h_0 * of_h).sum())
+
+    def J(step: float) -> float:
+        there = Parameters.from_distinct({n: w + step * directions[n] for n, w in p.distinct()}, p.activation)
+        return elman.loss_and_gradients(there, x, y, h_0 + step * of_h, masks=masks)[0]
+
+    step = 1e-6 if activation == "relu" else 1e-5  # a shorter step passes fewer kinks
+    assert (J(step) - J(-step)) / (2 * step) == pytest.approx(slope, rel=1e-6)
+
+
+def test_dropout_acts_on_what_each_layer_reads() -> None:
+    """A mask of zeros between the layers cuts the lower one off: it has no gradient."""
+    p, x, y, h_0 = problem(layers=2)
+    ones = DropoutMasks(np.ones((*x.shape, p.d)), np.ones((*x.shape, p.Dh)), (np.zeros((*x.shape, p.Dh)),))
+    _, gradients, _ = elman.loss_and_gradients(p, x, y, h_0, masks=ones)
+    found = dense(gradients)
+    assert not any(found[name].any() for name in ("E", "W_e", "W_h", "b_1", "layers.1.W_e"))
+    assert found["layers.1.W_h"].any()
+    masks = DropoutMasks.draw(p, 200, 50, 0.25, np.random.default_rng(0))
+    (between,) = masks.between
+    assert set(np.unique(between)) == {0, 1 / 0.75}
+    assert (between != masks.on_h).any()
+
+
+def test_one_layer_draws_and_computes_what_it_did() -> None:
+    """The masks and the initial weights of one layer, whatever is added for several."""
+    one, two = (Parameters.initialise(13, 5, 7, seed=3, layers=layers) for layers in (1, 2))
+    for name in ("E", "W_e", "W_h", "b_1", "b_2"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    a, b = (DropoutMasks.draw(p, 4, 3, 0.5, np.random.default_rng(2)) for p in (one, two))
+    np.testing.assert_array_equal(a.on_e, b.on_e)
+    np.testing.assert_array_equal(a.on_h, b.on_h)
+    assert a.between == ()
+
+
+def test_windows_with_carried_state_give_the_losses_of_one_long_window() -> None:
+    p, x, y, h_0 = problem(T=12, layers=3)
+    whole, end = losses(p, x, y, h_0)
+    first, h = losses(p, x[:5], y[:5], h_0)
+    second, last = losses(p, x[5:], y[5:], h)
+    np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=1e-13)
+    np.testing.assert_allclose(last, end, rtol=1e-13)
+
+
+def test_an_upper_layer_is_a_network_that_reads_the_states_of_the_lower_one() -> None:
+    """Two layers are one layer whose embedded tokens are h of another network."""
+    p, x, _, h_0 = problem(B=1, layers=2)
+    both = hidden_states(p, x, h_0)
+    (above,) = p.above
+    lower = replace(p, above=())
+    h = hidden_states(lower, x, h_0[:, : p.Dh]).h[1:, 0]  # [T,Dh]: a token's embedding at each step
+    upper = Parameters(h, above.W_e, above.W_h, above.b_1, np.ones((len(h), p.Dh)), np.ones(len(h)), p.activation)
+    found = hidden_states(upper, np.arange(len(x))[:, None], h_0[:, p.Dh :])
+    np.testing.assert_allclose(found.h, both.h, rtol=1e-13)
+
+
+def test_names_shapes_and_counts() -> None:
+    p = Parameters.initialise(13, 5, 7, layers=3)
+    names = ["E", "W_e", "W_h", "b_1", "U", "b_2", *(f"layers.{n}.{letter}" for n in (1, 2) for letter in LETTERS)]
+    assert [name for name, _ in p.items()] == names
+    assert p.count == 13 * 5 + 5 * 7 + 7 * 7 + 7 + 13 * 7 + 13 + 2 * (2 * 7 * 7 + 7)
+    assert (len(p.layers), p.state_size, p.initial_state(2).shape) == (3, 21, (2, 21))
+    again = Parameters.from_distinct(dict(p.distinct()), p.activation)
+    assert all((a == b).all() for (_, a), (_, b) in zip(again.items(), p.items(), strict=True))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    p, x, y, h_0 = problem(layers=2)
+    with pytest.raises(ShapeError, match=r"h_0 has shape \(3, 7\), expected \[B,2·Dh\] = \(3, 14\)"):
+        elman.loss_and_gradients(p, x, y, h_0[:, :7])
+    (above,) = p.above
+    with pytest.raises(ShapeError, match=r"layers\.1\.W_e has shape \(7, 5\)"):
+        replace(p, above=[replace(above, W_e=np.ones((7, 5)))])
+    with pytest.raises(ShapeError, match=r"layers\.1\.b_1 is float32, expected float64 as E is"):
+        replace(p, above=[replace(above, b_1=np.ones(7, np.float32))])
+    with pytest.raises(ConfigError, match="layers is 0; it must be a whole number from 1 to 64"):
+        Parameters.initialise(13, 5, 7, layers=0)
