@@ -1,0 +1,56 @@
+"""Runs of several layers: every command that a run of one layer has, and the example of the guide."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from command_line import TEXT, Run
+from safetensors import safe_open
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+
+
+def test_every_command_reads_a_run_of_several_layers(deep_run: Path, corpus: Path, command: Run) -> None:
+    info = json.loads(command("info", deep_run, "--json").stdout)
+    assert info["model"]["layers"] == 3
+    with safe_open(deep_run / "model.safetensors", "numpy") as file:
+        above = {f"layers.{n}.{letter}" for n in (1, 2) for letter in ("W_e", "W_h", "b_1")}
+        assert above == {name for name in file.keys() if name.startswith("layers")}  # noqa: SIM118 (no mapping)
+    evaluated = json.loads(command("evaluate", deep_run, corpus, "--json").stdout)
+    assert evaluated["perplexity_including_oov"] < 15
+    assert command("score", deep_run, stdin="the cat sat\n").stdout.startswith("log10=-")
+    one, two = (command("generate", deep_run, "the", "--seed", 3) for _ in range(2))
+    assert one.returncode == 0
+    assert one.stdout == two.stdout != ""
+    mixed = command("evaluate", deep_run, corpus, "--mix", "unigram,cache,dynamic")
+    assert mixed.returncode == 0, mixed.stderr
+    assert command("flow", deep_run).returncode == 0  # the history of the run
+
+
+def test_a_task_is_learnt_by_two_layers(tmp_path: Path, command: Run) -> None:
+    out = tmp_path / "task"
+    done = command("train", "--task", "anbn", "--task-length", 20, "--layers", 2, "--epochs", 1, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "layers=2" in done.stderr
+    assert command("evaluate", out).returncode == 0
+
+
+def test_the_example_of_the_guide(tmp_path: Path, command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a small text, in less time."""
+    part = GUIDE.read_text().split("**Several layers.**")[1]
+    call, code = (re.search(rf"```{kind}\n(.*?)```", part, re.DOTALL) for kind in ("sh", "python"))
+    assert call is not None
+    assert code is not None
+    (tmp_path / "book.txt").write_text(TEXT)
+    words = shlex.split(call[1].replace("--max-time 300", "--epochs 1 --batch-size 4 --bptt 8"))
+    assert words.pop(0) == "elman"
+    done = command(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(code[1], names)
+    assert names["gradients"].above[0].W_e.shape == (200, 200)  # type: ignore[attr-defined]
