@@ -1,6 +1,6 @@
 """The kernels on PyTorch, on a CPU: each operation against NumPy's in float64, and the numerical tests of gradients.
 
-The tests named below are those of test_gradients.py, run again with every array a tensor.
+The tests named below are those of test_gradients.py and test_layers.py, run again with every array a tensor.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from test_gradients import (  # noqa: F401  # collected here once more
     test_uniform_model_has_perplexity_V,
     test_windows_with_carried_state_give_the_losses_of_one_long_window,
 )
+from test_layers import test_central_differences as test_central_differences_of_layers  # noqa: F401
+from test_layers import test_dropout_acts_on_what_each_layer_reads  # noqa: F401
+from test_layers import test_fast_path_equals_reference_in_float64 as test_layers_equal_the_reference  # noqa: F401
+from test_layers import test_float32_error_is_at_most_twice_that_of_plain_float32 as test_layers_in_float32  # noqa: F401
 
 import elman
 from elman.config import ACTIVATIONS, TrainingConfig
@@ -36,7 +40,7 @@ from elman.kernels import Groups, device_kernels, host_kernels, numpy_kernels
 from elman.model import bptt, network
 from elman.model.embedding import Embedded, Rows
 from elman.model.network import DropoutMasks, Forward
-from elman.model.parameters import Gradients, Parameters
+from elman.model.parameters import Gradients, LayerWeights, Parameters
 from elman.training.optimizer import make_optimizer
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
@@ -51,9 +55,9 @@ def hosted(value: Any) -> Any:
     """Tensors as arrays, wherever they are in a result."""
     if isinstance(value, torch.Tensor):
         return TORCH.host(value)
-    if isinstance(value, tuple):
-        return tuple(map(hosted, value))
-    if isinstance(value, (Gradients, Rows, Forward, Embedded, Groups)):
+    if isinstance(value, tuple | list):
+        return type(value)(map(hosted, value))
+    if isinstance(value, (Gradients, LayerWeights, Rows, Forward, Embedded, Groups)):
         return type(value)(**{field.name: hosted(getattr(value, field.name)) for field in fields(value)})
     return host_kernels() if value is TORCH else value
 
@@ -64,7 +68,10 @@ def on_torch() -> Iterator[None]:
 
     def by_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(p: Parameters, *arrays: Any, masks: DropoutMasks | None = None, **named: Any) -> Any:
-            more = {"masks": DropoutMasks(TORCH.array(masks.on_e), TORCH.array(masks.on_h))} if masks else {}
+            more = {}
+            if masks:
+                between = tuple(map(TORCH.array, masks.between))
+                more = {"masks": DropoutMasks(TORCH.array(masks.on_e), TORCH.array(masks.on_h), between)}
             found = function(p.on(TORCH), *arrays, **named, **more)
             assert isinstance(found[-1] if isinstance(found, tuple) else found.h, torch.Tensor)
             return hosted(found)

@@ -192,3 +192,27 @@ def test_what_does_not_fit_is_refused() -> None:
         replace(p, above=[replace(above, b_1=np.ones(7, np.float32))])
     with pytest.raises(ConfigError, match="layers is 0; it must be a whole number from 1 to 64"):
         Parameters.initialise(13, 5, 7, layers=0)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_autodiff_of_the_same_network_in_pytorch(activation: str) -> None:
+    """Forward equations alone, written once more; PyTorch differentiates them."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
+    p, x, y, h_0 = problem(activation=activation, layers=3)
+    w = {name: torch.tensor(array, requires_grad=True) for name, array in p.items()}
+    begin = torch.tensor(h_0, requires_grad=True)
+    f = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}[activation]
+    h, J = list(begin.split(p.Dh, dim=1)), 0
+    for t in range(len(x)):
+        read = w["E"][torch.from_numpy(x[t])]
+        for n in range(3):
+            of = f"layers.{n}." if n else ""
+            h[n] = read = f(h[n] @ w[of + "W_h"].T + read @ w[of + "W_e"].T + w[of + "b_1"])
+        theta = read @ w["U"].T + w["b_2"]
+        J = J + torch.nn.functional.cross_entropy(theta, torch.from_numpy(y[t]), reduction="sum")
+    (J / x.size).backward()
+    true_J, gradients, _ = elman.loss_and_gradients(p, x, y, h_0)
+    assert pytest.approx(float(J.detach()) / x.size, rel=1e-13) == true_J
+    assert relative(gradients.h_0, begin.grad.numpy()) <= 1e-12
+    for name, gradient in dense(gradients).items():
+        assert relative(gradient, w[name].grad.numpy()) <= 1e-12, name

@@ -44,6 +44,7 @@ TREATMENTS: dict[str, dict[str, Any]] = {
     "mikolov": {"optimizer": "sgd", "schedule": "mikolov", "lr": 8.0, "clip": 0.25, "epochs": 6},
     "cut": {"clip_elements": 0.001, "clip_errors": 0.5, "clip_adaptive": 1.5},
     "watched": {"watch_gradients": 20},
+    "three layers": {"layers": 3, "clip_errors": 0.5},
 }
 
 
@@ -66,14 +67,17 @@ def same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     def draw(p: Parameters, T: int, B: int, rate: float, generator: Any) -> DropoutMasks:
         on_host = isinstance(generator, np.random.Generator)
         drawn = np.random.default_rng(int(generator.integers(2**63)) if on_host else generator.initial_seed())
-        masks = ((drawn.random((T, B, width)) >= rate) / (1 - rate) for width in (p.d, p.Dh))
-        return DropoutMasks(*(p.kernels.array(mask, p.E) for mask in masks))
+        masks = ((drawn.random((T, B, width)) >= rate) / (1 - rate) for width in (p.d, p.Dh, *(p.Dh for _ in p.above)))
+        on_e, on_h, *between = (p.kernels.array(mask, p.E) for mask in masks)
+        return DropoutMasks(on_e, on_h, tuple(between))
 
     monkeypatch.setattr(DropoutMasks, "draw", draw)
 
 
-def started(folder: Path, corpus: Path, device: Kernels | None = TORCH, tie: bool = True, **settings: Any) -> Trainer:
-    sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie}
+def started(
+    folder: Path, corpus: Path, device: Kernels | None = TORCH, tie: bool = True, layers: int = 1, **settings: Any
+) -> Trainer:
+    sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie, "layers": layers}
     return start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings, device=device)
 
 
@@ -128,11 +132,11 @@ def test_a_run_goes_on_where_the_other_stopped(
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("V", [7, 500], ids=["fewer tokens than in a window", "more"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@pytest.mark.parametrize("tie", [False, True])
-def test_nothing_in_a_step_waits_for_the_device(tie: bool, optimizer: str, V: int, precision: str) -> None:
+@pytest.mark.parametrize(("tie", "layers"), [(False, 1), (True, 1), (False, 2)])
+def test_nothing_in_a_step_waits_for_the_device(tie: bool, layers: int, optimizer: str, V: int, precision: str) -> None:
     """On tensors that have no numbers: what asks for one, or for a shape that depends on one, is an error."""
     settings = {"optimizer": optimizer, "dropout": 0.3, "clip_elements": 0.1, "clip_errors": 1.0, "clip_adaptive": 2.0}
-    p = Parameters.initialise(V, 8, 8, tie=tie)
+    p = Parameters.initialise(V, 8, 8, tie=tie, layers=layers)
     with FakeTensorMode(allow_non_fake_inputs=True):
         step = DeviceStep(TrainingConfig(B=4, T=6, **settings), p.on(TORCH.at(precision)), NextTokenLoss())
         step.compute(step.window(6))
