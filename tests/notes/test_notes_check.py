@@ -129,7 +129,8 @@ def test_the_derivation_holds() -> None:
 
 
 def test_corruptions_of_the_derivation_are_caught_and_repaired() -> None:
-    page = read_page(DERIVATION)
+    """Of one layer: section 11 is the next test's."""
+    page = page_of(DERIVATION.read_text().split("## 11.")[0], "markdown")
     judged = judge(Checker(page))
     made = corruptions(judged, 200)
     assert len(made) == 200
@@ -142,6 +143,18 @@ def test_corruptions_of_the_derivation_are_caught_and_repaired() -> None:
             otherwise.append(f"{c.kind}: {text(c.left)} = {text(c.expression)}")
     assert missed == []
     assert len(otherwise) <= 10, otherwise
+
+
+def test_corruptions_of_several_layers_are_caught() -> None:
+    """Section 11, with the equations of section 1 that it goes on from."""
+    first, _, layers = DERIVATION.read_text().partition("## 2.")
+    page = page_of(first + "## 11." + layers.partition("## 11.")[2], "markdown")
+    judged = judge(Checker(page))
+    made = corruptions(judged, 20)
+    assert len(made) == 20
+    for c in made:
+        found = explained(page_of(c.text, "markdown"), oracles=judged.checker.oracles)
+        assert not all(claim.good for claim in claims_of(found)), f"{c.kind}: {text(c.left)} = {text(c.expression)}"
 
 
 def _is_the_original(judged: JudgedPage, repaired: ExplainedPage, c: object) -> bool:

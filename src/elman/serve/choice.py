@@ -17,8 +17,8 @@ Floats = NDArray[np.floating[Any]]
 class Choice:
     """A text after a prompt.
 
-    h [Dh] (a row of a state of `Parameters`) is the state before `last`, the last token so far; the engine changes both. `finish_reason` is set last, so
-    that another thread that sees it sees the whole text.
+    h [Dh] (a row of a state of `Parameters`) is the state before `last`, the last token so far; the engine changes
+    both. `finish_reason` is set last, so that another thread that sees it sees the whole text.
     """
 
     def __init__(
