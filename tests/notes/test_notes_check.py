@@ -150,8 +150,8 @@ def test_corruptions_of_several_layers_are_caught() -> None:
     first, _, layers = DERIVATION.read_text().partition("## 2.")
     page = page_of(first + "## 11." + layers.partition("## 11.")[2], "markdown")
     judged = judge(Checker(page))
-    made = corruptions(judged, 20)
-    assert len(made) == 20
+    made = [c for c in corruptions(judged, 40) if c.text.startswith(first)]
+    assert len(made) > 20
     for c in made:
         found = explained(page_of(c.text, "markdown"), oracles=judged.checker.oracles)
         assert not all(claim.good for claim in claims_of(found)), f"{c.kind}: {text(c.left)} = {text(c.expression)}"
