@@ -35,6 +35,19 @@ def test_one_kind_has_its_own_columns(word_run: Path, command: Run) -> None:
     assert json.loads(command("metrics", word_run, "--kind", "rescue", "--json").stdout) == []
 
 
+def test_a_list_is_one_cell(word_run: Path, command: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(word_run, copy)
+    record = {
+        "kind": "flow", "step": 0, "sequences": 2, "T": 8, "verdict": "healthy", "decay_rate": 0.5, "reach": 3,
+        "mean_slope": 0.1, "flat": 0.0, "sigma_max": 1.5, "spectral_radius": 0.9, "cancellation": None,
+        "log10_norms_by_lag": [-1.5, None, 2.0], "seconds": 0.25,
+    }  # fmt: skip
+    (copy / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+    (row,) = csv.DictReader(command("metrics", copy, "--kind", "flow").stdout.splitlines())
+    assert (row["log10_norms_by_lag"], row["cancellation"], row["verdict"]) == ("-1.5 null 2.0", "", "healthy")
+
+
 def test_what_is_no_run_or_damaged(word_run: Path, command: Run, tmp_path: Path) -> None:
     fails(command("metrics", tmp_path), "no config.json")
     copy = tmp_path / "copy"

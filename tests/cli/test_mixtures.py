@@ -136,3 +136,11 @@ def test_an_arpa_file_overwrites_no_run(word_run: Path, command: Run) -> None:
     before = (word_run / "config.json").read_bytes()
     fails(command("ngram", word_run, "--out", word_run / "config.json"), "config.json")
     assert (word_run / "config.json").read_bytes() == before
+
+
+def test_a_run_on_a_task_has_no_mixture(command: Run, tmp_path: Path) -> None:
+    run = tmp_path / "xor"
+    done = command("train", "--task", "xor", "--out", run, "--epochs", 1, "--hidden", 3, "--max-time", 0.5)
+    assert done.returncode == 0, done.stderr
+    for arguments in (("evaluate", run, "--mix", "unigram"), ("next", run, "--mix", "ngram")):
+        fails(command(*arguments), "was trained on the task xor, 50 to 200 steps, not on a text: it has no mixture")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,10 +65,12 @@ def metrics(run: Path, kind: str | None, as_json: bool) -> None:
 
 
 def _cell(value: Any) -> str:
-    """A value of a record as a cell: as in JSON, but empty for what is null, and texts without quotes."""
+    """A value of a record as a cell: empty where it is null or not finite; a list is its numbers, with blanks."""
+    if isinstance(value, list):
+        return " ".join(_cell(each) or "null" for each in value)
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def read_metrics(path: Path) -> Iterator[WrittenRecord]:
