@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "language_model": {"text", "model", "checkpoint", "inference", "ngram"},
     "train_model": {"training", "language_model"},
     "torch": {"kernels", "model", "language_model"},
-    "serve": {"text", "model", "inference", "language_model"},
+    "serve": {"text", "model", "kernels.protocol", "inference", "language_model"},
 }
 
 

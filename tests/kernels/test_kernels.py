@@ -389,6 +389,29 @@ def test_an_output_in_use_is_not_overwritten() -> None:
 
 
 @pytest.mark.parametrize(("V", "Dh"), [(5, 3), (96, 512), (3000, 40)])
+@pytest.mark.parametrize("B", [1, 2, 3, 17, 40])
+def test_draw_each(instruction_set: str, threads: int, V: int, Dh: int, B: int) -> None:
+    """Texts that are drawn together are, bit for bit, those that are drawn alone."""
+    p = elman.Parameters.initialise(V, 6, Dh, seed=V)
+    p.U *= 4
+    kernels, generator = native.NativeKernels(), np.random.default_rng(5)
+    inputs = kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)
+    sampler = kernels.sampler(inputs, p.W_h, p.U, p.b_2, p.activation)
+    steps, before = 12, generator.integers(0, V, B)
+    uniform, h_0 = generator.random((steps, B)), generator.standard_normal((B, Dh)).astype(np.float32)
+    temperature, top_p = generator.choice([0, 0.7, 1.5], B), generator.choice([0.8, 1.0], B)
+    top_k, banned = generator.choice([0, 3], B), generator.choice([-1, 2], B)
+    h, tokens = h_0.copy(), [before]
+    for of_step in uniform:
+        tokens.append(sampler.draw_each(h, tokens[-1], of_step, temperature, top_k, top_p, banned))
+    for b in range(B):
+        alone, limits = h_0[b].copy(), (float(temperature[b]), int(top_k[b]), float(top_p[b]), int(banned[b]))
+        drawn = sampler.draw(alone, int(before[b]), np.ascontiguousarray(uniform[:, b]), *limits)
+        assert drawn.tolist() == [int(of_step[b]) for of_step in tokens[1:]]
+        assert (alone == h[b]).all()
+
+
+@pytest.mark.parametrize(("V", "Dh"), [(5, 3), (96, 512), (3000, 40)])
 @pytest.mark.parametrize("limits", [(0, 1.0), (7, 1.0), (0, 0.8), (20, 0.9)], ids=str)
 def test_draw(instruction_set: str, threads: int, V: int, Dh: int, limits: tuple[int, float]) -> None:
     """The kernel draws the same tokens as the plain loop from the same uniform numbers."""

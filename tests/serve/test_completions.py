@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 import elman
 from elman.serve.app import application
 from elman.serve.limits import Limits
-from elman.serve.served_model import load_models
+from elman.serve.served_model import ServedModel, load_models
 
 LIMITS = Limits(body=10_000, prompts=4, prompt_tokens=60, tokens=200, seconds=60, texts=64)
 
@@ -329,6 +329,16 @@ def test_a_page_under_another_name_is_refused(client: TestClient) -> None:
     assert "localhost" in refused(client.get("/health", headers={"Host": "evil.example:8000"}), 400)
     for host in ("127.0.0.1:8000", "[::1]:8000", "LOCALHOST", "127.1.2.3"):
         assert client.get("/health", headers={"Host": host}).status_code == 200
+
+
+def test_a_network_that_overflows_is_an_error(word_run: Path) -> None:
+    lm = elman.load(word_run)
+    lm.p.U[:] = 3e38
+    lm.p.U[0] = -3e38
+    app = application({"big": ServedModel("big", lm)}, LIMITS, None, True, pytest.fail)
+    with TestClient(app, base_url="http://localhost") as client:
+        message = refused(client.post("/v1/completions", json={"prompt": "the cat"}), 500)
+        assert "not a number" in message
 
 
 def test_a_key_is_asked_for(word_run: Path) -> None:

@@ -296,6 +296,15 @@ class Sampler:
         self._native.draw(h, token, uniform, tokens, temperature, top_k, top_p, banned)
         return tokens
 
+    def draw_each(
+        self, h: Floats, tokens: Integers, uniform: Floats, temperature: Floats, top_k: Integers, top_p: Floats,
+        banned: Integers,
+    ) -> Integers:  # fmt: skip
+        """One token of each of B texts; h [B,Dh], the states before `tokens` [B], becomes those after them."""
+        drawn = np.empty(len(tokens), np.int64)
+        self._native.draw_each(h, tokens, uniform, temperature, top_k, top_p, banned, drawn)
+        return drawn
+
 
 def _axes(name: str, array: NDArray[Any], expected: str) -> tuple[int, ...]:
     """The shape; raises ShapeError unless it has as many axes as `expected` and none is empty."""

@@ -162,6 +162,16 @@ class Sampler(Protocol):
         """
         ...
 
+    def draw_each(
+        self, h: Floats, tokens: Integers, uniform: Floats, temperature: Floats, top_k: Integers, top_p: Floats,
+        banned: Integers,
+    ) -> Integers:  # fmt: skip
+        """One token of each of B texts, the one that `draw` gives that text alone.
+
+        h [B,Dh], the states before `tokens` [B], becomes the states after them. The others are [B], as in `draw`.
+        """
+        ...
+
 
 SamplerKernel: TypeAlias = Callable[[Floats, Floats, Floats, Floats, str], Sampler]
 """A sampler from inputs = W_e e + b_1 of every token [V,Dh], W_h, U, b_2 and the activation."""

@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 
 from elman.inference.generate import Sampling, choose
 from elman.inference.overflow import require_numbers
+from elman.kernels.protocol import Sampler
 from elman.model.network import hidden_states, log_probabilities
 from elman.serve.choice import Choice
 from elman.serve.served_model import ServedModel, read_tokens
 
 Floats = NDArray[np.floating[Any]]
+
+OVERFLOW = 1e37
+"""Logits below this are numbers in float32, and so are their differences."""
+TOGETHER = 64
+"""The most texts of one network step; more would need more memory for their logits."""
 
 
 class Drawing:
@@ -22,7 +28,10 @@ class Drawing:
 
     def __init__(self, model: ServedModel) -> None:
         self._p, self._unk, self._tokenizer = model.lm.p, model.lm.tokenizer.unk, model.lm.tokenizer
-        p, self._sampler = self._p, None
+        p = self._p
+        self._sum_of_weights = float(np.abs(p.U).sum(axis=1, dtype=np.float64).max())  # |θ| ≤ max |h| of this + bias
+        self._bias = float(np.abs(p.b_2).max())
+        self._sampler: Sampler | None = None
         if (sampler_of := p.kernels.sampler_kernel(p.dtype)) is not None and not p.above:  # it is of one layer
             inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
             self._sampler = sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
@@ -39,7 +48,8 @@ class Drawing:
         with np.errstate(all="ignore"):  # an overflow shows in the result
             h, last = read_tokens(p, before, stopped)
             next_h = hidden_states(p, np.array([[last]]), h).h_T
-            require_numbers(log_probabilities(p, next_h[0]), "the probability of a token")
+            if not np.abs(next_h).max() * self._sum_of_weights + self._bias < OVERFLOW:  # NaN included
+                require_numbers(log_probabilities(p, next_h[0]), "the probability of a token")
         choices = []
         for k in range(n):
             bits = np.random.PCG64(seed)
@@ -50,19 +60,39 @@ class Drawing:
         return choices
 
     def step(self, choices: Sequence[Choice]) -> None:
-        """Draws one more token of each of the texts."""
-        for choice in choices:
-            choice.take(self._draw(choice))
+        """Draws one more token of each of the texts: with native kernels, of TOGETHER texts in one network step."""
+        if self._sampler is None:
+            for choice in choices:
+                choice.take(self._draw(choice))
+            return
+        for start in range(0, len(choices), TOGETHER):
+            together = choices[start : start + TOGETHER]
+            for choice, token in zip(together, self._draw_each(self._sampler, together), strict=True):
+                choice.take(token)
+
+    def _draw_each(self, sampler: Sampler, choices: Sequence[Choice]) -> list[int]:
+        h = np.stack([choice.h for choice in choices])
+        unk = -1 if self._unk is None else self._unk
+        samplings = [choice.sampling for choice in choices]
+        drawn = sampler.draw_each(
+            h,
+            np.array([choice.last for choice in choices]),
+            np.array([choice.generator.random() for choice in choices]),
+            np.array([float(each.temperature) for each in samplings]),
+            np.array([each.top_k for each in samplings]),
+            np.array([float(each.top_p) for each in samplings]),
+            np.array([-1 if each.unknown else unk for each in samplings]),
+        )
+        for choice, state in zip(choices, h, strict=True):
+            choice.h = state
+        tokens: list[int] = drawn.tolist()
+        return tokens
 
     def _draw(self, choice: Choice) -> int:
-        sampling, banned = choice.sampling, None if choice.sampling.unknown else self._unk
-        if self._sampler is not None:
-            limits = (sampling.temperature, sampling.top_k, sampling.top_p, -1 if banned is None else banned)
-            return int(self._sampler.draw(choice.h, choice.last, choice.generator.random(1), *limits)[0])
         with np.errstate(all="ignore"):
             choice.h = hidden_states(self._p, np.array([[choice.last]]), choice.h[None]).h_T[0]
             log_probs = log_probabilities(self._p, choice.h).astype(np.float64)
         require_numbers(log_probs, "the probability of a token")
-        if banned is not None:
-            log_probs[banned] = -np.inf
-        return choose(log_probs, sampling, choice.generator)
+        if self._unk is not None and not choice.sampling.unknown:
+            log_probs[self._unk] = -np.inf
+        return choose(log_probs, choice.sampling, choice.generator)

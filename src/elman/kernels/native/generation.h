@@ -105,6 +105,59 @@ static void draw(Pool& pool, const GeneratorModel& model, const Draw& call) {
   else pool.run([&](int thread) { work(thread, pool.size(), [&] { pool.barrier(); }); });
 }
 
+// One step of B texts: the products of all of them together, each row with the sums of `draw`, and so its tokens.
+static void draw_each(Pool& pool, const GeneratorModel& model, const DrawEach& call) {
+  enum class Shared { theta, states, count };
+  using Kernel = Float32MicroKernel;
+  constexpr int kColumns = Kernel::kColumns;
+  const long V = model.V, Dh = model.Dh, B = call.B;
+  const long state_size = round_up(Dh, kColumns), theta_size = round_up(V, kColumns);
+  const Packed W_h{model.W_h, lanes_of<Kernel>(Dh), Dh}, U{model.U, lanes_of<Kernel>(Dh), V};
+  const bool alone = pool.size() == 1 || B * Dh * (Dh + V) < 65536;  // too little work to share
+  float* theta = pool.reserve_shared(Shared::theta, B * theta_size);
+  float* next = pool.reserve_shared(Shared::states, B * state_size);
+  const auto work = [&](int thread, int threads, auto barrier) {
+    const Range hidden = share(panels_of<Kernel>(Dh), thread, threads),
+                outputs = share(panels_of<Kernel>(V), thread, threads), texts = share(B, thread, threads);
+    const Range units{hidden.begin * kColumns, min(hidden.end * kColumns, Dh)};
+    const Range tokens{outputs.begin * kColumns, min(outputs.end * kColumns, V)};
+    over_row_blocks<Kernel>({0, B}, [&](long from, int rows) {
+      float* out = next + from * state_size + units.begin;
+      multiply<Kernel, Left::by_rows>({call.h + from * Dh, Dh, rows}, W_h, hidden, {out, state_size, false});
+    });
+    for (long b = 0; b < B; ++b) {
+      const float* u = model.inputs + call.tokens[b] * Dh;
+      float* h = next + b * state_size;
+      over_vectors(units, [&](long j, int n) {  // h = f(W_h h + u)
+        store_n(h + j, activate(load_n(h + j, n) + load_n(u + j, n), model.activation), n);
+      });
+    }
+    barrier();
+    over_row_blocks<Kernel>({0, B}, [&](long from, int rows) {
+      float* out = theta + from * theta_size + tokens.begin;
+      multiply<Kernel, Left::by_rows>({next + from * state_size, state_size, rows}, U, outputs,
+                                      {out, theta_size, false});
+    });
+    for (long b = 0; b < B; ++b)
+      over_vectors(tokens, [&](long j, int n) {  // θ = U h + b_2
+        float* of_text = theta + b * theta_size + j;
+        store_n(of_text, load_n(of_text, n) + load_n(model.b_2 + j, n), n);
+      });
+    barrier();
+    std::vector<Candidate> candidates;
+    for (long b = texts.begin; b < texts.end; ++b) {
+      const Draw limits{.temperature = call.temperature[b],
+                        .top_p = call.top_p[b],
+                        .top_k = static_cast<long>(call.top_k[b]),
+                        .banned = call.banned[b]};
+      call.drawn[b] = choose_token(theta + b * theta_size, V, limits, call.uniform[b], candidates);
+      std::memcpy(call.h + b * Dh, next + b * state_size, static_cast<size_t>(Dh) * 4);
+    }
+  };
+  if (alone) work(0, 1, [] {});
+  else pool.run([&](int thread) { work(thread, pool.size(), [&] { pool.barrier(); }); });
+}
+
 // The layout of the weights that `draw` reads.
 static long packed_size(long K, long N) { return packed_floats<Float32MicroKernel>(K, N); }
 static void pack_transposed(const float* B_t, long K, long N, float* out) {

@@ -119,6 +119,17 @@ struct Draw {
   int64_t banned;  // never drawn; -1: none
 };
 
+// One token of each of B texts.
+struct DrawEach {
+  float* h;                           // [B,Dh]: the states before `tokens`; afterwards, after them
+  const int64_t* tokens;              // [B], to read
+  const double* uniform;              // [B], in [0,1)
+  int64_t* drawn;                     // [B]: the result
+  const double *temperature, *top_p;  // [B]
+  const int64_t *top_k, *banned;      // [B]; as in Draw
+  long B;
+};
+
 // A function of n floats; for the tests.
 enum class VectorFunction : int { exp = 0, sigmoid = 1, tanh = 2 };
 
@@ -140,6 +151,7 @@ enum class VectorFunction : int { exp = 0, sigmoid = 1, tanh = 2 };
   KERNEL(packed_size, long(long K, long N))                                                                            \
   KERNEL(pack_transposed, void(const float* B_t, long K, long N, float* out))                                          \
   KERNEL(draw, void(Pool&, const GeneratorModel&, const Draw&))                                                        \
+  KERNEL(draw_each, void(Pool&, const GeneratorModel&, const DrawEach&))                                               \
   KERNEL(vector_function, void(VectorFunction, const float* x, float* y, long n))
 
 struct KernelTable {

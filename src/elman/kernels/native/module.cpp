@@ -419,18 +419,9 @@ class Generator {
 
   void draw(Floats<1> h, int64_t token, ConstDoubles<1> uniform, Ids<1> tokens, double temperature, long top_k,
             double top_p, long banned) {
-    if (token < 0 || token >= V_)
-      throw std::invalid_argument("token is " + std::to_string(token) + ", expected a number from 0 to " +
-                                  std::to_string(V_ - 1));
+    expect_token(token);
     expect_shape("h", h, {Dh_});
     expect_shape("tokens", tokens, {length(uniform, 0)});
-    const GeneratorModel model{.inputs = inputs_.data(),
-                               .W_h = W_h_.data(),
-                               .U = U_.data(),
-                               .b_2 = b_2_.data(),
-                               .V = V_,
-                               .Dh = Dh_,
-                               .activation = activation_};
     const Draw call{.h = h.data(),
                     .token = token,
                     .uniform = uniform.data(),
@@ -442,10 +433,51 @@ class Generator {
                     .banned = banned};
     nb::gil_scoped_release release;
     const PoolLease pool;
-    kernels_.draw(*pool, model, call);
+    kernels_.draw(*pool, model(), call);
+  }
+
+  void draw_each(Floats<2> h, ConstIds<1> tokens, ConstDoubles<1> uniform, ConstDoubles<1> temperature,
+                 ConstIds<1> top_k, ConstDoubles<1> top_p, ConstIds<1> banned, Ids<1> drawn) {
+    const long B = length(tokens, 0);
+    for (long b = 0; b < B; ++b) expect_token(tokens.data()[b]);
+    expect_shape("h", h, {B, Dh_});
+    expect_shape("uniform", uniform, {B});
+    expect_shape("temperature", temperature, {B});
+    expect_shape("top_k", top_k, {B});
+    expect_shape("top_p", top_p, {B});
+    expect_shape("banned", banned, {B});
+    expect_shape("drawn", drawn, {B});
+    const DrawEach call{.h = h.data(),
+                        .tokens = tokens.data(),
+                        .uniform = uniform.data(),
+                        .drawn = drawn.data(),
+                        .temperature = temperature.data(),
+                        .top_p = top_p.data(),
+                        .top_k = top_k.data(),
+                        .banned = banned.data(),
+                        .B = B};
+    nb::gil_scoped_release release;
+    const PoolLease pool;
+    kernels_.draw_each(*pool, model(), call);
   }
 
  private:
+  GeneratorModel model() const {
+    return {.inputs = inputs_.data(),
+            .W_h = W_h_.data(),
+            .U = U_.data(),
+            .b_2 = b_2_.data(),
+            .V = V_,
+            .Dh = Dh_,
+            .activation = activation_};
+  }
+
+  void expect_token(int64_t token) const {
+    if (token < 0 || token >= V_)
+      throw std::invalid_argument("token is " + std::to_string(token) + ", expected a number from 0 to " +
+                                  std::to_string(V_ - 1));
+  }
+
   const KernelTable& kernels_;
   const long V_, Dh_;
   const int activation_;
@@ -493,5 +525,7 @@ NB_MODULE(_native, m) {
       .def(nb::init<ConstFloats<2>, ConstFloats<2>, ConstFloats<2>, ConstFloats<1>, int>(), "inputs"_a, "W_h"_a, "U"_a,
            "b_2"_a, "activation"_a)
       .def("draw", &Generator::draw, "h"_a, "token"_a, "uniform"_a, "tokens"_a, "temperature"_a, "top_k"_a, "top_p"_a,
-           "banned"_a);
+           "banned"_a)
+      .def("draw_each", &Generator::draw_each, "h"_a, "tokens"_a, "uniform"_a, "temperature"_a, "top_k"_a, "top_p"_a,
+           "banned"_a, "drawn"_a);
 }
