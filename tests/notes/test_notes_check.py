@@ -128,21 +128,24 @@ def test_the_derivation_holds() -> None:
     assert sum(c.verdict == Verdict.HOLDS for c in report.claims) > 60
 
 
-def test_corruptions_of_the_derivation_are_caught_and_repaired() -> None:
-    """Of one layer: section 11 is the next test's."""
+@pytest.mark.parametrize(("first", "otherwise_repaired"), [(0, 2), (1, 2), (2, 2), (3, 2), (4, 2)])
+def test_corruptions_of_the_derivation_are_caught_and_repaired(first: int, otherwise_repaired: int) -> None:
+    """Every fifth of 200 corruptions, so that the five tests run beside each other, and at most 10 of all have another
+    first repair. Of one layer: section 11 is the next test's.
+    """
     page = page_of(DERIVATION.read_text().split("## 11.")[0], "markdown")
     judged = judge(Checker(page))
     made = corruptions(judged, 200)
     assert len(made) == 200
     missed, otherwise = [], []
-    for c in made:
+    for c in made[first::5]:
         repaired = explained(page_of(c.text, "markdown"), oracles=judged.checker.oracles)
         if all(claim.good for claim in claims_of(repaired)):
             missed.append(f"{c.kind}: {text(c.left)} = {text(c.expression)}")
         if not _is_the_original(judged, repaired, c):
             otherwise.append(f"{c.kind}: {text(c.left)} = {text(c.expression)}")
     assert missed == []
-    assert len(otherwise) <= 10, otherwise
+    assert len(otherwise) <= otherwise_repaired, otherwise
 
 
 def test_corruptions_of_several_layers_are_caught() -> None:

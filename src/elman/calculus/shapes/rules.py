@@ -482,8 +482,10 @@ class Inference(Sizes):
         """The scope of an index."""
         before = self.bound
         self.bound = {**before, index: size}
-        yield
-        self.bound = before
+        try:
+            yield
+        finally:
+            self.bound = before
 
     def _page_bound(self, e: BigSum | BigProduct, upper: Index) -> str:
         """The size that a bound names: N in 1 … N and in 0 … N-1; of other ranges, a size without a name."""

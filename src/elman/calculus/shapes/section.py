@@ -29,6 +29,7 @@ from elman.errors import FormulaError
 
 DEFINITION, CLAIM = 12.0, 4.0  # what it costs to give up one of them
 _DEFINITION_TRIES, _CLAIM_TRIES, _MARGIN_TRIES = 600, 50, 25
+_MOST_PREFIXES = 1000  # that are kept at a time
 _TRANSPOSED = 0.3  # a claim about a derivative in the transposed layout
 _TURNED = 0.4  # δ = ∂J/∂z as a row
 _DECLARED_COLUMNS: Mapping[str, float] = {"entry": 0.0, "column": 0.8}  # x_i of a matrix X: a row of it, or a column
@@ -147,6 +148,12 @@ class _Attempt(Inference):
             if indexed == "each":
                 self.shapes[name] = (rows, self.fresh())
 
+    def under(self, choices: Choices) -> _Attempt:
+        """A copy that goes on under other choices of what was not read so far, without the shapes of single nodes."""
+        new = self.copy()
+        new.choices, new.nodes = choices, {}
+        return new
+
     def is_family(self, e: Entry) -> bool:
         one = len(e.indices) == 1 and isinstance(e.of, Symbol) and e.of.name in self.columns
         return one or super().is_family(e)
@@ -235,6 +242,32 @@ class _Attempt(Inference):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """The first constraints under some choices: the attempt that holds them, or how the last of them fails; and, by
+    the next constraint and the choices that it reads, the prefixes that go on from here.
+    """
+
+    attempt: _Attempt
+    failure: Outcome[_Attempt] | None
+    longer: dict[tuple[int, tuple[str, ...]], _Prefix] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Prefixes:
+    """The prefixes that were tried, from the empty one, by how declared letters with an index are read; they share
+    what they have in common, as the readings of a section differ in few choices, and most often in late ones.
+    """
+
+    empty: dict[tuple[str, ...], _Prefix] = field(default_factory=dict)
+    number: int = 0
+
+    def clear(self) -> None:
+        """Forgets all of them, to use no more memory."""
+        self.empty.clear()
+        self.number = 0
+
+
 @dataclass(frozen=True)
 class _Section:
     """A section whose shapes are asked for."""
@@ -313,9 +346,34 @@ class _Section:
             elif rows != "1":
                 yield name, _DECLARED_EACH
 
+    @cached_property
+    def numbers(self) -> dict[int, Variable]:
+        """By the id of a constraint: the variable that says whether it is given up."""
+        return {id(c): Variable("constraint", str(k)) for k, c in reversed(list(enumerate(self.constraints)))}
+
     def number(self, c: Constraint) -> Variable:
         """The variable that says whether a constraint is given up."""
-        return Variable("constraint", str(next(k for k, other in enumerate(self.constraints) if other is c)))
+        return self.numbers[id(c)]
+
+    @cached_property
+    def read_by(self) -> dict[int, tuple[Variable, ...]]:
+        """By the id of a constraint: the variables whose choice its shapes can depend on by themselves."""
+        found = {}
+        for c in self.constraints:
+            names = dict.fromkeys(_names(c.parts))
+            asked = [Variable(what, name) for name in names for what in ("letter", "function", "turn")]
+            found[id(c)] = tuple(v for v in (*asked, Variable("layout", "")) if v in self.options)
+        return found
+
+    @cached_property
+    def prefixes(self) -> _Prefixes:
+        """What the attempts so far have in common."""
+        return _Prefixes()
+
+    @cached_property
+    def indexed(self) -> tuple[Variable, ...]:
+        """The variables that an attempt reads before any constraint."""
+        return tuple(v for v in self.options if v.what == "indexed")
 
     def with_constraints(self, active: Iterable[Constraint]) -> Options:
         """The options, with those to give up a constraint."""
@@ -323,17 +381,37 @@ class _Section:
 
     def attempt(self, active: Sequence[Constraint], choices: Choices) -> Outcome[_Attempt]:
         """One reading of some constraints."""
-        found = _Attempt(self.fixed, choices)
+        prefix = self._empty_prefix(choices)
         for c in active:
             if choices[self.number(c)] == "given up":
                 continue
-            try:
-                found.hold(c)
-            except ConflictError as error:
-                return Outcome((*self.to_blame(found, error.among), self.number(c)), error=error)
-            except FormulaError as error:
-                return Outcome((self.number(c),), error=error)
+            key = id(c), tuple([choices[v] for v in self.read_by[id(c)]])
+            longer = prefix.longer.get(key)
+            if longer is None:
+                self.prefixes.number += 1
+                longer = prefix.longer[key] = self._with(c, prefix.attempt.under(choices))
+            if longer.failure is not None:
+                return longer.failure
+            prefix = longer
+        found = prefix.attempt.under(choices)
         return Outcome(tuple(self.to_blame(found, found.doubtful)), found, found.cost)
+
+    def _empty_prefix(self, choices: Choices) -> _Prefix:
+        if self.prefixes.number > _MOST_PREFIXES:
+            self.prefixes.clear()
+        key = tuple([choices[v] for v in self.indexed])
+        if key not in self.prefixes.empty:
+            self.prefixes.empty[key] = _Prefix(_Attempt(self.fixed, choices), None)
+        return self.prefixes.empty[key]
+
+    def _with(self, c: Constraint, found: _Attempt) -> _Prefix:
+        """The prefix of an attempt and one more constraint."""
+        try:
+            found.hold(c)
+        except FormulaError as error:
+            blamed = self.to_blame(found, error.among) if isinstance(error, ConflictError) else ()
+            return _Prefix(found, Outcome((*blamed, self.number(c)), error=error.with_traceback(None)))
+        return _Prefix(found, None)
 
     def to_blame(self, found: _Attempt, among: Iterable[Expression]) -> Iterator[Variable]:
         """The variables that the shapes of some expressions depend on, through the definitions."""
@@ -371,6 +449,7 @@ class _Section:
                 continue
             best = self.best(active, _CLAIM_TRIES, {**best.changes, self.number(c): "given up"})
             tries += best.tries
+        self.prefixes.clear()
         return self.settled(best, tries)
 
     def best(self, active: Sequence[Constraint], limit: int, known: Choices | None) -> Found[_Attempt]:

@@ -6,7 +6,7 @@ be called N if nothing else names it, as the bound of a sum is.
 
 from __future__ import annotations
 
-import itertools
+from typing import Self
 
 Shape = tuple[str, str]
 SCALAR: Shape = ("1", "1")
@@ -18,11 +18,19 @@ class Sizes:
     def __init__(self) -> None:
         self.renamed = 0
         self._parent: dict[str, str] = {}
-        self._counter = itertools.count()
+        self._made = 0
 
     def fresh(self) -> str:
         """A size without a name."""
-        return f"?{next(self._counter)}"
+        self._made += 1
+        return f"?{self._made}"
+
+    def copy(self) -> Self:
+        """The same sizes, which can be joined further on their own: all lists, sets and dictionaries are copied."""
+        new = object.__new__(type(self))
+        for name, value in vars(self).items():
+            setattr(new, name, value.copy() if isinstance(value, dict | list | set) else value)
+        return new
 
     def find(self, d: str) -> str:
         """The representative of all sizes that equal `d`."""

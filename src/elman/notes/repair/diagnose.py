@@ -25,6 +25,7 @@ from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.oracle.numeric_sizes import same_ratio
 from elman.notes.oracle.oracle import Oracles
 from elman.notes.page.page import Page
+from elman.notes.repair.doubts import needs_small_repair
 from elman.notes.repair.edits import EDIT, Edit
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged, verdict_of
 from elman.notes.repair.faulty_equation import FaultyEquation, faulty_equation, makes_loss, uses
@@ -243,7 +244,10 @@ def _candidates(
     named = isinstance(j.left, Symbol) and j.left.name in checker.model.named
     either_way = named and isinstance(j.left, Symbol) and not sampling.has_known_orientation(j.left.name)
     repairer = Repairer(oracles, sampling.letters(j.statement), budget, numerator, either_way)
-    found = [replace(f, part=transform(f.part, move_transpose_inward)) for f in repairer.repairs(left, part)]
+    found = [
+        replace(f, part=transform(f.part, move_transpose_inward))
+        for f in repairer.repairs(left, part, needs_small_repair(checker, j))
+    ]
     return found if j.statement.continued is None else [f for f in found if f.left == left]
 
 

@@ -100,6 +100,11 @@ def _without_small_repair(checker: Checker, e: Explanation) -> str:
     return j.unchecked if j.doubtful and not small else ""
 
 
+def needs_small_repair(checker: Checker, j: Judgement) -> bool:
+    """Whether nothing but a repair of one edit shows that a claim is a mistake."""
+    return j.doubtful and not _is_mostly_declared(checker, j)
+
+
 def _is_mostly_declared(checker: Checker, j: Judgement) -> bool:
     """Whether the page declares more than half of the given letters that a claim depends on."""
     given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}

@@ -63,8 +63,11 @@ class Repairer:
     numerator: bool = False
     either_way: bool = False
 
-    def repairs(self, left: Expression, part: Expression) -> list[Candidate]:
-        """The smallest repairs of `left = part`, the best first; a derivative may be repaired in either layout."""
+    def repairs(self, left: Expression, part: Expression, only_small: bool = False) -> list[Candidate]:
+        """The smallest repairs of `left = part`, the best first; a derivative may be repaired in either layout.
+
+        `only_small`: none is of use unless one of a single edit is among them.
+        """
         best: dict[bool, list[Candidate]] = {}
         reached = _DEEPEST
         circular = says_itself(self.oracles[0], left, part)
@@ -84,6 +87,8 @@ class Repairer:
                         kept.clear()
                     kept.append(found)
             if best.get(self.numerator) or (any(best.values()) and depth > reached) or self.budget.is_exhausted():
+                break
+            if only_small and not any(best.values()):
                 break
             reached = min([f.cost // EDIT for kept in best.values() for f in kept], default=_DEEPEST)
         repairs = [f for kept in best.values() for f in kept]
