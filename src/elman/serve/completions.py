@@ -31,6 +31,8 @@ from elman.serve.served_model import Scored, Scorer, ServedModel, choose_model
 
 Result = TypeVar("Result")
 
+GRACE = 5.0
+"""Seconds after the limit in which a stream says that the time is up."""
 READERS = 2
 """Threads that read and score prompts, beside the engine's."""
 
@@ -111,7 +113,7 @@ class Completions:
             except BaseException:
                 done()
                 raise
-            return _EventStream(self._events(work), done)
+            return _EventStream(self._events(work), done, deadline + GRACE)
         try:
             async with _until(deadline):
                 return await self._unless_gone(request, self._whole(work))
@@ -202,20 +204,21 @@ class Completions:
             return _event(answer.completion(id_, created, work.model.name, choices) | also)
 
         try:
-            async with _until(work.deadline):
-                live = {index: _Shown(work, *each) for index, each in enumerate(work.choices)}
-                while live:
-                    for index, shown in list(live.items()):
+            live = {index: _Shown(work, *each) for index, each in enumerate(work.choices)}
+            while live:
+                for index, shown in list(live.items()):
+                    async with _until(work.deadline):  # not around a yield: the time may be up while a part is sent
                         text, logprobs, reason = await self._news(shown)
-                        if text or reason or (logprobs and logprobs["tokens"]):
-                            yield event([answer.choice(index, text, logprobs, reason)], usage)
-                        if reason:
-                            del live[index]
-                    if not live:
-                        break
-                    _raise_errors(work)
+                    if text or reason or (logprobs and logprobs["tokens"]):
+                        yield event([answer.choice(index, text, logprobs, reason)], usage)
+                    if reason:
+                        del live[index]
+                if not live:
+                    break
+                _raise_errors(work)
+                async with _until(work.deadline):
                     await work.changed.wait()
-                    work.changed.clear()
+                work.changed.clear()
             counted = work.usage()
             self._metrics.completed(work.model.name, counted["prompt_tokens"], counted["completion_tokens"])
             if work.request.usage_in_stream:
@@ -266,15 +269,19 @@ class _Shown:
 
 
 class _EventStream(StreamingResponse):
-    """A stream that says when it is over, also where the client goes before it begins."""
+    """A stream that says when it is over, also where the client goes before it begins; it breaks off at `end`, for a
+    client that reads no more.
+    """
 
-    def __init__(self, events: AsyncIterator[str], done: Callable[[], None]) -> None:
+    def __init__(self, events: AsyncIterator[str], done: Callable[[], None], end: float) -> None:
         super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-        self._done = done
+        self._done, self._end = done, end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._end):
+                    await super().__call__(scope, receive, send)
         finally:
             self._done()
 
@@ -288,6 +295,8 @@ async def _disconnected(request: Request) -> None:
 async def _until(deadline: float) -> AsyncIterator[None]:
     """Raises ApiError where the time is up."""
     try:
+        if asyncio.get_running_loop().time() >= deadline:  # what need not wait would never see it
+            raise TimeoutError
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
