@@ -128,7 +128,7 @@ def test_the_derivation_holds() -> None:
     assert sum(c.verdict == Verdict.HOLDS for c in report.claims) > 60
 
 
-@pytest.mark.parametrize(("first", "otherwise_repaired"), [(0, 2), (1, 2), (2, 2), (3, 2), (4, 2)])
+@pytest.mark.parametrize(("first", "otherwise_repaired"), [(0, 2), (1, 2), (2, 1), (3, 3), (4, 2)])
 def test_corruptions_of_the_derivation_are_caught_and_repaired(first: int, otherwise_repaired: int) -> None:
     """Every fifth of 200 corruptions, so that the five tests run beside each other, and at most 10 of all have another
     first repair. Of one layer: section 11 is the next test's.
