@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from command_line import COMMANDS, TEXT, Run
 
+import elman
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -115,6 +117,8 @@ def test_the_guides_examples_of_inference_run(
     text = re.search(rf"^## {section}\n(.*?)(?=^## )", guide, re.DOTALL | re.MULTILINE)
     assert text
     monkeypatch.chdir(guide_folder)
+    if section == "Train":
+        elman.train("book.txt", out="runs/deep", layers=2, hidden=8, epochs=1)
     for block in blocks(text[1], "python"):
         exec(block, {})
     if section == "Train":

@@ -29,7 +29,8 @@ def test_all_records_are_a_table(word_run: Path, command: Run) -> None:
 
 def test_one_kind_has_its_own_columns(word_run: Path, command: Run) -> None:
     found = command("metrics", word_run, "--kind", "validation").stdout.splitlines()
-    assert found[0] == "step,epoch,nats_per_token,train_nats_per_token,best,learning_rate,seconds,wrong"
+    columns = "step,epoch,nats_per_token,train_nats_per_token,best,learning_rate,seconds,wrong"
+    assert found[0] == columns
     assert len(found) == 5  # the header, and four epochs
     assert found[1].split(",")[4] in ("true", "false")
     assert json.loads(command("metrics", word_run, "--kind", "rescue", "--json").stdout) == []
