@@ -14,6 +14,7 @@ from elman.errors import ConfigError
 from elman.inference.overflow import require_numbers
 from elman.inference.predictor import NetworkPredictor, Predictor
 from elman.inference.stops import StopSearch
+from elman.kernels.protocol import Sampler
 from elman.model.parameters import Parameters
 from elman.schema import Range, in_words
 from elman.text.tokenizer import Tokenizer
@@ -57,9 +58,9 @@ class Sampling:
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
         require("max-tokens", self.max_tokens, int, WHOLE_FROM_0)
-        require("temperature", self.temperature, float, _TEMPERATURE)
+        require("temperature", self.temperature, float, TEMPERATURE)
         require("top-k", self.top_k, int, WHOLE_FROM_0)
-        require("top-p", self.top_p, float, _SHARE)
+        require("top-p", self.top_p, float, SHARE)
         require("min-p", self.min_p, float, _SHARE_OF_BEST)
         require("repetition-penalty", self.repetition_penalty, float, _PENALTY)
         for text in several("stop", self.stop):
@@ -67,8 +68,8 @@ class Sampling:
                 raise ConfigError(f"stop has {in_words(text)}; it must be texts that are not empty")
 
 
-_TEMPERATURE = Range("at least 0 and finite", 0, without_high=True)
-_SHARE = Range("over 0 and at most 1", 0, 1, without_low=True)
+TEMPERATURE = Range("at least 0 and finite", 0, without_high=True)
+SHARE = Range("over 0 and at most 1", 0, 1, without_low=True)
 _SHARE_OF_BEST = Range("from 0 to 1", 0, 1)
 _PENALTY = Range("at least 1 and finite", 1, without_high=True)
 
@@ -127,10 +128,15 @@ def generate_tokens(
     return _one_by_one(predictor, state, prompt, sampling, generator, banned)
 
 
-def _sampler(p: Parameters, sampling: Sampling) -> Any:
-    """Draws tokens of the network in native code; None where the kernels lack it, several layers, or an option."""
+def _sampler(p: Parameters, sampling: Sampling) -> Sampler | None:
+    """The sampler of the network, if it has one that can draw so."""
+    return None if sampling.min_p or sampling.repetition_penalty != 1 else network_sampler(p)
+
+
+def network_sampler(p: Parameters) -> Sampler | None:
+    """Draws tokens in native code; None where the kernels lack that, and for several layers."""
     sampler_of = p.kernels.sampler_kernel(p.dtype)
-    if sampler_of is None or p.above or sampling.min_p or sampling.repetition_penalty != 1:
+    if sampler_of is None or p.above:
         return None
     inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
     return sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
@@ -160,7 +166,7 @@ def _one_by_one(
 
 
 def _in_blocks(
-    sampler: Any, h: Floats, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
+    sampler: Sampler, h: Floats, last: int, sampling: Sampling, generator: np.random.Generator, banned: int | None
 ) -> Iterator[int]:
     """Draws in blocks that double up to BLOCK: the first tokens appear at once, and later ones cost little Python."""
     drawn, block = 0, 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from elman.arguments import SEED
 from elman.errors import ElmanError
-from elman.inference.generate import Sampling
+from elman.inference.generate import SHARE, TEMPERATURE, Sampling
 from elman.schema import Range, in_words
 from elman.serve.api_error import ApiError
 from elman.serve.body import Fields, whole_numbers
@@ -49,9 +49,9 @@ def read_request(body: Mapping[str, Any], limits: Limits) -> CompletionRequest:
     try:
         sampling = Sampling(
             tokens,
-            fields.number("temperature", 1.0, Range("at least 0 and finite", 0, without_high=True)),
+            fields.number("temperature", 1.0, TEMPERATURE),
             fields.whole("top_k", 0, 0, 2**31),
-            fields.number("top_p", 1.0, Range("over 0 and at most 1", 0, 1, without_low=True)),
+            fields.number("top_p", 1.0, SHARE),
             _stops(given.get("stop", ())),
         )
     except ElmanError as error:

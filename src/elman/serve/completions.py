@@ -31,8 +31,8 @@ from elman.serve.served_model import Scored, Scorer, ServedModel, choose_model
 
 Result = TypeVar("Result")
 
-GRACE = 5.0
-"""Seconds after the limit in which a stream says that the time is up."""
+LAST_PART = 5.0
+"""Seconds after its time is up that a stream has to send its last part, which says so."""
 READERS = 2
 """Threads that read and score prompts, beside the engine's."""
 
@@ -113,7 +113,7 @@ class Completions:
             except BaseException:
                 done()
                 raise
-            return _EventStream(self._events(work), done, deadline + GRACE)
+            return _EventStream(self._events(work), done, deadline + LAST_PART)
         try:
             async with _until(deadline):
                 return await self._unless_gone(request, self._whole(work))
@@ -149,8 +149,8 @@ class Completions:
             work.parts = await self._in_pool(lambda: self._read(work, tell))
         except ElmanError as error:  # an overflow of the network
             raise ApiError(500, str(error)) from None
-        if any(not part.job.ended for part in work.parts):
-            for part in work.parts:
+        for part in work.parts:
+            if not part.job.ended:
                 self._engine.submit(part.job)
 
     def _read(self, work: Work, tell: Callable[[], None]) -> list[Part]:
@@ -187,9 +187,15 @@ class Completions:
         _raise_errors(work)
         shown = [_Shown(work, *each) for each in work.choices]
         choices = [answer.choice(index, *await self._news(each)) for index, each in enumerate(shown)]
-        self._metrics.completed(work.model.name, work.usage()["prompt_tokens"], work.usage()["completion_tokens"])
+        counted = self._counted(work)
         whole = answer.completion(_new_id(), int(time.time()), work.model.name, choices)
-        return JSONResponse(whole | {"usage": work.usage()})
+        return JSONResponse(whole | {"usage": counted})
+
+    def _counted(self, work: Work) -> dict[str, int]:
+        """The tokens of a request that was answered, which the metrics have from now on."""
+        usage = work.usage()
+        self._metrics.completed(work.model.name, usage["prompt_tokens"], usage["completion_tokens"])
+        return usage
 
     async def _news(self, shown: _Shown) -> tuple[str, dict[str, Any] | None, str | None]:
         """What has come since the last call, its scores computed in the pool."""
@@ -219,8 +225,7 @@ class Completions:
                 async with _until(work.deadline):
                     await work.changed.wait()
                 work.changed.clear()
-            counted = work.usage()
-            self._metrics.completed(work.model.name, counted["prompt_tokens"], counted["completion_tokens"])
+            counted = self._counted(work)
             if work.request.usage_in_stream:
                 yield event([], {"usage": counted})
         except ApiError as error:

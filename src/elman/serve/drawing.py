@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.inference.generate import Sampling, choose
+from elman.inference.generate import Sampling, choose, network_sampler
 from elman.inference.overflow import require_numbers
 from elman.kernels.protocol import Sampler
 from elman.model.network import hidden_states, log_probabilities
@@ -31,10 +31,7 @@ class Drawing:
         p = self._p
         self._sum_of_weights = float(np.abs(p.U).sum(axis=1, dtype=np.float64).max())  # |θ| ≤ max |h| of this + bias
         self._bias = float(np.abs(p.b_2).max())
-        self._sampler: Sampler | None = None
-        if (sampler_of := p.kernels.sampler_kernel(p.dtype)) is not None and not p.above:  # it is of one layer
-            inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
-            self._sampler = sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)
+        self._sampler = network_sampler(p)
 
     def begin(
         self, before: Sequence[int], prompt: Sequence[int], sampling: Sampling, seed: int | None, n: int,

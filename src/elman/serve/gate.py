@@ -24,7 +24,7 @@ class Gate:
     key         the key that requests must bring, or None
     local_only  whether only requests to a name of this machine's loopback are answered: a page in a browser could
                 otherwise reach the server under a name of its own that points here (DNS rebinding)
-    report      is told of errors of this program
+    report      takes a sentence about each error of the server itself
     paths       the paths that are counted under their own names
     """
 

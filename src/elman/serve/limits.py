@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from elman.arguments import WHOLE_FROM_1, require
+from elman.config import POSITIVE
 from elman.errors import ConfigError
-from elman.schema import Range
 
 MOST_STOPS = 16
 LONGEST_STOP = 256
@@ -15,8 +15,6 @@ MOST_CHOICES = 16
 """The largest n: choices for each prompt."""
 MOST_ALTERNATIVES = 20
 """The largest number of alternatives for each token (logprobs)."""
-
-_SECONDS = Range("over 0 and finite", 0, without_low=True, without_high=True)
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("body", "prompts", "prompt-tokens", "tokens", "texts", "connections"):
             require(f"max-{name}", getattr(self, name.replace("-", "_")), int, WHOLE_FROM_1)
-        require("max-seconds", self.seconds, float, _SECONDS)
+        require("max-seconds", self.seconds, float, POSITIVE)
         if self.texts < self.prompts * MOST_CHOICES:
             raise ConfigError(
                 f"max-texts is {self.texts}; it must be at least {self.prompts * MOST_CHOICES}, which one request may "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from elman.errors import ConfigError
 from elman.inference.overflow import require_numbers
+from elman.inference.predictor import WINDOW
 from elman.language_model import LanguageModel, load
 from elman.model.network import hidden_states, log_probabilities
 from elman.model.parameters import Parameters
@@ -21,8 +23,6 @@ from elman.wording import printable
 
 Floats = NDArray[np.floating[Any]]
 
-WINDOW = 1024
-"""Tokens that are read in one call."""
 BLOCK = 1 << 21
 """About how many log probabilities are held at a time."""
 
@@ -83,9 +83,7 @@ class Scorer:
 
     def copy(self) -> Scorer:
         """A scorer that goes on from here by itself."""
-        other = object.__new__(Scorer)
-        other.__dict__.update(self.__dict__)
-        return other
+        return copy.copy(self)
 
     def read(self, ids: Sequence[int], alternatives: int) -> list[Scored]:
         """The scores of the next tokens. Raises ShapeError where one is not a number."""

@@ -40,7 +40,8 @@ def serve(
     models: Mapping[str, ServedModel], listening: socket.socket, limits: Limits, key: str | None,
     report: Callable[[str], None],
 ) -> None:  # fmt: skip
-    """Answers requests until SIGINT or SIGTERM. report: is told of errors of this program.
+    """Answers requests until SIGINT or SIGTERM. report: takes a sentence about each error of the server
+    itself.
 
     Without a key, a server on the loopback interface answers only requests to a name of it.
     """
