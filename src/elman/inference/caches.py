@@ -88,6 +88,10 @@ class Memory:
     y: Integers
     g: Floats
 
+    def last(self, size: int) -> Memory:
+        """With only the last `size` tokens."""
+        return Memory(self.network, self.y[-size:], self.g[-size:])
+
 
 @dataclass(frozen=True)
 class ContinuousCache:
@@ -113,21 +117,18 @@ class ContinuousCache:
         parts = []
         for start in range(0, len(ids), BLOCK):
             y = np.asarray(ids[start : start + BLOCK], np.int64)
-            now, network = self._states(state.network, y)
-            tokens, g = np.concatenate([state.y, y]), np.concatenate([state.g, now])
             earlier = _earlier(len(y), len(state.y), self.size)
-            weight = self._weights(now, g, earlier)
-            parts.append(_ln_share(np.where(tokens == y[:, None], weight, 0), weight, self.V))
-            state = Memory(network, tokens[-self.size :], g[-self.size :])
+            now, longer = self._remembered(state, y)
+            weight = self._weights(now, longer.g, earlier)
+            parts.append(_ln_share(np.where(longer.y == y[:, None], weight, 0), weight, self.V))
+            state = longer.last(self.size)
         return np.concatenate([np.empty(0), *parts]), state
 
     def after(self, state: Memory, ids: Integers | Sequence[int]) -> Memory:
         """The memory after `ids`."""
         for start in range(0, len(ids), BLOCK):
             y = np.asarray(ids[start : start + BLOCK], np.int64)
-            now, network = self._states(state.network, y)
-            tokens, g = np.concatenate([state.y, y]), np.concatenate([state.g, now])
-            state = Memory(network, tokens[-self.size :], g[-self.size :])
+            state = self._remembered(state, y)[1].last(self.size)
         return state
 
     def next(self, state: Memory) -> Floats:
@@ -138,6 +139,11 @@ class ContinuousCache:
         weight = self._weights(now, state.g, np.ones((1, len(state.y)), bool))[0]
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(np.bincount(state.y, weight, self.V) / weight.sum()))
+
+    def _remembered(self, state: Memory, y: Integers) -> tuple[Floats, Memory]:
+        """g before each of y [n], [n,Dh]; and the memory with all of them, however many that are."""
+        now, network = self._states(state.network, y)
+        return now, Memory(network, np.concatenate([state.y, y]), np.concatenate([state.g, now]))
 
     def _states(self, state: NetworkState, y: Integers) -> tuple[Floats, NetworkState]:
         """g before each of y [n], [n,Dh], and the network's state after them."""

@@ -145,8 +145,8 @@ def evaluations(
     nats, nats_oov = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
     states = {name: predictor.begin() for name, predictor in predictors.items()}
     with np.errstate(all="ignore"):  # an overflow shows in the sum
-        for ids, oov in windows(ids_and_oov()):
-            found = []
+        for ids, flags in windows(ids_and_oov()):
+            oov, found = flags.astype(bool), []
             for name, predictor in predictors.items():
                 log_probs, states[name] = predictor.read(states[name], ids)
                 found.append(log_probs)
@@ -154,7 +154,7 @@ def evaluations(
                 found.append(mixture.of(found))
             for name, log_probs in zip(names, found, strict=True):
                 nats[name] -= float(log_probs.sum())
-                nats_oov[name] -= float(log_probs[oov.astype(bool)].sum())
+                nats_oov[name] -= float(log_probs[oov].sum())
     if not counts["tokens"]:
         raise TextError("the text is empty: give a text with at least one token")
     require_numbers(list(nats.values()), "the loss of the text")
