@@ -50,7 +50,7 @@ class LanguageModel:
 
     def __repr__(self) -> str:
         p = self.p
-        layers = f" layers={1 + len(p.above)}" if p.above else ""
+        layers = f" layers={p.depth}" if p.above else ""
         return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh}{layers} {p.activation}>"
 
     @cached_property

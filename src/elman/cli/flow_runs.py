@@ -88,7 +88,7 @@ def describe(lm: LanguageModel) -> str:
     """The model's sizes in one line."""
     p, level = lm.p, lm.tokenizer.level
     tied = ", tied" if p.tied else ""
-    layers = f" layers={len(p.layers)}" if p.above else ""
+    layers = f" layers={p.depth}" if p.above else ""
     return f"V={p.V:,} ({level}) d={p.d} Dh={p.Dh}{layers} {p.activation}{tied}, {count(p.count, 'parameter')}"
 
 

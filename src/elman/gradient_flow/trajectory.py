@@ -55,7 +55,7 @@ class Trajectory:
         """
         if isinstance(p, Parameters) and p.above:
             raise ConfigError(
-                f"the gradient flow is shown for one recurrent layer, and this network has {1 + len(p.above)}: "
+                f"the gradient flow is shown for one recurrent layer, and this network has {p.depth}: "
                 "train one with --layers 1"
             )
         h_0 = checked(p, x, y, h_0)

@@ -103,7 +103,7 @@ def read_backward(de: Floats, read: Embedded) -> Floats:
 
 def layer_states(p: Parameters, h: Floats) -> list[Floats]:
     """The h [B,Dh] of each layer in a state [B,n·Dh]."""
-    return [h[:, number * p.Dh : (number + 1) * p.Dh] for number in range(1 + len(p.above))]
+    return [h[:, number * p.Dh : (number + 1) * p.Dh] for number in range(p.depth)]
 
 
 def joined(p: Parameters, by_layer: list[Floats]) -> Floats:
@@ -149,6 +149,6 @@ def checked(p: Parameters, x: Integers, y: Integers, h_0: Floats | None, first: 
         return p.initial_state(B)
     require_array("h_0", h_0, "[B,Dh]")
     if tuple(h_0.shape) != (B, p.state_size):
-        letters = "[B,Dh]" if not p.above else f"[B,{1 + len(p.above)}·Dh]"
+        letters = "[B,Dh]" if not p.above else f"[B,{p.depth}·Dh]"
         raise ShapeError.of("h_0", tuple(h_0.shape), f"{letters} = {(B, p.state_size)}")
     return cast(Floats, p.kernels.array(h_0, p.W_h))

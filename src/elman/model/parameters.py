@@ -82,7 +82,7 @@ class Parameters:
             if getattr(array.dtype, "kind", "f") not in "fc":
                 raise ShapeError(f"{name} is {array.dtype}, expected float32 or float64")
         (V, d), Dh = self.E.shape, len(self.W_h)
-        expected = shapes(V, d, Dh, len(self.above) + 1)
+        expected = shapes(V, d, Dh, self.depth)
         for name, array in self.items():
             if array.shape != expected[name]:
                 raise ShapeError.of(name, array.shape, f"{expected[name]} with V={V}, d={d}, Dh={Dh}")
@@ -192,9 +192,14 @@ class Parameters:
         return int(self.W_h.shape[0])
 
     @property
+    def depth(self) -> int:
+        """Number of recurrent layers."""
+        return 1 + len(self.above)
+
+    @property
     def state_size(self) -> int:
         """Numbers in the state of one sequence: the hidden units of all layers."""
-        return self.Dh * (1 + len(self.above))
+        return self.Dh * self.depth
 
     @property
     def tied(self) -> bool:

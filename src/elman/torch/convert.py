@@ -66,9 +66,7 @@ def to_torch(model: LanguageModel | Parameters, device: Any = None) -> Recurrent
     """
     p = model.p if isinstance(model, LanguageModel) else model
     if p.above:
-        raise ConfigError(
-            f"to_torch converts networks of one layer, and this one has {1 + len(p.above)}: use --layers 1"
-        )
+        raise ConfigError(f"to_torch converts networks of one layer, and this one has {p.depth}: use --layers 1")
     dtype = torch.float32 if p.dtype == np.float32 else torch.float64
     module = RecurrentLanguageModel(p.V, p.d, p.Dh, p.activation, p.tied, device, dtype)
     q, b_hh = tanh_from_sigmoid(p) if p.activation == "sigmoid" else (p, np.zeros_like(p.b_1))
