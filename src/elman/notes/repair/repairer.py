@@ -63,10 +63,10 @@ class Repairer:
     numerator: bool = False
     either_way: bool = False
 
-    def repairs(self, left: Expression, part: Expression, only_small: bool = False) -> list[Candidate]:
+    def repairs(self, left: Expression, part: Expression, needs_small: bool = False) -> list[Candidate]:
         """The smallest repairs of `left = part`, the best first; a derivative may be repaired in either layout.
 
-        `only_small`: none is of use unless one of a single edit is among them.
+        `needs_small`: the search ends where no repair of a single edit holds.
         """
         best: dict[bool, list[Candidate]] = {}
         reached = _DEEPEST
@@ -88,7 +88,7 @@ class Repairer:
                     kept.append(found)
             if best.get(self.numerator) or (any(best.values()) and depth > reached) or self.budget.is_exhausted():
                 break
-            if only_small and not any(best.values()):
+            if needs_small and not any(best.values()):
                 break
             reached = min([f.cost // EDIT for kept in best.values() for f in kept], default=_DEEPEST)
         repairs = [f for kept in best.values() for f in kept]
