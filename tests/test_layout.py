@@ -15,7 +15,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "elman"
 
-EVERYBODY = {"errors", "schema", "arguments", "config", "files", "thread_count", "wording"}
+EVERYBODY = {
+    "errors",
+    "schema",
+    "arguments",
+    "config",
+    "files",
+    "thread_count",
+    "wording",
+    "representation",
+    "notebook_html",
+}
 MAY_IMPORT = {
     "errors": set(),
     "schema": set(),
@@ -24,6 +34,8 @@ MAY_IMPORT = {
     "config": set(),
     "files": set(),
     "wording": set(),
+    "representation": set(),
+    "notebook_html": set(),
     "text": set(),
     "kernels": {"model.activations"},
     "calculus": set(),
@@ -34,8 +46,9 @@ MAY_IMPORT = {
     "ngram": set(),
     "inference": {"text", "model", "checkpoint", "kernels", "ngram"},
     "gradient_flow": {"text", "model", "kernels"},
-    "language_model": {"text", "model", "checkpoint", "inference", "ngram"},
+    "language_model": {"text", "model", "checkpoint", "inference", "ngram", "training.metrics_file"},
     "train_model": {"training", "language_model"},
+    "jupyter": {"notes", "training.records"},
     "torch": {"kernels", "model", "language_model"},
     "serve": {"text", "model", "kernels.protocol", "inference", "language_model"},
 }
@@ -132,8 +145,8 @@ def private_names(path: Path) -> Iterator[str]:
             yield from re.findall("^_[a-zA-Z].*", node.attr)
 
 
-PUBLIC_ALL_THE_SAME = {"_native", "_replace", "_asdict", "_fields"}
-"""The built kernels' module, and what Python's named tuples offer to everybody."""
+PUBLIC_ALL_THE_SAME = {"_native", "_replace", "_asdict", "_fields", "_repr_html_"}
+"""The built kernels' module, what Python's named tuples offer to everybody, and what notebooks ask of a value."""
 
 
 @pytest.mark.parametrize("folder", ["src/elman", "tests", "benchmarks"])

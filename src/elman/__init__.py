@@ -26,9 +26,10 @@ _HOME = {
     "load": "elman.language_model",
     "ElmanError": "elman.errors",
     "train": "elman.train_model",
+    "load_ipython_extension": "elman.jupyter",
 }
 
-_ROOMS = ("calculus", "gradient_flow", "notes", "torch")
+_ROOMS = ("calculus", "gradient_flow", "jupyter", "notes", "torch")
 
 __all__ = [
     "ElmanError",
@@ -53,4 +54,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ROOMS])

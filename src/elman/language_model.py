@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +23,10 @@ from elman.inference.likeliest import NextToken, likeliest
 from elman.inference.predictor import NetworkPredictor, Predictor
 from elman.inference.score import SentenceScore, State, TokenScore
 from elman.model.parameters import Parameters
+from elman.notebook_html import Line, block, chart, table
 from elman.schema import in_words
 from elman.text.tokenizer import Tokenizer
+from elman.training.metrics_file import as_row, read_metrics
 
 if TYPE_CHECKING:
     from elman.inference.company import Company
@@ -40,10 +42,19 @@ class LanguageModel:
     """
 
     def __init__(
-        self, p: Parameters, tokenizer: Tokenizer, config: RunConfig | None = None, company: Company | None = None
+        self,
+        p: Parameters,
+        tokenizer: Tokenizer,
+        config: RunConfig | None = None,
+        company: Company | None = None,
+        run: Path | None = None,
     ) -> None:
-        """company: the network in a mixture with other predictors, from which all probabilities then are."""
-        self.p, self.tokenizer, self.config, self.company = p, tokenizer, config, company
+        """A model of these weights.
+
+        company  the network in a mixture with other predictors, from which all probabilities then are
+        run      the folder that it was loaded from
+        """
+        self.p, self.tokenizer, self.config, self.company, self.run = p, tokenizer, config, company, run
 
     def __contains__(self, token: str) -> bool:
         return token in self.tokenizer
@@ -52,6 +63,34 @@ class LanguageModel:
         p = self.p
         layers = f" layers={p.depth}" if p.above else ""
         return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh}{layers} {p.activation}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what the model is, and the curve of its training."""
+        p, config = self.p, self.config
+        rows: list[tuple[str, object]] = [
+            ("level", self.tokenizer.level), ("tokens V", p.V), ("embedding d", p.d), ("hidden units Dh", p.Dh),
+            ("layers", p.depth), ("activation", p.activation), ("tied", p.tied), ("parameters", p.count),
+        ]  # fmt: skip
+        rows += [("trained on", config.corpus)] if config else []
+        try:
+            validations = [row for row in self.metrics if row["kind"] == "validation"]
+        except CheckpointError:  # the model can be used without them
+            validations = []
+        at = [row["step"] for row in validations]
+        lines = [
+            Line("validation", at, [row["nats_per_token"] for row in validations]),
+            Line("training", at, [row["train_nats_per_token"] for row in validations], dashed=True),
+        ]
+        return block("Language model", table(rows), chart(lines, "step", "nats per token"))
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """What training recorded, a row a record, in order: `pandas.DataFrame(lm.metrics)` is a table of it.
+
+        A row has the `kind` of the record (step, validation, flow, rescue) and its fields, as docs/guide.md lists them.
+        Empty for a model that is not from a run folder. Raises CheckpointError where the file is damaged.
+        """
+        return [] if self.run is None else [as_row(r) for r in read_metrics(RunFolder(self.run).metrics)]
 
     @cached_property
     def _exact(self) -> Predictor:
@@ -229,9 +268,9 @@ def load(path: Path | str, mix: Iterable[str] = ()) -> LanguageModel:
     names = list(several("mix", mix))
     config, tokenizer, p = load_model(RunFolder(path))
     if not names:
-        return LanguageModel(p, tokenizer, config)
+        return LanguageModel(p, tokenizer, config, run=Path(path))
     from elman.inference.company import company_of_run
 
     if config.task:
         raise ConfigError(f"{path} was trained on {config.corpus}, not on a text: it has no mixture")
-    return LanguageModel(p, tokenizer, config, company_of_run(Path(path), p, tokenizer, names))
+    return LanguageModel(p, tokenizer, config, company_of_run(Path(path), p, tokenizer, names), Path(path))

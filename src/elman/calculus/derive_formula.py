@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from elman.calculus.index_form.terms import Sum, TensorIndex
 from elman.calculus.index_form.value import index_value
 from elman.calculus.matrix_form.vec_form import VecTerm, vec_form, vec_text, vec_value
 from elman.calculus.printing.index_text import index_text
+from elman.calculus.printing.mathml import mathml
 from elman.calculus.printing.python import python
 from elman.calculus.printing.render import factor_text, latex, text
 from elman.calculus.shapes.inference import Shape, Shapes, declared, other_readings
@@ -41,6 +43,8 @@ from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
 from elman.calculus.values.verify import SamplePoint, complex_step, points, relative_error
 from elman.errors import DerivationError, FormulaError
+from elman.notebook_html import block
+from elman.representation import LONGEST_LINE, cut
 
 TOLERANCE = 1e-8
 
@@ -73,6 +77,23 @@ class Derived:
     again: Symbol | None = None
     _by_again: Frame = (None, None)
     letters: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        shape = f"[{','.join(self.shape)}]"
+        return f"<Derived {cut(self.text, LONGEST_LINE)}: {shape}, {self.layout} layout, error {self.error:.1e}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the formula, its derivative, and how it was verified."""
+        by = " and ".join(mathml(s, None, False) for s in (self.wrt, self.again) if s is not None)
+        lines = [f"<p>The derivative of {mathml(self.source, None, False)} with respect to {by}:</p>"]
+        lines.append(
+            f"<p>{escape(self.text) if self.expression is None or self.letters else mathml(self.expression)}</p>"
+        )
+        notes = [f"shape [{','.join(self.shape)}] in {self.layout} layout"]
+        if self.assumptions:
+            notes.append("taken: " + "; ".join(self.assumptions))
+        notes.append(f"verified at {self.points} random points, largest relative error {self.error:.1e}")
+        return block("", *lines, "".join(f'<p class="elman-soft">{escape(note)}</p>' for note in notes))
 
     @property
     def assumed(self) -> Mapping[str, Shape]:

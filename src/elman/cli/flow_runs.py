@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.checkpoint import RunFolder
-from elman.cli.metrics import read_metrics
 from elman.errors import ConfigError, TextError
 from elman.gradient_flow.history import History
 from elman.gradient_flow.view import FEWEST_TOKENS, Subject, View
@@ -20,6 +19,7 @@ from elman.model.network import hidden_states
 from elman.text.batches import encode_stream
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Ids
+from elman.training.metrics_file import read_metrics
 from elman.training.records import KINDS
 from elman.training.start import first_parameters
 from elman.wording import count

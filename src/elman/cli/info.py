@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman import __version__
-from elman.cli.metrics import read_metrics
 from elman.cli.options import as_json
 from elman.cli.streams import show, show_json
 
@@ -76,6 +75,7 @@ def _best_validation(folder: RunFolder) -> dict[str, Any]:
     import math
 
     from elman.inference.evaluate import perplexity
+    from elman.training.metrics_file import read_metrics
     from elman.training.records import ValidationRecord
 
     best = None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from elman.cli.metrics import read_metrics
 from elman.cli.options import as_json
 from elman.cli.outputs import require_output
 from elman.cli.streams import lines, show_json
@@ -59,6 +58,7 @@ def _curve(run: Path, against: Against) -> Curve:
     """The curve of a run folder. Raises CheckpointError where there is no run."""
     from elman.checkpoint import RunFolder, load_config
     from elman.training.curves import curve
+    from elman.training.metrics_file import read_metrics
 
     folder = RunFolder(run)
     config, _ = load_config(folder)

@@ -21,6 +21,7 @@ from elman.gradient_flow.trajectory import Doubles, Floats, Integers, Trajectory
 from elman.kernels.blas_threads import on_all_threads
 from elman.kernels.contributions import NAMES
 from elman.model.parameters import Parameters
+from elman.notebook_html import Line, block, chart, table
 
 WEIGHTS = ("W_h", "W_e", "b_1")
 
@@ -43,6 +44,24 @@ class Flow:
     log2_norms_by_lag: Mapping[str, Doubles]
     cosines_by_lag: Mapping[str, Doubles]
 
+    def __repr__(self) -> str:
+        trajectory = self.trajectory
+        p = trajectory.p
+        return f"<Flow T={trajectory.T} B={trajectory.B} d={p.d} Dh={p.Dh} {p.activation}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: sizes, the mean loss, and the norms by lag over the three decades below the largest."""
+        trajectory, lines = self.trajectory, []
+        for name, dashed in (("W_h", False), ("W_e", True)):
+            norms = self.log10_norms_by_lag(name)
+            kept = int(np.flatnonzero(norms >= norms.max() - 3).max(initial=1)) + 1
+            lines.append(Line(f"∂J/∂{name}", range(kept), norms[:kept].tolist(), dashed))
+        mean = float(trajectory.J.sum() / trajectory.x.size)
+        rows = [("time steps T", self.T), ("sequences B", trajectory.B), ("mean J, nats per token", mean)]
+        return block(
+            "Gradient flow", table(rows), chart(lines, "lag, in steps back", "log10 of the norm of the contributions")
+        )
+
     @property
     def T(self) -> int:
         """Number of time steps."""
@@ -51,6 +70,15 @@ class Flow:
     def log10_norms(self, name: str) -> Doubles:
         """log10 of the norms, [T,T], exact beyond the range of a float64; -∞ where a contribution is zero."""
         result: Doubles = _by_step(self.log2_norms_by_lag[_checked_name(name)], -np.inf) * np.log10(2)
+        return result
+
+    def log10_norms_by_lag(self, name: str) -> Doubles:
+        """log10 of Σ_t ‖contribution of step t-k to J^(t)‖ for each lag k, [T]; -∞ where all of them are zero."""
+        by_lag = self.log2_norms_by_lag[_checked_name(name)]
+        top = by_lag.max(axis=1)
+        finite = np.where(np.isneginf(top), 0.0, top)
+        with np.errstate(divide="ignore"):
+            result: Doubles = (np.log2(np.exp2(by_lag - finite[:, None]).sum(axis=1)) + finite) * np.log10(2)
         return result
 
     def norms(self, name: str) -> Doubles:

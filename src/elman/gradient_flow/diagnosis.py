@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from elman.gradient_flow.decomposition import Flow
 from elman.gradient_flow.jacobians import bound, largest_singular_value, saturation, spectral_radius
 from elman.gradient_flow.reach import cancellation, decay_rate, reach
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles
+from elman.notebook_html import block, table
+from elman.representation import short_repr
 
 FADES = 10 ** (-1 / 20)
 """A gradient that shrinks to a tenth within 20 steps vanishes: it carries nothing from a sentence back."""
@@ -52,6 +55,8 @@ class DiagnosisNumbers:
     largest_loss: tuple[float, int]
     largest_step: tuple[float, int]
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -66,8 +71,24 @@ class Diagnosis:
         """The most serious finding, or `healthy`."""
         return self.findings[0] if self.findings else "healthy"
 
+    __repr__ = short_repr
+
     def __str__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the text, and the numbers behind it."""
+        n = self.numbers
+        rows = [
+            ("decay per step back", n.decay_rate),
+            ("reach, in steps", n.reach),
+            ("largest singular value of W_h", n.sigma_max),
+            ("spectral radius of W_h", n.spectral_radius),
+            ("mean σ'", n.mean_slope),
+            ("saturated units", f"{n.flat:.0%}"),
+            ("cancellation", n.cancellation),
+        ]
+        return block("Gradient flow: " + self.verdict, f"<p>{escape(self.text)}</p>", table(rows))
 
 
 def diagnose(flow: Flow) -> Diagnosis:

@@ -10,6 +10,7 @@ import numpy as np
 
 from elman.gradient_flow.json_values import json_value
 from elman.gradient_flow.trajectory import Doubles
+from elman.representation import short_repr
 
 LENS = ("reach", "decay_rate", "spectral_radius", "sigma_max", "mean_slope", "flat", "cancellation")
 
@@ -40,6 +41,8 @@ class History:
     verdicts: tuple[str, ...]
     log10_norms_by_lag: Doubles
     clip: float
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, records: Iterable[Mapping[str, Any]], clip: float = 0.0, record_every: int = 1) -> History:

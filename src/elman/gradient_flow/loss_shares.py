@@ -15,6 +15,7 @@ from elman.gradient_flow.decomposition import Flow
 from elman.gradient_flow.sweep import sweep
 from elman.gradient_flow.trajectory import Doubles
 from elman.kernels.blas_threads import on_all_threads
+from elman.representation import short_repr
 
 NAMES = ("W_h", "W_e")
 BLOCK_NUMBERS = 2**24
@@ -33,6 +34,8 @@ class LossShares:
 
     cosines: Doubles
     log10_norms: Doubles
+
+    __repr__ = short_repr
 
     def shares(self, log10_contributions: Doubles) -> Doubles:
         """The signed shares [T,T], from the log10 norms of the contributions [T,T] (`Flow.log10_norms`)."""

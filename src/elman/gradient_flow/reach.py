@@ -16,12 +16,7 @@ from elman.kernels.blas_threads import on_all_threads
 
 def norms_by_lag(flow: Flow, name: str = "W_h") -> Doubles:
     """log10 of Σ_t ‖contribution of step t-k to J^(t)‖, for each lag k, [T]; -∞ where all contributions are zero."""
-    by_lag = flow.log2_norms_by_lag[name]
-    top = by_lag.max(axis=1)
-    finite = np.where(np.isneginf(top), 0.0, top)
-    with np.errstate(divide="ignore"):
-        result: Doubles = (np.log2(np.exp2(by_lag - finite[:, None]).sum(axis=1)) + finite) * np.log10(2)
-    return result
+    return flow.log10_norms_by_lag(name)
 
 
 def reach(flow: Flow, name: str = "W_h", share: float = 0.95) -> int:

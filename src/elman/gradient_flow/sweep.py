@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.gradient_flow.trajectory import Doubles, Floats, Trajectory
+from elman.representation import short_repr
 
 RANGE = 2.0**40
 """A row is rescaled when the square of its norm leaves [1/RANGE, RANGE]."""
@@ -45,6 +46,8 @@ class LagErrors:
     gamma_exponent: Doubles
     de: Floats
     de_exponent: Doubles
+
+    __repr__ = short_repr
 
     @property
     def steps(self) -> slice:

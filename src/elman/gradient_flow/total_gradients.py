@@ -8,6 +8,7 @@ import numpy as np
 
 from elman.gradient_flow.sweep import log2_norms
 from elman.gradient_flow.trajectory import Doubles, Trajectory
+from elman.representation import short_repr
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class TotalGradients:
     values: dict[str, Doubles]
     log2_norms: dict[str, Doubles]
     exponent: int
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> TotalGradients:

@@ -16,6 +16,7 @@ from elman.errors import ConfigError, ShapeError
 from elman.model.activations import FUNCTIONS
 from elman.model.network import checked, hidden_states
 from elman.model.parameters import Parameters
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
@@ -45,6 +46,8 @@ class Trajectory:
     log2_slope: Doubles
     dh: Floats
     J: Doubles
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, p: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -> Trajectory:

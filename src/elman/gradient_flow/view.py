@@ -18,6 +18,7 @@ from elman.gradient_flow.loss_shares import LossShares, loss_shares
 from elman.gradient_flow.reach import Truncation, norms_by_lag, truncation
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Integers
 from elman.model.parameters import Parameters
+from elman.representation import short_repr
 from elman.wording import count
 
 QUANTITIES = ("W_h", "W_e", "e", "h")
@@ -49,6 +50,8 @@ class Subject:
     start: int = 0
     separator: str = ""
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class View:
@@ -75,6 +78,8 @@ class View:
     singular_values: Doubles
     truncations: Sequence[Truncation]
     chosen: int
+
+    __repr__ = short_repr
 
     @classmethod
     def of(

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from elman.inference.predictor import NetworkState
 from elman.model.network import hidden_states
 from elman.model.parameters import Parameters
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -45,6 +46,8 @@ class UnigramCache:
 
     V: int
     size: int = SIZE
+
+    __repr__ = short_repr
 
     def begin(self) -> Integers:
         """No tokens yet."""
@@ -88,6 +91,8 @@ class Memory:
     y: Integers
     g: Floats
 
+    __repr__ = short_repr
+
     def last(self, size: int) -> Memory:
         """With only the last `size` tokens."""
         return Memory(self.network, self.y[-size:], self.g[-size:])
@@ -101,6 +106,8 @@ class ContinuousCache:
     eos: int
     theta: float = 0.3
     size: int = SIZE
+
+    __repr__ = short_repr
 
     @property
     def V(self) -> int:

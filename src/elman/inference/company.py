@@ -32,6 +32,7 @@ from elman.model.parameters import Parameters
 from elman.ngram.arpa import END, read_arpa
 from elman.ngram.kneser_ney import train
 from elman.ngram.model import NgramModel
+from elman.representation import short_repr
 from elman.text.batches import open_tokens
 from elman.text.tokenizer import Tokenizer
 
@@ -51,6 +52,8 @@ class Company:
     parts: Mapping[str, Predictor]
     mixture: Mixture
     tuned_on: int
+
+    __repr__ = short_repr
 
     @property
     def weights(self) -> dict[str, float]:

@@ -22,6 +22,7 @@ from elman.inference.predictor import NetworkPredictor, NetworkState
 from elman.model.bptt import loss_and_gradients
 from elman.model.embedding import Rows
 from elman.model.parameters import Gradients, Parameters
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -42,6 +43,8 @@ class Adapted:
     before: NetworkState
     since: tuple[int, ...]
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class DynamicEvaluation:
@@ -60,6 +63,8 @@ class DynamicEvaluation:
     decay: float = 0.002
     epsilon: float = 0.1
     window: int = WINDOW
+
+    __repr__ = short_repr
 
     @property
     def V(self) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from elman.errors import ConfigError
 from elman.inference.predictor import Predictor, stream_log_probs
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -26,6 +27,8 @@ class Mixture:
 
     parts: tuple[Predictor, ...]
     weights: tuple[float, ...]
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if len(self.parts) != len(self.weights) or not self.parts:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from elman.model.network import hidden_states, log_probabilities, losses
 from elman.model.parameters import Parameters
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -87,6 +88,8 @@ class NetworkState:
     h: Floats
     last: int | None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class NetworkPredictor:
@@ -94,6 +97,8 @@ class NetworkPredictor:
 
     p: Parameters
     eos: int
+
+    __repr__ = short_repr
 
     @property
     def V(self) -> int:

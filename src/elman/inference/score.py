@@ -20,6 +20,7 @@ from elman.inference.overflow import require_numbers
 from elman.inference.predictor import WINDOW, NetworkPredictor, NetworkState, Predictor, windows
 from elman.model.network import log_probabilities, losses
 from elman.model.parameters import Parameters
+from elman.representation import short_repr
 from elman.text.tokenizer import Tokenizer
 
 Floats = NDArray[np.floating[Any]]
@@ -51,6 +52,8 @@ class SentenceScore:
     log_probs: Floats
     tokens: Integers
     oov: NDArray[np.bool_]
+
+    __repr__ = short_repr
 
     def total(self, base: float = math.e) -> float:
         """Σ log p in this base."""
@@ -165,3 +168,5 @@ class State:
 
     read: Any
     length: int = 0
+
+    __repr__ = short_repr

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.representation import short_repr
+
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 
@@ -35,3 +37,5 @@ class Contributions:
     up_e: int
     along: Mapping[str, Floats]
     grams: Mapping[str, Doubles]
+
+    __repr__ = short_repr

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from elman.kernels import Kernels
 from elman.model.network import DropoutMasks, Forward, checked, hidden_states, joined, read_backward
 from elman.model.parameters import Gradients, LayerWeights, Parameters
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -33,6 +34,8 @@ class Backward:
     h_T: Floats
     dz: Floats
     dh: Floats
+
+    __repr__ = short_repr
 
 
 def loss_and_gradients(

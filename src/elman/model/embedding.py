@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.kernels import Groups, Kernels
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -30,6 +31,8 @@ class Rows:
     index: Integers
     values: Floats
     shape: tuple[int, int]
+
+    __repr__ = short_repr
 
     def dense(self) -> Floats:
         """The whole [V,d] array."""
@@ -60,6 +63,8 @@ class Embedded:
     mask: Floats | None = None
     x: Floats | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class Embedding:
@@ -67,6 +72,8 @@ class Embedding:
 
     E: Floats
     kernels: Kernels
+
+    __repr__ = short_repr
 
     def forward(self, x: Integers, mask: Floats | None = None) -> Embedded:
         """e of tokens x int [T,B]; mask [T,B,d] for dropout."""

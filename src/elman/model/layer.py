@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elman.kernels import Kernels
 from elman.model.embedding import Embedded
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -33,6 +34,8 @@ class LayerGradients:
     e: Floats
     z: Floats
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class RecurrentLayer:
@@ -43,6 +46,8 @@ class RecurrentLayer:
     b_1: Floats
     activation: str
     kernels: Kernels
+
+    __repr__ = short_repr
 
     def forward(self, embedded: Embedded, h_0: Floats) -> Floats:
         """h [T+1,B,Dh], with h[0] = h_0 [B,Dh]."""

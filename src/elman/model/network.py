@@ -13,6 +13,7 @@ from elman.errors import ShapeError
 from elman.kernels.token_ids import check_token_ids
 from elman.model.embedding import Embedded
 from elman.model.parameters import Parameters
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -28,6 +29,8 @@ class DropoutMasks:
     on_e: Floats
     on_h: Floats
     between: tuple[Floats, ...] = ()
+
+    __repr__ = short_repr
 
     @classmethod
     def draw(cls, p: Parameters, T: int, B: int, rate: float, generator: np.random.Generator) -> DropoutMasks:
@@ -51,6 +54,8 @@ class Forward:
     states: tuple[Floats, ...]
     h_out: Floats
     h_T: Floats
+
+    __repr__ = short_repr
 
     @property
     def embedded(self) -> Embedded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from elman.model.initial import recurrent_weights
 from elman.model.layer import RecurrentLayer
 from elman.model.output import full
 from elman.model.output.full import FullOutput
+from elman.notebook_html import block, figure
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 
@@ -39,6 +42,8 @@ class LayerWeights:
     W_e: Floats
     W_h: Floats
     b_1: Floats
+
+    __repr__ = short_repr
 
 
 def _named(above: Sequence[LayerWeights]) -> Iterator[tuple[str, Floats]]:
@@ -70,6 +75,20 @@ class Parameters:
     activation: str = "sigmoid"
     above: Sequence[LayerWeights] = ()
     kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
+
+    __repr__ = short_repr
+
+    def _repr_html_(self) -> str:
+        """For notebooks: every array with its shape and the size of its entries."""
+        cells = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(f'{list(array.shape)}')}</td>"
+            f'<td class="elman-number">{figure(float(np.abs(self.kernels.host(array)).mean()))}</td></tr>'
+            for name, array in self.distinct()
+        )
+        head = "<tr><th>array</th><th>shape</th><th>mean size of an entry</th></tr>"
+        tied = ", E is U" if self.tied else ""
+        title = f"{self.count:,} parameters, {self.dtype}, {self.activation}{tied}"
+        return block(title, f"<table>{head}{cells}</table>")
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
@@ -277,6 +296,8 @@ class Gradients:
     h_0: Floats
     above: Sequence[LayerWeights] = ()
     kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
+
+    __repr__ = short_repr
 
     def distinct(self) -> Iterator[tuple[str, Floats | Rows]]:
         """The gradient of each of `Parameters.distinct`, in its order."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from elman.errors import ConfigError, TextError
 from elman.ngram.model import NgramModel, Order
+from elman.representation import short_repr
 
 Ids = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
@@ -48,6 +49,8 @@ class Table:
     suffix: Counts
     count: Counts
     begins: NDArray[np.bool_]
+
+    __repr__ = short_repr
 
 
 def train(tokens: Ids, V: int, eos: int, order: int = 5, lines: bool = True) -> NgramModel:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ConfigError
+from elman.representation import short_repr
 
 Ids = NDArray[np.integer[Any]]
 Rows = NDArray[np.int64]
@@ -43,6 +44,8 @@ class Order:
     log_prob: Floats
     backoff: Floats
 
+    __repr__ = short_repr
+
     def __len__(self) -> int:
         return len(self.word)
 
@@ -64,6 +67,8 @@ class State:
     """What was read, as far as it counts: the row of the last k words in order k, k = 1 … N - 1, or `NOWHERE`."""
 
     rows: tuple[int, ...]
+
+    __repr__ = short_repr
 
 
 class NgramModel:

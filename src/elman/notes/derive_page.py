@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from elman.calculus.expression import Symbol, symbols
 from elman.calculus.forward_equations import ChainStep, EquationError, ForwardModel
 from elman.calculus.gradients import gradients
+from elman.calculus.printing.mathml import mathml
 from elman.calculus.printing.render import latex, text
 from elman.errors import DerivationError, FormulaError
+from elman.notebook_html import block
 from elman.notes.check_page import check
 from elman.notes.derivation.entries import with_whole_equations
 from elman.notes.derivation.forward_model import at_its_line, forward_model
@@ -25,6 +28,8 @@ from elman.notes.model.build import build
 from elman.notes.model.roles import with_roles
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
+from elman.representation import short_repr
+from elman.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,20 @@ class Derivation:
     forward: ForwardModel
     steps: tuple[ChainStep, ...]
     report: Report
+
+    __repr__ = short_repr
+
+    def _repr_html_(self) -> str:
+        """For notebooks: each gradient with its result, its shape and its rule."""
+        cells = "".join(
+            f"<tr><td>{mathml(s.left, None, False)} = {mathml(s.result, None, False)}</td>"
+            f"<td>[{','.join(map(escape, s.shape))}]</td>"
+            f"<td class='elman-soft'>{escape(s.rule.replace('$', ''))}</td></tr>"
+            for s in self.steps
+        )
+        held = f"<p class='elman-soft'>{count(self.checked, 'formula')} of the page checked by value"
+        held += f", {self.unchecked:,} not checked</p>" if self.unchecked else "</p>"
+        return block(count(len(self.steps), "gradient"), f"<table>{cells}</table>", held)
 
     @property
     def markdown(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.kernels import Kernels
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -26,6 +27,8 @@ class FullOutput:
     U: Floats
     b_2: Floats
     kernels: Kernels
+
+    __repr__ = short_repr
 
     def log_probabilities(self, h: Floats) -> Floats:
         """ln ŷ [..,V] of h [..,Dh]; on the host."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from elman.notes.oracle.counterexample import Counterexample
+from elman.representation import short_repr
 
 
 class Verdict(StrEnum):
@@ -57,6 +58,8 @@ class Repair:
     edits: tuple[str, ...]
     verdicts: tuple[Verdict, ...] = ()
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -83,6 +86,8 @@ class Claim:
     verdicts: tuple[Verdict, ...] = ()
     cell: int | None = None
     counterexample: Counterexample | None = None
+
+    __repr__ = short_repr
 
     @property
     def is_wrong(self) -> bool:
@@ -112,6 +117,8 @@ class Report:
     skipped: int = 0
     seconds: float = 0.0
     text: str = field(default="", repr=False)
+
+    __repr__ = short_repr
 
     @property
     def holds(self) -> bool:

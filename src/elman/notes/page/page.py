@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from elman.representation import short_repr
+
 _BY = re.compile(r" ?(?:×|-by-|\bby\b|(?<![A-Za-z])x(?![A-Za-z])) ?")
 
 
@@ -141,6 +143,8 @@ class Page:
     words: tuple[Kind, ...] = ()
     properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
     assumptions: tuple[Assumption, ...] = ()
+
+    __repr__ = short_repr
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
