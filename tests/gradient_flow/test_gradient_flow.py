@@ -15,6 +15,7 @@ from elman.gradient_flow import (
     cancellation,
     decay_rate,
     decompose,
+    decompose_loss,
     diagnose,
     jacobian_singular_values,
     largest_singular_value,
@@ -326,3 +327,30 @@ def test_invalid_arguments_are_refused() -> None:
     p.b_1[:] = 1
     with pytest.raises(elman.ElmanError, match="h is not finite from time step"):
         decompose(p, x, y, h_0)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e-20])
+def test_one_loss_alone_has_the_figures_of_all_together(activation: str, scale: float) -> None:
+    p, x, y, h_0 = problem(B=1, activation=activation)
+    p.W_h *= scale
+    flow, found = decompose(p, x, y, h_0), decompose_loss(p, x, y, h_0)
+    t = len(x) - 1
+    for name in ("W_h", "W_e", "e", "h"):
+        assert found.log10_norms[name] == pytest.approx(flow.log10_norms(name)[t], abs=1e-9)
+    for name in ("W_h", "W_e"):
+        assert found.shares[name] == pytest.approx(flow.shares_of_loss(name, t), abs=1e-9)
+    assert pytest.approx(flow.trajectory.J[t]) == found.J
+    norms = 10 ** (found.log10_norms["W_h"] - found.log10_norms["W_h"].max())
+    k = found.reach()
+    assert norms[t - k :].sum() >= 0.95 * norms.sum() * (1 - 1e-12)
+    assert k == 0 or norms[t - k + 1 :].sum() < 0.95 * norms.sum()
+
+
+def test_one_loss_alone_refuses_what_it_cannot_do() -> None:
+    p, x, y, h_0 = problem(B=3)
+    with pytest.raises(elman.errors.ShapeError, match="3 sequences"):
+        decompose_loss(p, x, y, h_0)
+    p, x, y, h_0 = problem(B=1)
+    with pytest.raises(elman.errors.ConfigError, match="choose one of"):
+        decompose_loss(p, x, y, h_0).reach("U")

@@ -1,7 +1,7 @@
 """The lens: what each earlier step contributes to a gradient, how far back it reaches, why it vanishes or explodes.
 
-`decompose(parameters, x, y)` returns a `Flow`; `diagnose(flow)` says in one or two sentences what it shows. The modules
-in the order of the data:
+`decompose(parameters, x, y)` returns a `Flow`; `diagnose(flow)` says in one or two sentences what it shows;
+`decompose_loss` decomposes the gradient of one loss alone. The modules in the order of the data:
 
     trajectory → sweep → total_gradients → contribution_norms → decomposition → loss_shares, reach, jacobians
     → diagnosis → view (with history, what training recorded) → report, plots, events
@@ -19,6 +19,7 @@ from elman.gradient_flow.jacobians import (
     saturation,
     spectral_radius,
 )
+from elman.gradient_flow.one_loss import LossGradient, decompose_loss
 from elman.gradient_flow.reach import Truncation, cancellation, decay_rate, norms_by_lag, reach, truncation
 from elman.gradient_flow.trajectory import Trajectory
 from elman.kernels.contributions import NAMES
@@ -27,12 +28,14 @@ __all__ = [
     "NAMES",
     "Diagnosis",
     "Flow",
+    "LossGradient",
     "Trajectory",
     "Truncation",
     "bound",
     "cancellation",
     "decay_rate",
     "decompose",
+    "decompose_loss",
     "diagnose",
     "jacobian_singular_values",
     "largest_singular_value",
