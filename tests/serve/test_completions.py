@@ -269,7 +269,7 @@ def test_a_body_of_another_type_or_too_large_is_refused(client: TestClient) -> N
 
 
 def test_what_is_not_there_is_refused(client: TestClient) -> None:
-    refused(client.get("/"), 404)
+    refused(client.get("/nothing"), 404)
     refused(client.get("/v1/models/"), 404, "model")
     refused(client.get("/v1/models/a/b"), 404, "model")
     refused(client.post("/v1/completions", json={"model": "none"}), 404, "model")
@@ -297,7 +297,8 @@ def test_models_health_metrics_and_the_api_page(client: TestClient, word_run: Pa
     assert described["openapi"].startswith("3.")
     paths = described["paths"]
     others = {"/health", "/metrics", "/tokenize", "/detokenize", "/tokenizer_info"}
-    assert paths.keys() == {"/v1/completions", "/v1/models", "/v1/models/{model}"} | others
+    of_the_page = {"/page/about", "/page/surprise", "/page/next", "/page/gradient"}
+    assert paths.keys() == {"/v1/completions", "/v1/models", "/v1/models/{model}"} | others | of_the_page
     for path, operations in paths.items():
         for method in operations:
             assert client.request(method, path).status_code != 405

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,7 +24,11 @@ from elman.serve.gate import Gate, error_response
 from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
 from elman.serve.openapi import openapi, page
+from elman.serve.page_routes import page_routes
 from elman.serve.served_model import ServedModel, choose_model
+
+READERS = 2
+"""Threads that read and score texts, beside the engine's."""
 
 
 def application(
@@ -32,7 +37,8 @@ def application(
     """The server as an ASGI application. For key, local_only and report see `Gate`."""
     metrics = Metrics()
     engine = Engine(metrics)
-    completions = Completions(dict(models), limits, metrics, engine)
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="elman-reader")
+    completions = Completions(dict(models), limits, metrics, engine, pool)
     created = int(time.time())
     description = openapi(models, limits, key is not None)
 
@@ -74,7 +80,7 @@ def application(
             yield
         finally:
             engine.stop()
-            completions.close()
+            pool.shutdown(cancel_futures=True)
 
     routes = [
         Route("/v1/completions", completions.answer, methods=["POST"]),
@@ -87,6 +93,7 @@ def application(
         Route("/metrics", show_metrics),
         Route("/openapi.json", show_openapi),
         Route("/docs", show_page),
+        *page_routes(models, limits, metrics, pool),
     ]
     app = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={ApiError: _api_error, HTTPException: _http_error}

@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -28,13 +28,12 @@ from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
 from elman.serve.prompt import Prompt, read_prompt
 from elman.serve.served_model import Scored, Scorer, ServedModel, choose_model
+from elman.serve.waiting import take_on, unless_gone, until
 
 Result = TypeVar("Result")
 
 LAST_PART = 5.0
 """Seconds after its time is up that a stream has to send its last part, which says so."""
-READERS = 2
-"""Threads that read and score prompts, beside the engine's."""
 
 
 @dataclass(eq=False)
@@ -76,31 +75,23 @@ class Work:
 
 
 class Completions:
-    """Answers completion requests."""
+    """Answers completion requests. pool: the threads that read and score prompts, beside the engine's."""
 
-    def __init__(self, models: dict[str, ServedModel], limits: Limits, metrics: Metrics, engine: Engine) -> None:
-        self._models, self._limits, self._metrics, self._engine = models, limits, metrics, engine
+    def __init__(
+        self, models: dict[str, ServedModel], limits: Limits, metrics: Metrics, engine: Engine, pool: Executor
+    ) -> None:
+        self._models, self._limits, self._metrics, self._engine, self._pool = models, limits, metrics, engine, pool
         self._drawings = {name: Drawing(model) for name, model in models.items()}
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="elman-reader")
-
-    def close(self) -> None:
-        """Waits for what is being read."""
-        self._pool.shutdown(cancel_futures=True)
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request. Raises ApiError."""
         deadline = asyncio.get_running_loop().time() + self._limits.seconds
-        async with _until(deadline):
+        async with until(deadline):
             body = await read_body(request, self._limits.body)
         given = read_request(parsed(body), self._limits)
         work = Work(given, choose_model(self._models, given.model), deadline)
         texts = len(given.prompts) * given.n
-        if self._metrics.texts + texts > self._limits.texts:
-            raise ApiError(
-                429, f"the server is drawing {self._metrics.texts} texts and takes at most {self._limits.texts}; "
-                "try again later", code="rate_limit_exceeded", headers={"Retry-After": "1"},
-            )  # fmt: skip
-        self._metrics.texts += texts
+        take_on(self._metrics, self._limits, texts)
 
         def done() -> None:
             work.cancel()
@@ -108,31 +99,17 @@ class Completions:
 
         if given.stream:
             try:
-                async with _until(deadline):
+                async with until(deadline):
                     await self._begin(work)
             except BaseException:
                 done()
                 raise
             return _EventStream(self._events(work), done, deadline + LAST_PART)
         try:
-            async with _until(deadline):
-                return await self._unless_gone(request, self._whole(work))
+            async with until(deadline):
+                return await unless_gone(request, self._whole(work))
         finally:
             done()
-
-    async def _unless_gone(self, request: Request, answering: Any) -> Response:
-        """The answer; work ends where the client has gone."""
-        task = asyncio.ensure_future(answering)
-        gone = asyncio.ensure_future(_disconnected(request))
-        try:
-            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                return Response(status_code=499)  # nobody reads it
-            response: Response = task.result()
-            return response
-        finally:
-            task.cancel()
-            gone.cancel()
 
     async def _in_pool(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -213,7 +190,7 @@ class Completions:
             live = {index: _Shown(work, *each) for index, each in enumerate(work.choices)}
             while live:
                 for index, shown in list(live.items()):
-                    async with _until(work.deadline):  # not around a yield: the time may be up while a part is sent
+                    async with until(work.deadline):  # not around a yield: the time may be up while a part is sent
                         text, logprobs, reason = await self._news(shown)
                     if text or reason or (logprobs and logprobs["tokens"]):
                         yield event([answer.choice(index, text, logprobs, reason)], usage)
@@ -222,7 +199,7 @@ class Completions:
                 if not live:
                     break
                 _raise_errors(work)
-                async with _until(work.deadline):
+                async with until(work.deadline):
                     await work.changed.wait()
                 work.changed.clear()
             counted = self._counted(work)
@@ -289,23 +266,6 @@ class _EventStream(StreamingResponse):
                     await super().__call__(scope, receive, send)
         finally:
             self._done()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-@contextlib.asynccontextmanager
-async def _until(deadline: float) -> AsyncIterator[None]:
-    """Raises ApiError where the time is up."""
-    try:
-        if asyncio.get_running_loop().time() >= deadline:  # what need not wait would never see it
-            raise TimeoutError
-        async with asyncio.timeout_at(deadline):
-            yield
-    except TimeoutError:
-        raise ApiError(503, "the request took longer than the server allows; ask for less", code="timeout") from None
 
 
 def _raise_errors(work: Work) -> None:

@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from elman.serve.api_error import ApiError
 from elman.serve.metrics import Metrics
 
-OPEN = ("/health", "/openapi.json", "/docs")
-"""Paths that need no key."""
+OPEN = ("/health", "/openapi.json", "/docs", "/")
+STATIC = "/static/"
+"""Paths that need no key, and the beginning of more of them: the files of the page, which ask for the key."""
 
 
 class Gate:
@@ -65,7 +66,7 @@ class Gate:
         headers = Headers(scope=scope)
         if self._local_only and not is_loopback(_host_of(headers.get("host", ""))):
             return ApiError(400, "the server answers only requests to localhost; start it with --api-key for others")
-        if self._key is None or scope["path"] in OPEN:
+        if self._key is None or scope["path"] in OPEN or scope["path"].startswith(STATIC):
             return None
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._key):

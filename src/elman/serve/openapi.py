@@ -9,15 +9,9 @@ from typing import Any
 from elman import __version__
 from elman.serve.completion_request import DEFAULT_TOKENS
 from elman.serve.limits import LONGEST_STOP, MOST_ALTERNATIVES, MOST_CHOICES, MOST_STOPS, Limits
+from elman.serve.openapi_page import page_paths
+from elman.serve.openapi_parts import Json, error_answer, json_content, json_of, nullable, object_of, reference
 from elman.serve.served_model import ServedModel
-
-Json = dict[str, Any]
-
-_MESSAGES = {
-    400: "The request is not valid.", 401: "The key is missing or wrong.", 404: "There is no such model.",
-    413: "The body is too large.", 415: "The body is no JSON.", 429: "The server draws as many texts as it takes.",
-    500: "The network overflows, or an error of the server.", 503: "The time is up, or too many connections are open.",
-}  # fmt: skip
 
 
 def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) -> Json:
@@ -29,7 +23,7 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
 
     def operation(name: str, summary: str, answer: Json, errors: list[int], **more: Any) -> Json:
         responses = {"200": {"description": "The answer.", "content": answer}}
-        responses |= {str(status): _error(status) for status in sorted(errors)}
+        responses |= {str(status): error_answer(status) for status in sorted(errors)}
         return {"operationId": name, "summary": summary, "responses": responses} | more
 
     by_name = {
@@ -38,41 +32,41 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
     completion = operation(
         "create_completion",
         "Continues each prompt. With echo, logprobs and max_tokens 0 it scores the prompts.",
-        _json(_ref("Completion")) | {"text/event-stream": {"schema": _object(data={"type": "string"})}},
+        json_of("Completion") | {"text/event-stream": {"schema": object_of(data={"type": "string"})}},
         [*body_errors, 429, 500, 503],
-        requestBody={"required": True, "content": _json(_ref("CompletionRequest"))},
+        requestBody={"required": True, "content": json_of("CompletionRequest")},
         **secured,
     )
     paths = {
         "/v1/completions": {"post": completion},
         "/v1/models": {
-            "get": operation("list_models", "Lists the models.", _json(_ref("Models")), key_errors, **secured)
+            "get": operation("list_models", "Lists the models.", json_of("Models"), key_errors, **secured)
         },
         "/v1/models/{model}": {
             "get": operation(
-                "retrieve_model", "One model.", _json(_ref("Model")), [*key_errors, 404], parameters=[by_name],
+                "retrieve_model", "One model.", json_of("Model"), [*key_errors, 404], parameters=[by_name],
                 **secured,
             )
         },
         "/tokenize": {
             "post": operation(
-                "tokenize", "The token ids of a text.", _json(_ref("Tokens")), body_errors,
-                requestBody={"required": True, "content": _json(_ref("TokenizeRequest"))}, **secured,
+                "tokenize", "The token ids of a text.", json_of("Tokens"), body_errors,
+                requestBody={"required": True, "content": json_of("TokenizeRequest")}, **secured,
             )
         },
         "/detokenize": {
             "post": operation(
-                "detokenize", "The text of token ids.", _json(_object(prompt={"type": "string"})), body_errors,
-                requestBody={"required": True, "content": _json(_ref("DetokenizeRequest"))}, **secured,
+                "detokenize", "The text of token ids.", json_content(object_of(prompt={"type": "string"})), body_errors,
+                requestBody={"required": True, "content": json_of("DetokenizeRequest")}, **secured,
             )
         },
         "/tokenizer_info": {
             "get": operation(
-                "tokenizer_info", "What a token of the first model is.", _json(_ref("TokenizerInfo")), key_errors,
+                "tokenizer_info", "What a token of the first model is.", json_of("TokenizerInfo"), key_errors,
                 **secured,
             )
         },
-        "/health": {"get": operation("health", "Whether the server works.", _json(_ref("Health")), [503])},
+        "/health": {"get": operation("health", "Whether the server works.", json_of("Health"), [503])},
         "/metrics": {
             "get": operation(
                 "metrics", "Counters in the text format of Prometheus.",
@@ -80,6 +74,7 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
             )
         },
     }  # fmt: skip
+    paths |= page_paths(operation, models, limits, key_errors, secured)
     components: Json = {"schemas": _schemas(models, limits)}
     if has_key:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
@@ -109,10 +104,6 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
         ],
     }  # fmt: skip
 
-    def field(description: str, default: Any = None, **schema: Any) -> Json:
-        kind = schema.pop("type")
-        return {"description": description, "type": [kind, "null"], "default": default} | schema
-
     stop = {"type": "string", "minLength": 1, "maxLength": LONGEST_STOP}
     which = {"description": "Which model.", "enum": [*models, None], "default": next(iter(models))}
     request = {
@@ -121,24 +112,24 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
         "properties": {
             "model": which,
             "prompt": prompt,
-            "max_tokens": field("The most tokens to draw.", DEFAULT_TOKENS, type="integer", minimum=0,
-                                maximum=limits.tokens),
-            "temperature": field("Divides the logits; 0: always the likeliest token.", 1, type="number", minimum=0),
-            "top_p": field("Draw among the likeliest tokens whose probabilities reach this sum.", 1, type="number",
-                           exclusiveMinimum=0, maximum=1),
-            "top_k": field("Draw among the k likeliest tokens; 0: among all.", 0, type="integer", minimum=0,
-                           maximum=2**31),
-            "n": field("Texts for each prompt.", 1, type="integer", minimum=1, maximum=MOST_CHOICES),
+            "max_tokens": nullable("The most tokens to draw.", DEFAULT_TOKENS, type="integer", minimum=0,
+                                   maximum=limits.tokens),
+            "temperature": nullable("Divides the logits; 0: always the likeliest token.", 1, type="number", minimum=0),
+            "top_p": nullable("Draw among the likeliest tokens whose probabilities reach this sum.", 1, type="number",
+                              exclusiveMinimum=0, maximum=1),
+            "top_k": nullable("Draw among the k likeliest tokens; 0: among all.", 0, type="integer", minimum=0,
+                              maximum=2**31),
+            "n": nullable("Texts for each prompt.", 1, type="integer", minimum=1, maximum=MOST_CHOICES),
             "stop": {
                 "description": "End before the first of these texts.",
                 "anyOf": [stop, {"type": "array", "items": stop, "maxItems": MOST_STOPS}, {"type": "null"}],
             },
-            "seed": field("The same seed gives the same text.", type="integer", minimum=0, maximum=2**256),
-            "echo": field("Begin each text with its prompt.", False, type="boolean"),
-            "logprobs": field("Give ln p of each token, and so many of the likeliest ones.", type="integer", minimum=0,
-                              maximum=MOST_ALTERNATIVES),
-            "stream": field("Send the text as it is drawn, as server-sent events.", False, type="boolean"),
-            "user": field("Who asks; nothing depends on it.", type="string"),
+            "seed": nullable("The same seed gives the same text.", type="integer", minimum=0, maximum=2**256),
+            "echo": nullable("Begin each text with its prompt.", False, type="boolean"),
+            "logprobs": nullable("Give ln p of each token, and so many of the likeliest ones.", type="integer",
+                                 minimum=0, maximum=MOST_ALTERNATIVES),
+            "stream": nullable("Send the text as it is drawn, as server-sent events.", False, type="boolean"),
+            "user": nullable("Who asks; nothing depends on it.", type="string"),
         },
     }  # fmt: skip
     numbers = {"type": "array", "items": {"type": ["number", "null"]}}
@@ -154,12 +145,12 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
             "text_offset": {"type": "array", "items": {"type": "integer"}},
         },
     }  # fmt: skip
-    choice = _object(
+    choice = object_of(
         index={"type": "integer"}, text={"type": "string"}, logprobs=logprobs,
         finish_reason={"enum": ["stop", "length"]},
     )  # fmt: skip
     count = {"type": "integer", "minimum": 0}
-    model = _object(
+    model = object_of(
         id={"type": "string"}, object={"const": "model"}, created=count, owned_by={"const": "elman"}
     )  # fmt: skip
     return {
@@ -169,8 +160,8 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
             "additionalProperties": False,
             "properties": {
                 "model": which,
-                "prompt": field("A text.", "", type="string"),
-                "add_special_tokens": field("Begin with the line end that is read before it.", True, type="boolean"),
+                "prompt": nullable("A text.", "", type="string"),
+                "add_special_tokens": nullable("Begin with the line end that is read before it.", True, type="boolean"),
             },
         },
         "DetokenizeRequest": {
@@ -178,42 +169,25 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
             "additionalProperties": False,
             "properties": {"model": which, "tokens": {"anyOf": [ids | {"minItems": 0}, {"type": "null"}]}},
         },
-        "Tokens": _object(count=count, max_model_len=count, tokens={"type": "array", "items": count}),
-        "TokenizerInfo": _object(
+        "Tokens": object_of(count=count, max_model_len=count, tokens={"type": "array", "items": count}),
+        "TokenizerInfo": object_of(
             level={"type": "string"}, vocab_size=count, bos_token={"const": "\n"}, eos_token={"const": "\n"}
         ),
-        "Completion": _object(
+        "Completion": object_of(
             id={"type": "string"}, object={"const": "text_completion"}, created=count, model={"type": "string"},
             choices={"type": "array", "items": choice},
-            usage=_object(prompt_tokens=count, completion_tokens=count, total_tokens=count),
+            usage=object_of(prompt_tokens=count, completion_tokens=count, total_tokens=count),
         ),
         "Model": model,
-        "Models": _object(object={"const": "list"}, data={"type": "array", "items": _ref("Model")}),
-        "Health": _object(status={"const": "ok"}),
-        "Error": _object(
-            error=_object(
+        "Models": object_of(object={"const": "list"}, data={"type": "array", "items": reference("Model")}),
+        "Health": object_of(status={"const": "ok"}),
+        "Error": object_of(
+            error=object_of(
                 message={"type": "string"}, type={"type": "string"}, param={"type": ["string", "null"]},
                 code={"type": ["string", "null"]},
             )
         ),
     }  # fmt: skip
-
-
-def _object(**properties: Any) -> Json:
-    """An object that has all of these properties."""
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _json(schema: Json) -> Json:
-    return {"application/json": {"schema": schema}}
-
-
-def _error(status: int) -> Json:
-    return {"description": _MESSAGES[status], "content": _json(_ref("Error"))}
 
 
 _PAGE = """<!doctype html>

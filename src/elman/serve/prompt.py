@@ -27,32 +27,32 @@ class Prompt:
     offsets: list[int]
 
 
-def read_prompt(model: ServedModel, given: str | list[int], most: int) -> Prompt:
-    """The prompt of a request, of at most so many tokens.
+def read_prompt(model: ServedModel, given: str | list[int], most: int, name: str = "prompt") -> Prompt:
+    """The prompt of a request, of at most so many tokens. name: the field that it is in.
 
     Raises ApiError for a longer one, for what is no text, and for ids that the vocabulary lacks.
     """
-    prompt = _read(model, given)
+    prompt = _read(model, given, name)
     if len(prompt.ids) > most:
         raise ApiError(
-            400, f"a prompt has {len(prompt.ids)} tokens; this server takes at most {most}", "prompt",
+            400, f"a {name} has {len(prompt.ids)} tokens; this server takes at most {most}", name,
             "context_length_exceeded",
         )  # fmt: skip
     return prompt
 
 
-def _read(model: ServedModel, given: str | list[int]) -> Prompt:
+def _read(model: ServedModel, given: str | list[int], name: str) -> Prompt:
     tokenizer = model.lm.tokenizer
     if isinstance(given, str):
         try:
             ids = model.encode(given)
         except TextError as error:
-            raise ApiError(400, f"prompt: {error}", "prompt", "invalid_value") from None
+            raise ApiError(400, f"{name}: {error}", name, "invalid_value") from None
         return Prompt(ids, [tokenizer.eos], *_text_and_offsets(tokenizer, given, ids))
     for token in given:
         if not 0 <= token < tokenizer.V:
             expected = f"the ids of {model.name} are 0 to {tokenizer.V - 1}"
-            raise ApiError(400, f"prompt has the token id {token}; {expected}", "prompt", "invalid_value")
+            raise ApiError(400, f"{name} has the token id {token}; {expected}", name, "invalid_value")
     context = [] if given[:1] == [tokenizer.eos] else [tokenizer.eos]
     return Prompt(given, context, *_decoded(tokenizer, given))
 

@@ -1,0 +1,158 @@
+"""What the page shows of a text: the surprise of each token, what may come next, and a prediction's gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from elman.errors import ConfigError
+from elman.gradient_flow import decompose_loss
+from elman.inference.overflow import require_numbers
+from elman.model.network import hidden_states, log_probabilities
+from elman.serve.answer import LEAST_LOG_PROB
+from elman.serve.api_error import ApiError
+from elman.serve.body import Fields
+from elman.serve.limits import Limits
+from elman.serve.prompt import Prompt, read_prompt
+from elman.serve.served_model import Floats, Scorer, ServedModel, choose_model, read_tokens
+
+Json = dict[str, Any]
+Stopped = Callable[[], bool]
+
+MOST_NEXT = 100
+"""The most next tokens of one answer."""
+DEFAULT_NEXT = 20
+MOST_STEPS = 256
+"""The most time steps that a gradient is decomposed into, the last ones before the prediction."""
+WEIGHTS = ("W_h", "W_e", "e", "h")
+"""What a gradient may be with respect to."""
+
+
+def models(served: Mapping[str, ServedModel]) -> Json:
+    """The models with what the page says of them. gradient: whether it can be decomposed by time step."""
+    return {
+        "models": [
+            {
+                "id": name, "level": model.lm.tokenizer.level, "vocabulary": model.lm.p.V, "hidden": model.lm.p.Dh,
+                "layers": model.lm.p.depth, "activation": model.lm.p.activation, "gradient": model.lm.p.depth == 1,
+            }
+            for name, model in served.items()
+        ]
+    }  # fmt: skip
+
+
+def surprise(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[str, Any], stopped: Stopped) -> Json:
+    """Each token of a text with its bits, -log2 p. `before` and the texts of the tokens together are the text.
+
+    The bits are those of `elman score --no-eos`. An unknown token has those of `<unk>`.
+    """
+    fields = Fields(body, ("model", "text"))
+    model, prompt = _text(served, limits, fields)
+    oov: list[bool] = model.lm.tokenizer.encode_with_oov(fields.text("text") or "")[1].tolist()
+    scorer = Scorer(model, prompt.context, stopped)
+    bits = [_bits(each.log_prob or 0.0) for each in scorer.read(prompt.ids, 0)]
+    names = model.lm.tokenizer.tokens
+    ends = [*prompt.offsets[1:], len(prompt.text)]
+    tokens = [
+        {"text": prompt.text[begin:end], "token": names[token], "id": token, "bits": n, "known": not unknown}
+        for begin, end, token, n, unknown in zip(prompt.offsets, ends, prompt.ids, bits, oov, strict=False)
+    ]
+    before = prompt.text[: prompt.offsets[0]] if prompt.offsets else prompt.text
+    return {"model": model.name, "before": before, "tokens": tokens}
+
+
+def following(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[str, Any], stopped: Stopped) -> Json:
+    """The likeliest tokens after the first `at` tokens of a text, and the one that the text has there."""
+    fields = Fields(body, ("model", "text", "at", "top"))
+    model, prompt = _text(served, limits, fields)
+    at, top = _at(fields, prompt), fields.whole("top", DEFAULT_NEXT, 1, MOST_NEXT)
+    log_probs = _next_log_probs(model, prompt, at, stopped)
+    k = min(top, len(log_probs))
+    best = np.argpartition(-log_probs, k - 1)[:k]
+    best = best[np.lexsort((best, -log_probs[best]))]
+    finite = np.maximum(log_probs, LEAST_LOG_PROB)
+    actual = prompt.ids[at] if at < len(prompt.ids) else None
+    return {
+        "model": model.name,
+        "at": at,
+        "entropy": float(-(np.exp(finite) * finite).sum() / math.log(2)),
+        "tokens": [_token(model, int(token), log_probs) for token in best],
+        "actual": None if actual is None else _token(model, actual, log_probs),
+        "rank": None if actual is None else 1 + int((log_probs > log_probs[actual]).sum()),
+    }
+
+
+def gradient(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[str, Any], stopped: Stopped) -> Json:
+    """What each earlier step contributes to the gradient of one loss, -ln p(target | the first `at` tokens).
+
+    Step i of the answer reads token `first` + i of the text; where `first` is -1, step 0 reads the line end before it.
+    Raises ApiError for a network whose gradient is not decomposed.
+    """
+    fields = Fields(body, ("model", "text", "at", "target", "weight"))
+    model, prompt = _text(served, limits, fields)
+    at, weight, p = _at(fields, prompt), fields.text("weight") or WEIGHTS[0], model.lm.p
+    if weight not in WEIGHTS:
+        raise ApiError(400, f"weight must be one of {', '.join(WEIGHTS)}", "weight", "invalid_value")
+    if "target" in fields.given:
+        target = fields.whole("target", 0, 0, p.V - 1)
+    elif at < len(prompt.ids):
+        target = prompt.ids[at]
+    else:
+        target = int(np.argmax(_next_log_probs(model, prompt, at, stopped)))
+    read = [*prompt.context, *prompt.ids[:at]]
+    begin = max(0, len(read) - MOST_STEPS)
+    h_0 = None
+    if begin:
+        h, last = read_tokens(p, read[:begin], stopped)
+        h_0 = hidden_states(p, np.array([[last]]), h).h_T
+    x = np.array(read[begin:])[:, None]
+    y = np.array([*read[begin + 1 :], target])[:, None]
+    try:
+        with np.errstate(all="ignore"):  # an overflow shows in the result
+            found = decompose_loss(p, x, y, h_0)
+    except ConfigError as error:  # several layers
+        raise ApiError(400, str(error), "model", "unsupported_model") from None
+    norms, shares = found.log10_norms[weight], found.shares.get(weight)
+    require_numbers([found.J, *norms, *(() if shares is None else shares)], "the gradient of a loss")
+    return {
+        "model": model.name,
+        "at": at,
+        "weight": weight,
+        "target": {"token": model.lm.tokenizer.tokens[target], "id": target, "bits": _bits(-found.J)},
+        "first": begin - len(prompt.context),
+        "reach": found.reach(weight),
+        "log10_norms": [float(n) if math.isfinite(n) else None for n in norms],
+        "shares": None if shares is None else [float(share) for share in shares],
+    }
+
+
+def _text(served: Mapping[str, ServedModel], limits: Limits, fields: Fields) -> tuple[ServedModel, Prompt]:
+    model = choose_model(served, fields.text("model"))
+    return model, read_prompt(model, fields.text("text") or "", limits.prompt_tokens, "text")
+
+
+def _at(fields: Fields, prompt: Prompt) -> int:
+    return fields.whole("at", len(prompt.ids), 0, len(prompt.ids))
+
+
+def _next_log_probs(model: ServedModel, prompt: Prompt, at: int, stopped: Stopped) -> Floats:
+    """ln p of each token after the first `at` tokens of a text, float64 [V]."""
+    p = model.exact
+    with np.errstate(all="ignore"):  # an overflow shows in the result
+        h, last = read_tokens(p, [*prompt.context, *prompt.ids[:at]], stopped)
+        log_probs: Floats = log_probabilities(p, hidden_states(p, np.array([[last]]), h).h_T[0])
+    require_numbers(log_probs, "the log probability of a token")
+    return log_probs
+
+
+def _token(model: ServedModel, token: int, log_probs: Floats) -> Json:
+    log_prob = float(log_probs[token])
+    name = model.lm.tokenizer.tokens[token]
+    return {"token": name, "id": token, "bits": _bits(log_prob), "probability": math.exp(log_prob)}
+
+
+def _bits(log_prob: float) -> float:
+    return -max(log_prob, LEAST_LOG_PROB) / math.log(2)

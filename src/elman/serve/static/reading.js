@@ -1,0 +1,253 @@
+// Reading a text: what each model says of each token, what may come next, and where a prediction's gradient comes from.
+
+import { ask } from "./server.js";
+import { startSampling } from "./sampling.js";
+import { Panel, element, number, percent, visible } from "./tokens.js";
+
+const WAIT = 200;  // ms without a key pressed before a text is read
+const BARS = 12;
+const DECADES = 3;  // of the norms: from no tint to the strongest
+const MOST_DIFFERENCE = 6;  // bits: the strongest tint
+const get = id => document.getElementById(id);
+const value = name => document.querySelector(`input[name=${name}]:checked`).value;
+
+export function startReading(models, report) {
+  const text = get("text");
+  let panels = [], place = 0, exact = null, target = null;
+  let reading = null, looking = null, timer = 0;
+  let seen = null;  // the text that the panels show
+
+  /** The chosen models become panels. */
+  function choose() {
+    const ids = [get("model").value, get("other").value].filter((id, k, all) => id && all.indexOf(id) === k);
+    panels = ids.map((id, k) => new Panel(models.find(model => model.id === id), k, token => chooseToken(k, token)));
+    get("panels").replaceChildren(...panels.map(panel => panel.node));
+    exact = target = seen = null;
+    read();
+  }
+
+  /** Asks for the surprise of each token; a later text ends the question. */
+  async function read() {
+    reading?.abort();
+    const own = reading = new AbortController(), current = text.value;
+    get("state").textContent = "Reading …";
+    try {
+      const answers = await Promise.all(panels.map(panel =>
+        ask("/page/surprise", { model: panel.model.id, text: current }, own.signal)));
+      if (own.signal.aborted) return;
+      seen = current;
+      panels.forEach((panel, k) => panel.show(answers[k]));
+      get("state").textContent = "";
+      report(null);
+      showDifference();
+      look();
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  function failed(error) {
+    if (error.name === "AbortError") return;
+    get("state").textContent = "";
+    report(error);
+  }
+
+  /** Whether the two models cut the text in the same tokens. */
+  function alike() {
+    const [a, b] = panels;
+    return Boolean(b) && a.tokens.length === b.tokens.length && a.tokens.every((token, k) => token.begin === b.tokens[k].begin);
+  }
+
+  function showDifference() {
+    const radio = get("tint-difference"), can = alike();
+    radio.disabled = !can;
+    radio.nextElementSibling.hidden = !can;
+    if (!can && radio.checked) get("tint-surprise").checked = true;
+  }
+
+  function chooseToken(k, token) {
+    const panel = panels[k];
+    place = panel.tokens[token]?.begin ?? text.value.length;
+    exact = { panel, token };
+    target = null;
+    if (document.activeElement !== text) text.setSelectionRange(place, place);
+    look();
+  }
+
+  /** Asks what may come at the chosen place, and for its gradient where that is shown. */
+  async function look() {
+    if (seen === null) return;
+    looking?.abort();
+    const own = looking = new AbortController();
+    for (const panel of panels) panel.choose(exact?.panel === panel ? exact.token : panel.tokensBefore(place));
+    tint();
+    const mode = value("tint");
+    get("weight").hidden = mode !== "gradient";
+    get("panels").classList.toggle("dimmed", mode === "gradient");
+    try {
+      const found = await Promise.all(panels.map(panel => ask("/page/next",
+        { model: panel.model.id, text: seen, at: panel.chosen, top: BARS }, own.signal)));
+      if (own.signal.aborted) return;
+      showNext(found);
+      panels.forEach((panel, k) => panel.tell(sentence(panel, found[k])));
+      if (mode !== "gradient") return;
+      const flows = await Promise.all(panels.map((panel, k) => gradientOf(panel, k, own.signal)));
+      if (own.signal.aborted) return;
+      panels.forEach((panel, k) => showGradient(panel, flows[k]));
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  async function gradientOf(panel, k, signal) {
+    if (!panel.model.gradient) return null;
+    const wanted = target?.panel === k ? { target: target.id } : {};
+    return ask("/page/gradient", { model: panel.model.id, text: seen, at: panel.chosen, weight: value("weight"), ...wanted }, signal);
+  }
+
+  // --- what is shown ---
+
+  function sentence(panel, next) {
+    const token = panel.tokens[panel.chosen];
+    if (!token) return `After the text: ${number(next.entropy)} bits of uncertainty.`;
+    const name = token.known ? `“${visible(token.token)}”` : `“${token.text.trim()}” is not in the vocabulary; ${visible(token.token)}`;
+    const { actual, rank } = next;
+    return `${name}: ${number(token.bits)} bits, probability ${percent(actual.probability)}, rank ${rank.toLocaleString("en")} of ` +
+      `${panel.model.vocabulary.toLocaleString("en")}; ${number(next.entropy)} bits were expected.`;
+  }
+
+  function tint() {
+    const mode = value("tint"), [a, b] = panels;
+    showScale(mode);
+    panels.forEach((panel, k) => panel.tint(i => {
+      const token = panel.tokens[i];
+      if (!token || mode === "gradient") return [null, 0, token ? bits(token) : ""];
+      if (mode === "surprise") return ["surprise", Math.min(1, token.bits / Math.log2(panel.model.vocabulary)), bits(token)];
+      const more = token.bits - (k ? a : b).tokens[i].bits;
+      return [more > 0 ? "against" : "with", Math.min(1, Math.abs(more) / MOST_DIFFERENCE),
+        `${bits(token)}, ${number(Math.abs(more))} ${more > 0 ? "more" : "fewer"} than ${(k ? a : b).model.id}`];
+    }));
+  }
+
+  const bits = token => `${number(token.bits)} bits${token.known ? "" : ", not in the vocabulary"}`;
+
+  function showGradient(panel, flow) {
+    if (!flow) {
+      panel.tell(`${panel.model.id} has ${panel.model.layers} layers, and a gradient is decomposed for one recurrent layer alone.`);
+      return;
+    }
+    const norms = flow.log10_norms.map(norm => norm ?? -Infinity), top = Math.max(...norms);
+    const signed = flow.shares !== null;
+    panel.tint(k => {
+      const i = k - flow.first, token = panel.tokens[k];
+      if (!(i in norms)) return [null, 0, token ? bits(token) : ""];
+      const strength = top > -Infinity ? Math.max(0, 1 - (top - norms[i]) / DECADES) : 0, share = signed ? flow.shares[i] : 1;
+      const words = `norm ${scientific(norms[i])}` + (signed ? `, share ${(100 * share).toFixed(1)}%` : "");
+      return [share < 0 ? "against" : "with", strength, words];
+    });
+    const cut = flow.first > 0 ? ` Only the last ${norms.length} steps are decomposed.` : "";
+    panel.tell(`The gradient of predicting “${visible(flow.target.token)}” (${number(flow.target.bits)} bits) with ` +
+      `respect to ${flow.weight}: 95% of the contributions’ norms are within ${flow.reach} ` +
+      `${flow.reach === 1 ? "step" : "steps"}.${cut}`);
+  }
+
+  function showScale(mode) {
+    const items = {
+      surprise: panels.slice(0, 1).map(panel => ["ramp surprise", `0 to ${number(Math.log2(panel.model.vocabulary), 1)} bits, those of a ` +
+        `guess among all ${panel.model.vocabulary.toLocaleString("en")} tokens`]),
+      gradient: [["ramp with", "norm of the contribution, from a thousandth of the largest to the largest"],
+        ["ramp against", "the same, against this prediction’s gradient"]],
+      difference: [["ramp with", `fewer bits than the other model, up to ${MOST_DIFFERENCE}`],
+        ["ramp against", "more bits"]],
+    }[mode];
+    if (mode === "gradient" && !["W_h", "W_e"].includes(value("weight"))) items.pop();
+    get("scale").replaceChildren(...[...items, ["box", mode === "gradient" ? "predicted" : "chosen"]].map(([kind, words]) =>
+      element("li", {}, element("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), words)));
+  }
+
+  function showNext(found) {
+    const before = panels[0].tokens.slice(Math.max(0, panels[0].chosen - 4), panels[0].chosen).map(token => visible(token.token));
+    const joint = panels[0].model.level === "word" ? " " : "";
+    get("next-where").textContent = (before.length ? `After “${panels[0].chosen > 4 ? "…" : ""}${before.join(joint)}”. ` : "At the beginning of a line. ") +
+      "Choose one to see which tokens its gradient comes from.";
+    const most = Math.max(...found.map(next => next.tokens[0].probability));
+    get("next").replaceChildren(...found.flatMap((next, k) => bars(next, k, most)));
+  }
+
+  /** The bars of one model; the longest on the page is of the probability `most`. */
+  function bars(next, k, most) {
+    const rows = [...next.tokens];
+    if (next.actual && !rows.some(token => token.id === next.actual.id)) rows.push(next.actual);
+    const list = element("ul", { class: "bars", "aria-label": `Next tokens of ${panels[k].model.id}` });
+    for (const token of rows) {
+      const isActual = next.actual?.id === token.id, pressed = target?.panel === k && target.id === token.id;
+      const bar = element("span", { class: "bar" });
+      bar.style.width = `${100 * token.probability / most}%`;
+      const button = element("button", {
+        type: "button", "aria-pressed": String(pressed),
+        "aria-label": `${visible(token.token)}, ${percent(token.probability)}${isActual ? ", the text’s" : ""}`,
+        title: `${number(token.bits)} bits${isActual ? ", the token of the text" : ""}`,
+      }, element("span", { class: isActual ? "name actual" : "name" }, visible(token.token)),
+      element("span", { class: "track" }, bar), element("span", { class: "p" }, percent(token.probability)));
+      button.addEventListener("click", () => {
+        target = pressed ? null : { panel: k, id: token.id };
+        get("tint-gradient").checked = true;
+        look().then(() => get("next").querySelectorAll("ul")[panels.length > 1 ? k : 0]?.querySelector("[aria-pressed=true]")?.focus());
+      });
+      list.append(element("li", {}, button));
+    }
+    return panels.length > 1 ? [element("h3", {}, panels[k].model.id), list] : [list];
+  }
+
+  function scientific(log10) {
+    if (log10 === -Infinity) return "0";
+    const exponent = Math.floor(log10);
+    return exponent >= -3 && exponent < 4 ? Number((10 ** log10).toPrecision(3)).toString()
+      : `${(10 ** (log10 - exponent)).toFixed(1)}e${exponent}`;
+  }
+
+  // --- what the reader does ---
+
+  function describe(model) {
+    const { level, vocabulary, hidden, layers, activation } = model;
+    return `${model.id}: level ${level}, ${vocabulary.toLocaleString("en")} tokens, ${hidden} ${activation} units${layers > 1 ? ` in each of ${layers} layers` : ""}`;
+  }
+
+  const options = () => models.map(model => element("option", { value: model.id }, model.id));
+  get("model").append(...options());
+  get("other").append(element("option", { value: "" }, "none"), ...options());
+  get("compare").hidden = models.length < 2;
+  for (const select of [get("model"), get("other")]) {
+    select.addEventListener("change", choose);
+    select.title = models.map(describe).join("\n");
+  }
+  /** Soon after the last key: the text is read again where it has changed, else what comes at the cursor. */
+  function soon() {
+    place = text.selectionStart;
+    exact = target = null;
+    looking?.abort();
+    clearTimeout(timer);
+    timer = setTimeout(() => (text.value === seen ? look() : read()), WAIT);
+  }
+
+  text.addEventListener("input", soon);
+  document.addEventListener("selectionchange", () => {
+    if (document.activeElement === text && text.selectionStart !== place) soon();
+  });
+  for (const name of ["tint", "weight"]) get(name).addEventListener("change", look);
+
+  startSampling(
+    () => ({ models: panels.map(panel => panel.model), before: text.value.slice(0, place) }),
+    taken => {
+      text.value = taken;
+      place = taken.length;
+      exact = target = null;
+      read();
+    },
+    report,
+  );
+
+  get("reading").hidden = false;
+  place = text.value.length;
+  choose();
+}

@@ -1,0 +1,189 @@
+"""The server's own page: its files, and the JSON that it asks for, compared with the library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import Run
+from starlette.testclient import TestClient
+
+import elman
+from elman.gradient_flow import decompose
+from elman.serve.app import application
+from elman.serve.limits import Limits
+from elman.serve.page_answers import MOST_STEPS
+from elman.serve.page_routes import FILES
+from elman.serve.served_model import load_models
+
+LIMITS = Limits(body=10_000, prompts=4, prompt_tokens=400, tokens=200, seconds=60, texts=64)
+TEXTS = ["the cat sat on the mat", "the zebra  sat\n on the <unk> \nroof\n", "", "  \n", "the 猫 sat", "é\tcat"]
+
+
+@pytest.fixture(scope="module")
+def byte_run(command: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "byte"
+    small = ("--epochs", 1, "--hidden", 8, "--embed", 4, "--batch-size", 4, "--bptt", 16)
+    done = command("train", corpus, "--out", out, "--level", "byte", *small)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def runs(word_run: Path, char_run: Path, byte_run: Path, deep_run: Path) -> dict[str, Path]:
+    return {"word": word_run, "char": char_run, "byte": byte_run, "deep": deep_run}
+
+
+@pytest.fixture(scope="module")
+def client(runs: dict[str, Path]) -> Iterator[TestClient]:
+    models = load_models(list(runs.values()))
+    with TestClient(application(models, LIMITS, None, True, pytest.fail), base_url="http://localhost") as client:
+        yield client
+
+
+def asked(client: TestClient, what: str, **body: Any) -> dict[str, Any]:
+    answer = client.post(f"/page/{what}", json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_the_files_run_no_script_but_their_own(client: TestClient) -> None:
+    for path in FILES:
+        answer = client.get(path)
+        assert answer.status_code == 200
+        policy = answer.headers["content-security-policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"https?://|\sstyle=|<style|\son\w+=|innerHTML|eval\(", answer.text), path
+    page = client.get("/").text
+    assert re.findall(r"<script([^>]*)>(.*?)</script>", page) == [(' type="module" src="/static/page.js"', "")]
+    linked = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    for path in FILES:
+        linked |= {f"/static/{name}" for name in re.findall(r'from "\./([\w.]+)"', client.get(path).text)}
+    assert linked | {"/"} == set(FILES)
+
+
+def test_the_models_are_described(client: TestClient) -> None:
+    models = client.get("/page/about").json()["models"]
+    assert [(model["id"], model["level"], model["layers"], model["gradient"]) for model in models] == [
+        ("word", "word", 1, True), ("char", "char", 1, True), ("byte", "byte", 1, True), ("deep", "word", 3, False)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("model", ["word", "char", "byte", "deep"])
+def test_the_bits_are_those_of_score(client: TestClient, runs: dict[str, Path], model: str, text: str) -> None:
+    lm = elman.load(runs[model])
+    found = asked(client, "surprise", model=model, text=text)
+    scores = list(lm.full_scores(text, eos=False, base=2))
+    assert [token["bits"] for token in found["tokens"]] == pytest.approx([-s.log_prob for s in scores], abs=1e-9)
+    assert [token["known"] for token in found["tokens"]] == [not s.oov for s in scores]
+    assert [token["id"] for token in found["tokens"]] == lm.tokenizer.encode(text).tolist()
+    assert found["before"] + "".join(token["text"] for token in found["tokens"]) == text
+
+
+@pytest.mark.parametrize("model", ["word", "char", "byte", "deep"])
+def test_the_next_tokens_are_those_of_next(client: TestClient, runs: dict[str, Path], model: str) -> None:
+    lm, text = elman.load(runs[model]), "the cat sat on the mat"
+    ids = lm.tokenizer.encode(text).tolist()
+    for at in (0, 2, len(ids)):
+        found = asked(client, "next", model=model, text=text, at=at, top=7)
+        expected = lm.next(lm.tokenizer.decode(ids[:at]), None)
+        assert [token["token"] for token in found["tokens"]] == [each.token for each in expected[:7]]
+        p = np.array([each.probability for each in expected])
+        assert [token["probability"] for token in found["tokens"]] == pytest.approx(p[:7], abs=1e-12)
+        assert found["entropy"] == pytest.approx(-(p * np.log2(p)).sum(), abs=1e-9)
+        if at == len(ids):
+            assert (found["actual"], found["rank"]) == (None, None)
+        else:
+            assert found["actual"]["id"] == ids[at]
+            names = [each.token for each in expected]
+            assert found["rank"] == names.index(found["actual"]["token"]) + 1
+    assert asked(client, "next", model=model, text=text)["at"] == len(ids)
+
+
+@pytest.mark.parametrize("weight", ["W_h", "W_e", "e", "h"])
+def test_a_gradient_is_that_of_the_lens(client: TestClient, runs: dict[str, Path], weight: str) -> None:
+    lm, text, at = elman.load(runs["word"]), "the cat sat on the mat", 4
+    ids = [lm.tokenizer.eos, *lm.tokenizer.encode(text).tolist()]
+    for target in (None, 3):
+        found = asked(client, "gradient", model="word", text=text, at=at, target=target, weight=weight)
+        predicted = ids[at + 1] if target is None else target
+        x, y = np.array(ids[: at + 1])[:, None], np.array([*ids[1 : at + 1], predicted])[:, None]
+        flow = decompose(lm.p, x, y)
+        assert (found["first"], found["target"]["id"]) == (-1, predicted)
+        norms = [-np.inf if norm is None else norm for norm in found["log10_norms"]]
+        assert norms == pytest.approx(flow.log10_norms(weight)[at], abs=1e-4)
+        if weight in ("W_h", "W_e"):
+            assert found["shares"] == pytest.approx(flow.shares_of_loss(weight, at), abs=1e-4)
+        else:
+            assert found["shares"] is None
+
+
+def test_the_gradient_of_a_long_text_has_its_last_steps(client: TestClient, runs: dict[str, Path]) -> None:
+    lm, text = elman.load(runs["char"]), "the cat sat on the mat and the dog ran under the moon " * 7
+    whole = asked(client, "gradient", model="char", text=text, at=MOST_STEPS + 60)
+    assert (whole["first"], len(whole["log10_norms"])) == (60, MOST_STEPS)
+    ids = [lm.tokenizer.eos, *lm.tokenizer.encode(text).tolist()][: MOST_STEPS + 62]
+    flow = decompose(lm.p, np.array(ids[:-1])[:, None], np.array(ids[1:])[:, None])
+    assert whole["log10_norms"][-30:] == pytest.approx(flow.log10_norms("W_h")[-1, -30:], abs=1e-3)
+    likeliest = asked(client, "gradient", model="char", text="the c")["target"]
+    assert likeliest["token"] == lm.next("the c", 1)[0].token
+
+
+WRONG: list[tuple[str, dict[str, Any], int, str | None, str]] = [
+    ("surprise", {"text": 3}, 400, "text", "text"),
+    ("surprise", {"text": "a " * 401}, 400, "text", "a text has 401 tokens"),
+    ("surprise", {"text": "a", "at": 1}, 400, "at", "not known"),
+    ("surprise", {"model": "none"}, 404, "model", "does not exist"),
+    ("next", {"text": "the cat", "at": 3}, 400, "at", "from 0 to 2"),
+    ("next", {"top": 0}, 400, "top", "from 1 to"),
+    ("gradient", {"target": 10**6}, 400, "target", "from 0 to"),
+    ("gradient", {"weight": "U"}, 400, "weight", "one of W_h"),
+    ("gradient", {"model": "deep", "text": "the cat"}, 400, "model", "one recurrent layer"),
+]
+
+
+@pytest.mark.parametrize(("what", "body", "status", "param", "sentence"), WRONG)
+def test_wrong_fields_are_refused(
+    client: TestClient, what: str, body: dict[str, Any], status: int, param: str, sentence: str
+) -> None:
+    answer = client.post(f"/page/{what}", json=body)
+    assert answer.status_code == status
+    assert answer.json()["error"]["param"] == param
+    assert sentence in answer.json()["error"]["message"]
+
+
+def test_other_bodies_and_methods_are_refused(client: TestClient) -> None:
+    assert client.post("/page/surprise", content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 415
+    assert client.post("/page/surprise", json={"text": "a" * 20_000}).status_code == 413
+    assert client.get("/page/surprise").status_code == 405
+    assert client.get("/static/../app.py").status_code == 404
+    assert client.get("/static/nothing.js").status_code == 404
+
+
+def test_the_files_need_no_key_and_their_questions_do(runs: dict[str, Path]) -> None:
+    app = application(load_models([runs["word"]]), LIMITS, "secret", False, pytest.fail)
+    with TestClient(app, base_url="http://anything") as client:
+        assert all(client.get(path).status_code == 200 for path in FILES)
+        for method, path in (("GET", "/page/about"), ("POST", "/page/surprise"), ("POST", "/page/next")):
+            assert client.request(method, path).status_code == 401
+        right = {"Authorization": "Bearer secret"}
+        assert client.post("/page/next", json={}, headers=right).status_code == 200
+
+
+def test_a_network_that_overflows_is_an_error(word_run: Path) -> None:
+    (model,) = load_models([word_run]).values()
+    model.lm.p.U[:] = 3e38
+    model.lm.p.U[0] = -3e38
+    app = application({"big": model}, LIMITS, None, True, pytest.fail)
+    with TestClient(app, base_url="http://localhost") as client:
+        for what in ("surprise", "next", "gradient"):
+            answer = client.post(f"/page/{what}", json={"text": "the cat"})
+            assert answer.status_code in (200, 500)  # what is still a number in float64 is answered
+            assert "NaN" not in answer.text
