@@ -8,9 +8,10 @@ OUT    := $(OUT)
 # One test process for each processor; a process that is done takes tests from the others.
 PARALLEL := --numprocesses=auto --dist=worksteal
 KERNEL_SOURCES := $(wildcard src/elman/kernels/native/*)
+CATALOGUE := src/elman/locale/zh/LC_MESSAGES/elman
 NATIVE := pyproject.toml CMakeLists.txt $(KERNEL_SOURCES)
 
-.PHONY: help setup train test test-pure lint format bench wheel sanitize sanitize-address sanitize-thread clean
+.PHONY: help setup train test test-pure lint format bench messages wheel sanitize sanitize-address sanitize-thread clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/'
@@ -57,6 +58,9 @@ bench: setup     ## compare with PyTorch and JAX (installs them): training, gene
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/memory.py
+
+messages: setup  ## compile the catalogues of translations
+	$(BIN)/python -c "import polib; polib.pofile('$(CATALOGUE).po').save_as_mofile('$(CATALOGUE).mo')"
 
 wheel:           ## build a wheel for $(PYTHON) in dist/
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .

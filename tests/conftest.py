@@ -21,7 +21,7 @@ def command() -> Run:
     """`elman …` in a process of its own; returns what it printed and its exit code."""
 
     def run(*arguments: object, stdin: str | bytes | None = None, cwd: Path | None = None):
-        environment = {"PYTHONIOENCODING": "utf-8"} | os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+        environment = {"PYTHONIOENCODING": "utf-8", "ELMAN_LANG": "en"} | os.environ | {"OPENBLAS_NUM_THREADS": "2"}
         done = subprocess.run(
             [sys.executable, "-m", "elman", *map(str, arguments)],
             input=stdin.encode() if isinstance(stdin, str) else stdin or b"",

@@ -22,6 +22,7 @@ EVERYBODY = {
     "config",
     "files",
     "thread_count",
+    "translation",
     "wording",
     "representation",
     "notebook_html",
@@ -33,6 +34,7 @@ MAY_IMPORT = {
     "thread_count": set(),
     "config": set(),
     "files": set(),
+    "translation": set(),
     "wording": set(),
     "representation": set(),
     "notebook_html": set(),
@@ -145,8 +147,9 @@ def private_names(path: Path) -> Iterator[str]:
             yield from re.findall("^_[a-zA-Z].*", node.attr)
 
 
-PUBLIC_ALL_THE_SAME = {"_native", "_replace", "_asdict", "_fields", "_repr_html_"}
-"""The built kernels' module, what Python's named tuples offer to everybody, and what notebooks ask of a value."""
+PUBLIC_ALL_THE_SAME = {"_native", "_replace", "_asdict", "_fields", "_repr_html_", "_catalog"}
+"""The built kernels' module, what Python's named tuples offer to everybody, and what notebooks ask of a
+value, and the messages of gettext."""
 
 
 @pytest.mark.parametrize("folder", ["src/elman", "tests", "benchmarks"])

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from elman.cli.languages import lang, speaking
 from elman.cli.options import as_json
 from elman.cli.outputs import require_output
 from elman.cli.streams import console, lines, show_json
 from elman.errors import ConfigError
 from elman.files import same_place, write_whole
+from elman.translation import translate
 from elman.wording import choose, count
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     "times.",
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="List what holds, too, and each formula that was not checked.")
+@lang
 @as_json
 @click.pass_context
 def check(
@@ -47,6 +50,7 @@ def check(
     model: str | None,
     assumed: tuple[str, ...],
     verbose: bool,
+    lang: str | None,
     as_json: bool,
 ) -> None:
     """Check the formulas in NOTES: which hold, which are wrong, why, and how to repair them.
@@ -57,18 +61,32 @@ def check(
     The exit code is 1 if some formula is wrong, 2 if the notes cannot be read, and else 0, also where formulas were
     not checked.
     """
-    from elman.notes import check as check_page
     from elman.notes.page.assumptions import assuming_options
     from elman.notes.page.reader import read_page
 
+    with speaking(lang, as_json=as_json):
+        _require_outputs(notes, html, fix)
+        if as_json and verbose:
+            raise ConfigError("--json lists every formula already: leave out --verbose")
+        page = assuming_options(read_page(notes), assumed)
+    with speaking(lang, page, as_json):
+        holds = _report(page, model, html, fix, verbose, as_json)
+    ctx.exit(0 if holds else 1)
+
+
+def _require_outputs(notes: Path, html: Path | None, fix: Path | None) -> None:
+    """Raises `ConfigError` where a file to be written cannot be, or is the page itself."""
     for out, example in ((html, "notes.html"), (fix, f"fixed{notes.suffix or '.md'}")):
         if out is not None:
             require_output(out, [notes], example)
     if html is not None and fix is not None and same_place(html, fix):
         raise ConfigError("--html and --fix name the same file: give two different ones")
-    if as_json and verbose:
-        raise ConfigError("--json lists every formula already: leave out --verbose")
-    page = assuming_options(read_page(notes), assumed)
+
+
+def _report(page: Page, model: str | None, html: Path | None, fix: Path | None, verbose: bool, as_json: bool) -> bool:
+    """Checks the page, writes and prints its report; whether no claim is wrong."""
+    from elman.notes import check as check_page
+
     report = check_page(page, model)
     if html is not None:
         from elman.notes.report.html import as_html
@@ -84,7 +102,7 @@ def check(
         show_json(json_of(report), indent=1)
     else:
         _show(page, report, html, fix, verbose)
-    ctx.exit(0 if report.holds else 1)
+    return report.holds
 
 
 def _show(page: Page, report: Report, html: Path | None, fix: Path | None, verbose: bool) -> None:
@@ -97,9 +115,10 @@ def _show(page: Page, report: Report, html: Path | None, fix: Path | None, verbo
     for line in as_terminal(report, width, verbose):
         out.print(line)
     if html is not None:
-        lines(f"written: {html}")
+        lines(translate(f"written: {html}"))
     if fix is not None:
         edits, overlapping = planned_edits(page, report)
         n = len(overlapping)
-        more = f"; {n} more {choose(n, 'overlaps', 'overlap')} with these: check {fix} again" if n else ""
-        lines(f"written: {fix}, with {count(len(edits), 'repair')}{more}")
+        written = translate(f"written: {fix}, with {count(len(edits), 'repair')}")
+        more = f"{written}; {n} more {choose(n, 'overlaps', 'overlap')} with these: check {fix} again"
+        lines(translate(more) if n else written)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from elman.cli.languages import lang, speaking
 from elman.cli.options import as_json
 from elman.cli.outputs import require_output
 from elman.cli.streams import lines, show, show_json
 from elman.errors import ConfigError
+from elman.translation import joined, translate
 
 if TYPE_CHECKING:
     from elman.calculus.derive_formula import Derived
@@ -29,6 +32,11 @@ class _FormulaCommand(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with speaking(None):
+            return super().parse_args(ctx, self._with_formulas_last(ctx, args))
+
+    def _with_formulas_last(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The options, then `--` and the formulas. Raises `ConfigError` for an option that there is not."""
         takes_value = {
             name: not (isinstance(p, click.Option) and p.is_flag)
             for p in self.get_params(ctx)
@@ -60,7 +68,7 @@ class _FormulaCommand(click.Command):
         mistyped = [arg for arg in formulas if f"-{arg.partition('=')[0]}" in takes_value]
         if len(formulas) > 1 and mistyped:
             raise ConfigError(f"there is no option {mistyped[0].partition('=')[0]}: write -{mistyped[0]}")
-        return super().parse_args(ctx, [*options, "--", *formulas])
+        return [*options, "--", *formulas]
 
 
 @click.command(cls=_FormulaCommand, epilog='Example:  elman derive "a^T X b" --wrt X --layout both')
@@ -109,6 +117,7 @@ class _FormulaCommand(click.Command):
 @click.option(
     "--html", type=click.Path(path_type=Path), metavar="OUT", help="With a page: write the derivation as a web page."
 )
+@lang
 @as_json
 def derive(
     formula: str,
@@ -122,6 +131,7 @@ def derive(
     form: str,
     shown: str | None,
     html: Path | None,
+    lang: str | None,
     as_json: bool,
 ) -> None:
     """Differentiate FORMULA, in LaTeX (`\\|A x - b\\|^2`) or as Python (`a.T @ X @ b`), and verify the result.
@@ -132,30 +142,45 @@ def derive(
     FORMULA may be a page of forward equations instead (Markdown, LaTeX, a notebook, plain text). Then the gradients of
     its loss are derived, at each time step of a recurrent network, and printed as a page that `elman check` confirms.
     """
+    with speaking(lang, as_json=as_json):
+        if shown and as_json:
+            raise ConfigError("--as and --json exclude each other: leave one of them out")
+        if os.path.isfile(formula):  # noqa: PTH113, Path.is_file raises where a formula is too long for a name
+            if shapes or distributions or symmetric or diagonal or form != "auto":
+                raise ConfigError(
+                    "--shape, --distribution, --symmetric, --diagonal and --form are for a formula: leave them out; a "
+                    "shape is given as --assume x=n"
+                )
+            _page(Path(formula), assumed, ",".join(wrt) or "all", layout or "shape", shown, html, lang, as_json)
+            return
+        if assumed:
+            raise ConfigError(f"--assume is for a page of forward equations: write --shape {assumed[0]} for a formula")
+        if not wrt:
+            raise click.MissingParameter(param_hint="'--wrt'", param_type="option")
+        if html is not None:
+            raise ConfigError("--html is for a page of forward equations: give one instead of the formula")
+        given_as = {"symmetric": symmetric, "diagonal": diagonal}
+        _formula(formula, wrt, layout or "denominator", shapes, form, distributions, given_as, shown, as_json)
+
+
+def _formula(
+    formula: str,
+    wrt: tuple[str, ...],
+    layout: str,
+    shapes: tuple[str, ...],
+    form: str,
+    distributions: tuple[str, ...],
+    structures: Mapping[str, tuple[str, ...]],
+    shown: str | None,
+    as_json: bool,
+) -> None:
+    """The derivative of one formula, as a report, as JSON, or alone."""
     from elman.calculus.derive_formula import derive as derived
 
-    if shown and as_json:
-        raise ConfigError("--as and --json exclude each other: leave one of them out")
-    if os.path.isfile(formula):  # noqa: PTH113, Path.is_file raises where a formula is too long for a name
-        if shapes or distributions or symmetric or diagonal or form != "auto":
-            raise ConfigError(
-                "--shape, --distribution, --symmetric, --diagonal and --form are for a formula: leave them out; a "
-                "shape is given as --assume x=n"
-            )
-        _page(Path(formula), assumed, ",".join(wrt) or "all", layout or "shape", shown, html, as_json)
-        return
-    if assumed:
-        raise ConfigError(f"--assume is for a page of forward equations: write --shape {assumed[0]} for a formula")
-    if not wrt:
-        raise click.MissingParameter(param_hint="'--wrt'", param_type="option")
-    if html is not None:
-        raise ConfigError("--html is for a page of forward equations: give one instead of the formula")
-    layout = layout or "denominator"
     layouts = ("denominator", "numerator") if layout == "both" else (layout,)
     given = dict(_shape(text) for text in shapes)
-    given_as = {"symmetric": symmetric, "diagonal": diagonal}
     results = [
-        derived(formula, wrt, each, given, form, distributions or None, strict=True, **given_as) for each in layouts
+        derived(formula, wrt, each, given, form, distributions or None, strict=True, **structures) for each in layouts
     ]
     if as_json:
         answer: Any = [result.json() for result in results]
@@ -174,6 +199,7 @@ def _page(
     layout: str,
     shown: str | None,
     html: Path | None,
+    lang: str | None,
     as_json: bool,
 ) -> None:
     """All gradients of a page's loss, as Markdown, LaTeX, JSON or a web page."""
@@ -189,19 +215,22 @@ def _page(
     names = [] if wrt == "all" else [name.strip() for name in wrt.split(",")]
     if html is not None:
         require_output(html, [path], "derivation.html")
-    found = derive_page(assuming_options(read_page(path), assumed), names, layout)
-    if html is not None:
-        from elman.files import write_whole
-        from elman.notes.report.html import as_html
+    page = assuming_options(read_page(path), assumed)
+    with speaking(lang, page, as_json):
+        found = derive_page(page, names, layout)
+        if html is not None:
+            from elman.files import write_whole
+            from elman.notes.report.html import as_html
 
-        write_whole(html, as_html(found.page, found.report))
-        lines(f"written: {html}")
-    elif as_json:
-        show_json(steps_as_json(found), indent=2)
-    else:
-        show(as_latex(found) if shown == "latex" else found.markdown)
-    unchecked = f", {found.unchecked} could not be checked" if found.unchecked else ""
-    lines(f"checked by value: {found.checked} formulas hold{unchecked}")
+            write_whole(html, as_html(found.page, found.report))
+            lines(translate(f"written: {html}"))
+        elif as_json:
+            show_json(steps_as_json(found), indent=2)
+        else:
+            show(as_latex(found) if shown == "latex" else found.markdown)
+        words = [translate(f"checked by value: {found.checked} formulas hold")]
+        words += [translate(f"{found.unchecked} could not be checked")] if found.unchecked else []
+        lines(joined(words))
 
 
 def _shape(given: str) -> tuple[str, str]:
@@ -222,29 +251,43 @@ def _lines(results: list[Derived]) -> list[str]:
     """The report as text: shapes, the result in each layout, how it was verified."""
     first = results[0]
     shapes = [f"{name} [{','.join(shape)}]" for name, shape in first.shapes.symbols.items()]
-    lines = ["shapes       " + "   ".join(shapes)]
+    lines = [_line("shapes", "   ".join(shapes))]
     if first.assumptions:
-        lines.append("assumed      " + ", ".join(first.assumptions))
+        lines.append(_line("assumed", joined(map(translate, first.assumptions))))
     if first.distributions:
-        lines.append(f"given        the columns of {', '.join(first.distributions)} sum to 1")
-    lines += [f"{'convention':<12} {sentence}" for sentence in first.conventions]
+        lines.append(_line("given", translate(f"the columns of {', '.join(first.distributions)} sum to 1")))
+    lines += [_line("convention", translate(words)) for words in first.conventions]
     for result in results:
         if result.letters:
-            lines.append(f"entry        {result.text}")
+            lines.append(_line("entry", result.text))
             break
         if result.expression is None:
-            lines.append(f"no matrix form, so with indices [{','.join(result.shape)}]:")
-            lines.append(f"             {result.text}")
+            lines.append(translate(f"no matrix form, so with indices [{','.join(result.shape)}]:"))
+            lines.append(_line("", result.text))
             if result.vec:
-                lines.append(f"columns stacked, ∂vec(f)/∂vec({result.json()['wrt']})^T:")
-                lines.append(
-                    f"             {result.vec}" + ("   with K vec(X) = vec(X^T)" if " K" in result.vec else "")
-                )
+                lines.append(translate(f"columns stacked, ∂vec(f)/∂vec({result.json()['wrt']})^T:"))
+                lines.append(_line("", result.vec + _with_commutation(result.vec)))
             break
-        lines.append(f"{result.layout:<12} {result.text}   [{','.join(result.shape)}]")
+        layout = translate(f"{result.layout} layout").removesuffix(" layout")
+        lines.append(_line(layout, f"{result.text}   [{','.join(result.shape)}]"))
     if first.other_reading is not None:
         assumption, other = first.other_reading
-        lines.append(f"otherwise    if {assumption}: {other.text}   [{','.join(other.shape)}]")
+        words = translate(f"if {assumption}: {other.text}   [{','.join(other.shape)}]")
+        lines.append(_line("otherwise", words))
     error = max(result.error for result in results)
-    lines.append(f"verified     by complex step at {first.points} random points, largest relative error {error:.0e}")
+    words = f"by complex step at {first.points} random points, largest relative error {error:.0e}"
+    lines.append(_line("verified", translate(words)))
     return lines
+
+
+def _with_commutation(vec: str) -> str:
+    """What K is, where it is in a result."""
+    return "   " + translate("with K vec(X) = vec(X^T)") if " K" in vec else ""
+
+
+def _line(label: str, words: str) -> str:
+    """A line of the report, with its label in a column of 12."""
+    from rich.cells import cell_len
+
+    shown = translate(label)
+    return shown + " " * (12 - cell_len(shown)) + " " + words

@@ -29,6 +29,7 @@ from elman.notes.model.roles import with_roles
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
 from elman.representation import short_repr
+from elman.translation import translate
 from elman.wording import count
 
 
@@ -105,7 +106,7 @@ def steps_as_json(derivation: Derivation) -> list[dict[str, object]]:
             "result": text(s.result),
             "latex": latex(s.result),
             "shape": list(s.shape),
-            "rule": s.rule.replace("$", ""),
+            "rule": translate(s.rule).replace("$", ""),
         }
         for s in derivation.steps
     ]

@@ -10,6 +10,7 @@ from elman.calculus.expression import Call, Expression, Ones, Symbol, Transpose,
 from elman.calculus.forward_equations import ChainStep, Equation, ForwardModel, Stage
 from elman.calculus.loss_parts import with_parts_written_out
 from elman.calculus.printing.render import latex
+from elman.translation import sentence, translate
 
 _LAYOUTS = {
     "shape": "The gradient with respect to an intermediate result, its error, has the transposed shape of that result; "
@@ -28,14 +29,15 @@ _HEADINGS = {
 
 def derivation_page(forward: ForwardModel, steps: Sequence[ChainStep], remarks: Sequence[str] = ()) -> Iterator[str]:
     """The lines of the page, in Markdown; `remarks` are sentences for its introduction."""
-    yield "# Derivation"
+    yield "# " + translate("Derivation")
     yield ""
-    yield f"The gradients of ${latex(forward.loss)}$, derived from the forward equations. {_LAYOUTS[forward.layout]}"
+    of_loss = f"The gradients of ${latex(forward.loss)}$, derived from the forward equations."
+    yield f"{translate(of_loss)} {translate(_LAYOUTS[forward.layout])}"
     yield ""
     for remark in (*_constants(forward, steps), *remarks):
-        yield remark
+        yield translate(remark)
         yield ""
-    yield "## Forward equations"
+    yield "## " + translate("Forward equations")
     yield ""
     for e in _in_order(forward):
         yield f"$$ {latex(e.left)} = {latex(_as_on_page(e.right, forward))} $$"
@@ -51,7 +53,7 @@ def derivation_page(forward: ForwardModel, steps: Sequence[ChainStep], remarks: 
         new = _heading(step, forward)
         if new != heading:
             yield ""
-            yield f"## {new}"
+            yield f"## {translate(new)}"
         heading = new
         yield from _step(step, forward)
 
@@ -113,8 +115,8 @@ def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
     left = latex(step.left)
     yield ""
     if step.chain is not None:
-        yield f"The chain rule: $\\displaystyle {left} = {latex(_as_on_page(step.chain, forward))}$."
-    yield f"{step.rule[0].upper()}{step.rule[1:]}. {_shapes_of(step, forward)}"
+        yield translate(f"The chain rule: $\\displaystyle {left} = {latex(_as_on_page(step.chain, forward))}$.")
+    yield f"{sentence(translate(step.rule))} {translate(_shapes_of(step, forward))}"
     yield ""
     named = f"{latex(step.letter)} = " if step.letter is not None else ""
     yield f"$$ {named}{left} = {latex(_as_on_page(step.result, forward))} $$"

@@ -14,6 +14,7 @@ from elman.notes.oracle.counterexample import Counterexample
 from elman.notes.report.controls import copy_button
 from elman.notes.report.typeset import Typesetter
 from elman.notes.report.words import (
+    SHAPE_OF,
     SIGNS,
     category,
     counterexample_in_words,
@@ -23,11 +24,11 @@ from elman.notes.report.words import (
     source,
     verdict_in_words,
 )
+from elman.translation import joined, translate
 from elman.wording import count
 
 _SHOWN_REPAIRS = 3
 _SHOWN_NUMBERS = 12  # entries of all letters of a counterexample; more of them are folded
-_SHAPE_OF = "shape of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,10 @@ class ClaimWriter:
 
     def equation(self, claim: Claim) -> str:
         """A claim on one line: left = formula."""
-        if claim.left.startswith(_SHAPE_OF):
-            name = mathml(Symbol(claim.left.removeprefix(_SHAPE_OF)), None, False)
+        if claim.left.startswith(SHAPE_OF):
+            name = mathml(Symbol(claim.left.removeprefix(SHAPE_OF)), None, False)
             shape = f"<code>{escape(claim.formula)}</code>"
-            return f'<span class="words">shape of</span> {name} {mathml_operator("=")} {shape}'
+            return f'<span class="words">{translate("shape of")}</span> {name} {mathml_operator("=")} {shape}'
         left = self.typesetter.claim(claim.left) + mathml_operator("=") if claim.left.strip() else ""
         return left + self.typesetter.claim(claim.formula)
 
@@ -86,7 +87,7 @@ class ClaimWriter:
             return _row(left, operator, right)
         verdict = badge(claim)
         if claim.reading and not has_details(claim):
-            verdict += f'<span class="quiet">{words(claim.reading)}</span>'
+            verdict += f'<span class="quiet">{words(translate(claim.reading))}</span>'
         row = _row(left, operator, right or self.equation(claim), verdict, category(claim.verdict), self.anchor(claim))
         return row + self.details(claim)
 
@@ -96,25 +97,26 @@ class ClaimWriter:
             return ""
         blocks = [f"<p>{words(reason(claim))}</p>"] if reason(claim) else []
         blocks += [_counterexample(claim.counterexample)] if claim.counterexample is not None else []
-        blocks += [f'<p class="reading"><b>Reading</b> {words(claim.reading)}</p>'] if claim.reading else []
-        first = "Suggestion" if claim.good else "Repair"
+        if claim.reading:
+            blocks.append(f'<p class="reading"><b>{translate("Reading")}</b> {words(translate(claim.reading))}</p>')
+        first = translate("Suggestion" if claim.good else "Repair")
         shown, more = claim.fixes[:_SHOWN_REPAIRS], claim.fixes[_SHOWN_REPAIRS:]
-        blocks += [self._repair(claim, fix, first if n == 0 else "or") for n, fix in enumerate(shown)]
+        blocks += [self._repair(claim, fix, first if n == 0 else translate("or")) for n, fix in enumerate(shown)]
         if more:
-            inner = "".join(self._repair(claim, fix, "or") for fix in more)
-            others = count(len(more), "more repair of the same size", "more repairs of the same size")
+            inner = "".join(self._repair(claim, fix, translate("or")) for fix in more)
+            others = translate(count(len(more), "more repair of the same size", "more repairs of the same size"))
             blocks.append(f"<details><summary>{others}</summary>{inner}</details>")
         return f'<div class="explanation {category(claim.verdict)}">{"".join(blocks)}</div>' if blocks else ""
 
     def _copy(self, claim: Claim, formula: str) -> str:
         """A button that copies a formula; none for a shape."""
-        if claim.left.startswith(_SHAPE_OF):
+        if claim.left.startswith(SHAPE_OF):
             return ""
         return copy_button(formula, "copy" if self.typesetter.is_code(formula) else "copy LaTeX")
 
     def _repair(self, claim: Claim, repair: Repair, label: str) -> str:
         whole = (repair.start, repair.end) == (claim.start, claim.end) and claim.left.strip()
-        of_a_shape = claim.left.startswith(_SHAPE_OF)
+        of_a_shape = claim.left.startswith(SHAPE_OF)
         left = self.typesetter.claim(claim.left, (), True) + mathml_operator("=") if whole and not of_a_shape else ""
         edited = edits_in_words(repair)
         edits = f'<span class="edits">{words(edited)}</span>' if edited else ""
@@ -126,7 +128,8 @@ class ClaimWriter:
 
 def _counterexample(found: Counterexample) -> str:
     """The point and the values of both sides, and the values of the letters there."""
-    line = f'<p class="counterexample"><b>Counterexample</b> {words(counterexample_in_words(found))}</p>'
+    label = translate("Counterexample")
+    line = f'<p class="counterexample"><b>{label}</b> {words(counterexample_in_words(found))}</p>'
     if not found.letters:
         return line
     values = "".join(
@@ -136,7 +139,7 @@ def _counterexample(found: Counterexample) -> str:
     values = f'<div class="values">{values}</div>'
     if sum(len(row) for rows in found.letters.values() for row in rows) <= _SHOWN_NUMBERS:
         return line + values
-    return f"{line}<details><summary>the values of the letters there</summary>{values}</details>"
+    return f"{line}<details><summary>{translate('the values of the letters there')}</summary>{values}</details>"
 
 
 def _values(rows: Sequence[Sequence[float]]) -> str:
@@ -159,7 +162,8 @@ def _row(left: str, operator: str, right: str, verdict: str = "", kind: str = "n
 
 def where(claim: Claim) -> str:
     """The line of a claim, with its cell in a notebook."""
-    return (f"cell {claim.cell}, " if claim.cell else "") + f"line {claim.line}"
+    line = translate(f"line {claim.line}")
+    return joined((translate(f"cell {claim.cell}"), line)) if claim.cell else line
 
 
 def has_details(claim: Claim) -> bool:

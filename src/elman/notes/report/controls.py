@@ -10,6 +10,7 @@ from hashlib import sha256
 from html import escape
 
 from elman.notes.report.words import Tally
+from elman.translation import translate
 
 SCRIPT = """
 "use strict";
@@ -77,9 +78,9 @@ POLICY = (
 def choice(tally: Tally) -> str:
     """Buttons that choose which formulas are shown; none where there is nothing to choose."""
     counts = {
-        "wrong": ("wrong", len(tally.wrong)),
-        "open": ("not checked", len(tally.not_checked)),
-        "holds": ("holds", len(tally.holding)),
+        "wrong": (translate("wrong"), len(tally.wrong)),
+        "open": (translate("not checked"), len(tally.not_checked)),
+        "holds": (translate("holds"), len(tally.holding)),
     }
     some = {kind: found for kind, found in counts.items() if found[1]}
     if len(some) < 2:
@@ -88,10 +89,10 @@ def choice(tally: Tally) -> str:
         f'<button type="button" value="{kind}" aria-pressed="false">{label} {n}</button>'
         for kind, (label, n) in some.items()
     )
-    everything = '<button type="button" value="all" aria-pressed="true">all</button>'
-    return f'<div class="choose" role="group" aria-label="Show">{everything}{buttons}</div>'
+    everything = '<button type="button" value="all" aria-pressed="true">' + translate("all") + "</button>"
+    return f'<div class="choose" role="group" aria-label="{translate("Show")}">{everything}{buttons}</div>'
 
 
 def copy_button(source: str, label: str = "copy LaTeX") -> str:
     """A button that copies the source of a formula."""
-    return f'<button type="button" class="copy" value="{escape(source.strip())}">{label}</button>'
+    return f'<button type="button" class="copy" value="{escape(source.strip())}">{translate(label)}</button>'

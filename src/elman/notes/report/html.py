@@ -23,6 +23,7 @@ from elman.notes.report.render_markdown import code_to_html, markdown_to_html, p
 from elman.notes.report.style import STYLE
 from elman.notes.report.typeset import Part, Typesetter, names_of
 from elman.notes.report.words import SIGNS, Tally, category, summary
+from elman.translation import CHINESE, ENGLISH, current_language, joined, sentence, translate
 from elman.wording import choose, count
 
 _KANA, _HAN = re.compile("[\u3041-\u30ff]"), re.compile("[\u4e00-\u9fff]")
@@ -35,16 +36,18 @@ _COUNTED = {  # category → what one claim of it does, what several do
     "neutral": ("claims nothing", "claim nothing"),
 }
 
+_LANGUAGES = {ENGLISH: "en", CHINESE: "zh-Hans"}
+
 
 def as_html(page: Page, report: Report, names: Names | None = None) -> str:
-    """The page with its report in it; `names` are those of the check, if they are known."""
+    """The page with its report in it, in the current language; `names` are those of the check, if they are known."""
     claims = ClaimWriter(
         Typesetter(page, names or names_of(page)),
         {id(claim): number for number, claim in enumerate(report.claims, 1)},
     )
     title = page.path.name
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{_LANGUAGES[current_language()]}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}: {escape(summary(report))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
@@ -68,17 +71,17 @@ def _head(title: str, report: Report, writer: ClaimWriter) -> str:
     segments = "".join(f'<span class="{m}" style="flex-grow:{n}"></span>' for m, n in by_manner.items() if n)
     counts = "".join(
         f'<li class="{m}"><span class="sign" aria-hidden="true">{SIGNS[m]}</span>'
-        f"<b>{n}</b> {choose(n, *_COUNTED[m])}</li>"
+        f"<b>{n}</b> {translate(choose(n, *_COUNTED[m]))}</li>"
         for m, n in by_manner.items()
         if n
     )
-    remarks = "".join(f"<li>{words(remark)}</li>" for remark in report.remarks)
+    remarks = "".join(f"<li>{words(translate(remark))}</li>" for remark in report.remarks)
     return (
-        f'<header><p class="kind">Formulas checked</p><h1>{escape(title)}</h1>'
-        f'<p class="sum">{escape(summary(report).capitalize())}.</p>'
+        f'<header><p class="kind">{translate("Formulas checked")}</p><h1>{escape(title)}</h1>'
+        f'<p class="sum">{escape(sentence(summary(report)))}</p>'
         f'<div class="bar" aria-hidden="true">{segments}</div><ul class="counts">{counts}</ul>'
         f"{choice(tally)}{_lists(tally, writer)}"
-        + (f'<h2>The page as a whole</h2><ul class="remarks">{remarks}</ul>' if remarks else "")
+        + (f'<h2>{translate("The page as a whole")}</h2><ul class="remarks">{remarks}</ul>' if remarks else "")
         + "</header>"
     )
 
@@ -87,27 +90,27 @@ def _lists(tally: Tally, writer: ClaimWriter) -> str:
     """What is wrong; folded, what was not checked by its reasons, and what holds."""
     wrong, holding = ("".join(map(writer.link, claims)) for claims in (tally.wrong, tally.holding))
     open_ = "".join(
-        f'<li><span class="where">{", ".join(map(writer.short_link, point.claims))}</span> {words(point.reason)}</li>'
+        f'<li><span class="where">{joined(map(writer.short_link, point.claims))}</span> {words(point.reason)}</li>'
         for point in open_points(tally.not_checked)
     )
-    lists = f'<section data-kind="wrong"><h2>To correct</h2><ol class="list">{wrong}</ol></section>' if wrong else ""
+    title = translate("To correct")
+    lists = f'<section data-kind="wrong"><h2>{title}</h2><ol class="list">{wrong}</ol></section>' if wrong else ""
     n, m = len(tally.not_checked), len(tally.holding)
     if open_:
-        title = f"{count(n, 'formula')} {choose(n, 'was', 'were')} not checked, and what to write"
+        title = translate(f"{count(n, 'formula')} {choose(n, 'was', 'were')} not checked, and what to write")
         lists += f'<details data-kind="open"><summary>{title}</summary><ul class="reasons">{open_}</ul></details>'
     if holding:
-        title = f"{count(m, 'formula')} {choose(m, 'holds', 'hold')}"
+        title = translate(f"{count(m, 'formula')} {choose(m, 'holds', 'hold')}")
         lists += f'<details data-kind="holds"><summary>{title}</summary><ol class="list">{holding}</ol></details>'
     return lists
 
 
 def _foot(report: Report) -> str:
     n = report.skipped
-    left_out = f" {count(n, 'formula')} {choose(n, 'was', 'were')} left out, as the page's directives ask." if n else ""
     time = f" in {report.seconds:.1f} s" if report.seconds else ""
-    return (
-        f"<footer>Checked by <code>elman check</code>{time}: each claim by value, at random points.{left_out}</footer>"
-    )
+    checked = words(translate(f"Checked by `elman check`{time}: each claim by value, at random points."))
+    left_out = f"{count(n, 'formula')} {choose(n, 'was', 'were')} left out, as the page's directives ask."
+    return f"<footer>{checked}{' ' + translate(left_out) if n else ''}</footer>"
 
 
 @dataclass

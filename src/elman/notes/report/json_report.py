@@ -9,10 +9,11 @@ from typing import Any
 from elman.notes.judge.verdict import Claim, Repair, Report
 from elman.notes.oracle.counterexample import Counterexample
 from elman.notes.report.words import Tally, summary
+from elman.translation import translate
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """The report as JSON; every key is a whole word."""
+    """The report as JSON; every key is a whole word. Verdicts are English, sentences in the current language."""
     tally = Tally.of(report)
     return {
         "path": report.path,
@@ -23,7 +24,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "holding": len(tally.holding),
         "counts": dict(Counter(claim.verdict.value for claim in report.claims)),
         "claims": [_claim(claim) for claim in report.claims],
-        "remarks": list(report.remarks),
+        "remarks": [translate(remark) for remark in report.remarks],
         "skipped": report.skipped,
         "seconds": _finite(round(report.seconds, 3)),
     }
@@ -41,8 +42,8 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "verdict": claim.verdict.value,
         "verdicts": [v.value for v in claim.verdicts],
         "good": claim.good,
-        "diagnosis": claim.diagnosis,
-        "reading": claim.reading,
+        "diagnosis": translate(claim.diagnosis),
+        "reading": translate(claim.reading),
         "fix": claim.fix,
         "fixes": [_repair(repair) for repair in claim.fixes],
         "counterexample": None if claim.counterexample is None else _counterexample(claim.counterexample),
@@ -72,6 +73,6 @@ def _repair(repair: Repair) -> dict[str, Any]:
         "start": repair.start,
         "end": repair.end,
         "replacement": repair.replacement,
-        "edits": list(repair.edits),
+        "edits": [translate(edit) for edit in repair.edits],
         "verdicts": [v.value for v in repair.verdicts],
     }

@@ -21,6 +21,7 @@ from elman.notes.report.words import (
     summary,
     verdict_in_words,
 )
+from elman.translation import broken_between, joined, sign, translate
 from elman.wording import choose, count, printable
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ def as_terminal(report: Report, width: int = 100, verbose: bool = False) -> list
     A block for each claim that is wrong, a line for each reason why claims were not checked, remarks, how the page was
     read, and the summary. `verbose`: a block for each claim that was not checked, and a line for each that holds.
     """
+    from rich.cells import cell_len
     from rich.text import Text
 
     tally = Tally.of(report)
     listed = [c for c in (*tally.holding, *tally.no_claim) if verbose or c.fixes]
     blocks = [*tally.wrong, *(tally.not_checked if verbose else ())]
-    margin = max((len(place(c)) for c in (*blocks, *listed)), default=0)
+    margin = max((cell_len(place(c)) for c in (*blocks, *listed)), default=0)
     lines: list[Text] = []
     for claim in blocks:
         lines += _block(claim, margin, width)
@@ -54,7 +56,7 @@ def as_terminal(report: Report, width: int = 100, verbose: bool = False) -> list
         lines += _line(claim, margin, width)
     lines += _remarks(report, tally, width, verbose)
     style = STYLES["bad" if tally.wrong else "unknown" if tally.not_checked else "good"]
-    lines.append(Text(_printable(f"{report.path}: {summary(report)}"), style=f"bold {style}"))
+    lines.append(Text(_printable(joined((report.path, summary(report)), ": ")), style=f"bold {style}"))
     return lines
 
 
@@ -66,7 +68,7 @@ def _block(claim: Claim, margin: int, width: int) -> Iterator[Text]:
     from rich.text import Text
 
     kind, indent = category(claim.verdict), " " * (margin + 4)
-    head = Text(f"{place(claim):>{margin}}  ", style="dim")
+    head = Text(_place(claim, margin), style="dim")
     yield head.append(f"{SIGNS[kind]} {verdict_in_words(claim)}", style=f"bold {STYLES[kind]}")
     yield from _wrapped(equation(claim), indent, width)
     yield from _explanation(claim, indent, width)
@@ -77,13 +79,28 @@ def _line(claim: Claim, margin: int, width: int) -> Iterator[Text]:
     from rich.text import Text
 
     kind, indent = category(claim.verdict), " " * (margin + 4)
-    why = f"  ({reason(claim)})" if kind == "neutral" and reason(claim) else ""
+    why = f"  {sign('(')}{reason(claim)}{sign(')')}" if kind == "neutral" and reason(claim) else ""
     first, *rest = _wrapped(equation(claim) + why, indent, width)
-    head = Text(f"{place(claim):>{margin}}  ", style="dim").append(f"{SIGNS[kind]} ", style=STYLES[kind])
+    head = Text(_place(claim, margin), style="dim").append(f"{SIGNS[kind]} ", style=STYLES[kind])
     yield Text.assemble(head, first[len(indent) :])
     yield from rest
     for number, repair in enumerate(claim.fixes):
-        yield from _repair_lines(repair, "suggestion: " if number == 0 else "        or: ", indent, width)
+        yield from _repair_lines(repair, _label("suggestion", number), indent, width)
+
+
+def _place(claim: Claim, margin: int) -> str:
+    """Where a claim is, in a column of a width."""
+    from rich.cells import cell_len
+
+    return " " * (margin - cell_len(place(claim))) + place(claim) + "  "
+
+
+def _label(first: str, number: int) -> str:
+    """What is before a repair: `first`, and "or" before the others, which ends in the same column."""
+    from rich.cells import cell_len
+
+    label, other = translate(first) + sign(": "), translate("or") + sign(": ")
+    return label if number == 0 else " " * (cell_len(label) - cell_len(other)) + other
 
 
 def _explanation(claim: Claim, indent: str, width: int) -> Iterator[Text]:
@@ -92,20 +109,21 @@ def _explanation(claim: Claim, indent: str, width: int) -> Iterator[Text]:
     if claim.counterexample is not None:
         yield from _wrapped(counterexample_in_words(claim.counterexample).replace(" = ", _KEPT), indent, width)
     if claim.reading:
-        yield from _wrapped(READING + claim.reading, indent, width, "italic")
+        yield from _wrapped(translate(READING + claim.reading), indent, width, "italic")
     for number, repair in enumerate(claim.fixes):
-        yield from _repair_lines(repair, "repair: " if number == 0 else "    or: ", indent, width)
+        yield from _repair_lines(repair, _label("repair", number), indent, width)
 
 
 def _repair_lines(repair: Repair, label: str, indent: str, width: int) -> list[Text]:
     """A repair, and its edits behind it where they fit, else below."""
+    from rich.cells import cell_len
     from rich.text import Text
 
-    inner = indent + " " * len(label)
+    inner = indent + " " * cell_len(label)
     lines = _wrapped(repair.formula, inner, width, "blue")
     words = edits_in_words(repair)
-    edits = f"({words})" if words else ""
-    if edits and len(lines) == 1 and lines[0].cell_len + 2 + len(edits) <= width:
+    edits = f"{sign('(')}{words}{sign(')')}" if words else ""
+    if edits and len(lines) == 1 and lines[0].cell_len + 2 + cell_len(edits) <= width:
         lines[0].append("  " + _printable(edits), style="dim")
     elif edits:
         lines += _wrapped(edits, inner, width, "dim")
@@ -122,19 +140,21 @@ def _open(claims: Iterable[Claim], width: int) -> Iterator[Text]:
     from rich.text import Text
 
     points = list(open_points(claims))
-    yield Text("not checked:", style=f"bold {STYLES['unknown']}")
+    yield Text(translate("not checked:"), style=f"bold {STYLES['unknown']}")
     room = _MOST_OPEN
     while points:
-        sign = f"  {SIGNS['unknown']} "
-        first, *rest = _wrapped(f"{lines_in_words(points[0].claims)}: {points[0].reason}", " " * len(sign), width)
+        mark = f"  {SIGNS['unknown']} "
+        words = joined((lines_in_words(points[0].claims), points[0].reason), ": ")
+        first, *rest = _wrapped(words, " " * len(mark), width)
         if 1 + len(rest) > room and room < _MOST_OPEN:
             break
         room -= 1 + len(rest)
         points.pop(0)
-        yield Text.assemble((sign, STYLES["unknown"]), first[len(sign) :])
+        yield Text.assemble((mark, STYLES["unknown"]), first[len(mark) :])
         yield from rest
     if points:
-        yield Text(f"    and {sum(len(point.claims) for point in points)} more (-v lists them)", style="dim")
+        more = sum(len(point.claims) for point in points)
+        yield Text("    " + translate(f"and {more} more (-v lists them)"), style="dim")
 
 
 # --- the page as a whole ---
@@ -147,19 +167,22 @@ def _remarks(report: Report, tally: Tally, width: int, verbose: bool) -> Iterato
     readings = [remark for remark in report.remarks if remark.startswith(READING)]
     for remark in report.remarks:
         if remark not in readings:
-            yield from _wrapped(f"note: {remark}", "", width)
+            yield from _wrapped(translate(f"note: {remark}"), "", width)
     if report.skipped:
-        yield Text(f"{count(report.skipped, 'formula')} left out, as the page's directives ask", style="dim")
+        skipped = translate(f"{count(report.skipped, 'formula')} left out, as the page's directives ask")
+        yield Text(skipped, style="dim")
     holding, no_claim = len(tally.holding), len(tally.no_claim)
-    hidden = [f"{holding} {choose(holding, 'holds', 'hold')}"] if holding else []
-    hidden += [f"{no_claim} {choose(no_claim, 'makes', 'make')} no claim"] if no_claim else []
+    hidden = [translate(f"{holding} {choose(holding, 'holds', 'hold')}")] if holding else []
+    hidden += [translate(f"{no_claim} {choose(no_claim, 'makes', 'make')} no claim")] if no_claim else []
     if hidden and not verbose:
-        yield Text(f"{', '.join(hidden)}; -v lists {choose(holding + no_claim, 'it', 'them')}", style="dim")
+        found = joined(hidden)
+        yield Text(translate(f"{found}; -v lists {choose(holding + no_claim, 'it', 'them')}"), style="dim")
     shown = readings if verbose or len(readings) <= _MOST_READINGS + 1 else readings[:_MOST_READINGS]
     for remark in shown:
-        yield from _wrapped(remark, "", width, "dim")
+        yield from _wrapped(translate(remark), "", width, "dim")
     if len(readings) > len(shown):
-        yield Text(f"and {len(readings) - len(shown)} more sections; -v says how each was read", style="dim")
+        more = len(readings) - len(shown)
+        yield Text(translate(f"and {more} more sections; -v says how each was read"), style="dim")
 
 
 # --- lines ---
@@ -173,10 +196,12 @@ def _wrapped(text: str, indent: str, width: int, style: str = "") -> list[Text]:
     most = max(width - len(indent), 30)
     lines: list[str] = []
     for word in _printable(text).split():
-        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= most:
-            lines[-1] += " " + word
-        else:
-            lines.append(word)
+        for number, piece in enumerate(broken_between(word)):
+            blank = "" if number else " "
+            if lines and cell_len(lines[-1] + blank + piece) <= most:
+                lines[-1] += blank + piece
+            else:
+                lines.append(piece)
     return [Text.assemble(indent, (line.replace(_GLUE, " "), style)) for line in lines]
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from elman.notes.judge.verdict import GOOD, UNJUDGED, Claim, Repair, Report, Verdict
 from elman.notes.oracle.counterexample import Counterexample
+from elman.translation import joined, listed, translate
 from elman.wording import choose
 
 READING = "reading: "  # how a remark begins that says how a section was read
+SHAPE_OF = "shape of "  # how the left side of a claim begins that is about a declared shape
 
 _OTHERWISE = frozenset({Verdict.TRANSPOSED, Verdict.OWN_DELTA})
 _NEUTRAL = frozenset({Verdict.DEFINITION, Verdict.NOT_A_CLAIM})
@@ -34,8 +36,8 @@ def category(verdict: Verdict) -> str:
 def verdict_in_words(claim: Claim) -> str:
     """The verdict; where there are several mistakes, all of them."""
     if claim.verdict is Verdict.SEVERAL and claim.verdicts:
-        return ", ".join(v.value for v in claim.verdicts)
-    return claim.verdict.value
+        return joined(translate(v.value) for v in claim.verdicts)
+    return translate(claim.verdict.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,15 @@ def summary(report: Report) -> str:
     good, bad, open_ = len(tally.holding), len(tally.wrong), len(tally.not_checked)
     total = good + bad + open_
     if not total:
-        return "this page makes no claim"
+        return translate("this page makes no claim")
     if good == total:
-        return f"all {good} claims hold" if good > 1 else "the one claim holds"
+        return translate(f"all {good} claims hold" if good > 1 else "the one claim holds")
     if total == 1:
-        return "the one claim does not hold" if bad else "the one claim was not checked"
-    words = [f"{good} of {total} claims {choose(good, 'holds', 'hold')}"]
-    words += [f"{bad} {choose(bad, 'does', 'do')} not"] if bad else []
-    words += [f"{open_} {choose(open_, 'was', 'were')} not checked"] if open_ else []
-    return ", ".join(words)
+        return translate("the one claim does not hold" if bad else "the one claim was not checked")
+    words = [translate(f"{good} of {total} claims {choose(good, 'holds', 'hold')}")]
+    words += [translate(f"{bad} {choose(bad, 'does', 'do')} not")] if bad else []
+    words += [translate(f"{open_} {choose(open_, 'was', 'were')} not checked")] if open_ else []
+    return joined(words)
 
 
 # --- one claim ---
@@ -81,12 +83,14 @@ def summary(report: Report) -> str:
 
 def place(claim: Claim) -> str:
     """Where a claim is: `12:5`, in a notebook `cell 3, 2:5`."""
-    return ("" if claim.cell is None else f"cell {claim.cell}, ") + f"{claim.line}:{claim.column}"
+    at = f"{claim.line}:{claim.column}"
+    return at if claim.cell is None else joined((translate(f"cell {claim.cell}"), at))
 
 
 def equation(claim: Claim) -> str:
     """The claim as the page writes it, on one line: left = formula."""
-    return " ".join(source(claim).split())
+    left = translate(claim.left) if claim.left.startswith(SHAPE_OF) else claim.left
+    return " ".join((f"{left} = {claim.formula}" if left.strip() else claim.formula).split())
 
 
 def source(claim: Claim) -> str:
@@ -97,19 +101,19 @@ def source(claim: Claim) -> str:
 def reason(claim: Claim) -> str:
     """The diagnosis; empty where it only repeats the counterexample."""
     shown = claim.counterexample is not None and claim.diagnosis.startswith(_DIFFER)
-    return "" if shown else claim.diagnosis
+    return "" if shown else translate(claim.diagnosis)
 
 
 def edits_in_words(repair: Repair) -> str:
     """The edits of a repair; empty where they only repeat it."""
     words = "; ".join(repair.edits)
-    return "" if words == repair.formula else words
+    return "" if words == repair.formula else joined(map(translate, repair.edits), "; ")
 
 
 def counterexample_in_words(found: Counterexample) -> str:
     """A counterexample in one line: `at n = 3: left side -0.215, right side 0.249 in entry (2,1), i = 1, j = 2`."""
-    point = ", ".join(_point(found))
-    return (f"at {point}: " if point else "") + ", ".join(_sides(found))
+    point, sides = joined(_point(found)), joined(_sides(found))
+    return translate(f"at {point}: {sides}") if point else sides
 
 
 def _point(found: Counterexample) -> Iterator[str]:
@@ -124,11 +128,11 @@ def _sides(found: Counterexample) -> Iterator[str]:
     """Both sides, the entry in which they differ, and the indices."""
     if found.entry is None or found.left is None or found.right is None:
         left, right = (f"[{m},{n}]" for m, n in found.shapes)
-        yield from (f"left side is {left}", f"right side {right}")
+        yield from (translate(f"left side is {left}"), translate(f"right side {right}"))
     else:
         left, right = apart(found.left, found.right)
         where = f" in entry ({found.entry[0]},{found.entry[1]})" if found.shapes[0] != (1, 1) else ""
-        yield from (f"left side {left}", f"right side {right}{where}")
+        yield from (translate(f"left side {left}"), translate(f"right side {right}{where}"))
     yield from (f"{name} = {index}" for name, index in found.indices.items())
 
 
@@ -143,14 +147,17 @@ def apart(one: float, other: float) -> tuple[str, str]:
 
 def number(value: float, digits: int = 4) -> str:
     """A number with some digits; one that is not finite in words."""
-    return f"{value:.{digits}g}" if math.isfinite(value) else "not finite"
+    return f"{value:.{digits}g}" if math.isfinite(value) else translate("not finite")
 
 
 def lines_in_words(claims: Iterable[Claim], most: int = 8) -> str:
     """The lines of some claims, each once: `line 4`, `lines 4, 7 and 9`, `lines 1, 2, 3 and 12 more`."""
     claims = tuple(claims)
-    found = list(dict.fromkeys(("" if c.cell is None else f"cell {c.cell}:") + str(c.line) for c in claims))
-    noun = "" if claims[0].cell is not None else choose(len(found), "line ", "lines ")
+    in_cells = claims[0].cell is not None
+    found = list(dict.fromkeys(translate(f"cell {c.cell}:{c.line}") if in_cells else str(c.line) for c in claims))
     if len(found) > most:
-        return f"{noun}{', '.join(found[:most])} and {len(found) - most} more"
-    return noun + " and ".join(filter(None, (", ".join(found[:-1]), found[-1])))
+        names = joined(found[:most])
+        more = len(found) - most
+        return translate(f"{names} and {more} more" if in_cells else f"lines {names} and {more} more")
+    names = listed(found)
+    return names if in_cells else translate(f"{choose(len(found), 'line', 'lines')} {names}")

@@ -1,0 +1,196 @@
+"""Chinese: every sentence about formulas is in the catalogue, placeholders agree, and reports are in Chinese."""
+
+from __future__ import annotations
+
+import gettext
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_line import Run
+from messages import HOLE, skeleton, templates, translated_templates
+
+from elman.translation import (
+    CATALOGUES,
+    broken_between,
+    catalogue,
+    chosen_language,
+    in_language,
+    language_of_locale,
+    listed,
+    placeholders,
+    translate,
+)
+
+SOURCE = Path(__file__).parents[1] / "src" / "elman"
+HAN = re.compile("[\u4e00-\u9fff]")
+CLAUSE = re.compile(r"(?<![\\A-Za-z])[a-z]{3,} [a-z]{2,} [a-z]{2,}")
+CHINESE = CATALOGUES / "zh" / "LC_MESSAGES"
+
+WORD_LISTS = {  # lists of words and patterns by which a page is read, printers of formulas: no sentences for people
+    "notes/page": {"english_words", "chinese_words", "noun_phrases", "prose", "declarations", "scanner", "markdown",
+                   "tables", "code", "latex", "language"},
+    "notes/model": {"nabla"},
+    "calculus/printing": {"mathml", "python", "render", "index_text", "printer"},
+}  # fmt: skip
+NO_SENTENCES = {
+    "Callable[[Any, Token], Node]", "{} and {}", "vec({}) vec({})^T", "{}.shape = [{}, {}]", "# Derivation",
+    "b is a number, x is a column [n], x is a row [n], W is a matrix [m,n], W [m,n], f is any function, "
+    "e is Euler's number, l numbers the layers, i numbers the examples, t numbers the steps",
+}  # fmt: skip
+"""Strings with words in them that nobody is told."""
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a string is a pattern for a sentence that is in the catalogue by itself."""
+    return text.startswith("^") or (text.endswith("$") and "${" not in text)
+
+
+def sentences() -> dict[str, str]:
+    """Every sentence about formulas, as a template → the first place that makes it."""
+    found: dict[str, str] = {}
+    for room in ("notes", "calculus", "cli"):
+        for path in sorted((SOURCE / room).rglob("*.py")):
+            folder = path.parent.relative_to(SOURCE).as_posix()
+            if path.stem in WORD_LISTS.get(folder, ()):
+                continue
+            shows = folder in ("notes/report", "cli") and path.stem != "assemble_report"
+            for line, text in (translated_templates if shows else templates)(path):
+                if skeleton(text) not in NO_SENTENCES and not is_pattern(text):
+                    found.setdefault(skeleton(text), f"{path.relative_to(SOURCE)}:{line}")
+    return found
+
+
+def is_known(text: str, known: set[str]) -> bool:
+    """Whether a sentence is translated; one that begins or ends with a blank or a semicolon may be part of another."""
+    part = text.strip(" ;")
+    if text in known or part in known or (part != text and any(text in message for message in known)):
+        return True
+    return any(HAN.search(translate(text.replace(HOLE, filled))) for filled in ("X", "s"))
+
+
+def test_no_sentence_is_missing_in_the_catalogue() -> None:
+    """A new sentence: add it to elman.po, with names for its placeholders, and run `make messages`."""
+    known = {skeleton(message) for message in catalogue("zh")}
+    with in_language("zh"):
+        missing = [f"{place}: {text}" for text, place in sentences().items() if not is_known(text, known)]
+    assert not missing, "\n".join(["not in src/elman/locale/zh/LC_MESSAGES/elman.po:", *missing])
+
+
+def test_placeholders_agree() -> None:
+    for message, translated in catalogue("zh").items():
+        assert set(placeholders(translated)) == set(placeholders(message)), message
+        assert translated != message
+
+
+def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path) -> None:
+    """`make messages` compiles elman.po; so does `msgfmt`."""
+    compiled = tmp_path / "elman.mo"
+    if compiler := shutil.which("msgfmt"):
+        subprocess.run([compiler, "--check-format", "-o", compiled, CHINESE / "elman.po"], check=True)
+    else:
+        pytest.importorskip("polib").pofile(str(CHINESE / "elman.po")).save_as_mofile(str(compiled))
+    with compiled.open("rb") as new, (CHINESE / "elman.mo").open("rb") as stored:
+        found = [vars(gettext.GNUTranslations(file))["_catalog"] for file in (new, stored)]
+    assert {k: v for k, v in found[0].items() if k} == {k: v for k, v in found[1].items() if k}
+
+
+def test_a_sentence_is_translated_with_what_stands_in_it() -> None:
+    with in_language("zh"):
+        assert translate("q is not defined on this page") == "文中没有定义 q"
+        assert translate("[n,1] times [m,1] does not fit: the inner dimensions differ") == (
+            "[n,1] 与 [m,1] 相乘时形状不匹配：内侧维数不相等"
+        )
+        assert translate("reading: b a number, x a column [n]") == "解读：b 为标量，x 为列向量 [n]"
+        assert translate("the index i is bound nowhere: write it by entries") == (
+            "指标 i 既没有求和，也没有出现在左边：请按元素写出"
+        )
+        assert translate("\\int is not read: an integral is not read") == "无法识别 \\int：不支持积分"
+        assert translate("a sentence that nobody translated") == "a sentence that nobody translated"
+        assert translate("transpose what nobody has translated yet") == "transpose what nobody has translated yet"
+        assert listed(("4", "7", "9")) == "4、7 和 9"
+    assert translate("q is not defined on this page") == "q is not defined on this page"
+
+
+def test_lines_break_between_chinese_characters_but_not_before_a_comma() -> None:
+    assert broken_between("左边，右边（第") == ["左", "边，", "右", "边", "（第"]
+    assert broken_between("W^T") == ["W^T"]
+
+
+def test_the_language_that_is_chosen() -> None:
+    assert chosen_language(None, {}) is None
+    assert chosen_language(None, {"ELMAN_LANG": "zh_CN.UTF-8"}) == "zh"
+    assert chosen_language("en", {"ELMAN_LANG": "zh"}) == "en"
+    assert chosen_language(None, {"ELMAN_LANG": "fr"}) is None
+    assert language_of_locale({"LANG": "zh_CN.UTF-8"}) == "zh"
+    assert language_of_locale({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}) is None
+    assert language_of_locale({"LANGUAGE": "zh_TW:en", "LANG": "en_US.UTF-8"}) == "zh"
+
+
+PAGE = r"""# 线性模型
+
+设模型为 $z = W x + b$，损失函数为
+
+$$J = \frac12 \|z - y\|^2$$
+
+其中 $W \in \mathbb{R}^{m \times n}$，$x \in \mathbb{R}^n$，$b, y \in \mathbb{R}^m$。求导得
+
+$$\frac{\partial J}{\partial z} = z - y$$
+
+$$\frac{\partial J}{\partial W} = -(z - y) x^T$$
+
+$$\frac{\partial J}{\partial x} = W (z - y)$$
+"""
+
+
+def test_a_page_in_chinese_has_its_report_in_chinese(
+    command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELMAN_LANG", "")
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    page = tmp_path / "page.md"
+    page.write_text(PAGE, encoding="utf-8")
+    html = tmp_path / "page.html"
+    found = command("check", str(page), "--html", str(html), "-v")
+    assert found.returncode == 1
+    assert "符号错误" in found.stdout
+    assert "转置缺失" in found.stdout
+    assert "改正：W^T (z - y)  （把 W 转置）" in found.stdout
+    assert "5 个等式中有 3 个成立，2 个不成立" in found.stdout
+    assert not CLAUSE.search(found.stdout)
+    shown = html.read_text(encoding="utf-8")
+    assert '<html lang="zh-Hans">' in shown
+    assert "<b>反例</b>" in shown
+    assert json.loads(command("check", str(page), "--json").stdout)["summary"].startswith("3 of 5")
+    chosen = json.loads(command("check", str(page), "--json", "--lang", "zh").stdout)
+    assert chosen["claims"][3]["verdict"] == "wrong sign"
+    assert HAN.search(chosen["claims"][3]["diagnosis"])
+    assert "claims hold" in command("check", str(page), "--lang", "en").stdout
+
+
+@pytest.mark.parametrize("name", ["rnn_notes.md", "attention.md", "lstm-step.md"])
+def test_a_report_on_an_english_page_is_wholly_chinese(command: Run, name: str) -> None:
+    page = Path(__file__).parent / "notes" / "pages" / name
+    found = command("check", str(page), "--lang", "zh", "-v")
+    assert not CLAUSE.search(found.stdout)
+    assert "成立" in found.stdout
+
+
+def test_derive_speaks_chinese(command: Run, tmp_path: Path) -> None:
+    found = command("derive", "a^T X b", "--wrt", "X", "--layout", "both", "--lang", "zh").stdout
+    assert "分母布局" in found
+    assert "分子布局" in found
+    assert "X 是 m × n 矩阵" in found
+    page = tmp_path / "model.md"
+    page.write_text("$$z = W x + b$$\n\n$$J = \\frac12 \\|z - y\\|^2$$\n", encoding="utf-8")
+    derived = command("derive", str(page), "--lang", "zh").stdout
+    assert "链式法则" in derived
+    assert not CLAUSE.search(derived)
+    refused = command("derive", "\\int x", "--wrt", "x", "--lang", "zh")
+    assert refused.returncode == 2
+    assert "不支持积分" in refused.stderr
