@@ -34,19 +34,23 @@ WORD_LISTS = {  # lists of words and patterns by which a page is read, printers 
     "notes/page": {"english_words", "chinese_words", "noun_phrases", "prose", "declarations", "scanner", "markdown",
                    "tables", "code", "latex", "language"},
     "notes/model": {"nabla"},
+    "notes/report": {"displayed_math", "style"},
     "calculus/printing": {"mathml", "python", "render", "index_text", "printer"},
 }  # fmt: skip
 NO_SENTENCES = {
-    "Callable[[Any, Token], Node]", "{} and {}", "vec({}) vec({})^T", "{}.shape = [{}, {}]", "# Derivation",
+    "Callable[[Any, Token], Node]", "{} and {}", "bold {}", "vec({}) vec({})^T", "{}.shape = [{}, {}]", "# Derivation",
     "b is a number, x is a column [n], x is a row [n], W is a matrix [m,n], W [m,n], f is any function, "
     "e is Euler's number, l numbers the layers, i numbers the examples, t numbers the steps",
 }  # fmt: skip
 """Strings with words in them that nobody is told."""
 
 
+_MANY = 3  # blanks of a string that is no accidental part of a sentence
+
+
 def is_pattern(text: str) -> bool:
     """Whether a string is a pattern for a sentence that is in the catalogue by itself."""
-    return text.startswith("^") or (text.endswith("$") and "${" not in text)
+    return text.startswith(("^", "default-src")) or (text.endswith("$") and "${" not in text)
 
 
 def sentences() -> dict[str, str]:
@@ -57,17 +61,18 @@ def sentences() -> dict[str, str]:
             folder = path.parent.relative_to(SOURCE).as_posix()
             if path.stem in WORD_LISTS.get(folder, ()):
                 continue
-            shows = folder in ("notes/report", "cli") and path.stem != "assemble_report"
-            for line, text in (translated_templates if shows else templates)(path):
+            for line, text in (translated_templates if folder == "cli" else templates)(path):
                 if skeleton(text) not in NO_SENTENCES and not is_pattern(text):
                     found.setdefault(skeleton(text), f"{path.relative_to(SOURCE)}:{line}")
     return found
 
 
 def is_known(text: str, known: set[str]) -> bool:
-    """Whether a sentence is translated; one that begins or ends with a blank or a semicolon may be part of another."""
+    """Whether a sentence is translated, by itself or as part of another: it has many words, or a blank at its end."""
     part = text.strip(" ;")
-    if text in known or part in known or (part != text and any(text in message for message in known)):
+    if text in known or part in known:
+        return True
+    if (part != text or part.count(" ") > _MANY) and any(text in message for message in known):
         return True
     return any(HAN.search(translate(text.replace(HOLE, filled))) for filled in ("X", "s"))
 
