@@ -22,6 +22,7 @@ from elman.notes.report.words import (
     verdict_in_words,
 )
 from elman.representation import short_repr
+from elman.translation import joined, translate
 from elman.wording import count
 
 _MOST_REPAIRS = 2
@@ -59,11 +60,14 @@ def _row(claim: Claim, writer: ClaimWriter) -> str:
     if not claim.good:
         said += [words(reason(claim))] if reason(claim) else []
         if claim.counterexample is not None:
-            said.append(f"counterexample: {words(counterexample_in_words(claim.counterexample))}")
+            said.append(
+                joined((translate("counterexample"), words(counterexample_in_words(claim.counterexample))), ": ")
+            )
     for repair in claim.fixes[:_MOST_REPAIRS]:
         edits = edits_in_words(repair)
         shown = writer.typesetter.repair(repair.formula)
-        said.append(f"repair: {shown}" + (f' <span class="elman-soft">{words(edits)}</span>' if edits else ""))
+        repaired = joined((translate("repair"), shown), ": ")
+        said.append(repaired + (f' <span class="elman-soft">{words(edits)}</span>' if edits else ""))
     explained = "".join(f"<p>{each}</p>" for each in said)
     return (
         f'<tr><td class="elman-soft">{where(claim)}</td><td>{verdict}</td>'
