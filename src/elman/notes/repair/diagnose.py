@@ -33,7 +33,7 @@ from elman.notes.repair.interpretations import NO_INTERPRETATION, compare, inter
 from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.repair.repairer import Repairer
 from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
-from elman.notes.repair.trust import trusted
+from elman.notes.repair.trust import doubted_before_repair, trusted
 
 # Budgets, in the units of `oracle/budget.py`: about 50,000 of them take a second. The longest page of the tests takes
 # 125,000 in all; a page that exhausts a budget says which claims were not checked or not repaired.
@@ -138,8 +138,9 @@ def _explanations(page: JudgedPage, found: Mapping[Key, Explanation], budget: Bu
     """Every judgement explained, in order: a slip in a notation that is repaired once is then read so everywhere."""
     explanations: dict[Key, Explanation] = {}
     slips: tuple[RepeatedSlip, ...] = ()
+    doubted = doubted_before_repair(page)
     for key, j in page.judgements.items():
-        if key in found or (j.unchecked and not j.doubtful):
+        if key in found or key in doubted or (j.unchecked and not j.doubtful):
             explanations[key] = found.get(key) or as_judged(j)
             continue
         if budget.is_exhausted() and not j.good:

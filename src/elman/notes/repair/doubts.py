@@ -39,7 +39,7 @@ from elman.notes.oracle.agreement import agreement, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
 from elman.notes.repair.edits import EDIT
-from elman.notes.repair.explanation import Candidate, Explanation
+from elman.notes.repair.explanation import Candidate, Explanation, as_judged
 
 _ARRANGED = frozenset(
     {Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE, Verdict.ORDER, Verdict.OPERATOR, Verdict.TRACE}
@@ -50,6 +50,17 @@ _TRIED = 8  # time steps and indices at which a derivative is looked at
 def doubt_of(checker: Checker, e: Explanation) -> str:
     """Why a claim that fails is not to be called wrong, and what to write; empty where nothing speaks against it."""
     doubts = _OF_DECLARED_SHAPES if e.judgement.defines is not None else (*_OF_DECLARED_SHAPES, *_OF_READINGS)
+    return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
+
+
+def doubt_before_repair(checker: Checker, j: Judgement) -> str:
+    """A doubt that stands whatever repairs are found, so that none need be searched for; empty where there is none."""
+    if j.defines is not None:
+        doubts = _OF_DECLARED_SHAPES
+    else:
+        guessed = () if _is_mostly_declared(checker, j) else (_letter_on_one_side,)
+        doubts = (*_OF_DECLARED_SHAPES, *guessed, *_OF_CLAIM)
+    e = as_judged(j)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
 
 
@@ -299,12 +310,5 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
 
 
 _OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
-_OF_READINGS = (
-    _without_small_repair,
-    _defined_anew,
-    _letter_on_one_side,
-    _constant_derivative,
-    _index_of_one_entry,
-    _of_a_number,
-    _direct_use,
-)
+_OF_CLAIM = (_index_of_one_entry, _of_a_number, _direct_use)
+_OF_READINGS = (_without_small_repair, _defined_anew, _letter_on_one_side, _constant_derivative, *_OF_CLAIM)

@@ -14,8 +14,9 @@ from elman.notes.judge.checker import JudgedPage, Key
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
-from elman.notes.repair.doubts import doubt_of
-from elman.notes.repair.explanation import Explanation
+from elman.notes.oracle.evaluation_point import UndefinedError
+from elman.notes.repair.doubts import doubt_before_repair, doubt_of
+from elman.notes.repair.explanation import Explanation, as_judged
 
 _ENOUGH = 3  # gradients that fail
 _MOST = 0.6  # of the gradients that were judged
@@ -31,6 +32,19 @@ def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[K
     explanations = {k: _unless_assumed(page, e) for k, e in explanations.items()}
     misread = _misread(page, explanations)
     return {k: _unless_doubtful(page, e, _WHY if k in misread else "") for k, e in explanations.items()}
+
+
+def doubted_before_repair(page: JudgedPage) -> set[Key]:
+    """The claims that fail and that `trusted` calls not checked, whatever repairs are found for them."""
+    failing = {k: as_judged(j) for k, j in page.judgements.items() if not (j.good or j.unchecked or j.doubtful)}
+    failing = {k: e for k, e in failing.items() if not isinstance(e.judgement.result.error, UndefinedError)}
+    # a doubtful claim that a repair shows to be wrong would only add to those that fail
+    judged = {k: as_judged(j) for k, j in page.judgements.items() if j.good}
+    doubted = _misread(page, {**judged, **failing})
+    open_claims = (e.judgement for k, e in failing.items() if k not in doubted)
+    return doubted | {
+        j.key for j in open_claims if not is_worked(j.statement, j.part) and doubt_before_repair(page.checker, j)
+    }
 
 
 def _misread(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[Key]:
