@@ -24,7 +24,7 @@ from elman.config import TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
 from elman.text.corpus import Corpus
 from elman.training import problem as problem_module
-from elman.training.defaults import LARGE_TEXT, level_defaults, passes_in, with_defaults
+from elman.training.defaults import LARGE_TEXT, fitting_level, level_defaults, passes_in, with_defaults
 from elman.training.loop import Trainer
 from elman.training.records import RescueRecord, StepRecord, StopRecord, ValidationRecord
 from elman.training.schedule import MikolovRule, learning_rate
@@ -389,3 +389,12 @@ def test_a_short_time_gets_a_smaller_network_and_what_was_asked_for_stays(tmp_pa
     trainer = start(RunFolder(tmp_path / "asked"), sources, TextConfig(), asked, {"max_time": 0.001, "B": 4})
     assert (trainer.p.d, trainer.p.Dh, trainer.settings.T) == (16, 16, 10)
     assert passes_in(20, "word", 3721, 81350) == pytest.approx(2e12 / (6 * (2 * 200**2 + 200 * 3721) * 81350))
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [("床前明月光，\n", "char"), ("我 喜欢 海 。\n", "word"), ("ไม่มีช่องว่าง\n", "char"), ("to be or not\n", "word"),
+     ("ACGTTGCA" * 8 + "\n", "char")],
+)  # fmt: skip
+def test_line_ends_do_not_make_words_of_a_script_without_blanks(line: str, level: str) -> None:
+    assert fitting_level(line * 60) == level
