@@ -32,7 +32,7 @@ _OPENING, _CLOSING = "（《「“", "，。；：、！？）》」”"
 _FULL = _OPENING + _CLOSING  # full-width signs bring their own space
 _NO_SPACE = re.compile(rf"(?<=[{_HAN}{_FULL}])[ ]+(?=[{_HAN}{_FULL}])|(?<=[{_FULL}])[ ]+|[ ]+(?=[{_FULL}])")
 _JOINTS = {"; ": "；", ": ": "：", ", ": "，", " and ": "，且"}  # between sentences that the source joins
-_SIGNS = {CHINESE: {**_JOINTS, ".": "。", "(": "（", ")": "）"}}
+_SIGNS = {CHINESE: {**_JOINTS, ".": "。", " ": "", "(": "（", ")": "）"}}
 _CLAUSE = re.compile(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}")  # what stands at a placeholder and was not translated
 _BREAKS = re.compile(
     rf"[{_OPENING}]*(?:[{_HAN}]|[^{_HAN}{_OPENING}{_CLOSING}]+|[{_CLOSING}])[{_CLOSING}]*|[{_OPENING}]+"
@@ -135,6 +135,11 @@ class _Template:
                 seen.add(name)
         return cls(tuple(filter(None, pieces)), re.compile(pattern, re.DOTALL), msgstr)
 
+    @property
+    def joins(self) -> bool:
+        """Whether it has a joint of sentences: it is asked before a sentence is taken apart there."""
+        return any(joint in piece for piece in self.pieces for joint in _JOINTS)
+
 
 class _Catalogue:
     """The messages of one language."""
@@ -143,7 +148,9 @@ class _Catalogue:
         named = {msgid for msgid in messages if placeholders(msgid)}
         self._whole = {msgid.format(): msgstr.format() for msgid, msgstr in messages.items() if msgid not in named}
         templates = [_Template.of(msgid, messages[msgid]) for msgid in named]
-        self._templates = sorted(templates, key=lambda t: (-sum(map(len, t.pieces)), t.pieces))
+        templates.sort(key=lambda t: (-sum(map(len, t.pieces)), t.pieces))
+        self._joining = [t for t in templates if t.joins]
+        self._others = [t for t in templates if not t.joins]
 
     def translation(self, text: str) -> str | None:
         """The translation of a sentence; None where there is none."""
@@ -151,11 +158,11 @@ class _Catalogue:
             return None
         if text in self._whole:
             return self._whole[text]
-        return self._joined(text) or self._fitted(text)
+        return self._fitted(text, self._joining) or self._joined(text) or self._fitted(text, self._others)
 
-    def _fitted(self, text: str) -> str | None:
-        """The translation of a sentence with the text at its placeholders."""
-        for template in self._templates:
+    def _fitted(self, text: str, templates: Iterable[_Template]) -> str | None:
+        """The translation by the first template that the sentence fits, with the text at its placeholders."""
+        for template in templates:
             if all(piece in text for piece in template.pieces) and (found := template.pattern.fullmatch(text)):
                 parts = {name: self._part(part) for name, part in found.groupdict().items()}
                 if any(_CLAUSE.search(part) for part in parts.values()):

@@ -10,7 +10,7 @@ from elman.calculus.expression import Call, Expression, Ones, Symbol, Transpose,
 from elman.calculus.forward_equations import ChainStep, Equation, ForwardModel, Stage
 from elman.calculus.loss_parts import with_parts_written_out
 from elman.calculus.printing.render import latex
-from elman.translation import sentence, translate
+from elman.translation import sentence, sign, translate
 
 _LAYOUTS = {
     "shape": "The gradient with respect to an intermediate result, its error, has the transposed shape of that result; "
@@ -32,7 +32,7 @@ def derivation_page(forward: ForwardModel, steps: Sequence[ChainStep], remarks: 
     yield "# " + translate("Derivation")
     yield ""
     of_loss = f"The gradients of ${latex(forward.loss)}$, derived from the forward equations."
-    yield f"{translate(of_loss)} {translate(_LAYOUTS[forward.layout])}"
+    yield f"{translate(of_loss)}{sign(' ')}{translate(_LAYOUTS[forward.layout])}"
     yield ""
     for remark in (*_constants(forward, steps), *remarks):
         yield translate(remark)
@@ -116,7 +116,7 @@ def _step(step: ChainStep, forward: ForwardModel) -> Iterator[str]:
     yield ""
     if step.chain is not None:
         yield translate(f"The chain rule: $\\displaystyle {left} = {latex(_as_on_page(step.chain, forward))}$.")
-    yield f"{sentence(translate(step.rule))} {translate(_shapes_of(step, forward))}"
+    yield f"{sentence(translate(step.rule))}{sign(' ')}{translate(_shapes_of(step, forward))}"
     yield ""
     named = f"{latex(step.letter)} = " if step.letter is not None else ""
     yield f"$$ {named}{left} = {latex(_as_on_page(step.result, forward))} $$"
