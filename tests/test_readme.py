@@ -16,7 +16,14 @@ import elman
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+CHINESE = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "README.zh-CN.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -49,14 +56,27 @@ def test_the_examples_are_right_and_wrong(command: Run) -> None:
     assert [claim["fixes"][0]["formula"] for claim in wrong if not claim["good"]] == ["p - y", "X^T (p - y)"]
 
 
-def test_python_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("readme", [README, CHINESE], ids=["English", "Chinese"])
+def test_python_blocks_run(readme: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     names: dict[str, object] = {}
-    python = blocks(README, "python")
+    python = blocks(readme, "python")
     assert len(python) == 2
     for block in python:
         exec(block, names)
     assert names["log_prob"] < 0
+
+
+def test_the_chinese_readme_has_the_same_commands(folder: Path, command: Run) -> None:
+    """And one more, whose output it prints."""
+    first, in_chinese, last = blocks(CHINESE, "console")
+    assert [first, last] == blocks(README, "console")
+    call, _, output = in_chinese.partition("\n")
+    assert command(*shlex.split(call.removeprefix("$ elman ")), cwd=folder).stdout == output
+    without_comments = [
+        re.sub(r" *#.*", "", "".join(blocks(text, "sh") + blocks(text, "python"))) for text in (README, CHINESE)
+    ]
+    assert without_comments[0] == without_comments[1]
 
 
 def test_the_commands_of_the_picture_run(tmp_path: Path, command: Run) -> None:
@@ -94,7 +114,7 @@ def test_every_path_of_the_map_is_there_and_every_room_is_on_the_map() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), target
 
