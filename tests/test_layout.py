@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "train_model": {"training", "language_model"},
     "jupyter": {"notes", "training.records"},
     "torch": {"kernels", "model", "language_model"},
-    "serve": {"text", "model", "kernels.protocol", "inference", "language_model", "gradient_flow"},
+    "serve": {"text", "model", "kernels.protocol", "inference", "language_model", "gradient_flow", "notes"},
 }
 
 

@@ -297,7 +297,7 @@ def test_models_health_metrics_and_the_api_page(client: TestClient, word_run: Pa
     assert described["openapi"].startswith("3.")
     paths = described["paths"]
     others = {"/health", "/metrics", "/tokenize", "/detokenize", "/tokenizer_info"}
-    of_the_page = {"/page/about", "/page/surprise", "/page/next", "/page/gradient"}
+    of_the_page = {"/page/about", "/page/surprise", "/page/next", "/page/gradient", "/page/check"}
     assert paths.keys() == {"/v1/completions", "/v1/models", "/v1/models/{model}"} | others | of_the_page
     for path, operations in paths.items():
         for method in operations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,14 @@ from starlette.testclient import TestClient
 
 import elman
 from elman.gradient_flow import decompose
+from elman.notes import check
+from elman.notes.page.reader import page_of
+from elman.notes.report.json_report import as_json
 from elman.serve.app import application
+from elman.serve.check_pool import CheckPool
 from elman.serve.limits import Limits
 from elman.serve.page_answers import MOST_STEPS
-from elman.serve.page_routes import FILES
+from elman.serve.page_routes import FILES, WRITTEN
 from elman.serve.served_model import load_models
 
 LIMITS = Limits(body=10_000, prompts=4, prompt_tokens=400, tokens=200, seconds=60, texts=64)
@@ -57,15 +62,18 @@ def test_the_files_run_no_script_but_their_own(client: TestClient) -> None:
         answer = client.get(path)
         assert answer.status_code == 200
         policy = answer.headers["content-security-policy"]
-        assert "script-src 'self'" in policy
-        assert "unsafe" not in policy
-        assert not re.search(r"https?://|\sstyle=|<style|\son\w+=|innerHTML|eval\(", answer.text), path
+        assert path == "/static/report.html" or "unsafe" not in policy
+        assert "script-src 'self';" in policy
+        assert not re.search(r"https?://|\sstyle=|<style|\son\w+=|eval\(", answer.text), path
+        assert path == "/static/checking.js" or "innerHTML" not in answer.text
     page = client.get("/").text
     assert re.findall(r"<script([^>]*)>(.*?)</script>", page) == [(' type="module" src="/static/page.js"', "")]
     linked = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
     for path in FILES:
         linked |= {f"/static/{name}" for name in re.findall(r'from "\./([\w.]+)"', client.get(path).text)}
-    assert linked | {"/"} == set(FILES)
+    linked |= set(re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get("/static/report.html").text))
+    assert linked | {"/"} == FILES.keys() | WRITTEN.keys()
+    assert all(client.get(path).status_code == 200 for path in WRITTEN)
 
 
 def test_the_models_are_described(client: TestClient) -> None:
@@ -144,6 +152,8 @@ WRONG: list[tuple[str, dict[str, Any], int, str | None, str]] = [
     ("next", {"text": "the cat", "at": 3}, 400, "at", "from 0 to 2"),
     ("next", {"top": 0}, 400, "top", "from 1 to"),
     ("gradient", {"target": 10**6}, 400, "target", "from 0 to"),
+    ("check", {"page": "x"}, 400, "page", "not known"),
+    ("check", {"text": "<!-- elman: what -->\n$a = b$"}, 400, "text", "line 1"),
     ("gradient", {"weight": "U"}, 400, "weight", "one of W_h"),
     ("gradient", {"model": "deep", "text": "the cat"}, 400, "model", "one recurrent layer"),
 ]
@@ -157,6 +167,68 @@ def test_wrong_fields_are_refused(
     assert answer.status_code == status
     assert answer.json()["error"]["param"] == param
     assert sentence in answer.json()["error"]["message"]
+
+
+PAGE = r"""$$ z = W x $$
+$$ J = z^T z $$
+$$ \frac{\partial J}{\partial x} = 2 W z $$
+![a picture](docs/check.png) <script>alert(1)</script>
+"""
+
+
+def test_a_page_is_checked_as_elman_check_does(client: TestClient) -> None:
+    found = asked(client, "check", text=PAGE)
+    page = page_of(PAGE)
+    expected = as_json(check(page))
+    assert found["claims"] == expected["claims"]
+    assert found["summary"] == expected["summary"]
+    assert found["claims"][-1]["fix"] == "2 W^T z"
+    assert "<script" not in found["html"]
+    assert "data:" not in found["html"]  # no file of this machine is read
+    assert "&lt;script&gt;" in found["html"]
+    assert asked(client, "check", text="dJ/dx = 2 W^T z\n")["claims"]
+    assert asked(client, "check")["claims"] == []
+    answer = client.post("/page/check", content=b'{"text": "\\ud800"}', headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+
+
+def test_a_check_that_nobody_waits_for_is_ended() -> None:
+    async def checks() -> None:
+        pool = CheckPool()
+        long = "\n\n".join(PAGE.replace("z", f"z_{k}") for k in range(200))
+        tasks = [asyncio.create_task(pool.check(long)) for _ in range(3)]
+        while not pool.running:
+            await asyncio.sleep(0.01)
+        processes = list(pool.running)
+        for task in tasks:
+            task.cancel()
+        assert all(
+            isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*tasks, return_exceptions=True)
+        )
+        assert all(process.returncode is not None for process in processes)
+        assert not pool.running
+        assert (await pool.check(PAGE))["wrong"] == 1
+        assert (await pool.check(PAGE))["wrong"] == 1
+        (process,) = pool.idle
+        process.kill()
+        await process.wait()
+        assert (await pool.check(PAGE))["wrong"] == 1  # by another process
+        await pool.close()
+
+    asyncio.run(checks())
+
+
+def test_without_models_only_pages_are_checked() -> None:
+    app = application({}, LIMITS, None, True, pytest.fail, notes="$a = b$")
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get("/page/about").json() == {"models": [], "notes": "$a = b$"}
+        for path in ("/v1/models", "/page/surprise", "/tokenizer_info"):
+            assert client.get(path).status_code == 404
+        described = client.get("/openapi.json").json()
+        assert described["paths"].keys() == {"/page/about", "/page/check", "/health", "/metrics"}
+        assert "CompletionRequest" not in client.get("/docs").text
+        assert client.get("/health").json() == {"status": "ok"}
+        assert asked(client, "check", text=PAGE)["wrong"] == 1
 
 
 def test_other_bodies_and_methods_are_refused(client: TestClient) -> None:

@@ -128,3 +128,43 @@ def test_the_page_asks_for_the_key(tab: Tab, word_run: Path) -> None:
             tab.type(key)
             tab.run("document.querySelector('#key-form button').click()")
         tab.wait("document.querySelector('#next button')")
+
+
+PAGE = r"""$$ z = W x $$
+$$ J = z^T z $$
+$$ \frac{\partial J}{\partial x} = 2 W z $$
+"""
+VERDICTS = "document.getElementById('report').contentDocument.body"
+
+
+@pytest.mark.parametrize("width", [420, 1200])
+def test_a_derivation_is_checked_as_it_is_typed(tab: Tab, address: str, width: int) -> None:
+    opened(tab, address, width)
+    tab.run("document.getElementById('tab-reading').focus()")
+    tab.press("ArrowRight", 39)
+    assert tab.run("document.activeElement.id") == "tab-checking"
+    tab.wait("!document.getElementById('checking').hidden && document.getElementById('reading').hidden")
+    tab.run("document.getElementById('notes').focus()")
+    tab.type(PAGE)
+    tab.wait("document.getElementById('checked').textContent === '2 of 3 claims hold, 1 does not.'")
+    assert "missing transpose" in tab.run(f"{VERDICTS}.textContent")
+    assert tab.run(f"{VERDICTS}.querySelectorAll('math').length") >= 3
+    assert tab.run("document.documentElement.scrollWidth - innerWidth") <= 0
+    tab.run("document.querySelector('.place').click()")
+    assert tab.run("getSelection().toString()").strip() == "2 W z"
+    tab.run("document.querySelectorAll('#repairs button')[1].click()")
+    tab.wait("document.getElementById('checked').textContent === 'All 3 claims hold.'")
+    assert "2 W^T z" in tab.run("document.getElementById('notes').value")
+    tab.run("document.execCommand('undo')")
+    tab.wait("document.getElementById('checked').textContent === '2 of 3 claims hold, 1 does not.'")
+    assert tab.errors == []
+
+
+def test_elman_check_serves_a_page(tab: Tab, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text(PAGE)
+    with serving(tmp_path / "notes.md", "--serve", name="check") as (_, address):
+        tab.open(f"{address}/")
+        tab.wait("document.getElementById('checked').textContent === '2 of 3 claims hold, 1 does not.'")
+        assert tab.run("document.querySelector('.tabs').hidden && document.getElementById('reading').hidden")
+        assert tab.run("document.getElementById('notes').value") == PAGE
+    assert tab.errors == []

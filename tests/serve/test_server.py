@@ -100,6 +100,28 @@ def test_wrong_calls_are_one_sentence(command: Run, word_run: Path, tmp_path: Pa
         fails(command("serve", word_run, "--port", taken.getsockname()[1]), "cannot listen on 127.0.0.1")
 
 
+def test_check_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "notes.tex").write_text("$$ a = b $$")
+    with serving(tmp_path / "notes.tex", "--serve", name="check") as (server, address):
+        assert httpx.get(f"{address}/page/about", timeout=60).json()["notes"] == "$$ a = b $$"
+        assert httpx.post(f"{address}/page/check", json={"text": "$a = a$"}, timeout=60).json()["holds"] is True
+        server.send_signal(signal.SIGINT)
+        out, err = server.communicate(timeout=60)
+        assert (server.returncode, out, err) == (0, "", "")
+
+
+def test_wrong_calls_of_check_are_one_sentence(command: Run, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("$a = b$")
+    fails(command("check"), "Missing argument 'NOTES'")
+    fails(command("check", notes, "--port", 1), "--port is for --serve")
+    fails(command("check", notes, "--host", "::1"), "--host is for --serve")
+    fails(command("check", notes, "--serve", "--html", tmp_path / "a.html"), "--html is not for --serve")
+    fails(command("check", tmp_path / "none.md", "--serve"), "none.md")
+    (tmp_path / "a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    fails(command("check", tmp_path / "a.ipynb", "--serve"), "is a notebook")
+
+
 def test_without_the_extra_a_sentence_says_what_to_install(word_run: Path) -> None:
     code = (
         "import sys; sys.modules['starlette'] = None\n"

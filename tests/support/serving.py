@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(*arguments: object, name: str = "serve", **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server on a free port, and its address, or the line that it prints in place of the usual one."""
-    command = [sys.executable, "-m", "elman", "serve", *map(str, arguments), "--port", "0"]
+    command = [sys.executable, "-m", "elman", name, *map(str, arguments), "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment
     ) as server:
@@ -21,7 +21,7 @@ def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess
             assert server.stdout
             line = server.stdout.readline()
             assert line, server.stderr and server.stderr.read()
-            found = re.search(r"http://\S+(?=/v1 )", line)
+            found = re.search(r"(?<= at )http://[^\s/]+", line)
             yield server, found[0] if found else line
         finally:
             server.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,11 @@ import click
 from elman.cli.languages import lang, speaking
 from elman.cli.options import as_json
 from elman.cli.outputs import require_output
-from elman.cli.streams import console, lines, show_json
+from elman.cli.serving import HOST, PORT, listening_at, require_extra, run, wanted_key
+from elman.cli.streams import console, lines, show, show_json
 from elman.errors import ConfigError
 from elman.files import same_place, write_whole
-from elman.translation import translate
+from elman.translation import VARIABLE, translate
 from elman.wording import choose, count
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example:  elman check notes.md --html notes.html")
-@click.argument("notes", type=click.Path(path_type=Path))
+@click.argument("notes", type=click.Path(path_type=Path), required=False, metavar="NOTES")
 @click.option(
     "--html", type=click.Path(path_type=Path), metavar="OUT", help="Write the notes with their verdicts as HTML."
 )
@@ -39,17 +41,28 @@ if TYPE_CHECKING:
     "times.",
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="List what holds, too, and each formula that was not checked.")
+@click.option(
+    "--serve", "serving", is_flag=True,
+    help="Serve a page in which notes are checked as they are typed, NOTES if given. Needs elman[serve].",
+)  # fmt: skip
+@click.option("--host", metavar="ADDRESS", help=f"With --serve: the address to listen on.  [default: {HOST}]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help=f"With --serve: the port; 0: any free one.  [default: {PORT}]"
+)
 @lang
 @as_json
 @click.pass_context
 def check(
     ctx: click.Context,
-    notes: Path,
+    notes: Path | None,
     html: Path | None,
     fix: Path | None,
     model: str | None,
     assumed: tuple[str, ...],
     verbose: bool,
+    serving: bool,
+    host: str | None,
+    port: int | None,
     lang: str | None,
     as_json: bool,
 ) -> None:
@@ -61,6 +74,19 @@ def check(
     The exit code is 1 if some formula is wrong, 2 if the notes cannot be read, and else 0, also where formulas were
     not checked.
     """
+    if serving:
+        given = {"--html": html, "--fix": fix, "--model": model, "--assume": assumed, "--verbose": verbose}
+        for name, value in given.items():
+            if value:
+                raise ConfigError(f"{name} is not for --serve: leave one of them out")
+        if lang is not None:
+            os.environ[VARIABLE] = lang  # the processes that check have it from there
+        _serve(notes, host, port, as_json)
+        return
+    if host is not None or port is not None:
+        raise ConfigError(f"--{'port' if host is None else 'host'} is for --serve: add it")
+    if notes is None:
+        raise click.MissingParameter(ctx=ctx, param=next(p for p in ctx.command.params if p.name == "notes"))
     from elman.notes.page.assumptions import assuming_options
     from elman.notes.page.reader import read_page
 
@@ -103,6 +129,28 @@ def _report(page: Page, model: str | None, html: Path | None, fix: Path | None, 
     else:
         _show(page, report, html, fix, verbose)
     return report.holds
+
+
+def _serve(notes: Path | None, host: str | None, port: int | None, as_json: bool) -> None:
+    """Serves the page until Ctrl-C or SIGTERM, and says where it is."""
+    require_extra("elman check --serve")
+    from elman.serve.limits import Limits
+
+    text = ""
+    if notes is not None:
+        from elman.notes.page.reader import read_page
+
+        page = read_page(notes)
+        if page.kind == "notebook":
+            raise ConfigError(f"{notes} is a notebook; --serve takes Markdown, LaTeX or plain text")
+        text = page.text
+    key = wanted_key(None)
+    listening, base = listening_at(HOST if host is None else host, PORT if port is None else port, key)
+    if as_json:
+        show_json({"url": f"{base}/"})
+    else:
+        show(f"Checking pages at {base}/. Ctrl-C stops.")
+    run({}, listening, Limits(), key, text)
 
 
 def _show(page: Page, report: Report, html: Path | None, fix: Path | None, verbose: bool) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from elman.cli.options import as_json, threads
-from elman.cli.streams import message, show, show_json
-from elman.errors import ConfigError, MissingExtraError
-
-KEY_VARIABLE = "ELMAN_API_KEY"
+from elman.cli.serving import HOST, KEY_VARIABLE, PORT, listening_at, require_extra, run, wanted_key
+from elman.cli.streams import show, show_json
 
 
 @click.command(epilog="Example:  elman serve runs/book --port 8000")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
+@click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port; 0: any free one."
+    "--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="The port; 0: any free one."
 )
 @click.option(
     "--api-key", metavar="KEY",
@@ -53,37 +50,22 @@ def serve(
     max_connections: int,
     as_json: bool,
 ) -> None:
-    """Serve the models in RUN... over HTTP, with the OpenAI completions API.
+    """Serve the models in RUN... over HTTP: the OpenAI completions API, and a page for people.
 
     A model is called by the name of its folder. Only this machine can connect unless --host says otherwise. Ctrl-C and
     SIGTERM stop the server when its answers have ended, or after five seconds. --json prints the address and the
     models as one line of JSON.
     """
-    try:
-        from elman.serve.gate import is_loopback
-        from elman.serve.server import listen
-        from elman.serve.server import serve as serve_models
-    except ModuleNotFoundError as error:
-        package = (error.name or "a package").partition(".")[0]
-        raise MissingExtraError(
-            f"elman serve needs {package}, which is not installed: pip install 'elman[serve]'"
-        ) from None
+    require_extra("elman serve")
     from elman.serve.limits import Limits
     from elman.serve.served_model import load_models
 
     limits = Limits(max_body, max_prompts, max_prompt_tokens, max_tokens, max_seconds, max_texts, max_connections)
-    key = os.environ.get(KEY_VARIABLE) or None if api_key is None else api_key
-    if key is not None and not (key.isascii() and key.isprintable() and key.strip() == key and key):
-        raise ConfigError("the API key must be printable ASCII characters without blanks at its ends")
+    key = wanted_key(api_key)
     models = load_models(runs)
-    listening = listen(host, port)
-    address, chosen = listening.getsockname()[:2]
-    if key is None and not is_loopback(address):
-        message(f"anybody who can reach {address} can use this server: --api-key asks for a key")
-    name = f"[{address}]" if ":" in address else address
-    base = f"http://{name}:{chosen}"
+    listening, base = listening_at(host, port, key)
     if as_json:
         show_json({"url": f"{base}/v1", "models": list(models)})
     else:
-        show(f"Serving {', '.join(models)} at {base}/v1 (API page: {base}/docs). Ctrl-C stops.")
-    serve_models(models, listening, limits, key, message)
+        show(f"Serving {', '.join(models)} at {base}/v1 (page: {base}/). Ctrl-C stops.")
+    run(models, listening, limits, key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,10 +10,9 @@ from typing import Any, NoReturn
 from elman.errors import ConfigError, ElmanError
 from elman.notes import Report, check
 from elman.notes.page.page import Page
-from elman.notes.page.reader import page_of
+from elman.notes.page.reader import guessed_page, page_of
 
 KINDS = ("markdown", "latex", "text")
-_LATEX = re.compile(r"\\(?:documentclass|section|subsection|begin\s*\{document\}|newcommand|def)\b")
 
 
 def load_ipython_extension(ipython: Any) -> None:
@@ -49,8 +47,7 @@ def _page(cell: str, kind: str | None) -> Page:
     path = Path("cell")
     if kind is not None:
         return page_of(cell, kind, path)
-    page = page_of(cell, "latex" if _LATEX.search(cell) else "markdown", path)
-    return page if page.formulas else page_of(cell, "text", path)
+    return guessed_page(cell, path)
 
 
 class _Parser(argparse.ArgumentParser):

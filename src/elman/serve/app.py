@@ -18,13 +18,14 @@ from starlette.types import ASGIApp
 from elman.serve import answer, tokens
 from elman.serve.api_error import ApiError
 from elman.serve.body import parsed, read_body
+from elman.serve.check_pool import CheckPool
 from elman.serve.completions import Completions
 from elman.serve.engine import Engine
 from elman.serve.gate import Gate, error_response
 from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
 from elman.serve.openapi import openapi, page
-from elman.serve.page_routes import page_routes
+from elman.serve.page_routes import Page
 from elman.serve.served_model import ServedModel, choose_model
 
 READERS = 2
@@ -32,11 +33,16 @@ READERS = 2
 
 
 def application(
-    models: Mapping[str, ServedModel], limits: Limits, key: str | None, local_only: bool, report: Callable[[str], None]
-) -> ASGIApp:
-    """The server as an ASGI application. For key, local_only and report see `Gate`."""
+    models: Mapping[str, ServedModel], limits: Limits, key: str | None, local_only: bool,
+    report: Callable[[str], None], notes: str = "",
+) -> ASGIApp:  # fmt: skip
+    """The server as an ASGI application; without models it only checks pages, and `notes` is the first page.
+
+    For key, local_only and report see `Gate`.
+    """
     metrics = Metrics()
     engine = Engine(metrics)
+    checks = CheckPool()
     pool = ThreadPoolExecutor(READERS, thread_name_prefix="elman-reader")
     completions = Completions(dict(models), limits, metrics, engine, pool)
     created = int(time.time())
@@ -80,20 +86,24 @@ def application(
             yield
         finally:
             engine.stop()
+            await checks.close()
             pool.shutdown(cancel_futures=True)
 
-    routes = [
+    of_models = [
         Route("/v1/completions", completions.answer, methods=["POST"]),
         Route("/v1/models", list_models),
         Route("/v1/models/{model:path}", one_model),
         Route("/tokenizer_info", show_tokenizer),
         Route("/tokenize", tokenize, methods=["POST"]),
         Route("/detokenize", detokenize, methods=["POST"]),
+    ]
+    routes = [
+        *(of_models if models else ()),
         Route("/health", health),
         Route("/metrics", show_metrics),
         Route("/openapi.json", show_openapi),
         Route("/docs", show_page),
-        *page_routes(models, limits, metrics, pool),
+        *Page(models, limits, metrics, pool, checks, notes).routes(),
     ]
     app = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={ApiError: _api_error, HTTPException: _http_error}

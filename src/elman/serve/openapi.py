@@ -37,7 +37,7 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
         requestBody={"required": True, "content": json_of("CompletionRequest")},
         **secured,
     )
-    paths = {
+    of_models = {
         "/v1/completions": {"post": completion},
         "/v1/models": {
             "get": operation("list_models", "Lists the models.", json_of("Models"), key_errors, **secured)
@@ -66,6 +66,8 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
                 **secured,
             )
         },
+    }  # fmt: skip
+    paths = (of_models if models else {}) | {
         "/health": {"get": operation("health", "Whether the server works.", json_of("Health"), [503])},
         "/metrics": {
             "get": operation(
@@ -75,7 +77,8 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
         },
     }  # fmt: skip
     paths |= page_paths(operation, models, limits, key_errors, secured)
-    components: Json = {"schemas": _schemas(models, limits)}
+    schemas = _answers() | (_of_models(models, limits) if models else {})
+    components: Json = {"schemas": schemas}
     if has_key:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     return {
@@ -86,7 +89,7 @@ def openapi(models: Mapping[str, ServedModel], limits: Limits, has_key: bool) ->
     }
 
 
-def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
+def _of_models(models: Mapping[str, ServedModel], limits: Limits) -> Json:
     V = min(model.lm.p.V for model in models.values())
     ids = {
         "type": "array", "items": {"type": "integer", "minimum": 0, "maximum": V - 1},
@@ -180,6 +183,11 @@ def _schemas(models: Mapping[str, ServedModel], limits: Limits) -> Json:
         ),
         "Model": model,
         "Models": object_of(object={"const": "list"}, data={"type": "array", "items": reference("Model")}),
+    }  # fmt: skip
+
+
+def _answers() -> Json:
+    return {
         "Health": object_of(status={"const": "ok"}),
         "Error": object_of(
             error=object_of(
@@ -201,12 +209,13 @@ table {{ border-collapse: collapse; width: 100% }}
 td, th {{ border-bottom: 1px solid #8884; padding: .3rem .5rem .3rem 0; text-align: left; vertical-align: top }}
 </style></head><body>
 <h1>Elman: API</h1>
-<p>The OpenAI completions API. The same as a file for programs: <a href="/openapi.json">openapi.json</a>.</p>
+<p>The same as a file for programs: <a href="/openapi.json">openapi.json</a>.</p>
 <h2>Paths</h2>
 <table><tr><th>Request</th><th>Answer</th></tr>{paths}</table>
-<h2>Parameters of /v1/completions</h2>
+{fields}</body></html>
+"""
+_FIELDS = """<h2>Parameters of /v1/completions</h2>
 <table><tr><th>Name</th><th>Meaning</th><th>Default</th></tr>{fields}</table>
-</body></html>
 """
 
 
@@ -221,9 +230,16 @@ def page(description: Json) -> str:
     fields = "".join(
         f"<tr><td><code>{name}</code></td><td>{html.escape(field['description'] + _range(field))}</td>"
         f"<td><code>{html.escape(_default(field))}</code></td></tr>"
-        for name, field in description["components"]["schemas"]["CompletionRequest"]["properties"].items()
+        for name, field in _fields(description).items()
     )
-    return _PAGE.format(paths=paths, fields=fields)
+    table = _FIELDS.format(fields=fields) if fields else ""
+    return _PAGE.format(paths=paths, fields=table)
+
+
+def _fields(description: Json) -> Json:
+    request: Json = description["components"]["schemas"].get("CompletionRequest", {"properties": {}})
+    properties: Json = request["properties"]
+    return properties
 
 
 def _range(field: Json) -> str:

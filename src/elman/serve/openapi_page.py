@@ -16,34 +16,42 @@ def page_paths(
     secured: Json,
 ) -> Json:  # fmt: skip
     """The paths under /page. operation: makes one of its name, summary, answer, errors and more."""
-    about = operation("page_about", "The models, for the page.", json_content(_about()), list(key_errors), **secured)
+    about = operation("page_about", "What the page offers.", json_content(_about()), list(key_errors), **secured)
     errors = [400, *key_errors, 404, 413, 415, 429, 500, 503]
 
     def post(name: str, summary: str, answer: Json, **fields: Json) -> Json:
-        which = {"description": "Which model.", "enum": [*models, None], "default": next(iter(models))}
-        text = nullable(f"A text of at most {limits.prompt_tokens} tokens.", "", type="string")
-        body = {
-            "type": "object", "additionalProperties": False, "properties": {"model": which, "text": text} | fields
-        }  # fmt: skip
+        body = {"type": "object", "additionalProperties": False, "properties": fields}
         made = operation(
             name, summary, json_content(answer), errors,
             requestBody={"required": True, "content": json_content(body)}, **secured,
         )  # fmt: skip
         return {"post": made}
 
+    page = nullable(f"Markdown, LaTeX or plain text; a request has at most {limits.body} bytes.", "", type="string")
+    every = {
+        "/page/about": {"get": about},
+        "/page/check": post("page_check", "The verdicts of `elman check` on a page.", _check(), text=page),
+    }
+    if not models:
+        return every
+    given = {
+        "model": {"description": "Which model.", "enum": [*models, None], "default": next(iter(models))},
+        "text": nullable(f"A text of at most {limits.prompt_tokens} tokens.", "", type="string"),
+    }
     V = min(model.lm.p.V for model in models.values())
     at = nullable("After how many tokens of the text; null: after all.", type="integer", minimum=0)
-    return {
-        "/page/about": {"get": about},
-        "/page/surprise": post("page_surprise", "Each token of a text with its bits, -log2 p.", _surprise()),
+    return every | {
+        "/page/surprise": post("page_surprise", "Each token of a text with its bits, -log2 p.", _surprise(), **given),
         "/page/next": post(
             "page_next", "The likeliest tokens after the first tokens of a text.", _next(),
+            **given,
             at=at,
             top=nullable("How many.", DEFAULT_NEXT, type="integer", minimum=1, maximum=MOST_NEXT),
         ),
         "/page/gradient": post(
             "page_gradient", "What each earlier time step contributes to the gradient of one prediction's loss.",
             _gradient(),
+            **given,
             at=at,
             target=nullable(
                 "The id of the token that is predicted; null: the text's, or else the likeliest.", type="integer",
@@ -66,7 +74,15 @@ def _about() -> Json:
         id=_TEXT, level=_TEXT, vocabulary=_COUNT, hidden=_COUNT, layers=_COUNT, activation=_TEXT,
         gradient={"type": "boolean"},
     )  # fmt: skip
-    return object_of(models=_list(model))
+    return object_of(models=_list(model), notes=_TEXT)
+
+
+def _check() -> Json:
+    """Of a claim, what `elman check --json` has: its place in the text, its verdict and its repairs."""
+    return object_of(
+        holds={"type": "boolean"}, summary=_TEXT, wrong=_COUNT, not_checked=_COUNT, holding=_COUNT,
+        claims=_list({"type": "object"}), remarks=_list(_TEXT), html=_TEXT,
+    )  # fmt: skip
 
 
 def _surprise() -> Json:

@@ -38,16 +38,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(
     models: Mapping[str, ServedModel], listening: socket.socket, limits: Limits, key: str | None,
-    report: Callable[[str], None],
+    report: Callable[[str], None], notes: str = "",
 ) -> None:  # fmt: skip
-    """Answers requests until SIGINT or SIGTERM. report: takes a sentence about each error of the server
-    itself.
+    """Answers requests until SIGINT or SIGTERM. Without models it only checks pages, of which `notes` is the first.
+
+    report: takes a sentence about each error of the server itself.
 
     Without a key, a server on the loopback interface answers only requests to a name of it.
     """
     local_only = key is None and is_loopback(listening.getsockname()[0])
     config = uvicorn.Config(
-        application(models, limits, key, local_only, report), lifespan="on", log_config=None, access_log=False,
+        application(models, limits, key, local_only, report, notes), lifespan="on", log_config=None, access_log=False,
         server_header=False, proxy_headers=False, http="h11", ws="none", limit_concurrency=limits.connections,
         timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GRACE, backlog=1024,
     )  # fmt: skip

@@ -32,6 +32,7 @@ KINDS = {
     ".latex": "latex", ".ltx": "latex", ".txt": "text", ".text": "text", ".ipynb": "notebook",
 }  # fmt: skip
 _BEFORE = 300
+_DOCUMENT = re.compile(r"\\(?:documentclass|section|subsection|begin\s*\{document\}|newcommand|def)\b")
 _QUOTE = re.compile(r"\n[ \t]*>[ \t]?(?:>[ \t]?)*")
 
 
@@ -65,6 +66,14 @@ def page_of(text: str, kind: str = "markdown", path: Path = Path("page.md")) -> 
         raise TextError(f"the kind of page is {kind!r}; give markdown, latex, text or notebook")
     scan = _scan(text, 0, len(text), kind)
     return _page(text, kind, path, [(scan, 0, len(text), None, kind)], (), "")
+
+
+def guessed_page(text: str, path: Path) -> Page:
+    """The page of a text without the ending of a file's name: LaTeX where it has the commands of a document, else
+    Markdown, else, where that has no formula, plain text. Raises `TextError` as `page_of`.
+    """
+    page = page_of(text, "latex" if _DOCUMENT.search(text) else "markdown", path)
+    return page if page.formulas else page_of(text, "text", path)
 
 
 def readable(page: Page, formula: Formula) -> tuple[str, list[int]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 
 from elman.calculus.syntax.names import Names
 from elman.notes.judge.verdict import Claim, Report, Verdict
@@ -41,19 +42,27 @@ _LANGUAGES = {ENGLISH: "en", CHINESE: "zh-Hans"}
 
 def as_html(page: Page, report: Report, names: Names | None = None) -> str:
     """The page with its report in it, in the current language; `names` are those of the check, if they are known."""
-    claims = ClaimWriter(
-        Typesetter(page, names or names_of(page)),
-        {id(claim): number for number, claim in enumerate(report.claims, 1)},
-    )
     title = page.path.name
     return (
         f'<!doctype html>\n<html lang="{_LANGUAGES[current_language()]}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}: {escape(summary(report))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"{_head(title, report, claims)}\n<main{_language(page.text)}>\n"
-        f"{_Notes(page, report, claims).html()}\n</main>\n"
-        f"{_foot(report)}\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+        f"{body_html(page, report, page.path.parent, names)}\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    )
+
+
+def body_html(page: Page, report: Report, folder: Path | None, names: Names | None = None) -> str:
+    """What `as_html` has between its body's tags, without the script. folder: whose images are embedded; None: none are
+    read, for a page that came from elsewhere.
+    """
+    claims = ClaimWriter(
+        Typesetter(page, names or names_of(page)),
+        {id(claim): number for number, claim in enumerate(report.claims, 1)},
+    )
+    return (
+        f"{_head(page.path.name, report, claims)}\n<main{_language(page.text)}>\n"
+        f"{_Notes(page, report, claims, folder).html()}\n</main>\n{_foot(report)}"
     )
 
 
@@ -120,13 +129,14 @@ class _Notes:
     page: Page
     report: Report
     claims: ClaimWriter
+    folder: Path | None
     slots: dict[int, Slot] = field(default_factory=dict)
     edits: list[tuple[int, int, int]] = field(default_factory=list)  # start and end in the page's text, number of slot
 
     def html(self) -> str:
         """The notes as HTML."""
         self._fill_slots()
-        page, folder = self.page, self.page.path.parent
+        page, folder = self.page, self.folder
         if page.kind == "notebook":
             return self._cells()
         if page.kind == "text":
@@ -193,7 +203,7 @@ class _Notes:
         for number, (kind, _) in enumerate(cells_of(self.page.source, self.page.path)):
             marked = self._marked(starts[number], starts[number + 1] - len(JOINT))
             if kind in ("markdown", "heading"):
-                html = markdown_to_html(marked, self.slots, self.page.path.parent)
+                html = markdown_to_html(marked, self.slots, self.folder)
             else:
                 html = code_to_html(marked, self.slots)
             out.append(f'<section class="cell">{html}</section>')

@@ -247,7 +247,6 @@ export function startReading(models, report) {
     report,
   );
 
-  get("reading").hidden = false;
   place = text.value.length;
   choose();
 }

@@ -10,8 +10,12 @@ export function startSampling(state, onTake, report) {
   let control = null;
 
   async function draw(model, prompt, settings, output) {
-    for await (const part of stream("/v1/completions", { model, prompt, stream: true, ...settings }, control.signal)) {
-      for (const choice of part.choices) output.append(choice.text);
+    for await (const part of stream("/v1/completions", { model: model.id, prompt, stream: true, ...settings }, control.signal)) {
+      for (const choice of part.choices) {
+        // at level word a text begins with the space before it, which the prompt may have already
+        const begun = output.childNodes.length > 1 || !/\s$/.test(prompt) || model.level !== "word";
+        output.append(begun ? choice.text : choice.text.replace(/^ /, ""));
+      }
       output.scrollTop = output.scrollHeight;
     }
   }
@@ -35,7 +39,7 @@ export function startSampling(state, onTake, report) {
         ...(models.length > 1 ? [element("h3", {}, model.id)] : []), output, take) };
     });
     get("drawn").replaceChildren(...outputs.map(each => each.node));
-    const began = await Promise.allSettled(outputs.map(({ model, output }) => draw(model.id, before, settings, output)));
+    const began = await Promise.allSettled(outputs.map(({ model, output }) => draw(model, before, settings, output)));
     if (control !== own) return;
     get("stop").disabled = true;
     const failed = began.find(each => each.status === "rejected" && each.reason.name !== "AbortError");

@@ -1,0 +1,89 @@
+"""The processes that check pages (`check_worker.py`), started when they are needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from typing import Any
+
+from elman.serve.api_error import ApiError
+
+MOST = 2
+"""Checks at a time; others wait."""
+LONGEST = 1 << 28
+"""Bytes of an answer."""
+
+
+class CheckPool:
+    """Checks pages, each in a process that is ended where its answer is not waited for. Used within one event loop.
+
+    running, idle: the processes that check a page, and those that wait for one.
+    """
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(MOST)
+        self.running: set[asyncio.subprocess.Process] = set()
+        self.idle: list[asyncio.subprocess.Process] = []
+
+    async def check(self, text: str) -> dict[str, Any]:
+        """The answer of `check_worker`. Raises ApiError for a page that is refused, and where the process ends."""
+        async with self._places:
+            process = await self._free()
+            self.running.add(process)
+            try:
+                answer = await _asked(process, text)
+            except BaseException:
+                await _ended(process)
+                raise
+            finally:
+                self.running.discard(process)
+            self.idle.append(process)
+        if "refused" in answer:
+            raise ApiError(400, answer["refused"], "text", "invalid_value")
+        found: dict[str, Any] = answer["answer"]
+        return found
+
+    async def _free(self) -> asyncio.subprocess.Process:
+        while self.idle:
+            process = self.idle.pop()
+            if process.returncode is None:
+                return process
+        return await _started()
+
+    async def close(self) -> None:
+        """Ends the processes that wait."""
+        for process in self.idle:
+            await _ended(process)
+        self.idle.clear()
+
+
+async def _started() -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "elman.serve.check_worker", stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL,
+        limit=LONGEST, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        start_new_session=True,  # Ctrl-C in a terminal is the server's to answer
+    )  # fmt: skip
+
+
+async def _asked(process: asyncio.subprocess.Process, text: str) -> dict[str, Any]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    line = b""
+    with contextlib.suppress(ConnectionError):
+        process.stdin.write(json.dumps({"text": text}).encode() + b"\n")
+        await process.stdin.drain()
+        line = await process.stdout.readline()
+    if not line:
+        raise ApiError(500, "the check ended without an answer; check a shorter page")
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
