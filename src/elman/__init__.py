@@ -29,7 +29,7 @@ _HOME = {
     "load_ipython_extension": "elman.jupyter",
 }
 
-_ROOMS = ("calculus", "gradient_flow", "jupyter", "notes", "torch")
+_ROOMS = ("calculus", "export", "gradient_flow", "jupyter", "notes", "torch")
 
 __all__ = [
     "ElmanError",

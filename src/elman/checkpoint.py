@@ -2,6 +2,7 @@
 
     config.json           settings, the format's version, the checksums of tokenizer and tokens, its own checksum
     tokenizer.json        Hugging Face tokenizers format
+    tokenizer_config.json the class that opens it in transformers; never read by Elman
     model.safetensors     the best weights so far, named by the letters; the checksum in its metadata
     metrics.jsonl         a line a record of training
     training/             what exact resume needs; may be deleted once training is over
@@ -58,6 +59,13 @@ START_AGAIN = "nothing of the run was kept, so free some space or allow writing 
 RESTORE = "take a copy from elsewhere, or train again"
 """What to do where a file of a run is damaged."""
 
+TOKENIZER_CONFIG = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "model_input_names": ["input_ids", "attention_mask"],
+    "clean_up_tokenization_spaces": False,
+}
+"""With these, transformers' AutoTokenizer opens the tokenizer of a run as it is."""
+
 LARGEST_METRICS = 2**40
 LARGEST_CONFIG = 2**20
 LARGEST_TOKENIZER = 64 * 2**20
@@ -77,6 +85,7 @@ class RunFolder:
         self.path = Path(path)
         self.config = self.path / "config.json"
         self.tokenizer = self.path / "tokenizer.json"
+        self.tokenizer_config = self.path / "tokenizer_config.json"
         self.model = self.path / "model.safetensors"
         self.metrics = self.path / "metrics.jsonl"
         self.training = self.path / "training"
@@ -90,8 +99,8 @@ class RunFolder:
     def files(self) -> tuple[Path, ...]:
         """All of them; some may not exist."""
         return (
-            self.config, self.tokenizer, self.model, self.metrics, self.state, self.stopped, self.train_tokens,
-            self.valid_tokens, self.lock,
+            self.config, self.tokenizer, self.tokenizer_config, self.model, self.metrics, self.state, self.stopped,
+            self.train_tokens, self.valid_tokens, self.lock,
         )  # fmt: skip
 
     @property
@@ -168,7 +177,15 @@ class RunFolder:
             raise
 
     def _remove_set_up(self) -> None:
-        for path in (self.tokenizer, self.state, self.stopped, self.train_tokens, self.valid_tokens, self.lock):
+        for path in (
+            self.tokenizer,
+            self.tokenizer_config,
+            self.state,
+            self.stopped,
+            self.train_tokens,
+            self.valid_tokens,
+            self.lock,
+        ):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
         for folder in (self.path, self.training):
@@ -201,7 +218,11 @@ class RunFolder:
 def _strangers(run: RunFolder) -> list[str]:
     if not run.path.is_dir():
         return ["a file"]
-    ours = {run.tokenizer.name, run.training.name}  # a killed set-up has no model and no metrics
+    ours = {
+        run.tokenizer.name,
+        run.tokenizer_config.name,
+        run.training.name,
+    }  # a killed set-up has no model and no metrics
     return sorted(p.name for p in run.path.iterdir() if p.name not in ours and not p.name.startswith(PARTIAL))
 
 
@@ -216,6 +237,7 @@ def save_config(
             f"{LARGEST_TOKENIZER:,} are read again: choose a smaller --vocab-size, or a larger --min-count"
         )
     _write(run, run.tokenizer, tokenizer_bytes)
+    _write(run, run.tokenizer_config, (json.dumps(TOKENIZER_CONFIG, indent=2) + "\n").encode())
     content = {"format": FORMAT, **config.as_dict(), "tokenizer_sha256": hashlib.sha256(tokenizer_bytes).hexdigest()}
     if tokens_sha256:
         content["tokens_sha256"] = dict(tokens_sha256)

@@ -15,8 +15,8 @@ TEXT = "\n".join(
 ) + "\n"  # fmt: skip
 
 COMMANDS = (
-    "train", "evaluate", "score", "generate", "next", "serve", "flow", "check", "derive", "ngram", "metrics", "plot",
-    "bench", "info",
+    "train", "evaluate", "score", "generate", "next", "serve", "flow", "check", "derive", "ngram", "export", "metrics",
+    "plot", "bench", "info",
 )  # fmt: skip
 
 

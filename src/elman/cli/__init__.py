@@ -14,6 +14,7 @@ from elman.cli.bench import bench
 from elman.cli.check import check
 from elman.cli.derive import derive
 from elman.cli.evaluate import evaluate
+from elman.cli.export import export
 from elman.cli.flow import flow
 from elman.cli.generate import generate
 from elman.cli.info import info
@@ -60,13 +61,30 @@ def main() -> None:
     elman plot runs/book --out curves.svg       its learning curves, or those of several runs
     elman flow runs/book other.txt              what every earlier step contributes to the gradient
     elman ngram runs/book --out book.arpa       an n-gram model of its text, for --mix and other tools
+    elman export runs/book --to onnx --out b    the model for transformers, ONNX, PyTorch or KenLM
     elman check notes.md                        which formulas of a page hold, and how to mend the others
     elman derive "a^T X b" --wrt X              a derivative in matrix notation, verified
     elman bench                                 how fast training runs on this machine
     """
 
 
-for command in (train, evaluate, score, generate, next_, serve, flow, check, derive, ngram, metrics, plot, bench, info):
+for command in (
+    train,
+    evaluate,
+    score,
+    generate,
+    next_,
+    serve,
+    flow,
+    check,
+    derive,
+    ngram,
+    export,
+    metrics,
+    plot,
+    bench,
+    info,
+):
     main.add_command(command)
     for parameter in command.params:
         if parameter.type is click.STRING:
