@@ -17,17 +17,19 @@ from elman.model.network import losses
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("tie", [False, True])
-def test_there_and_back(tie: bool, dtype: str) -> None:
+@pytest.mark.parametrize("layers", [1, 3])
+def test_there_and_back(tie: bool, dtype: str, layers: int) -> None:
     """The same losses; and the same weights, exactly but for b_2, which is rounded once each way."""
-    p, x, y, h_0 = problem(d=7 if tie else 5, tie=tie, dtype=dtype)
-    q, bias = tanh_from_sigmoid(p)
+    p, x, y, h_0 = problem(d=7 if tie else 5, tie=tie, dtype=dtype, layers=layers)
+    q, biases = tanh_from_sigmoid(p)
     assert (q.activation, q.tied, q.dtype) == ("tanh", tie, p.dtype)
-    back = sigmoid_from_tanh(q, bias)
+    back = sigmoid_from_tanh(q, biases)
     assert back.activation == "sigmoid"
-    for name, w in p.items():
+    for (name, w), (_, found) in zip(p.items(), back.items(), strict=True):
         exact = name != "b_2"
-        assert np.allclose(getattr(back, name), w, rtol=0, atol=0 if exact else 4 * np.finfo(dtype).eps), name
-    q.b_1 += bias
+        assert np.allclose(found, w, rtol=0, atol=0 if exact else 4 * np.finfo(dtype).eps), name
+    for layer, bias in zip(q.layers, biases, strict=True):
+        layer.b_1 += bias
     J, h_T = losses(p, x, y, h_0)
     J_tanh, g_T = losses(q, x, y, tanh_state(h_0))
     tolerance = 64 * np.finfo(dtype).eps

@@ -26,6 +26,9 @@ LAYOUTS = {
     "no batch": ({}, (T, D), (1, DH)),
     "no batch, batch first": ({"batch_first": True}, (T, D), (1, DH)),
     "no bias": ({"bias": False}, (T, B, D), (1, B, DH)),
+    "three layers": ({"num_layers": 3}, (T, B, D), (3, B, DH)),
+    "two layers, no batch, no bias": ({"num_layers": 2, "bias": False}, (T, D), (2, DH)),
+    "two layers, batch first": ({"num_layers": 2, "batch_first": True}, (B, T, D), (2, B, DH)),
 }
 
 
@@ -71,25 +74,41 @@ def test_it_is_called_as_torch_nn_rnn_and_gives_the_same(layout: str, nonlineari
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-def test_float32_on_the_kernels_is_as_exact_as_theirs(nonlinearity: str) -> None:
+def test_dropout_between_layers_is_theirs(nonlinearity: str) -> None:
+    """The same seed draws the same masks; none in evaluation."""
+    theirs, ours = pair(nonlinearity, num_layers=3, dropout=0.4)
+    x, h_0 = torch.randn(T, B, D, dtype=torch.float64), torch.randn(3, B, DH, dtype=torch.float64)
+    found = []
+    for rnn in (ours, theirs):
+        torch.manual_seed(5)
+        found.append(gradients(rnn, x, h_0, both))
+    assert worst(*found) < 1e-13
+    assert worst(list(ours.eval()(x, h_0)), list(theirs.eval()(x, h_0))) < 1e-14
+    assert float((found[0][0] - ours(x, h_0)[0]).detach().abs().max()) > 0.01
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_float32_on_the_kernels_is_as_exact_as_theirs(nonlinearity: str, layers: int) -> None:
     """Both against float64: at most twice the error, and half a unit in the last place."""
-    exact = pair(nonlinearity)[1]
-    theirs, ours = pair(nonlinearity, torch.float32)
+    exact = pair(nonlinearity, num_layers=layers)[1]
+    theirs, ours = pair(nonlinearity, torch.float32, num_layers=layers)
     for rnn in (theirs, ours):
         rnn.load_state_dict(exact.state_dict())
     exact.load_state_dict(ours.state_dict())  # rounded to float32
-    x, h_0 = torch.randn(T, B, D), torch.randn(1, B, DH)
+    x, h_0 = torch.randn(T, B, D), torch.randn(layers, B, DH)
     true = gradients(exact, x.double(), h_0.double(), both)
     for a, b, c in zip(gradients(ours, x, h_0, both), gradients(theirs, x, h_0, both), true, strict=True):
         floor = np.finfo(np.float32).eps * c.norm()
         assert (a - c).norm() <= 2 * (b - c).norm() + floor
 
 
-def test_it_begins_as_torch_nn_rnn_does() -> None:
+@pytest.mark.parametrize("layers", [1, 3])
+def test_it_begins_as_torch_nn_rnn_does(layers: int) -> None:
     torch.manual_seed(3)
-    theirs = nn.RNN(D, DH)
+    theirs = nn.RNN(D, DH, layers)
     torch.manual_seed(3)
-    ours = ElmanRNN(D, DH)
+    ours = ElmanRNN(D, DH, layers)
     for (name, a), (name_, b) in zip(ours.state_dict().items(), theirs.state_dict().items(), strict=True):
         assert name == name_
         assert torch.equal(a, b)
@@ -124,13 +143,18 @@ def test_gradcheck_of_the_first_and_second_derivative(nonlinearity: str) -> None
     assert nonlinearity != "relu" or h[1:].abs().min() == 0 < h[1:].max()  # both sides of the kink
     assert torch.autograd.gradcheck(lambda *a: operators.recurrence(*a, nonlinearity), (u, W_h, h_0))
     assert torch.autograd.gradgradcheck(lambda *a: operators.recurrence(*a, nonlinearity), (u, W_h, h_0))
-    rnn = ElmanRNN(2, 3, nonlinearity=nonlinearity, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("nonlinearity", ACTIVATIONS)
+def test_gradcheck_of_the_whole_module(nonlinearity: str, layers: int) -> None:
+    rnn = ElmanRNN(2, 3, layers, nonlinearity, dtype=torch.float64)
     names = [name for name, _ in rnn.named_parameters()]
 
     def call(x: Any, h_0: Any, *weights: Any) -> Any:
         return torch.func.functional_call(rnn, dict(zip(names, weights, strict=True)), (x, h_0))
 
-    inputs = (*leaves((4, 2, 2), (1, 2, 3)), *(w.detach().requires_grad_() for w in rnn.parameters()))
+    inputs = (*leaves((4, 2, 2), (layers, 2, 3)), *(w.detach().requires_grad_() for w in rnn.parameters()))
     assert torch.autograd.gradcheck(call, inputs)
     assert torch.autograd.gradgradcheck(call, inputs)
 
@@ -171,9 +195,10 @@ def test_half_precision_runs_on_plain_operations() -> None:
     assert ours.weight_hh_l0.grad.dtype == torch.bfloat16
 
 
-def test_whole_under_compile() -> None:
-    _, ours = pair()
-    x, h_0 = torch.randn(T, B, D, dtype=torch.float64), torch.randn(1, B, DH, dtype=torch.float64)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_whole_under_compile(layers: int) -> None:
+    _, ours = pair(num_layers=layers)
+    x, h_0 = torch.randn(T, B, D, dtype=torch.float64), torch.randn(layers, B, DH, dtype=torch.float64)
     compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")
     assert worst(gradients(compiled, x, h_0, both), gradients(ours, x, h_0, both)) < 1e-14
     assert worst(list(compiled(x)), list(ours(x))) < 1e-14
@@ -182,7 +207,7 @@ def test_whole_under_compile() -> None:
 @pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # torch.func's own
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
 def test_transforms_of_torch_func_are_right(nonlinearity: str) -> None:
-    theirs, ours = pair(nonlinearity)
+    theirs, ours = pair(nonlinearity, num_layers=2)
     x, v = torch.randn(2, T, B, D, dtype=torch.float64)
     found, expected = (torch.func.jvp(lambda x, rnn=rnn: rnn(x)[0], (x,), (v,)) for rnn in (ours, theirs))
     assert worst(list(found), list(expected)) < 1e-13
@@ -226,9 +251,10 @@ def test_the_state_is_a_copy_and_the_output_is_guarded() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"num_layers": 2}, "num_layers is 2, and ElmanRNN has only 1: stack several ElmanRNN"),
+        ({"num_layers": 0}, "num_layers is 0; it must be a whole number from 1 on"),
         ({"num_layers": "tanh"}, "num_layers is 'tanh'"),
-        ({"dropout": 0.5}, "dropout is 0.5"),
+        ({"dropout": 0.5}, "dropout is 0.5, and acts only between layers, of which there is one: set num_layers=2"),
+        ({"dropout": 1.5, "num_layers": 2}, "dropout is 1.5; it must be a number from 0 to 1"),
         ({"bidirectional": True}, "bidirectional is True"),
         ({"proj_size": 3}, "proj_size is 3"),
         ({"nonlinearity": "gelu"}, "nonlinearity is 'gelu'; choose one of sigmoid, tanh, relu"),
@@ -253,6 +279,8 @@ def test_what_does_not_fit_is_said() -> None:
     ):
         with pytest.raises(ShapeError, match=sentence):
             call()
+    with pytest.raises(ShapeError, match=r"h_0 has shape \(1, 3, 11\), expected \[2,B,Dh\] = \(2, 3, 11\)"):
+        ElmanRNN(D, DH, 2)(x, torch.zeros(1, B, DH))
     with pytest.raises(ConfigError, match="no PackedSequence"):
         rnn(nn.utils.rnn.pack_sequence([x[:, 0]]))
 

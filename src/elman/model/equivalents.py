@@ -4,39 +4,59 @@
 
     W_h/4     W_e/2     b_1/2 + W_h 1/4     U/2     b_2 + U 1/2
 
-whose first state is g = -1 where h = 0. Halving is exact in binary; the two sums are rounded. So the bias W_h 1/4 is
-kept apart from b_1/2, which makes the way there and back exact but for b_2. With tied weights E is halved in place of
-W_e, so that U and E stay one array.
+whose first state is g = -1 where h = 0. A layer above the first reads g of the layer below in place of e, so its W_e
+is W_e/4, and its bias has W_e 1/4 besides. Halving is exact in binary; the sums are rounded. So the biases W_h 1/4 and
+W_e 1/4 are kept apart from b_1/2, which makes the way there and back exact but for b_2. With tied weights E is halved
+in place of the first W_e, so that U and E stay one array.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.model.parameters import Parameters
+from elman.model.parameters import LayerWeights, Parameters
 
 Floats = NDArray[np.floating[Any]]
 
 
-def tanh_from_sigmoid(p: Parameters) -> tuple[Parameters, Floats]:
-    """The tanh network of a sigmoid network, without its bias W_h 1/4, and that bias [Dh]; arrays of the host."""
+def tanh_from_sigmoid(p: Parameters) -> tuple[Parameters, list[Floats]]:
+    """The tanh network of a sigmoid network, without the biases from h = (1 + g)/2, and these [Dh] for each layer.
+
+    Arrays of the host.
+    """
     E, W_e = (p.E / 2, p.W_e) if p.tied else (p.E, p.W_e / 2)
     W_h, b_1 = p.W_h / 4, p.b_1 / 2
     U = E if p.tied else p.U / 2
-    q = replace(p, E=E, W_e=W_e, W_h=W_h, b_1=b_1, U=U, b_2=p.b_2 + U.sum(axis=1), activation="tanh")
-    return q, W_h.sum(axis=1)
+    above = [LayerWeights(w.W_e / 4, w.W_h / 4, w.b_1 / 2) for w in p.above]
+    q = replace(
+        p, E=E, W_e=W_e, W_h=W_h, b_1=b_1, U=U, b_2=p.b_2 + U.sum(axis=1), activation="tanh", above=above
+    )  # fmt: skip
+    return q, [W_h.sum(axis=1), *(_bias(w) for w in above)]
 
 
-def sigmoid_from_tanh(q: Parameters, bias: Floats) -> Parameters:
-    """The sigmoid network of a tanh network whose hidden units have `bias` [Dh] besides b_1; arrays of the host."""
+def sigmoid_from_tanh(q: Parameters, biases: Sequence[Floats]) -> Parameters:
+    """The sigmoid network of a tanh network whose layers have the biases [Dh] besides b_1; arrays of the host."""
     E, W_e = (2 * q.E, q.W_e) if q.tied else (q.E, 2 * q.W_e)
-    W_h, b_1 = 4 * q.W_h, 2 * q.b_1 + 2 * (bias - q.W_h.sum(axis=1))
+    W_h, b_1 = 4 * q.W_h, 2 * q.b_1 + 2 * (biases[0] - q.W_h.sum(axis=1))
     U = E if q.tied else 2 * q.U
-    return replace(q, E=E, W_e=W_e, W_h=W_h, b_1=b_1, U=U, b_2=q.b_2 - q.U.sum(axis=1), activation="sigmoid")
+    above = [
+        LayerWeights(4 * w.W_e, 4 * w.W_h, 2 * w.b_1 + 2 * (bias - _bias(w)))
+        for w, bias in zip(q.above, biases[1:], strict=True)
+    ]
+    return replace(
+        q, E=E, W_e=W_e, W_h=W_h, b_1=b_1, U=U, b_2=q.b_2 - q.U.sum(axis=1), activation="sigmoid", above=above
+    )  # fmt: skip
+
+
+def _bias(above: LayerWeights) -> Floats:
+    """Of a layer of the tanh network that reads g: what 1/2 in h = g/2 + 1/2, of itself and below, adds to its z."""
+    bias: Floats = above.W_h.sum(axis=1) + above.W_e.sum(axis=1)
+    return bias
 
 
 def tanh_state(h: Floats) -> Floats:
