@@ -11,7 +11,7 @@ KERNEL_SOURCES := $(wildcard src/elman/kernels/native/*)
 CATALOGUE := src/elman/locale/zh/LC_MESSAGES/elman
 NATIVE := pyproject.toml CMakeLists.txt $(KERNEL_SOURCES)
 
-.PHONY: help setup train test test-pure lint format bench messages wheel sanitize sanitize-address sanitize-thread clean
+.PHONY: help setup train test test-pure lint format bench docs messages wheel sanitize sanitize-address sanitize-thread clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/'
@@ -59,6 +59,14 @@ bench: setup     ## compare with PyTorch and JAX (installs them): training, gene
 	$(BIN)/python benchmarks/inference.py
 	$(BIN)/python benchmarks/memory.py
 
+docs: $(VENV)-docs/.installed   ## build the documentation as a site in build/site, without network
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
+
+$(VENV)-docs/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]' -C wheel.cmake=false
+	@touch $@
+
 messages: setup  ## compile the catalogues of translations
 	$(BIN)/python -c "import polib; polib.pofile('$(CATALOGUE).po').save_as_mofile('$(CATALOGUE).mo')"
 
@@ -89,4 +97,4 @@ sanitize-address sanitize-thread: sanitize-%: $(VENV)-%/.installed
 	  tests/kernels/test_kernels.py tests/kernels/test_kernel_threads.py
 
 clean:           ## remove what this file made, except runs/
-	rm -rf $(VENV) $(VENV)-pure $(VENV)-address $(VENV)-thread .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build/site $(VENV) $(VENV)-docs $(VENV)-pure $(VENV)-address $(VENV)-thread .pytest_cache .mypy_cache .ruff_cache

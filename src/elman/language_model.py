@@ -36,7 +36,7 @@ class LanguageModel:
     """A trained model. Log probabilities are log10 unless another base is given, as in KenLM and ARPA files.
 
     lm = elman.load("runs/first")
-    lm.score("the cat sat")              # log10 p, after a line end, with the line end
+    lm.score("the cat sat")  # log10 p, after a line end, with the line end
     [s.log_prob for s in lm.full_scores("the cat sat")]
     "cat" in lm, lm.perplexity("the cat sat"), lm.generate("the cat"), lm.next("the cat")
     """
