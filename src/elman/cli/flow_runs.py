@@ -69,7 +69,10 @@ def read_run(
     before, window = ids[: _context(start)], ids[_context(start) :]
     h_0 = hidden_states(p, before[:, None], p.initial_state(1)).h_T if len(before) else None
     tokens = [lm.tokenizer.tokens[k] for k in window]
-    view = View.of(p, window, tokens, subject, oov=list(oov[-len(window) :]), h_0=h_0, at=at)
+    view = View.of(
+        p, window, tokens, subject, oov=list(oov[-len(window) :]), h_0=h_0, at=at, config=lm.config,
+        trained=not before_training,
+    )  # fmt: skip
     return RunFlow(label, history, view)
 
 

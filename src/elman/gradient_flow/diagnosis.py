@@ -1,12 +1,15 @@
-"""The diagnosis: whether the gradient vanishes or explodes, why, and what to try, in one or two sentences."""
+"""The diagnosis: whether the gradient vanishes or explodes, why, and what is left to try, in a few sentences."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 
+from elman.config import RunConfig
+from elman.gradient_flow.advice import Treatment, is_usual, treatments
 from elman.gradient_flow.decomposition import Flow
 from elman.gradient_flow.jacobians import bound, largest_singular_value, saturation, spectral_radius
 from elman.gradient_flow.reach import cancellation, decay_rate, reach
@@ -60,11 +63,17 @@ class DiagnosisNumbers:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """findings: those of vanishing, exploding, saturated, dominated that apply, the most serious first."""
+    """What is found, in words and numbers.
+
+    findings    those of vanishing, exploding, saturated, dominated that apply, the most serious first
+    text        what is found and why, and what to do
+    treatments  what the run has not done yet, where its configuration is known
+    """
 
     findings: tuple[str, ...]
     text: str
     numbers: DiagnosisNumbers
+    treatments: tuple[Treatment, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -91,8 +100,12 @@ class Diagnosis:
         return block("Gradient flow: " + self.verdict, f"<p>{escape(self.text)}</p>", table(rows))
 
 
-def diagnose(flow: Flow) -> Diagnosis:
-    """The findings, their cause and a treatment to try. Needs about ten time steps; more make it more reliable."""
+def diagnose(flow: Flow, config: RunConfig | None = None, trained: bool = True) -> Diagnosis:
+    """The findings, their cause, and what is left to try. Needs about ten time steps; more make it more reliable.
+
+    config: of the run, whose treatments are then known; trained: whether the weights are those of training, not of the
+    start. A gradient that fades as it does in every network of a text is no finding then (`advice.is_usual`).
+    """
     trajectory = flow.trajectory
     W_h, activation = trajectory.p.W_h, trajectory.p.activation
     sigma_max, saturated = largest_singular_value(W_h), saturation(trajectory)
@@ -111,20 +124,29 @@ def diagnose(flow: Flow) -> Diagnosis:
     rate = numbers.decay_rate
     long_enough = flow.T >= FEWEST_STEPS
     dominated = max(numbers.largest_loss[0], numbers.largest_step[0]) > DOMINANT
+    saturates = numbers.flat >= FLAT[activation]
+    usual = not saturates and is_usual(numbers.reach, config)
     findings = tuple(
         name
         for name, found in (
-            ("vanishing", rate < FADES),
+            ("vanishing", rate < FADES and not usual),
             ("exploding", rate > GROWS),
-            ("saturated", numbers.flat >= FLAT[activation]),
+            ("saturated", saturates),
             ("dominated", long_enough and dominated),
         )
         if found
     )
     sentences = [_SENTENCE[name](numbers, activation) for name in findings]
     if not findings:
-        sentences = [_healthy(numbers)]
-    return Diagnosis(findings, " ".join(sentences), numbers)
+        sentences = [_usual(numbers) if rate < FADES else _healthy(numbers)]
+    left: tuple[Treatment, ...] = ()
+    if findings and config is not None:
+        each = [treatment for name in findings for treatment in treatments(name, config, trained)]
+        left = tuple({treatment.flags: treatment for treatment in each}.values())
+        sentences.append(_left(left, config))
+    elif findings:
+        sentences += [_GENERAL[name] for name in findings]
+    return Diagnosis(findings, " ".join(sentences), numbers, left)
 
 
 def _largest(log10_norms: Doubles) -> tuple[float, int]:
@@ -138,11 +160,6 @@ def _largest(log10_norms: Doubles) -> tuple[float, int]:
 
 def _vanishing(n: DiagnosisNumbers, activation: str) -> str:
     saturated = n.flat >= FLAT[activation]
-    cure = (
-        "Start W_h as the identity (IRNN), or use tanh."
-        if activation == "relu"
-        else "Start W_h orthogonal, with tanh, or add the regulariser Ω, which keeps the norm up on the way back."
-    )
     if n.decay_rate == 0:
         return "Vanishing: no gradient flows back over even one time step."
     if saturated and n.one_step_bound > ROUNDING:
@@ -155,31 +172,24 @@ def _vanishing(n: DiagnosisNumbers, activation: str) -> str:
     steps = np.log(10) / -np.log(n.decay_rate)
     left = f"a tenth is left after {steps:.0f}" if steps >= 1.5 else "one step takes nearly all of it"
     within = f"within {n.reach} steps" if n.reach else "within the step of the loss itself"
-    text = (
+    return (
         f"Vanishing: the gradient is multiplied by {n.decay_rate:.3g} for each step back ({left}), {why}; "
         f"95 % of it lies {within}."
     )
-    return text if saturated else f"{text} {cure}"  # the sentence on saturation gives the cure
 
 
 def _exploding(n: DiagnosisNumbers, activation: str) -> str:
     return (
         f"Exploding: the gradient is multiplied by {n.decay_rate:.3g} for each step back "
-        f"(spectral radius of W_h {n.spectral_radius:.3g}, σ_max {n.sigma_max:.3g}). "
-        "Clip the norm of the gradient, scale W_h down or start it orthogonal, and truncate earlier."
+        f"(spectral radius of W_h {n.spectral_radius:.3g}, σ_max {n.sigma_max:.3g})."
     )
 
 
 def _saturated(n: DiagnosisNumbers, activation: str) -> str:
     cause = "are at 0" if activation == "relu" else "are saturated"
-    cure = (
-        "Raise b_1, or use tanh, and lower the learning rate."
-        if activation == "relu"
-        else "Make W_h, W_e and b_1 smaller (or restart from an orthogonal W_h) and lower the learning rate."
-    )
     return (
         f"Saturated: {n.flat:.0%} of the units {cause}, with σ' under a tenth of its largest value "
-        f"(mean σ' {n.mean_slope:.2g} of at most {LARGEST_SLOPE[activation]:g}). {cure}"
+        f"(mean σ' {n.mean_slope:.2g} of at most {LARGEST_SLOPE[activation]:g})."
     )
 
 
@@ -187,9 +197,25 @@ def _dominated(n: DiagnosisNumbers, activation: str) -> str:
     by_loss = n.largest_loss[0] >= n.largest_step[0]
     (share, at), what = (n.largest_loss, "the loss at") if by_loss else (n.largest_step, "the input at")
     return (
-        f"Dominated by a single step: {what} time step {at} (from 0) makes up {share:.0%} of the norms of ∂J/∂W_h. "
-        "Clip the norm of the gradient, use larger batches, and inspect that token."
+        f"Dominated by a single step: {what} time step {at} (from 0) makes up {share:.0%} of the norms of ∂J/∂W_h: "
+        "look at that token."
     )
+
+
+def _usual(n: DiagnosisNumbers) -> str:
+    return (
+        f"Usual for a text: the gradient is multiplied by {n.decay_rate:.3g} for each step back, and 95 % of it lies "
+        f"within {n.reach} steps; the networks that were measured have 3 to 12, whatever was done against it. No "
+        "treatment is needed."
+    )
+
+
+def _left(left: Sequence[Treatment], config: RunConfig) -> str:
+    """What a run has not done yet, and what it does already."""
+    clip = f" The norm is clipped at {config.training.clip:g} already." if config.training.clip else ""
+    if not left:
+        return f"Of what was measured against it, nothing is left to try.{clip}"
+    return f"Not done yet: {'; '.join(map(str, left))}.{clip}"
 
 
 def _healthy(n: DiagnosisNumbers) -> str:
@@ -200,3 +226,11 @@ def _healthy(n: DiagnosisNumbers) -> str:
 
 
 _SENTENCE = {"vanishing": _vanishing, "exploding": _exploding, "saturated": _saturated, "dominated": _dominated}
+
+_GENERAL = {
+    "vanishing": "What was measured against it is in docs/exploding-gradients.md, sections 6 to 8.",
+    "exploding": "Clip the norm of the gradient, lower the learning rate, and truncate earlier.",
+    "saturated": "Lower the learning rate, or begin with smaller weights.",
+    "dominated": "Clip the norm of the gradient, or use larger batches.",
+}
+"""For a network whose training is not known."""

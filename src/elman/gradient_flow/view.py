@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from elman.config import RunConfig
 from elman.errors import ShapeError, TextError
 from elman.gradient_flow.decomposition import Flow, decompose
 from elman.gradient_flow.diagnosis import Diagnosis, diagnose
@@ -84,13 +85,15 @@ class View:
     @classmethod
     def of(
         cls, p: Parameters, ids: Integers, tokens: Sequence[str], subject: Subject, *, oov: Sequence[bool] = (),
-        h_0: Floats | None = None, at: int | None = None,
+        h_0: Floats | None = None, at: int | None = None, config: RunConfig | None = None, trained: bool = True,
     ) -> View:  # fmt: skip
         """Decomposes the gradients over ids [T+1]: the token that step 0 reads, then the text.
 
         tokens and oov are [T+1]; h_0 [1,Dh] is the state before the first token, zeros if None; `at` is the loss to
-        show first, if None the one whose gradient reaches farthest back. Raises TextError for fewer than FEWEST_TOKENS
-        tokens, ShapeError for an `at` outside the window.
+        show first, if None the one whose gradient reaches farthest back;
+        config and trained are those of `diagnose`.
+
+        Raises TextError for fewer than FEWEST_TOKENS tokens, ShapeError for an `at` outside the window.
         """
         T = len(ids) - 1
         if T < FEWEST_TOKENS:
@@ -100,7 +103,7 @@ class View:
         if at is not None and not 0 <= at < T:
             raise ShapeError(f"at is {at}; it must be a loss of the window, from 0 to {T - 1}")
         flow = decompose(p, ids[:-1, None], ids[1:, None], h_0)
-        diagnosis = diagnose(flow)
+        diagnosis = diagnose(flow, config, trained)
         farthest = min(T, max(1, JACOBIAN_WORK // p.Dh**3))
         lags = [lag for lag in LAGS if lag <= farthest]
         return cls(
@@ -149,6 +152,7 @@ class View:
             "verdict": self.diagnosis.verdict,
             "findings": list(self.diagnosis.findings),
             "diagnosis": self.diagnosis.text,
+            "treatments": [asdict(each) for each in self.diagnosis.treatments],
             **numbers,
             "truncation": [asdict(each) for each in self.truncations],
             "log10_norms_by_lag": {name: self.by_lag[name] for name in QUANTITIES},
