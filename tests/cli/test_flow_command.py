@@ -45,7 +45,7 @@ def test_the_numbers_are_those_of_the_decomposition(command: Run, watched: Path,
     ids = np.concatenate([[lm.tokenizer.eos], lm.tokenizer.encode(corpus.read_text())])[: 7 + 41]
     h_0 = hidden_states(p, ids[:7, None], p.initial_state(1)).h[-1]
     flow = decompose(p, ids[7:-1, None], ids[8:, None], h_0)
-    expected = diagnose(flow)
+    expected = diagnose(flow, lm.config)
     assert (found["steps"], found["start"], found["oov"]) == (40, 7, 0)
     assert (found["verdict"], found["diagnosis"]) == (expected.verdict, expected.text)
     numbers = expected.numbers
