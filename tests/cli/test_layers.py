@@ -31,6 +31,26 @@ def test_every_command_reads_a_run_of_several_layers(deep_run: Path, corpus: Pat
     assert command("flow", deep_run).returncode == 0  # the history of the run
 
 
+def test_the_lens_shows_every_layer_or_one(deep_run: Path, corpus: Path, command: Run, tmp_path: Path) -> None:
+    page = tmp_path / "flow.html"
+    done = command("flow", deep_run, corpus, "--steps", 30, "--html", page)
+    assert done.returncode == 0, done.stderr
+    for n in range(3):
+        assert f"{deep_run}, layer {n}" in done.stdout
+        assert f"<h3>{deep_run}, layer {n}</h3>" in page.read_text()
+    assert page.read_text().count('<section class="network"') == 3
+    every = json.loads(command("flow", deep_run, corpus, "--steps", 30, "--json").stdout)
+    assert [each["layer"] for each in (every, *every["compared"])] == [0, 1, 2]
+    assert every["history"]["steps"] > 0
+    assert every["compared"][0]["chosen_loss"]["at"] == every["chosen_loss"]["at"]
+    for n, shown in enumerate((every, *every["compared"])):
+        alone = json.loads(command("flow", deep_run, corpus, "--steps", 30, "--layer", n, "--json").stdout)
+        assert (alone["layer"], alone["model"], alone["compared"]) == (n, str(deep_run), [])
+        assert alone["log10_norms_by_lag"] == shown["log10_norms_by_lag"]
+    both = command("flow", deep_run, corpus, "--steps", 30, "--layer", 1, "--init", "--compare", deep_run)
+    assert both.stdout.count("layer 1, from 0") == 2
+
+
 def test_a_task_is_learnt_by_two_layers(tmp_path: Path, command: Run) -> None:
     out = tmp_path / "task"
     done = command("train", "--task", "anbn", "--task-length", 20, "--layers", 2, "--epochs", 1, "--out", out)

@@ -32,6 +32,9 @@ OTHER_PICTURES = (".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".e
     metavar="t",
     help="The loss to show, counted from 0.  [default: the one whose gradient reaches farthest back]",
 )
+@click.option(
+    "--layer", type=click.IntRange(0), metavar="N", help="The layer of a stack, from 0.  [default: every layer]"
+)
 @click.option("--init", is_flag=True, help="Show the network as it was before training.")
 @click.option("--compare", type=click.Path(path_type=Path), metavar="RUN2", help="Show RUN2 beside RUN.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write an interactive page.")
@@ -48,8 +51,8 @@ OTHER_PICTURES = (".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".e
 @as_json
 @one_thread
 def flow(
-    run: Path, text: tuple[Path, ...], steps: int | None, start: int | None, at: int | None, init: bool,
-    compare: Path | None, html: Path | None, png: Path | None, kind: str | None, tensorboard: Path | None,
+    run: Path, text: tuple[Path, ...], steps: int | None, start: int | None, at: int | None, layer: int | None,
+    init: bool, compare: Path | None, html: Path | None, png: Path | None, kind: str | None, tensorboard: Path | None,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Decompose the gradient of each loss on TEXT by time step: what each earlier step contributes.
@@ -61,13 +64,14 @@ def flow(
     elman flow RUN TEXT --init --compare RUN      before and after training
     elman flow RUN TEXT --png plots/              the plots, for a paper
     """
-    _check_text(run, text, compare, {"steps": steps, "start": start, "at": at, "init": init or None}, init=init)
+    text_options = {"steps": steps, "start": start, "at": at, "layer": layer, "init": init or None}
+    _check_text(run, text, compare, text_options, init=init)
     _check_outputs(text, html, png, kind, tensorboard)
     if png is not None:  # a missing extra is reported before any work is done
         from elman.gradient_flow.plots import write_plots
     if tensorboard is not None:
         from elman.gradient_flow.events import write_events
-    runs = _read_runs(run, text, compare, init, steps=steps or 100, start=start or 0, at=at)
+    runs = _read_runs(run, text, compare, init, steps=steps or 100, start=start or 0, at=at, layer=layer)
     views = [each.view for each in runs if each.view]
     histories = {each.label: each.history for each in runs if each.history}
     if not views and not any(history.recorded for history in histories.values()):
@@ -125,14 +129,19 @@ def _check_outputs(
 
 
 def _read_runs(
-    run: Path, text: tuple[Path, ...], compare: Path | None, init: bool, *, steps: int, start: int, at: int | None
-) -> list[RunFlow]:
-    """RUN, and the run it is compared with."""
+    run: Path, text: tuple[Path, ...], compare: Path | None, init: bool, *, steps: int, start: int, at: int | None,
+    layer: int | None,
+) -> list[RunFlow]:  # fmt: skip
+    """RUN, and the run it is compared with; of each its layers."""
     from elman.cli.flow_runs import read_run, with_same_loss
     from elman.text.corpus import Corpus
 
     corpus = Corpus.from_paths(text) if text else None
     runs = [(run, init)] + ([(compare, False)] if compare is not None else [])
     return with_same_loss(
-        [read_run(each, corpus, steps=steps, start=start, at=at, before_training=before) for each, before in runs]
+        [
+            shown
+            for each, before in runs
+            for shown in read_run(each, corpus, steps=steps, start=start, at=at, layer=layer, before_training=before)
+        ]
     )

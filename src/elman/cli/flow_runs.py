@@ -43,12 +43,14 @@ class RunFlow:
 
 
 def read_run(
-    run: Path, corpus: Corpus | None, *, steps: int, start: int, at: int | None, before_training: bool = False
-) -> RunFlow:
+    run: Path, corpus: Corpus | None, *, steps: int, start: int, at: int | None, layer: int | None = None,
+    before_training: bool = False,
+) -> list[RunFlow]:  # fmt: skip
     """Reads a run and decomposes its gradients on at most `steps` tokens of the text, from token `start` on.
 
-    Raises CheckpointError where there is no run, TextError for a text that is too short, ConfigError for a run on a
-    task that has no tokens.
+    One result, or one for each layer of a stack if `layer` is None; the first has the history. Raises CheckpointError
+    where there is no run, TextError for a text that is too short, ConfigError for a run on a task that has no tokens
+    and for a layer that the network does not have.
     """
     lm = load(run)
     assert lm.config is not None  # a loaded model has one
@@ -60,20 +62,26 @@ def read_run(
         columns = ({"kind": KINDS[type(record)], **vars(record)} for record in records)
         history = History.of(columns, settings.clip, settings.record_every)
     if corpus is None:
-        return RunFlow(label, history, None)
+        return [RunFlow(label, history, None)]
     if lm.config.task and lm.config.task.name == "adding":
         raise ConfigError(f"{run} was trained on real numbers, not on tokens: leave TEXT out")
     p = (first_parameters(lm.config) if before_training else lm.p).astype("float64")
-    subject = Subject(label, describe(lm), corpus.name, start, " " if lm.tokenizer.level == "word" else "")
+    separator = " " if lm.tokenizer.level == "word" else ""
     ids, oov = _context_and_window(corpus, lm, steps, start)
     before, window = ids[: _context(start)], ids[_context(start) :]
     h_0 = hidden_states(p, before[:, None], p.initial_state(1)).h_T if len(before) else None
     tokens = [lm.tokenizer.tokens[k] for k in window]
-    view = View.of(
-        p, window, tokens, subject, oov=list(oov[-len(window) :]), h_0=h_0, at=at, config=lm.config,
-        trained=not before_training,
-    )  # fmt: skip
-    return RunFlow(label, history, view)
+    found: list[RunFlow] = []
+    for n in range(p.depth) if layer is None else [layer]:
+        name = f"{label}, layer {n}" if p.above and layer is None else label
+        description = f"{describe(lm)}; layer {n}, from 0" if p.above else describe(lm)
+        subject = Subject(name, description, corpus.name, start, separator)
+        view = View.of(
+            p, window, tokens, subject, oov=list(oov[-len(window) :]), h_0=h_0, at=at, layer=n, config=lm.config,
+            trained=not before_training,
+        )  # fmt: skip
+        found.append(RunFlow(name if found else label, None if found else history, view))
+    return found
 
 
 def with_same_loss(runs: Sequence[RunFlow]) -> list[RunFlow]:

@@ -23,7 +23,7 @@ def norms_and_cosines(trajectory: Trajectory, totals: TotalGradients) -> tuple[D
     """
     terms = _terms(trajectory, totals)
     p, T = trajectory.p, trajectory.T
-    native = p.kernels.contributions_kernel(p.dtype)
+    native = p.kernels.contributions_kernel(p.dtype) if trajectory.above is None else None  # it knows no layer above
     if native is not None:
         return native(terms)
     norms, cosines = np.full((len(NAMES), T, T), -np.inf), np.zeros((len(NAMES), T, T))
@@ -36,7 +36,7 @@ def norms_and_cosines(trajectory: Trajectory, totals: TotalGradients) -> tuple[D
 
 def _terms(trajectory: Trajectory, totals: TotalGradients) -> Contributions:
     """What norms and cosines are computed from."""
-    p, shape = trajectory.p, trajectory.dh.shape
+    p, layer, shape = trajectory.p, trajectory.weights, trajectory.dh.shape
     product = p.kernels.product
     h, e = trajectory.h[:-1], trajectory.e
     unit = {name: totals.directions(name).astype(p.dtype) for name in NAMES}
@@ -46,14 +46,14 @@ def _terms(trajectory: Trajectory, totals: TotalGradients) -> Contributions:
         return result
 
     slope, slope_exponent = scaled_slope(trajectory)
-    (W_h, W_e), (up_h, up_e) = scaled_weights(p.W_h, p.W_e)
+    (W_h, W_e), (up_h, up_e) = scaled_weights(layer.W_h, layer.W_e)
     return Contributions(
         trajectory.dh, slope, slope_exponent, W_h, W_e, up_h, up_e,
         along={
             "W_h": along(h, unit["W_h"]),  # (G h)^T     [T,B,Dh]
             "W_e": along(e, unit["W_e"]),  # (G e)^T     [T,B,Dh]
             "b_1": unit["b_1"],  # [Dh]
-            "e": along(unit["e"], p.W_e),  # [T,B,Dh]
+            "e": along(unit["e"], layer.W_e),  # [T,B,Dh]
             "h": unit["h"],  # [T,B,Dh]
         },
         grams={"W_h": _gram(h), "W_e": _gram(e)},

@@ -3,7 +3,7 @@
     ∂J^(t)/∂W_h|_(i) = δ^T h^(i-1)T    ∂J^(t)/∂W_e|_(i) = δ^T e^(i)T    ∂J^(t)/∂b_1|_(i) = δ^T 1_B
     ∂J^(t)/∂e^(i) = W_e^T δ^T          ∂J^(t)/∂h^(i) = γ               with δ = δ^(t,i), γ = γ^(t,i)
 
-(docs/derivation.md, section 6.)
+(docs/derivation.md, section 6; of a layer of a stack, section 11.)
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ class Flow:
     `name` is one of W_h, W_e, b_1, e, h. For e and h the contribution is ∂J^(t)/∂e^(i) or ∂J^(t)/∂h^(i), where h^(i) is
     the state after step i.
 
+    In a stack all letters are those of one layer (`trajectory.number`), and the contributions those through all paths:
+    through this layer's later states and through every layer above. Above the first layer e is h of the layer below,
+    and ∂J^(t)/∂e^(i) is the part of its gradient that comes through this layer.
+
     log2_norms_by_lag, cosines_by_lag: by name, [T,T] with entry [k,t] for lag k = t - i; -∞ and 0 where t < k.
 
     Methods raise ConfigError for an unknown name, and ShapeError for t or i outside 0 ≤ i ≤ t < T.
@@ -47,7 +51,8 @@ class Flow:
     def __repr__(self) -> str:
         trajectory = self.trajectory
         p = trajectory.p
-        return f"<Flow T={trajectory.T} B={trajectory.B} d={p.d} Dh={p.Dh} {p.activation}>"
+        layer = f" layer={trajectory.number} of {p.depth}" if p.above else ""
+        return f"<Flow T={trajectory.T} B={trajectory.B} d={p.d} Dh={p.Dh}{layer} {p.activation}>"
 
     def _repr_html_(self) -> str:
         """For notebooks: sizes, the mean loss, and the norms by lag over the three decades below the largest."""
@@ -58,9 +63,8 @@ class Flow:
             lines.append(Line(f"∂J/∂{name}", range(kept), norms[:kept].tolist(), dashed))
         mean = float(trajectory.J.sum() / trajectory.x.size)
         rows = [("time steps T", self.T), ("sequences B", trajectory.B), ("mean J, nats per token", mean)]
-        return block(
-            "Gradient flow", table(rows), chart(lines, "lag, in steps back", "log10 of the norm of the contributions")
-        )
+        title = f"Gradient flow of layer {trajectory.number}" if trajectory.p.above else "Gradient flow"
+        return block(title, table(rows), chart(lines, "lag, in steps back", "log10 of the norm of the contributions"))
 
     @property
     def T(self) -> int:
@@ -171,18 +175,22 @@ class Flow:
 
 
 @on_all_threads
-def decompose(parameters: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -> Flow:
-    """Decomposes the gradient of each loss by time step. x, y int [T,B]; h_0 [B,Dh] or None for zeros.
+def decompose(
+    parameters: Parameters, x: Integers, y: Integers, h_0: Floats | None = None, *, layer: int = 0
+) -> Flow:  # fmt: skip
+    """Decomposes the gradient of each loss by time step. x, y int [T,B]; h_0 [B,Dh] (a state of `Parameters`) or None
+    for zeros; layer: which one of a stack, the first is 0.
 
     The result is exact up to rounding: nothing is truncated or sampled. It is computed in the parameters' precision,
-    float32 or float64. All losses are swept together in T products of at most T·B rows: T²·B·Dh·(Dh+d) operations.
-    Memory: about a dozen arrays of T·B·Dh numbers, ten float64 tables [T,T], and 2·T·B² numbers for Gram matrices where
-    B > 1; no δ^(t,i) is stored. Where B > 1 and a contribution almost cancels over the batch, a weight's norm has half
-    the digits.
+    float32 or float64. All losses are swept together in T products of at most T·B rows: T²·B·Dh·(Dh+d) operations, and
+    as many again for each layer above. Memory: about a dozen arrays of T·B·Dh numbers, ten float64 tables [T,T], and
+    2·T·B² numbers for Gram matrices where B > 1; no δ^(t,i) is stored. Where B > 1 and a contribution almost cancels
+    over the batch, a weight's norm has half the digits.
 
-    Raises ShapeError for shapes, types or token ids that do not match the parameters.
+    Raises ShapeError for shapes, types or token ids that do not match the parameters, ConfigError for a layer that they
+    do not have.
     """
-    trajectory = Trajectory.of(parameters, x, y, h_0)
+    trajectory = Trajectory.of(parameters, x, y, h_0, layer)
     totals = TotalGradients.of(trajectory)
     norms, cosines = norms_and_cosines(trajectory, totals)
     return Flow(trajectory, totals, dict(zip(NAMES, norms, strict=True)), dict(zip(NAMES, cosines, strict=True)))

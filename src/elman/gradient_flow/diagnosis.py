@@ -39,12 +39,14 @@ class DiagnosisNumbers:
     reach            the smallest lag within which 95 % of the norms of the contributions to ∂J/∂W_h lie
     sigma_max        the largest singular value of W_h
     spectral_radius  the largest |eigenvalue| of W_h
-    one_step_bound   the most by which one step back can stretch the gradient
+    one_step_bound   the most by which one step back can stretch the gradient; of a layer in a stack, the largest of its
+                     own and of those of the layers above, since the gradient goes back through all of them
     mean_slope       the mean of σ'
     flat             the share of units with σ' under a tenth of its largest value
     cancellation     Σ‖contribution‖ / ‖Σ contribution‖
     largest_loss     (share, t): the loss with the largest share of all norms
     largest_step     (share, i): the step with the largest share of all norms
+    layers_above     how many layers of the stack are above this one
     """
 
     decay_rate: float
@@ -57,6 +59,7 @@ class DiagnosisNumbers:
     cancellation: float
     largest_loss: tuple[float, int]
     largest_step: tuple[float, int]
+    layers_above: int = 0
 
     __repr__ = short_repr
 
@@ -107,19 +110,21 @@ def diagnose(flow: Flow, config: RunConfig | None = None, trained: bool = True) 
     start. A gradient that fades as it does in every network of a text is no finding then (`advice.is_usual`).
     """
     trajectory = flow.trajectory
-    W_h, activation = trajectory.p.W_h, trajectory.p.activation
+    W_h, activation = trajectory.weights.W_h, trajectory.p.activation
+    above = [largest_singular_value(layer.W_h) for layer in trajectory.p.layers[trajectory.number + 1 :]]
     sigma_max, saturated = largest_singular_value(W_h), saturation(trajectory)
     numbers = DiagnosisNumbers(
         decay_rate=decay_rate(flow),
         reach=reach(flow),
         sigma_max=sigma_max,
         spectral_radius=spectral_radius(W_h),
-        one_step_bound=float(bound(activation, sigma_max, 1)),
+        one_step_bound=float(bound(activation, max([sigma_max, *above]), 1)),
         mean_slope=saturated.mean,
         flat=saturated.flat,
         cancellation=cancellation(flow),
         largest_loss=_largest(flow.log10_norms("W_h")),
         largest_step=_largest(flow.log10_norms("W_h").T),
+        layers_above=len(above),
     )
     rate = numbers.decay_rate
     long_enough = flow.T >= FEWEST_STEPS
@@ -160,15 +165,21 @@ def _largest(log10_norms: Doubles) -> tuple[float, int]:
 
 def _vanishing(n: DiagnosisNumbers, activation: str) -> str:
     saturated = n.flat >= FLAT[activation]
+    own = LARGEST_SLOPE[activation] * n.sigma_max
+    growth = (
+        f"σ_max(W_h) = {n.sigma_max:.3g} would allow growth" if own > ROUNDING else "a layer above would allow growth"
+    )
     if n.decay_rate == 0:
         return "Vanishing: no gradient flows back over even one time step."
     if saturated and n.one_step_bound > ROUNDING:
-        why = f"though σ_max(W_h) = {n.sigma_max:.3g} would allow growth, because the units are saturated"
+        why = f"though {growth}, because the units are saturated"
     elif n.one_step_bound > ROUNDING:
-        why = f"at a mean σ' of {n.mean_slope:.2g}, though σ_max(W_h) = {n.sigma_max:.3g} would allow growth"
+        why = f"at a mean σ' of {n.mean_slope:.2g}, though {growth}"
     else:
         limit = 1 / LARGEST_SLOPE[activation]
         why = f"and cannot grow, since σ_max(W_h) = {n.sigma_max:.3g} is not over {limit:g}"
+        if n.layers_above:  # a sum over paths may grow for a while, though no path does
+            why = f"and cannot go on growing, since σ_max(W_h) of this layer and those above is not over {limit:g}"
     steps = np.log(10) / -np.log(n.decay_rate)
     left = f"a tenth is left after {steps:.0f}" if steps >= 1.5 else "one step takes nearly all of it"
     within = f"within {n.reach} steps" if n.reach else "within the step of the loss itself"

@@ -6,6 +6,7 @@ Zeros (log10: -∞) and unknown values (NaN) are not drawn. The page of `--html`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -27,7 +28,8 @@ POINTS = 150
 """Points of a curve over training; more records are averaged in bins."""
 BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#666666"
 """From Okabe and Ito's palette, which is distinct with every kind of colour vision."""
-VIEW_COLOURS = (BLUE, VERMILION)
+VIEW_COLOURS = (BLUE, VERMILION, PURPLE, "#009e73", "#e69f00", "#56b4e9")
+"""More networks begin again."""
 LAG = r"lag $k$, steps back"
 STEP = "training step"
 BY_LAG = r"$\sum_t\,\Vert\partial J^{(t)}/\partial W_h|_{(t-k)}\Vert$, nats"
@@ -56,7 +58,7 @@ def by_lag(part: Figure | SubFigure, views: Sequence[View]) -> None:
     axes = part.subplots()
     handles: list[Artist] = []
     names: list[str] = []
-    for colour, view in zip(VIEW_COLOURS, views, strict=False):
+    for colour, view in zip(cycle(VIEW_COLOURS), views, strict=False):
         norms, lags = view.by_lag["W_h"], np.arange(view.T)
         (line,) = axes.plot(lags, _finite(norms), color=colour, zorder=3)
         axes.plot(lags, _finite(view.bounds["W_h"]), color=colour, ls="--", lw=0.8)

@@ -2,6 +2,8 @@
 
     ∂h^(t)/∂h^(i) = A^(t) A^(t-1) … A^(i+1)        A^(s) = ∂h^(s)/∂h^(s-1) = diag(σ'(z^(s))) W_h
 
+In a stack these are of one layer: its h^(t) depends on its own h^(i) through its own recurrence alone.
+
 Two numbers of W_h are easily confused. The *spectral radius*, its largest |eigenvalue|, gives the growth of W_h^k for
 large k. The *largest singular value* σ_max is the most by which one product with W_h stretches a vector; its k-th power
 bounds the norm of W_h^k for every k.
@@ -113,7 +115,7 @@ def lyapunov_spectrum(trajectory: Trajectory, count: int | None = None, sequence
             f"count, skip, sequence are {count}, {skip}, {sequence}, expected 1 ≤ count ≤ Dh = {p.Dh}, "
             f"0 ≤ skip < T = {trajectory.T}, 0 ≤ sequence < B = {trajectory.B}"
         )
-    slopes, W_h = trajectory.log2_slope[:, sequence] * np.log(2), p.W_h.astype(np.float64)
+    slopes, W_h = trajectory.log2_slope[:, sequence] * np.log(2), trajectory.weights.W_h.astype(np.float64)
     Q = np.linalg.qr(np.random.default_rng(0).standard_normal((p.Dh, count)))[0]
     growth = np.zeros(count)
     for t in range(trajectory.T):
@@ -145,7 +147,7 @@ def jacobian_singular_values(
             f"0 ≤ sequence < B = {trajectory.B}, 0 ≤ lag ≤ t + 1"
         )
     Dh = trajectory.p.Dh
-    slopes, W_hT = trajectory.log2_slope[:, sequence] * np.log(2), trajectory.p.W_h.T.astype(np.float64)
+    slopes, W_hT = trajectory.log2_slope[:, sequence] * np.log(2), trajectory.weights.W_h.T.astype(np.float64)
     Q, product = np.eye(Dh), _ScaledTriangle(np.zeros(Dh), np.eye(Dh))
     log10_values = {0: np.zeros(Dh)}
     for k in range(1, max(chosen_lags, default=0) + 1):

@@ -50,13 +50,16 @@ class LossGradient:
 
 
 @on_all_threads
-def decompose_loss(parameters: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -> LossGradient:
-    """Decomposes the gradient of the last loss of one sequence by time step. x, y int [T,1]; h_0 [1,Dh] or None.
+def decompose_loss(
+    parameters: Parameters, x: Integers, y: Integers, h_0: Floats | None = None, *, layer: int = 0
+) -> LossGradient:  # fmt: skip
+    """Decomposes the gradient of the last loss of one sequence by time step. x, y int [T,1]; h_0 [1,Dh] or None; layer:
+    which one of a stack, the first is 0.
 
     The norms and shares are those of `decompose` (`Flow.log10_norms`, `Flow.shares_of_loss`) for t = T - 1. Raises
-    ConfigError for a network of several layers, ShapeError for shapes or ids that do not match the parameters.
+    ConfigError for a layer that the parameters do not have, ShapeError for shapes or ids that do not match them.
     """
-    trajectory = Trajectory.of(parameters, x, y, h_0)
+    trajectory = Trajectory.of(parameters, x, y, h_0, layer)
     if trajectory.B != 1:
         raise ShapeError(f"x has {trajectory.B} sequences; give one, as [T,1]")
     T, Dh = trajectory.T, trajectory.p.Dh

@@ -33,7 +33,7 @@ _CODES = 2**16 - 1
 
 
 def as_html(views: Sequence[View], histories: Mapping[str, History]) -> str:
-    """The page of one or two networks (views), of what training recorded (histories by label), or of both."""
+    """The page of networks or of their layers (views), of what training recorded (histories by label), or of both."""
     page = resources.files("elman.gradient_flow") / "page"
     style = (page / "flow.css").read_text(encoding="utf-8")
     script = "".join((page / name).read_text(encoding="utf-8") for name in ("numbers.js", "charts.js", "flow.js"))
@@ -244,6 +244,12 @@ def _foot(views: Sequence[View]) -> str:
         "signed share of it, which gives the tints their colour. With respect to <i>e</i> and <i>h</i> each step has a "
         "vector of its own, nothing is added up, and there is no share. "
     )
+    if any(view.flow.trajectory.p.above for view in views):
+        exact += (
+            "Layers count from 0; the letters of a layer are its own, and what a step contributes goes through all "
+            "layers above it. Above layer 0, <i>e</i> is <i>h</i> of the layer below, and the gradient by it "
+            "is the part that comes through this layer. "
+        )
     return f"</main><footer><p>{exact if views else ''}Made by <code>elman flow</code>.</p></footer>"
 
 

@@ -2,7 +2,8 @@
 
     δ^(t,t) = dh^(t) ∘ σ'(z^(t))        γ^(t,i) = δ^(t,i+1) W_h        δ^(t,i) = γ^(t,i) ∘ σ'(z^(i))
 
-(docs/derivation.md, section 6.) Going from lag k to k+1 is one product over the (T-k)·B rows of lag k, and the same
+(docs/derivation.md, section 6.) A layer below others has their part in γ^(t,i) besides: δ^(t,i) W_e of the layer above,
+through all paths (section 11). Going from lag k to k+1 is one product over the (T-k)·B rows of lag k, and the same
 product gives ∂J^(t)/∂e^(i) = δ^(t,i) W_e. Each row t is a mantissa times a power of two of its own, so nothing
 overflows and nothing rounds to zero at any lag; scaling by powers of two is exact.
 """
@@ -23,6 +24,10 @@ NEAR = 8
 """Weights whose largest entry is within 2^±NEAR are used unscaled: one step with them cannot leave the range."""
 SMALLEST_SQUARE = {"float32": 1e-26, "float64": 1e-280}
 """A smaller sum of squares may have lost terms to underflow, and is computed again, scaled."""
+
+
+LOST = 4000
+"""A mantissa shifted down by so many powers of two is 0 in every precision."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,16 @@ class LagErrors:
 def sweep(trajectory: Trajectory, first: int = 0, last: int | None = None) -> Iterator[LagErrors]:
     """The lags 0, 1, … of the losses J^(t) with first ≤ t < last, as long as a loss has a step i ≥ 0.
 
-    Costs B·(T-k)·2·Dh·(Dh+d) operations for lag k, and four arrays of T·B rows.
+    Costs B·(T-k)·2·Dh·(Dh+d) operations for lag k, and four arrays of T·B rows; as much for each layer above.
     """
-    p, B, Dh = trajectory.p, trajectory.B, trajectory.p.Dh
+    p, layer, B, Dh, d = trajectory.p, trajectory.weights, trajectory.B, trajectory.p.Dh, trajectory.e.shape[-1]
     last = trajectory.T if last is None else last
-    (W_h, W_e), (up_h, up_e) = scaled_weights(p.W_h, p.W_e)
+    over = sweep(trajectory.above, first, last) if trajectory.above else None
+    (W_h, W_e), (up_h, up_e) = scaled_weights(layer.W_h, layer.W_e)
     weights = np.concatenate([W_h, W_e], axis=1)
     slope, slope_exponent = scaled_slope(trajectory)
     rows = last - first
-    products = [np.empty((rows, B, Dh + p.d), p.dtype) for _ in range(2)]
+    products = [np.empty((rows, B, Dh + d), p.dtype) for _ in range(2)]
     delta_buffer = np.empty((rows, B, Dh), p.dtype)
 
     gamma, exponent = trajectory.dh[first:last].copy(), np.zeros(rows)
@@ -75,11 +81,14 @@ def sweep(trajectory: Trajectory, first: int = 0, last: int | None = None) -> It
     for k in range(last):
         low = max(k, first)  # rows t ≥ low still have a step t - k
         steps = slice(low - k, last - k)
+        if over is not None:
+            above = next(over)
+            gamma, exponent = _sum(gamma, exponent, above.de, above.de_exponent)
         delta = np.multiply(gamma, slope[steps], out=delta_buffer[: last - low])
         delta_exponent = exponent + slope_exponent[steps]
         log2_delta = _normalise(delta, delta_exponent)
         product = products[k % 2][: last - low]
-        np.matmul(delta.reshape(-1, Dh), weights, out=product.reshape(-1, Dh + p.d))
+        np.matmul(delta.reshape(-1, Dh), weights, out=product.reshape(-1, Dh + d))
         next_exponent = delta_exponent + up_h
         de, de_exponent = product[..., Dh:], delta_exponent + up_e
         yield LagErrors(k, low, delta, delta_exponent, log2_delta, gamma, exponent, de, de_exponent)
@@ -119,6 +128,24 @@ def scaled_slope(trajectory: Trajectory) -> tuple[Floats, Doubles]:
     largest[np.isneginf(largest)] = 0
     slope = np.exp2(trajectory.log2_slope - largest[:, None, None])
     return slope.astype(trajectory.p.dtype), largest
+
+
+def _sum(a: Floats, a_exponent: Doubles, b: Floats, b_exponent: Doubles) -> tuple[Floats, Doubles]:
+    """a 2^a_exponent + b 2^b_exponent [r,B,n], and its exponents [r]: the larger of the two, zeros aside."""
+    axes = tuple(range(1, a.ndim))
+    a_exponent, b_exponent = (
+        np.where(np.abs(rows).max(axis=axes, initial=0) > 0, exponent, -np.inf)
+        for rows, exponent in ((a, a_exponent), (b, b_exponent))
+    )
+    exponent = np.maximum(a_exponent, b_exponent)
+    exponent[np.isneginf(exponent)] = 0
+
+    def shifted(rows: Floats, own: Doubles) -> Floats:
+        shift = np.maximum(own - exponent, -LOST).astype(np.int64)
+        result: Floats = np.ldexp(rows, shift.reshape(-1, *[1] * len(axes)))
+        return result
+
+    return shifted(a, a_exponent) + shifted(b, b_exponent), exponent
 
 
 def _squares(rows: Floats) -> Doubles:

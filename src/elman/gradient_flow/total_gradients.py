@@ -28,23 +28,21 @@ class TotalGradients:
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> TotalGradients:
-        """One backward pass (docs/derivation.md, section 7): dz^(t) = (dh^(t) + dz^(t+1) W_h) ∘ σ'(z^(t)).
+        """One backward pass (docs/derivation.md, sections 7 and 11): dz^(t) = (dh^(t) + dz^(t+1) W_h) ∘ σ'(z^(t)).
 
         The recursion runs in float64. The products over all steps run in the parameters' precision, on rows that are
         scaled to about 1.
         """
-        p, T, N = trajectory.p, trajectory.T, trajectory.T * trajectory.B
+        p, N = trajectory.p, trajectory.T * trajectory.B
         product = p.kernels.product
-        h, dz, exponent = p.kernels.state_gradient(trajectory.dh, trajectory.slope, p.W_h)
-        size = np.abs(dz).max(axis=(1, 2), initial=0)
-        scale, step_scale = _power_of_two(size.max()), _power_of_two(size)[:, None, None]
+        h, dz, e, exponent = _backward(trajectory)
+        scale = _power_of_two(np.abs(dz).max(initial=0))
         rows = (dz / scale).astype(p.dtype).reshape(N, p.Dh)
-        rows_of_step = (dz / step_scale).astype(p.dtype).reshape(N, p.Dh)
         values = {
             "W_h": product(rows, trajectory.h[:-1].reshape(N, p.Dh), a_transposed=True) * scale,  # [Dh,Dh]
-            "W_e": product(rows, trajectory.e.reshape(N, p.d), a_transposed=True) * scale,  # [Dh,d]
+            "W_e": product(rows, trajectory.e.reshape(N, -1), a_transposed=True) * scale,  # [Dh,d]
             "b_1": dz.sum(axis=(0, 1)),  # [Dh]
-            "e": product(rows_of_step, p.W_e).reshape(T, trajectory.B, p.d) * step_scale,  # [T,B,d]
+            "e": e,  # [T,B,d]
             "h": h,  # [T,B,Dh]
         }
         norms = {
@@ -61,6 +59,19 @@ class TotalGradients:
         norms[norms == 0] = 1
         result: Doubles = value / norms.reshape(-1, *[1] * (value.ndim - 1))
         return result
+
+
+def _backward(trajectory: Trajectory) -> tuple[Doubles, Doubles, Doubles, int]:
+    """∂J/∂h and ∂J/∂z [T,B,Dh] and ∂J/∂e [T,B,d], each times 2^-exponent, down from the last layer to this one."""
+    p, layer, dh, exponent = trajectory.p, trajectory.weights, trajectory.dh.astype(np.float64), 0
+    if trajectory.above is not None:
+        *_, from_above, exponent = _backward(trajectory.above)
+        dh = np.ldexp(dh, -exponent) + from_above
+    h, dz, more = p.kernels.state_gradient(dh, trajectory.slope, layer.W_h)
+    step_scale = _power_of_two(np.abs(dz).max(axis=(1, 2), initial=0))[:, None, None]
+    rows = (dz / step_scale).astype(p.dtype).reshape(-1, p.Dh)
+    e = p.kernels.product(rows, layer.W_e).reshape(trajectory.e.shape) * step_scale
+    return h, dz, e, exponent + more
 
 
 def _power_of_two(size: Doubles) -> Doubles:

@@ -2,6 +2,9 @@
 
 Time steps count from 0 here, as arrays do: `h[i + 1]`, `z[i]` and `e[i]` are h^(i+1), z^(i+1) and e^(i+1) of
 docs/derivation.md, and `h[0]` is h^(0).
+
+Of a stack of layers a trajectory has one: its weights, its states, and as e what it reads, which above the first layer
+is h of the layer below. Errors reach it from the layers above, so each trajectory has the one above it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 
 from elman.errors import ConfigError, ShapeError
 from elman.model.activations import FUNCTIONS
+from elman.model.layer import RecurrentLayer
 from elman.model.network import checked, hidden_states
 from elman.model.parameters import Parameters
 from elman.representation import short_repr
@@ -28,14 +32,16 @@ LARGEST_SLOPE = {name: f.largest for name, f in FUNCTIONS.items()}
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The states of parameters p that read x from the state h[0] on, and the losses of predicting y.
+    """The states of one layer of parameters p that read x, and the losses of predicting y.
 
     x, y        int [T,B]
-    e           [T,B,d]
+    e           [T,B,d]; above the first layer h of the layer below, [T,B,Dh]
     h           [T+1,B,Dh]
     log2_slope  [T,B,Dh], float64: log2 σ'(z), -∞ where σ' is 0
-    dh          [T,B,Dh]: ∂J^(t)/∂h^(t) = δ1 U
+    dh          [T,B,Dh]: δ1 U, what the output layer makes of ∂J^(t)/∂h^(t); 0 where it does not read this layer
     J           [T], float64: each loss, summed over the batch, in nats
+    number      the layer's, from 0
+    above       the trajectory of the layer above; None for the last
     """
 
     p: Parameters
@@ -46,34 +52,48 @@ class Trajectory:
     log2_slope: Doubles
     dh: Floats
     J: Doubles
+    number: int = 0
+    above: Trajectory | None = None
 
     __repr__ = short_repr
 
     @classmethod
-    def of(cls, p: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -> Trajectory:
-        """The forward pass. h_0 is [B,Dh], or None for zeros.
+    def of(cls, p: Parameters, x: Integers, y: Integers, h_0: Floats | None = None, layer: int = 0) -> Trajectory:
+        """The forward pass, shown for one layer. h_0 is [B,Dh] (a state of `Parameters`), or None for zeros.
 
-        Raises ConfigError for a network of several layers, ShapeError for shapes, types or token ids that do not match
+        Raises ConfigError for a layer that p does not have, ShapeError for shapes, types or token ids that do not match
         p, and where the states overflow.
         """
-        if isinstance(p, Parameters) and p.above:
-            raise ConfigError(
-                f"the gradient flow is shown for one recurrent layer, and this network has {p.depth}: "
-                "train one with --layers 1"
-            )
         h_0 = checked(p, x, y, h_0)
+        if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < p.depth:
+            layers = f"a number from 0 to {p.depth - 1}" if p.above else "0, as the network has one layer"
+            raise ConfigError(f"layer is {layer!r}; it must be {layers}")
         T = len(x)
         with np.errstate(over="ignore", invalid="ignore"):
             forward = hidden_states(p, x, h_0)
-        h, e = forward.h, forward.embedded.e[forward.embedded.rows]  # x are tokens: rows are known       [T,B,d]
-        if not np.isfinite(h[-1]).all() or not np.isfinite(h).all():
-            step = int(np.argmin(np.isfinite(h).all(axis=(1, 2))))
-            raise ShapeError(
-                f"h is not finite from time step {step} of {T} on in {p.dtype}, expected finite states: "
-                "shorten the text or use float64"
-            )
-        J, dh = p.kernels.cross_entropy_gradient(h[1:].reshape(-1, p.Dh), p.U, p.b_2, y.reshape(-1))
-        return cls(p, x, y, e, h, _log2_slope(p, e, h), dh.reshape(h[1:].shape), J.reshape(y.shape).sum(axis=1))
+        for h in forward.states:
+            if not np.isfinite(h[-1]).all() or not np.isfinite(h).all():
+                step = int(np.argmin(np.isfinite(h).all(axis=(1, 2))))
+                raise ShapeError(
+                    f"h is not finite from time step {step} of {T} on in {p.dtype}, expected finite states: "
+                    "shorten the text or use float64"
+                )
+        h_out = forward.h_out.reshape(-1, p.Dh)
+        J, dh = p.kernels.cross_entropy_gradient(h_out, p.U, p.b_2, y.reshape(-1))
+        dh, J = dh.reshape(*x.shape, p.Dh), J.reshape(y.shape).sum(axis=1)
+        above: Trajectory | None = None
+        for n in range(p.depth - 1, layer - 1, -1):
+            read, h = forward.inputs[n], forward.states[n]
+            e = read.e.reshape(T, -1, p.Dh) if read.rows is None else read.e[read.rows]  # what layer n reads  [T,B,d]
+            own = dh if above is None else np.zeros_like(dh)
+            above = cls(p, x, y, e, h, _log2_slope(p.layers[n], e, h), own, J, n, above)
+        assert above is not None, "p has layers"
+        return above
+
+    @property
+    def weights(self) -> RecurrentLayer:
+        """The layer's W_e [Dh,d], W_h [Dh,Dh] and b_1 [Dh]."""
+        return self.p.layers[self.number]
 
     @property
     def T(self) -> int:
@@ -92,12 +112,12 @@ class Trajectory:
         return result
 
 
-def _log2_slope(p: Parameters, e: Floats, h: Floats) -> Doubles:
+def _log2_slope(layer: RecurrentLayer, e: Floats, h: Floats) -> Doubles:
     """log2 σ'(z), [T,B,Dh], computed from z: h∘(1-h) and 1-h∘h round to 0 long before σ' is 0."""
-    log2_derivative = FUNCTIONS[p.activation].log2_derivative
-    if p.activation == "relu":
+    log2_derivative = FUNCTIONS[layer.activation].log2_derivative
+    if layer.activation == "relu":
         return log2_derivative(h[1:])  # h > 0 where z > 0
-    product = p.kernels.product
-    z = product(h[:-1].reshape(-1, p.Dh), p.W_h, b_transposed=True)  # z = W_h h^(t-1) + W_e e + b_1     [T·B,Dh]
-    z += product(e.reshape(-1, p.d), p.W_e, b_transposed=True, bias=p.b_1)
+    product = layer.kernels.product
+    z = product(h[:-1].reshape(-1, h.shape[-1]), layer.W_h, b_transposed=True)  # z = W_h h^(t-1) + W_e e + b_1
+    z += product(e.reshape(-1, e.shape[-1]), layer.W_e, b_transposed=True, bias=layer.b_1)  # [T·B,Dh]
     return log2_derivative(z.reshape(h[1:].shape))

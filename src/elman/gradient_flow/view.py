@@ -13,11 +13,12 @@ from elman.config import RunConfig
 from elman.errors import ShapeError, TextError
 from elman.gradient_flow.decomposition import Flow, decompose
 from elman.gradient_flow.diagnosis import Diagnosis, diagnose
-from elman.gradient_flow.jacobians import jacobian_singular_values, largest_singular_value
+from elman.gradient_flow.jacobians import bound, jacobian_singular_values, largest_singular_value
 from elman.gradient_flow.json_values import json_value
 from elman.gradient_flow.loss_shares import LossShares, loss_shares
 from elman.gradient_flow.reach import Truncation, norms_by_lag, truncation
-from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Integers
+from elman.gradient_flow.sweep import log2_norms
+from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles, Floats, Integers, Trajectory
 from elman.model.parameters import Parameters
 from elman.representation import short_repr
 from elman.wording import count
@@ -85,15 +86,17 @@ class View:
     @classmethod
     def of(
         cls, p: Parameters, ids: Integers, tokens: Sequence[str], subject: Subject, *, oov: Sequence[bool] = (),
-        h_0: Floats | None = None, at: int | None = None, config: RunConfig | None = None, trained: bool = True,
+        h_0: Floats | None = None, at: int | None = None, layer: int = 0, config: RunConfig | None = None,
+        trained: bool = True,
     ) -> View:  # fmt: skip
         """Decomposes the gradients over ids [T+1]: the token that step 0 reads, then the text.
 
-        tokens and oov are [T+1]; h_0 [1,Dh] is the state before the first token, zeros if None; `at` is the loss to
-        show first, if None the one whose gradient reaches farthest back;
-        config and trained are those of `diagnose`.
+        tokens and oov are [T+1]; h_0 [1,Dh] (a state of `Parameters`) is the state before the first token, zeros if
+        None; `at` is the loss to show first, if None the one whose gradient reaches farthest back; layer: which one of
+        a stack, the first is 0; config and trained are those of `diagnose`.
 
-        Raises TextError for fewer than FEWEST_TOKENS tokens, ShapeError for an `at` outside the window.
+        Raises TextError for fewer than FEWEST_TOKENS tokens, ShapeError for an `at` outside the window, ConfigError for
+        a layer that p does not have.
         """
         T = len(ids) - 1
         if T < FEWEST_TOKENS:
@@ -102,7 +105,7 @@ class View:
             )
         if at is not None and not 0 <= at < T:
             raise ShapeError(f"at is {at}; it must be a loss of the window, from 0 to {T - 1}")
-        flow = decompose(p, ids[:-1, None], ids[1:, None], h_0)
+        flow = decompose(p, ids[:-1, None], ids[1:, None], h_0, layer=layer)
         diagnosis = diagnose(flow, config, trained)
         farthest = min(T, max(1, JACOBIAN_WORK // p.Dh**3))
         lags = [lag for lag in LAGS if lag <= farthest]
@@ -110,7 +113,7 @@ class View:
             subject=subject, flow=flow, tokens=list(tokens), oov=list(oov) or [False] * (T + 1),
             diagnosis=diagnosis, loss_shares=loss_shares(flow),
             by_lag={name: norms_by_lag(flow, name) for name in QUANTITIES},
-            bounds={name: bound_by_lag(flow, name, diagnosis.numbers.one_step_bound) for name in QUANTITIES},
+            bounds={name: bound_by_lag(flow, name) for name in QUANTITIES},
             singular_lags=lags, singular_values=jacobian_singular_values(flow.trajectory, lags=lags),
             truncations=truncation(flow, [tau for tau in TAUS if tau < T]),
             chosen=int(farthest_loss(flow)) if at is None else at,
@@ -148,6 +151,7 @@ class View:
             "steps": self.T,
             "oov": sum(self.oov),
             "nats_per_token": self.nats_per_token,
+            "layer": trajectory.number,
             "activation": trajectory.p.activation,
             "verdict": self.diagnosis.verdict,
             "findings": list(self.diagnosis.findings),
@@ -192,30 +196,56 @@ def farthest_loss(flow: Flow, share: float = 0.95) -> int:
     return half + int(np.lexsort((top[half:], reach_of_loss[half:]))[-1])
 
 
-def bound_by_lag(flow: Flow, name: str, one_step: float) -> Doubles:
+def bound_by_lag(flow: Flow, name: str) -> Doubles:
     """log10 of an upper bound on Σ_t ‖contribution of step t-k to J^(t)‖ for each lag k, [T].
 
-    one_step: the bound on ‖∂h^(i+1)/∂h^(i)‖_2 (jacobians.bound).
-
-    ‖γ^(t,i)‖ ≤ ‖γ^(t,t)‖ one_step^k and ‖δ‖ ≤ max σ' ‖γ‖. The remaining factor is the norm of what W is multiplied with
-    at step i, or for e the norm of W_e.
+    ‖γ^(t,i)‖ ≤ ‖δ1^(t) U‖ · `_growth` and ‖δ‖ ≤ max σ' ‖γ‖. The remaining factor is the norm of what W is multiplied
+    with at step i, or for e the norm of W_e.
     """
     trajectory, T = flow.trajectory, flow.T
-    own = flow.log2_norms_by_lag["h"][0]
+    last = trajectory
+    while last.above is not None:
+        last = last.above
+    own = log2_norms(last.dh, np.zeros(T))
     factor = np.zeros(T)
     slope = math.log2(LARGEST_SLOPE[trajectory.p.activation]) if name != "h" else 0.0
     with np.errstate(divide="ignore"):
         if name == "e":
-            factor += np.log2(largest_singular_value(trajectory.p.W_e))
+            factor += np.log2(largest_singular_value(trajectory.weights.W_e))
         elif name != "h":
             rows = trajectory.h[:-1] if name == "W_h" else trajectory.e
             factor = np.log2(np.linalg.norm(rows.astype(np.float64), axis=(1, 2)))
-        per_step = np.log2(one_step)
+        growth = _growth(trajectory)
         log2_bound = np.full(T, -np.inf)
         for k in range(T):
             each = own[k:] + factor[: T - k]
             top = each.max()
             if not np.isneginf(top):
-                log2_bound[k] = np.log2(np.exp2(each - top).sum()) + top + slope + (k * per_step if k else 0.0)
+                log2_bound[k] = np.log2(np.exp2(each - top).sum()) + top + slope + growth[k]
     result: Doubles = log2_bound * np.log10(2)
     return result
+
+
+def _growth(trajectory: Trajectory) -> Doubles:
+    """log2 of a bound on ‖γ^(t,t-k)‖ / ‖δ1^(t) U‖ for each lag k, [T].
+
+    One step back in a layer stretches by at most a = max σ' σ_max(W_h) (jacobians.bound), so of the last layer it is
+    a^k. A layer below begins with 0, and at every lag max σ' σ_max(W_e) of the layer above times that layer's bound is
+    added: the bound of a sum over all paths.
+    """
+    p, T = trajectory.p, trajectory.T
+    growth: Doubles | None = None
+    for n in range(p.depth - 1, trajectory.number - 1, -1):
+        layer = p.layers[n]
+        with np.errstate(divide="ignore"):
+            step = np.log2(bound(p.activation, largest_singular_value(layer.W_h), 1))
+            if growth is None:
+                from_above = np.full(T, -np.inf)
+                from_above[0] = 0.0
+            else:
+                from_above = growth + np.log2(bound(p.activation, largest_singular_value(p.layers[n + 1].W_e), 1))
+        growth = from_above.copy()
+        for k in range(1, T):
+            growth[k] = np.logaddexp2(growth[k - 1] + step, from_above[k])
+    assert growth is not None, "p has layers"
+    return growth

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from elman.errors import ConfigError
 from elman.gradient_flow import decompose_loss
 from elman.inference.overflow import require_numbers
 from elman.model.network import hidden_states, log_probabilities
@@ -94,6 +93,9 @@ def gradient(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[st
     fields = Fields(body, ("model", "text", "at", "target", "weight"))
     model, prompt = _text(served, limits, fields)
     at, weight, p = _at(fields, prompt), fields.text("weight") or WEIGHTS[0], model.lm.p
+    if p.above:
+        sentence = f"the server decomposes gradients of one recurrent layer, and {model.name} has {p.depth}"
+        raise ApiError(400, f"{sentence}: use elman flow RUN TEXT --layer N", "model", "unsupported_model")
     if weight not in WEIGHTS:
         raise ApiError(400, f"weight must be one of {', '.join(WEIGHTS)}", "weight", "invalid_value")
     if "target" in fields.given:
@@ -110,11 +112,8 @@ def gradient(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[st
         h_0 = hidden_states(p, np.array([[last]]), h).h_T
     x = np.array(read[begin:])[:, None]
     y = np.array([*read[begin + 1 :], target])[:, None]
-    try:
-        with np.errstate(all="ignore"):  # an overflow shows in the result
-            found = decompose_loss(p, x, y, h_0)
-    except ConfigError as error:  # several layers
-        raise ApiError(400, str(error), "model", "unsupported_model") from None
+    with np.errstate(all="ignore"):  # an overflow shows in the result
+        found = decompose_loss(p, x, y, h_0)
     norms, shares = found.log10_norms[weight], found.shares.get(weight)
     require_numbers([found.J, *norms, *(() if shares is None else shares)], "the gradient of a loss")
     return {

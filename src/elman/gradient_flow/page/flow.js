@@ -131,7 +131,7 @@ class Network {
 }
 
 const networks = DATA.networks.map((data, k) => new Network(data, document.getElementById(`network-${k}`)));
-const style = k => `s${k}`;
+const style = k => `s${k % 6}`;
 const lags = values => values.map((_, k) => k);
 
 function reachOf(byLag) {
