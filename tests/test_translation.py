@@ -56,12 +56,13 @@ def is_pattern(text: str) -> bool:
 def sentences() -> dict[str, str]:
     """Every sentence about formulas, as a template → the first place that makes it."""
     found: dict[str, str] = {}
-    for room in ("notes", "calculus", "cli"):
-        for path in sorted((SOURCE / room).rglob("*.py")):
+    for room in ("notes", "calculus", "cli", "."):
+        paths = sorted((SOURCE / room).rglob("*.py")) if room != "." else [SOURCE / "files.py"]
+        for path in paths:
             folder = path.parent.relative_to(SOURCE).as_posix()
             if path.stem in WORD_LISTS.get(folder, ()):
                 continue
-            for line, text in (translated_templates if folder == "cli" else templates)(path):
+            for line, text in (translated_templates if folder == "cli" and path.stem != "outputs" else templates)(path):
                 if skeleton(text) not in NO_SENTENCES and not is_pattern(text):
                     found.setdefault(skeleton(text), f"{path.relative_to(SOURCE)}:{line}")
     return found
@@ -112,6 +113,12 @@ def test_a_sentence_is_translated_with_what_stands_in_it() -> None:
         assert translate("reading: b a number, x a column [n]") == "解读：b 为标量，x 为列向量 [n]"
         assert translate("the index i is bound nowhere: write it by entries") == (
             "指标 i 既没有求和，也没有出现在左边：请按元素写出"
+        )
+        assert translate("column 1: \\int is not read: an integral is not read") == (
+            "第 1 列：无法识别 \\int：不支持积分"
+        )
+        assert translate("a.md is a folder, expected a file: give another name") == (
+            "a.md 是文件夹，应为文件：请换一个名称"
         )
         assert translate("written: fixed.md, with 2 repairs") == "已写入 fixed.md，改正 2 处"
         assert translate("X a matrix [m,n], a a column [m]") == "X 为矩阵 [m,n]，a 为列向量 [m]"

@@ -3,8 +3,9 @@
 The rooms make, sort and compare their sentences in English. What shows a sentence calls `translate`, which looks it up
 in the gettext catalogue of the language (`locale/zh/LC_MESSAGES/elman.po`). The catalogue's msgids are the English
 sentences, with named placeholders for what changes: `{name} is not defined on this page`. A sentence is found by the
-template that it fits, the one with the most fixed text first; sentences that are joined, and the text at a placeholder,
-are translated each by itself. What the catalogue lacks stays English.
+template that it fits, the one with the most fixed text first, but one with `{sentence}` in it before all others:
+`column {column}: {sentence}`. Sentences that are joined, and the text at a placeholder, are translated each by itself.
+What the catalogue lacks stays English.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _FULL = _OPENING + _CLOSING  # full-width signs bring their own space
 _NO_SPACE = re.compile(rf"(?<=[{_HAN}{_FULL}])[ ]+(?=[{_HAN}{_FULL}])|(?<=[{_FULL}])[ ]+|[ ]+(?=[{_FULL}])")
 _JOINTS = {"; ": "；", ": ": "：", ", ": "，", " and ": "，且"}  # between sentences that the source joins
 _SIGNS = {CHINESE: {**_JOINTS, ".": "。", " ": "", "(": "（", ")": "）"}}
-_CLAUSE = re.compile(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}")  # what stands at a placeholder and was not translated
+_CLAUSE = re.compile(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}")  # no value: a sentence that was not translated
 _BREAKS = re.compile(
     rf"[{_OPENING}]*(?:[{_HAN}]|[^{_HAN}{_OPENING}{_CLOSING}]+|[{_CLOSING}])[{_CLOSING}]*|[{_OPENING}]+"
 )
@@ -148,7 +149,7 @@ class _Catalogue:
         named = {msgid for msgid in messages if placeholders(msgid)}
         self._whole = {msgid.format(): msgstr.format() for msgid, msgstr in messages.items() if msgid not in named}
         templates = [_Template.of(msgid, messages[msgid]) for msgid in named]
-        templates.sort(key=lambda t: (-sum(map(len, t.pieces)), t.pieces))
+        templates.sort(key=lambda t: ("sentence" not in t.pattern.groupindex, -sum(map(len, t.pieces)), t.pieces))
         self._joining = [t for t in templates if t.joins]
         self._others = [t for t in templates if not t.joins]
 
