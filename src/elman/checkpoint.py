@@ -369,7 +369,7 @@ def _tokenizer(tokenizer_json: str, config: RunConfig, run: RunFolder) -> Tokeni
 
 def _parameters(arrays: Arrays, metadata: Mapping[str, str], config: RunConfig, path: Path) -> Parameters:
     model, activation = config.model, metadata.get("activation")
-    expected = shapes(model.V, model.d, model.Dh, model.layers)
+    expected = shapes(model.V, model.d, model.Dh, model.layers, model.cut_at)
     if model.tie:
         del expected["E"]
     require_arrays(arrays, expected, config.training.dtype, path)
@@ -384,7 +384,8 @@ def _parameters(arrays: Arrays, metadata: Mapping[str, str], config: RunConfig, 
 def _bytes_of_weights(config: RunConfig) -> int:
     """Of all weights at their widest."""
     model = config.model
-    return sum(8 * math.prod(shape) for shape in shapes(model.V, model.d, model.Dh, model.layers).values())
+    expected = shapes(model.V, model.d, model.Dh, model.layers, model.cut_at)
+    return sum(8 * math.prod(shape) for shape in expected.values())
 
 
 def packed(arrays: Arrays, metadata: dict[str, str]) -> bytes:

@@ -9,6 +9,7 @@ To add a setting: a field here with `added=True`, and the place where it takes e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from functools import partial
@@ -24,6 +25,7 @@ OptimizerName = Literal["adam", "sgd"]
 ScheduleName = Literal["cosine", "linear", "constant", "mikolov"]
 InitName = Literal["orthogonal", "identity", "normal", "sparse"]
 OmegaForm = Literal["ratio", "squared"]
+OutputName = Literal["full", "adaptive"]
 TaskName = Literal["temporal-order", "adding", "copying", "xor", "anbn"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -35,6 +37,7 @@ OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 INITS: tuple[InitName, ...] = get_args(InitName)
 OMEGA_FORMS: tuple[OmegaForm, ...] = get_args(OmegaForm)
+OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
 
 LONGEST_SEQUENCE = 10_000
@@ -53,12 +56,16 @@ def at_least(low: int, zero: str = "") -> Range:
 
 COUNT = at_least(1)
 SIZE = Range("a whole number, at least 1", 1, whole=True)
+CUTOFFS = Range("ascending whole numbers, from 1 to under V, such as 4000,20000")
 LAYERS = Range("a whole number from 1 to 64", 1, 64, whole=True)
 POSITIVE = Range("over 0 and finite", 0, without_low=True, without_high=True)
 SCALE = Range("over 0 and at most 1,000,000", 0, 1e6, without_low=True)
 SECONDS = Range("over 0 seconds and finite", 0, without_low=True, without_high=True)
 NORM = Range("at least 0 and finite (0: no clipping)", 0, without_high=True)
 WEIGHT = Range("at least 0 and finite (0: none)", 0, without_high=True)
+
+
+_RANK = re.compile("[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -207,6 +214,14 @@ class ModelConfig(Config):
         "Recurrent layers, each of Dh units; every one reads the states of the one below it.",
         option="layers", metavar="N", range=LAYERS, added=True,
     ))  # fmt: skip
+    output: OutputName = field(default="full", metadata=_network(
+        "The softmax: over all tokens; adaptive: a head and tails by frequency, for a large vocabulary.",
+        option="output", choices=OUTPUTS, added=True,
+    ))  # fmt: skip
+    cutoffs: str | None = field(default=None, metadata=_network(
+        "The ranks where the head of the adaptive output ends, and each tail but the last.",
+        option="cutoffs", metavar="N,N", range=CUTOFFS, shown="4000,20000, of a small vocabulary fewer", added=True,
+    ))  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -215,6 +230,24 @@ class ModelConfig(Config):
                 f"tied output weights need d = Dh, given embed {self.d} and hidden {self.Dh}: "
                 "make them equal, or leave out --tie"
             )
+        if self.tie and self.output == "adaptive":
+            raise ConfigError(
+                "--tie makes E and U one matrix, and --output adaptive has none of that shape: leave out --tie, or "
+                "take another --output"
+            )
+        if self.output != "adaptive":
+            if self.cutoffs is not None:
+                raise ConfigError("--cutoffs is about --output adaptive: choose that, or leave --cutoffs out")
+        elif not self.cut_at or list(self.cut_at) != sorted({*self.cut_at} - {0}) or self.cut_at[-1] >= self.V:
+            raise ConfigError(
+                f"cutoffs is {in_words(self.cutoffs)}; it must be {CUTOFFS.words}, V being {self.V:,} here"
+            )
+
+    @property
+    def cut_at(self) -> tuple[int, ...]:
+        """The ranks of `cutoffs`; () where there are none, or they are no whole numbers."""
+        ranks = (self.cutoffs or "").split(",")
+        return tuple(map(int, ranks)) if all(_RANK.fullmatch(rank) for rank in ranks) else ()
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ class LanguageModel:
     def __repr__(self) -> str:
         p = self.p
         layers = f" layers={p.depth}" if p.above else ""
-        return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh}{layers} {p.activation}>"
+        output = " adaptive" if p.tails else ""
+        return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh}{layers} {p.activation}{output}>"
 
     def _repr_html_(self) -> str:
         """For notebooks: what the model is, and the curve of its training."""

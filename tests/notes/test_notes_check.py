@@ -131,7 +131,7 @@ def test_the_derivation_holds() -> None:
 @pytest.mark.parametrize(("first", "otherwise_repaired"), [(0, 2), (1, 2), (2, 1), (3, 3), (4, 2)])
 def test_corruptions_of_the_derivation_are_caught_and_repaired(first: int, otherwise_repaired: int) -> None:
     """Every fifth of 200 corruptions, so that the five tests run beside each other, and at most 10 of all have another
-    first repair. Of one layer: section 11 is the next test's.
+    first repair. Of one layer and a full softmax: the sections from 11 on are the next test's.
     """
     page = page_of(DERIVATION.read_text().split("## 11.")[0], "markdown")
     judged = judge(Checker(page))
@@ -148,10 +148,11 @@ def test_corruptions_of_the_derivation_are_caught_and_repaired(first: int, other
     assert len(otherwise) <= otherwise_repaired, otherwise
 
 
-def test_corruptions_of_several_layers_are_caught() -> None:
-    """Section 11, with the equations of section 1 that it goes on from."""
-    first, _, layers = DERIVATION.read_text().partition("## 2.")
-    page = page_of(first + "## 11." + layers.partition("## 11.")[2], "markdown")
+@pytest.mark.parametrize("section", ["## 11.", "## 12."])
+def test_corruptions_of_further_parts_are_caught(section: str) -> None:
+    """A section from 11 on, with the equations of section 1 that it goes on from."""
+    first, _, others = DERIVATION.read_text().partition("## 2.")
+    page = page_of(first + section + others.partition(section)[2].partition("\n## ")[0], "markdown")
     judged = judge(Checker(page))
     made = [c for c in corruptions(judged, 40) if c.text.startswith(first)]
     assert len(made) > 20

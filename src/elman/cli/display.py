@@ -123,7 +123,8 @@ class Display:
             self.say(f"tokens   {predicted:,} at level {level}, {model.V:,} different")
         layers = f" layers={model.layers}" if model.layers > 1 else ""
         parameters = count(trainer.p.count, "parameter")
-        self.say(f"model    d={model.d} Dh={model.Dh}{layers} {model.activation}{tied}: {parameters}")
+        output = "" if model.output == "full" else f", {model.output} output"
+        self.say(f"model    d={model.d} Dh={model.Dh}{layers} {model.activation}{tied}{output}: {parameters}")
         self.say(
             f"run      {trainer.run_folder.path}: "
             f"{count(settings.epochs, 'epoch')}{limit}, {settings.optimizer}, lr {settings.lr:g}"

@@ -100,7 +100,8 @@ def describe(lm: LanguageModel) -> str:
     p, level = lm.p, lm.tokenizer.level
     tied = ", tied" if p.tied else ""
     layers = f" layers={p.depth}" if p.above else ""
-    return f"V={p.V:,} ({level}) d={p.d} Dh={p.Dh}{layers} {p.activation}{tied}, {count(p.count, 'parameter')}"
+    output = ", adaptive output" if p.tails else ""
+    return f"V={p.V:,} ({level}) d={p.d} Dh={p.Dh}{layers} {p.activation}{tied}{output}, {count(p.count, 'parameter')}"
 
 
 def _context(start: int) -> int:

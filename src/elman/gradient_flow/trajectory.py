@@ -79,7 +79,7 @@ class Trajectory:
                     "shorten the text or use float64"
                 )
         h_out = forward.h_out.reshape(-1, p.Dh)
-        J, dh = p.kernels.cross_entropy_gradient(h_out, p.U, p.b_2, y.reshape(-1))
+        J, dh = p.output.gradient(h_out, y.reshape(-1))
         dh, J = dh.reshape(*x.shape, p.Dh), J.reshape(y.shape).sum(axis=1)
         above: Trajectory | None = None
         for n in range(p.depth - 1, layer - 1, -1):

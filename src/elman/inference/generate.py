@@ -134,9 +134,9 @@ def _sampler(p: Parameters, sampling: Sampling) -> Sampler | None:
 
 
 def network_sampler(p: Parameters) -> Sampler | None:
-    """Draws tokens in native code; None where the kernels lack that, and for several layers."""
+    """Draws tokens in native code; None where the kernels lack that, for several layers and for tails."""
     sampler_of = p.kernels.sampler_kernel(p.dtype)
-    if sampler_of is None or p.above:
+    if sampler_of is None or p.above or p.tails:
         return None
     inputs = p.kernels.product(p.E, p.W_e, b_transposed=True, bias=p.b_1)  # W_e e + b_1 of each token
     return sampler_of(inputs, p.W_h, p.U, p.b_2, p.activation)

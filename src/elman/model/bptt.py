@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.kernels import Kernels
+from elman.model.embedding import Rows
 from elman.model.network import DropoutMasks, Forward, checked, hidden_states, joined, read_backward
+from elman.model.output.gradients import OutputGradients
 from elman.model.parameters import Gradients, LayerWeights, Parameters
 from elman.representation import short_repr
 
@@ -83,11 +85,11 @@ def backward_unchecked(
     N = (T - first) * B
     forward = hidden_states(p, x, h_0, masks)
     h_out = forward.h_out[first:].reshape(N, p.Dh)
-    J, dh, dU, db_2 = p.output.backward(h_out, p.kernels.array(y.reshape(N)), 1 / N)  # δ1 = ŷ - y, dh = δ1 U
+    J, dh, of_output = p.output.backward(h_out, p.kernels.array(y.reshape(N)), 1 / N)  # δ1 = ŷ - y, dh = δ1 U
     if masks:
         dh *= masks.on_h[first:].reshape(N, p.Dh)
     dh = from_step(p, dh.reshape(T - first, B, p.Dh), T)
-    return through_time(p, forward, J.mean(), dh, dU, db_2, cut / N)
+    return through_time(p, forward, J.mean(), dh, of_output, cut / N)
 
 
 def from_step(p: Parameters, dh: Floats, T: int) -> Floats:
@@ -100,7 +102,7 @@ def from_step(p: Parameters, dh: Floats, T: int) -> Floats:
 
 
 def through_time(
-    p: Parameters, forward: Forward, J: Any, dh: Floats, dU: Floats, db_2: Floats, cut: float
+    p: Parameters, forward: Forward, J: Any, dh: Floats, of_output: OutputGradients, cut: float
 ) -> Backward:  # fmt: skip
     """Every gradient from each step's own dh [T,B,Dh], of the last layer, and the gradients of the output layer."""
     layers, inputs, states = p.layers, forward.inputs, forward.states
@@ -113,8 +115,19 @@ def through_time(
     dE = p.embedding.backward(first.e, forward.embedded)
     h_0 = joined(p, [layer.h_0 for layer in found])
     above = [LayerWeights(layer.W_e, layer.W_h, layer.b_1) for layer in others]
-    gradients = Gradients(dE, first.W_e, first.W_h, first.b_1, dU, db_2, h_0, above, kernels=p.kernels)
+    gradients = Gradients(
+        dE, first.W_e, first.W_h, first.b_1, of_output.U, of_output.b_2, h_0, above, of_output.tails, kernels=p.kernels
+    )
     if p.tied:
-        dU[dE.index] += dE.values  # one array, two uses: the gradients add
-        gradients.E = None
+        gradients.U, gradients.E = _total(of_output.U, dE, p.kernels), None  # one array, two uses: the gradients add
     return Backward(J, gradients, forward.h_T, last.z, dh)
+
+
+def _total(dU: Floats | Rows, dE: Rows, kernels: Kernels) -> Floats | Rows:
+    """The sum of both; a dense dU becomes it in place."""
+    if not isinstance(dU, Rows):
+        dU[dE.index] += dE.values
+        return dU
+    concatenate = kernels.xp.concatenate
+    groups = kernels.group(concatenate([dU.index, dE.index]), dE.shape[0])
+    return Rows(groups.index, kernels.sum_rows(concatenate([dU.values, dE.values]), groups), dE.shape)

@@ -25,12 +25,12 @@ class Rows:
     """A gradient that is zero except in some rows: `values[k]` is row `index[k]`; no row occurs twice.
 
     index [n], as in `Groups`: a row below 0 is one of a token that does not occur · values [n,d] · shape (V, d), that
-    of the whole.
+    of the whole. Of a vector: values [n], shape (V,).
     """
 
     index: Integers
     values: Floats
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
 
     __repr__ = short_repr
 

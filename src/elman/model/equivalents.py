@@ -2,7 +2,7 @@
 
 σ(z) = (1 + tanh(z/2))/2. With g = 2h - 1 in place of h, a sigmoid network computes the same ŷ as a tanh network with
 
-    W_h/4     W_e/2     b_1/2 + W_h 1/4     U/2     b_2 + U 1/2
+    W_h/4     W_e/2     b_1/2 + W_h 1/4     U/2     b_2 + U 1/2     and of a tail     P/2     b_2 + U P 1/2
 
 whose first state is g = -1 where h = 0. A layer above the first reads g of the layer below in place of e, so its W_e
 is W_e/4, and its bias has W_e 1/4 besides. Halving is exact in binary; the sums are rounded. So the biases W_h 1/4 and
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.model.output.gradients import TailWeights
 from elman.model.parameters import LayerWeights, Parameters
 
 Floats = NDArray[np.floating[Any]]
@@ -33,8 +34,9 @@ def tanh_from_sigmoid(p: Parameters) -> tuple[Parameters, list[Floats]]:
     W_h, b_1 = p.W_h / 4, p.b_1 / 2
     U = E if p.tied else p.U / 2
     above = [LayerWeights(w.W_e / 4, w.W_h / 4, w.b_1 / 2) for w in p.above]
+    tails = [TailWeights(t.P / 2, t.U, t.b_2 + t.U @ t.P.sum(axis=1) / 2) for t in p.tails]
     q = replace(
-        p, E=E, W_e=W_e, W_h=W_h, b_1=b_1, U=U, b_2=p.b_2 + U.sum(axis=1), activation="tanh", above=above
+        p, E=E, W_e=W_e, W_h=W_h, b_1=b_1, U=U, b_2=p.b_2 + U.sum(axis=1), activation="tanh", above=above, tails=tails
     )  # fmt: skip
     return q, [W_h.sum(axis=1), *(_bias(w) for w in above)]
 
@@ -48,8 +50,10 @@ def sigmoid_from_tanh(q: Parameters, biases: Sequence[Floats]) -> Parameters:
         LayerWeights(4 * w.W_e, 4 * w.W_h, 2 * w.b_1 + 2 * (bias - _bias(w)))
         for w, bias in zip(q.above, biases[1:], strict=True)
     ]
+    tails = [TailWeights(2 * t.P, t.U, t.b_2 - t.U @ t.P.sum(axis=1)) for t in q.tails]
+    b_2 = q.b_2 - q.U.sum(axis=1)
     return replace(
-        q, E=E, W_e=W_e, W_h=W_h, b_1=b_1, U=U, b_2=q.b_2 - q.U.sum(axis=1), activation="sigmoid", above=above
+        q, E=E, W_e=W_e, W_h=W_h, b_1=b_1, U=U, b_2=b_2, activation="sigmoid", above=above, tails=tails
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from html import escape
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from elman.model import embedding, layer
 from elman.model.embedding import Embedding, Rows
 from elman.model.initial import recurrent_weights
 from elman.model.layer import RecurrentLayer
-from elman.model.output import full
+from elman.model.output import adaptive, full
+from elman.model.output.adaptive import AdaptiveOutput
 from elman.model.output.full import FullOutput
+from elman.model.output.gradients import TailWeights
 from elman.notebook_html import block, figure
 from elman.representation import short_repr
 
@@ -29,7 +32,7 @@ Floats = NDArray[np.floating[Any]]
 NAMES = ("E", "W_e", "W_h", "b_1", "U", "b_2")
 BLOCK_NUMBERS = 2**20
 _LETTERS = {"E": "V,d", "W_e": "Dh,d", "W_h": "Dh,Dh", "b_1": "Dh", "U": "V,Dh", "b_2": "V"}
-_LETTERS_ABOVE = _LETTERS | {"W_e": "Dh,Dh"}
+_LETTERS_OF = {"layers": _LETTERS | {"W_e": "Dh,Dh"}, "tails": {"P": "D,Dh", "U": "n,D", "b_2": "n"}}
 
 
 @dataclass(slots=True)
@@ -46,11 +49,13 @@ class LayerWeights:
     __repr__ = short_repr
 
 
-def _named(above: Sequence[LayerWeights]) -> Iterator[tuple[str, Floats]]:
-    """The arrays of the layers above the first by their names in files: `layers.1.W_e`, `layers.1.W_h`, …"""
-    for number, weights in enumerate(above, 1):
-        for letter in fields(weights):
-            yield f"layers.{number}.{letter.name}", getattr(weights, letter.name)
+def _named(above: Sequence[LayerWeights], tails: Sequence[TailWeights]) -> Iterator[tuple[str, Floats]]:
+    """The arrays of the layers above the first and of the tails by their names in files: `layers.1.W_e`, `tails.1.P`"""
+    kinds: tuple[tuple[str, Sequence[LayerWeights | TailWeights]], ...] = (("layers", above), ("tails", tails))
+    for kind, parts in kinds:
+        for number, weights in enumerate(parts, 1):
+            for letter in fields(weights):
+                yield f"{kind}.{number}.{letter.name}", getattr(weights, letter.name)
 
 
 @dataclass
@@ -59,7 +64,8 @@ class Parameters:
 
     E [V,d] (the derivation's E is its transpose: here a token is a row) · W_e [Dh,d] · W_h [Dh,Dh] · b_1 [Dh] ·
     U [V,Dh] · b_2 [V]. With tied weights U *is* E, the same array. above: the weights of further layers, from the
-    second up (derivation, section 11). kernels: by default those for NumPy arrays.
+    second up (derivation, section 11). tails: of an adaptive output layer (section 12), whose U [C,Dh] and b_2 [C] are
+    those of its head. kernels: by default those for NumPy arrays.
 
     The state h of a network is [B,Dh], or [B,n·Dh] with n layers: each layer's h, the first layer's first.
 
@@ -74,6 +80,7 @@ class Parameters:
     b_2: Floats
     activation: str = "sigmoid"
     above: Sequence[LayerWeights] = ()
+    tails: Sequence[TailWeights] = ()
     kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
 
     __repr__ = short_repr
@@ -94,19 +101,22 @@ class Parameters:
         if self.activation not in ACTIVATIONS:
             raise ConfigError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
         for name, array in self.items():
-            letters = _LETTERS[name] if name in _LETTERS else _LETTERS_ABOVE[name.split(".")[-1]]
+            kind, _, letter = name.partition(".")
+            letters = _LETTERS_OF[kind][letter.split(".")[-1]] if letter else _LETTERS[name]
             require_array(name, array, f"[{letters}]")
             if len(array.shape) != len(letters.split(",")):
                 raise ShapeError.of(name, tuple(array.shape), f"[{letters}]")
             if getattr(array.dtype, "kind", "f") not in "fc":
                 raise ShapeError(f"{name} is {array.dtype}, expected float32 or float64")
         (V, d), Dh = self.E.shape, len(self.W_h)
-        expected = shapes(V, d, Dh, self.depth)
+        expected = shapes(V, d, Dh, self.depth, self.cutoffs) | self._widths()
         for name, array in self.items():
             if array.shape != expected[name]:
                 raise ShapeError.of(name, array.shape, f"{expected[name]} with V={V}, d={d}, Dh={Dh}")
             if array.dtype != self.E.dtype:
                 raise ShapeError(f"{name} is {array.dtype}, expected {self.E.dtype} as E is")
+        if self.tails and (divided := self.cutoffs[-1] + len(self.tails[-1].U)) != V:
+            raise ShapeError(f"the head and the tails have {divided:,} tokens, expected {V:,} as E has")
 
     @classmethod
     def initialise(
@@ -123,14 +133,17 @@ class Parameters:
         spectral_radius: float | None = None,
         init_scale: float = 0.3,
         layers: int = 1,
+        cutoffs: Sequence[int] = (),
     ) -> Parameters:
         """Initial weights: E and U uniform in ±init_scale, biases 0, W_e Glorot-uniform, W_h by `init` (initial.py).
 
-        `spectral_radius` scales W_h. With sigmoid, σ' is at most 1/4, so W_h and W_e begin twice as large: still safe
-        from explosion (σ_max < 4), and slower to vanish. Raises ConfigError for a choice or a size that is not
-        possible.
+        cutoffs: of an adaptive output layer, where its head ends, and each tail but the last, in the vocabulary; P is
+        Glorot-uniform, U of a tail as U. `spectral_radius` scales W_h. With sigmoid, σ' is at most 1/4, so W_h and W_e
+        begin twice as large: still safe from explosion (σ_max < 4), and slower to vanish. Raises ConfigError for a
+        choice or a size that is not possible.
         """
-        ModelConfig(V, d, Dh, activation, tie, layers)  # type: ignore[arg-type]  # checks all of them
+        output = {"output": "adaptive", "cutoffs": ",".join(map(str, cutoffs))} if cutoffs else {}
+        ModelConfig(V, d, Dh, activation, tie, layers, **output)  # type: ignore[arg-type]  # checks all of them
         if dtype not in DTYPES:
             raise ConfigError(f"dtype is {dtype!r}; choose one of {', '.join(DTYPES)}")
         if not isinstance(seed, np.random.Generator):
@@ -158,16 +171,23 @@ class Parameters:
 
         E = uniform(init_scale, V, d)
         first, *above = layer_of(d), *(layer_of(Dh) for _ in range(layers - 1))
-        U = E if tie else uniform(init_scale, V, Dh)
-        b_2 = np.zeros(V, dtype)
-        return cls(E, first.W_e, first.W_h, first.b_1, U, b_2, activation, above)
+        sizes = shapes(V, d, Dh, cutoffs=cutoffs)
+        U = E if tie else uniform(init_scale, *sizes["U"])
+        b_2 = np.zeros(sizes["b_2"], dtype)
+        tails = []
+        for number in range(1, len(cutoffs) + 1):
+            (D, _), (n, _) = sizes[f"tails.{number}.P"], sizes[f"tails.{number}.U"]
+            P = uniform(float(np.sqrt(6 / (Dh + D))), D, Dh)
+            tails.append(TailWeights(P, uniform(init_scale, n, D), np.zeros(n, dtype)))
+        return cls(E, first.W_e, first.W_h, first.b_1, U, b_2, activation, above, tails)
 
     def grown(self, n: int) -> Parameters:
         """The same network with n more tokens, each of which is the average token (Hewitt 2021).
 
         Their rows of E and U and entries of b_2 are the means, so that the logit of a new token is the mean logit. The
         old tokens keep their ratios; the new ones take at most n / (V + n) of the probability, as the exponential of a
-        mean is at most the mean of the exponentials. Raises ConfigError for an n under 0.
+        mean is at most the mean of the exponentials. With an adaptive output layer they are tokens of its last tail,
+        and the average of that. Raises ConfigError for an n under 0.
         """
         require("n", n, int, WHOLE_FROM_0)
 
@@ -175,7 +195,8 @@ class Parameters:
             mean = w.mean(axis=0, dtype=np.float64)
             return np.concatenate([w, np.broadcast_to(mean, (n, *w.shape[1:]))]).astype(w.dtype)
 
-        by_token = ("E", "U", "b_2")
+        last = f"tails.{len(self.tails)}." if self.tails else ""
+        by_token = ("E", f"{last}U", f"{last}b_2")
         arrays = {name: with_means(w) if name in by_token else w.copy() for name, w in self.distinct()}
         return Parameters.from_distinct(arrays, self.activation, self.kernels)
 
@@ -191,8 +212,10 @@ class Parameters:
         return [RecurrentLayer(w.W_e, w.W_h, w.b_1, self.activation, self.kernels) for w in weights]
 
     @property
-    def output(self) -> FullOutput:
+    def output(self) -> FullOutput | AdaptiveOutput:
         """The last part."""
+        if self.tails:
+            return AdaptiveOutput(self.U, self.b_2, self.tails, self.kernels)
         return FullOutput(self.U, self.b_2, self.kernels)
 
     @property
@@ -214,6 +237,14 @@ class Parameters:
     def depth(self) -> int:
         """Number of recurrent layers."""
         return 1 + len(self.above)
+
+    @property
+    def cutoffs(self) -> tuple[int, ...]:
+        """Where the head of an adaptive output layer ends, and each tail but the last, in the vocabulary; else ()."""
+        if not self.tails:
+            return ()
+        sizes = [int(tail.U.shape[0]) for tail in self.tails[:-1]]
+        return tuple(accumulate(sizes, initial=int(self.U.shape[0]) - len(self.tails)))
 
     @property
     def state_size(self) -> int:
@@ -239,7 +270,7 @@ class Parameters:
         """Every weight by name, those of layers above the first after the six letters."""
         for name in NAMES:
             yield name, getattr(self, name)
-        yield from _named(self.above)
+        yield from _named(self.above, self.tails)
 
     def distinct(self) -> Iterator[tuple[str, Floats]]:
         """Every array once: without E if it is tied to U."""
@@ -249,13 +280,14 @@ class Parameters:
     def from_distinct(cls, arrays: Mapping[str, Floats], activation: str, kernels: Kernels | None = None) -> Parameters:
         """The inverse of `distinct`: if E is missing, it is U. kernels: None for those of NumPy arrays."""
         by_name = {name: arrays.get(name, arrays["U"]) for name in NAMES}
-        above: dict[str, dict[str, Floats]] = {}
+        parts: dict[str, dict[int, dict[str, Floats]]] = {"layers": {}, "tails": {}}
         for name, array in arrays.items():
             if name not in NAMES:
-                _, number, letter = name.split(".")
-                above.setdefault(number, {})[letter] = array
-        weights = [LayerWeights(**above[f"{number}"]) for number in range(1, len(above) + 1)]
-        return cls(**by_name, activation=activation, above=weights, kernels=kernels or host_kernels())
+                kind, number, letter = name.split(".")
+                parts[kind].setdefault(int(number), {})[letter] = array
+        above = [LayerWeights(**weights) for _, weights in sorted(parts["layers"].items())]
+        tails = [TailWeights(**weights) for _, weights in sorted(parts["tails"].items())]
+        return cls(**by_name, activation=activation, above=above, tails=tails, kernels=kernels or host_kernels())
 
     def astype(self, dtype: str) -> Parameters:
         """The same weights in another precision; the same object if nothing changes."""
@@ -274,6 +306,14 @@ class Parameters:
         """The same arrays, shared, computed with other kernels for arrays of this kind."""
         return self if kernels is self.kernels else replace(self, kernels=kernels)
 
+    def _widths(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the tails' weights; how many units each has is its own choice."""
+        found: dict[str, tuple[int, ...]] = {}
+        for number, tail in enumerate(self.tails, 1):
+            D, n = tail.P.shape[0], tail.U.shape[0]
+            found |= {f"tails.{number}.P": (D, self.Dh), f"tails.{number}.U": (n, D), f"tails.{number}.b_2": (n,)}
+        return found
+
     def initial_state(self, B: int) -> Floats:
         """h^(0) = 0, [B,Dh]; of n layers [B,n·Dh]."""
         return self.kernels.zeros((B, self.state_size), self.W_h)
@@ -283,18 +323,19 @@ class Parameters:
 class Gradients:
     """∂J/∂· of each parameter, in its shape; of the state h_0 [B,Dh]; and the kernels that computed them.
 
-    E is `Rows`. With tied weights E and U are one array: then U is the total and E is None. above: those of the layers
-    above the first.
+    E is `Rows`, and so are U and b_2 of a sampled loss. With tied weights E and U are one array: then U is the total
+    and E is None. above: those of the layers above the first. tails: those of an adaptive output layer.
     """
 
     E: Rows | None
     W_e: Floats
     W_h: Floats
     b_1: Floats
-    U: Floats
-    b_2: Floats
+    U: Floats | Rows
+    b_2: Floats | Rows
     h_0: Floats
     above: Sequence[LayerWeights] = ()
+    tails: Sequence[TailWeights] = ()
     kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
 
     __repr__ = short_repr
@@ -305,7 +346,7 @@ class Gradients:
             value = getattr(self, name)
             if value is not None:
                 yield name, value
-        yield from _named(self.above)
+        yield from _named(self.above, self.tails)
 
     def norm(self) -> float:
         """The Euclidean norm over all of them together; not finite if any entry is not."""
@@ -320,7 +361,8 @@ class Gradients:
         return (value.values if isinstance(value, Rows) else value for _, value in self.distinct())
 
 
-def shapes(V: int, d: int, Dh: int, layers: int = 1) -> dict[str, tuple[int, ...]]:
-    """The shape of every parameter, by name."""
+def shapes(V: int, d: int, Dh: int, layers: int = 1, cutoffs: Sequence[int] = ()) -> dict[str, tuple[int, ...]]:
+    """The shape of every parameter, by name; cutoffs as in `Parameters.cutoffs`."""
     above = {f"layers.{n}.{name}": shape for n in range(1, layers) for name, shape in layer.shapes(Dh, Dh).items()}
-    return embedding.shapes(V, d) | layer.shapes(d, Dh) | full.shapes(V, Dh) | above
+    output = adaptive.shapes(V, Dh, cutoffs) if cutoffs else full.shapes(V, Dh)
+    return embedding.shapes(V, d) | layer.shapes(d, Dh) | output | above

@@ -8,6 +8,7 @@ It imports nothing of Elman and shares nothing with the fast path.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +28,17 @@ class ReferenceLayer:
 
 
 @dataclass
+class ReferenceTail:
+    """A tail of an adaptive output layer: tokens that follow those of the head, or of the tail before."""
+
+    P: Array  # [D,Dh]
+    U: Array  # [n,D]
+    b_2: Array  # [n,1]
+
+
+@dataclass
 class ReferenceNetwork:
-    """The parameters as on the page, and the name of σ."""
+    """The parameters as on the page, and the name of σ. With tails U [C,Dh] and b_2 [C,1] are those of the head."""
 
     E: Array  # [d,V]
     W_e: Array  # [Dh,d]
@@ -38,6 +48,7 @@ class ReferenceNetwork:
     b_2: Array  # [V,1]
     activation: str = "sigmoid"
     above: tuple[ReferenceLayer, ...] = ()  # section 11 of the page
+    tails: tuple[ReferenceTail, ...] = ()  # section 12
 
 
 @dataclass
@@ -88,7 +99,7 @@ def one_hot(tokens: Array, V: int, dtype: Any) -> Array:
 
 def forward(m: ReferenceNetwork, x: Array, y: Array, h_0: Array) -> Trace:
     """The forward equations for x, y int [T,B] and h_0 [Dh,B]; with n layers [n·Dh,B], the first layer's rows first."""
-    V, Dh = m.U.shape
+    V, Dh = m.E.shape[1], m.U.shape[1]
     begin = [h_0[k : k + Dh] for k in range(0, len(h_0), Dh)]
     trace = Trace([], [], [], [], [begin[0]], [], [], [[h] for h in begin[1:]])
     for t in range(len(x)):
@@ -100,24 +111,53 @@ def forward(m: ReferenceNetwork, x: Array, y: Array, h_0: Array) -> Trace:
         for layer, states in zip(m.above, trace.above, strict=True):
             top = sigma(layer.W_h @ states[-1] + layer.W_e @ top + layer.b_1, m.activation)
             states.append(top)
-        theta = m.U @ top + m.b_2
-        y_hat = softmax(theta)
+        y_hat = probabilities(m, top)
         J = -np.sum(y_t * np.log(y_hat))
         for name, value in (("x", x_t), ("y", y_t), ("e", e), ("z", z), ("h", h), ("y_hat", y_hat), ("J", J)):
             getattr(trace, name).append(value)
     return trace
 
 
+def probabilities(m: ReferenceNetwork, h: Array) -> Array:
+    """ŷ [V,B] of the last layer's h [Dh,B]; with tails, that of the tail times that of the token in it."""
+    y_hat = softmax(m.U @ h + m.b_2)
+    n = len(y_hat) - len(m.tails)
+    of_tails = [y_hat[n + k] * softmax(tail.U @ (tail.P @ h) + tail.b_2) for k, tail in enumerate(m.tails)]
+    return np.concatenate([y_hat[:n], *of_tails])
+
+
+def output_gradients(m: ReferenceNetwork, h: Array, y: Array) -> tuple[Array, dict[str, Array]]:
+    """∂J/∂h [B,Dh] of the output layer, and its gradients by name, from the last h [Dh,B] and the one-hot y [V,B]."""
+    n = len(m.U) - len(m.tails)
+    ends = [n]
+    for tail in m.tails:
+        ends.append(ends[-1] + len(tail.U))
+    r = [y[begin:end] for begin, end in itertools.pairwise(ends)]  # the tails' rows of y
+    c = np.concatenate([y[:n], *(r_k.sum(axis=0, keepdims=True) for r_k in r)])  # [C,B]: the token, or its tail
+    ones = np.ones((y.shape[1], 1), y.dtype)
+    delta1 = (softmax(m.U @ h + m.b_2) - c).T  # [B,C]
+    gamma = delta1 @ m.U
+    found = {"U": delta1.T @ h.T, "b_2": delta1.T @ ones}
+    for k, (tail, r_k) in enumerate(zip(m.tails, r, strict=True)):
+        g = tail.P @ h  # [D,B]
+        inside = r_k.sum(axis=0)  # 1 for a sequence whose token is in the tail, else 0                          [B]
+        delta = (softmax(tail.U @ g + tail.b_2) * inside - r_k).T  # [B,n]
+        dg = delta @ tail.U  # [B,D]
+        gamma = gamma + dg @ tail.P
+        of = f"tails.{k + 1}."
+        found |= {f"{of}P": dg.T @ h.T, f"{of}U": delta.T @ g.T, f"{of}b_2": delta.T @ ones}
+    return gamma, found
+
+
 def contributions(m: ReferenceNetwork, trace: Trace, t: int) -> list[dict[str, Array]]:
     """∂J^(t)/∂·|_(i) for i = 1..t, by name; t counts from 1. The i-th entry is the contribution of time step i.
 
-    W_h [Dh,Dh], W_e [Dh,d], b_1 [Dh,1], E [d,V]; and e [d,B], gamma [B,Dh] (∂J^(t)/∂h^(i)), delta2 [B,Dh]; U and
-    b_2 only in the last, h_0 [Dh,B] only in the first. Of the layers above: layers.1.W_h, …; gamma and delta2 are those
-    of the first layer.
+    W_h [Dh,Dh], W_e [Dh,d], b_1 [Dh,1], E [d,V]; and e [d,B], gamma [B,Dh] (∂J^(t)/∂h^(i)), delta2 [B,Dh]; U, b_2
+    and the tails' only in the last, h_0 [Dh,B] only in the first. Of the layers above: layers.1.W_h, …; gamma and
+    delta2 are those of the first layer.
     """
-    delta1 = (trace.y_hat[t - 1] - trace.y[t - 1]).T  # [B,V]
-    ones = np.ones((delta1.shape[0], 1), delta1.dtype)
-    gamma = delta1 @ m.U  # ∂J/∂h^(t) of the last layer [B,Dh]
+    gamma, of_output = output_gradients(m, [trace.h, *trace.above][-1][t], trace.y[t - 1])  # ∂J/∂h^(t) [B,Dh]
+    ones = np.ones((len(gamma), 1), gamma.dtype)
     later: list[Any] = [0] * len(m.above) + [gamma]  # of each layer's ∂J/∂h^(i): the part from J and later steps
     by_step: list[dict[str, Array]] = []
     for i in range(t, 0, -1):
@@ -145,8 +185,7 @@ def contributions(m: ReferenceNetwork, trace: Trace, t: int) -> list[dict[str, A
             **above,
         }
         if i == t:
-            terms["U"] = delta1.T @ [trace.h, *trace.above][-1][t].T
-            terms["b_2"] = delta1.T @ ones
+            terms |= of_output
         later[0] = delta2 @ m.W_h  # γ^(i-1) = δ2^(i) W_h, and of the layers above too
         if i == 1:
             terms["h_0"] = np.concatenate(later, axis=1).T

@@ -30,6 +30,8 @@ class Drawing:
         self._p, self._unk, self._tokenizer = model.lm.p, model.lm.tokenizer.unk, model.lm.tokenizer
         p = self._p
         self._sum_of_weights = float(np.abs(p.U).sum(axis=1, dtype=np.float64).max())  # |θ| ≤ max |h| of this + bias
+        if p.tails:  # whose logits have another bound: every text's first probabilities are looked at
+            self._sum_of_weights = np.inf
         self._bias = float(np.abs(p.b_2).max())
         self._sampler = network_sampler(p)
 

@@ -51,6 +51,14 @@ def encode_stream(pieces: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple
         yield np.array([tokenizer.eos]), np.array([False])
 
 
+def count_tokens(pieces: Iterable[str], tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """How often each token occurs in a text, int64 [V]."""
+    counts = np.zeros(tokenizer.V, np.int64)
+    for ids, _ in encode_stream(pieces, tokenizer):
+        counts += np.bincount(ids, minlength=tokenizer.V)
+    return counts
+
+
 def write_tokens(
     path: Path, pieces: Iterable[str], tokenizer: Tokenizer, what: str = "the text", advice: str = "give a longer text"
 ) -> TokenCounts:

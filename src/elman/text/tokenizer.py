@@ -108,6 +108,14 @@ class Tokenizer:
         more = {token: self.V + k for k, token in enumerate(tokens)}
         return Tokenizer(_library_tokenizer(self.level, self._ids | more), self.level)
 
+    def by_frequency(self, counts: Sequence[int] | Ids) -> Tokenizer:
+        """The same tokens with their ranks by `counts` [V] as ids; `<unk>` and the line end `\n` or `<eos>` first."""
+        first = (self.unk, self.eos) if self.level in ("char", "word") else ()
+        order = sorted(range(self.V), key=lambda k: (k not in first, 0 if k in first else -counts[k], k))
+        _, _, merges = _taken_apart(json.loads(self.to_json()))
+        ranked = {self._names[k]: rank for rank, k in enumerate(order)}
+        return Tokenizer(_library_tokenizer(self.level, ranked, merges), self.level)
+
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
         """The tokenizer in a `tokenizer.json` that `to_json` wrote. Raises TextError for anything else.

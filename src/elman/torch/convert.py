@@ -60,8 +60,13 @@ class RecurrentLanguageModel(nn.Module):  # type: ignore[misc]  # PyTorch is not
 
 
 def to_torch(model: LanguageModel | Parameters, device: Any = None) -> RecurrentLanguageModel:
-    """The same network as a module of standard layers, a copy in the same precision: the same losses to rounding."""
+    """The same network as a module of standard layers, a copy in the same precision: the same losses to rounding.
+
+    Raises ConfigError for an adaptive output layer.
+    """
     p = model.p if isinstance(model, LanguageModel) else model
+    if p.tails:
+        raise ConfigError("to_torch converts a full output layer, and this one is adaptive: use --output full")
     dtype = torch.float32 if p.dtype == np.float32 else torch.float64
     module = RecurrentLanguageModel(p.V, p.d, p.Dh, p.activation, p.tied, device, dtype, p.depth)
     q, biases = tanh_from_sigmoid(p) if p.activation == "sigmoid" else (p, [np.zeros_like(p.b_1)] * p.depth)

@@ -36,6 +36,8 @@ TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS = map(_fields_of, (TextConfig, Mod
 RESUME_OPTIONS = ("epochs", "max_time", "patience")
 NOT_WITH_FROM = {*TEXT_OPTIONS, *MODEL_OPTIONS, "init", "init_scale", "spectral_radius", "floss", "floss_exponents"}
 """The options that say how weights and vocabulary begin."""
+TEXT_ONLY = ("bptt", "output", "cutoffs")
+"""The other options that a task does not have."""
 
 
 def _as_options(names: Iterable[str]) -> list[str]:
@@ -222,7 +224,7 @@ def _taken_over(run: Path, grow: bool, chosen: Mapping[str, Any]) -> tuple[TextC
     if config.task:
         raise ConfigError(f"{run} was trained on {config.corpus}, not on a text: it cannot go on with one")
     model = config.model
-    sizes = {name: getattr(model, name) for name in ("d", "Dh", "activation", "tie", "layers")}
+    sizes = {name: getattr(model, name) for name in ("d", "Dh", "activation", "tie", "layers", "output", "cutoffs")}
     if not grow:
         return config.text, sizes, start.Beginning(tokenizer, p)
     tokenizer.with_more([])  # refuses a level whose vocabulary cannot grow, before the text is read
@@ -276,7 +278,7 @@ def _started_task(call: Call, name: TaskName, folder: RunFolder, device: str | N
     if device not in (None, "cpu", "auto"):
         raise ConfigError("--task is computed on the CPU alone: leave it or --device out")
     others = [*call.named_texts, *(["--vocab"] if call.vocab is not None else [])]
-    others += _as_options(name for name in call.options if name in TEXT_OPTIONS or name == "bptt")
+    others += _as_options(name for name in call.options if name in TEXT_OPTIONS or name in TEXT_ONLY)
     if others:
         raise ConfigError(
             f"--task makes its own sequences and contradicts {', '.join(others)}: leave that out "

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from elman.config import Level, ModelConfig, TextConfig, TrainingConfig
+from elman.errors import ConfigError
 
 HELD_OUT = 0.05
 """The share of a text that is held out for validation."""
@@ -54,6 +55,13 @@ SHORT_TIME: tuple[tuple[float, dict[str, Any], dict[str, Any]], ...] = (
 """Levels word and bpe, where `max_time` allows fewer passes than the first number at the default sizes: a smaller
 network and shorter windows learn sooner. (bf16 only where the processor multiplies it faster.)"""
 
+UNKNOWN = 2**40
+"""In place of the number of tokens of a vocabulary."""
+HEAD = 4000
+"""Tokens of the head of an adaptive output layer."""
+TAIL_ENDS = (20_000,)
+"""The ranks where its tails end, but for the last."""
+
 OPERATIONS_PER_SECOND = {False: 1e11, True: 1.6e11}
 """About what two cores do, in float32, and where bf16 is fast. A fixed number, so that one text and one time give the
 same network on all machines of a kind."""
@@ -89,17 +97,31 @@ def share_of_blanks(text: str) -> float:
     return sum(map(str.isspace, text)) / len(text)
 
 
-def operations_per_token(V: int, d: int, Dh: int, layers: int = 1) -> int:
-    """Floating-point operations of a training step's products, forward and backward (docs/derivation.md, section 7)."""
+def operations_per_token(V: float, d: int, Dh: int, layers: int = 1) -> float:
+    """Floating-point operations of a training step's products, forward and backward (docs/derivation.md, section 7).
+
+    V: of the vocabulary, or of one whose full output layer has as much work (`adaptive.logits_at_once`).
+    """
     return 6 * (d * Dh + Dh * Dh + 2 * (layers - 1) * Dh * Dh + Dh * V)
 
 
 def passes_in(
-    seconds: float, level: Level, V: int, tokens: int, fast_bf16: bool = False, layers: int = 1
+    seconds: float, level: Level, V: float, tokens: int, fast_bf16: bool = False, layers: int = 1
 ) -> float:  # fmt: skip
     """How many passes over a text the time allows at the level's default sizes, with so many layers."""
     d, Dh = int(SIZES[level]["d"]), int(SIZES[level]["Dh"])
     return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (operations_per_token(V, d, Dh, layers) * tokens)
+
+
+def cutoffs_of(V: int) -> str:
+    """Where the head and the tails of an adaptive output layer end, for V tokens. Raises ConfigError for a V under 4.
+
+    The head has HEAD tokens, a quarter of a small vocabulary; the last tail has at least as many as are before it.
+    """
+    head = min(HEAD, V // 4)
+    if not head:
+        raise ConfigError(f"--output adaptive divides a vocabulary, and this one has {V} tokens: take --output full")
+    return ",".join(map(str, [head, *(end for end in TAIL_ENDS if 2 * head <= end <= V // 2)]))
 
 
 def level_defaults(
@@ -122,12 +144,12 @@ def level_defaults(
 
 
 def with_defaults(
-    text: TextConfig, model: dict[str, Any], training: dict[str, Any], *, V: int = 2, size: int = 0,
+    text: TextConfig, model: dict[str, Any], training: dict[str, Any], *, V: int = UNKNOWN, size: int = 0,
     passes: float = float("inf"), fast_bf16: bool = False,
 ) -> tuple[TrainingConfig, ModelConfig]:  # fmt: skip
     """What the user chose (fields of ModelConfig and of TrainingConfig), with defaults for the rest.
 
-    V: of the vocabulary; any number will do where the text is not read yet. size, passes: as in `level_defaults`.
+    V: of the vocabulary; UNKNOWN where the text is not read yet. size, passes: as in `level_defaults`.
     fast_bf16: whether bf16 may be the default. Raises ConfigError where what was chosen does not fit together.
     """
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
@@ -141,6 +163,8 @@ def with_defaults(
         model = model | {"d": model["Dh"]}
     if "tie" not in model and model.get("d", sizes["d"]) != model.get("Dh", sizes["Dh"]):
         sizes = sizes | {"tie": False}  # tied by default only where that is possible
+    if model.get("output") == "adaptive":
+        sizes = sizes | {"tie": False, "cutoffs": cutoffs_of(V)}
     return replace(TrainingConfig(), **(settings | training)), ModelConfig(V=V, **(sizes | model))
 
 

@@ -20,17 +20,19 @@ from elman.checkpoint import (
     require_finite,
     save_config,
 )
-from elman.config import Level, ModelConfig, RunConfig, TaskConfig, TextConfig, TrainingConfig
+from elman.config import Level, ModelConfig, OutputName, RunConfig, TaskConfig, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError
 from elman.files import is_there, open_input, whole
 from elman.kernels import Kernels, bf16_is_fast
+from elman.model.output.adaptive import logits_at_once
 from elman.model.parameters import Parameters
-from elman.text.batches import TokenCounts, open_tokens, write_tokens
+from elman.text.batches import TokenCounts, count_tokens, open_tokens, write_tokens
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Tokenizer, Waiting
 from elman.training.defaults import (
     HELD_OUT,
     HELD_OUT_LIMIT,
+    SIZES,
     for_few_tokens,
     passes_in,
     task_defaults,
@@ -144,8 +146,9 @@ def start(
     settings, network = fill_in()  # reports what does not fit before the text is read
     require_flossing(settings, network)
     require_for_layers(settings, network)
+    require_for_output(network, text.level)
     if device:
-        require_for_device(settings)
+        require_for_device(settings, output=network.output)
     else:
         require_for_cpu(settings)
     require_for_team(settings, team)
@@ -159,6 +162,8 @@ def start(
             remarks.append(remark)
     if beginning:
         tokenizer = beginning.tokenizer
+    if network.output == "adaptive" and (text.level == "bpe" or (beginning and beginning.p is None)):
+        tokenizer = tokenizer.by_frequency(count_tokens(report("counts", *sources.training_pieces()), tokenizer))
     with folder.writing():
         folder.training.mkdir(parents=True, exist_ok=True)
     count = _write_tokens(
@@ -169,10 +174,13 @@ def start(
         folder, folder.valid_tokens, report("validation", *sources.validation_pieces()), tokenizer,
         sources.validation_name(), "give a longer text, or another one with --valid",
     )  # fmt: skip
-    passes = float("inf")
-    if settings.max_time is not None and device is None:  # how many a GPU allows is not known
-        passes = passes_in(settings.max_time, text.level, tokenizer.V, count.tokens, fast, network.layers)
-    settings, network = fill_in(V=tokenizer.V, passes=passes)
+    settings, network = fill_in(V=tokenizer.V)
+    if settings.max_time is not None and device is None:  # how many passes a GPU allows is not known
+        width = float(network.V)
+        if network.cut_at:
+            width = logits_at_once(network.V, SIZES[text.level]["Dh"], network.cut_at)
+        passes = passes_in(settings.max_time, text.level, width, count.tokens, fast, network.layers)
+        settings, network = fill_in(V=tokenizer.V, passes=passes)
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
     require_flossing(settings, network)
     config = RunConfig(text, network, settings, sources.describe())
@@ -240,7 +248,7 @@ def first_parameters(config: RunConfig) -> Parameters:
         model.V, model.d, model.Dh, activation=model.activation, tie=model.tie,
         seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
         init=settings.init, spectral_radius=settings.spectral_radius, init_scale=settings.init_scale,
-        layers=model.layers,
+        layers=model.layers, cutoffs=model.cut_at,
     )  # fmt: skip
 
 
@@ -254,7 +262,7 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
     config, tokenizer_json, tokens_sha256 = load_settings(folder)
     require_for_team(config.training, team)
     if device:
-        require_for_device(config.training, config.task)
+        require_for_device(config.training, config.task, config.model.output)
     if changes:
         config = config.with_training(**changes)
     state = load_state(folder, folder.latest_state, config)
@@ -296,11 +304,21 @@ def require_for_layers(settings: TrainingConfig, network: ModelConfig) -> None:
             raise ConfigError(f"{what} is of one recurrent layer: leave it out, or take --layers 1")
 
 
-def require_for_device(settings: TrainingConfig, task: TaskConfig | None = None) -> None:
+def require_for_output(network: ModelConfig, level: Level) -> None:
+    """Raises ConfigError for an output layer that the level does not have."""
+    if network.output == "adaptive" and level == "byte":
+        raise ConfigError(
+            "--output adaptive divides a large vocabulary by frequency, and level byte has 256 tokens: leave it out"
+        )
+
+
+def require_for_device(
+    settings: TrainingConfig, task: TaskConfig | None = None, output: OutputName = "full"
+) -> None:  # fmt: skip
     """Raises ConfigError for settings that only the CPU computes."""
     for given, what in (
         (task is not None, "--task"), (settings.skip_below > 0, "--skip-below"), (settings.omega > 0, "--omega"),
-        (settings.floss > 0, "--floss"),
+        (settings.floss > 0, "--floss"), (output != "full", f"--output {output}"),
     ):  # fmt: skip
         if given:
             raise ConfigError(f"{what} is computed on the CPU alone: leave it or --device out")

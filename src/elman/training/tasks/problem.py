@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from elman.config import TaskConfig
 from elman.model.bptt import Backward, backward_unchecked, from_step, through_time
 from elman.model.network import DropoutMasks, hidden_states, hidden_states_of_reals, log_probabilities
+from elman.model.output.gradients import OutputGradients
 from elman.model.parameters import Parameters
 from elman.training.problem import Batch, Measure
 from elman.training.tasks.sequences import DRAW, OFFSET, predictable
@@ -76,7 +77,7 @@ class TaskProblem:
         dU, db_2 = np.zeros_like(p.U), np.zeros_like(p.b_2)
         dU[0], db_2[0] = dtheta @ h, dtheta.sum()
         dh = from_step(p, np.outer(dtheta, p.U[0])[None], len(batch.x))
-        return through_time(p, forward, float(np.mean(error**2)), dh, dU, db_2, cut / B)
+        return through_time(p, forward, float(np.mean(error**2)), dh, OutputGradients(dU, db_2), cut / B)
 
     def measure(self, p: Parameters) -> Measure:
         """The same sequences at every validation, drawn from the seed."""

@@ -25,6 +25,7 @@ from elman.errors import ConfigError
 from elman.model.activations import FUNCTIONS
 from elman.model.bptt import through_time
 from elman.model.network import hidden_states
+from elman.model.output.gradients import OutputGradients, TailWeights
 from elman.model.parameters import Gradients, Parameters
 from elman.training.optimizer import Adam
 from elman.training.problem import Problem
@@ -64,7 +65,7 @@ def floss(p: Parameters, problem: Problem, settings: TrainingConfig) -> list[flo
 
 
 def flossing(p: Parameters, x: Integers, count: int) -> Flossing:
-    """L of the `count` largest exponents over x [T,B] from states of 0, and its gradients (of U and b_2: 0)."""
+    """L of the `count` largest exponents over x [T,B] from states of 0, and its gradients (of the output layer: 0)."""
     T, B = x.shape
     forward = hidden_states(p, x, p.initial_state(B))
     h, W_h = forward.h[1:].astype(np.float64), p.W_h.astype(np.float64)
@@ -97,7 +98,8 @@ def flossing(p: Parameters, x: Integers, count: int) -> Flossing:
         dW_h += (scaled @ Q[t].mT).sum(axis=0)
         Q_bar = W_h.T @ scaled
     L = float((exponents**2).mean())
-    dU, db_2 = np.zeros_like(p.U), np.zeros_like(p.b_2)
-    found = through_time(p, forward, L, dh.astype(p.dtype), dU, db_2, 0.0)
+    tails = [TailWeights(*map(np.zeros_like, (tail.P, tail.U, tail.b_2))) for tail in p.tails]
+    none = OutputGradients(np.zeros_like(p.U), np.zeros_like(p.b_2), tails)
+    found = through_time(p, forward, L, dh.astype(p.dtype), none, 0.0)
     found.gradients.W_h += dW_h.astype(p.dtype)
     return Flossing(L, exponents, found.gradients)
