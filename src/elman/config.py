@@ -25,7 +25,7 @@ OptimizerName = Literal["adam", "sgd"]
 ScheduleName = Literal["cosine", "linear", "constant", "mikolov"]
 InitName = Literal["orthogonal", "identity", "normal", "sparse"]
 OmegaForm = Literal["ratio", "squared"]
-OutputName = Literal["full", "adaptive"]
+OutputName = Literal["full", "adaptive", "sampled"]
 TaskName = Literal["temporal-order", "adding", "copying", "xor", "anbn"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -215,7 +215,8 @@ class ModelConfig(Config):
         option="layers", metavar="N", range=LAYERS, added=True,
     ))  # fmt: skip
     output: OutputName = field(default="full", metadata=_network(
-        "The softmax: over all tokens; adaptive: a head and tails by frequency, for a large vocabulary.",
+        "The softmax. For a large vocabulary, adaptive: a head and tails by frequency; sampled: training over some "
+        "tokens.",
         option="output", choices=OUTPUTS, added=True,
     ))  # fmt: skip
     cutoffs: str | None = field(default=None, metadata=_network(
@@ -338,6 +339,10 @@ class TrainingConfig(Config):
         "Limit every entry of ∂J/∂h, J being the loss of one token, to ±X in the backward pass (rnnlm: 15); 0: no "
         "limit.",
         option="clip-errors", metavar="X", range=WEIGHT, added=True,
+    ))  # fmt: skip
+    samples: int = field(default=4096, metadata=_optimisation(
+        "Tokens that --output sampled draws for each step.",
+        option="samples", metavar="N", range=COUNT, added=True,
     ))  # fmt: skip
     omega: float = field(default=0.0, metadata=_treatment(
         "Weight of the regulariser Ω against vanishing gradients (Pascanu et al. 2013); 0: none.",

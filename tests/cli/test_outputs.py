@@ -60,6 +60,19 @@ def test_the_lens_and_a_new_text(corpus: Path, tmp_path: Path, command: Run) -> 
     assert (info["model"]["output"], info["model"]["V"]) == ("adaptive", 22)
 
 
+def test_every_command_reads_a_sampled_run(corpus: Path, tmp_path: Path, command: Run) -> None:
+    """Its weights are those of a full layer, and so is all that is not training."""
+    run = tmp_path / "run"
+    done = command("train", corpus, "--out", run, "--output", "sampled", "--samples", 8, *SMALL)
+    assert done.returncode == 0, done.stderr
+    evaluated = json.loads(command("evaluate", run, corpus, "--json").stdout)
+    assert evaluated["perplexity_including_oov"] < 15
+    assert command("evaluate", run, corpus, "--mix", "dynamic").returncode == 0
+    assert command("generate", run, "the").returncode == 0
+    further = command("train", corpus, "--from", run, "--epochs", 1, "--samples", 5, "--out", tmp_path / "further")
+    assert further.returncode == 0, further.stderr
+
+
 def test_what_an_output_layer_does_not_have_is_refused(corpus: Path, adaptive_run: Path, command: Run) -> None:
     train = ("train", corpus, "--out", corpus.parent / "refused")
     adaptive = (*train, "--output", "adaptive")
@@ -67,7 +80,11 @@ def test_what_an_output_layer_does_not_have_is_refused(corpus: Path, adaptive_ru
     fails(command(*adaptive, "--level", "byte"), "level byte has 256 tokens: leave it out")
     fails(command(*adaptive, "--cutoffs", "7,5"), "cutoffs is '7,5'; it must be ascending whole numbers")
     fails(command(*adaptive, "--cutoffs", "500"), "V being 21 here")
+    fails(command(*train, "--samples", "5"), "--samples is about --output sampled: choose that")
+    fails(command(*train, "--output", "sampled", "--samples", 0), "samples is 0; it must be at least 1")
     fails(command(*train, "--cutoffs", "5"), "--cutoffs is about --output adaptive: choose that")
+    exported = command("export", adaptive_run, "--to", "torch", "--out", corpus.parent / "refused")
+    fails(exported, "the output layer of this model is adaptive, and format torch has the full one")
     fails(command("train", "--task", "anbn", "--output", "adaptive"), "contradicts --output: leave that out")
     fails(
         command("train", corpus, "--from", adaptive_run, "--output", "full"),

@@ -1,6 +1,7 @@
 """The kernels on PyTorch, on a CPU: each operation against NumPy's in float64, and the numerical tests of gradients.
 
-The tests named below are those of test_gradients.py and test_layers.py, run again with every array a tensor.
+The tests named below are those of test_gradients.py, test_layers.py and test_adaptive.py, run again with every array a
+tensor.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ import numpy as np
 import pytest
 import test_gradients
 from networks import problem
+from test_adaptive import test_a_tail_that_does_not_occur_has_no_gradient  # noqa: F401
+from test_adaptive import test_central_differences as test_central_differences_of_tails  # noqa: F401
+from test_adaptive import test_fast_path_equals_reference_in_float64 as test_tails_equal_the_reference  # noqa: F401
+from test_adaptive import test_float32_error_is_at_most_twice_that_of_plain_float32 as test_tails_in_float32  # noqa: F401
 from test_gradients import (  # noqa: F401  # collected here once more
     test_cancelling_terms_are_no_error,
     test_directional_derivative_with_dropout,
@@ -40,6 +45,7 @@ from elman.kernels import Groups, device_kernels, host_kernels, numpy_kernels
 from elman.model import bptt, network
 from elman.model.embedding import Embedded, Rows
 from elman.model.network import DropoutMasks, Forward
+from elman.model.output.gradients import TailWeights
 from elman.model.parameters import Gradients, LayerWeights, Parameters
 from elman.training.optimizer import make_optimizer
 
@@ -57,7 +63,7 @@ def hosted(value: Any) -> Any:
         return TORCH.host(value)
     if isinstance(value, tuple | list):
         return type(value)(map(hosted, value))
-    if isinstance(value, (Gradients, LayerWeights, Rows, Forward, Embedded, Groups)):
+    if isinstance(value, (Gradients, LayerWeights, TailWeights, Rows, Forward, Embedded, Groups)):
         return type(value)(**{field.name: hosted(getattr(value, field.name)) for field in fields(value)})
     return host_kernels() if value is TORCH else value
 

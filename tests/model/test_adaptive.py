@@ -208,10 +208,10 @@ def test_more_tokens_belong_to_the_last_tail() -> None:
 
 def test_the_equal_tanh_network() -> None:
     p, x, y, h_0 = problem(V, cutoffs=CUTOFFS)
-    q, bias = tanh_from_sigmoid(p)
-    same = replace(q, b_1=q.b_1 + bias)
+    q, biases = tanh_from_sigmoid(p)
+    same = replace(q, b_1=q.b_1 + biases[0])
     np.testing.assert_allclose(losses(same, x, y, tanh_state(h_0))[0], losses(p, x, y, h_0)[0], rtol=1e-12)
-    back = sigmoid_from_tanh(q, bias)
+    back = sigmoid_from_tanh(q, biases)
     for (_, a), (_, b) in zip(back.items(), p.items(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 

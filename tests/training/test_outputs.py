@@ -25,12 +25,14 @@ from elman.training.start import Beginning, Sources, resume, start
 SMALL: dict[str, Any] = {"epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 1}
 OUTPUTS: dict[str, dict[str, Any]] = {
     "adaptive": {"output": "adaptive", "cutoffs": "6,11"},
+    "sampled": {"output": "sampled", "tie": True},
 }
 
 
 def started(folder: Path, corpus: Path, output: str, **settings: Any) -> Trainer:
-    model = {"d": 16, "Dh": 16} | OUTPUTS[output]
-    return start(RunFolder(folder), Sources(Corpus.from_paths([corpus])), TextConfig("word"), model, SMALL | settings)
+    model, sources = {"d": 16, "Dh": 16} | OUTPUTS[output], Sources(Corpus.from_paths([corpus]))
+    settings = SMALL | ({"samples": 6} if output == "sampled" else {}) | settings
+    return start(RunFolder(folder), sources, TextConfig("word"), model, settings)
 
 
 def contents(folder: Path) -> tuple[bytes, bytes, list[float]]:
@@ -72,6 +74,7 @@ GOLDEN = {
         2.45719631316,
         2.47587302517,
     ],
+    "sampled": [2.99384061001, 2.9392803113, 2.79902233642, 2.76517172587, 2.62564078016, 2.57482999586, 2.66469894405],
 }
 
 

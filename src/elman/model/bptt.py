@@ -16,6 +16,7 @@ from elman.kernels import Kernels
 from elman.model.embedding import Rows
 from elman.model.network import DropoutMasks, Forward, checked, hidden_states, joined, read_backward
 from elman.model.output.gradients import OutputGradients
+from elman.model.output.sampled import Drawn, SampledOutput
 from elman.model.parameters import Gradients, LayerWeights, Parameters
 from elman.representation import short_repr
 
@@ -78,14 +79,25 @@ def backward(
 
 
 def backward_unchecked(
-    p: Parameters, x: Integers, y: Integers, h_0: Floats, first: int, masks: DropoutMasks | None, cut: float
+    p: Parameters,
+    x: Integers,
+    y: Integers,
+    h_0: Floats,
+    first: int,
+    masks: DropoutMasks | None,
+    cut: float,
+    drawn: Drawn | None = None,
 ) -> Backward:
-    """`backward` of inputs that are known to fit; x and y may be on a device, and then nothing waits for it."""
+    """`backward` of inputs that are known to fit; x and y may be on a device, and then nothing waits for it.
+
+    drawn: the loss is that of a sampled output layer with these tokens, in place of the full one.
+    """
     T, B = x.shape
     N = (T - first) * B
     forward = hidden_states(p, x, h_0, masks)
     h_out = forward.h_out[first:].reshape(N, p.Dh)
-    J, dh, of_output = p.output.backward(h_out, p.kernels.array(y.reshape(N)), 1 / N)  # δ1 = ŷ - y, dh = δ1 U
+    output = p.output if drawn is None else SampledOutput(p.U, p.b_2, drawn, p.kernels)
+    J, dh, of_output = output.backward(h_out, p.kernels.array(y.reshape(N)), 1 / N)  # δ1 = ŷ - y, dh = δ1 U
     if masks:
         dh *= masks.on_h[first:].reshape(N, p.Dh)
     dh = from_step(p, dh.reshape(T - first, B, p.Dh), T)

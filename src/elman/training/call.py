@@ -36,7 +36,7 @@ TEXT_OPTIONS, MODEL_OPTIONS, TRAINING_OPTIONS = map(_fields_of, (TextConfig, Mod
 RESUME_OPTIONS = ("epochs", "max_time", "patience")
 NOT_WITH_FROM = {*TEXT_OPTIONS, *MODEL_OPTIONS, "init", "init_scale", "spectral_radius", "floss", "floss_exponents"}
 """The options that say how weights and vocabulary begin."""
-TEXT_ONLY = ("bptt", "output", "cutoffs")
+TEXT_ONLY = ("bptt", "output", "cutoffs", "samples")
 """The other options that a task does not have."""
 
 

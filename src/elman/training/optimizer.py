@@ -1,7 +1,7 @@
 """SGD and Adam over `Parameters`, with the clipping factor folded into the step.
 
-The gradient of E comes as rows; only those rows of E and of its moments are touched ("lazy" Adam: the
-moments of a word that does not occur do not change).
+The gradient of E comes as rows, and so do those of U and b_2 with a sampled output layer; only those rows of the
+weights and of their moments are touched ("lazy" Adam: the moments of a word that does not occur do not change).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class SGD(Optimizer):
         for name, gradient in gradients.distinct():
             w = weights[name]
             if isinstance(gradient, Rows):
-                p.kernels.sgd(w, gradient.values, rate * scale, gradient.index)
+                p.kernels.sgd(_rows(w), _rows(gradient.values), rate * scale, gradient.index)
             else:
                 p.kernels.sgd(w, gradient, rate * scale)
 
@@ -76,7 +76,8 @@ class Adam(Optimizer):
         for name, gradient in gradients.distinct():
             w, m, v = weights[name], self.m[name], self.v[name]
             if isinstance(gradient, Rows):
-                self.kernels.adam(w, gradient.values, m, v, rate, BETA, eps, scale, gradient.index)
+                w, m, v, g = (_rows(each) for each in (w, m, v, gradient.values))
+                self.kernels.adam(w, g, m, v, rate, BETA, eps, scale, gradient.index)
             else:
                 self.kernels.adam(w, gradient, m, v, rate, BETA, eps, scale)
 
@@ -98,6 +99,11 @@ class Adam(Optimizer):
                 moment[...] = self.kernels.array(arrays[f"adam.{part}.{name}"])
         self.count *= 0
         self.count += int(arrays[ADAM_COUNT][0])
+
+
+def _rows(array: Any) -> Any:
+    """The array itself, or of a vector its view as a column: rows of one number."""
+    return array[:, None] if array.ndim == 1 else array
 
 
 def make_optimizer(config: TrainingConfig, p: Parameters) -> Optimizer:

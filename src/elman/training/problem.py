@@ -15,19 +15,25 @@ from elman.inference.evaluate import mean_loss
 from elman.kernels.token_ids import check_token_ids
 from elman.model.bptt import Backward, backward_unchecked
 from elman.model.network import DropoutMasks
+from elman.model.output.sampled import Drawn
 from elman.model.parameters import Parameters
 from elman.text.batches import Streams
+from elman.training.drawing import TokenDraw
 
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """x [T,B], int token ids; or [T,B,V], real. y int [T-first,B], or real: losses from step `first` on."""
+    """x [T,B], int token ids; or [T,B,V], real. y int [T-first,B], or real: losses from step `first` on.
+
+    drawn: tokens for a sampled output layer
+    """
 
     x: NDArray[Any]
     y: NDArray[Any]
     first: int = 0
+    drawn: Drawn | None = None
 
     def require_ids(self, V: int) -> None:
         """Raises ShapeError unless all token ids are under V; the numbers of real inputs may be any."""
@@ -91,14 +97,16 @@ class NextTokenLoss:
 
     def backward(self, p: Parameters, batch: Batch, h_0: Floats, masks: DropoutMasks | None, cut: float) -> Backward:
         """The mean cross-entropy of the batch, and its gradients."""
-        return backward_unchecked(p, batch.x, batch.y, h_0, batch.first, masks, cut)
+        return backward_unchecked(p, batch.x, batch.y, h_0, batch.first, masks, cut, batch.drawn)
 
 
 class TextProblem(NextTokenLoss):
-    """B streams of a text, in windows of T."""
+    """B streams of a text, in windows of T. draw: what draws the tokens of a sampled output layer."""
 
-    def __init__(self, train: NDArray[Any], valid: NDArray[Any], B: int, T: int) -> None:
-        self.streams, self.valid = Streams(train, B, T), valid
+    def __init__(
+        self, train: NDArray[Any], valid: NDArray[Any], B: int, T: int, draw: TokenDraw | None = None
+    ) -> None:  # fmt: skip
+        self.streams, self.valid, self.draw = Streams(train, B, T), valid, draw
 
     @property
     def validation_tokens(self) -> int:
@@ -109,8 +117,9 @@ class TextProblem(NextTokenLoss):
         return len(self.streams)
 
     def batch(self, epoch: int, window: int) -> Batch:
-        """The same windows in every epoch."""
-        return Batch(*self.streams.window(window))
+        """The same windows in every epoch; the tokens that are drawn differ."""
+        drawn = self.draw.at(epoch, window) if self.draw else None
+        return Batch(*self.streams.window(window), drawn=drawn)
 
     def measure(self, p: Parameters) -> Measure:
         """The mean loss over the validation text."""

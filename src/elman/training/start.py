@@ -38,6 +38,7 @@ from elman.training.defaults import (
     task_defaults,
     with_defaults,
 )
+from elman.training.drawing import TokenDraw
 from elman.training.loop import Trainer
 from elman.training.problem import Problem, TextProblem
 from elman.training.tasks.problem import TaskProblem
@@ -146,12 +147,12 @@ def start(
     settings, network = fill_in()  # reports what does not fit before the text is read
     require_flossing(settings, network)
     require_for_layers(settings, network)
-    require_for_output(network, text.level)
+    require_for_output(network, text.level, training)
     if device:
         require_for_device(settings, output=network.output)
     else:
         require_for_cpu(settings)
-    require_for_team(settings, team)
+    require_for_team(settings, team, network.output)
     folder.require_new()
     sources = sources.at_level(text.level)
     remarks: list[str] = []
@@ -179,6 +180,8 @@ def start(
         width = float(network.V)
         if network.cut_at:
             width = logits_at_once(network.V, SIZES[text.level]["Dh"], network.cut_at)
+        elif network.output == "sampled":
+            width = min(width, settings.samples + settings.B * settings.T)
         passes = passes_in(settings.max_time, text.level, width, count.tokens, fast, network.layers)
         settings, network = fill_in(V=tokenizer.V, passes=passes)
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
@@ -260,7 +263,7 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
     run, or is damaged; then nothing was changed.
     """
     config, tokenizer_json, tokens_sha256 = load_settings(folder)
-    require_for_team(config.training, team)
+    require_for_team(config.training, team, config.model.output)
     if device:
         require_for_device(config.training, config.task, config.model.output)
     if changes:
@@ -304,12 +307,14 @@ def require_for_layers(settings: TrainingConfig, network: ModelConfig) -> None:
             raise ConfigError(f"{what} is of one recurrent layer: leave it out, or take --layers 1")
 
 
-def require_for_output(network: ModelConfig, level: Level) -> None:
-    """Raises ConfigError for an output layer that the level does not have."""
+def require_for_output(network: ModelConfig, level: Level, training: Mapping[str, Any]) -> None:
+    """Raises ConfigError for an output layer that the level does not have, or a chosen setting of another one."""
     if network.output == "adaptive" and level == "byte":
         raise ConfigError(
             "--output adaptive divides a large vocabulary by frequency, and level byte has 256 tokens: leave it out"
         )
+    if "samples" in training and network.output != "sampled":
+        raise ConfigError("--samples is about --output sampled: choose that, or leave --samples out")
 
 
 def require_for_device(
@@ -330,7 +335,7 @@ def require_for_cpu(settings: TrainingConfig) -> None:
         raise ConfigError("--precision tf32 is a GPU's: choose float32, float64 or bf16, or add --device cuda")
 
 
-def require_for_team(settings: TrainingConfig, team: Team) -> None:
+def require_for_team(settings: TrainingConfig, team: Team, output: OutputName = "full") -> None:
     """Raises ConfigError for settings that several processes cannot share."""
     if settings.B % team.size:
         raise ConfigError(
@@ -339,6 +344,8 @@ def require_for_team(settings: TrainingConfig, team: Team) -> None:
         )
     if team.size > 1 and settings.omega:
         raise ConfigError("--omega is computed in one process: leave it out, or start without torchrun")
+    if team.size > 1 and output == "sampled":
+        raise ConfigError("--output sampled is computed in one process: take another, or start without torchrun")
 
 
 def _trainer(
@@ -352,10 +359,13 @@ def _problem(folder: RunFolder, config: RunConfig, tokens_sha256: Mapping[str, s
     settings = config.training
     if config.task:
         return TaskProblem(config.task, settings.B, settings.seed)
+    model = config.model
     for path in (folder.train_tokens, folder.valid_tokens):
         if not is_there(path, CheckpointError, RESTORE):
             raise CheckpointError(f"{path} is missing: the run was not copied whole, so it can be used but not resumed")
     train, valid = (
         open_tokens(path, tokens_sha256.get(path.name)) for path in (folder.train_tokens, folder.valid_tokens)
     )
-    return TextProblem(train, valid, settings.B, settings.T)
+    sampled = model.output == "sampled"
+    draw = TokenDraw.of(train, model.V, settings.samples, settings.seed) if sampled else None
+    return TextProblem(train, valid, settings.B, settings.T, draw)

@@ -82,7 +82,9 @@ def part_of(batch: Batch, which: slice) -> Batch:
     """The batch of these streams."""
     if which == slice(0, batch.x.shape[1]):
         return batch
-    return Batch(np.ascontiguousarray(batch.x[:, which]), np.ascontiguousarray(batch.y[:, which]), batch.first)
+    return Batch(
+        np.ascontiguousarray(batch.x[:, which]), np.ascontiguousarray(batch.y[:, which]), batch.first, batch.drawn
+    )
 
 
 def masks_of(masks: DropoutMasks, which: slice) -> DropoutMasks:

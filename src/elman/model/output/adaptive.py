@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from elman.kernels import Kernels
 from elman.model.output.full import log_softmax
 from elman.model.output.gradients import OutputGradients, TailWeights
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -68,6 +69,8 @@ class AdaptiveOutput:
     b_2: Floats
     tails: Sequence[TailWeights]
     kernels: Kernels
+
+    __repr__ = short_repr
 
     def log_probabilities(self, h: Floats) -> Floats:
         """ln ŷ [..,V] of h [..,Dh]; on the host."""

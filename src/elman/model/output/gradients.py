@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.model.embedding import Rows
+from elman.representation import short_repr
 
 Floats = NDArray[np.floating[Any]]
 
@@ -25,6 +26,8 @@ class TailWeights:
     U: Floats
     b_2: Floats
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class OutputGradients:
@@ -33,3 +36,5 @@ class OutputGradients:
     U: Floats | Rows
     b_2: Floats | Rows
     tails: Sequence[TailWeights] = ()
+
+    __repr__ = short_repr

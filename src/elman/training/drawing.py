@@ -1,0 +1,45 @@
+"""The tokens drawn for a sampled output layer: by their counts in the training text, and seeded by the step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.model.output.sampled import Drawn
+
+POWER = 0.75
+"""Of the counts: frequent tokens are mostly among the targets already, so rarer ones are drawn more often."""
+AT_ONCE = 2**24
+"""Tokens of a text that are counted at a time."""
+
+
+@dataclass(frozen=True)
+class TokenDraw:
+    """Draws `samples` tokens for each step, with repetitions.
+
+    cumulative [V] of the probabilities q of one draw; log_inclusion [V] = ln π with π = 1 - (1 - q)^samples.
+    """
+
+    cumulative: NDArray[np.float64]
+    log_inclusion: NDArray[np.float64]
+    samples: int
+    seed: int
+
+    @classmethod
+    def of(cls, tokens: NDArray[Any], V: int, samples: int, seed: int) -> TokenDraw:
+        """q of the counts in tokens [n], each one more than it is: every token may be drawn."""
+        counts = np.ones(V)
+        for start in range(0, len(tokens), AT_ONCE):
+            counts += np.bincount(tokens[start : start + AT_ONCE], minlength=V)
+        q = counts**POWER
+        q /= q.sum()
+        return cls(np.cumsum(q), np.log(-np.expm1(samples * np.log1p(-q))), samples, seed)
+
+    def at(self, epoch: int, window: int) -> Drawn:
+        """Those of one step; every call returns the same."""
+        uniform = np.random.default_rng([self.seed, 5, epoch, window]).random(self.samples)
+        tokens = np.searchsorted(self.cumulative, uniform * self.cumulative[-1], side="right")
+        return Drawn(tokens.clip(0, len(self.cumulative) - 1), self.log_inclusion)
