@@ -123,6 +123,8 @@ def test_a_sentence_is_translated_with_what_stands_in_it() -> None:
         assert translate("written: fixed.md, with 2 repairs") == "已写入 fixed.md，改正 2 处"
         assert translate("X a matrix [m,n], a a column [m]") == "X 为矩阵 [m,n]，a 为列向量 [m]"
         assert translate("\\int is not read: an integral is not read") == "无法识别 \\int：不支持积分"
+        assert translate("my old notes.md does not exist") == "my old notes.md 不存在"
+        assert translate("no trace of it") == "no trace of it"
         assert translate("a sentence that nobody translated") == "a sentence that nobody translated"
         assert translate("transpose what nobody has translated yet") == "transpose what nobody has translated yet"
         assert listed(("4", "7", "9")) == "4、7 和 9"

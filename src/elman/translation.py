@@ -34,7 +34,8 @@ _FULL = _OPENING + _CLOSING  # full-width signs bring their own space
 _NO_SPACE = re.compile(rf"(?<=[{_HAN}{_FULL}])[ ]+(?=[{_HAN}{_FULL}])|(?<=[{_FULL}])[ ]+|[ ]+(?=[{_FULL}])")
 _JOINTS = {"; ": "；", ": ": "：", ", ": "，", " and ": "，且"}  # between sentences that the source joins
 _SIGNS = {CHINESE: {**_JOINTS, ".": "。", " ": "", "(": "（", ")": "）"}}
-_CLAUSE = re.compile(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}")  # no value: a sentence that was not translated
+_CLAUSE = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,} [a-z]{3,}(?![A-Za-z])")  # words, which are no value of a placeholder
+_OF_USERS = frozenset({"path", "page", "run", "option", "text", "source"})  # placeholders with the user's own words
 _BREAKS = re.compile(
     rf"[{_OPENING}]*(?:[{_HAN}]|[^{_HAN}{_OPENING}{_CLOSING}]+|[{_CLOSING}])[{_CLOSING}]*|[{_OPENING}]+"
 )
@@ -166,7 +167,7 @@ class _Catalogue:
         for template in templates:
             if all(piece in text for piece in template.pieces) and (found := template.pattern.fullmatch(text)):
                 parts = {name: self._part(part) for name, part in found.groupdict().items()}
-                if any(_CLAUSE.search(part) for part in parts.values()):
+                if any(name not in _OF_USERS and _CLAUSE.search(part) for name, part in parts.items()):
                     continue
                 return _NO_SPACE.sub("", template.translated.format_map(parts))
         return None
