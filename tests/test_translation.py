@@ -120,6 +120,9 @@ def test_a_sentence_is_translated_with_what_stands_in_it() -> None:
         assert translate("a.md is a folder, expected a file: give another name") == (
             "a.md 是文件夹，应为文件：请换一个名称"
         )
+        assert translate("the two sides differ: the left side is 1 and the right side 2.5 in entry (3,1)") == (
+            "两边不相等：左边为 1，右边为 2.5（第 (3,1) 个元素）"
+        )
         assert translate("written: fixed.md, with 2 repairs") == "已写入 fixed.md，改正 2 处"
         assert translate("X a matrix [m,n], a a column [m]") == "X 为矩阵 [m,n]，a 为列向量 [m]"
         assert translate("\\int is not read: an integral is not read") == "无法识别 \\int：不支持积分"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 HOLE = "{}"
 _PLACEHOLDER = re.compile(r"(?<!\{)\{[a-z_0-9]*\}(?!\})")
-_WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}(?![A-Za-z])")
+_WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
 
 
 def skeleton(template: str) -> str:
