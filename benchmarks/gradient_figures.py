@@ -238,7 +238,7 @@ def trained(folder: str, text: str) -> dict[str, Figure]:
     tokens = [lm.tokenizer.tokens[k] for k in ids]
     view = View.of(lm.p.astype("float64"), ids, tokens, Subject("", ""))
     pairs = Figure((WIDE / 2, 2.75), dpi=DPI, layout="constrained")
-    heat_map(pairs, view)
+    heat_map(pairs, view, decades=12)
     taus = list(range(1, 41))
     rows = truncation(view.flow, taus)
     lost = Figure((WIDE, 2.2), dpi=DPI, layout="constrained")

@@ -58,7 +58,11 @@ const cut = [...document.querySelectorAll("svg.chart text")].filter(text => {
   const own = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
   return own.left < all.left - 1 || own.right > all.right + 1 || own.bottom > all.bottom + 1;
 }).map(text => text.textContent);
-document.title = JSON.stringify({ errors, shown, blank, cut, wide: document.documentElement.scrollWidth - innerWidth });
+const copied = [];
+navigator.clipboard.writeText = text => { copied.push(text); return Promise.resolve(); };
+for (const button of document.querySelectorAll("button.copy")) button.click();
+const wide = document.documentElement.scrollWidth - innerWidth;
+document.title = JSON.stringify({ copied, errors, shown, blank, cut, wide });
 </script>"""
 
 
@@ -97,7 +101,11 @@ def history() -> History:
 @pytest.mark.parametrize("width", [500, 1200])
 def test_the_page_works(tmp_path: Path, width: int) -> None:
     views = [view_of("one", "tanh"), view_of("two", "sigmoid")]
-    found = used(tmp_path / "flow.html", as_html(views, {"one": history()}), width)
+    found = used(tmp_path / "flow.html", as_html(views, {"one": history()}, "elman flow one --at 3"), width)
+    numbers, command = found["copied"]
+    assert command == "elman flow one --at 3"
+    assert f"Reach\t{views[0].diagnosis.numbers.reach} step" in numbers
+    assert "within which" not in numbers
     assert found["errors"] == []
     assert found["blank"] == []
     assert found["cut"] == []

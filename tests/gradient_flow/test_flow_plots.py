@@ -183,6 +183,38 @@ def test_the_tints_show_norms_and_the_signs_of_shares() -> None:
     assert {token_plot.tint(*each) for each in found if each[0] > 0} <= drawn_tints
 
 
+def test_the_range_is_three_decades_and_ten_times_the_reach() -> None:
+    shown = view(60)
+    axes = drawn("by-lag", [shown]).axes[0]
+    top = np.max(shown.by_lag["W_h"][np.isfinite(shown.by_lag["W_h"])])
+    assert axes.get_ylim()[0] == pytest.approx(max(top - 3, shown.by_lag["W_h"].min()))
+    assert axes.get_xlim()[1] <= max(4, 10 * shown.diagnosis.numbers.reach) + 0.5
+    scale = drawn("heat-map", [shown]).axes[0].images[0].norm
+    assert scale.vmax - scale.vmin <= 3 + 1e-9
+
+
+def test_every_plot_says_what_it_is() -> None:
+    with plots.styled():
+        for plot in plots.plan([view(seed=0), view(label="another", seed=1)], {}):
+            made = plots.figure(plot)
+            title = made.get_suptitle() or "".join(text.get_text() for axes in made.axes for text in axes.texts)
+            assert title, plot.kind
+            if plot.kind != "tokens":
+                assert any(axes.get_legend() for axes in made.axes), plot.kind
+
+
+def test_words_are_not_broken_at_the_end_of_a_line() -> None:
+    text = "the keeper of the lighthouse wrote in his book " * 6 + "x" * 90 + " end"
+    p = elman.Parameters.initialise(3, 4, 5, dtype="float64", activation="tanh")
+    of_characters = View.of(p, np.zeros(len(text), int), list(text), Subject("none", "", "", 0, ""))
+    placed = token_plot.TokenLayout(of_characters, plots.WIDTH).placed
+    lines = [[each.k for each in placed if each.line == n] for n in range(placed[-1].line + 1)]
+    assert [k for line in lines for k in line] == list(range(len(text)))
+    inside = text.index("x")
+    for line in lines[1:]:
+        assert text[line[0] - 1] == " " or inside <= line[0] < inside + 90, text[line[0] - 5 : line[0] + 5]
+
+
 @pytest.mark.filterwarnings("ignore:Glyph")  # a machine need not have a font for every script
 @pytest.mark.parametrize("separator", ["", " "])
 def test_tokens_stay_on_the_page_and_apart(separator: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from elman.cli.outputs import require_output
 from elman.cli.streams import lines, show_json
 from elman.errors import ConfigError
 from elman.files import is_folder, same_place, write_whole
+from elman.wording import printable
 
 if TYPE_CHECKING:
     from elman.cli.flow_runs import RunFlow
@@ -80,7 +83,10 @@ def flow(
     if html is not None:
         from elman.gradient_flow.report import as_html
 
-        write_whole(html, as_html(views, histories))
+        options = {
+            "--steps": steps, "--start": start, "--at": at, "--init": init, "--compare": compare, "--html": html
+        }  # fmt: skip
+        write_whole(html, as_html(views, histories, _command(run, text, options)))
         written.append(html)
     if png is not None:
         written += write_plots(png, kind or "png", views, histories)
@@ -95,6 +101,15 @@ def flow(
     summary(runs)
     for path in written:
         lines(f"written: {path}")
+
+
+def _command(run: Path, text: tuple[Path, ...], options: Mapping[str, Any]) -> str:
+    """The command as a shell reads it; an option that is True is a flag, one that is None or False was not given."""
+    words = ["elman", "flow", str(run), *map(str, text)]
+    for name, value in options.items():
+        if value is not None and value is not False:
+            words += [name] if value is True else [name, str(value)]
+    return printable(shlex.join(words))
 
 
 def _check_text(

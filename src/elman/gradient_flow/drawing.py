@@ -19,11 +19,11 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator
 
 from elman.gradient_flow.history import History
-from elman.gradient_flow.trajectory import Doubles
+from elman.gradient_flow.trajectory import Doubles, Integers
 from elman.gradient_flow.view import View
 
-DECADES = 12
-"""The range of a heat map, from its largest value down."""
+DECADES = 3
+"""The range of heat maps and of plots against the lag, from their largest value down: what is smaller hardly counts."""
 POINTS = 150
 """Points of a curve over training; more records are averaged in bins."""
 BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#666666"
@@ -36,7 +36,7 @@ BY_LAG = r"$\sum_t\,\Vert\partial J^{(t)}/\partial W_h|_{(t-k)}\Vert$, nats"
 CONTRIBUTION = r"$\Vert\partial J^{(t)}/\partial W_h|_{(i)}\Vert$, nats"
 
 
-def heat_map(part: Figure | SubFigure, view: View) -> None:
+def heat_map(part: Figure | SubFigure, view: View, decades: float = DECADES) -> None:
     """The norm of what each step i contributes to each loss t, all pairs i ≤ t; framed: the loss of the tokens plot."""
     axes = part.subplots()
     norms = view.flow.log10_norms("W_h")
@@ -44,10 +44,11 @@ def heat_map(part: Figure | SubFigure, view: View) -> None:
     axes.xaxis.set_major_locator(_whole(6))
     axes.yaxis.set_major_locator(_whole(6))
     seen = np.ma.masked_invalid(np.where(np.tri(view.T, dtype=bool), norms, np.nan))
-    scale, cut = _colour_scale(seen)
+    scale, cut = _colour_scale(seen, decades)
     image = axes.imshow(seen, norm=scale, cmap="viridis", origin="upper", aspect="auto")
     t = view.chosen
-    axes.add_patch(Rectangle((-0.5, t - 0.5), t + 1, 1, facecolor="none", edgecolor=VERMILION, lw=0.7))
+    frame = axes.add_patch(Rectangle((-0.5, t - 0.5), t + 1, 1, facecolor="none", edgecolor=VERMILION, lw=0.7))
+    axes.legend([frame], [f"loss {t}"], loc="upper right")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     _colour_bar(part, image, axes, CONTRIBUTION, cut)
@@ -69,7 +70,9 @@ def by_lag(part: Figure | SubFigure, views: Sequence[View]) -> None:
     handles += [Line2D([], [], color=GREY, ls="--", lw=0.8), Line2D([], [], color=GREY, ls=":", lw=1)]
     axes.set(xlabel=LAG, ylabel=BY_LAG)
     known = np.concatenate([view.by_lag["W_h"] for view in views])
-    _log_axis(axes, known, below=0.08, above=0.16)
+    low = _log_axis(axes, known, above=0.16, decades=DECADES)
+    far = [_last_above(view.by_lag["W_h"], np.arange(view.T), low) for view in views]
+    axes.set_xlim(-0.5, last_lag(views, max(far)) + 0.5)
     axes.xaxis.set_major_locator(_whole(7))
     _legend(axes, handles, [*names, "bound", "reach (95 %)"], columns=3 if len(views) == 1 else 1)
 
@@ -88,7 +91,8 @@ def singular_values(part: Figure | SubFigure, view: View) -> None:
     ]
     axes.axhline(0, color=GREY, ls=":", lw=1)
     axes.set(xlabel=LAG, ylabel=r"singular values of $\partial h^{(T)}/\partial h^{(T-k)}$")
-    _log_axis(axes, np.array([0.0, -1.0, *largest, *median]), below=0.05, above=0.08)
+    low = _log_axis(axes, np.array([0.0, -float(DECADES), *largest]), above=0.08, decades=DECADES)
+    axes.set_xlim(0, last_lag([view], _last_above(largest, lags, low)) + 0.5)
     axes.xaxis.set_major_locator(_whole(7))
     bands = [Patch(color=BLUE, alpha=0.35, lw=0), Patch(color=BLUE, alpha=0.14, lw=0)]
     _legend(axes, [*lines, *bands], ["largest", "median", "smallest", "25–75 %", "10–90 %"], columns=3)
@@ -137,13 +141,19 @@ def lens(part: Figure | SubFigure, history: History) -> None:
     edges = np.arange(len(seen) + 1) - 0.5
     image = top.pcolormesh(_edges(steps), edges, seen, norm=scale, cmap="viridis", rasterized=True)
     top.set_ylabel(r"lag $k$, steps back")
+    inside = np.nonzero((seen.filled(-np.inf) >= scale.vmin).any(axis=1))[0]
+    far = int(inside[-1]) + 1 if len(inside) else len(seen)
+    furthest = 10 * max(1, int(np.nanmax(history.flow["reach"], initial=1)))
+    top.set_ylim(-0.5, min(len(seen) - 1, max(4, min(far, furthest))) + 0.5)
     top.yaxis.set_major_locator(_whole(5))
     _colour_bar(part, image, part.add_subplot(grid[0, 1]), BY_LAG, cut, own=True)
-    reach.plot(steps, history.flow["reach"][pick], color=BLUE, marker="o", markersize=1.6)
+    reached = reach.plot(steps, history.flow["reach"][pick], color=BLUE, marker="o", markersize=1.6)
+    reach.legend(reached, ["steps that hold 95 % of the norms"], loc="upper right")
     reach.set_ylabel("reach, steps")
-    reach.set_ylim(0, 1.15 * max(1.0, np.nanmax(history.flow["reach"], initial=0)))
-    decay.plot(steps, history.flow["decay_rate"][pick], color=BLUE, marker="o", markersize=1.6)
-    decay.axhline(1, color=GREY, ls=":", lw=1)
+    reach.set_ylim(0, 1.4 * max(1.0, np.nanmax(history.flow["reach"], initial=0)))
+    decayed = decay.plot(steps, history.flow["decay_rate"][pick], color=BLUE, marker="o", markersize=1.6)
+    one = decay.axhline(1, color=GREY, ls=":", lw=1)
+    decay.legend([*decayed, one], ["factor per step back", "1: neither decay nor growth"], loc="best")
     decay.set(xlabel=STEP, ylabel="decay per step")
     for axes in (top, reach):
         axes.tick_params(labelbottom=False)
@@ -151,6 +161,20 @@ def lens(part: Figure | SubFigure, history: History) -> None:
     decay.yaxis.set_major_locator(MaxNLocator(3))
     _over_training(decay)
     part.align_ylabels([top, reach, decay])
+
+
+def last_lag(views: Sequence[View], far: int) -> int:
+    """The largest lag that a plot shows: ten times the reach, or `far`, where its last curve leaves its range."""
+    reach = max(1, *(view.diagnosis.numbers.reach for view in views))
+    longest = max(view.T for view in views) - 1
+    return min(longest, max(4, min(far, 10 * reach)))
+
+
+def _last_above(log10: Doubles, lags: Integers, low: float) -> int:
+    """The first lag after the last one that is in the range."""
+    (inside,) = np.nonzero(np.where(np.isfinite(log10), log10, -np.inf) >= low)
+    after = inside[-1] + 1 if len(inside) else 0
+    return int(lags[min(after, len(lags) - 1)])
 
 
 def plain_label(label: str, longest: int) -> str:
@@ -168,12 +192,17 @@ def _log10(values: Doubles) -> Doubles:
         return _finite(np.log10(values))
 
 
-def _log_axis(axes: Axes, log10: Doubles, *, below: float, above: float) -> None:
-    """Limits around the finite values, extended by shares of their range; ticks at powers of ten."""
+def _log_axis(
+    axes: Axes, log10: Doubles, *, below: float = 0.0, above: float, decades: float = np.inf
+) -> float:  # fmt: skip
+    """Limits around the finite values, at most so many decades, extended by shares of their range; ticks at powers of
+    ten. Returns the lower limit.
+    """
     known = log10[np.isfinite(log10)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (-1.0, 0.0)
     if not len(known):
         axes.text(0.5, 0.5, "all contributions are zero", transform=axes.transAxes, ha="center", color=GREY)
+    low = max(low, high - decades)
     range_ = high - low or 1.0
     low, high = low - below * range_, high + above * range_
     axes.set_ylim(low, high)
@@ -182,6 +211,7 @@ def _log_axis(axes: Axes, log10: Doubles, *, below: float, above: float) -> None
     axes.yaxis.set_major_formatter(form)
     axes.grid(axis="y", color="#e3e3e3", lw=0.4)
     axes.set_axisbelow(True)
+    return low
 
 
 def _whole(count: int) -> Locator:
@@ -205,13 +235,13 @@ def _number(log10: float) -> str:
     return rf"${10 ** (log10 - exponent):.3g}\cdot 10^{{{exponent}}}$"
 
 
-def _colour_scale(log10: np.ma.MaskedArray) -> tuple[Normalize, bool]:
-    """The colour scale, at most DECADES from the largest value down; and whether values lie below it."""
+def _colour_scale(log10: np.ma.MaskedArray, decades: float = DECADES) -> tuple[Normalize, bool]:
+    """The colour scale, at most so many decades from the largest value down; and whether values lie below it."""
     known = log10.compressed()
     if not len(known):
         return Normalize(-1.0, 0.0), False
     low, high = float(known.min()), float(known.max())
-    lowest = max(low, high - DECADES) if high > low else low - 1
+    lowest = max(low, high - decades) if high > low else low - 1
     return Normalize(lowest, high), lowest > low
 
 

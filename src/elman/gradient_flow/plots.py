@@ -28,6 +28,13 @@ KINDS = ("png", "svg", "pdf")
 WIDTH, DPI = 3.3, 300
 """Inches: half a page of A4 within its margins."""
 TITLE = 0.2
+"""Of a line of a title."""
+TITLES = {
+    "heat-map": "What each step contributes to each loss's gradient", "tokens": "", "by-lag": "Contributions by lag",
+    "singular-values": "How the last state depends on earlier ones", "norms": "The gradient over training",
+    "lens": "The contributions by lag over training",
+}  # fmt: skip
+"""By kind; the tokens say themselves what they are."""
 STYLE = {
     "font.family": "DejaVu Sans", "font.size": 8, "mathtext.fontset": "dejavusans", "axes.titlesize": 8,
     "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "legend.frameon": False,
@@ -46,7 +53,7 @@ class Plot:
 
     kind    what it shows
     name    its file's name: the kind, and the network's number where two are compared
-    title   the network, where two are compared
+    title   what it shows, and of which network, where two are compared
     height  in inches
     draw    draws it into a figure or a part of one
     """
@@ -92,9 +99,11 @@ def plan(views: Sequence[View], histories: Mapping[str, History]) -> list[Plot]:
     def add(kind: str, k: int | None, height: float, draw: Callable[[Figure | SubFigure], None]) -> None:
         """k: the number of the network, or None for a plot of all."""
         several = k is not None and len(labels) > 1
-        title = drawing.plain_label(labels[k], 46) if several and k is not None else ""
+        title = TITLES[kind]
+        if several and k is not None:
+            title = f"{title}\n{drawing.plain_label(labels[k], 46)}" if title else drawing.plain_label(labels[k], 46)
         name = f"{kind}-{k + 1}" if several and k is not None else kind
-        result.append(Plot(kind, name, title, height + TITLE * bool(title), draw))
+        result.append(Plot(kind, name, title, height + TITLE * len(title.splitlines()), draw))
 
     for k, view in enumerate(views):
         add("heat-map", k, 2.75, partial(drawing.heat_map, view=view))

@@ -32,8 +32,11 @@ _POINTS = 400
 _CODES = 2**16 - 1
 
 
-def as_html(views: Sequence[View], histories: Mapping[str, History]) -> str:
-    """The page of networks or of their layers (views), of what training recorded (histories by label), or of both."""
+def as_html(views: Sequence[View], histories: Mapping[str, History], command: str = "") -> str:
+    """The page of networks or of their layers (views), of what training recorded (histories by label), or of both.
+
+    command: the one that makes it, which the page shows.
+    """
     page = resources.files("elman.gradient_flow") / "page"
     style = (page / "flow.css").read_text(encoding="utf-8")
     script = "".join((page / name).read_text(encoding="utf-8") for name in ("numbers.js", "charts.js", "flow.js"))
@@ -44,7 +47,7 @@ def as_html(views: Sequence[View], histories: Mapping[str, History]) -> str:
         _head(title, views),
         *([_text(views), _numbers(views), _charts(views)] if views else []),
         *(_history(label, history, k) for k, (label, history) in enumerate(recorded.items())),
-        _foot(views),
+        _foot(views, command),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -160,8 +163,8 @@ def _numbers(views: Sequence[View]) -> str:
         for name, values, meaning in rows
     ).replace("class=n", 'class="n"').replace("class=m", 'class="m"')  # fmt: skip
     return (
-        f'<h2>The numbers</h2><div class="wide"><table class="numbers">{head}<tbody>{body}</tbody></table></div>'
-        f"{_truncations(views)}"
+        f'<h2>The numbers {_COPY}</h2>{_scrolled("The numbers")}<table class="numbers">{head}<tbody>{body}'
+        f"</tbody></table></div>{_truncations(views)}"
     )
 
 
@@ -177,8 +180,8 @@ def _truncations(views: Sequence[View]) -> str:
             rows.append(f"<tr><th>{words}{_of(view, views)}</th>{cells}</tr>")
     head = "".join(f"<th>{tau}</th>" for tau in taus)
     return (
-        f'<div class="wide"><table class="numbers taus"><thead><tr><th>∂J/∂{_HTML["W_h"]}, truncated to so many '
-        f"steps</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'{_scrolled("What truncation loses")}<table class="numbers taus"><thead><tr><th>∂J/∂{_HTML["W_h"]}, '
+        f"truncated to so many steps</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -235,7 +238,15 @@ def _history(label: str, history: History, k: int) -> str:
     return f'<h2>Over training: {escape(label)}</h2>{note}<div class="charts">{"".join(figures)}</div>'
 
 
-def _foot(views: Sequence[View]) -> str:
+_COPY = '<button type="button" class="copy" hidden>copy</button>'
+
+
+def _scrolled(name: str) -> str:
+    """Begins a table that may be wider than the window: a shadow shows where there is more, and arrow keys go there."""
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{name}">'
+
+
+def _foot(views: Sequence[View], command: str) -> str:
     exact = (
         "Every contribution is exact: nothing is truncated or sampled. Time steps and losses count from 0; step "
         "<i>i</i> reads token <i>i</i>, loss <i>t</i> predicts token <i>t</i> + 1. The heat map, the strength of the "
@@ -250,7 +261,10 @@ def _foot(views: Sequence[View]) -> str:
             "layers above it. Above layer 0, <i>e</i> is <i>h</i> of the layer below, and the gradient by it "
             "is the part that comes through this layer. "
         )
-    return f"</main><footer><p>{exact if views else ''}Made by <code>elman flow</code>.</p></footer>"
+    words = " ".join(f'<span class="word">{escape(word)}</span>' for word in (command or "elman flow").split(" "))
+    made = f"<code>{words}</code>"
+    button = f'<button type="button" class="copy" value="{escape(command)}" hidden>copy</button>' if command else ""
+    return f"</main><footer><p>{exact if views else ''}Made by {made}.{button}</p></footer>"
 
 
 def _data(views: Sequence[View], histories: Mapping[str, History]) -> str:

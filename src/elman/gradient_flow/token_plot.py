@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,15 +71,25 @@ class TokenLayout:
         return HEAD + self.lines * LINE + (self.first > 0) * LINE + self.cut_after * LINE + FOOT
 
     def _in_lines(self, tokens: Sequence[str]) -> list[PlacedToken]:
-        result, line, x, room = [], 0, 0.0, self.width - 2 * MARGIN
+        result: list[PlacedToken] = []
+        line, x, room = 0, 0.0, self.width - 2 * MARGIN
         gap = self.measure("x") * 0.6 if self.view.subject.separator else 0.0
+        begun = 0  # the first token of the last word, which goes to the next line as a whole
         for k, token in enumerate(tokens):
+            if k and (self.view.subject.separator or tokens[k - 1].isspace() or token[:1].isspace()):
+                begun = k
             text = visible(token)
             while len(text) > 1 and self.measure(text) > room:
                 text = text[: len(text) - 2] + "…"
             width = self.measure(text)
             if x + width > room + 1e-6 and x > 0:
+                moved = result[begun:k]
+                if moved and (moved[0].line < line or x - moved[0].x + width > room or moved[0].x == 0):
+                    moved = []  # a word that is longer than a line
                 line, x = line + 1, 0.0
+                for each in moved:
+                    result[each.k] = replace(each, line=line, x=x)
+                    x += each.width + gap
             result.append(PlacedToken(k, text, line, x, width))
             x += width + gap
             if text.endswith("⏎"):

@@ -1,7 +1,6 @@
 // The page: for each network its tokens and its heat map, which follow each other; then the charts.
 
-const DECADES = 12;  // the range of a heat map, from its largest value down
-const TINT = 3;  // the range of a token's tint in decades, from the largest norm down
+const DECADES = 3;  // the range of tints, of heat maps and of the charts against the lag, from the largest value down
 const state = { name: "W_h" };
 
 class Network {
@@ -89,7 +88,7 @@ class Network {
       token.classList.toggle("chosen", i === this.t + 1);
       token.classList.toggle("later", i > this.t + 1);
       token.setAttribute("aria-current", i === this.t + 1 ? "true" : "false");
-      const strength = i <= this.t && top > -Infinity ? 1 - (top - this.norm(this.t, i)) / TINT : 0;
+      const strength = i <= this.t && top > -Infinity ? 1 - (top - this.norm(this.t, i)) / DECADES : 0;
       const share = strength > 0 ? this.share(this.t, i) : null;
       token.style.backgroundColor = strength > 0
         ? `color-mix(in srgb, var(${share !== null && share < 0 ? "--against" : "--with"}) ${Math.round(6 + 69 * strength)}%, transparent)`
@@ -141,37 +140,45 @@ function reachOf(byLag) {
   return sizes.findIndex(size => (partial += size) >= 0.95 * sum * (1 - 1e-12));
 }
 
+// The lags that matter: to ten times the reach, or where the last curve leaves the decades that are shown.
+function lastLag(curves, low) {
+  const far = Math.max(...curves.map(values => values.findLastIndex(v => v !== null && v >= low))) + 1;
+  return Math.max(4, Math.min(far, 10 * Math.max(1, ...curves.map(reachOf))));
+}
+
 function drawLags() {
   const box = $("#by-lag");
   if (!box) return;
-  const series = [], marks = [];
-  let high = -Infinity, low = Infinity;
+  const series = [], marks = [], curves = DATA.networks.map(network => network.by_lag[state.name]);
+  const high = Math.max(...curves.flat().filter(v => v !== null)), low = high - DECADES, last = lastLag(curves, low);
   DATA.networks.forEach((network, k) => {
-    const norms = network.by_lag[state.name], which = DATA.networks.length > 1 ? `${network.label}: ` : "";
-    for (const v of norms) if (v !== null) { high = Math.max(high, v); low = Math.min(low, v); }
+    const norms = curves[k].slice(0, last + 1), which = DATA.networks.length > 1 ? `${network.label}: ` : "";
     series.push({ x: lags(norms), y: norms, style: style(k), label: `${which}norm` });
-    series.push({ x: lags(norms), y: network.bounds[state.name], style: style(k), label: `${which}bound`, dash: true, unscaled: true });
-    marks.push({ x: reachOf(norms), style: style(k), label: `reach ${reachOf(norms)}` });
+    series.push({ x: lags(norms), y: network.bounds[state.name].slice(0, last + 1), style: style(k), label: `${which}bound`, dash: true,
+      unscaled: true });
+    marks.push({ x: reachOf(curves[k]), style: style(k), label: `reach ${reachOf(curves[k])}` });
   });
-  const more = (high - low) * 0.08 || 1;
   $("#by-lag-title").innerHTML = WEIGHT[state.name];
-  lineChart(box, { x: "lag k, steps back", y: "Σ over t of the norm", log: true, series, marks, range: [low - more, high + 2 * more] });
+  lineChart(box, { x: "lag k, steps back", y: "Σ over t of the norm", log: true, series, marks, range: [low, high + 0.5] });
 }
 const WEIGHT = Object.fromEntries([...document.querySelectorAll("input[name=weight]")].map(
   input => [input.value, $(`label[for="${input.id}"]`).innerHTML]));
 
 function drawSingular(network, k) {
-  const box = document.getElementById(`singular-${k}`), s = network.singular, column = n => s.log10.map(row => row[n]);
+  const box = document.getElementById(`singular-${k}`), s = network.singular;
   if (!box) return;
-  const [largest, ninety, seventyfive, median, twentyfive, ten] = s.percentiles.map((_, n) => column(n));
-  const finite = values => values.filter(v => v !== null);
-  const high = Math.max(0, ...finite(largest)), low = Math.min(-1, ...finite(median)) * 1.05;
-  lineChart(box, { x: "lag k, steps back", y: "singular value", log: true, range: [low, high + (high - low) * 0.06], marks: [{ y: 0 }],
+  const all = s.percentiles.map((_, n) => s.log10.map(row => row[n])), finite = all[0].filter(v => v !== null);
+  const high = Math.max(0, ...finite), low = Math.min(-DECADES, high - DECADES);
+  const far = s.lags[all[0].findLastIndex(v => v !== null && v >= low) + 1] ?? Infinity;
+  const last = Math.max(4, Math.min(far, 10 * Math.max(1, reachOf(network.by_lag.W_h))));
+  const n = s.lags.filter(lag => lag <= last).length, x = s.lags.slice(0, n);
+  const [largest, ninety, seventyfive, median, twentyfive, ten] = all.map(values => values.slice(0, n));
+  lineChart(box, { x: "lag k, steps back", y: "singular value", log: true, range: [low, high + 0.3], marks: [{ y: 0 }],
     series: [
-      { x: s.lags, low: ten, high: ninety, style: "s0 wide", label: "10 to 90 %" },
-      { x: s.lags, low: twentyfive, high: seventyfive, style: "s0", label: "25 to 75 %" },
-      { x: s.lags, y: largest, style: "s1", label: "largest", dots: true },
-      { x: s.lags, y: median, style: "s0", label: "median", dots: true },
+      { x, low: ten, high: ninety, style: "s0 wide", label: "10 to 90 %" },
+      { x, low: twentyfive, high: seventyfive, style: "s0", label: "25 to 75 %" },
+      { x, y: largest, style: "s1", label: "largest", dots: true },
+      { x, y: median, style: "s0", label: "median", dots: true },
     ] });
 }
 
@@ -196,8 +203,9 @@ function drawHistory(h, k) {
   const flat = h.log10_norms_by_lag.flat().filter(v => v !== null);
   if (!flat.length) return;
   const high = flat.reduce((a, b) => Math.max(a, b)), bottom = flat.reduce((a, b) => Math.min(a, b));
-  heatMap(at("lens"), { name: `lens ${k}`, columns: h.flow_step.length, rows: h.log10_norms_by_lag[0].length, up: true,
-    low: Math.max(bottom, high - DECADES), high, clipped: bottom < high - DECADES, height: 260,
+  const low = Math.max(bottom, high - DECADES), last = lastLag(h.log10_norms_by_lag, low);
+  heatMap(at("lens"), { name: `lens ${k}`, columns: h.flow_step.length, rows: Math.min(last + 1, h.log10_norms_by_lag[0].length), up: true,
+    low, high, clipped: bottom < high - DECADES, height: 260,
     value: (column, lag) => h.log10_norms_by_lag[column][lag], x: "training step", y: "lag k, steps back",
     columnLabel: column => h.flow_step[column].toLocaleString("en") });
 }
@@ -223,3 +231,26 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 addEventListener("beforeprint", drawAll);
 drawAll();
 for (const each of networks) each.show();
+
+// A button copies what it names: a text, or the rows of the tables as lines of columns apart by tabs.
+const rowsOf = table => [...table.rows].map(row => [...row.cells].filter(cell => !cell.classList.contains("m"))
+  .map(cell => cell.textContent.trim()).join("\t")).join("\n");
+for (const button of document.querySelectorAll("button.copy")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const text = button.value || [...document.querySelectorAll(".numbers")].map(rowsOf).join("\n\n");
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+      button.focus();
+    }
+    button.classList.add("done");
+    button.addEventListener("blur", () => button.classList.remove("done"), { once: true });
+  });
+}
