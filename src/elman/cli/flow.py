@@ -84,7 +84,8 @@ def flow(
         from elman.gradient_flow.report import as_html
 
         options = {
-            "--steps": steps, "--start": start, "--at": at, "--init": init, "--compare": compare, "--html": html
+            "--steps": steps, "--start": start, "--at": at, "--layer": layer, "--init": init, "--compare": compare,
+            "--html": html,
         }  # fmt: skip
         write_whole(html, as_html(views, histories, _command(run, text, options)))
         written.append(html)
