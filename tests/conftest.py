@@ -15,13 +15,16 @@ from networks import all_kernels
 import elman
 from elman.kernels import choose_again, host_kernels, native_built
 
+os.environ["ELMAN_LANG"] = "en"
+"""The tests read English, whatever the locale is; those of Chinese say so."""
+
 
 @pytest.fixture(scope="session")
 def command() -> Run:
     """`elman …` in a process of its own; returns what it printed and its exit code."""
 
     def run(*arguments: object, stdin: str | bytes | None = None, cwd: Path | None = None):
-        environment = {"PYTHONIOENCODING": "utf-8", "ELMAN_LANG": "en"} | os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+        environment = {"PYTHONIOENCODING": "utf-8"} | os.environ | {"OPENBLAS_NUM_THREADS": "2"}
         done = subprocess.run(
             [sys.executable, "-m", "elman", *map(str, arguments)],
             input=stdin.encode() if isinstance(stdin, str) else stdin or b"",

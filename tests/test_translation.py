@@ -13,6 +13,9 @@ import pytest
 from command_line import Run
 from messages import HOLE, skeleton, templates, translated_templates
 
+from elman.notes import check
+from elman.notes.page.reader import page_of
+from elman.serve.check_worker import answer
 from elman.translation import (
     CATALOGUES,
     broken_between,
@@ -192,12 +195,25 @@ def test_a_page_in_chinese_has_its_report_in_chinese(
     assert "claims hold" in command("check", str(page), "--lang", "en").stdout
 
 
-@pytest.mark.parametrize("name", ["rnn_notes.md", "attention.md", "lstm-step.md"])
+@pytest.mark.parametrize("name", ["attention.md", "lstm-step.md", "two-layer-network.tex"])
 def test_a_report_on_an_english_page_is_wholly_chinese(command: Run, name: str) -> None:
     page = Path(__file__).parent / "notes" / "pages" / name
     found = command("check", str(page), "--lang", "zh", "-v")
     assert not CLAUSE.search(found.stdout)
     assert "成立" in found.stdout
+
+
+def test_a_notebook_and_the_server_s_page_speak_the_language_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ELMAN_LANG": "", "LANGUAGE": "", "LC_ALL": "C", "LANG": "C"}.items():
+        monkeypatch.setenv(name, value)
+    report = check(page_of(PAGE))
+    shown = report._repr_html_()  # type: ignore[attr-defined]
+    assert "5 个等式中有 3 个成立" in shown
+    assert "反例" in shown
+    assert report.claims[3].diagnosis.startswith("the right side is -1 times")
+    assert answer(PAGE)["summary"].startswith("5 个等式中有 3 个成立")
+    monkeypatch.setenv("ELMAN_LANG", "en")
+    assert "3 of 5 claims hold" in report._repr_html_()  # type: ignore[attr-defined]
 
 
 def test_derive_speaks_chinese(command: Run, tmp_path: Path) -> None:

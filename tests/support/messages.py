@@ -55,6 +55,8 @@ def _within_others(tree: ast.AST) -> Iterator[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield id(node.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "count":
+            yield from map(id, node.args)
         if isinstance(node, ast.JoinedStr):
             for piece in node.values:
                 if isinstance(piece, ast.Constant):

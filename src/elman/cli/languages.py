@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.errors import ElmanError
-from elman.translation import CHINESE, ENGLISH, LANGUAGES, chosen_language, in_language, language_of_locale, translate
+from elman.translation import ENGLISH, LANGUAGES, chosen_language, in_language, language_of_locale, translate
 
 if TYPE_CHECKING:
     from elman.notes.page.page import Page
@@ -30,10 +30,13 @@ def speaking(lang: str | None, page: Page | None = None, as_json: bool = False) 
 
     Without `lang` and ELMAN_LANG, it is Chinese where the locale or the page is Chinese; JSON is English then.
     """
-    language = chosen_language(lang)
-    if language is None and not as_json:
-        language = language_of_locale() or (CHINESE if page is not None and _is_chinese(page) else None)
-    with in_language(language or ENGLISH):
+    if as_json:
+        language = chosen_language(lang) or ENGLISH
+    elif page is None:
+        language = chosen_language(lang) or language_of_locale() or ENGLISH
+    else:
+        language = _language_for(page, lang)
+    with in_language(language):
         try:
             yield
         except ElmanError as error:
@@ -41,7 +44,7 @@ def speaking(lang: str | None, page: Page | None = None, as_json: bool = False) 
             raise
 
 
-def _is_chinese(page: Page) -> bool:
-    from elman.notes.page.language import is_chinese
+def _language_for(page: Page, lang: str | None) -> str:
+    from elman.notes.page.language import language_for
 
-    return is_chinese(page)
+    return language_for(page, lang)

@@ -12,11 +12,11 @@ from typing import Any
 
 from elman.errors import ElmanError
 from elman.notes import check
-from elman.notes.page.language import is_chinese
+from elman.notes.page.language import language_for
 from elman.notes.page.reader import guessed_page
 from elman.notes.report.html import body_html
 from elman.notes.report.json_report import as_json
-from elman.translation import CHINESE, ENGLISH, chosen_language, in_language, language_of_locale
+from elman.translation import in_language
 
 NAME = Path("Your page")
 """Its title; there is no such file, and none is read."""
@@ -29,8 +29,7 @@ def answer(text: str) -> dict[str, Any]:
     not known.
     """
     page = guessed_page(text, NAME)
-    language = chosen_language(None) or language_of_locale() or (CHINESE if is_chinese(page) else ENGLISH)
-    with in_language(language):
+    with in_language(language_for(page)):
         report = check(page)
         found = as_json(report)
         return {name: found[name] for name in SHOWN} | {"html": body_html(page, report, None)}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from elman.notebook_html import block
 from elman.notes.judge.verdict import Claim, Report
+from elman.notes.page.language import language_for
 from elman.notes.page.page import Page
 from elman.notes.report.claims_html import ClaimWriter, where, words
 from elman.notes.report.typeset import Typesetter, names_of
@@ -22,7 +23,7 @@ from elman.notes.report.words import (
     verdict_in_words,
 )
 from elman.representation import short_repr
-from elman.translation import joined, translate
+from elman.translation import in_language, joined, translate
 from elman.wording import count
 
 _MOST_REPAIRS = 2
@@ -37,7 +38,11 @@ class PageReport(Report):
     __repr__ = short_repr
 
     def _repr_html_(self) -> str:
-        """For notebooks: the summary, and a row for each claim."""
+        """For notebooks: the summary, and a row for each claim, in the page's language."""
+        with in_language(language_for(self.page)):
+            return self._html()
+
+    def _html(self) -> str:
         writer = ClaimWriter(Typesetter(self.page, names_of(self.page)), {})
         tally = Tally.of(self)
         open_ = "".join(_row(claim, writer) for claim in (*tally.wrong, *tally.not_checked))
@@ -45,10 +50,10 @@ class PageReport(Report):
         if tally.holding:
             held = "".join(_row(claim, writer) for claim in tally.holding)
             shown = "" if open_ else " open"
-            title = f"<summary>{count(len(tally.holding), 'claim that holds', 'claims that hold')}</summary>"
+            title = f"<summary>{translate(count(len(tally.holding), 'claim that holds', 'claims that hold'))}</summary>"
             parts.append(f"<details{shown}>{title}<table>{held}</table></details>")
-        parts += [f'<p class="elman-soft">{words(remark)}</p>' for remark in self.remarks]
-        title = f"{self.page.path.name}: {summary(self)}"
+        parts += [f'<p class="elman-soft">{words(translate(remark))}</p>' for remark in self.remarks]
+        title = joined((self.page.path.name, summary(self)), ": ")
         return block(title, *parts)
 
 
