@@ -58,6 +58,9 @@ SETTINGS: list[dict[str, Any]] = [
     {"max_tokens": 40, "top_k": 3, "temperature": 1.5, "seed": 3},
     {"max_tokens": 40, "seed": 4, "stop": ["under", "z"]},
     {"max_tokens": 0, "seed": 4},
+    {"max_tokens": 40, "seed": 5, "min_p": 0.1},
+    {"max_tokens": 40, "seed": 6, "repetition_penalty": 1.3, "temperature": 0.9},
+    {"max_tokens": 40, "seed": 7, "repetition_penalty": 1.2, "min_p": 0.05, "top_k": 9, "stop": "under"},
 ]
 
 
@@ -84,7 +87,8 @@ def test_the_texts_of_n_are_those_of_count(client: TestClient, word_run: Path) -
 def test_a_request_has_the_same_texts_alone_and_among_others(client: TestClient) -> None:
     requests = [
         {"model": "char" if k % 2 else "word", "prompt": ["the cat", "the hen ran"], "n": 1 + k % 3, "seed": k,
-         "max_tokens": 20 + 5 * k, "temperature": 0.5 + k / 10, "stop": "roof"}
+         "max_tokens": 20 + 5 * k, "temperature": 0.5 + k / 10, "stop": "roof",
+         "min_p": 0.1 * (k % 3 == 0), "repetition_penalty": 1 + k % 2}
         for k in range(8)
     ]  # fmt: skip
     alone = [texts(complete(client, **request)) for request in requests]
@@ -219,6 +223,8 @@ WRONG: list[tuple[dict[str, Any], str | None, str]] = [
     ({"temperature": -0.1}, "temperature", "at least 0"),
     ({"temperature": 10**400}, "temperature", "at least 0"),
     ({"top_p": 0}, "top_p", "over 0"),
+    ({"min_p": 1.1}, "min_p", "from 0 to 1"),
+    ({"repetition_penalty": 0.9}, "repetition_penalty", "at least 1"),
     ({"n": 17}, "n", "from 1 to 16"),
     ({"seed": -1}, "seed", "at least 0"),
     ({"seed": 1.5}, "seed", "whole number"),

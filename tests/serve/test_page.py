@@ -78,8 +78,8 @@ def test_the_files_run_no_script_but_their_own(client: TestClient) -> None:
 
 def test_the_models_are_described(client: TestClient) -> None:
     models = client.get("/page/about").json()["models"]
-    assert [(model["id"], model["level"], model["layers"], model["gradient"]) for model in models] == [
-        ("word", "word", 1, True), ("char", "char", 1, True), ("byte", "byte", 1, True), ("deep", "word", 3, False)
+    assert [(model["id"], model["level"], model["layers"]) for model in models] == [
+        ("word", "word", 1), ("char", "char", 1), ("byte", "byte", 1), ("deep", "word", 3)
     ]  # fmt: skip
 
 
@@ -116,15 +116,19 @@ def test_the_next_tokens_are_those_of_next(client: TestClient, runs: dict[str, P
 
 
 @pytest.mark.parametrize("weight", ["W_h", "W_e", "e", "h"])
-def test_a_gradient_is_that_of_the_lens(client: TestClient, runs: dict[str, Path], weight: str) -> None:
-    lm, text, at = elman.load(runs["word"]), "the cat sat on the mat", 4
+@pytest.mark.parametrize(("model", "layer"), [("word", 0), ("deep", 0), ("deep", 2)])
+def test_a_gradient_is_that_of_the_lens(
+    client: TestClient, runs: dict[str, Path], model: str, layer: int, weight: str
+) -> None:
+    lm, text, at = elman.load(runs[model]), "the cat sat on the mat", 4
     ids = [lm.tokenizer.eos, *lm.tokenizer.encode(text).tolist()]
     for target in (None, 3):
-        found = asked(client, "gradient", model="word", text=text, at=at, target=target, weight=weight)
+        asked_for = {"target": target, "weight": weight, "layer": layer or None}
+        found = asked(client, "gradient", model=model, text=text, at=at, **asked_for)
         predicted = ids[at + 1] if target is None else target
         x, y = np.array(ids[: at + 1])[:, None], np.array([*ids[1 : at + 1], predicted])[:, None]
-        flow = decompose(lm.p, x, y)
-        assert (found["first"], found["target"]["id"]) == (-1, predicted)
+        flow = decompose(lm.p, x, y, layer=layer)
+        assert (found["first"], found["target"]["id"], found["layer"]) == (-1, predicted, layer)
         norms = [-np.inf if norm is None else norm for norm in found["log10_norms"]]
         assert norms == pytest.approx(flow.log10_norms(weight)[at], abs=1e-4)
         if weight in ("W_h", "W_e"):
@@ -155,7 +159,8 @@ WRONG: list[tuple[str, dict[str, Any], int, str | None, str]] = [
     ("check", {"page": "x"}, 400, "page", "not known"),
     ("check", {"text": "<!-- elman: what -->\n$a = b$"}, 400, "text", "line 1"),
     ("gradient", {"weight": "U"}, 400, "weight", "one of W_h"),
-    ("gradient", {"model": "deep", "text": "the cat"}, 400, "model", "one recurrent layer"),
+    ("gradient", {"model": "deep", "layer": 3}, 400, "layer", "from 0 to 2"),
+    ("gradient", {"layer": 1}, 400, "layer", "from 0 to 0"),
 ]
 
 

@@ -97,7 +97,9 @@ def test_two_models_are_compared(tab: Tab, address: str) -> None:
     labels = tab.run("[...document.querySelectorAll('#panels .tok[role=option]')].map(n => n.ariaLabel)")
     assert ("more than deep" in labels[0]) == ("fewer than word" in labels[9])
     tab.run("document.getElementById('tint-gradient').click()")
-    tab.wait("document.querySelectorAll('.say')[1].textContent.includes('one recurrent layer')")
+    tab.wait("document.querySelectorAll('.say')[1].textContent.includes('with respect to W_h of layer 0')")
+    select(tab, "layer", "2")
+    tab.wait("document.querySelectorAll('.say')[1].textContent.includes('of layer 2')")
     select(tab, "other", "char")  # other tokens: nothing to take a difference of
     tab.wait("document.getElementById('tint-difference').disabled")
     assert tab.errors == []

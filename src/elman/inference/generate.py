@@ -61,8 +61,8 @@ class Sampling:
         require("temperature", self.temperature, float, TEMPERATURE)
         require("top-k", self.top_k, int, WHOLE_FROM_0)
         require("top-p", self.top_p, float, SHARE)
-        require("min-p", self.min_p, float, _SHARE_OF_BEST)
-        require("repetition-penalty", self.repetition_penalty, float, _PENALTY)
+        require("min-p", self.min_p, float, SHARE_OF_BEST)
+        require("repetition-penalty", self.repetition_penalty, float, PENALTY)
         for text in several("stop", self.stop):
             if not isinstance(text, str) or not text:
                 raise ConfigError(f"stop has {in_words(text)}; it must be texts that are not empty")
@@ -70,8 +70,8 @@ class Sampling:
 
 TEMPERATURE = Range("at least 0 and finite", 0, without_high=True)
 SHARE = Range("over 0 and at most 1", 0, 1, without_low=True)
-_SHARE_OF_BEST = Range("from 0 to 1", 0, 1)
-_PENALTY = Range("at least 1 and finite", 1, without_high=True)
+SHARE_OF_BEST = Range("from 0 to 1", 0, 1)
+PENALTY = Range("at least 1 and finite", 1, without_high=True)
 
 
 def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator) -> int:
@@ -130,7 +130,12 @@ def generate_tokens(
 
 def _sampler(p: Parameters, sampling: Sampling) -> Sampler | None:
     """The sampler of the network, if it has one that can draw so."""
-    return None if sampling.min_p or sampling.repetition_penalty != 1 else network_sampler(p)
+    return network_sampler(p) if is_native(sampling) else None
+
+
+def is_native(sampling: Sampling) -> bool:
+    """Whether a native sampler can draw so: without min-p and without a penalty."""
+    return not sampling.min_p and sampling.repetition_penalty == 1
 
 
 def network_sampler(p: Parameters) -> Sampler | None:

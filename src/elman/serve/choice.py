@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,12 +19,15 @@ class Choice:
     """A text after a prompt.
 
     h [Dh] (a row of a state of `Parameters`) is the state before `last`, the last token so far; the engine changes
-    both. `finish_reason` is set last, so that another thread that sees it sees the whole text.
+    both. prompt: the tokens that a repetition penalty counts besides those that are drawn. `finish_reason` is set last,
+    so that another thread that sees it sees the whole text.
     """
 
     def __init__(
-        self, h: Floats, last: int, sampling: Sampling, generator: np.random.Generator, decoder: Decoder
-    ) -> None:
+        self, h: Floats, last: int, sampling: Sampling, generator: np.random.Generator, decoder: Decoder,
+        prompt: Sequence[int] = (),
+    ) -> None:  # fmt: skip
+        self.prompt = prompt
         self.h, self.last, self.sampling, self.generator = h, last, sampling, generator
         self.tokens: list[int] = []
         self.offsets: list[int] = []

@@ -8,14 +8,15 @@ from typing import Any
 
 from elman.arguments import SEED
 from elman.errors import ElmanError
-from elman.inference.generate import SHARE, TEMPERATURE, Sampling
+from elman.inference.generate import PENALTY, SHARE, SHARE_OF_BEST, TEMPERATURE, Sampling
 from elman.schema import Range, in_words
 from elman.serve.api_error import ApiError
 from elman.serve.body import Fields, whole_numbers
 from elman.serve.limits import LONGEST_STOP, MOST_ALTERNATIVES, MOST_CHOICES, MOST_STOPS, Limits
 
 FIELDS = (
-    "model", "prompt", "max_tokens", "temperature", "top_p", "top_k", "n", "stop", "seed", "echo", "logprobs", "stream",
+    "model", "prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p",
+    "repetition_penalty", "n", "stop", "seed", "echo", "logprobs", "stream",
     "stream_options", "best_of", "suffix", "presence_penalty", "frequency_penalty", "logit_bias", "user",
 )  # fmt: skip
 """All fields of the body; the last ones only with the values that change nothing."""
@@ -53,6 +54,8 @@ def read_request(body: Mapping[str, Any], limits: Limits) -> CompletionRequest:
             fields.whole("top_k", 0, 0, 2**31),
             fields.number("top_p", 1.0, SHARE),
             _stops(given.get("stop", ())),
+            min_p=fields.number("min_p", 0.0, SHARE_OF_BEST),
+            repetition_penalty=fields.number("repetition_penalty", 1.0, PENALTY),
         )
     except ElmanError as error:
         raise ApiError(400, str(error)) from None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.inference.generate import Sampling, choose, network_sampler
+from elman.inference.generate import Sampling, choose, is_native, network_sampler
 from elman.inference.overflow import require_numbers
 from elman.kernels.protocol import Sampler
 from elman.model.network import hidden_states, log_probabilities
@@ -55,19 +55,23 @@ class Drawing:
             if seed is not None:
                 bits.advance(k * sampling.max_tokens)
             decoder = self._tokenizer.decoder(after=prompt)
-            choices.append(Choice(h[0].copy(), last, sampling, np.random.Generator(bits), decoder))
+            choices.append(Choice(h[0].copy(), last, sampling, np.random.Generator(bits), decoder, prompt))
         return choices
 
     def step(self, choices: Sequence[Choice]) -> None:
-        """Draws one more token of each of the texts: with native kernels, of TOGETHER texts in one network step."""
-        if self._sampler is None:
-            for choice in choices:
-                choice.take(self._draw(choice))
-            return
-        for start in range(0, len(choices), TOGETHER):
-            together = choices[start : start + TOGETHER]
-            for choice, token in zip(together, self._draw_each(self._sampler, together), strict=True):
+        """Draws one more token of each of the texts: with native kernels, of TOGETHER texts in one network step,
+        but for those with min-p or a penalty.
+        """
+        sampler = self._sampler
+        native = [choice for choice in choices if sampler is not None and is_native(choice.sampling)]
+        for start in range(0, len(native), TOGETHER):
+            together = native[start : start + TOGETHER]
+            assert sampler is not None
+            for choice, token in zip(together, self._draw_each(sampler, together), strict=True):
                 choice.take(token)
+        for choice in choices:
+            if sampler is None or not is_native(choice.sampling):
+                choice.take(self._draw(choice))
 
     def _draw_each(self, sampler: Sampler, choices: Sequence[Choice]) -> list[int]:
         h = np.stack([choice.h for choice in choices])
@@ -92,6 +96,8 @@ class Drawing:
             choice.h = hidden_states(self._p, np.array([[choice.last]]), choice.h[None]).h_T[0]
             log_probs = log_probabilities(self._p, choice.h).astype(np.float64)
         require_numbers(log_probs, "the probability of a token")
+        if choice.sampling.repetition_penalty != 1:
+            log_probs[list({*choice.prompt, *choice.tokens})] *= choice.sampling.repetition_penalty
         if self._unk is not None and not choice.sampling.unknown:
             log_probs[self._unk] = -np.inf
         return choose(log_probs, choice.sampling, choice.generator)

@@ -122,6 +122,10 @@ def _of_models(models: Mapping[str, ServedModel], limits: Limits) -> Json:
                               exclusiveMinimum=0, maximum=1),
             "top_k": nullable("Draw among the k likeliest tokens; 0: among all.", 0, type="integer", minimum=0,
                               maximum=2**31),
+            "min_p": nullable("Draw among the tokens with at least this share of the likeliest one's probability.", 0,
+                              type="number", minimum=0, maximum=1),
+            "repetition_penalty": nullable("r: p of a token of the prompt or drawn before becomes p^r; 1: none.", 1,
+                                           type="number", minimum=1),
             "n": nullable("Texts for each prompt.", 1, type="integer", minimum=1, maximum=MOST_CHOICES),
             "stop": {
                 "description": "End before the first of these texts.",

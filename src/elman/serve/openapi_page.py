@@ -57,6 +57,7 @@ def page_paths(
                 "The id of the token that is predicted; null: the text's, or else the likeliest.", type="integer",
                 minimum=0, maximum=V - 1,
             ),
+            layer=nullable("The layer of a stack, from 0.", 0, type="integer", minimum=0),
             weight={"description": "With respect to what.", "enum": [*WEIGHTS, None], "default": WEIGHTS[0]},
         ),
     }  # fmt: skip
@@ -72,7 +73,6 @@ def _list(items: Json) -> Json:
 def _about() -> Json:
     model = object_of(
         id=_TEXT, level=_TEXT, vocabulary=_COUNT, hidden=_COUNT, layers=_COUNT, activation=_TEXT,
-        gradient={"type": "boolean"},
     )  # fmt: skip
     return object_of(models=_list(model), notes=_TEXT)
 
@@ -101,7 +101,8 @@ def _next() -> Json:
 def _gradient() -> Json:
     numbers = _list({"type": ["number", "null"]})
     return object_of(
-        model=_TEXT, at=_COUNT, weight={"enum": list(WEIGHTS)}, target=object_of(token=_TEXT, id=_COUNT, bits=_NUMBER),
+        model=_TEXT, at=_COUNT, weight={"enum": list(WEIGHTS)}, layer=_COUNT,
+        target=object_of(token=_TEXT, id=_COUNT, bits=_NUMBER),
         first={"type": "integer"}, reach=_COUNT, log10_norms=numbers,
         shares={"anyOf": [_list(_NUMBER), {"type": "null"}]},
     )  # fmt: skip

@@ -31,12 +31,12 @@ WEIGHTS = ("W_h", "W_e", "e", "h")
 
 
 def models(served: Mapping[str, ServedModel]) -> Json:
-    """The models with what the page says of them. gradient: whether it can be decomposed by time step."""
+    """The models with what the page says of them."""
     return {
         "models": [
             {
                 "id": name, "level": model.lm.tokenizer.level, "vocabulary": model.lm.p.V, "hidden": model.lm.p.Dh,
-                "layers": model.lm.p.depth, "activation": model.lm.p.activation, "gradient": model.lm.p.depth == 1,
+                "layers": model.lm.p.depth, "activation": model.lm.p.activation,
             }
             for name, model in served.items()
         ]
@@ -88,16 +88,14 @@ def gradient(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[st
     """What each earlier step contributes to the gradient of one loss, -ln p(target | the first `at` tokens).
 
     Step i of the answer reads token `first` + i of the text; where `first` is -1, step 0 reads the line end before it.
-    Raises ApiError for a network whose gradient is not decomposed.
+    layer: of a stack, from 0; `e` is what it reads, above the first layer the states below.
     """
-    fields = Fields(body, ("model", "text", "at", "target", "weight"))
+    fields = Fields(body, ("model", "text", "at", "target", "weight", "layer"))
     model, prompt = _text(served, limits, fields)
     at, weight, p = _at(fields, prompt), fields.text("weight") or WEIGHTS[0], model.lm.p
-    if p.above:
-        sentence = f"the server decomposes gradients of one recurrent layer, and {model.name} has {p.depth}"
-        raise ApiError(400, f"{sentence}: use elman flow RUN TEXT --layer N", "model", "unsupported_model")
     if weight not in WEIGHTS:
         raise ApiError(400, f"weight must be one of {', '.join(WEIGHTS)}", "weight", "invalid_value")
+    layer = fields.whole("layer", 0, 0, p.depth - 1)
     if "target" in fields.given:
         target = fields.whole("target", 0, 0, p.V - 1)
     elif at < len(prompt.ids):
@@ -113,13 +111,14 @@ def gradient(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[st
     x = np.array(read[begin:])[:, None]
     y = np.array([*read[begin + 1 :], target])[:, None]
     with np.errstate(all="ignore"):  # an overflow shows in the result
-        found = decompose_loss(p, x, y, h_0)
+        found = decompose_loss(p, x, y, h_0, layer=layer)
     norms, shares = found.log10_norms[weight], found.shares.get(weight)
     require_numbers([found.J, *norms, *(() if shares is None else shares)], "the gradient of a loss")
     return {
         "model": model.name,
         "at": at,
         "weight": weight,
+        "layer": layer,
         "target": {"token": model.lm.tokenizer.tokens[target], "id": target, "bits": _bits(-found.J)},
         "first": begin - len(prompt.context),
         "reach": found.reach(weight),

@@ -22,6 +22,8 @@ export function startReading(models, report) {
     const ids = [get("model").value, get("other").value].filter((id, k, all) => id && all.indexOf(id) === k);
     panels = ids.map((id, k) => new Panel(models.find(model => model.id === id), k, token => chooseToken(k, token)));
     get("panels").replaceChildren(...panels.map(panel => panel.node));
+    const layers = Math.max(...panels.map(panel => panel.model.layers));
+    get("layer").replaceChildren(...Array.from({ length: layers }, (_, n) => element("option", { value: n }, n)));
     exact = target = seen = null;
     read();
   }
@@ -83,6 +85,7 @@ export function startReading(models, report) {
     tint();
     const mode = value("tint");
     get("weight").hidden = mode !== "gradient";
+    get("of-layer").hidden = mode !== "gradient" || get("layer").options.length < 2;
     get("panels").classList.toggle("dimmed", mode === "gradient");
     try {
       const found = await Promise.all(panels.map(panel => ask("/page/next",
@@ -100,8 +103,8 @@ export function startReading(models, report) {
   }
 
   async function gradientOf(panel, k, signal) {
-    if (!panel.model.gradient) return null;
     const wanted = target?.panel === k ? { target: target.id } : {};
+    wanted.layer = Math.min(Number(get("layer").value), panel.model.layers - 1);
     return ask("/page/gradient", { model: panel.model.id, text: seen, at: panel.chosen, weight: value("weight"), ...wanted }, signal);
   }
 
@@ -132,10 +135,6 @@ export function startReading(models, report) {
   const bits = token => `${number(token.bits)} bits${token.known ? "" : ", not in the vocabulary"}`;
 
   function showGradient(panel, flow) {
-    if (!flow) {
-      panel.tell(`${panel.model.id} has ${panel.model.layers} layers, and a gradient is decomposed for one recurrent layer alone.`);
-      return;
-    }
     const norms = flow.log10_norms.map(norm => norm ?? -Infinity), top = Math.max(...norms);
     const signed = flow.shares !== null;
     panel.tint(k => {
@@ -147,7 +146,7 @@ export function startReading(models, report) {
     });
     const cut = flow.first > 0 ? ` Only the last ${norms.length} steps are decomposed.` : "";
     panel.tell(`The gradient of predicting “${visible(flow.target.token)}” (${number(flow.target.bits)} bits) with ` +
-      `respect to ${flow.weight}: 95% of the contributions’ norms are within ${flow.reach} ` +
+      `respect to ${flow.weight}${panel.model.layers > 1 ? ` of layer ${flow.layer}` : ""}: 95% of the contributions’ norms are within ${flow.reach} ` +
       `${flow.reach === 1 ? "step" : "steps"}.${cut}`);
   }
 
@@ -234,7 +233,7 @@ export function startReading(models, report) {
   document.addEventListener("selectionchange", () => {
     if (document.activeElement === text && text.selectionStart !== place) soon();
   });
-  for (const name of ["tint", "weight"]) get(name).addEventListener("change", look);
+  for (const name of ["tint", "weight", "layer"]) get(name).addEventListener("change", look);
 
   startSampling(
     () => ({ models: panels.map(panel => panel.model), before: text.value.slice(0, place) }),
