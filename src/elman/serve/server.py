@@ -16,6 +16,7 @@ from elman.errors import ConfigError
 from elman.serve.app import application
 from elman.serve.gate import is_loopback
 from elman.serve.limits import Limits
+from elman.serve.protocol import Protocol
 from elman.serve.served_model import ServedModel
 
 KEEP_ALIVE = 30
@@ -49,7 +50,7 @@ def serve(
     local_only = key is None and is_loopback(listening.getsockname()[0])
     config = uvicorn.Config(
         application(models, limits, key, local_only, report, notes), lifespan="on", log_config=None, access_log=False,
-        server_header=False, proxy_headers=False, http="h11", ws="none", limit_concurrency=limits.connections,
+        server_header=False, proxy_headers=False, http=Protocol, ws="none", limit_concurrency=limits.connections,
         timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GRACE, backlog=1024,
     )  # fmt: skip
     logger = logging.getLogger("uvicorn")
