@@ -32,6 +32,7 @@ def test_the_site_is_built_strictly_and_fetches_nothing(tmp_path: Path) -> None:
     for name, html in pages.items():
         assert not FETCHED.search(html), name
         assert "arithmatex" not in html, name
+        assert "flowchart" not in html, name
     assert pages["derivation.html"].count("<math") > 200
     assert 'href="tutorial.html"' in pages["index.html"]
 

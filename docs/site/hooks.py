@@ -1,4 +1,4 @@
-"""What `mkdocs build` does with our pages: formulas to MathML, links of the repository to links of the site.
+"""What `mkdocs build` does with our pages: formulas become MathML, diagrams tables, links those of the site.
 
 The pages are written for a code host: README.md is the first page, and links lead to files of the repository. Here
 README.md, CONTRIBUTING.md and CHANGELOG.md become pages of the site, the reference gets a page for each room, and a
@@ -33,6 +33,8 @@ FROM_ROOT = {
 ROOMS = ("elman", "calculus", "notes", "gradient_flow", "torch", "jupyter")
 _FENCE = re.compile(r"(^(`{3,}|~{3,})[^\n]*\n.*?^\2[ \t]*$)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]+)\)")
+_BOX, _ARROW = r"(\w+)(?:\[([^\]]*)\])?", r'(?:-->(?:\|"?([^|"]*)"?\|)?|-\.(\w+)\.->)'
+_EDGE = re.compile(rf"^[ ]*{_BOX} {_ARROW} {_BOX}$")
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">(?:\\\(|\\\[)(.*?)(?:\\\)|\\\])</\1>', re.DOTALL)
 
 
@@ -77,8 +79,25 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     pieces = _FENCE.split(markdown)  # text, fence, its sign, text, …
     pieces[::3] = [_LINK.sub(link, piece) for piece in pieces[::3]]
+    pieces[1::3] = [_diagram(piece, source) if piece.startswith("```mermaid") else piece for piece in pieces[1::3]]
     del pieces[2::3]
     return "".join(pieces)
+
+
+def _diagram(fence: str, source: str) -> str:
+    """A Mermaid diagram as a table of its arrows: the script that draws it would have to be fetched."""
+    names: dict[str, str] = {}
+    rows = ["| from | what passes | to |", "|---|---|---|"]
+    for line in fence.splitlines()[2:-1]:
+        edge = _EDGE.match(line)
+        if edge is None:
+            LOG.warning("%s: an arrow of a diagram is not read: %s", source, line)
+            continue
+        one, one_label, passes, other_passes, two, two_label = edge.groups()
+        names |= {name: label for name, label in ((one, one_label), (two, two_label)) if label}
+        cells = names.get(one, one), passes or other_passes or "", names.get(two, two)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
