@@ -5,33 +5,39 @@ Nothing heavy is imported before a command runs, so that `elman --version` and e
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
 from elman import __version__
-from elman.cli.bench import bench
-from elman.cli.check import check
-from elman.cli.derive import derive
-from elman.cli.evaluate import evaluate
-from elman.cli.export import export
-from elman.cli.flow import flow
-from elman.cli.generate import generate
-from elman.cli.info import info
-from elman.cli.metrics import metrics
-from elman.cli.next import next_
-from elman.cli.ngram import ngram
-from elman.cli.options import UTF8_TEXT
-from elman.cli.plot import plot
-from elman.cli.score import score
-from elman.cli.serve import serve
 from elman.cli.streams import message
-from elman.cli.train import train
 from elman.errors import ElmanError
+
+COMMANDS = (
+    "bench", "check", "derive", "evaluate", "export", "flow", "generate", "info", "metrics", "next", "ngram", "plot",
+    "score", "serve", "train",
+)  # fmt: skip
+"""Each is in the file of its name, which is imported when the command is asked for."""
 
 
 class _Group(click.Group):
-    """Prints an ElmanError as its one sentence, and exits with its code."""
+    """Imports a command when it is asked for. Prints an ElmanError as its one sentence, and exits with its code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        from elman.cli.options import UTF8_TEXT
+
+        module = import_module(f"elman.cli.{cmd_name}")
+        command: click.Command = getattr(module, "next_" if cmd_name == "next" else cmd_name)
+        for parameter in command.params:
+            if parameter.type is click.STRING:
+                parameter.type = UTF8_TEXT
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -66,26 +72,3 @@ def main() -> None:
     elman derive "a^T X b" --wrt X              a derivative in matrix notation, verified
     elman bench                                 how fast training runs on this machine
     """
-
-
-for command in (
-    train,
-    evaluate,
-    score,
-    generate,
-    next_,
-    serve,
-    flow,
-    check,
-    derive,
-    ngram,
-    export,
-    metrics,
-    plot,
-    bench,
-    info,
-):
-    main.add_command(command)
-    for parameter in command.params:
-        if parameter.type is click.STRING:
-            parameter.type = UTF8_TEXT
