@@ -266,8 +266,11 @@ def remove(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Makes a new name, a rename or a removal last through a power failure; Windows offers no way to."""
-    if os.name == "nt":
+    """Makes a new name, a rename or a removal last through a power failure, where a folder can be opened.
+
+    Windows has no way to, nor the flag O_DIRECTORY.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -36,7 +36,10 @@ def ngram(run: Path, order: int, out: Path, as_json: bool) -> None:
     if lm.config.task:
         raise ConfigError(f"{run} was trained on {lm.config.corpus}, not on a text: it has no n-grams")
     model = ngram_of_run(run, lm.tokenizer, order)
-    with whole(out, ConfigError, "name a file in a folder that exists") as temporary, temporary.open("w") as file:
+    with (
+        whole(out, ConfigError, "name a file in a folder that exists") as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
         write_arpa(model, lm.tokenizer.tokens, lm.tokenizer.unk, file)
     counts = [len(o) for o in model.orders]
     if as_json:

@@ -133,8 +133,8 @@ class Stdout(_Stream):
     def failed(self, error: Exception) -> None:
         """Raises the error in our family."""
         super().failed(error)
-        if isinstance(error, BrokenPipeError):
-            raise ReaderGoneError from None
+        if isinstance(error, BrokenPipeError) or (os.name == "nt" and getattr(error, "errno", 0) == errno.EINVAL):
+            raise ReaderGoneError from None  # Windows calls it an invalid argument
         raise stdout_error(error) from None
 
 

@@ -22,7 +22,7 @@ def arpa_file(lm: LanguageModel, order: int) -> Iterator[Content]:
     model = ngram_of_run(lm.run, lm.tokenizer, order)
 
     def write(path: Path) -> None:
-        with path.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
             write_arpa(model, lm.tokenizer.tokens, lm.tokenizer.unk, file)
 
     yield Content("ngram.arpa", write)
