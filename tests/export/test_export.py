@@ -125,6 +125,8 @@ def test_what_cannot_be_exported_is_refused(
     command("train", "--task", "xor", "--epochs", 1, "--hidden", 8, "--task-length", "10", "--out", task)
     mixed = elman.load(word_run, mix=["unigram"])
     alone = elman.LanguageModel(lm.p, lm.tokenizer)
+    p = elman.Parameters.initialise(lm.p.V, 8, 16, cutoffs=(8, 12))
+    adaptive = elman.LanguageModel(p, lm.tokenizer)
     monkeypatch.setitem(sys.modules, "onnx", None)
     wrong: list[tuple[type[Exception], str, Any, str, dict[str, Any]]] = [
         (ConfigError, "must be one of transformers, onnx, torch, arpa", lm, "gguf", {}),
@@ -133,6 +135,7 @@ def test_what_cannot_be_exported_is_refused(
         (ConfigError, "mixture", mixed, "torch", {}),
         (ConfigError, "not on a text", elman.load(task), "torch", {}),
         (ConfigError, "not from a run folder", alone, "arpa", {}),
+        (ConfigError, "output layer of this model is adaptive", adaptive, "transformers", {}),
         (MissingExtraError, r"pip install 'elman\[onnx\]'", lm, "onnx", {}),
     ]
     for kind, sentence, model, to, options in wrong:

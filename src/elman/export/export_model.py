@@ -55,6 +55,11 @@ def export(lm: LanguageModel, to: str, out: str | os.PathLike[str], *, order: in
             f"the output layer of this model is adaptive, and format {to} has the full one: export a model with "
             "--output full"
         )
+    if lm.p.tails and to != "arpa":
+        raise ConfigError(
+            f"the output layer of this model is adaptive, which the export to {to} does not write: train with --output "
+            "full, or with sampled, which is full when it is used"
+        )
     contents = arpa_file(lm, order or ORDER) if to == "arpa" else _FILES[to](lm)
     return _written(Path(out), contents)
 
