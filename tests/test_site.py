@@ -13,11 +13,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FETCHED = re.compile(r'<(?:script|link|img|iframe)[^>]* (?:src|href)="(?:https?:)?//[^"]*"')
-pytestmark = pytest.mark.skipif(
+needs_mkdocs = pytest.mark.skipif(
     find_spec("material") is None or find_spec("mkdocstrings") is None, reason="the extra docs is not installed"
 )
 
 
+def test_every_page_is_in_the_site() -> None:
+    """A new page of docs/ has its place in the navigation, `nav` in mkdocs.yml."""
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f": {page.name}\n" in navigation, page.name
+
+
+@needs_mkdocs
 @pytest.mark.slow
 def test_the_site_is_built_strictly_and_fetches_nothing(tmp_path: Path) -> None:
     """Strictly: a broken link, anchor, formula or directive of the reference fails."""
@@ -37,6 +45,7 @@ def test_the_site_is_built_strictly_and_fetches_nothing(tmp_path: Path) -> None:
     assert 'href="tutorial.html"' in pages["index.html"]
 
 
+@needs_mkdocs
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", ["[there](nowhere.md)", "[there](guide.md#nowhere)", "$\\nocommand{x}$"])
 def test_a_page_with_something_broken_fails(tmp_path: Path, broken: str) -> None:
