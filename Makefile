@@ -73,6 +73,12 @@ messages: setup  ## compile the catalogues of translations
 wheel:           ## build a wheel for $(PYTHON) in dist/
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
+man: setup       ## write the manual pages into man/
+	$(BIN)/python -m elman.cli.man_pages man
+
+image:           ## build a container image, elman, with Docker
+	docker build --tag elman .
+
 sanitize: sanitize-address sanitize-thread   ## run the kernels' tests under AddressSanitizer and ThreadSanitizer
 
 # Where the build fails, pip installs the package without the kernels, and their tests would be skipped: grep fails then.

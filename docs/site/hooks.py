@@ -30,7 +30,7 @@ FROM_ROOT = {
     "CHANGELOG.md": "changelog.md",
 }
 """Pages that are not in docs/: their file → their page."""
-ROOMS = ("elman", "calculus", "notes", "gradient_flow", "torch", "jupyter")
+ROOMS = ("elman", "calculus", "notes", "gradient_flow", "torch", "jupyter", "export")
 _FENCE = re.compile(r"(^(`{3,}|~{3,})[^\n]*\n.*?^\2[ \t]*$)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]+)\)")
 _BOX, _ARROW = r"(\w+)(?:\[([^\]]*)\])?", r'(?:-->(?:\|"?([^|"]*)"?\|)?|-\.(\w+)\.->)'

@@ -16,7 +16,7 @@ TEXT = "\n".join(
 
 COMMANDS = (
     "train", "evaluate", "score", "generate", "next", "serve", "flow", "check", "derive", "ngram", "export", "metrics",
-    "plot", "bench", "info",
+    "plot", "bench", "info", "completion",
 )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from elman.cli.streams import message
 from elman.errors import ElmanError
 
 COMMANDS = (
-    "bench", "check", "derive", "evaluate", "export", "flow", "generate", "info", "metrics", "next", "ngram", "plot",
-    "score", "serve", "train",
+    "bench", "check", "completion", "derive", "evaluate", "export", "flow", "generate", "info",
+    "metrics", "next", "ngram", "plot", "score", "serve", "train",
 )  # fmt: skip
 """Each is in the file of its name, which is imported when the command is asked for."""
 
@@ -70,5 +70,6 @@ def main() -> None:
     elman export runs/book --to onnx --out b    the model for transformers, ONNX, PyTorch or KenLM
     elman check notes.md                        which formulas of a page hold, and how to mend the others
     elman derive "a^T X b" --wrt X              a derivative in matrix notation, verified
+    elman completion bash                       completes commands, options and files in a shell
     elman bench                                 how fast training runs on this machine
     """

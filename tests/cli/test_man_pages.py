@@ -1,0 +1,31 @@
+"""The manual pages come from the commands: each has one, and groff sets it without a warning where it is installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_line import COMMANDS
+
+from elman.cli.man_pages import pages, write
+
+
+def test_every_command_has_a_page() -> None:
+    found = pages()
+    assert set(found) == {"elman.1", *(f"elman-{name}.1" for name in COMMANDS)}
+    for name, text in found.items():
+        for heading in ("NAME", "SYNOPSIS", "DESCRIPTION", "SEE ALSO"):
+            assert f"\n.SH {heading}\n" in text, name
+    assert "\\fB\\-\\-to [transformers|onnx|torch|arpa]\\fR" in found["elman-export.1"]
+    assert ".SH EXAMPLE\n.nf\nelman export runs/book" in found["elman-export.1"]
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
+def test_groff_sets_them(tmp_path: Path) -> None:
+    for path in write(tmp_path / "man"):
+        call = ["groff", "-man", "-Kutf8", "-Tutf8", "-ww", "-rLL=100n", str(path)]
+        done = subprocess.run(call, capture_output=True, text=True, check=True)
+        assert done.stderr == "", path.name
+        assert path.stem.upper() in done.stdout
