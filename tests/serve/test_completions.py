@@ -60,6 +60,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"max_tokens": 0, "seed": 4},
     {"max_tokens": 40, "seed": 5, "min_p": 0.1},
     {"max_tokens": 40, "seed": 6, "repetition_penalty": 1.3, "temperature": 0.9},
+    {"max_tokens": 20, "seed": 7, "repetition_penalty": 1e307},
     {"max_tokens": 40, "seed": 7, "repetition_penalty": 1.2, "min_p": 0.05, "top_k": 9, "stop": "under"},
 ]
 

@@ -153,14 +153,14 @@ WRONG: list[tuple[str, dict[str, Any], int, str | None, str]] = [
     ("surprise", {"text": "a " * 401}, 400, "text", "a text has 401 tokens"),
     ("surprise", {"text": "a", "at": 1}, 400, "at", "not known"),
     ("surprise", {"model": "none"}, 404, "model", "does not exist"),
-    ("next", {"text": "the cat", "at": 3}, 400, "at", "from 0 to 2"),
+    ("next", {"text": "the cat", "at": 3}, 404, "at", "from 0 to 2"),
     ("next", {"top": 0}, 400, "top", "from 1 to"),
     ("gradient", {"target": 10**6}, 400, "target", "from 0 to"),
     ("check", {"page": "x"}, 400, "page", "not known"),
     ("check", {"text": "<!-- elman: what -->\n$a = b$"}, 400, "text", "line 1"),
     ("gradient", {"weight": "U"}, 400, "weight", "one of W_h"),
-    ("gradient", {"model": "deep", "layer": 3}, 400, "layer", "from 0 to 2"),
-    ("gradient", {"layer": 1}, 400, "layer", "from 0 to 0"),
+    ("gradient", {"model": "deep", "layer": 3}, 404, "layer", "from 0 to 2"),
+    ("gradient", {"layer": 1}, 404, "layer", "from 0 to 0"),
 ]
 
 

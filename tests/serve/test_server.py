@@ -110,6 +110,43 @@ def test_check_serves_until_it_is_stopped(tmp_path: Path) -> None:
         assert (server.returncode, out, err) == (0, "", "")
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
+def test_a_check_in_progress_ends_with_the_server(tmp_path: Path) -> None:
+    formulas = [f"$$ z_{k} = W x_{k} $$\n$$ J_{k} = z_{k}^T z_{k} $$\n" for k in range(400)]
+    with serving("--serve", name="check") as (server, address):
+        asking = threading.Thread(target=_asked, args=(f"{address}/page/check", {"text": "\n".join(formulas)}))
+        asking.start()
+        while not (children := _children(server.pid)):
+            pass
+        server.send_signal(signal.SIGTERM)
+        _, err = server.communicate(timeout=60)
+        asking.join()
+        assert server.returncode == 0
+        assert "Traceback" not in err
+        assert not any(_is_running(child) for child in children)
+
+
+def _asked(url: str, body: object) -> None:
+    with contextlib.suppress(httpx.HTTPError):
+        httpx.post(url, json=body, timeout=60)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid, rest = stat.parent.name, stat.read_text().rpartition(")")[2].split()
+            found += [int(pid)] if int(rest[1]) == parent else []
+    return found
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_wrong_calls_of_check_are_one_sentence(command: Run, tmp_path: Path) -> None:
     notes = tmp_path / "notes.md"
     notes.write_text("$a = b$")

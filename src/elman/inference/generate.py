@@ -74,6 +74,10 @@ SHARE_OF_BEST = Range("from 0 to 1", 0, 1)
 PENALTY = Range("at least 1 and finite", 1, without_high=True)
 
 
+_LEAST = -1e30
+"""ln p of a token whose penalty leaves nothing of it: a number, also where all tokens have one."""
+
+
 def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator) -> int:
     """Draws a token from log_probs [V], after temperature, top-k, top-p and min-p, in this order."""
     if sampling.temperature == 0:
@@ -95,6 +99,12 @@ def choose(log_probs: Floats, sampling: Sampling, generator: np.random.Generator
         cumulative = cumulative[: int((weights >= sampling.min_p).sum())]
     drawn = generator.random() * cumulative[-1]
     return int(order[min(int(np.searchsorted(cumulative, drawn, side="right")), len(cumulative) - 1)])
+
+
+def penalise(log_probs: Floats, seen: Any, penalty: float) -> None:
+    """Makes p of the tokens `seen` (an index of log_probs [V]) p^penalty, in place. All of them keep a number."""
+    with np.errstate(over="ignore"):
+        log_probs[seen] = np.maximum(log_probs[seen] * penalty, _LEAST)
 
 
 def generate(
@@ -161,7 +171,7 @@ def _one_by_one(
         with np.errstate(all="ignore"):
             log_probs = predictor.next(state)
         require_numbers(log_probs, "the probability of a token")
-        log_probs[seen] *= sampling.repetition_penalty
+        penalise(log_probs, seen, sampling.repetition_penalty)
         if banned is not None:
             log_probs[banned] = -np.inf
         token = choose(log_probs, sampling, generator)

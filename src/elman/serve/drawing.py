@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.inference.generate import Sampling, choose, is_native, network_sampler
+from elman.inference.generate import Sampling, choose, is_native, network_sampler, penalise
 from elman.inference.overflow import require_numbers
 from elman.kernels.protocol import Sampler
 from elman.model.network import hidden_states, log_probabilities
@@ -97,7 +97,7 @@ class Drawing:
             log_probs = log_probabilities(self._p, choice.h).astype(np.float64)
         require_numbers(log_probs, "the probability of a token")
         if choice.sampling.repetition_penalty != 1:
-            log_probs[list({*choice.prompt, *choice.tokens})] *= choice.sampling.repetition_penalty
+            penalise(log_probs, list({*choice.prompt, *choice.tokens}), choice.sampling.repetition_penalty)
         if self._unk is not None and not choice.sampling.unknown:
             log_probs[self._unk] = -np.inf
         return choose(log_probs, choice.sampling, choice.generator)

@@ -39,7 +39,7 @@ def page_paths(
         "text": nullable(f"A text of at most {limits.prompt_tokens} tokens.", "", type="string"),
     }
     V = min(model.lm.p.V for model in models.values())
-    at = nullable("After how many tokens of the text; null: after all.", type="integer", minimum=0)
+    at = nullable("After how many tokens of the text; null: after all.", type="integer", minimum=0, maximum=2**31)
     return every | {
         "/page/surprise": post("page_surprise", "Each token of a text with its bits, -log2 p.", _surprise(), **given),
         "/page/next": post(
@@ -57,7 +57,7 @@ def page_paths(
                 "The id of the token that is predicted; null: the text's, or else the likeliest.", type="integer",
                 minimum=0, maximum=V - 1,
             ),
-            layer=nullable("The layer of a stack, from 0.", 0, type="integer", minimum=0),
+            layer=nullable("The layer of a stack, from 0.", 0, type="integer", minimum=0, maximum=2**31),
             weight={"description": "With respect to what.", "enum": [*WEIGHTS, None], "default": WEIGHTS[0]},
         ),
     }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 Json = dict[str, Any]
 
 _MESSAGES = {
-    400: "The request is not valid.", 401: "The key is missing or wrong.", 404: "There is no such model.",
+    400: "The request is not valid.", 401: "The key is missing or wrong.", 404: "No such model, layer or place.",
     413: "The body is too large.", 415: "The body is no JSON.", 429: "The server draws as many texts as it takes.",
     500: "The network overflows, or an error of the server.", 503: "The time is up, or too many connections are open.",
 }  # fmt: skip

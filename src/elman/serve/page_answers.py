@@ -95,7 +95,7 @@ def gradient(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[st
     at, weight, p = _at(fields, prompt), fields.text("weight") or WEIGHTS[0], model.lm.p
     if weight not in WEIGHTS:
         raise ApiError(400, f"weight must be one of {', '.join(WEIGHTS)}", "weight", "invalid_value")
-    layer = fields.whole("layer", 0, 0, p.depth - 1)
+    layer = _existing(fields, "layer", 0, p.depth - 1, model.name)
     if "target" in fields.given:
         target = fields.whole("target", 0, 0, p.V - 1)
     elif at < len(prompt.ids):
@@ -133,7 +133,15 @@ def _text(served: Mapping[str, ServedModel], limits: Limits, fields: Fields) -> 
 
 
 def _at(fields: Fields, prompt: Prompt) -> int:
-    return fields.whole("at", len(prompt.ids), 0, len(prompt.ids))
+    return _existing(fields, "at", len(prompt.ids), len(prompt.ids), "the text")
+
+
+def _existing(fields: Fields, name: str, default: int, last: int, of: str) -> int:
+    """A place from 0 to `last`. Raises ApiError, with 404, for one that the text or the model does not have."""
+    place = fields.whole(name, default, 0, 2**31)
+    if place > last:
+        raise ApiError(404, f"{name} is {place}; {of} has places from 0 to {last}", name, "not_found")
+    return place
 
 
 def _next_log_probs(model: ServedModel, prompt: Prompt, at: int, stopped: Stopped) -> Floats:
