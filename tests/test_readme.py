@@ -112,6 +112,11 @@ def test_every_path_of_the_map_is_there_and_every_room_is_on_the_map() -> None:
             assert f"src/elman/{room.name}/" in paths
 
 
+def test_the_chinese_readme_names_the_same_size_and_pages() -> None:
+    for pattern in (r"\d+(?= MB)", r"\]\((docs/(?!tutorial)\w[^)]*\.md)"):
+        assert set(re.findall(pattern, README)) <= set(re.findall(pattern, CHINESE)), pattern
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
