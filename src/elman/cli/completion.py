@@ -11,7 +11,7 @@ VARIABLE = "_ELMAN_COMPLETE"
 """By this variable of the environment the script asks for completions."""
 
 
-@click.command(epilog='Example:  echo "source <(elman completion bash)" >> ~/.bashrc')
+@click.command(epilog="Example:  elman completion bash >> ~/.bash_completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 def completion(shell: str, as_json: bool) -> None:
