@@ -378,7 +378,7 @@ def _parameters(arrays: Arrays, metadata: Mapping[str, str], config: RunConfig, 
             f"{path} does not fit config.json beside it: its activation is {in_words(activation)}, expected "
             f"{model.activation}; the two are of different runs"
         )
-    return Parameters.from_distinct(arrays, model.activation)
+    return Parameters.from_distinct(arrays, model.activation, skip=model.skip)
 
 
 def _bytes_of_weights(config: RunConfig) -> int:

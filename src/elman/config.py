@@ -214,6 +214,10 @@ class ModelConfig(Config):
         "Recurrent layers, each of Dh units; every one reads the states of the one below it.",
         option="layers", metavar="N", range=LAYERS, added=True,
     ))  # fmt: skip
+    skip: bool = field(default=False, metadata=_network(
+        "Add the states of the layers below to what is read of each layer above the first.",
+        option="skip", added=True,
+    ))  # fmt: skip
     output: OutputName = field(default="full", metadata=_network(
         "The softmax. For a large vocabulary, adaptive: a head and tails by frequency; sampled: training over some "
         "tokens.",
@@ -231,6 +235,8 @@ class ModelConfig(Config):
                 f"tied output weights need d = Dh, given embed {self.d} and hidden {self.Dh}: "
                 "make them equal, or leave out --tie"
             )
+        if self.skip and self.layers == 1:
+            raise ConfigError("--skip connects layers, and there is one: add --layers 2, or leave out --skip")
         if self.tie and self.output == "adaptive":
             raise ConfigError(
                 "--tie makes E and U one matrix, and --output adaptive has none of that shape: leave out --tie, or "

@@ -61,7 +61,7 @@ class LanguageModel:
 
     def __repr__(self) -> str:
         p = self.p
-        layers = f" layers={p.depth}" if p.above else ""
+        layers = f" layers={p.depth}{' skip' * p.skip}" if p.above else ""
         output = " adaptive" if p.tails else ""
         return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh}{layers} {p.activation}{output}>"
 

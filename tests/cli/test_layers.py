@@ -51,6 +51,25 @@ def test_the_lens_shows_every_layer_or_one(deep_run: Path, corpus: Path, command
     assert both.stdout.count("layer 1, from 0") == 2
 
 
+def test_skip_connections(corpus: Path, command: Run, tmp_path: Path) -> None:
+    """Every command computes the network that was trained."""
+    out = tmp_path / "skip"
+    small = ("--epochs", 4, "--hidden", 16, "--batch-size", 4, "--bptt", 8, "--dropout", 0.1)
+    done = command("train", corpus, "--out", out, "--layers", 2, "--skip", *small)
+    assert done.returncode == 0, done.stderr
+    assert "layers=2 skip" in done.stderr
+    info = json.loads(command("info", out, "--json").stdout)
+    assert info["model"]["skip"] is True
+    evaluated = json.loads(command("evaluate", out, corpus, "--json").stdout)
+    assert evaluated["perplexity_including_oov"] < 15
+    assert command("score", out, stdin="the cat sat\n").stdout.startswith("log10=-")
+    assert command("next", out, "the cat").returncode == 0
+    one, two = (command("generate", out, "the", "--seed", 3) for _ in range(2))
+    assert one.stdout == two.stdout != ""
+    flow = json.loads(command("flow", out, corpus, "--steps", 30, "--json").stdout)
+    assert len(flow["compared"]) == 1
+
+
 def test_a_task_is_learnt_by_two_layers(tmp_path: Path, command: Run) -> None:
     out = tmp_path / "task"
     done = command("train", "--task", "anbn", "--task-length", 20, "--layers", 2, "--epochs", 1, "--out", out)

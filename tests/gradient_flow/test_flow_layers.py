@@ -14,7 +14,12 @@ from elman.gradient_flow.view import QUANTITIES, Subject, View
 from elman.model import reference
 
 WEIGHTS = ("W_h", "W_e", "b_1")
-CASES = [(activation, layers, layer) for activation in ACTIVATIONS for layers in (2, 3) for layer in range(layers)]
+CASES = [
+    (activation, layers, layer, skip)
+    for activation in ACTIVATIONS
+    for layers, skip in ((2, False), (3, False), (3, True))
+    for layer in range(layers)
+]
 
 
 def relative(found: np.ndarray, true: np.ndarray) -> float:
@@ -29,11 +34,11 @@ def name_of(letter: str, layer: int) -> str:
 
 
 @pytest.mark.parametrize("B", [1, 3])
-@pytest.mark.parametrize(("activation", "layers", "layer"), CASES)
+@pytest.mark.parametrize(("activation", "layers", "layer", "skip"), CASES)
 def test_contributions_equal_the_reference_and_sum_to_the_gradient_of_training(
-    activation: str, layers: int, layer: int, B: int
+    activation: str, layers: int, layer: int, skip: bool, B: int
 ) -> None:
-    p, x, y, h_0 = problem(B=B, T=7, activation=activation, layers=layers)
+    p, x, y, h_0 = problem(B=B, T=7, activation=activation, layers=layers, skip=skip)
     flow = decompose(p, x, y, h_0, layer=layer)
     model = as_reference(p)
     trace = reference.forward(model, x, y, h_0.T)
@@ -62,10 +67,12 @@ def test_contributions_equal_the_reference_and_sum_to_the_gradient_of_training(
             assert relative(each, flow.total(name)[i]) <= 1e-12
 
 
-@pytest.mark.parametrize(("activation", "layers", "layer"), CASES)
-def test_contributions_equal_autodiff_with_a_weight_copy_a_step(activation: str, layers: int, layer: int) -> None:
+@pytest.mark.parametrize(("activation", "layers", "layer", "skip"), CASES)
+def test_contributions_equal_autodiff_with_a_weight_copy_a_step(
+    activation: str, layers: int, layer: int, skip: bool
+) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
-    p, x, y, h_0 = problem(B=2, T=6, activation=activation, layers=layers)
+    p, x, y, h_0 = problem(B=2, T=6, activation=activation, layers=layers, skip=skip)
     flow = decompose(p, x, y, h_0, layer=layer)
     stack = p.layers
     copies = {
@@ -77,11 +84,12 @@ def test_contributions_equal_autodiff_with_a_weight_copy_a_step(activation: str,
         read = torch.tensor(p.E[x[i]], requires_grad=True)
         for n, own in enumerate(stack):
             W_h, W_e, b_1 = (torch.tensor(getattr(own, letter)) for letter in WEIGHTS)
+            e = read * torch.ones_like(read)  # this use of what is read
             if n == layer:
                 W_h, W_e, b_1 = (copies[letter][i] for letter in WEIGHTS)
-                read = read * torch.ones_like(read)  # this use of what is read
-                copies["e"].append(read)
-            h[n] = read = getattr(torch, activation)(h[n] @ W_h.T + read @ W_e.T + b_1)
+                copies["e"].append(e)
+            h[n] = getattr(torch, activation)(h[n] @ W_h.T + e @ W_e.T + b_1)
+            read = h[n] + read if n and skip else h[n]
             if n == layer:
                 copies["h"].append(h[n])
         theta = read @ torch.tensor(p.U).T + torch.tensor(p.b_2)
@@ -172,9 +180,10 @@ def test_what_is_derived_from_a_decomposition_is_of_its_layer() -> None:
         assert f"layer={layer} of 3" in repr(flow)
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_no_norm_is_over_its_bound(activation: str) -> None:
-    p, x, _, h_0 = problem(B=1, T=12, activation=activation, layers=3)
+def test_no_norm_is_over_its_bound(activation: str, skip: bool) -> None:
+    p, x, _, h_0 = problem(B=1, T=12, activation=activation, layers=3, skip=skip)
     ids = np.append(x[:, 0], 0)
     for layer in range(3):
         view = View.of(p, ids, [str(k) for k in ids], Subject("a run", ""), h_0=h_0, layer=layer)

@@ -17,10 +17,10 @@ from elman.model.network import losses
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("tie", [False, True])
-@pytest.mark.parametrize("layers", [1, 3])
-def test_there_and_back(tie: bool, dtype: str, layers: int) -> None:
+@pytest.mark.parametrize(("layers", "skip"), [(1, False), (3, False), (3, True)])
+def test_there_and_back(tie: bool, dtype: str, layers: int, skip: bool) -> None:
     """The same losses; and the same weights, exactly but for b_2, which is rounded once each way."""
-    p, x, y, h_0 = problem(d=7 if tie else 5, tie=tie, dtype=dtype, layers=layers)
+    p, x, y, h_0 = problem(d=7 if tie else 5, tie=tie, dtype=dtype, layers=layers, skip=skip)
     q, biases = tanh_from_sigmoid(p)
     assert (q.activation, q.tied, q.dtype) == ("tanh", tie, p.dtype)
     back = sigmoid_from_tanh(q, biases)

@@ -13,7 +13,7 @@ from elman.config import ACTIVATIONS
 from elman.errors import ConfigError, ShapeError
 from elman.model import reference
 from elman.model.embedding import Rows
-from elman.model.network import DropoutMasks, hidden_states, losses
+from elman.model.network import DropoutMasks, hidden_states, log_probabilities, losses
 from elman.model.parameters import Gradients, Parameters
 
 pytestmark = pytest.mark.usefixtures("every_kernels")
@@ -52,10 +52,11 @@ def moved(m: reference.ReferenceNetwork, name: str, index: tuple[int, ...]) -> r
     return replace(m, above=tuple(above))
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_reference_equals_complex_step(activation: str) -> None:
+def test_reference_equals_complex_step(activation: str, skip: bool) -> None:
     """Every entry of every parameter of three layers, and of the state before."""
-    p, x, y, h_0 = problem(V=6, d=3, Dh=4, B=2, T=4, activation=activation, layers=3)
+    p, x, y, h_0 = problem(V=6, d=3, Dh=4, B=2, T=4, activation=activation, layers=3, skip=skip)
     m = as_reference(p)
     _, gradients = reference.gradients(m, x, y, h_0.T)
     assert gradients.keys() == {"h_0", *(name for name, _ in p.items())}
@@ -74,9 +75,9 @@ def test_reference_equals_complex_step(activation: str) -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("layers", [2, 3])
-@pytest.mark.parametrize("tie", [False, True])
-def test_fast_path_equals_reference_in_float64(activation: str, layers: int, tie: bool) -> None:
-    p, x, y, h_0 = problem(d=7 if tie else 5, activation=activation, tie=tie, layers=layers)
+@pytest.mark.parametrize(("tie", "skip"), [(False, False), (True, False), (True, True)])
+def test_fast_path_equals_reference_in_float64(activation: str, layers: int, tie: bool, skip: bool) -> None:
+    p, x, y, h_0 = problem(d=7 if tie else 5, activation=activation, tie=tie, layers=layers, skip=skip)
     J, gradients, h_T = elman.loss_and_gradients(p, x, y, h_0)
     m = as_reference(p)
     true_J, true = reference.gradients(m, x, y, h_0.T)
@@ -91,9 +92,10 @@ def test_fast_path_equals_reference_in_float64(activation: str, layers: int, tie
         assert relative(on_page(name, value) * x.size, true[name]) <= 1e-12, name
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str) -> None:
-    p, x, y, h_0 = problem(96, 16, 32, 8, 20, activation=activation, dtype="float32", layers=3)
+def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str, skip: bool) -> None:
+    p, x, y, h_0 = problem(96, 16, 32, 8, 20, activation=activation, dtype="float32", layers=3, skip=skip)
     _, ours, _ = elman.loss_and_gradients(p, x, y, h_0)
     _, theirs = reference.gradients(as_reference(p), x, y, h_0.T)
     _, true, _ = elman.loss_and_gradients(p.astype("float64"), x, y, h_0.astype(np.float64))
@@ -105,10 +107,10 @@ def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str) -
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("rate", [0.0, 0.4])
-def test_central_differences(activation: str, rate: float) -> None:
+@pytest.mark.parametrize(("rate", "skip"), [(0.0, False), (0.4, False), (0.4, True)])
+def test_central_differences(activation: str, rate: float, skip: bool) -> None:
     """Along random directions of all parameters and the state; with dropout the masks are held."""
-    p, x, y, h_0 = problem(activation=activation, layers=3)
+    p, x, y, h_0 = problem(activation=activation, layers=3, skip=skip)
     masks = DropoutMasks.draw(p, *x.shape, rate, np.random.default_rng(5)) if rate else None
     _, gradients, _ = elman.loss_and_gradients(p, x, y, h_0, masks=masks)
     found = dense(gradients)
@@ -118,7 +120,9 @@ def test_central_differences(activation: str, rate: float) -> None:
     slope = sum(float((g * directions[name]).sum()) for name, g in found.items()) + float((gradients.h_0 * of_h).sum())
 
     def J(step: float) -> float:
-        there = Parameters.from_distinct({n: w + step * directions[n] for n, w in p.distinct()}, p.activation)
+        there = Parameters.from_distinct(
+            {n: w + step * directions[n] for n, w in p.distinct()}, p.activation, skip=skip
+        )
         return elman.loss_and_gradients(there, x, y, h_0 + step * of_h, masks=masks)[0]
 
     step = 1e-6 if activation == "relu" else 1e-5  # a shorter step passes fewer kinks
@@ -150,8 +154,29 @@ def test_one_layer_draws_and_computes_what_it_did() -> None:
     assert a.between == ()
 
 
+@pytest.mark.parametrize("skip", [False, True])
+def test_log_probabilities_of_a_state_are_those_of_the_losses(skip: bool) -> None:
+    p, x, y, h_0 = problem(layers=3, skip=skip)
+    J, h_T = losses(p, x, y, h_0)
+    before = losses(p, x[:-1], y[:-1], h_0)[1] if len(x) > 1 else h_0
+    h = hidden_states(p, x[-1:], before).h_T
+    np.testing.assert_allclose(h, h_T, rtol=1e-13)
+    np.testing.assert_allclose(-log_probabilities(p, h)[np.arange(x.shape[1]), y[-1]], J[-1], rtol=1e-12)
+
+
+def test_skip_connections_alone_pass_everything_on() -> None:
+    """With upper layers of sigmoid units that are 1/2 whatever they read, the output layer reads h and constants."""
+    p, x, y, h_0 = problem(layers=3, skip=True)
+    for weights in p.above:
+        weights.W_e[:], weights.W_h[:], weights.b_1[:] = 0, 0, 0
+    lower = replace(p, above=[], skip=False, b_2=p.b_2 + p.U.sum(axis=1))  # two layers of 1/2
+    np.testing.assert_allclose(losses(p, x, y, h_0)[0], losses(lower, x, y, h_0[:, : p.Dh])[0], rtol=1e-13)
+    found, true = (elman.loss_and_gradients(q, x, y, h)[1] for q, h in ((p, h_0), (lower, h_0[:, : p.Dh])))
+    np.testing.assert_allclose(found.W_h, true.W_h, rtol=1e-12)
+
+
 def test_windows_with_carried_state_give_the_losses_of_one_long_window() -> None:
-    p, x, y, h_0 = problem(T=12, layers=3)
+    p, x, y, h_0 = problem(T=12, layers=3, skip=True)
     whole, end = losses(p, x, y, h_0)
     first, h = losses(p, x[:5], y[:5], h_0)
     second, last = losses(p, x[5:], y[5:], h)
@@ -190,15 +215,18 @@ def test_what_does_not_fit_is_refused() -> None:
         replace(p, above=[replace(above, W_e=np.ones((7, 5)))])
     with pytest.raises(ShapeError, match=r"layers\.1\.b_1 is float32, expected float64 as E is"):
         replace(p, above=[replace(above, b_1=np.ones(7, np.float32))])
+    with pytest.raises(ConfigError, match="--skip connects layers, and there is one"):
+        Parameters.initialise(13, 5, 7, skip=True)
     with pytest.raises(ConfigError, match="layers is 0; it must be a whole number from 1 to 64"):
         Parameters.initialise(13, 5, 7, layers=0)
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_autodiff_of_the_same_network_in_pytorch(activation: str) -> None:
+def test_autodiff_of_the_same_network_in_pytorch(activation: str, skip: bool) -> None:
     """Forward equations alone, written once more; PyTorch differentiates them."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
-    p, x, y, h_0 = problem(activation=activation, layers=3)
+    p, x, y, h_0 = problem(activation=activation, layers=3, skip=skip)
     w = {name: torch.tensor(array, requires_grad=True) for name, array in p.items()}
     begin = torch.tensor(h_0, requires_grad=True)
     f = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}[activation]
@@ -207,7 +235,8 @@ def test_autodiff_of_the_same_network_in_pytorch(activation: str) -> None:
         read = w["E"][torch.from_numpy(x[t])]
         for n in range(3):
             of = f"layers.{n}." if n else ""
-            h[n] = read = f(h[n] @ w[of + "W_h"].T + read @ w[of + "W_e"].T + w[of + "b_1"])
+            h[n] = f(h[n] @ w[of + "W_h"].T + read @ w[of + "W_e"].T + w[of + "b_1"])
+            read = h[n] + read if n and skip else h[n]
         theta = read @ w["U"].T + w["b_2"]
         J = J + torch.nn.functional.cross_entropy(theta, torch.from_numpy(y[t]), reduction="sum")
     (J / x.size).backward()

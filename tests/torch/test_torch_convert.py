@@ -144,6 +144,8 @@ def test_what_cannot_be_converted_is_refused() -> None:
             from_torch(module)
     with pytest.raises(ConfigError, match="tied weights need d = Dh"):
         RecurrentLanguageModel(13, 5, 7, tie=True)
+    with pytest.raises(ConfigError, match="skip connections"):
+        to_torch(problem(layers=2, skip=True)[0])
     with pytest.raises(ConfigError, match="activation is 'gelu'"):
         RecurrentLanguageModel(13, 5, 7, "gelu")
 

@@ -45,6 +45,7 @@ TREATMENTS: dict[str, dict[str, Any]] = {
     "cut": {"clip_elements": 0.001, "clip_errors": 0.5, "clip_adaptive": 1.5},
     "watched": {"watch_gradients": 20},
     "three layers": {"layers": 3, "clip_errors": 0.5},
+    "skip connections": {"layers": 3, "skip": True},
 }
 
 
@@ -64,10 +65,11 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each draws its own, from the same seeds."""
 
-    def draw(p: Parameters, T: int, B: int, rate: float, generator: Any) -> DropoutMasks:
+    def draw(p: Parameters, T: int, B: int, rate: float, generator: Any, fixed: bool = False) -> DropoutMasks:
         on_host = isinstance(generator, np.random.Generator)
         drawn = np.random.default_rng(int(generator.integers(2**63)) if on_host else generator.initial_seed())
-        masks = ((drawn.random((T, B, width)) >= rate) / (1 - rate) for width in (p.d, p.Dh, *(p.Dh for _ in p.above)))
+        shapes = [(1 if fixed else T, B, width) for width in (p.d, p.Dh, *(p.Dh for _ in p.above))]
+        masks = (np.repeat((drawn.random(s) >= rate) / (1 - rate), T // s[0], axis=0) for s in shapes)
         on_e, on_h, *between = (p.kernels.array(mask, p.E) for mask in masks)
         return DropoutMasks(on_e, on_h, tuple(between))
 
@@ -75,9 +77,18 @@ def same_masks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def started(
-    folder: Path, corpus: Path, device: Kernels | None = TORCH, tie: bool = True, layers: int = 1, **settings: Any
+    folder: Path,
+    corpus: Path,
+    device: Kernels | None = TORCH,
+    tie: bool = True,
+    layers: int = 1,
+    skip: bool = False,
+    **settings: Any,
 ) -> Trainer:
-    sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "tie": tie, "layers": layers}
+    sources, sizes = (
+        Sources(Corpus.from_paths([corpus])),
+        {"d": 16, "Dh": 16, "tie": tie, "layers": layers, "skip": skip},
+    )
     return start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings, device=device)
 
 
@@ -135,8 +146,14 @@ def test_a_run_goes_on_where_the_other_stopped(
 @pytest.mark.parametrize(("tie", "layers"), [(False, 1), (True, 1), (False, 2)])
 def test_nothing_in_a_step_waits_for_the_device(tie: bool, layers: int, optimizer: str, V: int, precision: str) -> None:
     """On tensors that have no numbers: what asks for one, or for a shape that depends on one, is an error."""
-    settings = {"optimizer": optimizer, "dropout": 0.3, "clip_elements": 0.1, "clip_errors": 1.0, "clip_adaptive": 2.0}
-    p = Parameters.initialise(V, 8, 8, tie=tie, layers=layers)
+    settings = {
+        "optimizer": optimizer,
+        "dropout": 0.3,
+        "clip_elements": 0.1,
+        "clip_errors": 1.0,
+        "clip_adaptive": 2.0,
+    }
+    p = Parameters.initialise(V, 8, 8, tie=tie, layers=layers, skip=layers > 1)
     with FakeTensorMode(allow_non_fake_inputs=True):
         step = DeviceStep(TrainingConfig(B=4, T=6, **settings), p.on(TORCH.at(precision)), NextTokenLoss())
         step.compute(step.window(6))

@@ -33,8 +33,8 @@ from elman.training.start import Sources, resume, start
 SMALL: dict[str, Any] = {"epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5}
 
 
-def started(folder: Path, corpus: Path, layers: int = 1, **settings: Any) -> Trainer:
-    sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "layers": layers}
+def started(folder: Path, corpus: Path, layers: int = 1, skip: bool = False, **settings: Any) -> Trainer:
+    sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "layers": layers, "skip": skip}
     return start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings)
 
 
@@ -59,13 +59,19 @@ def test_two_runs_give_the_same_bytes_and_another_seed_others(tmp_path: Path, co
     assert contents(tmp_path / "a")[0] != contents(tmp_path / "c")[0]
 
 
-@pytest.mark.parametrize(("optimizer", "layers"), [("adam", 1), ("sgd", 1), ("adam", 3)])
+@pytest.mark.parametrize(
+    ("optimizer", "stack"),
+    [
+        ("adam", {}), ("sgd", {}), ("adam", {"layers": 3}),
+        ("adam", {"layers": 2, "skip": True}),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("at", [1, 50, 51, 100])
 def test_a_stopped_run_goes_on_to_the_same_bytes(
-    tmp_path: Path, corpus: Path, optimizer: str, layers: int, at: int
+    tmp_path: Path, corpus: Path, optimizer: str, stack: dict[str, Any], at: int
 ) -> None:
     schedule = "mikolov" if optimizer == "sgd" else "cosine"
-    settings = {"optimizer": optimizer, "schedule": schedule, "record_every": 1, "layers": layers}
+    settings = {"optimizer": optimizer, "schedule": schedule, "record_every": 1, **stack}
     list(started(tmp_path / "whole", corpus, **settings).run())
     broken = started(tmp_path / "broken", corpus, **settings)
     for record in broken.run():
@@ -192,19 +198,31 @@ def test_resume_reads_each_checkpoint_once(tmp_path: Path, corpus: Path, monkeyp
     assert opened == [RunFolder(tmp_path / "run").stopped]
 
 
-GOLDEN = {
-    1: [3.07299162844, 2.92022922041, 2.72453970318, 2.74460355931, 2.64029483042, 2.57855873637, 2.59348395156],
-    2: [3.13122903398, 2.89169996185, 2.70254423851, 2.72058088537, 2.65253780126, 2.64504131635, 2.64575346099],
+STACKS: dict[str, dict[str, Any]] = {
+    "one layer": {},
+    "two layers": {"layers": 2},
+    "skip connections": {"layers": 3, "skip": True},
 }
+GOLDEN = {
+    "one layer": [
+        3.07299162844, 2.92022922041, 2.72453970318, 2.74460355931, 2.64029483042, 2.57855873637, 2.59348395156,
+    ],
+    "two layers": [
+        3.13122903398, 2.89169996185, 2.70254423851, 2.72058088537, 2.65253780126, 2.64504131635, 2.64575346099,
+    ],
+    "skip connections": [
+        3.46201079573, 2.91628212323, 2.60712158501, 2.68110005287, 2.65325165260, 2.61368620554, 2.59077926263,
+    ],
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("layers", GOLDEN)
-def test_golden_run(tmp_path: Path, corpus: Path, layers: int) -> None:
+@pytest.mark.parametrize("kind", GOLDEN)
+def test_golden_run(tmp_path: Path, corpus: Path, kind: str) -> None:
     """Recorded losses of a short float64 run: whatever changes them changes the mathematics or the data."""
     settings: dict[str, Any] = {"precision": "float64", "record_every": 20, "dropout": 0.1, "epochs": 2}
-    trainer = started(tmp_path / "run", corpus, layers, **settings)
+    trainer = started(tmp_path / "run", corpus, **settings, **STACKS[kind])
     found = [r.nats_per_token for r in trainer.run() if isinstance(r, StepRecord | ValidationRecord)]
-    np.testing.assert_allclose(found, GOLDEN[layers], rtol=1e-9)
+    np.testing.assert_allclose(found, GOLDEN[kind], rtol=1e-9)
 
 
 class Poison:

@@ -121,7 +121,7 @@ class Display:
         if isinstance(trainer.problem, TextProblem):
             predicted, level = trainer.problem.streams.predictions, trainer.config.text.level
             self.say(f"tokens   {predicted:,} at level {level}, {model.V:,} different")
-        layers = f" layers={model.layers}" if model.layers > 1 else ""
+        layers = f" layers={model.layers}{' skip' * model.skip}" if model.layers > 1 else ""
         parameters = count(trainer.p.count, "parameter")
         output = "" if model.output == "full" else f", {model.output} output"
         self.say(f"model    d={model.d} Dh={model.Dh}{layers} {model.activation}{tied}{output}: {parameters}")

@@ -99,7 +99,7 @@ def describe(lm: LanguageModel) -> str:
     """The model's sizes in one line."""
     p, level = lm.p, lm.tokenizer.level
     tied = ", tied" if p.tied else ""
-    layers = f" layers={p.depth}" if p.above else ""
+    layers = f" layers={p.depth}{' skip' * p.skip}" if p.above else ""
     output = ", adaptive output" if p.tails else ""
     return f"V={p.V:,} ({level}) d={p.d} Dh={p.Dh}{layers} {p.activation}{tied}{output}, {count(p.count, 'parameter')}"
 

@@ -86,7 +86,9 @@ def _model(p: Parameters, window: bool, facts: dict[str, Any]) -> Any:
         begin = node("Unsqueeze", [begins[k], first], f"begin_{k}")  # [1,B,Dh]
         node("RNN", [x, W, R, B, "", begin], f"y_{k},end_{k}", activations=[_ONNX_NAMES[p.activation]],
              hidden_size=p.Dh)  # fmt: skip
-        x = node("Squeeze", [f"y_{k}", second], f"x_{k}")  # [T,1,B,Dh] → [T,B,Dh]
+        below, x = x, node("Squeeze", [f"y_{k}", second], f"x_{k}")  # [T,1,B,Dh] → [T,B,Dh]
+        if p.skip and k:
+            x = node("Add", [x, below], f"s_{k}")
         ends.append(node("Squeeze", [f"end_{k}", first], f"h_out_{k}"))
     node("Concat", ends, "h_out", axis=1)
     rows = node("Reshape", [x, weight("rows", np.array([-1, p.Dh]))], "rows_of_h")  # [T·B,Dh]

@@ -33,6 +33,7 @@ def transformers_files(lm: LanguageModel) -> Iterator[Content]:
             "num_hidden_layers": p.depth,
             "hidden_act": p.activation,
             "tied_output": p.tied,
+            "skip_connections": p.skip,
             "bos_token_id": tokenizer.eos,
             "torch_dtype": str(p.dtype),
             "elman_version": __version__,

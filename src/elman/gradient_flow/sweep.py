@@ -38,6 +38,7 @@ class LagErrors:
 
     delta, gamma               mantissas [r,B,Dh]
     de                         mantissas [r,B,d]
+    above                      of the layer above, at this lag; None for the last layer
     delta_exponent and others  [r]
     log2_delta                 [r]: log2 ‖δ‖
     """
@@ -51,6 +52,7 @@ class LagErrors:
     gamma_exponent: Doubles
     de: Floats
     de_exponent: Doubles
+    above: LagErrors | None = None
 
     __repr__ = short_repr
 
@@ -69,6 +71,7 @@ def sweep(trajectory: Trajectory, first: int = 0, last: int | None = None) -> It
     p, layer, B, Dh, d = trajectory.p, trajectory.weights, trajectory.B, trajectory.p.Dh, trajectory.e.shape[-1]
     last = trajectory.T if last is None else last
     over = sweep(trajectory.above, first, last) if trajectory.above else None
+    above: LagErrors | None = None
     (W_h, W_e), (up_h, up_e) = scaled_weights(layer.W_h, layer.W_e)
     weights = np.concatenate([W_h, W_e], axis=1)
     slope, slope_exponent = scaled_slope(trajectory)
@@ -82,8 +85,11 @@ def sweep(trajectory: Trajectory, first: int = 0, last: int | None = None) -> It
         low = max(k, first)  # rows t ≥ low still have a step t - k
         steps = slice(low - k, last - k)
         if over is not None:
-            above = next(over)
-            gamma, exponent = _sum(gamma, exponent, above.de, above.de_exponent)
+            above = part = next(over)
+            gamma, exponent = _sum(gamma, exponent, part.de, part.de_exponent)
+            while p.skip and part.above is not None:  # every layer above reads this h
+                part = part.above
+                gamma, exponent = _sum(gamma, exponent, part.de, part.de_exponent)
         delta = np.multiply(gamma, slope[steps], out=delta_buffer[: last - low])
         delta_exponent = exponent + slope_exponent[steps]
         log2_delta = _normalise(delta, delta_exponent)
@@ -91,7 +97,7 @@ def sweep(trajectory: Trajectory, first: int = 0, last: int | None = None) -> It
         np.matmul(delta.reshape(-1, Dh), weights, out=product.reshape(-1, Dh + d))
         next_exponent = delta_exponent + up_h
         de, de_exponent = product[..., Dh:], delta_exponent + up_e
-        yield LagErrors(k, low, delta, delta_exponent, log2_delta, gamma, exponent, de, de_exponent)
+        yield LagErrors(k, low, delta, delta_exponent, log2_delta, gamma, exponent, de, de_exponent, above)
         finished = max(k + 1, first) - low  # 1 if the first row has reached i = 0, else 0
         gamma, exponent = product[finished:, :, :Dh], next_exponent[finished:]
 

@@ -35,7 +35,7 @@ class TotalGradients:
         """
         p, N = trajectory.p, trajectory.T * trajectory.B
         product = p.kernels.product
-        h, dz, e, exponent = _backward(trajectory)
+        h, dz, e, _, exponent = _backward(trajectory)
         scale = _power_of_two(np.abs(dz).max(initial=0))
         rows = (dz / scale).astype(p.dtype).reshape(N, p.Dh)
         values = {
@@ -61,8 +61,11 @@ class TotalGradients:
         return result
 
 
-def _backward(trajectory: Trajectory) -> tuple[Doubles, Doubles, Doubles, int]:
-    """∂J/∂h and ∂J/∂z [T,B,Dh] and ∂J/∂e [T,B,d], each times 2^-exponent, down from the last layer to this one."""
+def _backward(trajectory: Trajectory) -> tuple[Doubles, Doubles, Doubles, Doubles, int]:
+    """∂J/∂h and ∂J/∂z [T,B,Dh], ∂J/∂e [T,B,d], and its sum over this layer and those above, each times 2^-exponent.
+
+    The sum is of the layers that read the h below: with skip connections all of them, else this one alone.
+    """
     p, layer, dh, exponent = trajectory.p, trajectory.weights, trajectory.dh.astype(np.float64), 0
     if trajectory.above is not None:
         *_, from_above, exponent = _backward(trajectory.above)
@@ -71,7 +74,10 @@ def _backward(trajectory: Trajectory) -> tuple[Doubles, Doubles, Doubles, int]:
     step_scale = _power_of_two(np.abs(dz).max(axis=(1, 2), initial=0))[:, None, None]
     rows = (dz / step_scale).astype(p.dtype).reshape(-1, p.Dh)
     e = p.kernels.product(rows, layer.W_e).reshape(trajectory.e.shape) * step_scale
-    return h, dz, e, exponent + more
+    read = e
+    if p.skip and trajectory.number and trajectory.above is not None:
+        read = e + np.ldexp(from_above, -more)
+    return h, dz, e, read, exponent + more
 
 
 def _power_of_two(size: Doubles) -> Doubles:

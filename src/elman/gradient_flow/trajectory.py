@@ -4,7 +4,8 @@ Time steps count from 0 here, as arrays do: `h[i + 1]`, `z[i]` and `e[i]` are h^
 docs/derivation.md, and `h[0]` is h^(0).
 
 Of a stack of layers a trajectory has one: its weights, its states, and as e what it reads, which above the first layer
-is h of the layer below. Errors reach it from the layers above, so each trajectory has the one above it.
+is h of the layer below (with skip connections the sum of all h below). Errors reach it from the layers above, so each
+trajectory has the one above it.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Trajectory:
         for n in range(p.depth - 1, layer - 1, -1):
             read, h = forward.inputs[n], forward.states[n]
             e = read.e.reshape(T, -1, p.Dh) if read.rows is None else read.e[read.rows]  # what layer n reads  [T,B,d]
-            own = dh if above is None else np.zeros_like(dh)
+            own = dh if above is None or p.skip else np.zeros_like(dh)  # with skip connections it reads every layer
             above = cls(p, x, y, e, h, _log2_slope(p.layers[n], e, h), own, J, n, above)
         assert above is not None, "p has layers"
         return above

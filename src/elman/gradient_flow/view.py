@@ -230,22 +230,19 @@ def _growth(trajectory: Trajectory) -> Doubles:
     """log2 of a bound on ‖γ^(t,t-k)‖ / ‖δ1^(t) U‖ for each lag k, [T].
 
     One step back in a layer stretches by at most a = max σ' σ_max(W_h) (jacobians.bound), so of the last layer it is
-    a^k. A layer below begins with 0, and at every lag max σ' σ_max(W_e) of the layer above times that layer's bound is
-    added: the bound of a sum over all paths.
+    a^k. Of a layer below, max σ' σ_max(W_e) of each layer that reads it times that layer's bound is added at every lag,
+    and 1 at lag 0 if the output layer reads it: the bound of a sum over all paths.
     """
     p, T = trajectory.p, trajectory.T
-    growth: Doubles | None = None
+    growth, from_above = np.zeros(0), np.full(T, -np.inf)
+    from_above[0] = 0.0  # from the output layer
     for n in range(p.depth - 1, trajectory.number - 1, -1):
         layer = p.layers[n]
-        with np.errstate(divide="ignore"):
-            step = np.log2(bound(p.activation, largest_singular_value(layer.W_h), 1))
-            if growth is None:
-                from_above = np.full(T, -np.inf)
-                from_above[0] = 0.0
-            else:
-                from_above = growth + np.log2(bound(p.activation, largest_singular_value(p.layers[n + 1].W_e), 1))
+        step, read = (float(bound(p.activation, largest_singular_value(w), 1)) for w in (layer.W_h, layer.W_e))
         growth = from_above.copy()
-        for k in range(1, T):
-            growth[k] = np.logaddexp2(growth[k - 1] + step, from_above[k])
-    assert growth is not None, "p has layers"
+        with np.errstate(divide="ignore"):
+            for k in range(1, T):
+                growth[k] = np.logaddexp2(growth[k - 1] + np.log2(step), from_above[k])
+            through = growth + np.log2(read)
+        from_above = np.logaddexp2(through, from_above) if p.skip else through
     return growth

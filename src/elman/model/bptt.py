@@ -116,13 +116,15 @@ def from_step(p: Parameters, dh: Floats, T: int) -> Floats:
 def through_time(
     p: Parameters, forward: Forward, J: Any, dh: Floats, of_output: OutputGradients, cut: float
 ) -> Backward:  # fmt: skip
-    """Every gradient from each step's own dh [T,B,Dh], of the last layer, and the gradients of the output layer."""
+    """Every gradient from each step's own dh [T,B,Dh], of what the output layer reads, and that layer's gradients."""
     layers, inputs, states = p.layers, forward.inputs, forward.states
     last = layers[-1].backward(dh, inputs[-1], states[-1], cut)
     found = [last]
+    ds = dh  # of what is read of a layer                                                                  [T,B,Dh]
     for n in range(len(layers) - 2, -1, -1):  # down the stack
-        own = read_backward(found[0].e, inputs[n + 1]).reshape(dh.shape)
-        found.insert(0, layers[n].backward(own, inputs[n], states[n], cut))
+        de = read_backward(found[0].e, inputs[n + 1]).reshape(dh.shape)
+        ds = de + ds if p.skip else de  # s of the layer above is its h plus this s
+        found.insert(0, layers[n].backward(ds, inputs[n], states[n], cut))
     first, *others = found
     dE = p.embedding.backward(first.e, forward.embedded)
     h_0 = joined(p, [layer.h_0 for layer in found])

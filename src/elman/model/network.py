@@ -44,9 +44,9 @@ class DropoutMasks:
 class Forward:
     """The results of a forward pass that the backward pass needs.
 
-    inputs  what each layer read: e, and h of the layer below
+    inputs  what each layer read: e, and h of the layer below (with skip connections s, the sum of the h below)
     states  h [T+1,B,Dh] of each layer, with h[0] = h_0
-    h_out   [T,B,Dh], h^(1) to h^(T) of the last layer after dropout: the input of the output layer
+    h_out   [T,B,Dh], h^(1) to h^(T) of the last layer (or s) after dropout: the input of the output layer
     h_T     [B,Dh] or [B,n·Dh], the state to carry on with
     """
 
@@ -83,13 +83,15 @@ def _through_layers(p: Parameters, embedded: Embedded, h_0: Floats, masks: Dropo
     """The states of every layer, the first of which reads e and each other one h of the layer below."""
     inputs: list[Embedded] = [embedded]
     states: list[Floats] = []
+    s: Any = None  # what is read of the layer below
     for number, (layer, begin) in enumerate(zip(p.layers, layer_states(p, h_0), strict=True)):
         if number:
-            inputs.append(read_forward(states[-1][1:], masks.between[number - 1] if masks else None))
+            inputs.append(read_forward(s, masks.between[number - 1] if masks else None))
         states.append(layer.forward(inputs[-1], begin))  # h = σ(W_h h^(t-1) + W_e e + b_1)        [T+1,B,Dh]
-    h = states[-1]
+        h = states[-1][1:]
+        s = s + h if p.skip and number else h  # s = h, or h + s of the layer below                  [T,B,Dh]
     h_T = joined(p, [each[-1] for each in states])
-    return Forward(tuple(inputs), tuple(states), h[1:] * masks.on_h if masks else h[1:], h_T)
+    return Forward(tuple(inputs), tuple(states), s * masks.on_h if masks else s, h_T)
 
 
 def read_forward(h: Floats, mask: Floats | None) -> Embedded:
@@ -131,7 +133,12 @@ def losses(p: Parameters, x: Integers, y: Integers, h_0: Floats | None = None) -
 
 
 def log_probabilities(p: Parameters, h: Floats) -> Floats:
-    """ln ŷ [..,V] of a state [..,n·Dh], of which the output layer reads the last layer's h, [..,Dh]; on the host."""
+    """ln ŷ [..,V] of a state [..,n·Dh], of which the output layer reads the last layer's h, [..,Dh], or with skip
+    connections the sum of all; on the host.
+    """
+    if p.skip:
+        *by_layer, last = (h[..., n * p.Dh : (n + 1) * p.Dh] for n in range(p.depth))
+        return p.output.log_probabilities(sum(by_layer[1:], by_layer[0]) + last)
     return p.output.log_probabilities(h[..., -p.Dh :])
 
 

@@ -64,8 +64,9 @@ class Parameters:
 
     E [V,d] (the derivation's E is its transpose: here a token is a row) · W_e [Dh,d] · W_h [Dh,Dh] · b_1 [Dh] ·
     U [V,Dh] · b_2 [V]. With tied weights U *is* E, the same array. above: the weights of further layers, from the
-    second up (derivation, section 11). tails: of an adaptive output layer (section 12), whose U [C,Dh] and b_2 [C] are
-    those of its head. kernels: by default those for NumPy arrays.
+    second up (derivation, section 11); skip: what is read of such a layer is its h plus those of the layers below.
+    tails: of an adaptive output layer (section 12), whose U [C,Dh] and b_2 [C] are those of its head. kernels: by
+    default those for NumPy arrays.
 
     The state h of a network is [B,Dh], or [B,n·Dh] with n layers: each layer's h, the first layer's first.
 
@@ -81,6 +82,7 @@ class Parameters:
     activation: str = "sigmoid"
     above: Sequence[LayerWeights] = ()
     tails: Sequence[TailWeights] = ()
+    skip: bool = field(default=False, kw_only=True)
     kernels: Kernels = field(default_factory=host_kernels, kw_only=True, repr=False, compare=False)
 
     __repr__ = short_repr
@@ -133,6 +135,7 @@ class Parameters:
         spectral_radius: float | None = None,
         init_scale: float = 0.3,
         layers: int = 1,
+        skip: bool = False,
         cutoffs: Sequence[int] = (),
     ) -> Parameters:
         """Initial weights: E and U uniform in ±init_scale, biases 0, W_e Glorot-uniform, W_h by `init` (initial.py).
@@ -143,7 +146,7 @@ class Parameters:
         choice or a size that is not possible.
         """
         output = {"output": "adaptive", "cutoffs": ",".join(map(str, cutoffs))} if cutoffs else {}
-        ModelConfig(V, d, Dh, activation, tie, layers, **output)  # type: ignore[arg-type]  # checks all of them
+        ModelConfig(V, d, Dh, activation, tie, layers, skip, **output)  # type: ignore[arg-type]  # checks all of them
         if dtype not in DTYPES:
             raise ConfigError(f"dtype is {dtype!r}; choose one of {', '.join(DTYPES)}")
         if not isinstance(seed, np.random.Generator):
@@ -179,7 +182,7 @@ class Parameters:
             (D, _), (n, _) = sizes[f"tails.{number}.P"], sizes[f"tails.{number}.U"]
             P = uniform(float(np.sqrt(6 / (Dh + D))), D, Dh)
             tails.append(TailWeights(P, uniform(init_scale, n, D), np.zeros(n, dtype)))
-        return cls(E, first.W_e, first.W_h, first.b_1, U, b_2, activation, above, tails)
+        return cls(E, first.W_e, first.W_h, first.b_1, U, b_2, activation, above, tails, skip=skip)
 
     def grown(self, n: int) -> Parameters:
         """The same network with n more tokens, each of which is the average token (Hewitt 2021).
@@ -198,7 +201,7 @@ class Parameters:
         last = f"tails.{len(self.tails)}." if self.tails else ""
         by_token = ("E", f"{last}U", f"{last}b_2")
         arrays = {name: with_means(w) if name in by_token else w.copy() for name, w in self.distinct()}
-        return Parameters.from_distinct(arrays, self.activation, self.kernels)
+        return Parameters.from_distinct(arrays, self.activation, self.kernels, skip=self.skip)
 
     @property
     def embedding(self) -> Embedding:
@@ -277,7 +280,9 @@ class Parameters:
         return ((name, array) for name, array in self.items() if not (name == "E" and self.tied))
 
     @classmethod
-    def from_distinct(cls, arrays: Mapping[str, Floats], activation: str, kernels: Kernels | None = None) -> Parameters:
+    def from_distinct(
+        cls, arrays: Mapping[str, Floats], activation: str, kernels: Kernels | None = None, *, skip: bool = False
+    ) -> Parameters:  # fmt: skip
         """The inverse of `distinct`: if E is missing, it is U. kernels: None for those of NumPy arrays."""
         by_name = {name: arrays.get(name, arrays["U"]) for name in NAMES}
         parts: dict[str, dict[int, dict[str, Floats]]] = {"layers": {}, "tails": {}}
@@ -287,7 +292,8 @@ class Parameters:
                 parts[kind].setdefault(int(number), {})[letter] = array
         above = [LayerWeights(**weights) for _, weights in sorted(parts["layers"].items())]
         tails = [TailWeights(**weights) for _, weights in sorted(parts["tails"].items())]
-        return cls(**by_name, activation=activation, above=above, tails=tails, kernels=kernels or host_kernels())
+        kernels = kernels or host_kernels()
+        return cls(**by_name, activation=activation, above=above, tails=tails, skip=skip, kernels=kernels)
 
     def astype(self, dtype: str) -> Parameters:
         """The same weights in another precision; the same object if nothing changes."""
@@ -295,12 +301,12 @@ class Parameters:
             return self
         host, array = self.kernels.host, self.kernels.array
         arrays = {name: array(host(a).astype(dtype)) for name, a in self.distinct()}
-        return Parameters.from_distinct(arrays, self.activation, self.kernels)
+        return Parameters.from_distinct(arrays, self.activation, self.kernels, skip=self.skip)
 
     def on(self, kernels: Kernels) -> Parameters:
         """A copy of the weights as arrays of these kernels: on their device."""
         arrays = {name: kernels.array(self.kernels.host(a).copy()) for name, a in self.distinct()}
-        return Parameters.from_distinct(arrays, self.activation, kernels)
+        return Parameters.from_distinct(arrays, self.activation, kernels, skip=self.skip)
 
     def with_kernels(self, kernels: Kernels) -> Parameters:
         """The same arrays, shared, computed with other kernels for arrays of this kind."""

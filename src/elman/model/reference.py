@@ -49,6 +49,7 @@ class ReferenceNetwork:
     activation: str = "sigmoid"
     above: tuple[ReferenceLayer, ...] = ()  # section 11 of the page
     tails: tuple[ReferenceTail, ...] = ()  # section 12
+    skip: bool = False  # what is read of a layer above the first is its h plus those below
 
 
 @dataclass
@@ -109,13 +110,19 @@ def forward(m: ReferenceNetwork, x: Array, y: Array, h_0: Array) -> Trace:
         h = sigma(z, m.activation)
         top = h
         for layer, states in zip(m.above, trace.above, strict=True):
-            top = sigma(layer.W_h @ states[-1] + layer.W_e @ top + layer.b_1, m.activation)
-            states.append(top)
+            states.append(sigma(layer.W_h @ states[-1] + layer.W_e @ top + layer.b_1, m.activation))
+            top = states[-1] + top if m.skip else states[-1]
         y_hat = probabilities(m, top)
         J = -np.sum(y_t * np.log(y_hat))
         for name, value in (("x", x_t), ("y", y_t), ("e", e), ("z", z), ("h", h), ("y_hat", y_hat), ("J", J)):
             getattr(trace, name).append(value)
     return trace
+
+
+def read_of(m: ReferenceNetwork, trace: Trace, n: int, t: int) -> Array:
+    """What is read of layer n at t: its h, or with skip connections the sum of h from the first layer to it."""
+    h = [trace.h, *trace.above]
+    return np.asarray(sum(h[k][t] for k in range(n + 1)) if m.skip else h[n][t])
 
 
 def probabilities(m: ReferenceNetwork, h: Array) -> Array:
@@ -156,21 +163,23 @@ def contributions(m: ReferenceNetwork, trace: Trace, t: int) -> list[dict[str, A
     and the tails' only in the last, h_0 [Dh,B] only in the first. Of the layers above: layers.1.W_h, …; gamma and
     delta2 are those of the first layer.
     """
-    gamma, of_output = output_gradients(m, [trace.h, *trace.above][-1][t], trace.y[t - 1])  # ∂J/∂h^(t) [B,Dh]
+    gamma, of_output = output_gradients(m, read_of(m, trace, len(m.above), t), trace.y[t - 1])  # ∂J/∂h^(t) [B,Dh]
     ones = np.ones((len(gamma), 1), gamma.dtype)
     later: list[Any] = [0] * len(m.above) + [gamma]  # of each layer's ∂J/∂h^(i): the part from J and later steps
     by_step: list[dict[str, Array]] = []
     for i in range(t, 0, -1):
         above: dict[str, Array] = {}
-        from_above: Any = 0  # of ∂J/∂h^(i), the part from the layer above
+        from_above: Any = 0  # of ∂J/∂h^(i), the part from the layer above, or with skip connections from all
+        if m.skip and i == t and m.above:
+            from_above, later[-1] = gamma, 0
         for n in range(len(m.above), 0, -1):
             layer, h = m.above[n - 1], trace.above[n - 1]
-            below = trace.above[n - 2] if n > 1 else trace.h
             delta2 = (later[n] + from_above) * sigma_prime(h[i], m.activation).T
             above[f"layers.{n}.W_h"] = delta2.T @ h[i - 1].T
-            above[f"layers.{n}.W_e"] = delta2.T @ below[i].T
+            above[f"layers.{n}.W_e"] = delta2.T @ read_of(m, trace, n - 1, i).T
             above[f"layers.{n}.b_1"] = delta2.T @ ones
-            later[n], from_above = delta2 @ layer.W_h, delta2 @ layer.W_e
+            later[n] = delta2 @ layer.W_h
+            from_above = delta2 @ layer.W_e + (from_above if m.skip else 0)
         gamma = later[0] + from_above
         delta2 = gamma * sigma_prime(trace.h[i], m.activation).T  # [B,Dh]
         de = m.W_e.T @ delta2.T  # [d,B]

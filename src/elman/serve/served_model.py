@@ -16,7 +16,7 @@ from elman.errors import ConfigError
 from elman.inference.overflow import require_numbers
 from elman.inference.predictor import WINDOW
 from elman.language_model import LanguageModel, load
-from elman.model.network import hidden_states, log_probabilities
+from elman.model.network import hidden_states
 from elman.model.parameters import Parameters
 from elman.serve.api_error import ApiError
 from elman.wording import printable
@@ -96,7 +96,7 @@ class Scorer:
             x = np.array([self._last, *y[:-1]])[:, None]
             with np.errstate(all="ignore"):  # an overflow shows in the result
                 forward = hidden_states(self._p, x, self._h)
-                log_probs = log_probabilities(self._p, forward.h[1:, 0])  # [n,V]
+                log_probs = self._p.output.log_probabilities(forward.h_out[:, 0])  # [n,V]
             require_numbers(log_probs, "the log probability of a token")
             self._h, self._last = forward.h_T, y[-1]
             scored += [_scored(row, token, alternatives) for row, token in zip(log_probs, y, strict=True)]

@@ -62,9 +62,11 @@ class RecurrentLanguageModel(nn.Module):  # type: ignore[misc]  # PyTorch is not
 def to_torch(model: LanguageModel | Parameters, device: Any = None) -> RecurrentLanguageModel:
     """The same network as a module of standard layers, a copy in the same precision: the same losses to rounding.
 
-    Raises ConfigError for an adaptive output layer.
+    Raises ConfigError for an adaptive output layer, and for skip connections, which nn.RNN does not have.
     """
     p = model.p if isinstance(model, LanguageModel) else model
+    if p.skip:
+        raise ConfigError("the network has skip connections between its layers (--skip), which nn.RNN does not have")
     if p.tails:
         raise ConfigError("to_torch converts a full output layer, and this one is adaptive: use --output full")
     dtype = torch.float32 if p.dtype == np.float32 else torch.float64

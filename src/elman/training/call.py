@@ -224,7 +224,8 @@ def _taken_over(run: Path, grow: bool, chosen: Mapping[str, Any]) -> tuple[TextC
     if config.task:
         raise ConfigError(f"{run} was trained on {config.corpus}, not on a text: it cannot go on with one")
     model = config.model
-    sizes = {name: getattr(model, name) for name in ("d", "Dh", "activation", "tie", "layers", "output", "cutoffs")}
+    taken = ("d", "Dh", "activation", "tie", "layers", "skip", "output", "cutoffs")
+    sizes = {name: getattr(model, name) for name in taken}
     if not grow:
         return config.text, sizes, start.Beginning(tokenizer, p)
     tokenizer.with_more([])  # refuses a level whose vocabulary cannot grow, before the text is read

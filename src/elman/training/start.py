@@ -251,7 +251,7 @@ def first_parameters(config: RunConfig) -> Parameters:
         model.V, model.d, model.Dh, activation=model.activation, tie=model.tie,
         seed=np.random.default_rng([settings.seed, 1]), dtype=settings.dtype,
         init=settings.init, spectral_radius=settings.spectral_radius, init_scale=settings.init_scale,
-        layers=model.layers, cutoffs=model.cut_at,
+        layers=model.layers, skip=model.skip, cutoffs=model.cut_at,
     )  # fmt: skip
 
 

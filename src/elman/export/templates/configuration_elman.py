@@ -16,6 +16,7 @@ class ElmanConfig(PretrainedConfig):
         num_hidden_layers=1,
         hidden_act="sigmoid",
         tied_output=False,
+        skip_connections=False,
         **kwargs,
     ):
         self.vocab_size = vocab_size
@@ -24,5 +25,6 @@ class ElmanConfig(PretrainedConfig):
         self.num_hidden_layers = num_hidden_layers
         self.hidden_act = hidden_act
         self.tied_output = tied_output  # the output layer's matrix is the embedding, which is then saved once
+        self.skip_connections = skip_connections
         kwargs["tie_word_embeddings"] = False  # there is one matrix, and nothing to tie
         super().__init__(**kwargs)

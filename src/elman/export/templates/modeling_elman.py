@@ -1,5 +1,7 @@
 """An Elman network for transformers: h = σ(W_h h^(t-1) + W_e e + b_1) in each layer, θ = U h + b_2.
 
+With skip connections, what is read of a layer above the first is its h plus those of the layers below.
+
 A text begins after a line end: its first token is `bos_token_id`, which the tokenizer adds.
 """
 
@@ -99,7 +101,7 @@ class ElmanForCausalLM(PreTrainedModel, GenerationMixin):
         reads = None
         if attention_mask is not None and not bool(attention_mask[:, -T:].all()):
             reads = attention_mask[:, -T:].bool().t().unsqueeze(-1)  # [T,B,1]
-        last = []
+        last, below = [], None
         for layer, h in zip(layers, begin.split(Dh, dim=-1)):
             u = nn.functional.linear(x, layer.W_e, layer.b_1)
             states = []
@@ -108,6 +110,9 @@ class ElmanForCausalLM(PreTrainedModel, GenerationMixin):
                 h = new if reads is None else torch.where(reads[t], new, h)
                 states.append(h)
             x = torch.stack(states)  # [T,B,Dh]
+            if self.config.skip_connections and below is not None:
+                x = x + below
+            below = x
             last.append(h)
         U = self.embedding.weight if self.config.tied_output else self.U
         logits = nn.functional.linear(x.transpose(0, 1), U, self.b_2)  # [B,T,V]

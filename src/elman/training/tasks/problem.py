@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from elman.config import TaskConfig
 from elman.model.bptt import Backward, backward_unchecked, from_step, through_time
-from elman.model.network import DropoutMasks, hidden_states, hidden_states_of_reals, log_probabilities
+from elman.model.network import DropoutMasks, hidden_states, hidden_states_of_reals
 from elman.model.output.gradients import OutputGradients
 from elman.model.parameters import Parameters
 from elman.training.problem import Batch, Measure
@@ -71,7 +71,7 @@ class TaskProblem:
         if self.task.name != "adding":
             return backward_unchecked(p, batch.x, batch.y, h_0, batch.first, masks, cut)
         forward = hidden_states_of_reals(p, batch.x, h_0)
-        h, B = forward.h[-1], batch.x.shape[1]
+        h, B = forward.h_out[-1], batch.x.shape[1]
         error = h @ p.U[0] + p.b_2[0] - batch.y[0].astype(p.dtype)  # answer - target, [B]
         dtheta = 2 / B * error
         dU, db_2 = np.zeros_like(p.U), np.zeros_like(p.b_2)
@@ -115,11 +115,11 @@ class TaskProblem:
         """The mean loss, and the share of sequences that are wrong."""
         h_0 = p.initial_state(batch.x.shape[1])
         if self.task.name == "adding":
-            answer = hidden_states_of_reals(p, batch.x, h_0).h[-1] @ p.U[0] + p.b_2[0]
+            answer = hidden_states_of_reals(p, batch.x, h_0).h_out[-1] @ p.U[0] + p.b_2[0]
             squares = (answer - batch.y[0]) ** 2
             return float(squares.mean()), float((squares > TOLERATED).mean())
-        h = hidden_states(p, batch.x, h_0).h[1 + batch.first :]
-        log_p = log_probabilities(p, h)
+        h = hidden_states(p, batch.x, h_0).h_out[batch.first :]
+        log_p = p.output.log_probabilities(h)
         J = -float(np.take_along_axis(log_p, batch.y[..., None], axis=-1).mean(dtype=np.float64))
         right = log_p.argmax(axis=-1) == batch.y
         known = predictable(self.task.name, batch)
