@@ -297,6 +297,10 @@ class TrainingConfig(Config):
         "Share of e and of every layer's h that is set to 0 in training.",
         option="dropout", metavar="SHARE", range=Range("from 0 to under 1", 0, 1, without_high=True),
     ))  # fmt: skip
+    variational_dropout: bool = field(default=False, metadata=_network(
+        "One dropout mask for all steps of a window, instead of one a step.",
+        option="variational-dropout", added=True,
+    ))  # fmt: skip
     epochs: int = field(default=12, metadata=_optimisation(
         "Passes over the text.",
         option="epochs", metavar="N", range=COUNT,

@@ -306,6 +306,7 @@ def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
         (["train", "{corpus}", "--layers", "2", "--floss", "9"], "--floss is of one recurrent layer: leave it out"),
         (["train", "{corpus}", "--layers", "2", "--watch-gradients", "9"], "leave it out, or take --layers 1"),
         (["train", "{corpus}", "--skip"], "--skip connects layers, and there is one: add --layers 2"),
+        (["train", "{corpus}", "--variational-dropout", "--dropout", "0"], "and dropout is 0 here: add --dropout"),
         (["flow", "{deep}", "{corpus}", "--layer", "3"], "layer is 3; it must be a number from 0 to 2"),
         (["flow", "{run}", "{corpus}", "--layer", "1"], "layer is 1; it must be 0, as the network has one layer"),
         (["train", "{corpus}", "--dropout", "1"], "dropout is 1.0; it must be from 0 to under 1"),

@@ -51,15 +51,16 @@ def test_the_lens_shows_every_layer_or_one(deep_run: Path, corpus: Path, command
     assert both.stdout.count("layer 1, from 0") == 2
 
 
-def test_skip_connections(corpus: Path, command: Run, tmp_path: Path) -> None:
+def test_skip_connections_and_variational_dropout(corpus: Path, command: Run, tmp_path: Path) -> None:
     """Every command computes the network that was trained."""
     out = tmp_path / "skip"
     small = ("--epochs", 4, "--hidden", 16, "--batch-size", 4, "--bptt", 8, "--dropout", 0.1)
-    done = command("train", corpus, "--out", out, "--layers", 2, "--skip", *small)
+    done = command("train", corpus, "--out", out, "--layers", 2, "--skip", "--variational-dropout", *small)
     assert done.returncode == 0, done.stderr
     assert "layers=2 skip" in done.stderr
     info = json.loads(command("info", out, "--json").stdout)
     assert info["model"]["skip"] is True
+    assert info["training"]["variational_dropout"] is True
     evaluated = json.loads(command("evaluate", out, corpus, "--json").stdout)
     assert evaluated["perplexity_including_oov"] < 15
     assert command("score", out, stdin="the cat sat\n").stdout.startswith("log10=-")

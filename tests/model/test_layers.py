@@ -143,6 +143,27 @@ def test_dropout_acts_on_what_each_layer_reads() -> None:
     assert (between != masks.on_h).any()
 
 
+def test_variational_masks_are_fixed_over_time() -> None:
+    """Gradients by central differences, as with other masks; drawn anew for every window."""
+    p, x, y, h_0 = problem(layers=2, skip=True)
+    generator = np.random.default_rng(1)
+    masks = DropoutMasks.draw(p, *x.shape, 0.4, generator, fixed=True)
+    for mask in (masks.on_e, masks.on_h, *masks.between):
+        mask = np.asarray(p.kernels.host(mask))
+        assert (mask == mask[:1]).all()
+        assert np.unique(mask) == pytest.approx([0, 1 / 0.6], rel=1e-4)
+    assert (masks.on_h != DropoutMasks.draw(p, *x.shape, 0.4, generator, fixed=True).on_h).any()
+    _, gradients, _ = elman.loss_and_gradients(p, x, y, h_0, masks=masks)
+    for name, w in (("W_e", p.W_e), ("U", p.U), ("layers.1.W_e", p.above[0].W_e)):
+        before, step = w[1, 2], 1e-5
+        J = []
+        for moved in (before + step, before - step):
+            w[1, 2] = moved
+            J.append(elman.loss_and_gradients(p, x, y, h_0, masks=masks)[0])
+        w[1, 2] = before
+        assert (J[0] - J[1]) / (2 * step) == pytest.approx(float(dense(gradients)[name][1, 2]), rel=1e-6, abs=1e-12)
+
+
 def test_one_layer_draws_and_computes_what_it_did() -> None:
     """The masks and the initial weights of one layer, whatever is added for several."""
     one, two = (Parameters.initialise(13, 5, 7, seed=3, layers=layers) for layers in (1, 2))

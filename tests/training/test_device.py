@@ -45,7 +45,7 @@ TREATMENTS: dict[str, dict[str, Any]] = {
     "cut": {"clip_elements": 0.001, "clip_errors": 0.5, "clip_adaptive": 1.5},
     "watched": {"watch_gradients": 20},
     "three layers": {"layers": 3, "clip_errors": 0.5},
-    "skip connections": {"layers": 3, "skip": True},
+    "skip connections": {"layers": 3, "skip": True, "variational_dropout": True},
 }
 
 
@@ -149,6 +149,7 @@ def test_nothing_in_a_step_waits_for_the_device(tie: bool, layers: int, optimize
     settings = {
         "optimizer": optimizer,
         "dropout": 0.3,
+        "variational_dropout": layers > 1,
         "clip_elements": 0.1,
         "clip_errors": 1.0,
         "clip_adaptive": 2.0,

@@ -63,7 +63,7 @@ def test_two_runs_give_the_same_bytes_and_another_seed_others(tmp_path: Path, co
     ("optimizer", "stack"),
     [
         ("adam", {}), ("sgd", {}), ("adam", {"layers": 3}),
-        ("adam", {"layers": 2, "skip": True}),
+        ("adam", {"layers": 2, "skip": True, "dropout": 0.3, "variational_dropout": True}),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("at", [1, 50, 51, 100])
@@ -202,6 +202,7 @@ STACKS: dict[str, dict[str, Any]] = {
     "one layer": {},
     "two layers": {"layers": 2},
     "skip connections": {"layers": 3, "skip": True},
+    "variational dropout": {"layers": 2, "variational_dropout": True},
 }
 GOLDEN = {
     "one layer": [
@@ -212,6 +213,9 @@ GOLDEN = {
     ],
     "skip connections": [
         3.46201079573, 2.91628212323, 2.60712158501, 2.68110005287, 2.65325165260, 2.61368620554, 2.59077926263,
+    ],
+    "variational dropout": [
+        3.12670098718, 2.91621031727, 2.70581454612, 2.72573574365, 2.65537808015, 2.63378443325, 2.64954169051,
     ],
 }  # fmt: skip
 

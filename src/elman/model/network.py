@@ -33,11 +33,21 @@ class DropoutMasks:
     __repr__ = short_repr
 
     @classmethod
-    def draw(cls, p: Parameters, T: int, B: int, rate: float, generator: np.random.Generator) -> DropoutMasks:
-        """The masks of one window from one generator: that of e, that of the last h, then those between the layers."""
-        mask = p.kernels.dropout_mask
-        on_e, on_h = mask((T, B, p.d), rate, generator, p.E), mask((T, B, p.Dh), rate, generator, p.E)
-        return cls(on_e, on_h, tuple(mask((T, B, p.Dh), rate, generator, p.E) for _ in p.above))
+    def draw(
+        cls, p: Parameters, T: int, B: int, rate: float, generator: np.random.Generator, fixed: bool = False
+    ) -> DropoutMasks:  # fmt: skip
+        """The masks of one window from one generator: that of e, that of the last h, then those between the layers.
+
+        fixed: each is the same at all steps (variational dropout: Gal and Ghahramani 2016, on what is read alone).
+        """
+
+        def mask(size: int) -> Floats:
+            drawn = p.kernels.dropout_mask((1 if fixed else T, B, size), rate, generator, p.E)
+            whole: Floats = p.kernels.xp.broadcast_to(drawn, (T, B, size)) if fixed else drawn
+            return whole
+
+        on_e, on_h = mask(p.d), mask(p.Dh)
+        return cls(on_e, on_h, tuple(mask(p.Dh) for _ in p.above))
 
 
 @dataclass(slots=True)

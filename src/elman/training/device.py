@@ -110,7 +110,9 @@ class DeviceStep:
         """The step: all its tensors exist before it, and no operation needs a number on the host."""
         settings, p, masks = self.settings, self.p, None
         if settings.dropout:
-            drawn = DropoutMasks.draw(p, len(window.x), settings.B, settings.dropout, self.masks)
+            drawn = DropoutMasks.draw(
+                p, len(window.x), settings.B, settings.dropout, self.masks, settings.variational_dropout
+            )
             masks = masks_of(drawn, self.mine)
         batch: Any = Batch(window.x, window.y)
         result: Any = self.problem.backward(p, batch, self.h, masks, settings.clip_errors)

@@ -53,7 +53,9 @@ class HostStep:
         """The gradients of a batch, those of the regulariser included; and Ω."""
         settings, masks = self.settings, None
         if settings.dropout:
-            drawn = DropoutMasks.draw(self.p, len(batch.x), settings.B, settings.dropout, self.generator)
+            drawn = DropoutMasks.draw(
+                self.p, len(batch.x), settings.B, settings.dropout, self.generator, settings.variational_dropout
+            )
             masks = masks_of(drawn, self.mine)
         result = self.problem.backward(self.p, batch, self.h, masks, settings.clip_errors)
         self.team.mean(result)

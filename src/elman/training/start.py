@@ -146,6 +146,7 @@ def start(
     fill_in = partial(with_defaults, text, model, training, size=sources.train.size, fast_bf16=fast)
     settings, network = fill_in()  # reports what does not fit before the text is read
     require_flossing(settings, network)
+    require_dropout(settings)
     require_for_layers(settings, network)
     require_for_output(network, text.level, training)
     if device:
@@ -186,6 +187,7 @@ def start(
         settings, network = fill_in(V=tokenizer.V, passes=passes)
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
     require_flossing(settings, network)
+    require_dropout(settings)
     config = RunConfig(text, network, settings, sources.describe())
     checksums = {folder.train_tokens.name: count.sha256, folder.valid_tokens.name: valid.sha256}
     trainer = _begun(folder, config, tokenizer, checksums, device, team, beginning.p if beginning else None)
@@ -214,6 +216,7 @@ def start_task(
     about = f"the task {task.name}, {task.shortest} to {task.longest} steps"
     config = RunConfig(TextConfig("word"), network, settings, about, task)
     require_flossing(settings, network)
+    require_dropout(settings)
     require_for_layers(settings, network)
     if task.name == "adding":  # reads real numbers, not tokens
         for option in ("dropout", "watch_gradients", "floss"):
@@ -293,6 +296,14 @@ def require_flossing(settings: TrainingConfig, network: ModelConfig) -> None:
         raise ConfigError("flossing needs --activation sigmoid or tanh: the slope of relu does not change with W_h")
     if count is not None and count > network.Dh:
         raise ConfigError(f"floss-exponents is {count}; it must be at most --hidden, {network.Dh}")
+
+
+def require_dropout(settings: TrainingConfig) -> None:
+    """Raises ConfigError where a kind of dropout was asked for and there is none."""
+    if settings.variational_dropout and not settings.dropout:
+        raise ConfigError(
+            "--variational-dropout is a kind of dropout, and dropout is 0 here: add --dropout SHARE, or leave it out"
+        )
 
 
 def require_for_layers(settings: TrainingConfig, network: ModelConfig) -> None:
