@@ -168,6 +168,7 @@ $$\frac{\partial J}{\partial x} = W (z - y)$$
 """
 
 
+@pytest.mark.slow
 def test_a_page_in_chinese_has_its_report_in_chinese(
     command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +196,7 @@ def test_a_page_in_chinese_has_its_report_in_chinese(
     assert "claims hold" in command("check", str(page), "--lang", "en").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["attention.md", "lstm-step.md", "two-layer-network.tex"])
 def test_a_report_on_an_english_page_is_wholly_chinese(command: Run, name: str) -> None:
     page = Path(__file__).parent / "notes" / "pages" / name
@@ -216,6 +218,7 @@ def test_a_notebook_and_the_server_s_page_speak_the_language_of_the_page(monkeyp
     assert "3 of 5 claims hold" in report._repr_html_()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_derive_speaks_chinese(command: Run, tmp_path: Path) -> None:
     found = command("derive", "a^T X b", "--wrt", "X", "--layout", "both", "--lang", "zh").stdout
     assert "分母布局" in found
