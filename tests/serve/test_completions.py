@@ -78,6 +78,14 @@ def test_the_text_is_that_of_generate(
     assert answer["usage"]["prompt_tokens"] == len(lm.tokenizer.encode("the cat"))
 
 
+def test_the_text_of_an_adaptive_output_is_that_of_generate(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "adaptive"
+    lm = elman.train(corpus, out=out, output="adaptive", cutoffs="5,11", hidden=16, epochs=1, batch_size=4, bptt=8)
+    with TestClient(application(load_models([out]), LIMITS, None, True, str), base_url="http://localhost") as client:
+        for settings in SETTINGS:
+            assert texts(complete(client, prompt="the cat", **settings)) == [lm.generate("the cat", **settings)]
+
+
 def test_the_texts_of_n_are_those_of_count(client: TestClient, word_run: Path) -> None:
     lm, generator = elman.load(word_run), np.random.default_rng(5)
     sampling = elman.inference.generate.Sampling(7)
