@@ -144,6 +144,7 @@ def test_the_guides_examples_of_inference_run(
     monkeypatch.chdir(guide_folder)
     if section == "Train":
         elman.train("book.txt", out="runs/deep", layers=2, hidden=8, epochs=1)
+        elman.train("book.txt", out="runs/large", output="adaptive", hidden=8, epochs=1)
     for block in blocks(text[1], "python"):
         exec(block, {})
     if section == "Train":
