@@ -32,6 +32,7 @@ _UPPER: Costs = {"matrix": 0, "column": 2.4, "number": 3, "row": 3}
 _GREEK: Costs = {"number": 0, "column": 1.2, "row": 2.5, "matrix": 3}
 _GREEK_NUMBER: Costs = {**_GREEK, "column": 1.6}
 _GREEK_UPPER: Costs = {"matrix": 0, "number": 2.5, "column": 2.5, "row": 3}
+_ONE_NUMBER: Costs = {"number": 0, "column": 3, "row": 4, "matrix": 5}
 _USUALLY_NUMBERS = frozenset({"alpha", "epsilon", "varepsilon", "eta", "lambda", "kappa", "tau", "rho", "gamma"})
 
 _ONE_INDEX: Costs = {"column": 0, "family": 1, "row": 2, "matrix": 2}
@@ -49,6 +50,8 @@ def is_called_a_loss(name: str) -> bool:
 def usual_costs(name: str) -> Costs:
     """The costs of a letter by its case and alphabet alone."""
     word = name.split("_")[0]
+    if name.endswith(("_max", "_min")):
+        return _ONE_NUMBER
     if word in GREEK:
         if word[0].isupper():
             return _GREEK_UPPER

@@ -48,6 +48,8 @@ class Applications(Grammar):
         start = cursor.place()
         if name == "prod" and cursor.kind() == "(" and len(split_at_commas(cursor.bracketed())) > 1:
             return self._product_of_listed(start)
+        if name in ("max", "min") and (shift := self._shift(name, start)) is not None:
+            return shift
         primes, axis, entry, exponent, base = 0, None, None, None, None
         while cursor.kind() in ("'", "_", "^"):
             sign = cursor.take()
@@ -88,6 +90,32 @@ class Applications(Grammar):
             node = subscript(node, entry, self.names, cursor.place())
         called = closed(node, self.names)
         return called if exponent is None else Power(called, Number(exponent), elementwise=True)
+
+    def _shift(self, name: str, start: int) -> Symbol | None:
+        """x_max of x_i - max(x) and x_i - max_j x_j, the name already taken: what is subtracted from all entries is one
+        number, and a given one. None for any other maximum.
+        """
+        cursor = self.cursor
+        at = cursor.at
+        before = at - 1
+        while before > 0 and cursor.tokens[before].kind == "letter":
+            before -= 1
+        if cursor.tokens[before].kind == "command":
+            before -= 1
+        if before < 0 or cursor.tokens[before].kind != "-":
+            return None
+        if cursor.kind() == "_":
+            cursor.skip()
+            cursor.take_argument()
+        inner = cursor.bracketed() if cursor.kind() == "(" else []
+        if (inner and len(split_at_commas(inner)) == 1) or (not inner and not cursor.at_end and self.starts_factor()):
+            of = self.factor()
+            letter = of.of if isinstance(of, Entry) else of
+            if isinstance(letter, Symbol) and letter.time is None:
+                latex = rf"\{name} {letter.latex or letter.name}"
+                return Symbol(f"{letter.name}_{name}", latex=latex, span=cursor.span_from(start))
+        cursor.at = at
+        return None
 
     def _product_of_listed(self, start: int) -> Expression:
         """prod(A, B), the product of what is listed in the parentheses that come next."""
@@ -188,7 +216,7 @@ class Applications(Grammar):
             primes += 1
         if cursor.kind() != "(":
             if primes:
-                of = Symbol(name, latex=latex, span=(start, start))
+                of = Symbol(name, latex=latex, span=cursor.span_from(start))
                 return Derivative(of, Symbol(""), span=cursor.span_from(start))
             cursor.at = at
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Entry, Expression, Power, Product, Symbol
+from elman.calculus.expression import Derivative, Entry, Expression, Power, Product, Symbol, Transpose, symbols
 from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar
@@ -86,11 +86,13 @@ def _uneven(order: int, letters: int) -> str:
 
 
 def operand(p: Grammar) -> Expression:
-    """What a sign of differentiation before it takes: what is in the brackets that come next, else the product."""
+    """What a sign of differentiation before it takes: what is in the brackets that come next, else the product; and
+    the product, too, where the brackets are transposed, (x - m)^T A (x - m).
+    """
     start = p.cursor.place()
     bracket = p.cursor.kind() in ("(", "[")
     first = _differentiated_factor(p)
-    return first if bracket else p.product_after(first, start)
+    return first if bracket and not isinstance(first, Transpose) else p.product_after(first, start)
 
 
 def _differentiated_factor(p: Grammar) -> Expression:
@@ -284,7 +286,10 @@ def nabla(p: Grammar, token: Token) -> Node:
             order = 2
         else:
             raise FormulaError("∇ takes no power but 2", sign.start + 1)
+    first = cursor.place()
     of = _differentiated_factor(p)
+    if isinstance(of, Transpose) and wrt in symbols(of):
+        of = p.product_after(of, first)  # ∇_x x^T A x
     for _ in range(order):
         of = Derivative(of, wrt, span=cursor.span_from(token.start))
     return of

@@ -12,6 +12,7 @@ from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.latex_commands import COMMANDS
 from elman.calculus.syntax.latex_parser import Parser
 from elman.calculus.syntax.names import Names
+from elman.calculus.syntax.parentheses import with_parentheses_closed
 from elman.calculus.syntax.points import with_points_read
 from elman.calculus.syntax.python import parse_python
 from elman.calculus.syntax.relations import NotRead, Reading, check_depth, read_relations
@@ -55,7 +56,7 @@ def read_formula(text: str, names: Names | None = None, form: str = "auto") -> R
 
 
 def _read_latex(text: str, names: Names) -> Reading:
-    tokens = with_points_read(without_decoration(tokenize(text)))
+    tokens = with_points_read(without_decoration(with_parentheses_closed(tokenize(text))))
     if _is_bare("sigma", tokens):
         names = replace(names, letters=names.letters | {"sigma"})
 

@@ -1,6 +1,7 @@
 r"""The points of a formula: ... is an ellipsis, A.T a transpose, A.dot(B) and a.b products; any other ends a sentence.
 
-A point between two factors is a product, as in x_i . y_i, unless a relation begins behind it: a = b. c = d is two.
+A point between two factors is a product, as in x_i . y_i, unless a relation begins behind it and a space beside it:
+a = b. c = d is two, and a = b.c = d one.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ def _is_product(tokens: list[Token], i: int) -> bool:
     """Whether a point is between two factors, and no relation begins behind it."""
     if not _ends_factor(tokens, i - 1) or not _begins_factor(tokens, i + 1):
         return False
+    if tokens[i - 1].end == tokens[i].start and tokens[i].end == tokens[i + 1].start:
+        return True
     depth = 0
     for token in tokens[i + 1 :]:
         depth += (token.kind in OPENING) - (token.kind in CLOSING)

@@ -76,7 +76,7 @@ _SIGN_COMMANDS: dict[str, tuple[str, str]] = {
     "rbrack": ("]", "rbrack"),
     "langle": ("langle", "\\langle"),
     "rangle": ("rangle", "\\rangle"),
-    **dict.fromkeys(("\\", "newline", "cr", "tabularnewline"), ("newline", "\\\\")),
+    **dict.fromkeys(("\\", "\n", "newline", "cr", "tabularnewline"), ("newline", "\\\\")),
     **dict.fromkeys(_GAPS, ("quad", "\\quad")),
     **{name: ("arrow", "\\" + name) for name in _ARROW_COMMANDS},
     "colon": (":", ":"),
@@ -85,6 +85,7 @@ _SIGN_COMMANDS: dict[str, tuple[str, str]] = {
     "dag": ("command", "dagger"),
     "colonapprox": ("command", "approx"),
 }
+_SPACES = frozenset("~\u200b\u200c\u200d\u2060\ufeff")  # some have no width
 _PLAIN = re.compile(r"\d+(?:\.\d+)?|[A-Za-z]|[-+*/=<>(){}\[\]^_|,.;:!&'@~$]")
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 _LENGTH = re.compile(r"\s*-?\s*[\d.]*\s*(?:pt|em|ex|cm|mm|in|mu|px)\b")
@@ -109,7 +110,7 @@ def tokenize(text: str) -> list[Token]:
 def _next(text: str, i: int, found: list[Token]) -> int:
     """Reads one token at `i` into `found`; returns where the next begins."""
     c = text[i]
-    if c.isspace() or c == "~":
+    if c.isspace() or c in _SPACES:
         return i + 1
     if c == "%" and (i == 0 or text[i - 1] != "\\"):
         end = text.find("\n", i)
