@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Expression, Index, Symbol, transform, walk
-from elman.notes.model.page_model import TIME, Definition, PageModel
+from elman.calculus.expression import Entry, Expression, Index, Symbol, transform, walk
+from elman.notes.model.page_model import TIME, Definition, PageModel, free_indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class _Abbreviation:
     """`letter` for `value`, since the equation of `name` says so."""
 
     value: Expression
-    letter: Symbol
+    letter: Symbol | Entry
     name: str
 
 
@@ -25,9 +25,13 @@ def with_abbreviations(model: PageModel) -> PageModel:
     abbreviations: list[_Abbreviation] = []
     for name, definitions in model.equations.items():
         d = definitions[0]
+        if not free_indices(d.value) <= set(d.indices):
+            continue  # u = Σ_j x_ij is for one i
         if not isinstance(d.value, Symbol) and any(isinstance(n, Symbol) for n in walk(d.value)):
             time = d.time if d.time is not None or name not in model.timed else Index(TIME)
-            abbreviations.append(_Abbreviation(_with_times(d.value, model), Symbol(name, time), name))
+            letter = Symbol(name, time)
+            written = Entry(letter, tuple(map(Index, d.indices))) if d.indices else letter
+            abbreviations.append(_Abbreviation(_with_times(d.value, model), written, name))
 
     def abbreviated(d: Definition, so_far: PageModel) -> Definition:
         value = _with_times(d.value, model)

@@ -19,12 +19,16 @@ from dataclasses import replace
 from elman.calculus.expression import symbols
 from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
+from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
+from elman.notes.model.entries_of_functions import with_entries_of_capitals, with_entries_of_functions
 from elman.notes.model.examples import with_letters_of_examples
+from elman.notes.model.last_layer import with_last_layer
 from elman.notes.model.named_logarithms import with_named_logarithms
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
 from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
+from elman.notes.model.said_in_words import with_columns_as_letters, with_equations_in_words
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
 from elman.notes.model.sums import counts_of, with_bounds
@@ -35,13 +39,17 @@ from elman.notes.page.page import Page
 
 def build(page: Page) -> PageModel:
     """The model of a page; what the names are used for (`roles`) is added by `with_roles`."""
+    page = with_equations_in_words(page)
     declared = {line.name: (line.rows, line.columns) for line in page.shapes if "0" not in (line.rows, line.columns)}
     words = typed_words(page)
     first_reading, _ = read_statements(page, declared_names(declared, words))
     notation = notation_of(first_reading, declared, words, _assumed_roles(page))
     statements, unread = read_statements(page, notation.names)
+    statements = with_entries_of_capitals(with_entries_of_functions(statements), notation.shapes)
+    statements = with_columns_as_letters(with_gradients_of_functions(statements), page)
     statements = with_letters_of_examples(with_letters_for_functions(statements, unread))
-    statements = with_bounds(with_named_logarithms(statements))
+    bounded = with_bounds(with_named_logarithms(statements))
+    statements = with_last_layer(bounded)
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}
     shapes |= {used: notation.shapes[name] for name, used in aliases.items()}
@@ -58,6 +66,8 @@ def build(page: Page) -> PageModel:
         families=notation.families,
         said=sizes,
         kinds={name: each.kind for name, each in page.kinds.items()},
+        last_layer=statements != bounded,
+        symmetric=frozenset(name for name, words in page.properties.items() if "symmetric" in words),
     )
     return model_with(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
 

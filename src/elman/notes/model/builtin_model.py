@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from elman.errors import ConfigError
 from elman.notes.model.build import build
-from elman.notes.page.page import Formula, Page, ShapeLine
+from elman.notes.page.page import SUPPLIED, Formula, Page, ShapeLine
 
 _EQUATIONS = (
     r"e^{(t)} = E x^{(t)}",
@@ -21,7 +21,6 @@ _SHAPES = {
     "b_1": ("Dh", "1"), "z": ("Dh", "B"), "h": ("Dh", "B"), "U": ("V", "Dh"), "b_2": ("V", "1"), "theta": ("V", "B"),
     "y_hat": ("V", "B"), "delta_1": ("B", "V"), "delta_2": ("B", "Dh"), "gamma": ("B", "Dh"),
 }  # fmt: skip
-SUPPLIED = "supplied"  # the kind of a formula that is not on the page
 MODELS = ("elman",)
 
 

@@ -87,6 +87,7 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
             start.setdefault((name, time), d)
         elif not before or (len(before) == 1 and _are_step_and_total(before[0], d)):
             equations[name] = (*before, d)
+    start = {key: d for key, d in start.items() if key[0] not in named or key[1] != Index("T")}  # δ^L = … is a claim
     return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
 
 

@@ -48,7 +48,7 @@ def _with_applied_to_examples(s: Statement) -> Statement:
     """The statement with L(y_i, t_i), read as the letter L, as its entry L_i."""
 
     def change(node: Expression) -> Expression:
-        if not isinstance(node, Symbol) or node.time is not None:
+        if not isinstance(node, Symbol) or node.time is not None or node.name.endswith(("_max", "_min")):
             return node
         applied = _ARGUMENTS.search(s.formula.text[slice(*node.span)])
         found = {_SUBSCRIPT.search(argument) for argument in applied[1].split(",")} if applied else {None}

@@ -31,6 +31,7 @@ from elman.calculus.expression import (
     children,
     walk,
 )
+from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.notes.model.page_model import Statement
 
 _OPENS = re.compile(r"\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
@@ -61,6 +62,7 @@ class _Uses:
     labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     bound: set[str] = field(default_factory=set)
     exponents: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    numbering: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,13 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     functions = {name for name in uses.applied if name not in quantities | defined and name not in _NUMBERS}
     functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
     labelled, running = _subscripts(uses, known)
+    running |= _indices_of_kronecker(statements, known)
     levels = {
         name for name, offsets in uses.exponents.items()
         if name not in uses.bare and name not in known and (len(offsets) > 1 or name in _LEVELS)
-    }  # fmt: skip
+    } | (uses.numbering - known)  # fmt: skip
+    if len(uses.exponents.get("l", ())) > 1 and "l" not in known:
+        levels |= {"l", "L"} & (set(uses.exponents) - known)  # z^l and z^{l-1}, though the page speaks of "layer l"
     return Letters(
         frozenset(functions), frozenset(labelled), frozenset(running), frozenset(levels),
         frozenset(_squares(statements, defined)), frozenset(_other_letters(statements, known)),
@@ -129,7 +134,7 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
         uses.bound |= {str(i.variable) for i in left.indices if i.variable in right}
     for condition in statement.relation.conditions:
         uses.bound |= {str(i.variable) for n in walk(condition) for i in _indices(n) if i.variable}
-    for part in statement.parts:
+    for part in statement.parts[statement.continued is not None :]:  # the left side above is looked through there
         for node, inside in _with_surroundings(part):
             if isinstance(node, BigSum | BigProduct):
                 uses.bound.add(node.index)
@@ -142,6 +147,10 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
                     uses.subscripts[node.of.name].add(node.indices[0].variable)
             elif isinstance(node, Power):
                 _exponent(node.exponent, uses)
+            elif isinstance(node, Derivative) and isinstance(node.wrt, Power):
+                numbering = _Uses()  # nothing is differentiated by a power
+                _exponent(node.wrt.exponent, numbering)
+                uses.numbering |= {name for name in numbering.exponents if len(name) == 1}
             elif isinstance(node, Call) and node.function == "exp":
                 _exponent(node.arguments[0], uses)
             elif isinstance(node, Transpose) and _is_primed(node, text):
@@ -223,6 +232,32 @@ def _subscripts(uses: _Uses, known: set[str]) -> tuple[set[str], set[str]]:
             else:
                 labelled.add(f"{stem}_{letter}")
     return labelled, running
+
+
+def _indices_of_kronecker(statements: Sequence[Statement], known: set[str]) -> set[str]:
+    """The subscripts of a δ that has two of them wherever it stands, and that no equation gives a value: it is
+    Kronecker's.
+    """
+    found, nodes = set[str](), [n for s in statements for part in s.parts for n in walk(part)]
+    within = {id(n.of) for n in nodes if isinstance(n, Entry)}
+    for node in nodes:
+        letter = node.of if isinstance(node, Entry) else node
+        if not isinstance(letter, Symbol) or letter.name.split("_")[0] != "delta" or id(node) in within:
+            continue
+        label = letter.name.partition("_")[2] + "".join(map(str, _indices(node)))
+        if len(label) != 2 or letter.time is not None or not set(label) <= INDEX_LETTERS:
+            return set()
+        found |= set(label)
+    defined = {left.name.split("_")[0] for s in statements if (left := _defined_letter(s)) is not None}
+    return set() if "delta" in defined | {name.split("_")[0] for name in known} else found
+
+
+def _defined_letter(s: Statement) -> Symbol | None:
+    """The letter or the entry that an equation gives a value other than a number."""
+    left = s.parts[0].of if isinstance(s.parts[0], Entry) else s.parts[0]
+    if len(s.parts) < 2 or not isinstance(left, Symbol) or isinstance(s.parts[1], Number):
+        return None
+    return left
 
 
 def _squares(statements: Sequence[Statement], defined: set[str]) -> Iterator[str]:

@@ -59,7 +59,8 @@ def notation_of(
                 timed.add(letter.name)
         if isinstance(statement.parts[0], Symbol) and len(statement.parts) > 1:
             used.add(statement.parts[0].name)
-    used -= {n for n in used - set(shapes) if n.rpartition("_")[2] in indices and n.rpartition("_")[0] in used}
+    entries = {n for n in used - set(shapes) if n.rpartition("_")[2] in indices and n.rpartition("_")[0] in used}
+    used -= entries
     used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in whole and n[-1].isdigit()}
     used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
     letters = letters_of(statements, {*shapes, *words})
@@ -68,9 +69,10 @@ def notation_of(
     other = letters.letters - {name for name, role in roles.items() if role == "euler"}
     used = (used | letters.labelled) - functions
     used -= {n for n in used - set(shapes) if _is_two_indices(n, used, indices | letters.running)}
-    nested = _nested(statements, used - set(shapes), indices | letters.running, timed)
+    nested = _nested(statements, (used | entries) - set(shapes), indices | letters.running, timed)
     used -= nested.names
     used -= {n for n in used - set(shapes) if n.rpartition("_")[0] and n.rpartition("_")[2] in letters.running}
+    used -= {n for n in used - set(shapes) if n.startswith("delta_") and set(n[6:]) <= indices | letters.running}
     names = replace(
         Names.of(used | timed, timed, indices | letters.running, whole),
         functions=functions,

@@ -43,15 +43,32 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
     losses |= {s.parts[0].name for s in statements if _is_of_example(s.parts[0])}
     if not functions and not losses:
         return tuple(statements)
+    names = {f.name for f in functions} | {s.parts[0].name for s in statements if isinstance(s.parts[0], Symbol)}
     found = []
     for s in statements:
-        known = known | {f.name: f for f in _functions(s, defined)}
+        own = {f.name: f for f in _functions(s, defined)}
+        known = {name: f for name, f in known.items() if name not in own} | own  # the latest is the last
         last = s.parts[-1]
         if s.formula.start in open_ends and isinstance(last, Apply) and last.name in known:
             known = {name: f for name, f in known.items() if name != last.name}
-        parts = tuple(_replaced(part, known, losses, k == 0) for k, part in enumerate(s.parts))
+        parts = tuple(_replaced(part, known, losses, k == 0) for k, part in enumerate(_named(s, known, names)))
         found.append(replace(s, relation=replace(s.relation, parts=parts)))
     return tuple(found)
+
+
+def _named(s: Statement, known: dict[str, _Function], names: Collection[str]) -> tuple[Expression, ...]:
+    """The parts of a statement, with J(v, o, U) called J_softmax, where that is the latest function of these arguments
+    whose name begins so, and the page defines no J itself.
+    """
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Apply) or len(node.arguments) < 2 or node.name in names:
+            return node
+        labelled = (f for f in reversed(known.values()) if f.name.startswith(f"{node.name}_") and f.is_letter)
+        same = next((f for f in labelled if f.parameters == node.arguments), None)
+        return node if same is None else replace(node, name=same.name)
+
+    return tuple(transform(part, change) for part in s.parts)
 
 
 def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
@@ -62,7 +79,8 @@ def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
     for k, (left, value) in enumerate(pairwise(s.parts)):
         if not isinstance(left, Apply) or left.primes or not equal[k] or (k and not equal[k - 1]):
             continue
-        if not all(isinstance(a, Symbol) for a in left.arguments):
+        several = len(left.arguments) > 1  # J(v_c, o, U) depends on one column v_c of V
+        if not all(isinstance(a, Symbol) or (several and isinstance(a, Entry)) for a in left.arguments):
             continue
         plain = not any(
             isinstance(n, Derivative) or (isinstance(n, Apply) and n.name == left.name) for n in walk(value)
@@ -115,7 +133,7 @@ def _replaced(
         if node.primes or function.value is None or depth >= _DEEPEST:
             return node
         within = dict(zip(function.parameters, node.arguments, strict=False))
-        if len(node.arguments) != len(function.parameters):
+        if len(node.arguments) != len(function.parameters) or not all(isinstance(p, Symbol) for p in within):
             return node
         value = transform(function.value, lambda n: within.get(n, n) if isinstance(n, Symbol) else n)
         return replace(_replaced(value, known, losses, False, depth + 1), span=node.span)

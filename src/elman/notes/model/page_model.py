@@ -97,7 +97,7 @@ class Roles:
 
     `targets`: given names that multiply the logarithm of a softmax, so that their entries sum to 1 along its axis.
     `positive`: given names under a logarithm or a root. `definite`: given matrices under the logarithm of a
-    determinant. `recurrent`: names whose value at an earlier step is used.
+    determinant. `symmetric`: given symmetric matrices. `recurrent`: names whose value at an earlier step is used.
     `losses`: what is differentiated, and by which nothing is. `labels`: given names of which the page only asks whether
     they are one number or another, 1{y = 1}, with these numbers. `turned`: for letters of derivatives with a declared
     shape, whether this is the shape of the transpose.
@@ -106,6 +106,7 @@ class Roles:
     targets: frozenset[str] = frozenset()
     positive: frozenset[str] = frozenset()
     definite: frozenset[str] = frozenset()
+    symmetric: frozenset[str] = frozenset()
     recurrent: frozenset[str] = frozenset()
     losses: frozenset[str] = frozenset()
     labels: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -128,7 +129,8 @@ class PageModel:
     Σ_{i=1}^m L^(i). `bounds` are the sizes that no shape has and that bounds of sums name, each with the name of the
     size that it is: K of Σ_{k=1}^K x_k with x [n,1] is n. `kinds` are what the page calls its letters: number, column,
     row or matrix; `evidence` what reading a letter as one of them costs, by its use in formulas that are not in
-    `statements`. `own` are the numbers of the statements that are judged with this model, None for all.
+    `statements`. `last_layer`: the page calls the last layer L. `symmetric` are the matrices
+    that it calls symmetric. `own` are the numbers of the statements that are judged with this model, None for all.
     """
 
     statements: tuple[Statement, ...]
@@ -152,6 +154,8 @@ class PageModel:
     bounds: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
     evidence: Mapping[str, Costs] = field(default_factory=dict)
+    last_layer: bool = False
+    symmetric: frozenset[str] = frozenset()
     own: frozenset[int] | None = None
 
     def has_own(self, statement: int) -> bool:

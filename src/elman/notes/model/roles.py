@@ -12,10 +12,13 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
+    Inverse,
     Negative,
     Number,
     Product,
     Symbol,
+    Transpose,
+    factors_of,
     symbols,
     walk,
 )
@@ -37,6 +40,7 @@ def with_roles(model: PageModel) -> PageModel:
         targets=frozenset(given & _targets(model)),
         positive=frozenset(given & under_logarithms(model)),
         definite=frozenset(given & _under_determinants(model)),
+        symmetric=frozenset(given & (model.symmetric | _covariances(_all_parts(model)))),
         recurrent=earlier(model),
         losses=frozenset(of - by),
         labels={name: values for name, values in _labels(model).items() if name in given and name not in by},
@@ -144,6 +148,19 @@ def _under_determinants(model: PageModel) -> set[str]:
             inner = node.arguments[0] if isinstance(node, Call) and node.function == "ln" else None
             if isinstance(inner, Call) and inner.function == "det":
                 found |= {s.name for s in symbols(inner)}
+    return found
+
+
+def _covariances(parts: list[Expression]) -> set[str]:
+    """The Σ of a normal density, e^{-(x - μ)^T Σ^-1 (x - μ) / 2}."""
+    found: set[str] = set()
+    powers = (n for part in parts for n in walk(part) if isinstance(n, Call) and n.function == "exp")
+    for node in (n for power in powers for n in walk(power) if isinstance(n, Product)):
+        factors = factors_of(node)[-3:]
+        if len(factors) == 3 and isinstance(factors[0], Transpose) and factors[0].of == factors[2]:
+            inner = factors[1].of if isinstance(factors[1], Inverse) else None
+            if isinstance(inner, Symbol) and inner.name.split("_")[0] == "Sigma":
+                found.add(inner.name)
     return found
 
 

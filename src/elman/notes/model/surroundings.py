@@ -102,7 +102,7 @@ class _CasesOfHeading:
     def add_or_apply(self, s: Statement) -> Statement:
         """The statement, under the conditions whose indices it has; one that stands in the heading adds its own."""
         if f"${s.formula.text}$" in self.heading and (stated := _condition_of_indices(s)) is not None:
-            self.conditions.append(stated)
+            self.conditions += [stated, *(c for c in s.relation.conditions if isinstance(c, Iverson))]  # k = i, l ≠ j
             return s
         if not self.conditions or s.relation.conditions:
             return s

@@ -31,7 +31,14 @@ from elman.calculus.values.evaluate import add
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, free_indices, free_times
 from elman.notes.oracle.counterexample import SHOWN, Counterexample, as_rows, differing
-from elman.notes.oracle.evaluation_point import HORIZON, FourIndicesError, Jacobian, OutOfRangeError, UncheckedError
+from elman.notes.oracle.evaluation_point import (
+    HORIZON,
+    FourIndicesError,
+    Jacobian,
+    NothingToCompareError,
+    OutOfRangeError,
+    UncheckedError,
+)
 from elman.notes.oracle.oracle import Oracle
 
 TOLERANCE = 1e-9
@@ -310,7 +317,7 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
     except FormulaError as error:
         return Agreement(error=error)
     if not kinds:
-        return Agreement(error=out_of_range or FormulaError("there is no time step at which this has a value"))
+        return Agreement(error=out_of_range or NothingToCompareError("there is no time step at which this has a value"))
     ratios = {round(k.ratio, 7) if k.ratio is not None else None for k in kinds}
     return Agreement(
         plain=all(k.plain for k in kinds),

@@ -20,6 +20,10 @@ class OutOfRangeError(FormulaError):
     """A time step at which a symbol does not exist: before the first, or after the loss."""
 
 
+class NothingToCompareError(FormulaError):
+    """A claim without a time step or index at which it is to be true: i ≠ j where there is one entry."""
+
+
 class UncheckedError(FormulaError):
     """A claim that the checker does not evaluate: whether it holds stays open."""
 

@@ -20,7 +20,8 @@ class RandomValues:
         """The value of a letter at a time step, of this shape.
 
         `kind`: "" normal, "positive" normal made positive, "target" distributions along `axis`, "definite" a matrix
-        whose symmetric part is positive definite: its determinant is positive, and no transpose is hidden.
+        whose symmetric part is positive definite: its determinant is positive, and no transpose is hidden; "symmetric"
+        a symmetric one that is positive definite.
         """
         key = (name, time, shape, seed, kind, axis)
         if key not in self._made:
@@ -48,6 +49,8 @@ def _random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind:
         value /= value.sum(axis, keepdims=True)
     elif kind == "definite":
         value = (value - value.T) / 2 + value @ value.T / shape[0] + np.eye(shape[0])
+    elif kind == "symmetric":
+        value = value @ value.T / shape[0] + np.eye(shape[0])
     elif kind == "positive":
         value = np.abs(value) + 0.2
     value.setflags(write=False)

@@ -250,6 +250,8 @@ class Values:
         kind = "target" if name in roles.targets else "positive" if name in roles.positive else ""
         if name in roles.definite and shape[0] == shape[1]:
             kind = "definite"
+        if name in roles.symmetric and shape[0] == shape[1]:
+            kind = "symmetric"
         down = shape[1] == 1 or (point.softmax_axis != 1 and shape[0] > 1)
         return self._random.value(name, time or 0, shape, point.seed, kind, 0 if down else 1)
 

@@ -9,7 +9,7 @@ from elman.notes.page.declarations import Declared, dimensions, symbol_name
 
 _SETS = (
     r"\\mathbb\s*\{?\s*R\s*\}?|\\math(?:bf|cal|rm|sf)\s*(?:\{\s*R\s*\}|\s+R(?![A-Za-z]))"
-    r"|\\(?:R|Re|Reals|RR|reals)(?![A-Za-z])|ℝ|R(?=\s*\^)"
+    r"|\\(?:R|Re|Reals|RR|reals)(?![A-Za-z])|ℝ|R(?=\s*\^)|\{\s*R\s*\}(?=\s*\^)"
 )
 _UNIT = r"(?:\\left)?(?:\\?\{|[\[(])\s*(?:0|-\s*1)\s*,\s*\+?1\s*(?:\\right)?(?:\\?\}|[\])])"  # {0,1}, [0,1], (-1,1)
 FIELD = re.compile(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from elman.representation import short_repr
 
+SUPPLIED = "supplied"  # the kind of a formula that is not written on the page
 _BY = re.compile(r" ?(?:×|-by-|\bby\b|(?<![A-Za-z])x(?![A-Za-z])) ?")
 
 

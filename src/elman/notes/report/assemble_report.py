@@ -13,11 +13,11 @@ from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import ELLIPSIS
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Claim, Repair, Verdict
-from elman.notes.model.builtin_model import SUPPLIED
+from elman.notes.model.last_layer import as_written
 from elman.notes.model.page_model import TIME, Statement
 from elman.notes.model.roles import is_transposed
 from elman.notes.oracle.evaluation_point import HORIZON
-from elman.notes.page.page import Formula, Page, ShapeLine
+from elman.notes.page.page import SUPPLIED, Formula, Page, ShapeLine
 from elman.notes.repair.diagnose import ExplainedPage
 from elman.notes.repair.explanation import Candidate, Explanation
 from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
@@ -61,7 +61,7 @@ def _repair(checker: Checker, e: Explanation, f: Candidate) -> Repair:
     j = e.judgement
     start, end = j.statement.region(j.part)
     formula = j.statement.formula
-    show = _code(checker, j) if formula.kind == "code" else latex
+    show = _code(checker, j) if formula.kind == "code" else _latex(checker)
     part = show(f.part) if f.part != j.expression else formula.text[start:end]
     words = tuple(dict.fromkeys(edit.words for edit in f.edits))
     kinds = f.verdicts or (e.verdict,)
@@ -71,6 +71,10 @@ def _repair(checker: Checker, e: Explanation, f: Candidate) -> Repair:
     left = show(f.left)
     whole = left + formula.text[after:start] + part
     return Repair(f"{left} = {part}", formula.start + first, formula.start + end, whole, words, kinds)
+
+
+def _latex(checker: Checker) -> Callable[[Expression], str]:
+    return (lambda e: latex(as_written(e))) if checker.model.last_layer else latex
 
 
 def _code(checker: Checker, j: Judgement) -> Callable[[Expression], str]:

@@ -1,0 +1,147 @@
+"""Functions that a page defines by the entries of their value: norm(x)_i = x_i / Σ_k x_k, scale(u_i) = u_i / Σ_k u_k.
+
+The name is then the letter of a vector or matrix: norm(x)_i, norm(x_i) and norm(X)_i are its entry i, norm(x) and
+norm(X) all of it. So is norm(w), where its equation depends on w. Where σ_i is a softmax of z, σ(z_i) is σ_i. And x_ij
+is an entry of X where the page declares X as a matrix, and never writes X_ij.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Symbol, symbols, transform, walk
+from elman.notes.model.page_model import Statement, free_indices
+
+
+def with_entries_of_functions(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with such functions as letters."""
+    found, softmax = _by_entries(statements), _entries_of_sigma(statements)
+    if not found and softmax is None:
+        return tuple(statements)
+
+    def change(node: Expression) -> Expression:
+        if isinstance(node, Call) and _is_entry_of_sigma(node, softmax):
+            (of,) = node.arguments
+            assert isinstance(of, Entry)
+            return Entry(Symbol("sigma", latex=node.latex), of.indices, span=node.span)
+        if not isinstance(node, Apply) or node.name not in found:
+            return node
+        letter = Symbol(node.name, latex=node.latex or node.name, span=node.span)
+        of = node.arguments[0]
+        return Entry(replace(letter, span=(0, 0)), of.indices, span=node.span) if isinstance(of, Entry) else letter
+
+    return _changed(statements, change)
+
+
+def with_entries_of_capitals(
+    statements: Sequence[Statement], shapes: Mapping[str, tuple[str, str]]
+) -> tuple[Statement, ...]:
+    """The statements with x_ij as an entry of the declared matrix X."""
+    capitals = dict(_capitals(statements, shapes))
+    if not capitals:
+        return tuple(statements)
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Entry) or not isinstance(node.of, Symbol) or node.of.time is not None:
+            return node
+        capital = capitals.get(node.of.name)
+        return node if capital is None else replace(node, of=replace(node.of, name=capital))
+
+    return _changed(statements, change)
+
+
+def _changed(statements: Sequence[Statement], change: object) -> tuple[Statement, ...]:
+    return tuple(
+        replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in s.parts)))  # type: ignore[arg-type]
+        for s in statements
+    )
+
+
+def _capitals(statements: Sequence[Statement], shapes: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The letters that have two indices wherever they have one, each with the matrix of which it writes the entries."""
+    counts: dict[str, set[int]] = {}
+    defined = set[str]()
+    for s in statements:
+        left = s.parts[0]
+        if s.relation.operators[:1] in (("=",), (":=",)) and isinstance(left, Symbol):
+            defined.add(left.name)
+        for node in _nodes([s]):
+            if isinstance(node, Entry) and isinstance(node.of, Symbol):
+                counts.setdefault(node.of.name, set()).add(len(node.indices))
+    for name, found in counts.items():
+        matrix = name.upper()
+        is_matrix = matrix in shapes and "1" not in shapes[matrix] and matrix not in counts
+        is_free = len(name) == 1 and name != matrix and name not in shapes and name not in defined
+        if found == {2} and is_matrix and is_free:
+            yield name, matrix
+
+
+def _entries_of_sigma(statements: Sequence[Statement]) -> Symbol | None:
+    """z, where the page defines σ_i = e^{z_i} / Σ_k e^{z_k}: then σ(z_i) is σ_i, and no sigmoid."""
+    for s in statements:
+        left = s.parts[0]
+        if len(s.parts) < 2 or not isinstance(left, Entry) or not _are_free(left) or left.of != Symbol("sigma"):
+            continue
+        sums = (n for n in walk(s.parts[1]) if isinstance(n, BigSum))
+        for node in (n for total in sums for n in walk(total.body)):
+            if isinstance(node, Entry) and isinstance(node.of, Symbol) and len(node.indices) == len(left.indices):
+                return node.of
+    return None
+
+
+def _is_entry_of_sigma(node: Call, of: Symbol | None) -> bool:
+    argument = node.arguments[0]
+    return node.function == "sigmoid" and not node.primes and isinstance(argument, Entry) and argument.of == of
+
+
+def _by_entries(statements: Sequence[Statement]) -> set[str]:
+    """The functions that a page defines by entries, and applies to the letters of their equations alone."""
+    letters: dict[str, set[str]] = {}
+    for s in statements:
+        if len(s.parts) < 2 or s.relation.operators[0] not in ("=", ":="):
+            continue
+        applied = _defined(s)
+        if applied is not None:
+            named = {n.name for part in (applied, *s.parts[1:]) for n in symbols(part)}
+            letters.setdefault(applied.name, set()).update(named)
+    uses: dict[str, list[Apply]] = {}
+    for node in _nodes(statements):
+        if isinstance(node, Apply):
+            uses.setdefault(node.name, []).append(node)
+    plain = {n.name for n in _nodes(statements) if isinstance(n, Symbol)}
+    return {name for name in letters if name not in plain and _is_one(uses[name], letters[name])}
+
+
+def _defined(s: Statement) -> Apply | None:
+    """The function whose entries a statement defines: f of f(x)_i = …, and of f(x_i) = … with other entries of x."""
+    left = s.parts[0]
+    if isinstance(left, Entry) and isinstance(left.of, Apply) and _are_free(left):
+        indices = {i.variable for i in left.indices}
+        return left.of if indices <= {i for part in s.parts[1:] for i in free_indices(part)} else None
+    if isinstance(left, Apply) and len(left.arguments) == 1 and isinstance(left.arguments[0], Entry):
+        entry = left.arguments[0]
+        others = (n for part in s.parts[1:] for n in walk(part) if isinstance(n, Entry) and n.of == entry.of)
+        return left if _are_free(entry) and any(n.indices != entry.indices for n in others) else None
+    return None
+
+
+def _are_free(e: Entry) -> bool:
+    names = [i.variable for i in e.indices]
+    return all(names) and len(set(names)) == len(names) and not any(i.offset for i in e.indices)
+
+
+def _is_one(uses: Sequence[Apply], letters: Collection[str]) -> bool:
+    """Whether all uses of a function are of one argument, a letter of its equation or the capital of one."""
+    known = {*letters, *(name.upper() for name in letters), *(name.lower() for name in letters)}
+    for node in uses:
+        if len(node.arguments) != 1 or node.primes:
+            return False
+        of = node.arguments[0].of if isinstance(node.arguments[0], Entry) else node.arguments[0]
+        if not isinstance(of, Symbol) or of.name not in known:
+            return False
+    return True
+
+
+def _nodes(statements: Sequence[Statement]) -> Iterator[Expression]:
+    return (node for s in statements for part in s.parts for node in walk(part))
