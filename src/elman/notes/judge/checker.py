@@ -13,6 +13,7 @@ from elman.calculus.expression import (
     Entry,
     Expression,
     Index,
+    Iverson,
     Symbol,
     symbols,
     transform,
@@ -28,6 +29,7 @@ from elman.notes.judge.claim_kinds import (
     EQUALITIES,
     about_one_column,
     contains_itself,
+    index_that_meets,
     is_condition,
     lacks_time,
     only_derivatives,
@@ -44,13 +46,20 @@ from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_
 from elman.notes.model.unknown_losses import differentiated_by, supplied_losses, with_unknown_losses
 from elman.notes.oracle.agreement import Agreement, agreement
 from elman.notes.oracle.budget import Budget
-from elman.notes.oracle.evaluation_point import CycleError, FourIndicesError, UndefinedError, UnknownSizeError
+from elman.notes.oracle.evaluation_point import (
+    CycleError,
+    FourIndicesError,
+    NothingToCompareError,
+    UndefinedError,
+    UnknownSizeError,
+)
 from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.sampling import sampling_of
 from elman.notes.page.page import Page
 
 Key = tuple[int, int]  # the number of a statement, and of a part in it
+_ENOUGH = 2  # claims with the derivatives of a loss that hold
 
 
 class Checker:
@@ -147,10 +156,11 @@ class Checker:
                 return replace(agreement(column[0], left, part), column=True)
         if first.nothing:  # at this point: max(0, x) at a negative x
             others = (agreement(w, left, part) for w in oracles[1:])
-            first = next((r for r in others if not r.nothing), first)
+            first = next((r for r in others if not r.nothing and not _compares_nothing(r)), first)
         if not first.any:
             return first
         results = [first, *(agreement(w, left, part) for w in oracles[1:])]
+        results = [r for r in results if not _compares_nothing(r)]  # i ≠ j at a size of 1
         plain = all(r.plain for r in results)
         turned = not plain and all(r.turned or r.plain for r in results)
         error = next((r.error for r in results if r.error is not None), None)
@@ -158,6 +168,13 @@ class Checker:
             return replace(first, plain=False, turned=False, error=error)
         apart = next((r.counterexample for r in results if r.counterexample is not None), None)
         return replace(first, plain=plain, turned=turned, counterexample=apart)
+
+    def agree_where(self, statement: Statement, left: Expression, part: Expression, where: Iverson) -> Agreement:
+        """The agreement of `left = part` under a further condition of its indices."""
+        oracles = self.sampling.oracles(statement)
+        return self._agree(
+            [self.oracles.shared(o.model, o.point, o.local, (*o.conditions, where)) for o in oracles], left, part
+        )
 
     def is_of_scalar(self, j: Judgement) -> bool:
         """Whether a claim is about the gradient of a scalar."""
@@ -189,7 +206,7 @@ def judge(checker: Checker, budget: Budget | None = None) -> JudgedPage:
             judged.append(claim.not_checked(why))
         else:
             judged.append(judged_claim(checker, claim))
-    judged, layout, remark = _with_layout(checker, judged)
+    judged, layout, remark = _with_layout(checker, _with_known_dependences(checker, judged))
     remarks = (remark, *checker.remarks) if remark else checker.remarks
     return JudgedPage(checker, {j.key: j for j in judged}, layout, remarks)
 
@@ -231,6 +248,10 @@ def judged_claim(checker: Checker, claim: Judgement) -> Judgement:
     return _without_evidence(checker, judged)
 
 
+def _compares_nothing(found: Agreement) -> bool:
+    return isinstance(found.error, NothingToCompareError)
+
+
 def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     """The judgement of a claim that fails: not checked, unless its two sides have values that differ or declared shapes
     clash.
@@ -243,7 +264,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         if unknown is None:
             return j
         why = f"it does not hold for every {unknown}: write what {unknown} is"
-        return j.not_checked(why, doubtful=True)
+        return replace(j.not_checked(why, doubtful=True), unknown=unknown)
     if isinstance(error, UndefinedError):
         return j
     if isinstance(error, UnknownSizeError):
@@ -274,6 +295,37 @@ def _unknown_in(checker: Checker, j: Judgement) -> str | None:
         if isinstance(node, Apply):
             return node.name
     return None
+
+
+def _with_known_dependences(checker: Checker, judged: list[Judgement]) -> list[Judgement]:
+    """The judgements, those that fail for some loss L as wrong, where L is known well enough: they differentiate L on
+    both sides, so that only what L depends on matters, and most of the claims with ∂L hold so.
+    """
+    losses = supplied_losses(checker.model)
+    if not any(j.unknown in losses for j in judged):
+        return judged
+    counts = {name: Counter[str]() for name in losses}
+    about = [(j, name) for j in judged if j.defines is None for name in losses if _differentiates(checker, j, name)]
+    for j, name in about:
+        if j.good and not j.result.nothing:
+            counts[name]["hold"] += 1
+        elif j.unknown == name:
+            counts[name]["fail"] += 1
+    known = {(j.key, name) for j, name in about if counts[name]["hold"] >= max(_ENOUGH, counts[name]["fail"])}
+    return [
+        replace(j, verdict=None, unchecked="", doubtful=False, unknown="") if (j.key, j.unknown) in known else j
+        for j in judged
+    ]
+
+
+def _differentiates(checker: Checker, j: Judgement, loss: str) -> bool:
+    """Whether both sides of a claim have a derivative of a loss, or a letter for one."""
+
+    def has(side: Expression) -> bool:
+        nodes = everything_in(checker.model, [side])
+        return any(isinstance(n, Derivative) and isinstance(n.of, Symbol) and n.of.name == loss for n in nodes)
+
+    return has(j.left) and has(j.expression)
 
 
 def _holds_for_any(checker: Checker, j: Judgement, loss: str) -> bool:
@@ -361,6 +413,9 @@ def _judged_equation(checker: Checker, claim: Judgement) -> Judgement:
         found = checker.agree(claim.statement, *current) if current != (left, part) else result
         if found.any:
             result, as_written, reading = found, False, f"with the loss of step {TIME}"
+    if not result.any and (where := index_that_meets(left, part)) is not None:
+        result = checker.agree_where(claim.statement, left, part, where)
+        reading = f"for {where.left} = {where.right}"
     own_term = result.error is None and contains_itself(left, part)
     if result.turned and not result.plain and (result.chain or result.reading or isinstance(part, Derivative)):
         result = replace(result, plain=True)  # a chain, a factor of one or a bare derivative is true in either layout

@@ -7,6 +7,8 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
+    Index,
+    Iverson,
     Symbol,
     children,
     has_derivative,
@@ -14,12 +16,27 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.errors import FormulaError
-from elman.notes.model.page_model import PageModel, Statement, free_times
+from elman.notes.model.page_model import PageModel, Statement, free_indices, free_times
 from elman.notes.model.stated_sizes import states_a_size
 from elman.notes.oracle.evaluation_point import FourIndicesError
 
 EQUALITIES = ("=", ":=")
 ELLIPSIS = "an ellipsis leaves it to the reader"
+
+
+def index_that_meets(left: Expression, part: Expression) -> Iverson | None:
+    """k = i for ∂r_k/∂x_ij = x_ij / r_i: the one index of the derivative that the right side lacks can but mean one of
+    the indices of what it is by.
+    """
+    if not isinstance(left, Derivative) or not isinstance(left.of, Entry) or not isinstance(left.wrt, Entry):
+        return None
+    of, by = ([i.variable for i in e.indices if i.variable] for e in (left.of, left.wrt))
+    right = free_indices(part)
+    lacking = [i for i in of if i not in right and i not in by]
+    if len(lacking) != 1 or not right or not right <= {*of, *by}:
+        return None
+    place = of.index(lacking[0])
+    return Iverson(Index(lacking[0]), Index(by[place])) if place < len(by) and by[place] not in of else None
 
 
 def is_condition(statement: Statement, model: PageModel) -> bool:

@@ -19,7 +19,7 @@ class Judgement:
     gives one. `unchecked` says why the claim was not judged; `doubtful`: it has no value with the shapes that were
     assumed, and counts as wrong only if a small repair of it holds. `as_written` is False where the claim was judged
     for one column (B = 1), or with the loss of one time step. `settled`: it is a claim, and no new definition of its
-    letter. `alone`: it was read by itself, not as its section was.
+    letter. `alone`: it was read by itself, not as its section was. `unknown`: the function for some of which it fails.
     """
 
     statement: Statement
@@ -34,6 +34,7 @@ class Judgement:
     as_written: bool = False
     settled: bool = False
     alone: bool = False
+    unknown: str = ""
 
     def not_checked(self, why: str, doubtful: bool = False) -> Judgement:
         """The same claim, not judged, and why."""

@@ -5,6 +5,7 @@ Each doubt takes a claim that fails and says what to write, so that it can be ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -33,11 +34,12 @@ from elman.notes.judge.advice import no_dependence
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
-from elman.notes.model.page_model import everything_in, free_indices
+from elman.notes.model.page_model import Definition, everything_in, free_indices
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.agreement import agreement, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
+from elman.notes.page.page import SUPPLIED
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged
 
@@ -198,6 +200,27 @@ def _letter_on_one_side(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _size_on_one_side(checker: Checker, e: Explanation) -> str:
+    """m_1 / φ - m_2 / (1 - φ), where nothing on the left side has m_1 terms or entries: it counts something unread."""
+    j = e.judgement
+    if j.result.error is not None or checker.declares_shapes(j):
+        return ""
+    model, sizes = checker.model, checker.sampling.sizes()
+    known = set[str]()
+    for node in everything_in(model, [j.left]):
+        if isinstance(node, Symbol):
+            known |= {node.name, *model.shapes.get(node.name, ()), *model.derived.get(node.name, ())}
+        elif isinstance(node, BigSum | BigProduct) and node.upper is not None and node.upper.variable:
+            known.add(node.upper.variable)
+    known |= {model.bounds[name] for name in known if name in model.bounds}
+    for node in walk(j.expression):
+        if not isinstance(node, Symbol) or node.name not in sizes:
+            continue
+        if {node.name, model.bounds.get(node.name)}.isdisjoint(known):
+            return f"one side alone depends on {text(node)}, which counts nothing on the other: write what it is"
+    return ""
+
+
 def _given(checker: Checker, j: Judgement, e: Expression) -> list[str]:
     """The letters without an equation on which the value of one side of a claim depends."""
     model = checker.model
@@ -234,12 +257,23 @@ def _index_of_one_entry(checker: Checker, e: Explanation) -> str:
     for name in sorted({n.name for n in nodes if isinstance(n, Symbol)}):
         for d in checker.model.equations.get(name, ()):
             letter = text(Symbol(name))
+            if d.statement >= 0 and checker.model.statements[d.statement].formula.kind == SUPPLIED:
+                continue  # said in words
+            written = _arguments_of(checker, d)
             for index in sorted(free_indices(d.value) - set(d.indices)):
+                if re.search(rf"(?<![A-Za-z\\]){index}(?![A-Za-z])", written):
+                    continue  # P(X = o | Y = c), L(v_c, U): of one c, as it says
                 if index in summed:
                     return f"the equation of {letter} is for one {index}: write that index behind its letter"
                 if _occurrences(d.value, index) > 1:
                     return f"the equation of {letter} is for one {index}: write the sum if it is over all of them"
     return ""
+
+
+def _arguments_of(checker: Checker, d: Definition) -> str:
+    """What stands in parentheses on the left side of a definition, as the page writes it."""
+    left = checker.model.statements[d.statement].source(0) if d.statement >= 0 else ""
+    return left.partition("(")[2]
 
 
 def _occurrences(e: Expression, index: str) -> int:
@@ -274,17 +308,20 @@ def _direct_use(checker: Checker, e: Explanation) -> str:
         return ""
     oracle = checker.sampling.oracles(j.statement)[0]
     uses = False  # whether the equation has the letter itself, so that something is left to differentiate
+    fails = False  # whether the whole derivative differs where it was looked at
     try:
         for indices in islice(assignments(oracle, (j.left, j.expression)), _TRIED):
             direct = oracle.jacobians.jacobian(j.left, dict(indices), letter.name).matrix()
             value = oracle.evaluate(j.expression, indices)
             if direct is None or not compare(direct, value, per_column=False).plain:
                 return ""
+            whole = oracle.jacobians.jacobian(j.left, dict(indices)).matrix()
+            fails |= whole is None or not compare(whole, value, per_column=False).plain
             uses |= bool(np.abs(direct).max(initial=0.0) > 0)
     except FormulaError:
         return ""
     held = f"it holds with the other letters in the equation of {text(letter)} held fixed"
-    return f"{held}: write that it is meant so" if uses else ""
+    return f"{held}: write that it is meant so" if uses and fails else ""
 
 
 def _outermost_derivatives(e: Expression) -> Iterator[Derivative]:

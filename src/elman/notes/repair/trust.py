@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from elman.calculus.expression import Call, Entry, Symbol, has_derivative, walk
+from elman.calculus.expression import Call, Derivative, Entry, Symbol, has_derivative, symbols, walk
+from elman.calculus.printing.render import text
 from elman.notes.judge.checker import JudgedPage, Key
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
+from elman.notes.model.page_model import everything_in
+from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.repair.doubts import doubt_before_repair, doubt_of
+from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
 
 _ENOUGH = 3  # gradients that fail
+_ROWS = 2  # rows of a derivation that vouch for the reading of another
 _MOST = 0.6  # of the gradients that were judged
 _ASSUMED = "it does not hold for any values of its letters: it may say what they are"
 _WHY = (
@@ -31,7 +36,36 @@ def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[K
     """The explanations, those of a section that was probably misread as not checked."""
     explanations = {k: _unless_assumed(page, e) for k, e in explanations.items()}
     misread = _misread(page, explanations)
+    several = _with_several_equations(page, explanations)
+    explanations = {k: _unless_several(page, e, several) for k, e in explanations.items()}
     return {k: _unless_doubtful(page, e, _WHY if k in misread else "") for k, e in explanations.items()}
+
+
+def _with_several_equations(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[str]:
+    """The letters that the section gives a second equation, which differs from the first: it may be a new letter."""
+    found: set[str] = set()
+    for e in explanations.values():
+        j, letter = e.judgement, defined_letter(e.judgement.left)
+        if letter is None or j.defines is not None or j.good or has_derivative(j.expression):
+            continue
+        first = page.checker.model.equations.get(letter.name, ())
+        others = any(d.statement not in (j.statement.number, -1) for d in first)
+        if others and j.result.counterexample is not None and not any(f.cost <= EDIT for f in e.candidates):
+            found.add(letter.name)
+    return found
+
+
+def _unless_several(page: JudgedPage, e: Explanation, several: set[str]) -> Explanation:
+    """The explanation of a claim as not checked, where a letter on which it depends has several equations."""
+    j = e.judgement
+    if not several or not e.verdict.is_wrong or not _is_of_gradient(j) or _rests_on_declarations(page, j):
+        return e
+    for node in everything_in(page.checker.model, (j.left, j.expression)):
+        if isinstance(node, Symbol) and node.name in several:
+            letter = text(replace(node, time=None))
+            why = f"another equation of {letter} differs from the one that this was checked with: write a new letter"
+            return _not_checked(e, why)
+    return e
 
 
 def doubted_before_repair(page: JudgedPage) -> set[Key]:
@@ -50,11 +84,22 @@ def doubted_before_repair(page: JudgedPage) -> set[Key]:
 def _misread(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[Key]:
     """The claims of a section that was probably misread; those whose shapes the page declares are not among them."""
     doubtful = {
-        k for k, e in explanations.items() if e.verdict.is_wrong and not _rests_on_declarations(page, e.judgement)
+        k
+        for k, e in explanations.items()
+        if e.verdict.is_wrong and not (_rests_on_declarations(page, e.judgement) or _is_vouched_for(explanations, k))
     }
     gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
     failing = [k for k in gradients if k in doubtful or explanations[k].judgement.alone]
     return doubtful if len(failing) >= _ENOUGH and len(failing) >= _MOST * len(gradients) else set()
+
+
+def _is_vouched_for(explanations: Mapping[Key, Explanation], key: Key) -> bool:
+    """Whether other rows with the same left side hold, and have all letters of this one: it was not misread alone."""
+    left, part = explanations[key].judgement.left, explanations[key].judgement.expression
+    rows = [e.judgement for k, e in explanations.items() if k != key and e.judgement.left == left]
+    held = [j for j in rows if j.good and not j.alone and not j.result.nothing and j.defines is None]
+    known = {s.name for j in held for s in symbols(j.expression)}
+    return isinstance(left, Derivative) and len(held) >= _ROWS and {s.name for s in symbols(part)} <= known
 
 
 def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
@@ -68,6 +113,8 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
 def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:
     """An equation of given letters, or of a function's name, that no repair mends may say what they are."""
     j = e.judgement
+    if e.verdict.is_wrong and isinstance(j.left, Call) and j.expression in j.left.arguments:
+        return _not_checked(e, _ASSUMED)  # "let σ(z) = z"
     if not e.verdict.is_wrong or e.candidates or is_worked(j.statement, j.part) or j.result.error is not None:
         return e
     if has_derivative(j.left, j.expression):

@@ -1,0 +1,49 @@
+"""The pages of tests/pages: what is marked `<!-- right -->` on them holds, and `<!-- wrong -->` does not.
+
+Each shows a way of writing that public pages have: entries of functions, layers as superscripts, equations in words.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from elman.notes import check
+from elman.notes.judge.verdict import UNJUDGED, Claim, Verdict
+from elman.notes.page.reader import page_of
+
+PAGES = Path(__file__).parents[1] / "pages"
+MARKS = ("right", "wrong")
+
+
+def marked(page: str) -> dict[str, list[Claim]]:
+    """The claims on the lines with each mark."""
+    lines = page.split("\n")
+    claims = [c for c in check(page_of(page)).claims if c.verdict is not Verdict.NOT_A_CLAIM]
+    return {mark: [c for c in claims if lines[c.line - 1].endswith(f"<!-- {mark} -->")] for mark in MARKS}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in PAGES.glob("*.md")))
+def test_what_is_right_holds_and_what_is_wrong_is_marked(name: str) -> None:
+    page = (PAGES / name).read_text(encoding="utf-8")
+    found = marked(page)
+    for mark in MARKS:
+        assert len({c.line for c in found[mark]}) == page.count(f"<!-- {mark} -->")
+    assert [(c.line, c.verdict, c.diagnosis) for c in found["right"] if not c.good] == []
+    assert [(c.line, c.verdict, c.diagnosis) for c in found["wrong"] if c.good or c.verdict in UNJUDGED] == []
+
+
+def test_a_repair_calls_the_last_layer_as_the_page_does() -> None:
+    page = (PAGES / "layers-as-superscripts.md").read_text(encoding="utf-8")
+    (wrong,) = (c for c in check(page_of(page)).claims if "(t - g^L)" in c.formula)
+    assert wrong.fix is not None
+    assert "L" in wrong.fix
+    assert "T" not in wrong.fix
+
+
+def test_an_index_that_the_right_side_lacks_is_one_of_what_it_is_by() -> None:
+    page = "$r_i = \\sum_j a_{ij}^2$\n\n$$\\frac{\\partial r_k}{\\partial a_{ij}} = 2 a_{ij}$$"
+    (claim,) = (c for c in check(page_of(page)).claims if "partial" in c.left)
+    assert claim.good
+    assert "k = i" in claim.reading
