@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from elman.config import RunConfig
+from elman.config import RunConfig, TrainingConfig
 
-USUAL_REACH = 3
-"""The shortest reach of a network on a text that needs no treatment: those that were measured have 3 to 12."""
+USUAL_REACH, LONGEST_REACH = 3, 12
+"""The reaches of the networks on texts that were measured, from the shortest to the longest."""
 NOT_MEASURED = "its effect was not measured"
 ON_CHARACTERS = "characters of Tiny Shakespeare"
 
@@ -99,10 +99,10 @@ def _exploding(config: RunConfig, trained: bool) -> Iterator[Treatment]:
 
 def _saturated(config: RunConfig, trained: bool) -> Iterator[Treatment]:
     training = config.training
-    if trained:
-        yield Treatment(f"--lr below {training.lr:g}", NOT_MEASURED)
-    else:
+    if not trained:
         yield Treatment(f"--init-scale below {training.init_scale:g}", NOT_MEASURED)
+    elif training.optimizer == "adam" and training.lr > TrainingConfig.lr:
+        yield Treatment(f"--lr {TrainingConfig.lr:g}", "the default; its effect on saturation was not measured")
 
 
 def _dominated(config: RunConfig, trained: bool) -> Iterator[Treatment]:

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from elman.config import RunConfig
-from elman.gradient_flow.advice import Treatment, is_usual, treatments
+from elman.gradient_flow.advice import LONGEST_REACH, Treatment, is_usual, treatments
 from elman.gradient_flow.decomposition import Flow
 from elman.gradient_flow.jacobians import bound, largest_singular_value, saturation, spectral_radius
 from elman.gradient_flow.reach import cancellation, decay_rate, reach
@@ -130,20 +130,20 @@ def diagnose(flow: Flow, config: RunConfig | None = None, trained: bool = True) 
     long_enough = flow.T >= FEWEST_STEPS
     dominated = max(numbers.largest_loss[0], numbers.largest_step[0]) > DOMINANT
     saturates = numbers.flat >= FLAT[activation]
-    usual = not saturates and is_usual(numbers.reach, config)
+    usual = rate <= GROWS and is_usual(numbers.reach, config)
     findings = tuple(
         name
         for name, found in (
             ("vanishing", rate < FADES and not usual),
             ("exploding", rate > GROWS),
-            ("saturated", saturates),
+            ("saturated", saturates and not usual),
             ("dominated", long_enough and dominated),
         )
         if found
     )
     sentences = [_SENTENCE[name](numbers, activation) for name in findings]
     if not findings:
-        sentences = [_usual(numbers) if rate < FADES else _healthy(numbers)]
+        sentences = [_usual(numbers, saturates) if rate < FADES else _healthy(numbers)]
     left: tuple[Treatment, ...] = ()
     if findings and config is not None:
         each = [treatment for name in findings for treatment in treatments(name, config, trained)]
@@ -213,11 +213,16 @@ def _dominated(n: DiagnosisNumbers, activation: str) -> str:
     )
 
 
-def _usual(n: DiagnosisNumbers) -> str:
+def _usual(n: DiagnosisNumbers, saturates: bool) -> str:
+    saturated = f" {n.flat:.0%} of the units are saturated, and it reaches as far all the same." if saturates else ""
+    how, measured = (
+        ("Usual", "the networks that were measured have 3 to 12, whatever was done against it")
+        if n.reach <= LONGEST_REACH
+        else ("Longer than usual", "the networks that were measured have 3 to 12")
+    )
     return (
-        f"Usual for a text: the gradient is multiplied by {n.decay_rate:.3g} for each step back, and 95 % of it lies "
-        f"within {n.reach} steps; the networks that were measured have 3 to 12, whatever was done against it. No "
-        "treatment is needed."
+        f"{how} for a text: the gradient is multiplied by {n.decay_rate:.3g} for each step back, and 95 % of it lies "
+        f"within {n.reach} steps; {measured}.{saturated} No treatment is needed."
     )
 
 
