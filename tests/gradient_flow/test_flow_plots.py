@@ -98,6 +98,18 @@ def test_the_plots_of_two_networks(tmp_path: Path) -> None:
     plots.write_plots(tmp_path / "page.pdf", "png", views, histories)
 
 
+def test_a_page_has_the_plots_of_every_layer() -> None:
+    views = [view(12, f"a run, layer {n}", seed=n) for n in range(3)]
+    with plots.styled():
+        page = plots.page(plots.plan(views, {}))
+    titles = [part.get_suptitle() for part in page.subfigs]
+    for n in range(3):
+        assert sum(f"a run, layer {n}" in title for title in titles) == 3  # heat map, tokens, singular values
+    by_lag = drawn("by-lag", views)
+    curves = [line for line in by_lag.axes[0].lines if line.get_linestyle() == "-"]
+    assert len(curves) == len({line.get_color() for line in curves}) == 3
+
+
 def test_the_plots_of_training_records_only(tmp_path: Path) -> None:
     unwatched = History.of([{"kind": "step", "step": k, "gradient_norm": 1.0 + k, "clipped": 0} for k in range(3)])
     assert not unwatched.watched

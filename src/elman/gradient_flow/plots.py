@@ -135,7 +135,7 @@ def figure(plot: Plot) -> Figure:
 
 
 def page(plots: Sequence[Plot]) -> Figure:
-    """All plots, two in a row: those of two networks of one kind, or two kinds that have one plot each."""
+    """All plots, two in a row: those of networks or layers of one kind, or two kinds that have one plot each."""
     rows = list(_rows(plots))
     heights = [max(plot.height for plot in row) for row in rows]
     made = Figure((2 * WIDTH, sum(heights)), dpi=DPI, layout="constrained")
@@ -151,7 +151,7 @@ def _rows(plots: Sequence[Plot]) -> Iterator[list[Plot]]:
     for plot in plots:
         kinds.setdefault(plot.kind, []).append(plot)
     single = [same[0] for same in kinds.values() if len(same) == 1]
-    yield from (same for same in kinds.values() if len(same) > 1)
+    yield from (same[k : k + 2] for same in kinds.values() if len(same) > 1 for k in range(0, len(same), 2))
     yield from (single[k : k + 2] for k in range(0, len(single), 2))
 
 
