@@ -33,6 +33,7 @@ MODELS: list[dict[str, Any]] = [
     {"level": "char", "layers": 2, "tie": False, "activation": "tanh"},
     {"level": "char", "tie": False, "activation": "sigmoid", "precision": "float64"},
     {"level": "byte", "tie": False, "activation": "relu"},
+    {"level": "word", "tie": False, "activation": "sigmoid", "output": "adaptive", "cutoffs": "6,10"},
     {"level": "bpe", "vocab_size": 320, "layers": 3, "tie": True, "activation": "sigmoid"},
     {"level": "word", "layers": 3, "skip": True, "tie": False, "activation": "sigmoid"},
 ]

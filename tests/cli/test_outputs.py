@@ -83,8 +83,6 @@ def test_what_an_output_layer_does_not_have_is_refused(corpus: Path, adaptive_ru
     fails(command(*train, "--samples", "5"), "--samples is about --output sampled: choose that")
     fails(command(*train, "--output", "sampled", "--samples", 0), "samples is 0; it must be at least 1")
     fails(command(*train, "--cutoffs", "5"), "--cutoffs is about --output adaptive: choose that")
-    exported = command("export", adaptive_run, "--to", "torch", "--out", corpus.parent / "refused")
-    fails(exported, "the output layer of this model is adaptive, and format torch has the full one")
     fails(command("train", "--task", "anbn", "--output", "adaptive"), "contradicts --output: leave that out")
     fails(
         command("train", corpus, "--from", adaptive_run, "--output", "full"),

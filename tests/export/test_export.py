@@ -24,7 +24,8 @@ from elman.ngram.arpa import read_arpa
 readers = script("export_readers")
 MODELS: list[dict[str, Any]] = readers.MODELS
 NAMES = [
-    "-".join([m["level"], f"{m.get('layers', 1)}", m["activation"], "tied" * m["tie"] or "untied"]) for m in MODELS
+    "-".join([m["level"], f"{m.get('layers', 1)}", m["activation"], "tied" * m["tie"] or m.get("output", "untied")])
+    for m in MODELS
 ]
 PACKAGES = {"transformers": "transformers", "onnx": "onnxruntime", "torch": "torch"}
 
@@ -68,7 +69,19 @@ def by_pytorchs_equations(weights: dict[str, Any], config: dict[str, Any], x: An
             states.append(h)
         read = np.stack(states)
     linear = weights["embedding.weight"] if config["tied"] else weights["linear.weight"]
-    return read @ linear.T + weights["linear.bias"]
+    theta = read @ linear.T + weights["linear.bias"]
+    if not config["tails"]:
+        return theta
+    n, head = theta.shape[-1] - len(config["tails"]), log_softmax(theta)
+    parts = [head[..., :n]]
+    for k in range(len(config["tails"])):
+        inside = read @ weights[f"tails.{k}.0.weight"].T @ weights[f"tails.{k}.1.weight"].T
+        parts.append(log_softmax(inside + weights[f"tails.{k}.1.bias"]) + head[..., n + k, None])
+    return np.concatenate(parts, axis=-1)
+
+
+def log_softmax(theta: Any) -> Any:
+    return theta - np.log(np.exp(theta).sum(axis=-1, keepdims=True))
 
 
 def test_the_state_dict_computes_what_elman_does(lm: elman.LanguageModel, tmp_path: Path) -> None:
@@ -82,12 +95,11 @@ def test_the_state_dict_computes_what_elman_does(lm: elman.LanguageModel, tmp_pa
     x = np.random.default_rng(0).integers(0, p.V, (7, 3))
     logits = by_pytorchs_equations(state_dict(p), config, x)
     expected = p.output.log_probabilities(hidden_states(p, x, p.initial_state(3)).h_out)
-    ours = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    assert np.allclose(ours, expected, rtol=0, atol=1e-12)
+    assert np.allclose(log_softmax(logits), expected, rtol=0, atol=1e-12)
 
 
 def test_the_tokenizer_begins_a_text_with_a_line_end(lm: elman.LanguageModel, tmp_path: Path) -> None:
-    export(lm, "torch", tmp_path / "out")
+    export(lm, "transformers", tmp_path / "out")
     exported = tokenizers.Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
     text = "the keeper saw\r\nthe unseen Zoë\n\n"
     ids = lm.tokenizer.encode(text).tolist()
@@ -133,8 +145,6 @@ def test_what_cannot_be_exported_is_refused(
     command("train", "--task", "xor", "--epochs", 1, "--hidden", 8, "--task-length", "10", "--out", task)
     mixed = elman.load(word_run, mix=["unigram"])
     alone = elman.LanguageModel(lm.p, lm.tokenizer)
-    p = elman.Parameters.initialise(lm.p.V, 8, 16, cutoffs=(8, 12))
-    adaptive = elman.LanguageModel(p, lm.tokenizer)
     monkeypatch.setitem(sys.modules, "onnx", None)
     wrong: list[tuple[type[Exception], str, Any, str, dict[str, Any]]] = [
         (ConfigError, "must be one of transformers, onnx, torch, arpa", lm, "gguf", {}),
@@ -143,7 +153,6 @@ def test_what_cannot_be_exported_is_refused(
         (ConfigError, "mixture", mixed, "torch", {}),
         (ConfigError, "not on a text", elman.load(task), "torch", {}),
         (ConfigError, "not from a run folder", alone, "arpa", {}),
-        (ConfigError, "output layer of this model is adaptive", adaptive, "transformers", {}),
         (MissingExtraError, r"pip install 'elman\[onnx\]'", lm, "onnx", {}),
     ]
     for kind, sentence, model, to, options in wrong:

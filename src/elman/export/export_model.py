@@ -35,8 +35,8 @@ def export(lm: LanguageModel, to: str, out: str | os.PathLike[str], *, order: in
     arpa          an n-gram model of the text of the run, of tokens up to `order` (5)
 
     Raises ConfigError for another format, a folder that is not empty, an order that is not for ARPA, a mixture, a model
-    of a task, skip connections for torch, and, but for ARPA, an adaptive output layer; MissingExtraError without the
-    onnx package; CheckpointError where the run's text is missing.
+    of a task, and skip connections for torch; MissingExtraError without the onnx package; CheckpointError where the
+    run's text is missing.
     """
     if to not in FORMATS:
         raise ConfigError(f"the format is {in_words(to)}; it must be one of {', '.join(FORMATS)}")
@@ -50,16 +50,6 @@ def export(lm: LanguageModel, to: str, out: str | os.PathLike[str], *, order: in
         raise ConfigError(f"this model was trained on {lm.config.corpus}, not on a text: it is no language model")
     if lm.company is not None:
         raise ConfigError("this model is a mixture, which no other format has: load the run without a mixture")
-    if lm.p.tails and to != "arpa":
-        raise ConfigError(
-            f"the output layer of this model is adaptive, and format {to} has the full one: export a model with "
-            "--output full"
-        )
-    if lm.p.tails and to != "arpa":
-        raise ConfigError(
-            f"the output layer of this model is adaptive, which the export to {to} does not write: train with --output "
-            "full, or with sampled, which is full when it is used"
-        )
     if lm.p.skip and to == "torch":
         raise ConfigError("the model has skip connections (--skip), which nn.RNN does not have: use --to transformers")
     contents = arpa_file(lm, order or ORDER) if to == "arpa" else _FILES[to](lm)

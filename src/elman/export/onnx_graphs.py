@@ -94,6 +94,8 @@ def _model(p: Parameters, window: bool, facts: dict[str, Any]) -> Any:
     rows = node("Reshape", [x, weight("rows", np.array([-1, p.Dh]))], "rows_of_h")  # [T·B,Dh]
     U = E if p.tied else weight("U", p.U)
     theta = node("Gemm", [rows, U, weight("b_2", p.b_2)], "theta", transB=1)  # [T·B,V]
+    if p.tails:
+        theta = _with_tails(p, rows, theta, node, weight)
     shape = node("Concat", [node("Shape", ["tokens"], "places"), weight("width", np.array([p.V]))], "shape", axis=0)
     node("Reshape", [theta, shape], "logits")
     places = ["T", "B"] if window else ["B"]
@@ -110,3 +112,19 @@ def _model(p: Parameters, window: bool, facts: dict[str, Any]) -> Any:
     )  # fmt: skip
     helper.set_model_props(model, {name: str(value) for name, value in facts.items()})
     return model
+
+
+def _with_tails(p: Parameters, rows: str, theta: str, node: Any, weight: Any) -> str:
+    """ln ŷ [T·B,V] of an adaptive output layer, from h and the head's θ: the logarithms of head and tail add."""
+    head = node("LogSoftmax", [theta], "head", axis=1)
+    sizes = weight("parts", np.array([p.cutoffs[0], *(1 for _ in p.tails)]))
+    names = ["of_head", *(f"of_tail_{k}" for k in range(len(p.tails)))]
+    node("Split", [head, sizes], ",".join(names), axis=1)
+    parts = [names[0]]
+    for k, tail in enumerate(p.tails):
+        g = node("Gemm", [rows, weight(f"P_{k}", tail.P)], f"g_{k}", transB=1)
+        of_tail = node("Gemm", [g, weight(f"U_{k}", tail.U), weight(f"b_{k}", tail.b_2)], f"theta_{k}", transB=1)
+        inside = node("LogSoftmax", [of_tail], f"inside_{k}", axis=1)
+        parts.append(node("Add", [inside, names[k + 1]], f"part_{k}"))
+    whole: str = node("Concat", parts, "log_probabilities", axis=1)
+    return whole

@@ -25,6 +25,7 @@ def torch_files(lm: LanguageModel) -> Iterator[Content]:
             "V": p.V, "d": p.d, "Dh": p.Dh, "layers": p.depth, "tied": p.tied, "dtype": str(p.dtype),
             "nonlinearity": "tanh" if p.activation == "sigmoid" else p.activation,
             "initial": -1.0 if p.activation == "sigmoid" else 0.0,
+            "tails": [[len(tail.P), len(tail.U)] for tail in p.tails],
             "activation": p.activation, "level": lm.tokenizer.level, "line_end": lm.tokenizer.eos,
         },
     )  # fmt: skip
@@ -58,4 +59,8 @@ def state_dict(p: Parameters) -> dict[str, Floats]:
     if not p.tied:
         weights["linear.weight"] = U
     weights["linear.bias"] = p.b_2 + U.sum(axis=1) if sigmoid else p.b_2
+    for k, tail in enumerate(p.tails):
+        P = tail.P * half if sigmoid else tail.P
+        b_2 = tail.b_2 + tail.U @ P.sum(axis=1) if sigmoid else tail.b_2
+        weights |= {f"tails.{k}.0.weight": P, f"tails.{k}.1.weight": tail.U, f"tails.{k}.1.bias": b_2}
     return weights

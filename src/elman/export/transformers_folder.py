@@ -17,6 +17,8 @@ def transformers_files(lm: LanguageModel) -> Iterator[Content]:
         weights["U"] = p.U
     for k, layer in enumerate(p.layers):
         weights |= {f"layers.{k}.W_e": layer.W_e, f"layers.{k}.W_h": layer.W_h, f"layers.{k}.b_1": layer.b_1}
+    for k, tail in enumerate(p.tails):
+        weights |= {f"tails.{k}.P": tail.P, f"tails.{k}.U": tail.U, f"tails.{k}.b_2": tail.b_2}
     yield tensors("model.safetensors", weights)
     yield json_file(
         "config.json",
@@ -34,6 +36,7 @@ def transformers_files(lm: LanguageModel) -> Iterator[Content]:
             "hidden_act": p.activation,
             "tied_output": p.tied,
             "skip_connections": p.skip,
+            "tails": [[len(tail.P), len(tail.U)] for tail in p.tails],
             "bos_token_id": tokenizer.eos,
             "torch_dtype": str(p.dtype),
             "elman_version": __version__,

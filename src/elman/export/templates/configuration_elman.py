@@ -17,6 +17,7 @@ class ElmanConfig(PretrainedConfig):
         hidden_act="sigmoid",
         tied_output=False,
         skip_connections=False,
+        tails=(),
         **kwargs,
     ):
         self.vocab_size = vocab_size
@@ -26,5 +27,6 @@ class ElmanConfig(PretrainedConfig):
         self.hidden_act = hidden_act
         self.tied_output = tied_output  # the output layer's matrix is the embedding, which is then saved once
         self.skip_connections = skip_connections
+        self.tails = [list(sizes) for sizes in tails]  # of an adaptive output layer: units and tokens of each
         kwargs["tie_word_embeddings"] = False  # there is one matrix, and nothing to tie
         super().__init__(**kwargs)

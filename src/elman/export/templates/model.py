@@ -19,13 +19,19 @@ from torch import nn
 
 
 class LanguageModel(nn.Module):
-    """The logits of the next token. initial: every number of the first state."""
+    """The logits of the next token; with tails, of an adaptive output layer, their log probabilities.
 
-    def __init__(self, V, d, Dh, layers, nonlinearity, tied, initial):
+    initial: every number of the first state. tails: the units and tokens of each.
+    """
+
+    def __init__(self, V, d, Dh, layers, nonlinearity, tied, initial, tails):
         super().__init__()
         self.embedding = nn.Embedding(V, d)
         self.rnn = nn.RNN(d, Dh, layers, nonlinearity=nonlinearity)
-        self.linear = nn.Linear(Dh, V)
+        self.linear = nn.Linear(Dh, V - sum(tokens for _, tokens in tails) + len(tails))
+        self.tails = nn.ModuleList(
+            nn.Sequential(nn.Linear(Dh, units, bias=False), nn.Linear(units, tokens)) for units, tokens in tails
+        )
         self.initial = initial
         if tied:
             self.linear.weight = self.embedding.weight
@@ -36,7 +42,12 @@ class LanguageModel(nn.Module):
             size = (self.rnn.num_layers, tokens.shape[1], self.rnn.hidden_size)
             state = self.linear.bias.new_full(size, self.initial)
         output, state = self.rnn(self.embedding(tokens), state)
-        return self.linear(output), state
+        logits = self.linear(output)
+        if not len(self.tails):
+            return logits, state
+        n, head = logits.shape[-1] - len(self.tails), logits.log_softmax(-1)
+        of_tails = [tail(output).log_softmax(-1) + head[..., n + k, None] for k, tail in enumerate(self.tails)]
+        return torch.cat([head[..., :n], *of_tails], -1), state
 
 
 def load(folder=Path(__file__).parent):
@@ -45,7 +56,7 @@ def load(folder=Path(__file__).parent):
     weights = load_file(str(Path(folder) / "model.safetensors"))
     if config["tied"]:
         weights["linear.weight"] = weights["embedding.weight"]
-    sizes = (config[name] for name in ("V", "d", "Dh", "layers", "nonlinearity", "tied", "initial"))
+    sizes = (config[name] for name in ("V", "d", "Dh", "layers", "nonlinearity", "tied", "initial", "tails"))
     model = LanguageModel(*sizes).to(getattr(torch, config["dtype"]))
     model.load_state_dict(weights)
     return model.eval(), config

@@ -2,6 +2,9 @@
 
 With skip connections, what is read of a layer above the first is its h plus those of the layers below.
 
+With an adaptive output layer (Grave et al. 2017) the logits are ln ŷ: those of the head's tokens, and for each tail its
+own plus the head's for the tail.
+
 A text begins after a line end: its first token is `bos_token_id`, which the tokenizer adds.
 """
 
@@ -44,6 +47,19 @@ class ElmanLayer(nn.Module):
         self.b_1 = nn.Parameter(torch.empty(hidden))
 
 
+class ElmanTail(nn.Module):
+    """The weights of a tail of the output layer: P [D,Dh], U [n,D], b_2 [n]."""
+
+    def __init__(self, hidden, units, tokens):
+        super().__init__()
+        self.P = nn.Parameter(torch.empty(units, hidden))
+        self.U = nn.Parameter(torch.empty(tokens, units))
+        self.b_2 = nn.Parameter(torch.empty(tokens))
+
+    def forward(self, h):
+        return nn.functional.linear(nn.functional.linear(h, self.P), self.U, self.b_2).log_softmax(-1)
+
+
 class ElmanForCausalLM(PreTrainedModel, GenerationMixin):
     """Embedding, recurrent layers and output layer, with the next token's logits at every place."""
 
@@ -57,9 +73,11 @@ class ElmanForCausalLM(PreTrainedModel, GenerationMixin):
         self.activate = ACTIVATIONS[config.hidden_act]
         self.embedding = nn.Embedding(V, d)
         self.layers = nn.ModuleList(ElmanLayer(Dh if k else d, Dh) for k in range(config.num_hidden_layers))
+        self.tails = nn.ModuleList(ElmanTail(Dh, *sizes) for sizes in config.tails)
+        head = V - sum(tokens for _, tokens in config.tails) + len(config.tails)  # its tokens, and one for each tail
         if not config.tied_output:
-            self.U = nn.Parameter(torch.empty(V, Dh))
-        self.b_2 = nn.Parameter(torch.empty(V))
+            self.U = nn.Parameter(torch.empty(head, Dh))
+        self.b_2 = nn.Parameter(torch.empty(head))
         self.post_init()
 
     def _init_weights(self, module):
@@ -71,6 +89,10 @@ class ElmanForCausalLM(PreTrainedModel, GenerationMixin):
                 nn.init.xavier_uniform_(module.W_e)
                 nn.init.orthogonal_(module.W_h)
                 module.b_1.zero_()
+            elif isinstance(module, ElmanTail):
+                nn.init.xavier_uniform_(module.P)
+                module.U.uniform_(-0.3, 0.3)
+                module.b_2.zero_()
             elif module is self:
                 self.b_2.zero_()
                 if not self.config.tied_output:
@@ -114,8 +136,7 @@ class ElmanForCausalLM(PreTrainedModel, GenerationMixin):
                 x = x + below
             below = x
             last.append(h)
-        U = self.embedding.weight if self.config.tied_output else self.U
-        logits = nn.functional.linear(x.transpose(0, 1), U, self.b_2)  # [B,T,V]
+        logits = self._logits(x.transpose(0, 1))
         tokens = input_ids if state is None else torch.cat([state.tokens, input_ids], dim=1)
         state = ElmanState(torch.cat(last, dim=-1), tokens)
         loss = None
@@ -123,6 +144,16 @@ class ElmanForCausalLM(PreTrainedModel, GenerationMixin):
             loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten().to(logits.device))
         output = ElmanOutput(loss, logits, state)
         return output if return_dict else output.to_tuple()
+
+    def _logits(self, h):
+        """Of h [B,T,Dh]: [B,T,V]."""
+        U = self.embedding.weight if self.config.tied_output else self.U
+        theta = nn.functional.linear(h, U, self.b_2)
+        if not len(self.tails):
+            return theta
+        n = len(self.b_2) - len(self.tails)
+        head = theta.log_softmax(-1)
+        return torch.cat([head[..., :n], *(tail(h) + head[..., n + k, None] for k, tail in enumerate(self.tails))], -1)
 
     def prepare_inputs_for_generation(self, input_ids, state=None, attention_mask=None, **kwargs):
         """The last token alone where the state has read those before it, else all of them."""
