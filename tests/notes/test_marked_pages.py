@@ -1,6 +1,7 @@
-"""The pages of tests/pages: what is marked `<!-- right -->` on them holds, and `<!-- wrong -->` does not.
+"""The pages of tests/pages: `<!-- right -->` marks what holds, `<!-- wrong -->` what does not.
 
-Each shows a way of writing that public pages have: entries of functions, layers as superscripts, equations in words.
+`<!-- open -->` marks what is not checked. Each page shows a way of writing that public pages have: entries of
+functions, layers as superscripts, equations in words.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from elman.notes.judge.verdict import UNJUDGED, Claim, Verdict
 from elman.notes.page.reader import page_of
 
 PAGES = Path(__file__).parents[1] / "pages"
-MARKS = ("right", "wrong")
+MARKS = ("right", "wrong", "open")
 
 
 def marked(page: str) -> dict[str, list[Claim]]:
@@ -32,6 +33,7 @@ def test_what_is_right_holds_and_what_is_wrong_is_marked(name: str) -> None:
         assert len({c.line for c in found[mark]}) == page.count(f"<!-- {mark} -->")
     assert [(c.line, c.verdict, c.diagnosis) for c in found["right"] if not c.good] == []
     assert [(c.line, c.verdict, c.diagnosis) for c in found["wrong"] if c.good or c.verdict in UNJUDGED] == []
+    assert [(c.line, c.verdict, c.diagnosis) for c in found["open"] if c.verdict not in UNJUDGED] == []
 
 
 def test_a_repair_calls_the_last_layer_as_the_page_does() -> None:

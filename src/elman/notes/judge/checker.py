@@ -277,7 +277,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         return j.not_checked(_no_value(broken), checker.declares_shapes(j))
     misfit = error is None or isinstance(error, MisfitError)
     declared = checker.declares_shapes(j)
-    if misfit and declared and j.statement.formula.kind != "code":
+    if misfit and declared and j.statement.formula.kind != "code" and _unknown_in(checker, j) is None:
         return j
     if error is None:
         what = "the two sides have different shapes"

@@ -27,6 +27,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.printing.render import text
+from elman.calculus.syntax.names import fold
 from elman.calculus.syntax.written_sizes import is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -46,6 +47,7 @@ from elman.notes.repair.explanation import Candidate, Explanation, as_judged
 _ARRANGED = frozenset(
     {Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE, Verdict.ORDER, Verdict.OPERATOR, Verdict.TRACE}
 )
+_OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
 _TRIED = 8  # time steps and indices at which a derivative is looked at
 
 
@@ -176,7 +178,9 @@ def _defined_anew(checker: Checker, e: Explanation) -> str:
     if letter is None or has_derivative(j.expression) or j.result.error is not None:
         return ""
     known = checker.model.equations.get(letter.name, ())
-    if not any(d.statement not in (j.statement.number, -1) for d in known) or any(f.cost <= EDIT for f in e.candidates):
+    either = _OR.search(j.statement.formula.text) is not None
+    small = any(f.cost <= EDIT for f in e.candidates) and not either
+    if small or not any(d.statement not in (j.statement.number, -1) for d in known):
         return ""
     return "another equation of this letter differs from it: if this is a new definition, say so in words"
 
@@ -197,6 +201,21 @@ def _letter_on_one_side(checker: Checker, e: Explanation) -> str:
         if name in guessed:
             letter = text(_written(name, (j.left, j.expression)))
             return f"one side alone depends on {letter}, which no equation of the page defines: write what it is"
+    return ""
+
+
+def _runs_to_another_size(checker: Checker, e: Explanation) -> str:
+    """Σ_{k=0}^{K-1} a_ik, where a is declared as [M,n]: K may be n, or a slip."""
+    model = checker.model
+    for total in everything_in(model, (e.judgement.left, e.judgement.expression)):
+        if not isinstance(total, BigSum | BigProduct) or total.upper is None or total.upper.variable is None:
+            continue
+        upper = model.bounds.get(total.upper.variable, total.upper.variable)
+        for entry in (n for n in walk(total.body) if isinstance(n, Entry)):
+            shape = model.shapes.get(entry.of.name, ()) if isinstance(entry.of, Symbol) else ()
+            for index, size in zip(entry.indices, shape, strict=False):
+                if index.variable == total.index and size.isidentifier() and fold(size) != fold(upper):
+                    return f"whether {size} is {upper} is not known: write one of the two in all shapes"
     return ""
 
 
@@ -347,5 +366,5 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
 
 
 _OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
-_OF_CLAIM = (_index_of_one_entry, _of_a_number, _direct_use)
+_OF_CLAIM = (_index_of_one_entry, _of_a_number, _direct_use, _size_on_one_side, _runs_to_another_size)
 _OF_READINGS = (_without_small_repair, _defined_anew, _letter_on_one_side, _constant_derivative, *_OF_CLAIM)
