@@ -380,8 +380,10 @@ class Inference(Sizes):
             raise ConflictError(f"{what} needs a square matrix, not {self.shown(a)}", e)
 
     def inverse(self, e: Inverse) -> Shape:
-        """An inverse."""
+        """An inverse; that of a column is entry by entry."""
         a = self.visit(e.of)
+        if self.is_column(a):
+            return a
         self.square(a, e, "an inverse")
         return a
 

@@ -74,10 +74,10 @@ def _derivative(p: Grammar, above: list[Token], below: list[Token], start: int) 
 
 
 def _squared_letter(p: Grammar, below: list[Token]) -> Expression | None:
-    """σ^2 of the denominator ∂σ^2 below ∂J; None for ∂x ∂y."""
+    """σ^2 or σ_j^2 of the denominator ∂σ^2 below ∂J; None for ∂x ∂y."""
     part = p.part(below[1:])
     found = part.factor()
-    square = isinstance(found, Symbol) or (isinstance(found, Power) and isinstance(found.of, Symbol))
+    square = isinstance(found, Symbol | Entry) or (isinstance(found, Power) and isinstance(found.of, Symbol | Entry))
     return found if part.cursor.at_end and square else None
 
 

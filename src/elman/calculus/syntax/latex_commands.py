@@ -23,6 +23,7 @@ from elman.calculus.syntax.scripts import Letter, Node
 from elman.calculus.syntax.tokens import FONTS, TEXT, Token
 from elman.errors import FormulaError
 
+_UPRIGHT = frozenset({*TEXT, "mathrm", "rm", "mathsf", "operatorname"})
 _VARIANTS = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi"}
 
 
@@ -149,7 +150,8 @@ def font(p: Parser, token: Token) -> Node:
     if word in ("E", "P") and token.text in ("mathbb", "mathrm", "operatorname", "mathbf"):
         _refuse_expectation(p, word, token)
     if alone:
-        return letter
+        power = p.power_of_e() if word == "e" and token.text in _UPRIGHT else None
+        return letter if power is None else power
     called = p.named_call(word, letter.latex, token.start) or p.unknown_function(word, letter.latex, token.start)
     if called is None and token.text == "operatorname" and word.isalpha() and _is_applied_bare(p, word):
         called = Apply(word, (p.operand(word),), latex=letter.latex, span=cursor.span_from(token.start))

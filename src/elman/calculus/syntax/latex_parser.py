@@ -188,12 +188,18 @@ class Parser(Applications):
         if word == "I" and not own:
             found = indicator(self)
             return self.identity() if found is None else found
-        if word == "e" and not own and cursor.kind() == "^" and not self._has_time():
-            cursor.skip()
-            return Call("exp", (self.group(cursor.take_argument()),))
+        if word == "e" and (power := self.power_of_e()) is not None:
+            return power
         if word == "E" and not own and cursor.kind() == "[":
             raise FormulaError("an expectation E[…] is not read: write it as a sum", start + 1)
         return Letter(word, latex=word, start=start)
+
+    def power_of_e(self) -> Expression | None:
+        """e to the power that comes next, its e already taken; None where e is a letter of the page."""
+        if self.names.is_letter("e") or self.cursor.kind() != "^" or self._has_time():
+            return None
+        self.cursor.skip()
+        return Call("exp", (self.group(self.cursor.take_argument()),))
 
     def _has_time(self) -> bool:
         """Whether the superscript that comes next makes a letter of e: e^{(t)}, e^T."""

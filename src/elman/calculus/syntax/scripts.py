@@ -137,6 +137,9 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
     text = _letters_of(tokens)
     if not text:
         raise FormulaError("an empty subscript", where)
+    if (bracketed := _in_brackets(tokens)) is not None:
+        label, found = bracketed
+        return Entry(closed(subscript(node, label, names, place) if label else node, names), found)
     if isinstance(node, Letter):
         found_within = _time_and_entries(node, tokens, names, place) or _of_nested(node, tokens, names, place)
         if found_within is not None:
@@ -160,6 +163,18 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
     if not found:
         raise FormulaError(f"the subscript {text!r} is not read as an index", where)
     return Entry(closed(node, names), found)
+
+
+def _in_brackets(tokens: list[Token]) -> tuple[list[Token], tuple[Index, ...]] | None:
+    """What stands before the brackets of a subscript such as h[i,j], and the indices in them; None without brackets."""
+    kept = [t for t in tokens if t.kind not in ("{", "}")]
+    opening = next((k for k, t in enumerate(kept) if t.kind == "["), None)
+    if opening is None or kept[-1].kind != "]":
+        return None
+    inside = [t for t in kept[opening + 1 : -1] if t.kind != ","]
+    if not inside or not all((t.kind == "letter" and len(t.text) == 1) or t.kind == "number" for t in inside):
+        return None
+    return kept[:opening], tuple(Index(t.text) if t.kind == "letter" else Index(None, int(t.text)) for t in inside)
 
 
 def _time_and_entries(node: Letter, tokens: list[Token], names: Names, place: int) -> Node | None:
@@ -265,6 +280,8 @@ def superscript(
     if isinstance(node, Letter) and node.time is None and node.name in names.squares and text in ("2", "4", "6"):
         square = Symbol(f"{node.name}_squared", latex=f"{node.latex}^2")
         return square if text == "2" else Power(square, Number(Fraction(int(text) // 2)))
+    if isinstance(node, Entry) and isinstance(node.of, Symbol) and node.of.name in names.squares and text == "2":
+        return replace(node, of=replace(node.of, name=f"{node.of.name}_squared", latex=f"{node.of.latex}^2"))
     if _is_time(tokens) and names.resolve(text) is None:
         return _with_time(node, index_of(tokens, place), names, where)
     elementwise = tokens[0].text in ("circ", "odot")

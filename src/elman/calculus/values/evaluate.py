@@ -306,8 +306,11 @@ def _power(e: Power, scope: Environment) -> Array:
 
 
 def _inverse(e: Inverse, scope: Environment) -> Array:
+    a = evaluate(e.of, scope)
+    if a.shape[-1] == 1 and a.shape[-2] > 1:  # of a column: entry by entry
+        return 1 / a
     try:
-        return np.linalg.inv(square(evaluate(e.of, scope), e, "an inverse"))
+        return np.linalg.inv(square(a, e, "an inverse"))
     except np.linalg.LinAlgError:
         raise FormulaError("this matrix is singular", e.span[0] + 1) from None
 

@@ -44,7 +44,7 @@ from elman.notes.model.page_model import TIME, Definition, PageModel, Statement,
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_numeric, kinds_of, may_be_condition
 from elman.notes.model.unknown_losses import differentiated_by, supplied_losses, with_unknown_losses
-from elman.notes.oracle.agreement import Agreement, agreement
+from elman.notes.oracle.agreement import Agreement, agreement, directly
 from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import (
     CycleError,
@@ -57,6 +57,8 @@ from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.sampling import sampling_of
 from elman.notes.page.page import Page
+
+_TRIED = 81  # time steps and indices at which a direct use is compared
 
 Key = tuple[int, int]  # the number of a statement, and of a part in it
 _ENOUGH = 2  # claims with the derivatives of a loss that hold
@@ -100,8 +102,10 @@ class Checker:
             for k in range(1, len(statement.parts)):
                 if not self.why_no_claim(statement, k):
                     worked = is_worked(statement, k)
-                    left = statement.parts[k - 1 if worked else 0]
-                    yield Judgement(statement, k, left, defines=None if worked else self.definition(statement, k))
+                    first = 1 if self.kinds[statement.number] is StatementKind.UPDATE else 0
+                    left = statement.parts[k - 1 if worked else first]
+                    defines = None if worked else self.definition(statement, k)
+                    yield Judgement(statement, k, left, defines=defines, beside=0 if worked else first)
 
     def why_no_claim(self, statement: Statement, part: int) -> str:
         """Why a part of a statement claims nothing; empty where it claims something."""
@@ -116,6 +120,8 @@ class Checker:
         if dots or left:
             return ELLIPSIS
         kind = self.kinds[statement.number]
+        if kind is StatementKind.UPDATE and part > 1 and statement.relation.operators[part - 2] in EQUALITIES:
+            return ""  # of w' = w - η ∂E/∂w = w - η δ x, the last part is equal to the one before
         if kind not in (StatementKind.EQUATION, StatementKind.SOLUTION):
             return kind.value
         if is_condition(statement, self.model):
@@ -142,11 +148,58 @@ class Checker:
         also a size of the page is read as that size first, and then as the number.
         """
         found = self._agree(self.sampling.oracles(statement), left, part)
+        held = self._held_fixed(left) if not found.any and found.error is None else []
+        if held and isinstance(left, Derivative):
+            direct = directly(self.sampling.oracles(statement)[0], left, part, _TRIED)
+            if direct is not None:
+                return replace(direct, reading=f"with {' and '.join(held)} held fixed")
+        other = self._of_distinct_indices(statement, left)
+        if other is not None and not found.any and found.error is None:
+            oracles = self.sampling.oracles(statement)
+            apart = [self.oracles.shared(self.model, o.point, o.local, (*o.conditions, other)) for o in oracles]
+            among = self._agree(apart, left, part)
+            if among.plain:
+                return replace(among, reading=f"where {other.left} ≠ {other.right}")
         sizes = self.sampling.written
         if found.plain or not sizes or sizes.isdisjoint(map(str, numbers_in(self.model, (left, part)))):
             return found
         literal = self._agree(self.sampling.literal_oracles(statement), left, part)
         return literal if literal.plain or (literal.any and not found.any) else found
+
+    def _held_fixed(self, left: Expression) -> list[str]:
+        """The letters that ∂y/∂x holds fixed: those in the equation of y that depend on x, where the page has the
+        derivative of y by each of them as well.
+        """
+        if not isinstance(left, Derivative) or left.at is not None:
+            return []
+        of, by = (e.of if isinstance(e, Entry) else e for e in (left.of, left.wrt))
+        if not (isinstance(of, Symbol) and isinstance(by, Symbol) and of.time is None):
+            return []
+        d = self.model.defined(of.name)
+        inner = symbols(d.value) - {by} if d is not None else set()
+        between = sorted(
+            (s for s in inner if s.name in self.model.equations and by.name in self._behind(s)), key=lambda s: s.name
+        )
+        fixed = all((of.name, s.name) in self.model.partial for s in between)
+        return [text(s) for s in between] if fixed else []
+
+    def _behind(self, letter: Symbol) -> set[str]:
+        """The letters that a letter depends on."""
+        return {n.name for n in everything_in(self.model, [letter]) if isinstance(n, Symbol)}
+
+    def _of_distinct_indices(self, statement: Statement, left: Expression) -> Iverson | None:
+        """The condition j ≠ i that ∂o_j/∂z_i may stand under, where the page has ∂o_i/∂z_i by itself."""
+        if not isinstance(left, Derivative) or statement.relation.conditions:
+            return None
+        of, by = left.of, left.wrt
+        if not (isinstance(of, Entry) and isinstance(by, Entry)):
+            return None
+        if not (isinstance(of.of, Symbol) and isinstance(by.of, Symbol)):
+            return None
+        one, other = of.indices[-1], by.indices[-1]
+        if (of.of.name, by.of.name) not in self.model.equal_indices or one == other or not one.variable:
+            return None
+        return Iverson(one, other, "≠") if other.variable else None
 
     def _agree(self, oracles: list[Oracle], left: Expression, part: Expression) -> Agreement:
         first = agreement(oracles[0], left, part)
@@ -439,7 +492,7 @@ def _judged_definition(checker: Checker, claim: Judgement) -> Judgement:
     if result.plain and not named:
         result = _of_declared_shape(oracle, d.name)
     verdict = Verdict.TIME if result.plain and lacks_time(left, part) else None
-    reading = f"{text(left)} names it" if named else f"defines {text(left)}"
+    reading = f"{text(left if isinstance(left, Symbol) else part)} names it" if named else f"defines {text(left)}"
     return replace(claim, result=result, verdict=verdict, reading=reading)
 
 

@@ -20,6 +20,8 @@ class Judgement:
     assumed, and counts as wrong only if a small repair of it holds. `as_written` is False where the claim was judged
     for one column (B = 1), or with the loss of one time step. `settled`: it is a claim, and no new definition of its
     letter. `alone`: it was read by itself, not as its section was. `unknown`: the function for some of which it fails.
+    `beside` is the number of the part that is its left side, 1 for the last part of an update. `step`: it holds as
+    a step from the judgement with this key, and how its section has it.
     """
 
     statement: Statement
@@ -35,6 +37,8 @@ class Judgement:
     settled: bool = False
     alone: bool = False
     unknown: str = ""
+    beside: int = 0
+    step: tuple[tuple[int, int], Judgement] | None = None
 
     def not_checked(self, why: str, doubtful: bool = False) -> Judgement:
         """The same claim, not judged, and why."""

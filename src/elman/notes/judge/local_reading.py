@@ -80,14 +80,15 @@ class _LocalReader:
         """
         statement = self._read.statements[j.statement.number]
         rows = list(earlier_parts(self._read, statement, j.part))
-        sound = [left for k, (key, left) in enumerate(rows) if k == len(rows) - 1 or self._is_good(key, found)]
-        for left in (statement.parts[0], *sound[:_MOST_STEPS]):
+        sound = [row for k, row in enumerate(rows) if k == len(rows) - 1 or self._is_good(row[0], found)]
+        for key, left in ((None, statement.parts[j.beside]), *sound[:_MOST_STEPS]):
             if isinstance(left, Dots):
                 continue
-            is_step, differs = left is not statement.parts[0], False
+            is_step, differs = key is not None, False
             for checker, new in self._judged_alone(j, statement, left):
                 if new.good and not new.result.nothing:  # 0 = 0 says that the claim was misread
-                    return _as_held(j, checker, new, _STEP if is_step else "read by itself")
+                    held = _as_held(j, checker, new, _STEP if is_step else "read by itself")
+                    return held if key is None else replace(held, step=(key, j))
                 differs |= new.result.error is None and new.result.counterexample is not None
             if is_step and differs:
                 return None
@@ -98,7 +99,7 @@ class _LocalReader:
     ) -> Iterator[tuple[Checker, Judgement]]:
         """The judgements of `left = part` under its small models, with their checkers."""
         misfits = True
-        defines = j.defines if left is statement.parts[0] else None
+        defines = j.defines if left is statement.parts[j.beside] else None
         for small in small_models(self._read, self._definitions, statement, left, j.part, defines is not None):
             if small.bare and not misfits:
                 return

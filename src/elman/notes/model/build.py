@@ -13,16 +13,17 @@ counts before one above it, and that before one below.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import symbols
+from elman.calculus.expression import Derivative, Entry, Symbol, symbols
 from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.entries_of_functions import with_entries_of_capitals, with_entries_of_functions
 from elman.notes.model.examples import with_letters_of_examples
+from elman.notes.model.functions_of_entries import with_functions_of_entries
 from elman.notes.model.last_layer import with_last_layer
 from elman.notes.model.named_logarithms import with_named_logarithms
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
@@ -47,6 +48,7 @@ def build(page: Page) -> PageModel:
     statements, unread = read_statements(page, notation.names)
     statements = with_entries_of_capitals(with_entries_of_functions(statements), notation.shapes)
     statements = with_columns_as_letters(with_gradients_of_functions(statements), page)
+    statements = with_functions_of_entries(statements)
     statements = with_letters_of_examples(with_letters_for_functions(statements, unread))
     bounded = with_bounds(with_named_logarithms(statements))
     statements = with_last_layer(bounded)
@@ -68,6 +70,8 @@ def build(page: Page) -> PageModel:
         kinds={name: each.kind for name, each in page.kinds.items()},
         last_layer=statements != bounded,
         symmetric=frozenset(name for name, words in page.properties.items() if "symmetric" in words),
+        equal_indices=frozenset(_equal_indices(statements)),
+        partial=frozenset(_partial(statements)),
     )
     return model_with(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
 
@@ -75,6 +79,28 @@ def build(page: Page) -> PageModel:
 def _assumed_roles(page: Page) -> Mapping[str, str]:
     """The roles that the author gives letters, by name: function, layers, euler, …"""
     return {each.name: each.role for each in page.assumptions}
+
+
+def _equal_indices(statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
+    """The letters o and z of derivatives ∂o_i/∂z_i that are left sides."""
+    for s in statements:
+        left = s.parts[0]
+        if len(s.parts) > 1 and isinstance(left, Derivative) and isinstance(left.of, Entry) and not left.at:
+            of, by = left.of.of, left.wrt
+            if not (isinstance(by, Entry) and isinstance(of, Symbol) and isinstance(by.of, Symbol)):
+                continue
+            if left.of.indices[-1] == by.indices[-1] and by.indices[-1].variable is not None:
+                yield of.name, by.of.name
+
+
+def _partial(statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
+    """The letters y and x of derivatives ∂y/∂x that are left sides."""
+    for s in statements:
+        left = s.parts[0]
+        if len(s.parts) > 1 and isinstance(left, Derivative):
+            of, by = (e.of if isinstance(e, Entry) else e for e in (left.of, left.wrt))
+            if isinstance(of, Symbol) and isinstance(by, Symbol):
+                yield of.name, by.name
 
 
 def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: int) -> PageModel:

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Derivative, Dots, Entry, Expression, Index, Symbol, walk
+from elman.calculus.expression import (
+    Add,
+    BigSum,
+    Call,
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Index,
+    Product,
+    Subtract,
+    Symbol,
+    walk,
+)
+from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.notes.model.notation import bound_indices
 from elman.notes.model.page_model import Definition, Statement, free_indices, free_times
-from elman.notes.model.statement_kinds import StatementKind, defined_letter, introduces, is_numeric, kinds_of
+from elman.notes.model.statement_kinds import (
+    StatementKind,
+    defined_letter,
+    defined_square,
+    introduces,
+    is_numeric,
+    kinds_of,
+)
+
+_UNDER_CONDITION = re.compile(
+    r"\b(?:if|when|whenever|unless|assum\w+|suppos\w+)\W*$|[若当]\W*$|如果\W*$|假设\W*$", re.I
+)
 
 ByName = dict[str, tuple[Definition, ...]]
 
@@ -58,13 +84,16 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
     start: dict[tuple[str, Index], Definition] = {}
     order = sorted(statements, key=lambda s: (s.formula.kind == "inline", isinstance(s.parts[0], Entry)))
     for statement in order:
-        left = defined_letter(statement.parts[0])
+        square = defined_square(statement)
+        left_side = statement.parts[0] if square is None else square[0]
+        left = defined_letter(left_side)
         if left is None or use.kinds[statement.number] is not StatementKind.EQUATION:
             continue
-        if not _may_define(statement, left, use):
+        by_entries = left.name not in {*equations, *named} and _is_by_entries(statement)
+        if not (_may_define(statement, left, use) or by_entries):
             continue
         name, time = left.name, left.time
-        indices = _indices(statement.parts[0])
+        indices = _indices(left_side)
         derivative = _first_part(statement, lambda e: isinstance(e, Derivative))
         if derivative is not None and not _is_second(derivative[1]):
             whole = _without_indices(derivative[1], indices)
@@ -74,7 +103,8 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
             if all(time != other.time for other in named.get(name, ())):
                 named[name] = (*named.get(name, ()), d)
             continue
-        plain = _first_part(statement, lambda e: not any(isinstance(n, Derivative | Dots) for n in walk(e)))
+        plain = _first_part(statement, _is_plain_beside(_indexed_in_full(statement)))
+        plain = plain if square is None else square[1:]
         if plain is None:
             continue
         if is_numeric(plain[1]) and indices:
@@ -88,12 +118,43 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
         elif not before or (len(before) == 1 and _are_step_and_total(before[0], d)):
             equations[name] = (*before, d)
     start = {key: d for key, d in start.items() if key[0] not in named or key[1] != Index("T")}  # δ^L = … is a claim
+    for statement in statements:
+        found = _named_at_the_end(statement)
+        if found is not None and found.name not in equations and use.first_use.get(found.name) == statement.number:
+            named.setdefault(found.name, (found,))
     return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
+
+
+def _named_at_the_end(s: Statement) -> Definition | None:
+    """The letter g of ∂L/∂x = W^T ∂L/∂y = g, which names the gradient of a loss; None for any other chain."""
+    left, operators = s.parts[0], s.relation.operators
+    end = next((k for k, operator in enumerate(operators) if operator not in ("=", ":=")), len(operators))
+    last = s.parts[end]
+    if not (isinstance(left, Derivative) and isinstance(left.of, Symbol) and isinstance(left.wrt, Symbol)):
+        return None
+    if left.at is not None or not is_called_a_loss(left.of.name):
+        return None
+    if end < 2 or not isinstance(last, Symbol) or last.time is not None:
+        return None
+    before = {n.name for part in s.parts[:end] for n in walk(part) if isinstance(n, Symbol)}
+    return None if last.name in before else Definition(last.name, None, left, s.number, end)
 
 
 def _indices(left: Expression) -> tuple[str, ...]:
     """The indices of a left side such as z_ij."""
     return tuple(str(i.variable) for i in left.indices) if isinstance(left, Entry) else ()
+
+
+def _indexed_in_full(s: Statement) -> list[Expression]:
+    """The rows and columns in r_ij = p_i^T q_j = Σ_k p_ik q_kj of letters that have their entries in the same chain."""
+    entries = [n for part in s.parts[1:] for n in walk(part) if isinstance(n, Entry)]
+    whole = {n.of for n in entries if len(n.indices) == 2}
+    return [n for n in entries if len(n.indices) == 1 and n.of in whole]
+
+
+def _is_plain_beside(others: Sequence[Expression]) -> Callable[[Expression], bool]:
+    """The check that a part has no derivative, no ellipsis, and none of some other nodes."""
+    return lambda e: not any(isinstance(n, Derivative | Dots) or n in others for n in walk(e))
 
 
 def _without_indices(e: Expression, indices: tuple[str, ...]) -> Expression | None:
@@ -132,6 +193,20 @@ def _may_define(statement: Statement, left: Symbol, use: PageUse) -> bool:
         return True
     used_before = use.first_use.get(left.name, statement.number) < statement.number
     return not used_before or (left.time is not None and _is_single(left.time))
+
+
+def _is_by_entries(s: Statement) -> bool:
+    """Whether an equation within a line is by entries, f_j = w_j^T x + b_j, and under no condition: nothing else says
+    what f is.
+    """
+    left = s.parts[0]
+    if s.relation.operators[:1] not in (("=",), (":=",)) or not isinstance(left, Entry) or len(left.indices) != 1:
+        return False
+    (index,) = left.indices
+    compound = isinstance(s.parts[1], Add | Subtract | Product | Call | BigSum)
+    return (
+        compound and index.variable in free_indices(s.parts[1]) and not _UNDER_CONDITION.search(s.formula.before[-40:])
+    )
 
 
 def _running(statements: Iterable[Statement]) -> set[str]:

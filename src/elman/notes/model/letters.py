@@ -33,6 +33,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.notes.model.page_model import Statement
+from elman.notes.model.statement_kinds import defined_letter, defined_square, is_mention
 
 _OPENS = re.compile(r"\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
 _PRIMED = re.compile(r"\s*(?:'|′|\^\s*\{?\s*\\prime\s*\}?)+\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
@@ -84,11 +85,15 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     known = set(declared)
     uses = _Uses()
     for statement in statements:
-        _look_through(statement, uses)
+        if not is_mention(statement):  # as in: any function $f$
+            _look_through(statement, uses)
     defined = {left.name for s in statements if (left := _whole_left_side(s)) is not None}
     quantities = uses.bare | known
     functions = {name for name in uses.applied if name not in quantities | defined and name not in _NUMBERS}
     functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
+    for statement in filter(is_mention, statements):
+        _look_through(statement, uses)
+    uses.bare -= functions
     labelled, running = _subscripts(uses, known)
     running |= _indices_of_kronecker(statements, known)
     levels = {
@@ -262,16 +267,29 @@ def _defined_letter(s: Statement) -> Symbol | None:
 
 def _squares(statements: Sequence[Statement], defined: set[str]) -> Iterator[str]:
     """Letters of which the page defines the square only, σ^2 = …, or differentiates by it."""
-    by = (n.wrt for s in statements for part in s.parts for n in walk(part) if isinstance(n, Derivative))
-    for wrt in by:
-        square = isinstance(wrt, Power) and wrt.exponent == _TWO
-        if square and isinstance(wrt, Power) and isinstance(wrt.of, Symbol) and wrt.of.name not in defined:
-            yield wrt.of.name
-    for statement in statements:
-        left = statement.parts[0]
-        square = len(statement.parts) > 1 and isinstance(left, Power) and left.exponent == _TWO
-        if square and isinstance(left, Power) and isinstance(left.of, Symbol) and left.of.name not in defined:
-            yield left.of.name
+    by = [n.wrt for s in statements for part in s.parts for n in walk(part) if isinstance(n, Derivative)]
+    left = [s.parts[0] for s in statements if len(s.parts) > 1]
+    roots = {letter.name for s in statements if (letter := _root(s)) is not None}
+    for e in (*by, *left):
+        letter = _squared_letter(e)
+        if letter is not None and letter.name not in defined and letter.name not in roots:
+            yield letter.name
+
+
+def _root(s: Statement) -> Symbol | None:
+    """The letter that an equation of squares defines."""
+    square = defined_square(s)
+    return defined_letter(square[0]) if square is not None else None
+
+
+def _squared_letter(e: Expression) -> Symbol | None:
+    """The letter of σ^2, σ_j^2 or σ^2_j."""
+    if isinstance(e, Entry) and isinstance(e.of, Power):
+        e = e.of
+    if not isinstance(e, Power) or e.exponent != _TWO:
+        return None
+    letter = e.of.of if isinstance(e.of, Entry) else e.of
+    return letter if isinstance(letter, Symbol) else None
 
 
 def _other_letters(statements: Sequence[Statement], known: set[str]) -> Iterator[str]:

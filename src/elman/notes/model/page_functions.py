@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, symbols, transform, walk
 from elman.notes.model.page_model import Statement, Unread
-from elman.notes.model.statement_kinds import defined_letter
+from elman.notes.model.statement_kinds import defined_letter, is_mention
 
 _DEEPEST = 4  # functions within functions that are replaced by their equations
 
@@ -94,7 +94,7 @@ def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
 def _losses(statements: Sequence[Statement]) -> set[str]:
     """Functions of letters that are differentiated, or that stand without arguments elsewhere: L(y, ŷ)."""
     found, plain, other = set[str](), set[str](), set[str]()
-    for part in (part for s in statements for part in s.parts):
+    for part in (part for s in statements if not is_mention(s) for part in s.parts):
         for node in walk(part):
             if isinstance(node, Derivative) and isinstance(node.of, Apply):
                 found.add(node.of.name)

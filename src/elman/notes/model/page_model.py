@@ -131,6 +131,8 @@ class PageModel:
     row or matrix; `evidence` what reading a letter as one of them costs, by its use in formulas that are not in
     `statements`. `last_layer`: the page calls the last layer L. `symmetric` are the matrices
     that it calls symmetric. `own` are the numbers of the statements that are judged with this model, None for all.
+    `equal_indices` are the letters o and z of which the page has ∂o_i/∂z_i, the case of equal indices, by itself;
+    `partial` all letters y and x of which ∂y/∂x is the left side of an equation.
     """
 
     statements: tuple[Statement, ...]
@@ -157,6 +159,8 @@ class PageModel:
     last_layer: bool = False
     symmetric: frozenset[str] = frozenset()
     own: frozenset[int] | None = None
+    equal_indices: frozenset[tuple[str, str]] = frozenset()
+    partial: frozenset[tuple[str, str]] = frozenset()
 
     def has_own(self, statement: int) -> bool:
         """Whether a statement, given by its number, is judged with this model."""

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, Transpose, symbols, walk
+from elman.calculus.expression import (
+    Apply,
+    BigSum,
+    Derivative,
+    Entry,
+    Expression,
+    Symbol,
+    Transpose,
+    symbols,
+    transform,
+    walk,
+)
 from elman.notes.model.build import model_with
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of
 from elman.notes.model.page_model import Definition, PageModel, Statement
@@ -77,6 +88,7 @@ def small_models(
     right = claim.parts[part]
     at = claim.number, -1 if defines else part
     seen: list[set[Place]] = []
+    whole: PageModel | None = None
     for with_all in (False, True):
         chosen = _Chosen(definitions, at)
         chosen.add(left, right)
@@ -85,7 +97,10 @@ def small_models(
         key = {(d.statement, d.part) for d in chosen.definitions()}
         if key not in seen:
             seen.append(key)
-            yield SmallModel(_model_of(model, chosen, claim, left, right))
+            whole = _model_of(model, chosen, claim, left, right)
+            yield SmallModel(whole)
+    if whole is not None and (one := _of_one_step(whole)) is not None:
+        yield SmallModel(one)
     if set() not in seen and _writes_out(left, right):
         yield SmallModel(_model_of(model, _Chosen(definitions, at), claim, left, right), bare=True)
 
@@ -178,6 +193,50 @@ def _model_of(model: PageModel, chosen: _Chosen, claim: Statement, left: Express
     small = model_with(replace(model, statements=tuple(statements), own=own), found)
     supplied = {name for name, d in chosen.equations.items() if d.statement < 0}
     return with_roles(replace(small, unknown=small.unknown | supplied))
+
+
+def _of_one_step(model: PageModel) -> PageModel | None:
+    """The model of one time step, where no letter of an earlier step has an equation: h_(t-1) of a cell is a letter of
+    its own. None where there is more to the time steps.
+    """
+    supplied = set(supplied_losses(model))
+    defined = {n: found for table in (model.equations, model.named) for n, found in table.items() if n not in supplied}
+    parts = [part for s in model.statements for part in s.parts]
+    parts += [d.value for found in defined.values() for d in found]
+    steps = {n.time for part in parts for n in walk(part) if isinstance(n, Symbol) and n.time is not None}
+    if {step.offset for step in steps} != {0, -1} or len({step.variable for step in steps}) != 1:
+        return None
+    (variable,) = {step.variable for step in steps}
+    for n in (n for part in parts for n in walk(part)):
+        if isinstance(n, Symbol) and n.time is not None and n.time.offset and n.name in defined:
+            return None
+        if (isinstance(n, Derivative) and n.at is not None) or (isinstance(n, BigSum) and n.index == variable):
+            return None
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Symbol) or node.time is None:
+            return node
+        before = f"{node.name}_before" if node.time.offset else node.name
+        return replace(
+            node, name=before, time=None, latex=node.latex if not node.time.offset else f"{node.latex}_{{-1}}"
+        )
+
+    def changed(d: Definition) -> Definition:
+        value = d.value.body if d.name in supplied and isinstance(d.value, BigSum) else d.value
+        return replace(d, time=None, value=transform(value, change))
+
+    statements = tuple(
+        replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in s.parts)))
+        for s in model.statements
+    )
+    found = Definitions(
+        {name: tuple(map(changed, ds)) for name, ds in model.equations.items()},
+        {name: tuple(map(changed, ds)) for name, ds in model.named.items()},
+        {},
+    )
+    names = replace(model.names, timed=frozenset())
+    one = model_with(replace(model, statements=statements, names=names, counts=frozenset()), found)
+    return with_roles(replace(one, unknown=one.unknown | supplied))
 
 
 def _letter(e: Expression) -> Symbol | None:

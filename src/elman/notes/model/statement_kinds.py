@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
+from fractions import Fraction
+from typing import TypeGuard
 
 from elman.calculus.expression import (
     Add,
     Apply,
+    BigSum,
     Call,
     Constant,
     Derivative,
@@ -34,6 +38,7 @@ from elman.calculus.expression import (
     symbols,
     walk,
 )
+from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.notes.model.page_model import Statement
 
 
@@ -47,6 +52,7 @@ class StatementKind(StrEnum):
     SOLUTION = "a solution, as the gradient is set to zero"
     NAME = "it names a difference"
     DEPENDS = "it says what a letter depends on"
+    FUNCTION = "it says what a function is"
 
 
 _DEFINER = re.compile(
@@ -103,6 +109,8 @@ def _kind(
         return StatementKind.NAME
     if _says_what_it_depends_on(s):
         return StatementKind.DEPENDS
+    if len(s.parts) == 2 and is_of_entry(left, s.parts[1]):
+        return StatementKind.FUNCTION
     letter = defined_letter(left)
     if s.formula.kind == "inline" and isinstance(left, Entry) and len(s.parts) > 1 and is_numeric(s.parts[1]):
         return StatementKind.EXAMPLE
@@ -149,6 +157,42 @@ def defined_letter(left: Expression) -> Symbol | None:
         plain = all(names) and len(set(names)) == len(names) and not any(i.offset for i in left.indices)
         return left.of if plain and not left.column else None
     return left if isinstance(left, Symbol) else None
+
+
+def is_mention(s: Statement) -> bool:
+    """Whether a formula within a line only names a letter that may be a function, φ; a loss J is a number."""
+    letter = s.parts[0]
+    if len(s.parts) != 1 or s.formula.kind != "inline" or not isinstance(letter, Symbol):
+        return False
+    return not is_called_a_loss(letter.name) or letter.name in ("l", "ell")
+
+
+def defined_square(s: Statement) -> tuple[Expression, int, Expression] | None:
+    """What an equation of squares e_ij^2 = (r_ij - s_ij)^2 defines, e_ij, with the number of the part that is squared,
+    and what it is the square of; None for any other equation.
+    """
+    left = s.parts[0]
+    if not _is_square(left) or defined_letter(left.of) is None:
+        return None
+    found = ((k, part) for k, part in enumerate(s.parts) if k and _is_square(part))
+    return next(((left.of, k, part.of) for k, part in found if left.of not in list(walk(part))), None)
+
+
+def _is_square(e: Expression) -> TypeGuard[Power]:
+    return isinstance(e, Power) and e.exponent == Number(Fraction(2))
+
+
+def is_of_entry(left: Expression, value: Expression) -> bool:
+    """Whether left = value says what a function of one entry is that depends on others too, as e^{z_i} / Σ_j e^{z_j}
+    of z_i.
+    """
+    if not isinstance(left, Call | Apply) or left.primes or len(left.arguments) != 1:
+        return False
+    (entry,) = left.arguments
+    if not (isinstance(entry, Entry) and isinstance(entry.of, Symbol) and defined_letter(entry) is not None):
+        return False
+    others = {n.of for total in walk(value) if isinstance(total, BigSum) for n in walk(total) if isinstance(n, Entry)}
+    return others == {entry.of} and symbols(value) == {entry.of}
 
 
 def is_numeric(e: Expression) -> bool:
@@ -198,7 +242,10 @@ def _is_update(s: Statement) -> bool:
         names = {n.name for n in walk(s.parts[0]) if isinstance(n, Symbol | Apply)}
         return any(isinstance(n, Symbol | Apply) and n.name in names for n in walk(s.parts[1]))
     if isinstance(s.parts[0], Entry) and isinstance(s.parts[1], Add | Subtract):
-        return s.parts[0] in list(_outside_derivatives(s.parts[1]))
+        left = s.parts[0]
+        if isinstance(left.of, Transpose) and "'" in s.source(0):  # w' is the new w
+            left = replace(left, of=left.of.of)
+        return left in list(_outside_derivatives(s.parts[1]))
     letter = s.parts[0] if isinstance(s.parts[0], Symbol) else None
     if letter is None:
         return False

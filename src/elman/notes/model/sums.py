@@ -33,6 +33,8 @@ def _bounded(e: BigSum | BigProduct, left: set[str]) -> Expression:
         if len(chosen) != 1:
             return e
         e = replace(e, index=chosen[0])
+    if e.upper == Index(e.index):  # Σ_{k=1}^k means all of them
+        e = replace(e, lower=None, upper=None)
     if not _numbers_steps(e):
         return _of_equal_terms(e) if e.lower is None and e.upper is None else e
     if e.lower is None and e.upper is None:

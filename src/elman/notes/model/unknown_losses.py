@@ -36,7 +36,9 @@ def with_unknown_losses(model: PageModel, without: Collection[str] = ()) -> Page
     equations = dict(model.equations)
     recurrent = {s.name for f in model.equations.values() for d in f for s in symbols(d.value) if _is_earlier(s, d)}
     for name in losses:
-        by = [letter for letter in differentiated_by(model, name) if letter not in losses and letter not in without]
+        by = differentiated_by(model, name)
+        by += _with_differentials(model) if len(losses) == 1 else []
+        by = [letter for letter in by if letter not in losses and letter not in without]
         ends = _ends(graph, by)
         if not ends:
             continue
@@ -68,6 +70,13 @@ def with_losses_of_values(model: PageModel, broken: Collection[str]) -> PageMode
 def differentiated_by(model: PageModel, loss: str) -> list[str]:
     """The letters by which a section differentiates a loss."""
     return list(dict.fromkeys(by.name for of, by in _derivatives(model) if of.name == loss))
+
+
+def _with_differentials(model: PageModel) -> list[str]:
+    """The letters y that the page defines, and of which it uses a dy that nothing defines: the derivative by y."""
+    letters = {n.name for s in model.statements for part in s.parts for n in walk(part) if isinstance(n, Symbol)}
+    used = [name for name in sorted(letters) if name[0] == "d" and name not in {*model.equations, *model.named}]
+    return [by for name in used for by in (name[1:], name[1:].lstrip("_")) if by in model.equations]
 
 
 def _letter(e: Expression) -> Symbol | None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Iverson,
+    Product,
     Subtract,
     Symbol,
     Transpose,
@@ -167,7 +169,29 @@ def part_value(
         left, one = part_value(oracle, e.left, indices, direct, True, own)
         right, other = part_value(oracle, e.right, indices, direct, True, own)
         return add(left, right if isinstance(e, Add) else -right, e), one or other
-    return oracle.evaluate(e, indices), False
+    try:
+        return oracle.evaluate(e, indices), False
+    except FourIndicesError:
+        found = _weighted(oracle, e, indices)
+        if found is None:
+            raise
+        return found, True
+
+
+def _weighted(oracle: Oracle, e: Expression, indices: dict[str, int]) -> Array | None:
+    """(ŷ - y) ∂(h W + b)/∂h: a derivative with four indices, each entry of what is differentiated times that of the
+    factor before it; None for anything else.
+    """
+    *before, last = factors_of(e)
+    if not before or not isinstance(last, Derivative) or isinstance(last.wrt, Transpose):
+        return None
+    if any(isinstance(n, Derivative) for factor in before for n in walk(factor)):
+        return None
+    weights = reduce(Product, before)
+    value, tensor = oracle.evaluate(weights, indices), oracle.jacobians.jacobian(last, dict(indices)).tensor
+    if value.shape[-2:] != tensor.shape[:2]:
+        value = np.swapaxes(value, -1, -2)
+    return np.einsum("rc,rcmn->mn", value, tensor) if value.shape == tensor.shape[:2] else None
 
 
 def chain_of(e: Expression, oracle: Oracle) -> list[Expression] | None:
@@ -222,9 +246,11 @@ def _contracted(
                 f"the chain breaks: after ∂…/∂{before.name} a ∂{before.name}/∂… is expected", factor.span[0] + 1
             )
         equation = None
-        if direct or (one_of_many and before is not None):
-            timed = isinstance(factor.of, Symbol) and factor.of.name in oracle.model.timed
-            factor, equation = _direct(factor, one_of_many and before is not None, timed, own)
+        later = one_of_many and total is not None
+        if direct or later:
+            letter = factor.of.of if isinstance(factor.of, Entry) else factor.of
+            timed = isinstance(letter, Symbol) and letter.name in oracle.model.timed
+            factor, equation = _direct(factor, later, timed, own)
         jacobian = oracle.jacobians.jacobian(factor, steps, equation)
         total = jacobian.tensor if total is None else np.einsum("mnpq,rcmn->rcpq", total, jacobian.tensor)
         before = factor.wrt if isinstance(factor.wrt, Symbol) else None
@@ -238,10 +264,13 @@ def _direct(e: Derivative, of_states: bool, timed: bool, own: bool) -> tuple[Der
     Returns the derivative, with its bar where u has time steps, and the name u of that equation where u has none, or
     where `own` excludes the other equations of its step.
     """
-    if not (isinstance(e.of, Symbol) and isinstance(e.wrt, Symbol)) or e.at is not None:
+    of, wrt = (part.of if isinstance(part, Entry) else part for part in (e.of, e.wrt))
+    if not (isinstance(of, Symbol) and isinstance(wrt, Symbol)) or e.at is not None:
         return e, None
     if not timed:
-        return e, e.of.name
+        return e, of.name
+    if not (isinstance(e.of, Symbol) and isinstance(e.wrt, Symbol)):
+        return e, None
     if not of_states and e.wrt.time is not None:
         return e, None
     return replace(e, at=e.of.time or Index(TIME)), e.of.name if own else None
@@ -330,6 +359,25 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
         counterexample=None if apart is None else _counterexample(oracle, (target, part), *apart),
         reading=next((k.reading for k in kinds if k.reading), "") if all(k.any for k in kinds) else "",
     )
+
+
+def directly(oracle: Oracle, target: Derivative, part: Expression, tried: int) -> Agreement | None:
+    """The agreement of a part with the direct use that the equation of what is differentiated makes of what it is by,
+    at some time steps and indices; None where it does not agree, or there is no such use.
+    """
+    letter = target.of.of if isinstance(target.of, Entry) else target.of
+    assert isinstance(letter, Symbol)
+    uses = False  # whether the equation has the letter itself, so that something is left to differentiate
+    try:
+        for indices in itertools.islice(assignments(oracle, (target, part)), tried):
+            direct = oracle.jacobians.jacobian(target, dict(indices), letter.name).matrix()
+            value = oracle.evaluate(part, indices)
+            if direct is None or not compare(direct, value, per_column=False).plain:
+                return None
+            uses |= bool(np.abs(direct).max(initial=0.0) > 0)
+    except FormulaError:
+        return None
+    return Agreement(plain=True) if uses else None
 
 
 # --- derivatives that are no matrix, or a diagonal one ---

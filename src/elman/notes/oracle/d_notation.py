@@ -1,4 +1,4 @@
-"""dW = … in code: where the page has a loss and defines dW in no other way, dW is the derivative of the loss by W."""
+"""dW, where the page has a loss and defines dW in no other way: the derivative of the loss by W."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def with_differentials(model: PageModel, oracle: Oracle) -> PageModel:
     """The model with every dW read as ∂J/∂W, where the loss J depends on W and the page does not define dW as a
     derivative.
     """
-    candidates = {name: _variable(name, model) for name in model.equations if name[0] == "d"}
+    mentioned = _mentioned(model)
+    names = [name for name in model.equations if name[0] == "d"]
+    candidates = {name: _variable(name, model) for name in (*names, *mentioned)}
     found = {name: by for name, by in candidates.items() if by is not None}
     if not found:
         return model
@@ -25,11 +27,20 @@ def with_differentials(model: PageModel, oracle: Oracle) -> PageModel:
     named: dict[str, tuple[Definition, ...]] = {}
     for name, by in found.items():
         if by in dependencies and name not in dependencies:
-            named[name] = tuple(_derivative(model, d, loss, by) for d in model.equations[name])
+            definitions = model.equations.get(name) or (Definition(name, mentioned[name], Symbol(name), -1, -1),)
+            named[name] = tuple(_derivative(model, d, loss, by) for d in definitions)
     equations = {name: d for name, d in model.equations.items() if name not in named}
     return with_roles(
         replace(model, equations=equations, named={**model.named, **named}, differentials=frozenset(named))
     )
+
+
+def _mentioned(model: PageModel) -> dict[str, Index | None]:
+    """The names of the kind dW that formulas use and nothing defines or declares, each with its time step."""
+    known = {*model.equations, *model.named, *(name for name in model.shapes if name not in model.assumed)}
+    letters = {n for s in model.statements for part in s.parts for n in walk(part) if isinstance(n, Symbol)}
+    used = [s for s in letters if len(s.name) > 1 and s.name[0] == "d" and s.name not in known]
+    return {s.name: Index(TIME) if s.name in model.timed else None for s in sorted(used, key=lambda s: s.name)}
 
 
 def _variable(name: str, model: PageModel) -> str | None:

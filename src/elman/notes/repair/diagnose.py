@@ -249,7 +249,8 @@ def _candidates(
         replace(f, part=transform(f.part, move_transpose_inward))
         for f in repairer.repairs(left, part, needs_small_repair(checker, j))
     ]
-    return found if j.statement.continued is None else [f for f in found if f.left == left]
+    may_edit_left = j.statement.continued is None and not j.beside
+    return found if may_edit_left else [f for f in found if f.left == left]
 
 
 def _interpreted(checker: Checker, e: Explanation, left: Expression, part: Expression, budget: Budget) -> Explanation:

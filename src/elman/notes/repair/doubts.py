@@ -24,6 +24,7 @@ from elman.calculus.expression import (
     children,
     has_derivative,
     symbols,
+    transform,
     walk,
 )
 from elman.calculus.printing.render import text
@@ -33,6 +34,7 @@ from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.judge.advice import no_dependence
 from elman.notes.judge.checker import Checker
+from elman.notes.judge.claim_kinds import is_condition
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import Definition, everything_in, free_indices
@@ -48,7 +50,9 @@ _ARRANGED = frozenset(
     {Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE, Verdict.ORDER, Verdict.OPERATOR, Verdict.TRACE}
 )
 _OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
+_MOST_TURNED = 4  # vectors that are tried as a row for a column
 _TRIED = 8  # time steps and indices at which a derivative is looked at
+_COMPARED = 81  # and at which a direct use is compared
 
 
 def doubt_of(checker: Checker, e: Explanation) -> str:
@@ -69,9 +73,11 @@ def doubt_before_repair(checker: Checker, j: Judgement) -> str:
 
 
 def _declared_twice(checker: Checker, e: Explanation) -> str:
-    """A clash of shapes is none where the page declares a letter several times, for several parts of it."""
+    """A clash of shapes is none where the page declares a letter several times, for several parts of it; and shapes
+    that were made to fit one of them are no evidence.
+    """
     j = e.judgement
-    if not _is_misfit(j):
+    if not _is_misfit(j) and checker.declares_shapes(j):
         return ""
     declared: dict[str, set[tuple[str, str]]] = {}
     for line in checker.page.shapes:
@@ -299,21 +305,103 @@ def _occurrences(e: Expression, index: str) -> int:
     return sum(isinstance(n, Entry) and any(i.variable == index for i in n.indices) for n in walk(e))
 
 
+def _one_hot_entry(checker: Checker, e: Explanation) -> str:
+    """Σ_w y_w ln ŷ_w = ln ŷ_o of a one-hot y holds for the o at which y is 1."""
+    j = e.judgement
+    if has_derivative(j.left, j.expression):
+        return ""
+    one_sided = free_indices(j.left) ^ free_indices(j.expression)
+    for node in (n for part in (j.left, j.expression) for n in walk(part)):
+        of = node.of if isinstance(node, Entry) else node
+        if isinstance(of, Symbol) and of.name in checker.page.one_hot and one_sided:
+            return f"{text(of)} is one-hot, and this may be about the entry that is 1: say which it is"
+    return ""
+
+
+def _disconnected(checker: Checker, e: Explanation) -> str:
+    """∂L/∂x = … ∂L/∂y … where, as the page was read, no such y depends on x."""
+    j = e.judgement
+    by = _differentiated_by(j.left)
+    if by is None or not isinstance(j.left, Derivative):
+        return ""
+    nodes = [n for n in walk(j.expression) if isinstance(n, Derivative) and n.of == j.left.of]
+    through = [letter for n in nodes if (letter := _differentiated_by(n)) is not None]
+    if not through or any(by.name in _names_behind(checker, letter) for letter in through):
+        return ""
+    return no_dependence(Derivative(through[0], by))
+
+
+def _differentiated_by(e: Expression) -> Symbol | None:
+    """The letter that a derivative is by, as a whole, transposed or an entry of it."""
+    by = e.wrt if isinstance(e, Derivative) else None
+    while isinstance(by, Entry | Transpose):
+        by = by.of
+    return replace(by, time=None) if isinstance(by, Symbol) else None
+
+
+def _names_behind(checker: Checker, letter: Symbol) -> set[str]:
+    return {n.name for n in everything_in(checker.model, [letter]) if isinstance(n, Symbol)}
+
+
+def _turned_vector(checker: Checker, e: Explanation) -> str:
+    """A vector whose shape was guessed may be a row or a column, as a bias that is added to all rows is."""
+    j = e.judgement
+    shapes = {**checker.model.shapes, **checker.sampling.local_shapes(j.statement)}
+    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)} & _guessed(checker, j)
+    vectors = [name for name in sorted(given) if (shapes.get(name, ("1", "1")).count("1")) == 1]
+    for name in vectors[:_MOST_TURNED]:
+        turned = {name: shapes[name][::-1]}
+        if _holds_with(checker, j, turned):
+            letter, (rows, columns) = text(_written(name, (j.left, j.expression))), turned[name]
+            return f"it holds where {letter} is [{rows},{columns}]: declare its shape"
+    return ""
+
+
+def _holds_with(checker: Checker, j: Judgement, shapes: dict[str, tuple[str, str]]) -> bool:
+    """Whether a claim holds with other shapes of some letters."""
+    model = replace(checker.model, shapes={**checker.model.shapes, **shapes})
+    sampled = checker.sampling.oracles(j.statement)
+    tried = (checker.oracles.new(model, o.point, {**o.local, **shapes}, o.conditions) for o in sampled)
+    return all(agreement(o, j.left, j.expression).plain for o in tried)
+
+
+def _supposed_equal(checker: Checker, e: Explanation) -> str:
+    """A claim may hold with what the text supposes of a given letter: A = x."""
+    j = e.judgement
+    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
+    for s in checker.model.statements:
+        left = s.parts[0]
+        if len(s.parts) != 2 or not isinstance(left, Symbol) or left.name not in given or left in symbols(s.parts[1]):
+            continue
+        if not is_condition(s, checker.model):
+            continue
+        one, other = (_with(part, left, s.parts[1]) for part in (j.left, j.expression))
+        if all(agreement(o, one, other).any for o in checker.sampling.oracles(j.statement)):
+            return f"it holds where {text(left)} = {text(s.parts[1])}: say so in a display"
+    return ""
+
+
+def _with(e: Expression, letter: Symbol, value: Expression) -> Expression:
+    return transform(e, lambda node: value if node == letter else node)
+
+
 def _of_a_number(checker: Checker, e: Explanation) -> str:
     """What is said of one letter and its functions alone may be said of numbers: s'(x) = s(x) (1 - s(x))."""
-    j = e.judgement
+    letter = number_it_holds_for(checker, e.judgement)
+    if not letter:
+        return ""
+    return f"it holds where {letter} is a number: say so, or write the products entry by entry with \\odot"
+
+
+def number_it_holds_for(checker: Checker, j: Judgement) -> str:
+    """The only letter of a claim, where the claim holds for it as a number; else empty."""
     given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
     has_entries = any(isinstance(n, Entry) for part in (j.left, j.expression) for n in walk(part))
     if len(given) != 1 or has_entries:
         return ""
-    number = dict.fromkeys(given, ("1", "1"))
-    model = replace(checker.model, shapes={**checker.model.shapes, **number})
-    sampled = checker.sampling.oracles(j.statement)
-    tried = (checker.oracles.new(model, o.point, {**o.local, **number}, o.conditions) for o in sampled)
-    if not all(agreement(o, j.left, j.expression).plain for o in tried):
+    if not _holds_with(checker, j, dict.fromkeys(given, ("1", "1"))):
         return ""
-    letter = text(_written(min(given), (j.left, j.expression)))
-    return f"it holds where {letter} is a number: say so, or write the products entry by entry with \\odot"
+    return text(_written(min(given), (j.left, j.expression)))
 
 
 def _direct_use(checker: Checker, e: Explanation) -> str:
@@ -329,7 +417,7 @@ def _direct_use(checker: Checker, e: Explanation) -> str:
     uses = False  # whether the equation has the letter itself, so that something is left to differentiate
     fails = False  # whether the whole derivative differs where it was looked at
     try:
-        for indices in islice(assignments(oracle, (j.left, j.expression)), _TRIED):
+        for indices in islice(assignments(oracle, (j.left, j.expression)), _COMPARED):
             direct = oracle.jacobians.jacobian(j.left, dict(indices), letter.name).matrix()
             value = oracle.evaluate(j.expression, indices)
             if direct is None or not compare(direct, value, per_column=False).plain:
@@ -366,5 +454,15 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
 
 
 _OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
-_OF_CLAIM = (_index_of_one_entry, _of_a_number, _direct_use, _size_on_one_side, _runs_to_another_size)
+_OF_CLAIM = (
+    _index_of_one_entry,
+    _one_hot_entry,
+    _disconnected,
+    _turned_vector,
+    _supposed_equal,
+    _of_a_number,
+    _direct_use,
+    _size_on_one_side,
+    _runs_to_another_size,
+)
 _OF_READINGS = (_without_small_repair, _defined_anew, _letter_on_one_side, _constant_derivative, *_OF_CLAIM)

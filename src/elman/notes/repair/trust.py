@@ -6,26 +6,30 @@ are then reported as not checked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from elman.calculus.expression import Call, Derivative, Entry, Symbol, has_derivative, symbols, walk
 from elman.calculus.printing.render import text
 from elman.notes.judge.checker import JudgedPage, Key
+from elman.notes.judge.claim_kinds import only_derivatives
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
-from elman.notes.model.page_model import everything_in
+from elman.notes.model.page_model import Statement, everything_in, free_indices
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.evaluation_point import UndefinedError
-from elman.notes.repair.doubts import doubt_before_repair, doubt_of
+from elman.notes.repair.doubts import doubt_before_repair, doubt_of, number_it_holds_for
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
 
 _ENOUGH = 3  # gradients that fail
+_ENOUGH_HOLD = 2  # gradients that hold and have the letters of one that fails
 _ROWS = 2  # rows of a derivation that vouch for the reading of another
 _MOST = 0.6  # of the gradients that were judged
 _ASSUMED = "it does not hold for any values of its letters: it may say what they are"
+_FROM_WRONG = "it follows from the row above, which does not hold"
 _WHY = (
     "the two sides differ as this section was read, and so do most of its gradients: say what its letters are, as in "
     "<!-- elman: b is a number -->"
@@ -38,7 +42,24 @@ def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[K
     misread = _misread(page, explanations)
     several = _with_several_equations(page, explanations)
     explanations = {k: _unless_several(page, e, several) for k, e in explanations.items()}
-    return {k: _unless_doubtful(page, e, _WHY if k in misread else "") for k, e in explanations.items()}
+    found: dict[Key, Explanation] = {}
+    for k, e in explanations.items():
+        found[k] = _unless_doubtful(page, _unless_behind_wrong(e, found), _WHY if k in misread else "")
+    return found
+
+
+def _unless_behind_wrong(e: Explanation, found: Mapping[Key, Explanation]) -> Explanation:
+    """The explanation of a step from a row that does not hold: where its section shows that it differs too, it does not
+    hold either.
+    """
+    step = e.judgement.step
+    if step is None or not e.holds or step[0] not in found or not found[step[0]].verdict.is_wrong:
+        return e
+    apart = step[1].result.counterexample
+    if step[1].result.error is not None or apart is None or apart.entry is None:
+        return _not_checked(e, _FROM_WRONG)
+    why = f"the two sides differ: {apart}; {_FROM_WRONG}"
+    return replace(e, judgement=step[1], verdict=Verdict.FALSE, diagnosis=why, reading=step[1].reading)
 
 
 def _with_several_equations(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[str]:
@@ -83,11 +104,13 @@ def doubted_before_repair(page: JudgedPage) -> set[Key]:
 
 def _misread(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[Key]:
     """The claims of a section that was probably misread; those whose shapes the page declares are not among them."""
-    doubtful = {
-        k
-        for k, e in explanations.items()
-        if e.verdict.is_wrong and not (_rests_on_declarations(page, e.judgement) or _is_vouched_for(explanations, k))
-    }
+    sound = _letters_read_right(page, explanations)
+
+    def is_sure(k: Key, e: Explanation) -> bool:
+        declared = _rests_on_declarations(page, e.judgement)
+        return declared or _is_vouched_for(explanations, k) or _is_about(page, e, sound)
+
+    doubtful = {k for k, e in explanations.items() if e.verdict.is_wrong and not is_sure(k, e)}
     gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
     failing = [k for k in gradients if k in doubtful or explanations[k].judgement.alone]
     return doubtful if len(failing) >= _ENOUGH and len(failing) >= _MOST * len(gradients) else set()
@@ -102,10 +125,54 @@ def _is_vouched_for(explanations: Mapping[Key, Explanation], key: Key) -> bool:
     return isinstance(left, Derivative) and len(held) >= _ROWS and {s.name for s in symbols(part)} <= known
 
 
+def _letters_read_right(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> list[frozenset[str]]:
+    """The letters of each gradient that holds as the section was read, and is not zero; none where the section leaves
+    its sums out.
+    """
+    if any(_leaves_a_sum_out(s, page.checker.model.fixed) for s in page.checker.model.own_statements()):
+        return []
+    held = [e.judgement for e in explanations.values() if e.holds and _is_of_gradient(e.judgement)]
+    return [
+        _letters(page, j) for j in held if not j.alone and not j.result.nothing and not only_derivatives(j.expression)
+    ]
+
+
+def _leaves_a_sum_out(s: Statement, fixed: Collection[str]) -> bool:
+    """Whether an index occurs twice in a derivative's right side and not on its left, as k in ∂E/∂y_k ∂y_k/∂V_ij."""
+    if len(s.parts) < 2 or not isinstance(s.parts[0], Derivative):
+        return False
+    outside = {*free_indices(s.parts[0]), *fixed}
+    for part in s.parts[1:]:
+        entries = (n for n in walk(part) if isinstance(n, Entry))
+        counted = Counter(i.variable for n in entries for i in n.indices)
+        if any(counted[index] > 1 for index in free_indices(part) - outside):
+            return True
+    return False
+
+
+def _letters(page: JudgedPage, j: Judgement) -> frozenset[str]:
+    """The letters that a claim depends on."""
+    nodes = everything_in(page.checker.model, (j.left, j.expression))
+    return frozenset(n.name for n in nodes if isinstance(n, Symbol))
+
+
+def _is_about(page: JudgedPage, e: Explanation, sound: Sequence[frozenset[str]]) -> bool:
+    """Whether at least two gradients that hold have all letters of a claim but numbers on both of its sides."""
+    j = e.judgement
+    one, other = ({n.name for n in walk(part) if isinstance(n, Symbol)} for part in (j.left, j.expression))
+    numbers = {name for name in one & other if page.checker.model.shapes.get(name) in (None, ("1", "1"))}
+    numbers -= set(page.checker.model.equations)
+    return sum(_letters(page, j) - numbers <= letters for letters in sound) >= _ENOUGH_HOLD
+
+
 def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
     """The explanation as not checked, where something speaks against calling the claim wrong: a doubt, or `why`."""
     if not e.verdict.is_wrong or is_worked(e.judgement.statement, e.judgement.part):
         return e
+    if isinstance(e.judgement.left, Derivative):
+        number = number_it_holds_for(page.checker, e.judgement)
+        if number:
+            return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
     why = doubt_of(page.checker, e) or why
     return _not_checked(e, why) if why else e
 

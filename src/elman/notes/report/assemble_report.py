@@ -48,8 +48,9 @@ def _claim(checker: Checker, e: Explanation) -> Claim:
     elif j.result.summed and e.holds:
         reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
     line, column, _ = checker.page.place(start)
+    left, right = j.statement.source(j.beside), j.statement.source(j.part)
     return Claim(
-        line, column, start, end, j.statement.source(0), j.statement.source(j.part), e.verdict, e.diagnosis, reading,
+        line, column, start, end, left, right, e.verdict, e.diagnosis, reading,
         tuple(_repair(checker, e, f) for f in e.candidates), _shapes(checker, j),
         e.candidates[0].verdicts if e.candidates else (e.verdict,), j.statement.formula.cell,
         j.result.counterexample if e.verdict.is_wrong else None,

@@ -1,0 +1,250 @@
+"""How strangers write derivatives: cases without conditions, squares, updates, cells, dy for a gradient, any loss.
+
+Each page is a small one of our own, with right variants that hold and wrong ones that are marked.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from elman.notes import check
+from elman.notes.judge.verdict import UNJUDGED, Claim, Verdict
+from elman.notes.page.page import Page
+from elman.notes.page.reader import page_of
+
+
+def claims(text: str | Page) -> list[Claim]:
+    page = text if isinstance(text, Page) else page_of(text)
+    return [c for c in check(page).claims if c.verdict is not Verdict.NOT_A_CLAIM]
+
+
+def page(*formulas: str) -> str:
+    return "\n\n".join(f"$$ {formula} $$" for formula in formulas)
+
+
+def last(*formulas: str) -> Claim:
+    return claims(page(*formulas))[-1]
+
+
+# --- entries ---
+
+SOFTMAX = r"o_j = \frac{\mbox{e}^{z_j}}{\sum_k \mbox{e}^{z_k}}"
+OWN_ENTRY = r"\frac{\partial}{\partial z_i} o_i = o_i - o_i^2"
+
+
+def test_an_upright_e_is_eulers_number() -> None:
+    found = claims(page(SOFTMAX, r"\frac{\partial o_i}{\partial z_j} = o_i (\delta_{ij} - o_j)"))
+    assert [c.verdict for c in found] == [Verdict.HOLDS, Verdict.HOLDS]
+
+
+def test_beside_the_case_of_equal_indices_two_indices_differ() -> None:
+    other = last(SOFTMAX, OWN_ENTRY, r"\frac{\partial}{\partial z_i} o_j = -o_j \cdot o_i")
+    assert other.verdict is Verdict.HOLDS
+    assert "where j ≠ i" in other.reading
+
+
+def test_a_case_of_different_indices_is_marked_where_it_is_wrong_for_them() -> None:
+    assert last(SOFTMAX, OWN_ENTRY, r"\frac{\partial}{\partial z_i} o_j = o_j \cdot o_i").is_wrong
+
+
+def test_without_the_case_of_equal_indices_the_formula_is_for_all() -> None:
+    assert last(SOFTMAX, r"\frac{\partial}{\partial z_i} o_j = -o_j \cdot o_i").is_wrong
+
+
+ROWS = (
+    r"\sigma(B_{nr}) = \frac{e^{B_{nr}}}{\sum_{q=1}^{R} e^{B_{nq}}}",
+    r"E_n = -\sum_{r=1}^{R} T_{nr} \log(\sigma(B_{nr}))",
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "holds"),
+    [
+        (r"-\sum_{q=1}^{R} T_{nq} \frac{\partial \log(\sigma(B_{nq}))}{\partial B_{nr}}", True),
+        (r"-\sum_{q=1}^{R} T_{nq} (\delta_{qr} - \sigma(B_{nr}))", True),
+        (r"-\sum_{q=1}^{R} T_{nq} (\delta_{qr} - \sigma(B_{nq}))", False),
+    ],
+)
+def test_a_softmax_that_is_written_of_one_entry(right: str, holds: bool) -> None:
+    claim = last(*ROWS, rf"\frac{{\partial E_n}}{{\partial B_{{nr}}}} = {right}")
+    assert (claim.verdict is Verdict.HOLDS) is holds
+
+
+def test_such_a_softmax_of_another_letter() -> None:
+    text = (*ROWS, r"p_j = \sigma(w_j)", r"\frac{\partial p_j}{\partial w_i} = p_j (\delta_{ij} - \sigma(w_i))")
+    assert last(*text).verdict is Verdict.HOLDS
+
+
+# --- squares ---
+
+FACTORS = (
+    r"\hat{s}_{pq} = u_p^T v_q = \sum_{k=1}^k{u_{pk}v_{kq}}",
+    r"d_{pq}^2 = (s_{pq} - \hat{s}_{pq})^2 = (s_{pq} - \sum_{k=1}^K{u_{pk}v_{kq}})^2",
+    r"\frac{\partial}{\partial u_{pk}}d_{pq}^2 = -2(s_{pq} - \hat{s}_{pq})(v_{kq}) = -2 d_{pq} v_{kq}",
+)
+
+
+def test_an_equation_of_squares_defines_what_is_squared() -> None:
+    assert [c.verdict for c in claims(page(*FACTORS))[-2:]] == [Verdict.HOLDS, Verdict.HOLDS]
+
+
+@pytest.mark.parametrize("sign", ["-", "+"])
+def test_the_last_part_of_an_update_is_equal_to_the_one_before(sign: str) -> None:
+    update = rf"u'_{{pk}} = u_{{pk}} {sign} \eta \frac{{\partial}}{{\partial u_{{pk}}}}d_{{pq}}^2"
+    claim = last(*FACTORS, rf"{update} = u_{{pk}} + 2\eta d_{{pq}} v_{{kq}}")
+    assert claim.verdict is (Verdict.HOLDS if sign == "-" else Verdict.SIGN)
+
+
+def test_a_wrong_variable_and_what_follows_from_it() -> None:
+    wrong = r"\frac{\partial}{\partial v_{pk}}d_{pq}^2 = -2(s_{pq} - \hat{s}_{pq})(u_{pk}) = -2 d_{pq} u_{pk}"
+    first, second = claims(page(*FACTORS, wrong))[-2:]
+    assert first.is_wrong
+    assert second.is_wrong
+    assert "it follows from the row above, which does not hold" in second.diagnosis
+
+
+NORM = (
+    r"m_j = \frac{1}{N} \sum_{i=1}^N a_{i,j}",
+    r"s^2_j = \frac{1}{N} \sum_{i=1}^N (a_{i,j} - m_j)^2",
+    r"\hat{a}_{i,j} = \frac{a_{i,j} - m_j}{\sqrt{s_j^2 + \epsilon}}",
+    r"v_{i,j} = c_j \hat{a}_{i,j} + b_j",
+    r"\frac{\partial E}{\partial \hat{a}_{i,j}} = dv_{i,j} c_j",
+    r"\frac{\partial \hat{a}_{i,j}}{\partial s^2_j} = -\frac{1}{2} (a_{i,j} - m_j) (s^2_j + \epsilon)^{-3/2}",
+    r"\frac{\partial \hat{a}_{i,j}}{\partial m_j} = -(s^2_j + \epsilon)^{-1/2}",
+    r"\frac{\partial \hat{a}_{i,j}}{\partial a_{i,j}} = (s^2_j + \epsilon)^{-1/2}",
+    r"\frac{\partial E}{\partial a_{i,j}} = \frac{\partial E}{\partial \hat{a}_{i,j}} \frac{1}{\sqrt{s^2_j + \epsilon}}"
+    r" + \frac{\partial E}{\partial s^2_j} \cdot \frac{2(a_{i,j} - m_j)}{N}"
+    r" + \frac{\partial E}{\partial m_j} \cdot \frac{1}{N}",
+)
+
+
+def test_a_variance_with_an_index_and_derivatives_that_hold_it_fixed() -> None:
+    found = claims(page(*NORM))
+    assert {c.verdict for c in found} == {Verdict.HOLDS}
+    assert "held fixed" in found[-2].reading
+
+
+def test_an_equation_for_any_loss_is_marked_where_one_path_is_missing() -> None:
+    wrong = NORM[-1].replace(r"\frac{\partial E}{\partial m_j} \cdot", "")
+    assert last(*NORM, wrong).is_wrong
+
+
+# --- any loss ---
+
+
+@pytest.mark.parametrize(
+    ("claim", "holds"),
+    [
+        (r"\frac{\partial E}{\partial b_j} = \sum_{i=1}^N dv_{i,j}", True),
+        (r"\frac{\partial E}{\partial c_j} = \sum_{i=1}^N dv_{i,j} \cdot u_{i,j}", True),
+        (r"\frac{\partial E}{\partial u_{i,j}} = dv_{i,j} \cdot b_j", False),
+    ],
+)
+def test_dv_is_the_gradient_by_v(claim: str, holds: bool) -> None:
+    text = (r"v_{ij} = c_j u_{ij} + b_j", r"\frac{\partial E}{\partial u_{i,j}} = dv_{i,j} \cdot c_j")
+    assert last(*text, claim).verdict is (Verdict.HOLDS if holds else Verdict.ARGUMENT)
+
+
+CELL = (
+    r"r_t = \sigma(A x_t + B h_{t-1} + a)",
+    r"n_t = \tanh(C x_t + r_t \odot (D h_{t-1} + c))",
+    r"g_t = (1 - r_t) \odot n_t + r_t \odot h_{t-1}",
+    r"\frac{\partial L}{\partial n_t} = \frac{\partial L}{\partial g_t} \times \frac{\partial g_t}{\partial n_t}",
+)
+
+
+@pytest.mark.parametrize(
+    ("by", "through", "holds"), [("C", "n_t", True), ("c", "n_t", True), ("B", "r_t", True), ("B", "n_t", False)]
+)
+def test_a_cell_is_one_step_with_a_given_state(by: str, through: str, holds: bool) -> None:
+    chain = rf"\frac{{\partial L}}{{\partial {through}}} \times \frac{{\partial {through}}}{{\partial {by}}}"
+    claim = last(*CELL, rf"\frac{{\partial L}}{{\partial {by}}} = {chain}")
+    assert (claim.verdict is Verdict.HOLDS) is holds
+    assert claim.verdict is Verdict.HOLDS or claim.verdict in UNJUDGED or claim.is_wrong
+
+
+# --- names at the end of a chain, columns, functions ---
+
+HEADS = (
+    "Let $Q, K, V \\in \\mathbb{R}^{n \\times h}$.\n\n$$S = Q K^T, \\quad A = S \\odot S, \\quad C = A V$$\n\n"
+    "- $\\frac{\\partial L}{\\partial V} = A^T \\frac{\\partial L}{\\partial C} = \\zeta_1 \\in "
+    "\\mathbb{R}^{n \\times h}$\n"
+    "- $\\frac{\\partial L}{\\partial A} = \\frac{\\partial L}{\\partial C} V^T = \\zeta_2$\n"
+    "- $\\frac{\\partial L}{\\partial S} = 2 S \\odot \\zeta_2 = \\zeta_3$\n"
+)
+
+
+def test_a_letter_at_the_end_of_a_chain_names_the_gradient() -> None:
+    found = claims(HEADS + "- $\\frac{\\partial L}{\\partial K} = \\zeta_3^T Q$\n")
+    assert {c.verdict for c in found} == {Verdict.HOLDS}
+    assert any("ζ_2 names it" in c.reading for c in found)
+
+
+def test_a_wrong_use_of_such_a_letter_is_marked() -> None:
+    wrong = claims(HEADS + "- $\\frac{\\partial L}{\\partial K} = \\zeta_3 Q$\n")[-1]
+    assert wrong.verdict is Verdict.MISSING_TRANSPOSE
+    assert wrong.fix == r"\zeta_3^T Q"
+
+
+def test_the_inverse_of_a_column_is_entry_by_entry() -> None:
+    text = (
+        "Let $W \\in \\mathbb{R}^{n \\times n}$.\n\n$$R = W \\bold{1_n}, \\quad G = R^{-1}$$\n\n"
+        "$$\\frac{\\partial L}{\\partial R} = -(R \\odot R)^{-1} \\odot \\frac{\\partial L}{\\partial G}$$\n\n"
+        "$$\\frac{\\partial L}{\\partial R} = (R \\odot R)^{-1} \\odot \\frac{\\partial L}{\\partial G}$$"
+    )
+    right, wrong = claims(text)[-2:]
+    assert right.verdict is Verdict.HOLDS
+    assert wrong.is_wrong
+
+
+def test_indices_in_brackets_are_indices() -> None:
+    text = (
+        r"g^{(t)} = \tanh(a^{(t)})",
+        r"\frac{\partial g_{[p]}^{(t)}}{\partial a_{[m]}^{(t)}} = \delta_{pm} (1 - (g_{[p]}^{(t)})^2)",
+    )
+    assert last(*text).verdict is Verdict.HOLDS
+
+
+SCORES = (
+    "$$q_k = \\frac{e^{s_k}}{\\sum_j e^{s_j}}$$\n\nHere $s_j = w_j x + b_j$ is the score.\n\n"
+    "$$\\frac{\\partial s_k}{\\partial b_j} = \\delta_{jk}$$\n\n"
+)
+
+
+@pytest.mark.parametrize(("right", "holds"), [(r"x \delta_{jk}", True), (r"b_j \delta_{jk}", False)])
+def test_an_equation_by_entries_within_a_line_defines_what_nothing_else_does(right: str, holds: bool) -> None:
+    claim = claims(SCORES + rf"$$\frac{{\partial s_k}}{{\partial w_j}} = {right}$$")[-1]
+    assert (claim.verdict is Verdict.HOLDS) is holds
+
+
+def test_a_function_that_the_text_only_mentions_is_a_function() -> None:
+    text = (
+        "The activation $\\phi$ and the loss $l$ are any.\n\n$$h = \\phi (z), \\quad E = l(h, y)$$\n\n"
+        "$$\\frac{\\partial E}{\\partial z} = \\frac{\\partial E}{\\partial h} \\odot \\phi'(z)$$"
+    )
+    assert claims(text)[-1].verdict is Verdict.HOLDS
+
+
+def test_the_derivative_of_one_function_may_be_of_a_number() -> None:
+    text = "Let $x \\in \\mathbb{R}^{d}$.\n\n$$\\frac{d}{dx} \\sigma(x) = \\sigma(x)(1-\\sigma(x))$$\n\n"
+    wrong = "$$\\frac{d}{dx} \\sigma(x) = \\sigma(x)(1+\\sigma(x))$$"
+    right = claims(text)[-1]
+    assert right.verdict is Verdict.HOLDS
+    assert right.reading == "x a number"
+    assert claims(text + wrong)[-1].verdict is not Verdict.HOLDS
+
+
+# --- doubts ---
+
+
+def test_the_entry_of_a_one_hot_letter_that_is_1() -> None:
+    text = "$y$ is a one-hot vector.\n\n$$-\\sum_{w} y_w \\log(p_w) = -y_o\\log(p_o)$$"
+    assert claims(text)[-1].verdict is Verdict.NOT_CHECKED
+
+
+def test_a_loss_is_not_differentiated_by_what_does_not_depend_on_the_left_side() -> None:
+    text = (
+        r"C = A B", r"\frac{\partial f(C)}{\partial A} = \frac{\partial f(C)}{\partial C} B^T",
+        r"G = X W^T", r"\frac{\partial f(G)}{\partial W} = (\frac{\partial f(G)}{\partial C})^T A",
+    )  # fmt: skip
+    assert last(*text).verdict in UNJUDGED
