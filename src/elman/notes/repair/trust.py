@@ -181,7 +181,7 @@ def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:
     """An equation of given letters, or of a function's name, that no repair mends may say what they are."""
     j = e.judgement
     if e.verdict.is_wrong and isinstance(j.left, Call) and j.expression in j.left.arguments:
-        return _not_checked(e, _ASSUMED)  # "let σ(z) = z"
+        return _not_checked(e, doubt_before_repair(page.checker, j) or _ASSUMED)  # "let σ(z) = z"
     if not e.verdict.is_wrong or e.candidates or is_worked(j.statement, j.part) or j.result.error is not None:
         return e
     if has_derivative(j.left, j.expression):
@@ -190,7 +190,7 @@ def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:
     names = {n.name for n in walk(j.left) if isinstance(n, Symbol)}
     names_a_function = isinstance(j.left, Call) and all(isinstance(a, Symbol | Entry) for a in j.left.arguments)
     if names_a_function or (names and names.isdisjoint({*model.equations, *model.named})):
-        return _not_checked(e, _ASSUMED)
+        return _not_checked(e, doubt_before_repair(page.checker, j) or _ASSUMED)
     return e
 
 
