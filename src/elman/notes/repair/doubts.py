@@ -37,7 +37,7 @@ from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import is_condition
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
-from elman.notes.model.page_model import Definition, everything_in, free_indices
+from elman.notes.model.page_model import Definition, PageModel, everything_in, free_indices
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.agreement import agreement, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
@@ -210,18 +210,32 @@ def _letter_on_one_side(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _sizes_of(entry: Entry, index: str, model: PageModel) -> Iterator[str]:
+    """The declared sizes over which an index runs in an entry; empty where none is declared."""
+    letter = entry.of.name if isinstance(entry.of, Symbol) else ""
+    if letter in model.families:
+        return
+    shape = model.shapes.get(letter, ("",) * len(entry.indices))
+    yield from (size for place, size in zip(entry.indices, shape, strict=False) if place.variable == index)
+
+
 def _runs_to_another_size(checker: Checker, e: Explanation) -> str:
-    """Σ_{k=0}^{K-1} a_ik, where a is declared as [M,n]: K may be n, or a slip."""
+    """Σ_{k=0}^{K-1} a_ik, where a is declared as [M,n] and nothing in the sum has K entries: K may be n, or a slip."""
     model = checker.model
     for total in everything_in(model, (e.judgement.left, e.judgement.expression)):
         if not isinstance(total, BigSum | BigProduct) or total.upper is None or total.upper.variable is None:
             continue
         upper = model.bounds.get(total.upper.variable, total.upper.variable)
-        for entry in (n for n in walk(total.body) if isinstance(n, Entry)):
-            shape = model.shapes.get(entry.of.name, ()) if isinstance(entry.of, Symbol) else ()
-            for index, size in zip(entry.indices, shape, strict=False):
-                if index.variable == total.index and size.isidentifier() and fold(size) != fold(upper):
-                    return f"whether {size} is {upper} is not known: write one of the two in all shapes"
+        sizes = {
+            size
+            for entry in walk(total.body)
+            if isinstance(entry, Entry)
+            for size in _sizes_of(entry, total.index, model)
+        }
+        if not all(sizes):
+            continue
+        if sizes and fold(upper) not in map(fold, sizes):
+            return f"whether {min(sizes)} is {upper} is not known: write one of the two in all shapes"
     return ""
 
 
@@ -366,9 +380,9 @@ def _holds_with(checker: Checker, j: Judgement, shapes: dict[str, tuple[str, str
 
 
 def _supposed_equal(checker: Checker, e: Explanation) -> str:
-    """A claim may hold with what the text supposes of a given letter: A = x."""
+    """A claim may hold with what the text supposes of a letter that nothing declares: A = x."""
     j = e.judgement
-    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
+    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)} & _guessed(checker, j)
     for s in checker.model.statements:
         left = s.parts[0]
         if len(s.parts) != 2 or not isinstance(left, Symbol) or left.name not in given or left in symbols(s.parts[1]):
