@@ -17,6 +17,7 @@ from elman.checkpoint import RunFolder
 from elman.config import TASKS, TaskConfig
 from elman.errors import ConfigError, ShapeError
 from elman.model.bptt import backward
+from elman.model.output.full import FullOutput
 from elman.training.problem import Batch, Measure
 from elman.training.records import StepRecord, StopRecord, ValidationRecord
 from elman.training.start import resume, start_task
@@ -172,7 +173,7 @@ class Knows:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, wrong: float) -> None:
         self.name, self.wrong, self.task = name, wrong, TaskProblem(TaskConfig(name, 20, 60), 5, 0)
         self.asked = 0
-        monkeypatch.setattr(tasks, "log_probabilities", lambda p, h: self.log_p)
+        monkeypatch.setattr(FullOutput, "log_probabilities", lambda output, h: self.log_p)
         true = TaskProblem.draw
 
         def remembering(task: Any, generator: Any, T: int, B: int) -> Batch:
