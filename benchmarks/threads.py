@@ -2,9 +2,9 @@
 
     python benchmarks/threads.py --threads 8 --count 1000 --seed 0
 
-Every function of `public_calls` is called `--count` times by each backend, in a random order for each thread, with an
-interpreter that changes threads every microsecond. Results are compared bit by bit. The last line is a summary; the
-exit code is 1 where a result differs or a call raises.
+Every function of `public_calls`, or those that `--only` names, is called `--count` times by each backend, the calls
+divided among the threads, in a random order for each, with an interpreter that changes threads every microsecond.
+Results are compared bit by bit. The last line is a summary; the exit code is 1 where a result differs or a call raises.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,13 @@ import numpy as np
 
 import elman
 from elman.calculus import derive
-from elman.gradient_flow import decompose, diagnose, lyapunov_spectrum, truncation
+from elman.gradient_flow import decompose, decompose_loss, diagnose, lyapunov_spectrum, truncation
 from elman.inference.caches import ContinuousCache
 from elman.inference.dynamic import DynamicEvaluation, mean_squares
+from elman.inference.mixture import Mixture
+from elman.inference.predictor import NetworkPredictor
 from elman.kernels import choose_again, native_built
+from elman.ngram.kneser_ney import train
 from elman.notes import check
 from elman.text.tokenizer import Tokenizer
 
@@ -51,7 +54,7 @@ Calls = Mapping[str, Callable[[], object]]
 
 
 def public_calls(folder: Path, V: int = 3000, Dh: int = 48, seed: int = 0) -> Calls:
-    """The public functions, on a model of V words with random weights. Results are compared by their `bits`."""
+    """The public functions, on a model of V words with random weights."""
     generator = np.random.default_rng(seed)
     words = [f"w{k}" for k in range(V - 2)]
     tokenizer = Tokenizer.of_words(words)
@@ -64,9 +67,13 @@ def public_calls(folder: Path, V: int = 3000, Dh: int = 48, seed: int = 0) -> Ca
     page = folder / "page.md"
     page.write_text(PAGE)
     flow = decompose(p, x, y)
+    stack = elman.LanguageModel(elman.Parameters.initialise(V, 24, Dh, layers=2, seed=seed), tokenizer)
+    adaptive = elman.Parameters.initialise(V, 24, Dh, cutoffs=(V // 4,), seed=seed)
     ids = generator.integers(0, V, 120)
     cache = ContinuousCache(p, tokenizer.eos)
     dynamic = DynamicEvaluation(p, tokenizer.eos, mean_squares(p, tokenizer.eos, ids))
+    counted = train(ids, V, tokenizer.eos, order=3)
+    mixture = Mixture((NetworkPredictor(p, tokenizer.eos), counted, cache), (0.5, 0.3, 0.2))
 
     def gradients(q: elman.Parameters) -> list[bytes]:
         J, found, h_T = elman.loss_and_gradients(q, x, y)
@@ -87,21 +94,46 @@ def public_calls(folder: Path, V: int = 3000, Dh: int = 48, seed: int = 0) -> Ca
     return {
         "scores": lambda: [each.log_probs.tobytes() for each in lm.scores(sentences)],
         "full_scores": lambda: list(lm.full_scores(sentences[1])),
+        "scores, after a context": lambda: list(lm.scores(sentences[:4], after=sentences[4])),
+        "scores, lines of one text": lambda: list(lm.scores(sentences[:4], reset=False)),
+        "scores, two layers": lambda: list(stack.scores(sentences)),
+        "evaluate, adaptive output": lambda: elman.LanguageModel(adaptive, tokenizer).evaluate(text),
+        "next": lambda: lm.next(sentences[3], top=20),
         "step": step,
         "perplexity": lambda: lm.perplexity(text),
         "evaluate": lambda: astuple(lm.evaluate(text)),
         "generate": lambda: lm.generate(sentences[2], max_tokens=40, temperature=0.9, top_k=50, seed=seed),
+        "generate, drawn in Python": lambda: lm.generate(
+            sentences[2], max_tokens=20, min_p=0.001, repetition_penalty=1.1, seed=seed
+        ),
+        "continuation": lambda: lm.continuation(sentences[2], beams=3, max_tokens=5),
+        "NgramModel": lambda: counted.read(counted.begin(), ids)[0],
+        "Mixture": lambda: mixture.read(mixture.begin(), ids[:20])[0],
         "ContinuousCache": lambda: cache.read(cache.begin(), ids)[0].tobytes(),
         "DynamicEvaluation": lambda: dynamic.read(dynamic.begin(), ids)[0].tobytes(),
         "loss_and_gradients": lambda: gradients(p),
         "loss_and_gradients, float64": lambda: gradients(exact),
         "decompose": decomposition,
+        "decompose_loss": lambda: decompose_loss(p, x[:, :1], y[:, :1]),
         "truncation": lambda: truncation(flow),
         "diagnose": lambda: diagnose(flow),
         "lyapunov_spectrum": lambda: lyapunov_spectrum(flow.trajectory).tobytes(),
         "check": lambda: replace(check(page), seconds=0.0),
         "derive": lambda: derive(r"\|X w - y\|^2", wrt="w").text,
     }
+
+
+def bits(value: Any) -> Any:
+    """What two results are compared by: every field and number of them, arrays by their bytes."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value).__name__, *(bits(getattr(value, f.name)) for f in fields(value) if f.compare)
+    if isinstance(value, Mapping):
+        return [(key, bits(each)) for key, each in value.items()]
+    if isinstance(value, list | tuple):
+        return [bits(each) for each in value]
+    return repr(value)
 
 
 @contextmanager
@@ -117,7 +149,7 @@ def switching_often() -> Iterator[None]:
 
 def differences(calls: Calls, threads: int, count: int, seed: int = 0) -> Counter[str]:
     """Calls each function `count` times from so many threads; how many results differ from one thread's, by name."""
-    expected = {name: repr(call()) for name, call in calls.items()}
+    expected = {name: bits(call()) for name, call in calls.items()}
     together, wrong, lock = threading.Barrier(threads), Counter[str](), threading.Lock()
 
     def caller(thread: int) -> None:
@@ -128,7 +160,7 @@ def differences(calls: Calls, threads: int, count: int, seed: int = 0) -> Counte
         for k in order:
             name = names[k]
             try:
-                found: Any = repr(calls[name]())
+                found = bits(calls[name]())
             except Exception as error:
                 found = f"{type(error).__name__}: {error}"
                 name = f"{name} ({found})"
@@ -150,6 +182,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--count", type=int, default=1000, help="calls of each function")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these functions alone")
     backends = ["native", "numpy"] if native_built() else ["numpy"]
     parser.add_argument("--backend", choices=backends, help="this one alone")
     given = parser.parse_args()
@@ -160,6 +193,9 @@ def main() -> int:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             calls = public_calls(Path(folder), seed=given.seed)
+            if unknown := sorted({*(given.only or [])} - set(calls)):
+                parser.error(f"there is no {', '.join(unknown)}; choose from {', '.join(calls)}")
+            calls = {name: call for name, call in calls.items() if given.only is None or name in given.only}
             wrong = differences(calls, given.threads, given.count, given.seed)
         failed |= bool(wrong)
         for name, number in wrong.items():
