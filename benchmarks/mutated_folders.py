@@ -39,11 +39,12 @@ from mutations import mutate
 
 from elman.checkpoint import RunFolder
 from elman.cli import main as elman
-from elman.config import TaskConfig, TextConfig
+from elman.config import Level, TaskConfig, TextConfig
 from elman.text.corpus import Corpus
 from elman.training.records import ValidationRecord
 from elman.training.start import Sources, start, start_task
 
+NEW_FOLDERS = ("transformers", "arpa", "onward")  # what the commands on one run folder write beside it
 HANG, OUTER = 60, 600
 MEMORY = 500 * 2**20
 TEXT = "".join(
@@ -66,8 +67,10 @@ def main() -> int:
         text = place / "text.txt"
         text.write_text(TEXT * 3)
         originals = list(_originals(place, text))
-        for call in _commands(Path(shutil.copytree(originals[0], place / "warm")), text, originals[0], place):
+        warm = Path(shutil.copytree(originals[0], place / "warm"))
+        for call in _commands(warm, text, originals[0], place):
             _called(call, place / "printed")  # what the commands import is then there in each fork
+        _remove(warm)
         largest = 0
         for k in range(arguments.first, arguments.first + arguments.folders):
             chance = random.Random(f"{arguments.seed}:{k}")
@@ -107,12 +110,20 @@ def _arguments() -> argparse.Namespace:
 
 
 def _originals(place: Path, text: Path) -> Iterator[Path]:
-    """Small runs that were stopped on their way: word with Adam, char with SGD, byte pairs, and a task."""
+    """Small runs that were stopped on their way: word with Adam, char with SGD, byte pairs, two layers, the adaptive
+    and the sampled output, and a task.
+    """
     corpus = Corpus.from_paths([text])
-    for level, more in (("word", {}), ("char", {"optimizer": "sgd", "schedule": "mikolov"}), ("bpe", {})):
-        folder = RunFolder(place / level)
-        config = TextConfig(level, vocab_size=270 if level == "bpe" else None)  # type: ignore[arg-type]
-        trainer = start(folder, Sources(corpus, None, 0.2), config, SIZES, SETTINGS | more)
+    kinds: list[tuple[str, Level, dict[str, Any], dict[str, Any]]] = [
+        ("word", "word", {}, {}), ("char", "char", {}, {"optimizer": "sgd", "schedule": "mikolov"}),
+        ("bpe", "bpe", {}, {}), ("layers", "word", {"layers": 2, "skip": True}, {"watch_gradients": 0}),
+        ("adaptive", "word", {"output": "adaptive", "cutoffs": "10"}, {}),
+        ("sampled", "word", {"output": "sampled"}, {"samples": 8}),
+    ]  # fmt: skip
+    for name, level, network, training in kinds:
+        folder = RunFolder(place / name)
+        config = TextConfig(level, vocab_size=270 if level == "bpe" else None)
+        trainer = start(folder, Sources(corpus, None, 0.2), config, SIZES | network, SETTINGS | training)
         _stopped(trainer)
         yield folder.path
     folder = RunFolder(place / "task")
@@ -138,6 +149,11 @@ def _commands(run: Path, text: Path, other: Path, out: Path) -> list[list[str]]:
         ("generate", run, "--max-tokens", 5, "--json", "--seed", 1), ("flow", run),
         ("flow", run, text, "--steps", 8, "--html", out / "flow.html"), ("flow", run, text, "--steps", 8, "--json"),
         ("flow", other, text, "--steps", 8, "--compare", run), ("flow", run, text, "--steps", 8, "--init"),
+        ("next", run, "the"), ("evaluate", run, text, "--mix", "ngram:2,cache"),
+        ("generate", run, "the", "--beam", 2, "--max-tokens", 3), ("metrics", run),
+        ("export", run, "--to", "transformers", "--out", out / NEW_FOLDERS[0]),
+        ("export", run, "--to", "arpa", "--order", 2, "--out", out / NEW_FOLDERS[1]),
+        ("train", "--from", run, text, "--epochs", 1, "--out", out / NEW_FOLDERS[2]),
         ("train", "--resume", run, "--epochs", 1),
     ]  # fmt: skip
     return [list(map(str, call)) for call in calls]
@@ -242,8 +258,10 @@ def _same(source: str, target: str) -> None:
         shutil.copy(source, target)
 
 
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+def _remove(run: Path) -> None:
+    """Removes a run and what the commands wrote beside it."""
+    for folder in (run, *(run.parent / name for name in NEW_FOLDERS)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -367,6 +368,39 @@ def test_an_array_file_that_is_shorter_than_it_says_is_refused(copy: Path) -> No
         path.write_bytes(data[:length])
         refused(lambda: open_tokens(path), f"{path} is damaged: ", "; train again from the text")
         assert f"{path} is damaged: " in called("train", "--resume", copy, "--epochs", 6)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_tokens_that_the_vocabulary_does_not_have_are_refused(copy: Path, tmp_path: Path, known: bool) -> None:
+    """known: the run has the checksum of its tokens, here that of the changed ones."""
+    path = copy / "training" / "train.npy"
+    data = bytearray(path.read_bytes())
+    data[200:210] = b"\xff" * 10
+    path.write_bytes(data)
+
+    def checksums(content: dict[str, Any]) -> None:
+        del content["tokens_sha256"]["train.npy"]
+        if known:
+            content["tokens_sha256"]["train.npy"] = hashlib.sha256(data[128:]).hexdigest()
+
+    V = load_config(RunFolder(copy))[0].model.V
+    change_config(copy, checksums)
+    text = tmp_path / "text.txt"
+    text.write_text("the cow\n")
+    for call in (
+        ("evaluate", copy, text, "--mix", "ngram:2"), ("next", copy, "the", "--mix", "dynamic"),
+        ("export", copy, "--to", "arpa", "--out", tmp_path / "arpa"), ("train", "--resume", copy, "--epochs", 6),
+    ):  # fmt: skip
+        assert f"{path} is damaged: it has the token id 255, and the vocabulary has {V} tokens" in called(*call)
+
+
+def test_a_mixture_of_a_run_whose_tokens_have_another_checksum_is_refused(copy: Path, tmp_path: Path) -> None:
+    path = copy / "training" / "train.npy"
+    data = bytearray(path.read_bytes())
+    data[200] = (data[200] + 1) % 8
+    path.write_bytes(data)
+    for call in (("next", copy, "the", "--mix", "ngram"), ("export", copy, "--to", "arpa", "--out", tmp_path / "arpa")):
+        assert f"{path} is damaged: its content does not match its checksum" in called(*call)
 
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors", "metrics.jsonl", "training/state.safetensors",

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.checkpoint import RESTORE, RunFolder
+from elman.checkpoint import RESTORE, RunFolder, load_settings
 from elman.errors import CheckpointError, ConfigError
 from elman.files import is_there
 from elman.inference.caches import ContinuousCache, UnigramCache
@@ -78,22 +78,25 @@ def company(
 
 
 def company_of_run(run: Path, p: Parameters, tokenizer: Tokenizer, names: Sequence[str]) -> Company:
-    """`company` with the texts of a run folder. Raises CheckpointError where its token files are gone."""
+    """`company` with the texts of a run folder. Raises CheckpointError where its token files are gone or damaged."""
     folder = RunFolder(run)
-    training, validation = _tokens(folder.train_tokens), _tokens(folder.valid_tokens)
+    training, validation = (_tokens(folder, path, tokenizer.V) for path in (folder.train_tokens, folder.valid_tokens))
     return company(p, tokenizer, names, training, validation)
 
 
 def ngram_of_run(run: Path, tokenizer: Tokenizer, order: int = ORDER) -> NgramModel:
-    """An n-gram model of the text that a run was trained on. Raises CheckpointError where its token file is gone."""
-    return _ngram(tokenizer, _tokens(RunFolder(run).train_tokens), order)
+    """An n-gram model of the text that a run was trained on. Raises CheckpointError where its token file is gone or
+    damaged.
+    """
+    folder = RunFolder(run)
+    return _ngram(tokenizer, _tokens(folder, folder.train_tokens, tokenizer.V), order)
 
 
-def _tokens(path: Path) -> Integers:
+def _tokens(folder: RunFolder, path: Path, V: int) -> Integers:
     """The tokens of a file of a run, without the line end before them."""
     if not is_there(path, CheckpointError, RESTORE):
         raise CheckpointError(f"n-grams and mixtures need the texts of the run, and {path} is gone: train again")
-    return open_tokens(path)[1:]
+    return open_tokens(path, load_settings(folder)[2].get(path.name), V=V)[1:]
 
 
 def _ngram(tokenizer: Tokenizer, training: Integers, order: int) -> NgramModel:

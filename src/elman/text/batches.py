@@ -98,10 +98,10 @@ def _write_header(file: Any, dtype: np.dtype[Any], length: int) -> None:
     file.write(np.lib.format.magic(1, 0) + len(padded).to_bytes(2, "little") + padded.encode("ascii"))
 
 
-def open_tokens(path: Path, sha256: str | None = None) -> NDArray[np.unsignedinteger[Any]]:
+def open_tokens(path: Path, sha256: str | None = None, *, V: int | None = None) -> NDArray[np.unsignedinteger[Any]]:
     """The tokens of a file, memory-mapped and read-only. Raises CheckpointError where `write_tokens` did not write it.
 
-    sha256: the checksum that `write_tokens` returned; None: it is not known.
+    sha256: the checksum that `write_tokens` returned; V: the size of the vocabulary; None: it is not known.
 
     The header is read here, not by NumPy: there is one form of it alone, and a damaged one may ask for any memory.
     """
@@ -120,7 +120,10 @@ def open_tokens(path: Path, sha256: str | None = None) -> NDArray[np.unsignedint
             raise CheckpointError(f"{path} has no tokens in it: train again from the text")
         if sha256 is not None and _checksum(file) != sha256:
             raise source.fault("its content does not match its checksum")
-        return np.memmap(file, dtype, "r", start, (length,))
+        tokens = np.memmap(file, dtype, "r", start, (length,))
+    if V is not None and (largest := int(tokens.max())) >= V:
+        raise source.fault(f"it has the token id {largest:,}, and the vocabulary has {V:,} tokens")
+    return tokens
 
 
 def _checksum(file: BinaryIO) -> str:

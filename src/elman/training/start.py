@@ -375,7 +375,8 @@ def _problem(folder: RunFolder, config: RunConfig, tokens_sha256: Mapping[str, s
         if not is_there(path, CheckpointError, RESTORE):
             raise CheckpointError(f"{path} is missing: the run was not copied whole, so it can be used but not resumed")
     train, valid = (
-        open_tokens(path, tokens_sha256.get(path.name)) for path in (folder.train_tokens, folder.valid_tokens)
+        open_tokens(path, tokens_sha256.get(path.name), V=model.V)
+        for path in (folder.train_tokens, folder.valid_tokens)
     )
     sampled = model.output == "sampled"
     draw = TokenDraw.of(train, model.V, settings.samples, settings.seed) if sampled else None
