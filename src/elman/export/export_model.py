@@ -14,6 +14,7 @@ from elman.export.onnx_graphs import onnx_files
 from elman.export.torch_module import torch_files
 from elman.export.transformers_folder import transformers_files
 from elman.files import is_folder, make_folder, remove_empty, whole
+from elman.inference.company import ORDER
 from elman.language_model import LanguageModel
 from elman.schema import in_words
 from elman.wording import choose
@@ -22,8 +23,6 @@ _FILES: Mapping[str, Callable[[LanguageModel], Iterator[Content]]] = {
     "transformers": transformers_files, "onnx": onnx_files, "torch": torch_files,
 }  # fmt: skip
 FORMATS = (*_FILES, "arpa")
-ORDER = 5
-"""The most tokens of an n-gram, where no order is given."""
 
 
 def export(lm: LanguageModel, to: str, out: str | os.PathLike[str], *, order: int | None = None) -> list[Path]:

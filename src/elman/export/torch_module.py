@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elman.export.contents import Content, json_file, template, tensors, tokenizer_files
 from elman.language_model import LanguageModel
+from elman.model.equivalents import tanh_from_sigmoid
 from elman.model.parameters import Parameters
 
 Floats = NDArray[np.floating[Any]]
@@ -34,33 +35,17 @@ def torch_files(lm: LanguageModel) -> Iterator[Content]:
 
 
 def state_dict(p: Parameters) -> dict[str, Floats]:
-    """The weights by PyTorch's names. A sigmoid network becomes the equal tanh network (model/equivalents.py).
-
-    With g = 2h - 1 in place of h, a layer of a sigmoid network has W_h/4 and b_1/2 + W_h 1/4, and W_e/2 where it reads
-    e; one that reads the h of a layer below has W_e/4 and W_e 1/4 in its bias too.
+    """The weights by PyTorch's names. A sigmoid network becomes the equal tanh network (model/equivalents.py), and what
+    this adds to the biases of its layers is PyTorch's second bias, as in `elman.torch.to_torch`.
     """
-    sigmoid = p.activation == "sigmoid"
-    half = np.asarray(0.5, p.dtype)
-    E = p.E * half if sigmoid and p.tied else p.E
-    weights: dict[str, Floats] = {"embedding.weight": E}
-    for k, layer in enumerate(p.layers):
-        W_e, W_h, b_1, b_hh = layer.W_e, layer.W_h, layer.b_1, np.zeros_like(layer.b_1)
-        if sigmoid:
-            W_h, b_1 = W_h * half * half, b_1 * half
-            b_hh = W_h.sum(axis=1)
-            if k:
-                W_e = W_e * half * half
-                b_1 = b_1 + W_e.sum(axis=1)
-            elif not p.tied:
-                W_e = W_e * half
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        weights |= {f"rnn.{name}_l{k}": w for name, w in zip(names, (W_e, W_h, b_1, b_hh), strict=True)}
-    U = E if p.tied else p.U * half if sigmoid else p.U
-    if not p.tied:
-        weights["linear.weight"] = U
-    weights["linear.bias"] = p.b_2 + U.sum(axis=1) if sigmoid else p.b_2
-    for k, tail in enumerate(p.tails):
-        P = tail.P * half if sigmoid else tail.P
-        b_2 = tail.b_2 + tail.U @ P.sum(axis=1) if sigmoid else tail.b_2
-        weights |= {f"tails.{k}.0.weight": P, f"tails.{k}.1.weight": tail.U, f"tails.{k}.1.bias": b_2}
+    q, biases = tanh_from_sigmoid(p) if p.activation == "sigmoid" else (p, [np.zeros_like(p.b_1)] * p.depth)
+    weights: dict[str, Floats] = {"embedding.weight": q.E}
+    for k, (layer, bias) in enumerate(zip(q.layers, biases, strict=True)):
+        arrays = {"weight_ih": layer.W_e, "weight_hh": layer.W_h, "bias_ih": layer.b_1, "bias_hh": bias}
+        weights |= {f"rnn.{name}_l{k}": array for name, array in arrays.items()}
+    if not q.tied:
+        weights["linear.weight"] = q.U
+    weights["linear.bias"] = q.b_2
+    for k, tail in enumerate(q.tails):
+        weights |= {f"tails.{k}.0.weight": tail.P, f"tails.{k}.1.weight": tail.U, f"tails.{k}.1.bias": tail.b_2}
     return weights
