@@ -16,7 +16,7 @@ from elman.serve.api_error import ApiError
 from elman.serve.body import Fields
 from elman.serve.limits import Limits
 from elman.serve.prompt import Prompt, read_prompt
-from elman.serve.served_model import Floats, Scorer, ServedModel, choose_model, read_tokens
+from elman.serve.served_model import Floats, Scorer, ServedModel, choose_model, likeliest, read_tokens
 
 Json = dict[str, Any]
 Stopped = Callable[[], bool]
@@ -69,16 +69,13 @@ def following(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[s
     model, prompt = _text(served, limits, fields)
     at, top = _at(fields, prompt), fields.whole("top", DEFAULT_NEXT, 1, MOST_NEXT)
     log_probs = _next_log_probs(model, prompt, at, stopped)
-    k = min(top, len(log_probs))
-    best = np.argpartition(-log_probs, k - 1)[:k]
-    best = best[np.lexsort((best, -log_probs[best]))]
     finite = np.maximum(log_probs, LEAST_LOG_PROB)
     actual = prompt.ids[at] if at < len(prompt.ids) else None
     return {
         "model": model.name,
         "at": at,
         "entropy": float(-(np.exp(finite) * finite).sum() / math.log(2)),
-        "tokens": [_token(model, int(token), log_probs) for token in best],
+        "tokens": [_token(model, token, log_probs) for token in likeliest(log_probs, top)],
         "actual": None if actual is None else _token(model, actual, log_probs),
         "rank": None if actual is None else 1 + int((log_probs > log_probs[actual]).sum()),
     }

@@ -105,14 +105,18 @@ class Scorer:
 
 def _scored(log_probs: Floats, token: int, alternatives: int) -> Scored:
     """The token, and the `alternatives` likeliest ones, the likeliest first; the token is always among them."""
-    best: list[int] = []
-    if alternatives:
-        k = min(alternatives, len(log_probs))
-        found = np.argpartition(-log_probs, k - 1)[:k]
-        best = found[np.lexsort((found, -log_probs[found]))].tolist()
+    best = likeliest(log_probs, alternatives) if alternatives else []
     return Scored(
         token, float(log_probs[token]), {each: float(log_probs[each]) for each in dict.fromkeys([*best, token])}
     )
+
+
+def likeliest(log_probs: Floats, most: int) -> list[int]:
+    """The ids of the `most` (at least 1) likeliest tokens, the likeliest first, and of equal ones the smaller id."""
+    k = min(most, len(log_probs))
+    found = np.argpartition(-log_probs, k - 1)[:k]
+    ids: list[int] = found[np.lexsort((found, -log_probs[found]))].tolist()
+    return ids
 
 
 def read_tokens(p: Parameters, ids: Sequence[int], stopped: Callable[[], bool]) -> tuple[Floats, int]:
