@@ -19,7 +19,7 @@ class Choice:
     """A text after a prompt.
 
     h [Dh] (a row of a state of `Parameters`) is the state before `last`, the last token so far; the engine changes
-    both. prompt: the tokens that a repetition penalty counts besides those that are drawn. `finish_reason` is set last,
+    both. seen: the tokens of `prompt` and those drawn, which a repetition penalty counts. `finish_reason` is set last,
     so that another thread that sees it sees the whole text.
     """
 
@@ -27,7 +27,7 @@ class Choice:
         self, h: Floats, last: int, sampling: Sampling, generator: np.random.Generator, decoder: Decoder,
         prompt: Sequence[int] = (),
     ) -> None:  # fmt: skip
-        self.prompt = prompt
+        self.seen = set(prompt)
         self.h, self.last, self.sampling, self.generator = h, last, sampling, generator
         self.tokens: list[int] = []
         self.offsets: list[int] = []
@@ -43,6 +43,7 @@ class Choice:
         piece = self._decoder.push(token)
         self.offsets.append(self._decoded)
         self.tokens.append(token)
+        self.seen.add(token)
         self._decoded += len(piece)
         text, ended = self.text + self._search.push(piece), len(self.tokens) == self.sampling.max_tokens
         if ended and not self._search.found:

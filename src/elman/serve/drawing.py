@@ -62,16 +62,16 @@ class Drawing:
         """Draws one more token of each of the texts: with native kernels, of TOGETHER texts in one network step,
         but for those with min-p or a penalty.
         """
-        sampler = self._sampler
-        native = [choice for choice in choices if sampler is not None and is_native(choice.sampling)]
-        for start in range(0, len(native), TOGETHER):
-            together = native[start : start + TOGETHER]
-            assert sampler is not None
-            for choice, token in zip(together, self._draw_each(sampler, together), strict=True):
-                choice.take(token)
-        for choice in choices:
-            if sampler is None or not is_native(choice.sampling):
-                choice.take(self._draw(choice))
+        others = choices
+        if self._sampler is not None:
+            native = [choice for choice in choices if is_native(choice.sampling)]
+            others = [choice for choice in choices if not is_native(choice.sampling)]
+            for start in range(0, len(native), TOGETHER):
+                together = native[start : start + TOGETHER]
+                for choice, token in zip(together, self._draw_each(self._sampler, together), strict=True):
+                    choice.take(token)
+        for choice in others:
+            choice.take(self._draw(choice))
 
     def _draw_each(self, sampler: Sampler, choices: Sequence[Choice]) -> list[int]:
         h = np.stack([choice.h for choice in choices])
@@ -97,7 +97,7 @@ class Drawing:
             log_probs = log_probabilities(self._p, choice.h).astype(np.float64)
         require_numbers(log_probs, "the probability of a token")
         if choice.sampling.repetition_penalty != 1:
-            penalise(log_probs, list({*choice.prompt, *choice.tokens}), choice.sampling.repetition_penalty)
+            penalise(log_probs, list(choice.seen), choice.sampling.repetition_penalty)
         if self._unk is not None and not choice.sampling.unknown:
             log_probs[self._unk] = -np.inf
         return choose(log_probs, choice.sampling, choice.generator)
