@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from elman.cli.options import as_json
 from elman.cli.streams import show, show_json
 
 SHELLS = ("bash", "zsh", "fish")
@@ -13,7 +14,7 @@ VARIABLE = "_ELMAN_COMPLETE"
 
 @click.command(epilog="Example:  elman completion bash >> ~/.bash_completion")
 @click.argument("shell", type=click.Choice(SHELLS))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+@as_json
 def completion(shell: str, as_json: bool) -> None:
     """Print the script that completes `elman` in SHELL: commands, options, their values, and files.
 

@@ -19,8 +19,7 @@ from elman.model.network import hidden_states
 from elman.text.batches import encode_stream
 from elman.text.corpus import Corpus
 from elman.text.tokenizer import Ids
-from elman.training.metrics_file import read_metrics
-from elman.training.records import KINDS
+from elman.training.metrics_file import as_row, read_metrics
 from elman.training.start import first_parameters
 from elman.wording import count
 
@@ -59,8 +58,7 @@ def read_run(
     history = None
     if not before_training:
         records = read_metrics(RunFolder(run).metrics)
-        columns = ({"kind": KINDS[type(record)], **vars(record)} for record in records)
-        history = History.of(columns, settings.clip, settings.record_every)
+        history = History.of(map(as_row, records), settings.clip, settings.record_every)
     if corpus is None:
         return [RunFlow(label, history, None)]
     if lm.config.task and lm.config.task.name == "adding":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elman.notes.judge.verdict import GOOD, UNJUDGED, Claim, Repair, Report, Verdict
 from elman.notes.oracle.counterexample import Counterexample
@@ -89,8 +89,8 @@ def place(claim: Claim) -> str:
 
 def equation(claim: Claim) -> str:
     """The claim as the page writes it, on one line: left = formula."""
-    left = translate(claim.left) if claim.left.startswith(SHAPE_OF) else claim.left
-    return " ".join((f"{left} = {claim.formula}" if left.strip() else claim.formula).split())
+    shown = replace(claim, left=translate(claim.left)) if claim.left.startswith(SHAPE_OF) else claim
+    return " ".join(source(shown).split())
 
 
 def source(claim: Claim) -> str:
