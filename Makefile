@@ -11,7 +11,7 @@ KERNEL_SOURCES := $(wildcard src/elman/kernels/native/*)
 CATALOGUE := src/elman/locale/zh/LC_MESSAGES/elman
 NATIVE := pyproject.toml CMakeLists.txt $(KERNEL_SOURCES)
 
-.PHONY: help setup train test test-pure lint format bench docs messages wheel sanitize sanitize-address sanitize-thread clean
+.PHONY: help setup train test test-pure lint format bench docs messages wheel man image sanitize sanitize-address sanitize-thread clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/'
