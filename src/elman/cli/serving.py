@@ -47,7 +47,7 @@ def listening_at(host: str, port: int, key: str | None) -> tuple[socket.socket, 
     listening = listen(host, port)
     address, chosen = listening.getsockname()[:2]
     if key is None and not is_loopback(address):
-        message(f"anybody who can reach {address} can use this server: --api-key asks for a key")
+        message(f"anybody who can reach {address} can use this server: set {KEY_VARIABLE} to require a key")
     return listening, f"http://{f'[{address}]' if ':' in address else address}:{chosen}"
 
 

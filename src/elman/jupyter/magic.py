@@ -60,5 +60,5 @@ _PARSER = _Parser(
     add_help=False,
     description="Checks the formulas of a cell of LaTeX or Markdown. In Python: elman.notes.check(page).",
 )
-_PARSER.add_argument("--kind", choices=KINDS, help="what the cell is, where that is not seen")
+_PARSER.add_argument("--kind", choices=KINDS, help="the format of the cell; by default it is guessed")
 _PARSER.add_argument("--model", help="elman: add the forward equations of this package's network")

@@ -1,4 +1,4 @@
-"""The processes that check pages (`check_worker.py`), started when they are needed."""
+"""The worker processes that check pages (`check_worker.py`), started when they are needed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 from elman.serve.api_error import ApiError
 
 MOST = 2
-"""Checks at a time; others wait."""
+"""The most checks at a time; others wait."""
 LONGEST = 1 << 28
-"""Bytes of an answer."""
+"""The most bytes of an answer."""
 
 
 class CheckPool:
-    """Checks pages, each in a process that is ended where its answer is not waited for. Used within one event loop.
+    """Checks pages in worker processes; one whose caller stops waiting is killed. Used within one event loop.
 
-    running, idle: the processes that check a page, and those that wait for one.
+    running, idle: the workers that check a page, and those that are free.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class CheckPool:
         self.idle: list[asyncio.subprocess.Process] = []
 
     async def check(self, text: str) -> dict[str, Any]:
-        """The answer of `check_worker`. Raises ApiError for a page that is refused, and where the process ends."""
+        """The answer of `check_worker`. Raises ApiError for a page that is refused, and if the worker dies."""
         async with self._places:
             process = await self._free()
             self.running.add(process)
@@ -54,7 +54,7 @@ class CheckPool:
         return await _started()
 
     async def close(self) -> None:
-        """Ends the processes that wait."""
+        """Kills the free workers."""
         for process in self.idle:
             await _ended(process)
         self.idle.clear()

@@ -15,8 +15,9 @@ from elman.serve.api_error import ApiError
 from elman.serve.metrics import Metrics
 
 OPEN = ("/health", "/openapi.json", "/docs", "/")
+"""Paths that need no key."""
 STATIC = "/static/"
-"""Paths that need no key, and the beginning of more of them: the files of the page, which ask for the key."""
+"""How the paths of the page's files begin, which need no key either: the page asks its user for it."""
 
 
 class Gate:
@@ -65,7 +66,10 @@ class Gate:
     def _refused(self, scope: Scope) -> ApiError | None:
         headers = Headers(scope=scope)
         if self._local_only and not is_loopback(_host_of(headers.get("host", ""))):
-            return ApiError(400, "the server answers only requests to localhost; start it with --api-key for others")
+            return ApiError(
+                400,
+                "the server answers only requests to localhost; start it with a key (ELMAN_API_KEY) to allow others",
+            )
         if self._key is None or scope["path"] in OPEN or scope["path"].startswith(STATIC):
             return None
         kind, _, given = headers.get("authorization", "").partition(" ")

@@ -8,7 +8,8 @@ Json = dict[str, Any]
 
 _MESSAGES = {
     400: "The request is not valid.", 401: "The key is missing or wrong.", 404: "No such model, layer or place.",
-    413: "The body is too large.", 415: "The body is no JSON.", 429: "The server draws as many texts as it takes.",
+    413: "The body is too large.", 415: "The body is no JSON.",
+    429: "The server is working on as many texts as it allows.",
     500: "The network overflows, or an error of the server.", 503: "The time is up, or too many connections are open.",
 }  # fmt: skip
 
@@ -39,6 +40,6 @@ def error_answer(status: int) -> Json:
 
 
 def nullable(description: str, default: Any = None, **schema: Any) -> Json:
-    """A field that may be null, which is its default."""
+    """A field that may be null; null means its default."""
     kind = schema.pop("type")
     return {"description": description, "type": [kind, "null"], "default": default} | schema

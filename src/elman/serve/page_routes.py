@@ -58,7 +58,7 @@ ANSWERS: dict[str, Answer] = {
 
 
 class Page:
-    """The page of some models, and of checks. pool: the threads that read texts; notes: the first page to check."""
+    """The routes of the page. pool: the threads that read texts; notes: what the tab of checks begins with."""
 
     def __init__(
         self, models: Mapping[str, ServedModel], limits: Limits, metrics: Metrics, pool: Executor, checks: CheckPool,

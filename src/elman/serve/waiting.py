@@ -58,7 +58,7 @@ def take_on(metrics: Metrics, limits: Limits, texts: int) -> None:
 
 @contextlib.contextmanager
 def one_text(metrics: Metrics, limits: Limits) -> Iterator[None]:
-    """While it is entered, one more text is worked on. Raises ApiError where there are too many."""
+    """Counts one text as worked on while it is entered. Raises ApiError where there are too many."""
     take_on(metrics, limits, 1)
     try:
         yield
