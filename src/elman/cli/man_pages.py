@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 from textwrap import dedent
 
@@ -56,7 +57,7 @@ def _page(ctx: click.Context, commands: list[str]) -> str:
 
 def _paragraphs(text: str) -> Iterator[str]:
     """Paragraphs; those that begin with \\b keep their lines, as click has it."""
-    for number, paragraph in enumerate(re.split(r"\n\s*\n", _unindented(text))):
+    for number, paragraph in enumerate(re.split(r"\n\s*\n", cleandoc(text))):
         if number:
             yield ".PP"
         first, _, rest = paragraph.partition("\n")
@@ -64,12 +65,6 @@ def _paragraphs(text: str) -> Iterator[str]:
             yield from (".nf", *(_roff(line) for line in dedent(rest).split("\n")), ".fi")
         else:
             yield _roff(" ".join(paragraph.split()))
-
-
-def _unindented(text: str) -> str:
-    """A docstring without the indentation that all its lines but the first have."""
-    first, _, rest = text.strip("\n").partition("\n")
-    return f"{first}\n{dedent(rest)}"
 
 
 def _roff(text: str) -> str:
