@@ -16,6 +16,7 @@ import json
 import resource
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 STEPS = 3
@@ -52,6 +53,9 @@ def main() -> int:
 
 def peak() -> int:
     """The peak resident memory of this process, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux counts that of the process which started this one into getrusage's figure
+        return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return highest if sys.platform == "darwin" else highest * 1024
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from memory import peak
 
 from elman.config import RunConfig, TextConfig
 from elman.model.network import hidden_states, log_probabilities, losses
@@ -125,15 +125,6 @@ def gate(p: Parameters, V: int) -> None:
     log_probs = log_probabilities(p, hidden_states(p, x, p.initial_state(2)).h[1:])
     assert np.allclose(np.exp(log_probs).sum(axis=-1), 1, rtol=1e-10)
     assert np.allclose(losses(p, x, y)[0], -np.take_along_axis(log_probs, y[..., None], -1)[..., 0], rtol=1e-10)
-
-
-def peak() -> int:
-    """The peak resident memory of this process, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux counts that of the process which started this one into getrusage's figure
-        return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
-    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return highest if sys.platform == "darwin" else highest * 1024
 
 
 def memory(name: str, V: int, Dh: int) -> int:
