@@ -15,6 +15,7 @@ from scripts import script
 
 import elman
 from elman.checkpoint import RunFolder
+from elman.cli.export import FORMATS as OF_THE_COMMAND
 from elman.errors import ConfigError, MissingExtraError
 from elman.export import FORMATS, export
 from elman.export.torch_module import state_dict
@@ -123,6 +124,7 @@ def test_every_file_is_whole_and_names_no_path(lm: elman.LanguageModel, tmp_path
 
 
 def test_the_command(word_run: Path, tmp_path: Path, command: Run) -> None:
+    assert OF_THE_COMMAND == FORMATS  # named there too, so that --help imports nothing heavy
     done = command("export", word_run, "--to", "transformers", "--out", tmp_path / "model", "--json")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
