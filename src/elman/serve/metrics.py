@@ -59,7 +59,7 @@ class Metrics:
                          [("", self._rounds)]),
                 *_family("elman_requests_in_progress", "gauge", "Requests being answered.",
                          [("", self.requests_in_progress)]),
-                *_family("elman_texts_in_progress", "gauge", "Texts being drawn.", [("", self.texts)]),
+                *_family("elman_texts_in_progress", "gauge", "Texts being worked on.", [("", self.texts)]),
                 *self._histogram(),
             ]  # fmt: skip
         return "\n".join(lines) + "\n"
