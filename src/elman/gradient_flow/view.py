@@ -109,11 +109,12 @@ class View:
         diagnosis = diagnose(flow, config, trained)
         farthest = min(T, max(1, JACOBIAN_WORK // p.Dh**3))
         lags = [lag for lag in LAGS if lag <= farthest]
+        growth = growth_by_lag(flow.trajectory)
         return cls(
             subject=subject, flow=flow, tokens=list(tokens), oov=list(oov) or [False] * (T + 1),
             diagnosis=diagnosis, loss_shares=loss_shares(flow),
             by_lag={name: norms_by_lag(flow, name) for name in QUANTITIES},
-            bounds={name: bound_by_lag(flow, name) for name in QUANTITIES},
+            bounds={name: bound_by_lag(flow, name, growth) for name in QUANTITIES},
             singular_lags=lags, singular_values=jacobian_singular_values(flow.trajectory, lags=lags),
             truncations=truncation(flow, [tau for tau in TAUS if tau < T]),
             chosen=int(farthest_loss(flow)) if at is None else at,
@@ -196,11 +197,11 @@ def farthest_loss(flow: Flow, share: float = 0.95) -> int:
     return half + int(np.lexsort((top[half:], reach_of_loss[half:]))[-1])
 
 
-def bound_by_lag(flow: Flow, name: str) -> Doubles:
+def bound_by_lag(flow: Flow, name: str, growth: Doubles) -> Doubles:
     """log10 of an upper bound on Σ_t ‖contribution of step t-k to J^(t)‖ for each lag k, [T].
 
-    ‖γ^(t,i)‖ ≤ ‖δ1^(t) U‖ · `_growth` and ‖δ‖ ≤ max σ' ‖γ‖. The remaining factor is the norm of what W is multiplied
-    with at step i, or for e the norm of W_e.
+    growth: that of `growth_by_lag`. ‖γ^(t,i)‖ ≤ ‖δ1^(t) U‖ · growth and ‖δ‖ ≤ max σ' ‖γ‖. The remaining factor is the
+    norm of what W is multiplied with at step i, or for e the norm of W_e.
     """
     trajectory, T = flow.trajectory, flow.T
     last = trajectory
@@ -215,7 +216,6 @@ def bound_by_lag(flow: Flow, name: str) -> Doubles:
         elif name != "h":
             rows = trajectory.h[:-1] if name == "W_h" else trajectory.e
             factor = np.log2(np.linalg.norm(rows.astype(np.float64), axis=(1, 2)))
-        growth = _growth(trajectory)
         log2_bound = np.full(T, -np.inf)
         for k in range(T):
             each = own[k:] + factor[: T - k]
@@ -226,7 +226,7 @@ def bound_by_lag(flow: Flow, name: str) -> Doubles:
     return result
 
 
-def _growth(trajectory: Trajectory) -> Doubles:
+def growth_by_lag(trajectory: Trajectory) -> Doubles:
     """log2 of a bound on ‖γ^(t,t-k)‖ / ‖δ1^(t) U‖ for each lag k, [T].
 
     One step back in a layer stretches by at most a = max σ' σ_max(W_h) (jacobians.bound), so of the last layer it is
