@@ -145,5 +145,4 @@ def _gradients(p: Parameters, before: NetworkState, y: Integers) -> Gradients:
 
 
 def _copy(p: Parameters) -> Parameters:
-    arrays = {name: w.copy() for name, w in p.distinct()}
-    return Parameters.from_distinct(arrays, p.activation, p.kernels, skip=p.skip)
+    return p.with_arrays({name: w.copy() for name, w in p.distinct()})

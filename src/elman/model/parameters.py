@@ -201,7 +201,7 @@ class Parameters:
         last = f"tails.{len(self.tails)}." if self.tails else ""
         by_token = ("E", f"{last}U", f"{last}b_2")
         arrays = {name: with_means(w) if name in by_token else w.copy() for name, w in self.distinct()}
-        return Parameters.from_distinct(arrays, self.activation, self.kernels, skip=self.skip)
+        return self.with_arrays(arrays)
 
     @property
     def embedding(self) -> Embedding:
@@ -301,12 +301,16 @@ class Parameters:
             return self
         host, array = self.kernels.host, self.kernels.array
         arrays = {name: array(host(a).astype(dtype)) for name, a in self.distinct()}
-        return Parameters.from_distinct(arrays, self.activation, self.kernels, skip=self.skip)
+        return self.with_arrays(arrays)
 
     def on(self, kernels: Kernels) -> Parameters:
         """A copy of the weights as arrays of these kernels: on their device."""
         arrays = {name: kernels.array(self.kernels.host(a).copy()) for name, a in self.distinct()}
-        return Parameters.from_distinct(arrays, self.activation, kernels, skip=self.skip)
+        return self.with_arrays(arrays, kernels)
+
+    def with_arrays(self, arrays: Mapping[str, Floats], kernels: Kernels | None = None) -> Parameters:
+        """The same network with other arrays, named as in `distinct`; kernels: None for its own."""
+        return Parameters.from_distinct(arrays, self.activation, kernels or self.kernels, skip=self.skip)
 
     def with_kernels(self, kernels: Kernels) -> Parameters:
         """The same arrays, shared, computed with other kernels for arrays of this kind."""
