@@ -119,8 +119,8 @@ def read_backward(de: Floats, read: Embedded) -> Floats:
 
 
 def layer_states(p: Parameters, h: Floats) -> list[Floats]:
-    """The h [B,Dh] of each layer in a state [B,n·Dh]."""
-    return [h[:, number * p.Dh : (number + 1) * p.Dh] for number in range(p.depth)]
+    """The h [..,Dh] of each layer in a state [..,n·Dh]."""
+    return [h[..., number * p.Dh : (number + 1) * p.Dh] for number in range(p.depth)]
 
 
 def joined(p: Parameters, by_layer: list[Floats]) -> Floats:
@@ -146,10 +146,8 @@ def log_probabilities(p: Parameters, h: Floats) -> Floats:
     """ln ŷ [..,V] of a state [..,n·Dh], of which the output layer reads the last layer's h, [..,Dh], or with skip
     connections the sum of all; on the host.
     """
-    if p.skip:
-        *by_layer, last = (h[..., n * p.Dh : (n + 1) * p.Dh] for n in range(p.depth))
-        return p.output.log_probabilities(sum(by_layer[1:], by_layer[0]) + last)
-    return p.output.log_probabilities(h[..., -p.Dh :])
+    by_layer = layer_states(p, h)
+    return p.output.log_probabilities(sum(by_layer[1:], by_layer[0]) if p.skip else by_layer[-1])
 
 
 def checked(p: Parameters, x: Integers, y: Integers, h_0: Floats | None, first: int = 0) -> Floats:
