@@ -320,8 +320,7 @@ class Parameters:
         """The shapes of the tails' weights; how many units each has is its own choice."""
         found: dict[str, tuple[int, ...]] = {}
         for number, tail in enumerate(self.tails, 1):
-            D, n = tail.P.shape[0], tail.U.shape[0]
-            found |= {f"tails.{number}.P": (D, self.Dh), f"tails.{number}.U": (n, D), f"tails.{number}.b_2": (n,)}
+            found |= adaptive.tail_shapes(number, n=tail.U.shape[0], D=tail.P.shape[0], Dh=self.Dh)
         return found
 
     def initial_state(self, B: int) -> Floats:

@@ -40,8 +40,13 @@ def shapes(V: int, Dh: int, cutoffs: Sequence[int]) -> dict[str, tuple[int, ...]
     found: dict[str, tuple[int, ...]] = {"U": (head, Dh), "b_2": (head,)}
     for number, (begin, end) in enumerate(pairwise([*cutoffs, V]), 1):
         D, n = width(Dh, number), end - begin
-        found |= {f"tails.{number}.P": (D, Dh), f"tails.{number}.U": (n, D), f"tails.{number}.b_2": (n,)}
+        found |= tail_shapes(number, n, D, Dh)
     return found
+
+
+def tail_shapes(number: int, n: int, D: int, Dh: int) -> dict[str, tuple[int, ...]]:
+    """Those of the tail of this number, from 1, of n tokens and D units."""
+    return {f"tails.{number}.P": (D, Dh), f"tails.{number}.U": (n, D), f"tails.{number}.b_2": (n,)}
 
 
 def logits_at_once(V: int, Dh: int, cutoffs: Sequence[int]) -> float:
@@ -108,7 +113,7 @@ class AdaptiveOutput:
             J[rows] += J_k
             dh[rows] += product(dg, tail.P)  # dh = δ1 U + dg P
             found[k] = TailWeights(dP, dU_k, db_k)
-        tails = [found[k] if k in found else self._zeros(tail) for k, tail in enumerate(self.tails)]
+        tails = [found[k] if k in found else self._zeros_of(tail) for k, tail in enumerate(self.tails)]
         return J, dh, OutputGradients(dU, db_2, tails)
 
     def gradient(self, h: Floats, y: Integers) -> tuple[Floats, Floats]:
@@ -122,6 +127,11 @@ class AdaptiveOutput:
             J[rows] += J_k
             dh[rows] += self.kernels.product(dg, tail.P)
         return J, dh
+
+    def zero_gradients(self) -> OutputGradients:
+        """The gradients of what does not depend on this layer."""
+        dU, db_2 = map(self.kernels.xp.zeros_like, (self.U, self.b_2))
+        return OutputGradients(dU, db_2, [self._zeros_of(tail) for tail in self.tails])
 
     def _by_part(self, y: Integers) -> tuple[Integers, list[tuple[int, Integers, Integers]]]:
         """The head's entry for each of y [N], the token itself or its tail; and the tails that have tokens in y.
@@ -140,6 +150,6 @@ class AdaptiveOutput:
             begin = end
         return in_head, members
 
-    def _zeros(self, tail: TailWeights) -> TailWeights:
+    def _zeros_of(self, tail: TailWeights) -> TailWeights:
         """The gradients of a tail none of whose tokens occurs."""
-        return TailWeights(*(self.kernels.xp.zeros_like(w) for w in (tail.P, tail.U, tail.b_2)))
+        return TailWeights(*map(self.kernels.xp.zeros_like, (tail.P, tail.U, tail.b_2)))

@@ -58,3 +58,7 @@ class FullOutput:
     def gradient(self, h: Floats, y: Integers) -> tuple[Floats, Floats]:
         """J [N], and the gradient dh [N,Dh] of the sum of J alone."""
         return self.kernels.cross_entropy_gradient(h, self.U, self.b_2, y)
+
+    def zero_gradients(self) -> OutputGradients:
+        """The gradients of what does not depend on this layer."""
+        return OutputGradients(*map(self.kernels.xp.zeros_like, (self.U, self.b_2)))

@@ -25,7 +25,6 @@ from elman.errors import ConfigError
 from elman.model.activations import FUNCTIONS
 from elman.model.bptt import through_time
 from elman.model.network import hidden_states
-from elman.model.output.gradients import OutputGradients, TailWeights
 from elman.model.parameters import Gradients, Parameters
 from elman.training.optimizer import Adam
 from elman.training.problem import Problem
@@ -98,8 +97,6 @@ def flossing(p: Parameters, x: Integers, count: int) -> Flossing:
         dW_h += (scaled @ Q[t].mT).sum(axis=0)
         Q_bar = W_h.T @ scaled
     L = float((exponents**2).mean())
-    tails = [TailWeights(*map(np.zeros_like, (tail.P, tail.U, tail.b_2))) for tail in p.tails]
-    none = OutputGradients(np.zeros_like(p.U), np.zeros_like(p.b_2), tails)
-    found = through_time(p, forward, L, dh.astype(p.dtype), none, 0.0)
+    found = through_time(p, forward, L, dh.astype(p.dtype), p.output.zero_gradients(), 0.0)
     found.gradients.W_h += dW_h.astype(p.dtype)
     return Flossing(L, exponents, found.gradients)
