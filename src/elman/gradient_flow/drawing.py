@@ -72,7 +72,8 @@ def by_lag(part: Figure | SubFigure, views: Sequence[View]) -> None:
     known = np.concatenate([view.by_lag["W_h"] for view in views])
     low = _log_axis(axes, known, above=0.16, decades=DECADES)
     far = [_last_above(view.by_lag["W_h"], np.arange(view.T), low) for view in views]
-    axes.set_xlim(-0.5, last_lag(views, max(far)) + 0.5)
+    reach_of_all = max(view.diagnosis.numbers.reach for view in views)
+    axes.set_xlim(-0.5, _last_lag(reach_of_all, max(far), max(view.T for view in views) - 1) + 0.5)
     axes.xaxis.set_major_locator(_whole(7))
     _legend(axes, handles, [*names, "bound", "reach (95 %)"], columns=3 if len(views) == 1 else 1)
 
@@ -92,7 +93,8 @@ def singular_values(part: Figure | SubFigure, view: View) -> None:
     axes.axhline(0, color=GREY, ls=":", lw=1)
     axes.set(xlabel=LAG, ylabel=r"singular values of $\partial h^{(T)}/\partial h^{(T-k)}$")
     low = _log_axis(axes, np.array([0.0, -float(DECADES), *largest]), above=0.08, decades=DECADES)
-    axes.set_xlim(0, last_lag([view], _last_above(largest, lags, low)) + 0.5)
+    far = _last_above(largest, lags, low)
+    axes.set_xlim(0, _last_lag(view.diagnosis.numbers.reach, far, view.T - 1) + 0.5)
     axes.xaxis.set_major_locator(_whole(7))
     bands = [Patch(color=BLUE, alpha=0.35, lw=0), Patch(color=BLUE, alpha=0.14, lw=0)]
     _legend(axes, [*lines, *bands], ["largest", "median", "smallest", "25–75 %", "10–90 %"], columns=3)
@@ -143,8 +145,8 @@ def lens(part: Figure | SubFigure, history: History) -> None:
     top.set_ylabel(r"lag $k$, steps back")
     inside = np.nonzero((seen.filled(-np.inf) >= scale.vmin).any(axis=1))[0]
     far = int(inside[-1]) + 1 if len(inside) else len(seen)
-    furthest = 10 * max(1, int(np.nanmax(history.flow["reach"], initial=1)))
-    top.set_ylim(-0.5, min(len(seen) - 1, max(4, min(far, furthest))) + 0.5)
+    reach_of_all = int(np.nanmax(history.flow["reach"], initial=1))
+    top.set_ylim(-0.5, _last_lag(reach_of_all, far, len(seen) - 1) + 0.5)
     top.yaxis.set_major_locator(_whole(5))
     _colour_bar(part, image, part.add_subplot(grid[0, 1]), BY_LAG, cut, own=True)
     reached = reach.plot(steps, history.flow["reach"][pick], color=BLUE, marker="o", markersize=1.6)
@@ -163,11 +165,11 @@ def lens(part: Figure | SubFigure, history: History) -> None:
     part.align_ylabels([top, reach, decay])
 
 
-def last_lag(views: Sequence[View], far: int) -> int:
-    """The largest lag that a plot shows: ten times the reach, or `far`, where its last curve leaves its range."""
-    reach = max(1, *(view.diagnosis.numbers.reach for view in views))
-    longest = max(view.T for view in views) - 1
-    return min(longest, max(4, min(far, 10 * reach)))
+def _last_lag(reach: int, far: int, longest: int) -> int:
+    """The largest lag that a plot shows: ten times the reach, or `far`, where its last curve leaves its range; from 4
+    up to the longest that there is.
+    """
+    return min(longest, max(4, min(far, 10 * max(1, reach))))
 
 
 def _last_above(log10: Doubles, lags: Integers, low: float) -> int:

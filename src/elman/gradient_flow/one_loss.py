@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.errors import ConfigError, ShapeError
+from elman.gradient_flow.reach import lag_within
 from elman.gradient_flow.sweep import log2_norms, sweep
 from elman.gradient_flow.trajectory import Doubles, Floats, Integers, Trajectory
 from elman.kernels.blas_threads import on_all_threads
@@ -39,14 +40,7 @@ class LossGradient:
         """
         if name not in self.log10_norms:
             raise ConfigError(f"name is {name!r}; choose one of {', '.join(self.log10_norms)}")
-        if not 0 < share <= 1:
-            raise ConfigError(f"share is {share}; it must be over 0 and at most 1")
-        by_lag = self.log10_norms[name][::-1]
-        top = by_lag.max()
-        if np.isneginf(top):
-            return 0
-        cumulative = np.cumsum(10 ** (by_lag - top))
-        return int(np.argmax(cumulative >= share * cumulative[-1] * (1 - 1e-12)))
+        return lag_within(self.log10_norms[name][::-1], share)
 
 
 @on_all_threads

@@ -21,12 +21,20 @@ def norms_by_lag(flow: Flow, name: str = "W_h") -> Doubles:
 
 def reach(flow: Flow, name: str = "W_h", share: float = 0.95) -> int:
     """The smallest lag k such that the lags 0 … k make up this share of the sum of all contributions' norms."""
+    return lag_within(norms_by_lag(flow, name), share)
+
+
+def lag_within(log10_by_lag: Doubles, share: float) -> int:
+    """The smallest lag k such that the lags 0 … k make up this share of the sum over all; log10_by_lag [T].
+
+    Raises ConfigError for a share that is not over 0 and at most 1.
+    """
     if not 0 < share <= 1:
         raise ConfigError(f"share is {share}; it must be over 0 and at most 1")
-    by_lag = norms_by_lag(flow, name)
-    if np.isneginf(by_lag).all():
+    top = log10_by_lag.max()
+    if np.isneginf(top):
         return 0
-    cumulative = np.cumsum(10 ** (by_lag - by_lag.max()))
+    cumulative = np.cumsum(10 ** (log10_by_lag - top))
     return int(np.argmax(cumulative >= share * cumulative[-1] * (1 - 1e-12)))
 
 
