@@ -8,6 +8,7 @@ alone writes files. `Alone` is a single process; several are in elman.torch.team
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -82,9 +83,8 @@ def part_of(batch: Batch, which: slice) -> Batch:
     """The batch of these streams."""
     if which == slice(0, batch.x.shape[1]):
         return batch
-    return Batch(
-        np.ascontiguousarray(batch.x[:, which]), np.ascontiguousarray(batch.y[:, which]), batch.first, batch.drawn
-    )
+    x, y = (np.ascontiguousarray(each[:, which]) for each in (batch.x, batch.y))
+    return replace(batch, x=x, y=y)
 
 
 def masks_of(masks: DropoutMasks, which: slice) -> DropoutMasks:
