@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from elman.config import RunConfig
-from elman.gradient_flow.advice import LONGEST_REACH, Treatment, is_usual, treatments
+from elman.gradient_flow.advice import LONGEST_REACH, USUAL_REACH, Treatment, is_usual, treatments
 from elman.gradient_flow.decomposition import Flow
 from elman.gradient_flow.jacobians import bound, largest_singular_value, saturation, spectral_radius
 from elman.gradient_flow.reach import cancellation, decay_rate, reach
@@ -215,11 +215,10 @@ def _dominated(n: DiagnosisNumbers, activation: str) -> str:
 
 def _usual(n: DiagnosisNumbers, saturates: bool) -> str:
     saturated = f" {n.flat:.0%} of the units are saturated, and it reaches as far all the same." if saturates else ""
-    how, measured = (
-        ("Usual", "the networks that were measured have 3 to 12, whatever was done against it")
-        if n.reach <= LONGEST_REACH
-        else ("Longer than usual", "the networks that were measured have 3 to 12")
-    )
+    usual = n.reach <= LONGEST_REACH
+    how = "Usual" if usual else "Longer than usual"
+    measured = f"the networks that were measured have {USUAL_REACH} to {LONGEST_REACH}"
+    measured += ", whatever was done against it" if usual else ""
     return (
         f"{how} for a text: the gradient is multiplied by {n.decay_rate:.3g} for each step back, and 95 % of it lies "
         f"within {n.reach} steps; {measured}.{saturated} No treatment is needed."
