@@ -15,7 +15,7 @@ from elman.model import reference
 from elman.model.embedding import Rows
 from elman.model.equivalents import sigmoid_from_tanh, tanh_from_sigmoid, tanh_state
 from elman.model.network import DropoutMasks, hidden_states, log_probabilities, losses
-from elman.model.output.adaptive import logits_at_once, width
+from elman.model.output.adaptive import equivalent_V, width
 from elman.model.output.gradients import TailWeights
 from elman.model.parameters import Gradients, Parameters
 
@@ -192,8 +192,8 @@ def test_names_shapes_and_counts() -> None:
 
 def test_work_is_counted() -> None:
     """Of V = 200,000 the work of a token is under a tenth of the full layer's."""
-    assert logits_at_once(200_000, 200, (4000, 20_000)) < 20_000
-    assert logits_at_once(23, 7, (22,)) == pytest.approx(23 + np.log(23 / 22) / np.log(23) * 8)
+    assert equivalent_V(200_000, 200, (4000, 20_000)) < 20_000
+    assert equivalent_V(23, 7, (22,)) == pytest.approx(23 + np.log(23 / 22) / np.log(23) * 8)
 
 
 def test_more_tokens_belong_to_the_last_tail() -> None:

@@ -56,7 +56,7 @@ SHORT_TIME: tuple[tuple[float, dict[str, Any], dict[str, Any]], ...] = (
 network and shorter windows learn sooner. (bf16 only where the processor multiplies it faster.)"""
 
 UNKNOWN = 2**40
-"""In place of the number of tokens of a vocabulary."""
+"""V of a vocabulary that is not known yet: no cutoff is too large for it."""
 HEAD = 4000
 """Tokens of the head of an adaptive output layer."""
 TAIL_ENDS = (20_000,)
@@ -100,7 +100,7 @@ def share_of_blanks(text: str) -> float:
 def operations_per_token(V: float, d: int, Dh: int, layers: int = 1) -> float:
     """Floating-point operations of a training step's products, forward and backward (docs/derivation.md, section 7).
 
-    V: of the vocabulary, or of one whose full output layer has as much work (`adaptive.logits_at_once`).
+    V: of the vocabulary, or of one whose full output layer has as much work (`adaptive.equivalent_V`).
     """
     return 6 * (d * Dh + Dh * Dh + 2 * (layers - 1) * Dh * Dh + Dh * V)
 

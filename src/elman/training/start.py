@@ -24,7 +24,7 @@ from elman.config import Level, ModelConfig, OutputName, RunConfig, TaskConfig, 
 from elman.errors import CheckpointError, ConfigError
 from elman.files import is_there, open_input, whole
 from elman.kernels import Kernels, bf16_is_fast
-from elman.model.output.adaptive import logits_at_once
+from elman.model.output.adaptive import equivalent_V
 from elman.model.parameters import Parameters
 from elman.text.batches import TokenCounts, count_tokens, open_tokens, write_tokens
 from elman.text.corpus import Corpus
@@ -131,7 +131,7 @@ def start(
     waiting: Waiting = nullcontext,
     beginning: Beginning | None = None,
 ) -> Trainer:
-    """A trainer of a new run. `model` (d, Dh, activation, tie, layers) and `training` hold what was asked for.
+    """A trainer of a new run. `model` and `training` hold the fields of ModelConfig and TrainingConfig asked for.
 
     What was not asked for is default, and what depends on the level by `level_defaults`. device: the TorchKernels
     that compute it (elman.kernels.chosen_device); None for the CPU. team: as in `resume`; the first of its
@@ -178,12 +178,12 @@ def start(
     )  # fmt: skip
     settings, network = fill_in(V=tokenizer.V)
     if settings.max_time is not None and device is None:  # how many passes a GPU allows is not known
-        width = float(network.V)
+        equivalent: float = network.V
         if network.cut_at:
-            width = logits_at_once(network.V, SIZES[text.level]["Dh"], network.cut_at)
+            equivalent = equivalent_V(network.V, SIZES[text.level]["Dh"], network.cut_at)
         elif network.output == "sampled":
-            width = min(width, settings.samples + settings.B * settings.T)
-        passes = passes_in(settings.max_time, text.level, width, count.tokens, fast, network.layers)
+            equivalent = min(equivalent, settings.samples + settings.B * settings.T)
+        passes = passes_in(settings.max_time, text.level, equivalent, count.tokens, fast, network.layers)
         settings, network = fill_in(V=tokenizer.V, passes=passes)
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
     require_flossing(settings, network)

@@ -49,8 +49,8 @@ def tail_shapes(number: int, n: int, D: int, Dh: int) -> dict[str, tuple[int, ..
     return {f"tails.{number}.P": (D, Dh), f"tails.{number}.U": (n, D), f"tails.{number}.b_2": (n,)}
 
 
-def logits_at_once(V: int, Dh: int, cutoffs: Sequence[int]) -> float:
-    """How many rows of U [V,Dh] a full output layer of about the same work per token has.
+def equivalent_V(V: int, Dh: int, cutoffs: Sequence[int]) -> float:
+    """The vocabulary size for which a full output layer does about as much work per token.
 
     Words are taken to be as frequent as their rank says (Zipf): those of ranks a to b are ln(b/a) / ln V of a text.
     """
