@@ -225,7 +225,7 @@ class ModelConfig(Config):
     ))  # fmt: skip
     cutoffs: str | None = field(default=None, metadata=_network(
         "The ranks where the head of the adaptive output ends, and each tail but the last.",
-        option="cutoffs", metavar="N,N", range=CUTOFFS, shown="4000,20000, of a small vocabulary fewer", added=True,
+        option="cutoffs", metavar="N,N", range=CUTOFFS, shown="4000,20000; fewer for a small vocabulary", added=True,
     ))  # fmt: skip
 
     def __post_init__(self) -> None:

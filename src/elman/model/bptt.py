@@ -138,7 +138,7 @@ def through_time(
 
 
 def _total(dU: Floats | Rows, dE: Rows, kernels: Kernels) -> Floats | Rows:
-    """The sum of both; a dense dU becomes it in place."""
+    """dU + dE, the gradient of tied weights; a dense dU is changed in place."""
     if not isinstance(dU, Rows):
         dU[dE.index] += dE.values
         return dU

@@ -232,7 +232,7 @@ addEventListener("beforeprint", drawAll);
 drawAll();
 for (const each of networks) each.show();
 
-// A button copies what it names: a text, or the rows of the tables as lines of columns apart by tabs.
+// A button copies its value, or where it has none the rows of the tables, with tabs between the columns.
 const rowsOf = table => [...table.rows].map(row => [...row.cells].filter(cell => !cell.classList.contains("m"))
   .map(cell => cell.textContent.trim()).join("\t")).join("\n");
 for (const button of document.querySelectorAll("button.copy")) {
