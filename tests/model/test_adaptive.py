@@ -6,18 +6,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gradient_checks import (
+    check_central_differences,
+    check_float32,
+    check_reference_by_complex_step,
+    dense,
+    on_page,
+    relative,
+)
 from networks import as_reference, problem
 
 import elman
 from elman.config import ACTIVATIONS
 from elman.errors import ConfigError, ShapeError
 from elman.model import reference
-from elman.model.embedding import Rows
 from elman.model.equivalents import sigmoid_from_tanh, tanh_from_sigmoid, tanh_state
-from elman.model.network import DropoutMasks, hidden_states, log_probabilities, losses
+from elman.model.network import hidden_states, log_probabilities, losses
 from elman.model.output.adaptive import equivalent_V, width
 from elman.model.output.gradients import TailWeights
-from elman.model.parameters import Gradients, Parameters
+from elman.model.parameters import Parameters
 
 pytestmark = pytest.mark.usefixtures("every_kernels")
 
@@ -25,55 +32,11 @@ CUTOFFS = (5, 11)
 V = 23
 
 
-def relative(found: np.ndarray, true: np.ndarray) -> float:
-    """Largest error over the largest entry."""
-    return float(np.abs(found - true).max() / max(np.abs(true).max(), 1e-30))
-
-
-def dense(gradients: Gradients) -> dict[str, np.ndarray]:
-    """Every gradient by name, E whole."""
-    return {name: g.dense() if isinstance(g, Rows) else g for name, g in gradients.distinct()}
-
-
-def on_page(name: str, array: np.ndarray) -> np.ndarray:
-    """A parameter or its gradient as the reference has it: E and h_0 transposed, biases as columns."""
-    return array.T if name in ("E", "h_0") else array[:, None] if array.ndim == 1 else array
-
-
-def moved(m: reference.ReferenceNetwork, name: str, index: tuple[int, ...]) -> reference.ReferenceNetwork:
-    """The network with a complex step of 1e-20 in one entry."""
-
-    def step(array: np.ndarray) -> np.ndarray:
-        array = array.astype(complex)
-        array[index] += 1e-20j
-        return array
-
-    if "." not in name:
-        return replace(m, **{name: step(getattr(m, name))})
-    _, number, letter = name.split(".")
-    tails = list(m.tails)
-    tails[int(number) - 1] = replace(tails[int(number) - 1], **{letter: step(getattr(tails[int(number) - 1], letter))})
-    return replace(m, tails=tuple(tails))
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_reference_equals_complex_step(activation: str) -> None:
     """Every entry of every parameter, and of the state before."""
     p, x, y, h_0 = problem(9, 3, 4, 3, 4, activation=activation, cutoffs=(2, 5))
-    m = as_reference(p)
-    _, gradients = reference.gradients(m, x, y, h_0.T)
-    assert gradients.keys() == {"h_0", *(name for name, _ in p.items())}
-    for name, true in gradients.items():
-        found = np.empty(true.shape)
-        for index in np.ndindex(found.shape):
-            if name == "h_0":
-                begin = h_0.T.astype(complex)
-                begin[index] += 1e-20j
-                trace = reference.forward(m, x, y, begin)
-            else:
-                trace = reference.forward(moved(m, name, index), x, y, h_0.T)
-            found[index] = sum(trace.J).imag / 1e-20
-        assert relative(true, found) <= 1e-12, name
+    check_reference_by_complex_step(p, x, y, h_0)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -94,14 +57,7 @@ def test_fast_path_equals_reference_in_float64(activation: str, cutoffs: tuple[i
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str) -> None:
     p, x, y, h_0 = problem(96, 16, 32, 8, 20, activation=activation, dtype="float32", cutoffs=(20, 50))
-    _, ours, _ = elman.loss_and_gradients(p, x, y, h_0)
-    _, theirs = reference.gradients(as_reference(p), x, y, h_0.T)
-    _, true, _ = elman.loss_and_gradients(p.astype("float64"), x, y, h_0.astype(np.float64))
-    for (name, exact), mine in zip(dense(true).items(), dense(ours).values(), strict=True):
-        other = theirs[name].T if name == "E" else theirs[name].reshape(exact.shape)
-        floor = np.finfo(np.float32).eps * np.linalg.norm(exact)
-        assert mine.dtype == np.float32
-        assert np.linalg.norm(mine - exact) <= 2 * np.linalg.norm(other / x.size - exact) + floor, name
+    check_float32(p, x, y, h_0)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -109,20 +65,7 @@ def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str) -
 def test_central_differences(activation: str, rate: float) -> None:
     """Along random directions of all parameters and the state; with dropout the masks are held."""
     p, x, y, h_0 = problem(V, activation=activation, cutoffs=CUTOFFS)
-    masks = DropoutMasks.draw(p, *x.shape, rate, np.random.default_rng(5)) if rate else None
-    _, gradients, _ = elman.loss_and_gradients(p, x, y, h_0, masks=masks)
-    found = dense(gradients)
-    generator = np.random.default_rng(6)
-    directions = {name: generator.normal(size=w.shape) for name, w in p.distinct()}
-    of_h = generator.normal(size=h_0.shape)
-    slope = sum(float((g * directions[name]).sum()) for name, g in found.items()) + float((gradients.h_0 * of_h).sum())
-
-    def J(step: float) -> float:
-        there = Parameters.from_distinct({n: w + step * directions[n] for n, w in p.distinct()}, p.activation)
-        return elman.loss_and_gradients(there, x, y, h_0 + step * of_h, masks=masks)[0]
-
-    step = 1e-6 if activation == "relu" else 1e-5  # a shorter step passes fewer kinks
-    assert (J(step) - J(-step)) / (2 * step) == pytest.approx(slope, rel=1e-6)
+    check_central_differences(p, x, y, h_0, rate)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from gradient_checks import relative
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from networks import as_reference, problem
@@ -20,11 +21,6 @@ from elman.model.network import DropoutMasks, hidden_states, losses
 pytestmark = pytest.mark.usefixtures("every_kernels")
 ROUNDING = 1e-13  # of sums of magnitudes
 WEIGHTS = ("E", "W_e", "W_h", "b_1", "U", "b_2")
-
-
-def relative(found: np.ndarray, true: np.ndarray) -> float:
-    """Largest error over the largest entry."""
-    return float(np.abs(found - true).max() / max(np.abs(true).max(), 1e-30))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -6,50 +6,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gradient_checks import (
+    check_central_differences,
+    check_float32,
+    check_reference_by_complex_step,
+    dense,
+    on_page,
+    relative,
+)
 from networks import as_reference, problem
 
 import elman
 from elman.config import ACTIVATIONS
 from elman.errors import ConfigError, ShapeError
 from elman.model import reference
-from elman.model.embedding import Rows
 from elman.model.network import DropoutMasks, hidden_states, log_probabilities, losses
-from elman.model.parameters import Gradients, Parameters
+from elman.model.parameters import Parameters
 
 pytestmark = pytest.mark.usefixtures("every_kernels")
 
 LETTERS = ("W_e", "W_h", "b_1")
-
-
-def relative(found: np.ndarray, true: np.ndarray) -> float:
-    """Largest error over the largest entry."""
-    return float(np.abs(found - true).max() / max(np.abs(true).max(), 1e-30))
-
-
-def dense(gradients: Gradients) -> dict[str, np.ndarray]:
-    """Every gradient by name, E whole."""
-    return {name: g.dense() if isinstance(g, Rows) else g for name, g in gradients.distinct()}
-
-
-def on_page(name: str, array: np.ndarray) -> np.ndarray:
-    """A parameter or its gradient as the reference has it: E and h_0 transposed, biases as columns."""
-    return array.T if name in ("E", "h_0") else array[:, None] if array.ndim == 1 else array
-
-
-def moved(m: reference.ReferenceNetwork, name: str, index: tuple[int, ...]) -> reference.ReferenceNetwork:
-    """The network with a complex step of 1e-20 in one entry."""
-
-    def step(array: np.ndarray) -> np.ndarray:
-        array = array.astype(complex)
-        array[index] += 1e-20j
-        return array
-
-    if name in reference.ReferenceNetwork.__dataclass_fields__:
-        return replace(m, **{name: step(getattr(m, name))})
-    _, number, letter = name.split(".")
-    above = list(m.above)
-    above[int(number) - 1] = replace(above[int(number) - 1], **{letter: step(getattr(above[int(number) - 1], letter))})
-    return replace(m, above=tuple(above))
 
 
 @pytest.mark.parametrize("skip", [False, True])
@@ -57,20 +33,7 @@ def moved(m: reference.ReferenceNetwork, name: str, index: tuple[int, ...]) -> r
 def test_reference_equals_complex_step(activation: str, skip: bool) -> None:
     """Every entry of every parameter of three layers, and of the state before."""
     p, x, y, h_0 = problem(V=6, d=3, Dh=4, B=2, T=4, activation=activation, layers=3, skip=skip)
-    m = as_reference(p)
-    _, gradients = reference.gradients(m, x, y, h_0.T)
-    assert gradients.keys() == {"h_0", *(name for name, _ in p.items())}
-    for name, true in gradients.items():
-        found = np.empty(true.shape)
-        for index in np.ndindex(found.shape):
-            if name == "h_0":
-                begin = h_0.T.astype(complex)
-                begin[index] += 1e-20j
-                trace = reference.forward(m, x, y, begin)
-            else:
-                trace = reference.forward(moved(m, name, index), x, y, h_0.T)
-            found[index] = sum(trace.J).imag / 1e-20
-        assert relative(true, found) <= 1e-12, name
+    check_reference_by_complex_step(p, x, y, h_0)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -96,14 +59,7 @@ def test_fast_path_equals_reference_in_float64(activation: str, layers: int, tie
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str, skip: bool) -> None:
     p, x, y, h_0 = problem(96, 16, 32, 8, 20, activation=activation, dtype="float32", layers=3, skip=skip)
-    _, ours, _ = elman.loss_and_gradients(p, x, y, h_0)
-    _, theirs = reference.gradients(as_reference(p), x, y, h_0.T)
-    _, true, _ = elman.loss_and_gradients(p.astype("float64"), x, y, h_0.astype(np.float64))
-    for (name, exact), mine in zip(dense(true).items(), dense(ours).values(), strict=True):
-        other = theirs[name].T if name == "E" else theirs[name].reshape(exact.shape)
-        floor = np.finfo(np.float32).eps * np.linalg.norm(exact)
-        assert mine.dtype == np.float32
-        assert np.linalg.norm(mine - exact) <= 2 * np.linalg.norm(other / x.size - exact) + floor, name
+    check_float32(p, x, y, h_0)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -111,22 +67,7 @@ def test_float32_error_is_at_most_twice_that_of_plain_float32(activation: str, s
 def test_central_differences(activation: str, rate: float, skip: bool) -> None:
     """Along random directions of all parameters and the state; with dropout the masks are held."""
     p, x, y, h_0 = problem(activation=activation, layers=3, skip=skip)
-    masks = DropoutMasks.draw(p, *x.shape, rate, np.random.default_rng(5)) if rate else None
-    _, gradients, _ = elman.loss_and_gradients(p, x, y, h_0, masks=masks)
-    found = dense(gradients)
-    generator = np.random.default_rng(6)
-    directions = {name: generator.normal(size=w.shape) for name, w in p.distinct()}
-    of_h = generator.normal(size=h_0.shape)
-    slope = sum(float((g * directions[name]).sum()) for name, g in found.items()) + float((gradients.h_0 * of_h).sum())
-
-    def J(step: float) -> float:
-        there = Parameters.from_distinct(
-            {n: w + step * directions[n] for n, w in p.distinct()}, p.activation, skip=skip
-        )
-        return elman.loss_and_gradients(there, x, y, h_0 + step * of_h, masks=masks)[0]
-
-    step = 1e-6 if activation == "relu" else 1e-5  # a shorter step passes fewer kinks
-    assert (J(step) - J(-step)) / (2 * step) == pytest.approx(slope, rel=1e-6)
+    check_central_differences(p, x, y, h_0, rate)
 
 
 def test_dropout_acts_on_what_each_layer_reads() -> None:

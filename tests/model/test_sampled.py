@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gradient_checks import dense
 from networks import problem
 
 import elman
@@ -13,7 +14,7 @@ from elman.model.bptt import backward_unchecked
 from elman.model.embedding import Rows
 from elman.model.network import DropoutMasks
 from elman.model.output.sampled import Drawn, SampledOutput
-from elman.model.parameters import Gradients, Parameters
+from elman.model.parameters import Parameters
 from elman.training.drawing import TokenDraw
 
 pytestmark = pytest.mark.usefixtures("every_kernels")
@@ -24,10 +25,6 @@ V = 23
 def draw(samples: int = 9, seed: int = 0) -> TokenDraw:
     tokens = np.random.default_rng(3).zipf(1.5, 500).clip(1, V) - 1
     return TokenDraw.of(tokens, V, samples, seed)
-
-
-def dense(gradients: Gradients) -> dict[str, Any]:
-    return {name: g.dense() if isinstance(g, Rows) else g for name, g in gradients.distinct()}
 
 
 def loss(h: Any, U: Any, b_2: Any, y: Any, drawn: Drawn) -> Any:
