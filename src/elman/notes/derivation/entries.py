@@ -69,8 +69,7 @@ def defined_by_entries(model: PageModel) -> Iterator[Statement]:
         if not isinstance(left, Entry) or not isinstance(left.of, Symbol) or left.of.name in seen:
             continue
         running = [i.variable for i in left.indices if i.variable is not None and not i.offset]
-        is_equation = statement.relation.operators[:1] in (("=",), (":=",))
-        if not is_equation or len({*running}) != len(left.indices):
+        if not statement.is_equation or len({*running}) != len(left.indices):
             continue
         if any(isinstance(node, Derivative | Dots) for node in walk(statement.parts[1])):
             continue

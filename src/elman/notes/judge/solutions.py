@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from elman.calculus.expression import Derivative, Expression, Symbol, walk
+from elman.calculus.expression import Derivative, Expression, Symbol
 from elman.calculus.printing.render import text
 from elman.errors import FormulaError
 from elman.notes.judge.judgement import Judgement
@@ -38,7 +38,7 @@ def _losses(model: PageModel, name: str) -> Iterator[Symbol]:
     """What the page differentiates by the letter, or else every letter that depends on it."""
     of: list[Symbol] = []
     for s in model.own_statements():
-        derivatives = (n for part in s.parts for n in walk(part) if isinstance(n, Derivative))
+        derivatives = (n for n in s.nodes() if isinstance(n, Derivative))
         of += [d.of for d in derivatives if isinstance(d.of, Symbol) and d.wrt == Symbol(name)]
     of += [
         Symbol(other) for other in model.equations if any(_is(n, name) for n in everything_in(model, [Symbol(other)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, transform, walk
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol
 from elman.notes.model.page_model import Statement
 from elman.notes.model.statement_kinds import defined_letter
 
@@ -23,10 +23,7 @@ def with_gradients_of_functions(statements: Sequence[Statement]) -> tuple[Statem
             return replace(found[node.name], span=node.span)
         return node
 
-    return tuple(
-        replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in s.parts)))
-        for s in statements
-    )
+    return tuple(s.transformed(change) for s in statements)
 
 
 def _gradients(statements: Sequence[Statement]) -> dict[str, Derivative]:
@@ -37,14 +34,15 @@ def _gradients(statements: Sequence[Statement]) -> dict[str, Derivative]:
     letters, defined = set[str](), set[str]()
     for s in statements:
         left = defined_letter(s.parts[0])
-        if left is not None and s.relation.operators[:1] in (("=",), (":=",)):
+        if left is not None and s.is_equation:
             defined.add(left.name)
-        for node in (n for part in s.parts for n in walk(part)):
+        for node in s.nodes():
             if isinstance(node, Symbol):
                 letters.add(node.name)
-            by = node.wrt.of if isinstance(node, Derivative) and isinstance(node.wrt, Entry) else None
-            by = node.wrt if isinstance(node, Derivative) and isinstance(node.wrt, Symbol) else by
-            if isinstance(node, Derivative) and isinstance(node.of, Symbol | Apply) and isinstance(by, Symbol):
+            if not isinstance(node, Derivative):
+                continue
+            by = node.wrt.of if isinstance(node.wrt, Entry) else node.wrt
+            if isinstance(node.of, Symbol | Apply) and isinstance(by, Symbol):
                 of, by = replace(node.of, span=(0, 0)), replace(by, span=(0, 0))
                 derivatives.setdefault(node.of.name, {}).setdefault(by.name, Derivative(of, by))
     found: dict[str, Derivative] = {}

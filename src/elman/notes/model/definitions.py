@@ -183,7 +183,7 @@ def _may_define(statement: Statement, left: Symbol, use: PageUse) -> bool:
     """Whether a statement about a letter can define it. Within a line `i = 1` of an index defines nothing, nor does an
     equation of a letter that was used before: that is a claim, or a condition.
     """
-    if statement.relation.operators[:1] not in (("=",), (":=",)):
+    if not statement.is_equation:
         return False
     if statement.formula.kind != "inline":
         return True
@@ -200,7 +200,7 @@ def _is_by_entries(s: Statement) -> bool:
     what f is.
     """
     left = s.parts[0]
-    if s.relation.operators[:1] not in (("=",), (":=",)) or not isinstance(left, Entry) or len(left.indices) != 1:
+    if not s.is_equation or not isinstance(left, Entry) or len(left.indices) != 1:
         return False
     (index,) = left.indices
     compound = isinstance(s.parts[1], Add | Subtract | Product | Call | BigSum)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Symbol, symbols, transform, walk
+from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Symbol, symbols, walk
 from elman.notes.model.page_model import Statement, free_indices
 
 
@@ -31,7 +31,7 @@ def with_entries_of_functions(statements: Sequence[Statement]) -> tuple[Statemen
         of = node.arguments[0]
         return Entry(replace(letter, span=(0, 0)), of.indices, span=node.span) if isinstance(of, Entry) else letter
 
-    return _changed(statements, change)
+    return tuple(s.transformed(change) for s in statements)
 
 
 def with_entries_of_capitals(
@@ -48,14 +48,7 @@ def with_entries_of_capitals(
         capital = capitals.get(node.of.name)
         return node if capital is None else replace(node, of=replace(node.of, name=capital))
 
-    return _changed(statements, change)
-
-
-def _changed(statements: Sequence[Statement], change: object) -> tuple[Statement, ...]:
-    return tuple(
-        replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in s.parts)))  # type: ignore[arg-type]
-        for s in statements
-    )
+    return tuple(s.transformed(change) for s in statements)
 
 
 def _capitals(statements: Sequence[Statement], shapes: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -64,9 +57,9 @@ def _capitals(statements: Sequence[Statement], shapes: Mapping[str, tuple[str, s
     defined = set[str]()
     for s in statements:
         left = s.parts[0]
-        if s.relation.operators[:1] in (("=",), (":=",)) and isinstance(left, Symbol):
+        if s.is_equation and isinstance(left, Symbol):
             defined.add(left.name)
-        for node in _nodes([s]):
+        for node in s.nodes():
             if isinstance(node, Entry) and isinstance(node.of, Symbol):
                 counts.setdefault(node.of.name, set()).add(len(node.indices))
     for name, found in counts.items():
@@ -99,17 +92,18 @@ def _by_entries(statements: Sequence[Statement]) -> set[str]:
     """The functions that a page defines by entries, and applies to the letters of their equations alone."""
     letters: dict[str, set[str]] = {}
     for s in statements:
-        if len(s.parts) < 2 or s.relation.operators[0] not in ("=", ":="):
+        if not s.is_equation:
             continue
         applied = _defined(s)
         if applied is not None:
             named = {n.name for part in (applied, *s.parts[1:]) for n in symbols(part)}
             letters.setdefault(applied.name, set()).update(named)
     uses: dict[str, list[Apply]] = {}
-    for node in _nodes(statements):
+    nodes = [n for s in statements for n in s.nodes()]
+    for node in nodes:
         if isinstance(node, Apply):
             uses.setdefault(node.name, []).append(node)
-    plain = {n.name for n in _nodes(statements) if isinstance(n, Symbol)}
+    plain = {n.name for n in nodes if isinstance(n, Symbol)}
     return {name for name in letters if name not in plain and _is_one(uses[name], letters[name])}
 
 
@@ -141,7 +135,3 @@ def _is_one(uses: Sequence[Apply], letters: Collection[str]) -> bool:
         if not isinstance(of, Symbol) or of.name not in known:
             return False
     return True
-
-
-def _nodes(statements: Sequence[Statement]) -> Iterator[Expression]:
-    return (node for s in statements for part in s.parts for node in walk(part))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import BigSum, Derivative, Dots, Entry, Expression, Index, Symbol, transform, walk
+from elman.calculus.expression import BigSum, Derivative, Dots, Entry, Expression, Index, Symbol, walk
 from elman.notes.model.page_model import Statement, free_indices, free_times
 
 _EACH = "each"
@@ -38,10 +38,7 @@ def with_letters_of_examples(statements: Sequence[Statement]) -> tuple[Statement
             return node
         return Symbol(f"{name}_{index}", latex=f"{latex}_{index}", span=node.span)
 
-    return tuple(
-        replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in s.parts)))
-        for s in statements
-    )
+    return tuple(s.transformed(change) for s in statements)
 
 
 def _with_applied_to_examples(s: Statement) -> Statement:
@@ -58,19 +55,18 @@ def _with_applied_to_examples(s: Statement) -> Statement:
             return node
         return Entry(replace(node, span=(0, 0)), (Index(index),), span=node.span)
 
-    parts = tuple(transform(part, change) for part in s.parts)
-    return replace(s, relation=replace(s.relation, parts=parts)) if parts != s.parts else s
+    return s.transformed(change)
 
 
 def _letters(statements: Sequence[Statement]) -> Mapping[str, str]:
     """By name, the index that is a part of the name of an example's loss; "" where its entries are a letter's."""
     each, summed, counts = dict[str, tuple[str, Expression]](), dict[str, set[str]](), dict[str, set[int]]()
     for s in statements:
-        for node in (n for part in s.parts for n in walk(part)):
+        for node in s.nodes():
             if isinstance(node, Entry) and isinstance(node.of, Symbol):
                 counts.setdefault(node.of.name, set()).add(len(node.indices))
         left = s.parts[0]
-        if len(s.parts) < 2 or s.relation.operators[0] not in ("=", ":="):
+        if not s.is_equation:
             continue
         plain = next((p for p in s.parts[1:] if not any(isinstance(n, Derivative | Dots) for n in walk(p))), None)
         if plain is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Index, Product, Symbol, transform, walk
 from elman.notes.model.page_model import Statement
@@ -27,7 +28,7 @@ def with_functions_of_entries(statements: Sequence[Statement]) -> tuple[Statemen
     """The statements with such functions replaced by what they are, but for the equations that say it."""
     found: dict[str, _OfEntry] = {}
     for s in statements:
-        for left, value in zip(s.parts, s.parts[1:], strict=False):
+        for left, value in pairwise(s.parts):
             if is_of_entry(left, value):
                 assert isinstance(left, Call | Apply)
                 entry = left.arguments[0]
@@ -42,10 +43,8 @@ def with_functions_of_entries(statements: Sequence[Statement]) -> tuple[Statemen
 
     changed = []
     for s in statements:
-        says = [is_of_entry(left, value) for left, value in zip(s.parts, s.parts[1:], strict=False)]
-        kept = {k for k, each in enumerate(says) if each}
-        parts = tuple(part if k in kept else transform(part, change) for k, part in enumerate(s.parts))
-        changed.append(replace(s, relation=replace(s.relation, parts=parts)))
+        kept = {k for k, (left, value) in enumerate(pairwise(s.parts)) if is_of_entry(left, value)}
+        changed.append(s.with_parts(part if k in kept else transform(part, change) for k, part in enumerate(s.parts)))
     return tuple(changed)
 
 

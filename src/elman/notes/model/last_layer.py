@@ -14,8 +14,6 @@ from elman.calculus.expression import (
     Index,
     Symbol,
     shift_time,
-    transform,
-    walk,
 )
 from elman.notes.model.page_model import Statement
 
@@ -27,7 +25,7 @@ def with_last_layer(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     """The statements with L as the last layer, where l numbers the layers, L stands at letters that have layers, and
     nothing lies beyond it.
     """
-    nodes = [n for s in statements for part in s.parts for n in walk(part)]
+    nodes = [n for s in statements for n in s.nodes()]
     times = [n.time for n in nodes if isinstance(n, Symbol) and n.time is not None]
     beyond = any(t.variable == _NUMBER_OF_LAYERS and t.offset > 0 for t in times)
     if beyond or not {_LAYER, _NUMBER_OF_LAYERS} <= {t.variable for t in times} or _runs(nodes):
@@ -49,7 +47,7 @@ def _with_last_layer(s: Statement, layered: set[str]) -> Statement:
             return replace(node, wrt=replace(by, time=last))
         return node
 
-    return replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in parts)))
+    return s.with_parts(parts).transformed(change)
 
 
 def as_written(e: Expression) -> Expression:

@@ -243,7 +243,7 @@ def _indices_of_kronecker(statements: Sequence[Statement], known: set[str]) -> s
     """The subscripts of a δ that has two of them wherever it stands, and that no equation gives a value: it is
     Kronecker's.
     """
-    found, nodes = set[str](), [n for s in statements for part in s.parts for n in walk(part)]
+    found, nodes = set[str](), [n for s in statements for n in s.nodes()]
     within = {id(n.of) for n in nodes if isinstance(n, Entry)}
     for node in nodes:
         letter = node.of if isinstance(node, Entry) else node
@@ -267,7 +267,7 @@ def _defined_letter(s: Statement) -> Symbol | None:
 
 def _squares(statements: Sequence[Statement], defined: set[str]) -> Iterator[str]:
     """Letters of which the page defines the square only, σ^2 = …, or differentiates by it."""
-    by = [n.wrt for s in statements for part in s.parts for n in walk(part) if isinstance(n, Derivative)]
+    by = [n.wrt for s in statements for n in s.nodes() if isinstance(n, Derivative)]
     left = [s.parts[0] for s in statements if len(s.parts) > 1]
     roots = {letter.name for s in statements if (letter := _root(s)) is not None}
     for e in (*by, *left):

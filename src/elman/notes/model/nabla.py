@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Expression, Symbol, symbols, transform, walk
+from elman.calculus.expression import Derivative, Expression, Symbol, symbols, transform
 from elman.errors import FormulaError
 from elman.notes.model.page_model import Statement, Unread
 
@@ -23,9 +23,9 @@ _WHY = "∇ needs below it the symbol by which to differentiate: ∇_W J"
 
 def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement, ...], tuple[Unread, ...]]:
     """The statements with a letter for every bare ∇, numbered anew; and those for which none was found."""
-    if not any(_is_open(n) for s in statements for part in s.parts for n in walk(part)):
+    if not any(_is_open(n) for s in statements for n in s.nodes()):
         return tuple(statements), ()
-    derivatives = [n for s in statements for part in s.parts for n in walk(part) if isinstance(n, Derivative)]
+    derivatives = [n for s in statements for n in s.nodes() if isinstance(n, Derivative)]
     others = {n.wrt for n in derivatives if isinstance(n.wrt, Symbol) and n.wrt != _OPEN}
     by = next(iter(others)) if len(others) == 1 else None
     kept: list[Statement] = []
@@ -35,14 +35,14 @@ def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement,
         if isinstance(said, Symbol) and _BY.search(s.formula.before):
             by = said
         found = by or _only_letter(s)
-        if not any(_is_open(n) for part in s.parts for n in walk(part)):
+        if not any(map(_is_open, s.nodes())):
             kept.append(replace(s, number=len(kept)))
         elif found is None:
             span = s.region(0)[0], s.region(len(s.parts) - 1)[1]
             unread.append(Unread(s.formula, FormulaError(_WHY, span[0] + 1), span))
         else:
-            parts = tuple(_by(part, found) for part in s.parts)
-            kept.append(replace(s, relation=replace(s.relation, parts=parts), number=len(kept)))
+            changed = s.with_parts(_by(part, found) for part in s.parts)
+            kept.append(replace(changed, number=len(kept)))
     return tuple(kept), tuple(unread)
 
 
@@ -52,9 +52,7 @@ def _is_open(e: Expression) -> bool:
 
 def _only_letter(s: Statement) -> Expression | None:
     """The one letter of what is differentiated."""
-    found = {
-        x for part in s.parts for n in walk(part) if _is_open(n) and isinstance(n, Derivative) for x in symbols(n.of)
-    }
+    found = {x for n in s.nodes() if _is_open(n) and isinstance(n, Derivative) for x in symbols(n.of)}
     return found.pop() if len(found) == 1 else None
 
 

@@ -13,7 +13,6 @@ from elman.calculus.expression import (
     Symbol,
     children,
     symbols,
-    walk,
     with_children,
 )
 from elman.notes.model.page_model import Statement
@@ -26,17 +25,14 @@ def with_named_logarithms(statements: Sequence[Statement]) -> tuple[Statement, .
     """
     left = [s.parts[0] for s in statements if len(s.parts) > 1]
     defined = {letter.name for e in left if (letter := defined_letter(e)) is not None}
-    nodes = [n for s in statements for part in s.parts for n in walk(part)]
+    nodes = [n for s in statements for n in s.nodes()]
     by = {letter.name for n in nodes if isinstance(n, Derivative) for letter in symbols(n.wrt)}
     within = {n.of.name for n in nodes if isinstance(n, Entry) and isinstance(n.of, Symbol)}
     named = {letter.name for e in left if (letter := _of_logarithm(e)) is not None}
     named -= defined | by | within
     if not named:
         return tuple(statements)
-    return tuple(
-        replace(s, relation=replace(s.relation, parts=tuple(_named(part, named) for part in s.parts)))
-        for s in statements
-    )
+    return tuple(s.with_parts(_named(part, named) for part in s.parts) for s in statements)
 
 
 def _of_logarithm(e: Expression) -> Symbol | None:

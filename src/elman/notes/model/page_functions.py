@@ -51,8 +51,8 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
         last = s.parts[-1]
         if s.formula.start in open_ends and isinstance(last, Apply) and last.name in known:
             known = {name: f for name, f in known.items() if name != last.name}
-        parts = tuple(_replaced(part, known, losses, k == 0) for k, part in enumerate(_named(s, known, names)))
-        found.append(replace(s, relation=replace(s.relation, parts=parts)))
+        parts = (_replaced(part, known, losses, k == 0) for k, part in enumerate(_named(s, known, names)))
+        found.append(s.with_parts(parts))
     return tuple(found)
 
 
@@ -102,7 +102,7 @@ def _losses(statements: Sequence[Statement]) -> set[str]:
                 plain.add(node.name)
             if isinstance(node, Apply) and not (all(isinstance(a, Symbol) for a in node.arguments) and not node.primes):
                 other.add(node.name)
-    applied = {n.name for s in statements for part in s.parts for n in walk(part) if isinstance(n, Apply)}
+    applied = {n.name for s in statements for n in s.nodes() if isinstance(n, Apply)}
     return (found | (plain & applied)) - other - (_within_chains(statements) - plain)
 
 

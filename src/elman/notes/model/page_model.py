@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from elman.calculus.expression import (
@@ -17,6 +17,7 @@ from elman.calculus.expression import (
     Relation,
     Symbol,
     children,
+    transform,
     walk,
 )
 from elman.calculus.shapes.kinds import Costs
@@ -43,6 +44,23 @@ class Statement:
     def parts(self) -> tuple[Expression, ...]:
         """The parts of the chain."""
         return self.relation.parts
+
+    @property
+    def is_equation(self) -> bool:
+        """Whether its first two parts are equal, by = or :=."""
+        return self.relation.operators[:1] in (("=",), (":=",))
+
+    def nodes(self) -> Iterator[Expression]:
+        """The nodes of all parts."""
+        return (node for part in self.parts for node in walk(part))
+
+    def with_parts(self, parts: Iterable[Expression]) -> Statement:
+        """The statement with other parts."""
+        return replace(self, relation=replace(self.relation, parts=tuple(parts)))
+
+    def transformed(self, change: Callable[[Expression], Expression]) -> Statement:
+        """The statement with `change` applied to every node of its parts."""
+        return self.with_parts(transform(part, change) for part in self.parts)
 
     def region(self, part: int) -> tuple[int, int]:
         """The start and end of a part in the formula's text, without the spaces and alignment marks around it."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Entry, Expression, Symbol, symbols, transform, walk
+from elman.calculus.expression import Entry, Expression, Symbol
 from elman.notes.model.page_model import Statement
 from elman.notes.page.declarations import symbol_name
 from elman.notes.page.page import SUPPLIED, Formula, Page
@@ -66,7 +66,7 @@ def with_columns_as_letters(statements: Sequence[Statement], page: Page) -> tupl
     """
     columns = _columns(page)
     defined = {s.parts[0].name for s in statements if isinstance(s.parts[0], Symbol) and len(s.parts) > 1}
-    nodes = [n for s in statements for part in s.parts for n in walk(part)]
+    nodes = [n for s in statements for n in s.nodes()]
     indexed = {n.of.name for n in nodes if isinstance(n, Entry) and isinstance(n.of, Symbol)}
     known = {m: c for m, c in columns.items() if m not in defined | indexed and c in indexed}
     if not known:
@@ -77,12 +77,7 @@ def with_columns_as_letters(statements: Sequence[Statement], page: Page) -> tupl
             return replace(node, name=known[node.name])
         return node
 
-    return tuple(
-        replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in s.parts)))
-        if any(n.name in known for part in s.parts for n in symbols(part))
-        else s
-        for s in statements
-    )
+    return tuple(s.transformed(change) for s in statements)
 
 
 def _columns(page: Page) -> Mapping[str, str]:

@@ -225,10 +225,7 @@ def _of_one_step(model: PageModel) -> PageModel | None:
         value = d.value.body if d.name in supplied and isinstance(d.value, BigSum) else d.value
         return replace(d, time=None, value=transform(value, change))
 
-    statements = tuple(
-        replace(s, relation=replace(s.relation, parts=tuple(transform(part, change) for part in s.parts)))
-        for s in model.statements
-    )
+    statements = tuple(s.transformed(change) for s in model.statements)
     found = Definitions(
         {name: tuple(map(changed, ds)) for name, ds in model.equations.items()},
         {name: tuple(map(changed, ds)) for name, ds in model.named.items()},

@@ -228,7 +228,7 @@ def _states_sizes(s: Statement) -> bool:
         or _OTHER_SIGNS.search(text)
     ):
         return False
-    nodes = [node for part in s.parts for node in walk(part)]
+    nodes = list(s.nodes())
     return all(isinstance(n, Symbol | Number | Product) for n in nodes) and any(isinstance(n, Symbol) for n in nodes)
 
 

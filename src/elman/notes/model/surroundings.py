@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from elman.calculus.expression import Dots, Entry, Expression, Index, Iverson, Relation, Symbol, has_derivative, walk
+from elman.calculus.expression import Dots, Entry, Expression, Index, Iverson, Relation, Symbol, has_derivative
 from elman.calculus.syntax.conditions import SIGNS
 from elman.notes.model.page_model import Statement, Unread
 
@@ -40,8 +40,7 @@ def _continued(statements: Sequence[Statement], unread: Sequence[Unread]) -> lis
         while waiting and waiting[0].formula.start + waiting[0].span[0] < _place(s):
             above = _above_behind(waiting.pop(0), above)
         if s.relation.continues and above is not None:
-            parts = (above.parts[0], *s.parts[1:])
-            s = replace(s, relation=replace(s.relation, parts=parts), continued=above.continued or above)
+            s = replace(s.with_parts((above.parts[0], *s.parts[1:])), continued=above.continued or above)
         if len(s.parts) > 1 and s.formula.kind != "inline":
             above = s
         elif len(s.parts) == 1 and has_derivative(s.parts[0]) and in_formula[s.formula.start] == 1:
@@ -106,7 +105,7 @@ class _CasesOfHeading:
             return s
         if not self.conditions or s.relation.conditions:
             return s
-        used = {i.variable for part in s.parts for n in walk(part) if isinstance(n, Entry) for i in n.indices}
+        used = {i.variable for n in s.nodes() if isinstance(n, Entry) for i in n.indices}
         kept = tuple(c for c in self.conditions if {c.left.variable, c.right.variable} <= used)
         return replace(s, relation=replace(s.relation, conditions=kept))
 

@@ -74,7 +74,7 @@ def differentiated_by(model: PageModel, loss: str) -> list[str]:
 
 def _with_differentials(model: PageModel) -> list[str]:
     """The letters y that the page defines, and of which it uses a dy that nothing defines: the derivative by y."""
-    letters = {n.name for s in model.statements for part in s.parts for n in walk(part) if isinstance(n, Symbol)}
+    letters = {n.name for s in model.statements for n in s.nodes() if isinstance(n, Symbol)}
     used = [name for name in sorted(letters) if name[0] == "d" and name not in {*model.equations, *model.named}]
     return [by for name in used for by in (name[1:], name[1:].lstrip("_")) if by in model.equations]
 

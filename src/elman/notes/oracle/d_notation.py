@@ -38,7 +38,7 @@ def with_differentials(model: PageModel, oracle: Oracle) -> PageModel:
 def _mentioned(model: PageModel) -> dict[str, Index | None]:
     """The names of the kind dW that formulas use and nothing defines or declares, each with its time step."""
     known = {*model.equations, *model.named, *(name for name in model.shapes if name not in model.assumed)}
-    letters = {n for s in model.statements for part in s.parts for n in walk(part) if isinstance(n, Symbol)}
+    letters = {n for s in model.statements for n in s.nodes() if isinstance(n, Symbol)}
     used = [s for s in letters if len(s.name) > 1 and s.name[0] == "d" and s.name not in known]
     return {s.name: Index(TIME) if s.name in model.timed else None for s in sorted(used, key=lambda s: s.name)}
 

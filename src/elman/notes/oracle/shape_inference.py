@@ -16,7 +16,6 @@ from elman.calculus.expression import (
     Entry,
     Expression,
     Index,
-    Relation,
     Symbol,
     has_derivative,
     symbols,
@@ -172,8 +171,7 @@ def _rewritten(model: PageModel, settled: Settled) -> PageModel:
     def statement(s: Statement) -> Statement:
         if not model.has_own(s.number):
             return s
-        relation: Relation = replace(s.relation, parts=tuple(map(change, s.relation.parts)))
-        return replace(s, relation=relation)
+        return s.with_parts(map(change, s.parts))
 
     return replace(
         model,
