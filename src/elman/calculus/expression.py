@@ -351,6 +351,11 @@ def symbols(e: Expression) -> set[Symbol]:
     return {node for node in walk(e) if isinstance(node, Symbol)}
 
 
+def base_of(e: Expression) -> Expression:
+    """What an entry is of: x of x_ij; any other expression itself."""
+    return e.of if isinstance(e, Entry) else e
+
+
 def shift_time(e: Expression, variable: str, to: Index) -> Expression:
     """`e` with the time variable `variable` replaced by `to`, offsets added: h^(t-1) with t → i+1 is h^(i)."""
 

@@ -15,6 +15,7 @@ from elman.calculus.expression import (
     Index,
     Iverson,
     Symbol,
+    base_of,
     symbols,
     transform,
     walk,
@@ -44,7 +45,7 @@ from elman.notes.model.page_model import TIME, Definition, PageModel, Statement,
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_numeric, kinds_of, may_be_condition
 from elman.notes.model.unknown_losses import differentiated_by, supplied_losses, with_unknown_losses
-from elman.notes.oracle.agreement import Agreement, agreement, directly
+from elman.notes.oracle.agreement import Agreement, agreement, agreement_of_direct_use
 from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import (
     CycleError,
@@ -57,8 +58,6 @@ from elman.notes.oracle.numeric_sizes import numbers_in, why_unchecked
 from elman.notes.oracle.oracle import Oracle, Oracles
 from elman.notes.oracle.sampling import sampling_of
 from elman.notes.page.page import Page
-
-_TRIED = 81  # time steps and indices at which a direct use is compared
 
 Key = tuple[int, int]  # the number of a statement, and of a part in it
 _ENOUGH = 2  # claims with the derivatives of a loss that hold
@@ -148,31 +147,39 @@ class Checker:
         also a size of the page is read as that size first, and then as the number.
         """
         found = self._agree(self.sampling.oracles(statement), left, part)
-        held = self._held_fixed(left) if not found.any and found.error is None else []
-        if held and isinstance(left, Derivative):
-            direct = directly(self.sampling.oracles(statement)[0], left, part, _TRIED)
-            if direct is not None:
-                return replace(direct, reading=f"with {' and '.join(held)} held fixed")
-        other = self._of_distinct_indices(statement, left)
-        if other is not None and not found.any and found.error is None:
-            oracles = self.sampling.oracles(statement)
-            apart = [self.oracles.shared(self.model, o.point, o.local, (*o.conditions, other)) for o in oracles]
-            among = self._agree(apart, left, part)
-            if among.plain:
-                return replace(among, reading=f"where {other.left} ≠ {other.right}")
+        if not found.any and found.error is None and isinstance(left, Derivative):
+            narrower = self._agree_with_others_fixed(statement, left, part)
+            if narrower is None:
+                narrower = self._agree_at_distinct_indices(statement, left, part)
+            if narrower is not None:
+                return narrower
         sizes = self.sampling.written
         if found.plain or not sizes or sizes.isdisjoint(map(str, numbers_in(self.model, (left, part)))):
             return found
         literal = self._agree(self.sampling.literal_oracles(statement), left, part)
         return literal if literal.plain or (literal.any and not found.any) else found
 
-    def _held_fixed(self, left: Expression) -> list[str]:
+    def _agree_with_others_fixed(self, statement: Statement, left: Derivative, part: Expression) -> Agreement | None:
+        """The agreement of ∂y/∂x = part with other letters in the equation of y held fixed, None where it has none."""
+        held = self._held_fixed(left)
+        found = agreement_of_direct_use(self.sampling.oracles(statement)[0], left, part) if held else None
+        return None if found is None else replace(found, reading=f"with {' and '.join(held)} held fixed")
+
+    def _agree_at_distinct_indices(self, statement: Statement, left: Derivative, part: Expression) -> Agreement | None:
+        """The agreement of ∂o_j/∂z_i = part where j ≠ i; None where it has none, or j may be i."""
+        apart = self._distinct_indices(statement, left)
+        if apart is None:
+            return None
+        found = self.agree_where(statement, left, part, apart)
+        return replace(found, reading=f"where {apart.left} ≠ {apart.right}") if found.plain else None
+
+    def _held_fixed(self, left: Derivative) -> list[str]:
         """The letters that ∂y/∂x holds fixed: those in the equation of y that depend on x, where the page has the
         derivative of y by each of them as well.
         """
-        if not isinstance(left, Derivative) or left.at is not None:
+        if left.at is not None:
             return []
-        of, by = (e.of if isinstance(e, Entry) else e for e in (left.of, left.wrt))
+        of, by = base_of(left.of), base_of(left.wrt)
         if not (isinstance(of, Symbol) and isinstance(by, Symbol) and of.time is None):
             return []
         d = self.model.defined(of.name)
@@ -187,9 +194,9 @@ class Checker:
         """The letters that a letter depends on."""
         return {n.name for n in everything_in(self.model, [letter]) if isinstance(n, Symbol)}
 
-    def _of_distinct_indices(self, statement: Statement, left: Expression) -> Iverson | None:
-        """The condition j ≠ i that ∂o_j/∂z_i may stand under, where the page has ∂o_i/∂z_i by itself."""
-        if not isinstance(left, Derivative) or statement.relation.conditions:
+    def _distinct_indices(self, statement: Statement, left: Derivative) -> Iverson | None:
+        """The condition j ≠ i of ∂o_j/∂z_i, where the page gives the case of equal indices, ∂o_i/∂z_i, by itself."""
+        if statement.relation.conditions:
             return None
         of, by = left.of, left.wrt
         if not (isinstance(of, Entry) and isinstance(by, Entry)):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Entry, Symbol, symbols
+from elman.calculus.expression import Derivative, Entry, Symbol, base_of, symbols
 from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.d_letters import with_gradients_of_functions
@@ -98,7 +98,7 @@ def _partial(statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
     for s in statements:
         left = s.parts[0]
         if len(s.parts) > 1 and isinstance(left, Derivative):
-            of, by = (e.of if isinstance(e, Entry) else e for e in (left.of, left.wrt))
+            of, by = base_of(left.of), base_of(left.wrt)
             if isinstance(of, Symbol) and isinstance(by, Symbol):
                 yield of.name, by.name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, base_of
 from elman.notes.model.page_model import Statement
 from elman.notes.model.statement_kinds import defined_letter
 
@@ -41,7 +41,7 @@ def _gradients(statements: Sequence[Statement]) -> dict[str, Derivative]:
                 letters.add(node.name)
             if not isinstance(node, Derivative):
                 continue
-            by = node.wrt.of if isinstance(node.wrt, Entry) else node.wrt
+            by = base_of(node.wrt)
             if isinstance(node.of, Symbol | Apply) and isinstance(by, Symbol):
                 of, by = replace(node.of, span=(0, 0)), replace(by, span=(0, 0))
                 derivatives.setdefault(node.of.name, {}).setdefault(by.name, Derivative(of, by))

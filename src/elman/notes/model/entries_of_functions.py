@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Symbol, symbols, walk
+from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Symbol, base_of, symbols, walk
 from elman.notes.model.page_model import Statement, free_indices
 
 
@@ -131,7 +131,7 @@ def _is_one(uses: Sequence[Apply], letters: Collection[str]) -> bool:
     for node in uses:
         if len(node.arguments) != 1 or node.primes:
             return False
-        of = node.arguments[0].of if isinstance(node.arguments[0], Entry) else node.arguments[0]
+        of = base_of(node.arguments[0])
         if not isinstance(of, Symbol) or of.name not in known:
             return False
     return True

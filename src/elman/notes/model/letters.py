@@ -28,6 +28,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    base_of,
     children,
     walk,
 )
@@ -246,7 +247,7 @@ def _indices_of_kronecker(statements: Sequence[Statement], known: set[str]) -> s
     found, nodes = set[str](), [n for s in statements for n in s.nodes()]
     within = {id(n.of) for n in nodes if isinstance(n, Entry)}
     for node in nodes:
-        letter = node.of if isinstance(node, Entry) else node
+        letter = base_of(node)
         if not isinstance(letter, Symbol) or letter.name.split("_")[0] != "delta" or id(node) in within:
             continue
         label = letter.name.partition("_")[2] + "".join(map(str, _indices(node)))
@@ -259,7 +260,7 @@ def _indices_of_kronecker(statements: Sequence[Statement], known: set[str]) -> s
 
 def _defined_letter(s: Statement) -> Symbol | None:
     """The letter or the entry that an equation gives a value other than a number."""
-    left = s.parts[0].of if isinstance(s.parts[0], Entry) else s.parts[0]
+    left = base_of(s.parts[0])
     if len(s.parts) < 2 or not isinstance(left, Symbol) or isinstance(s.parts[1], Number):
         return None
     return left
@@ -288,7 +289,7 @@ def _squared_letter(e: Expression) -> Symbol | None:
         e = e.of
     if not isinstance(e, Power) or e.exponent != _TWO:
         return None
-    letter = e.of.of if isinstance(e.of, Entry) else e.of
+    letter = base_of(e.of)
     return letter if isinstance(letter, Symbol) else None
 
 

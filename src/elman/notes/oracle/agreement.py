@@ -24,6 +24,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    base_of,
     factors_of,
     symbols,
     walk,
@@ -45,6 +46,7 @@ from elman.notes.oracle.oracle import Oracle
 
 TOLERANCE = 1e-9
 MOST_ASSIGNMENTS = 5_000  # combinations of time steps and indices at which a claim is compared
+MOST_OF_DIRECT_USE = 81  # the same, for the direct use of a letter
 
 
 class BrokenChainError(FormulaError):
@@ -248,7 +250,7 @@ def _contracted(
         equation = None
         later = one_of_many and total is not None
         if direct or later:
-            letter = factor.of.of if isinstance(factor.of, Entry) else factor.of
+            letter = base_of(factor.of)
             timed = isinstance(letter, Symbol) and letter.name in oracle.model.timed
             factor, equation = _direct(factor, later, timed, own)
         jacobian = oracle.jacobians.jacobian(factor, steps, equation)
@@ -264,7 +266,7 @@ def _direct(e: Derivative, of_states: bool, timed: bool, own: bool) -> tuple[Der
     Returns the derivative, with its bar where u has time steps, and the name u of that equation where u has none, or
     where `own` excludes the other equations of its step.
     """
-    of, wrt = (part.of if isinstance(part, Entry) else part for part in (e.of, e.wrt))
+    of, wrt = base_of(e.of), base_of(e.wrt)
     if not (isinstance(of, Symbol) and isinstance(wrt, Symbol)) or e.at is not None:
         return e, None
     if not timed:
@@ -361,15 +363,15 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
     )
 
 
-def directly(oracle: Oracle, target: Derivative, part: Expression, tried: int) -> Agreement | None:
-    """The agreement of a part with the direct use that the equation of what is differentiated makes of what it is by,
-    at some time steps and indices; None where it does not agree, or there is no such use.
+def agreement_of_direct_use(oracle: Oracle, target: Derivative, part: Expression) -> Agreement | None:
+    """The agreement of `part` with ∂u/∂v where the other letters in the equation of u are held fixed, at
+    `MOST_OF_DIRECT_USE` time steps and indices; None where they differ, or where that equation does not have v.
     """
-    letter = target.of.of if isinstance(target.of, Entry) else target.of
+    letter = base_of(target.of)
     assert isinstance(letter, Symbol)
     uses = False  # whether the equation has the letter itself, so that something is left to differentiate
     try:
-        for indices in itertools.islice(assignments(oracle, (target, part)), tried):
+        for indices in itertools.islice(assignments(oracle, (target, part)), MOST_OF_DIRECT_USE):
             direct = oracle.jacobians.jacobian(target, dict(indices), letter.name).matrix()
             value = oracle.evaluate(part, indices)
             if direct is None or not compare(direct, value, per_column=False).plain:

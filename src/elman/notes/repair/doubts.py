@@ -21,6 +21,7 @@ from elman.calculus.expression import (
     Expression,
     Symbol,
     Transpose,
+    base_of,
     children,
     has_derivative,
     symbols,
@@ -39,7 +40,7 @@ from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import Definition, PageModel, everything_in, free_indices
 from elman.notes.model.statement_kinds import defined_letter
-from elman.notes.oracle.agreement import agreement, assignments, compare
+from elman.notes.oracle.agreement import MOST_OF_DIRECT_USE, agreement, agreement_of_direct_use, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
 from elman.notes.page.page import SUPPLIED
@@ -52,7 +53,6 @@ _ARRANGED = frozenset(
 _OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
 _TRIED = 8  # time steps and indices at which a derivative is looked at
-_COMPARED = 81  # and at which a direct use is compared
 
 
 def doubt_of(checker: Checker, e: Explanation) -> str:
@@ -326,7 +326,7 @@ def _one_hot_entry(checker: Checker, e: Explanation) -> str:
         return ""
     one_sided = free_indices(j.left) ^ free_indices(j.expression)
     for node in (n for part in (j.left, j.expression) for n in walk(part)):
-        of = node.of if isinstance(node, Entry) else node
+        of = base_of(node)
         if isinstance(of, Symbol) and of.name in checker.page.one_hot and one_sided:
             return f"{text(of)} is one-hot, and this may be about the entry that is 1: say which it is"
     return ""
@@ -421,28 +421,29 @@ def number_it_holds_for(checker: Checker, j: Judgement) -> str:
 def _direct_use(checker: Checker, e: Explanation) -> str:
     """∂u/∂v may mean the use of v in the equation of u alone, with the other letters in it held fixed."""
     j = e.judgement
-    of = j.left.of if isinstance(j.left, Derivative) else None
-    letter = of.of if isinstance(of, Entry) else of
+    letter = base_of(j.left.of) if isinstance(j.left, Derivative) else None
     if not isinstance(j.left, Derivative) or not isinstance(letter, Symbol) or j.result.error is not None:
         return ""
     if letter.name not in checker.model.equations or letter.time is not None or j.left.at is not None:
         return ""
     oracle = checker.sampling.oracles(j.statement)[0]
-    uses = False  # whether the equation has the letter itself, so that something is left to differentiate
-    fails = False  # whether the whole derivative differs where it was looked at
-    try:
-        for indices in islice(assignments(oracle, (j.left, j.expression)), _COMPARED):
-            direct = oracle.jacobians.jacobian(j.left, dict(indices), letter.name).matrix()
-            value = oracle.evaluate(j.expression, indices)
-            if direct is None or not compare(direct, value, per_column=False).plain:
-                return ""
-            whole = oracle.jacobians.jacobian(j.left, dict(indices)).matrix()
-            fails |= whole is None or not compare(whole, value, per_column=False).plain
-            uses |= bool(np.abs(direct).max(initial=0.0) > 0)
-    except FormulaError:
+    direct = agreement_of_direct_use(oracle, j.left, j.expression)
+    if direct is None or not _whole_differs(oracle, j.left, j.expression):
         return ""
-    held = f"it holds with the other letters in the equation of {text(letter)} held fixed"
-    return f"{held}: write that it is meant so" if uses and fails else ""
+    return f"it holds with the other letters in the equation of {text(letter)} held fixed: write that it is meant so"
+
+
+def _whole_differs(oracle: Oracle, left: Derivative, part: Expression) -> bool:
+    """Whether the whole derivative differs from a part where its direct use is compared; not where it has no value."""
+    differs = False
+    try:
+        for indices in islice(assignments(oracle, (left, part)), MOST_OF_DIRECT_USE):
+            whole = oracle.jacobians.jacobian(left, dict(indices)).matrix()
+            value = oracle.evaluate(part, indices)
+            differs |= whole is None or not compare(whole, value, per_column=False).plain
+    except FormulaError:
+        return False
+    return differs
 
 
 def _outermost_derivatives(e: Expression) -> Iterator[Derivative]:
