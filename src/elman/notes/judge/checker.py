@@ -41,7 +41,7 @@ from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import arithmetic, is_worked
 from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
-from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, everything_in
+from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, everything_in, names_in
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_numeric, kinds_of, may_be_condition
 from elman.notes.model.unknown_losses import differentiated_by, supplied_losses, with_unknown_losses
@@ -184,15 +184,10 @@ class Checker:
             return []
         d = self.model.defined(of.name)
         inner = symbols(d.value) - {by} if d is not None else set()
-        between = sorted(
-            (s for s in inner if s.name in self.model.equations and by.name in self._behind(s)), key=lambda s: s.name
-        )
+        defined = sorted((s for s in inner if s.name in self.model.equations), key=lambda s: s.name)
+        between = [s for s in defined if by.name in names_in(self.model, [s])]
         fixed = all((of.name, s.name) in self.model.partial for s in between)
         return [text(s) for s in between] if fixed else []
-
-    def _behind(self, letter: Symbol) -> set[str]:
-        """The letters that a letter depends on."""
-        return {n.name for n in everything_in(self.model, [letter]) if isinstance(n, Symbol)}
 
     def _distinct_indices(self, statement: Statement, left: Derivative) -> Iverson | None:
         """The condition j ≠ i of ∂o_j/∂z_i, where the page gives the case of equal indices, ∂o_i/∂z_i, by itself."""
@@ -425,8 +420,7 @@ def _broken_behind_losses(checker: Checker, j: Judgement) -> str | None:
             continue
         by = {s.name for s in symbols(node.wrt)}
         for letter in set(differentiated_by(model, node.of.name)) & set(model.equations):
-            below = (n.name for n in everything_in(model, [Symbol(letter)]) if isinstance(n, Symbol))
-            if values.shape_of(letter) is None and not by.isdisjoint(below):
+            if values.shape_of(letter) is None and not by.isdisjoint(names_in(model, [Symbol(letter)])):
                 return letter
     return None
 

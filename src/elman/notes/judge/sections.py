@@ -16,7 +16,7 @@ from elman.notes.judge.checker import Checker, JudgedPage, judge
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.build import section_model
-from elman.notes.model.page_model import PageModel, Statement, everything_in
+from elman.notes.model.page_model import PageModel, Statement, names_in
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.budget import Budget
@@ -80,8 +80,7 @@ def _is_new(section: JudgedPage, j: Judgement) -> bool:
 
 def _behind(model: PageModel, letter: Symbol) -> list[tuple[int, int]]:
     """The definitions that a letter depends on, its own among them."""
-    names = {n.name for n in everything_in(model, [letter]) if isinstance(n, Symbol)}
-    return [(d.statement, d.part) for name in names for d in model.equations.get(name, ())]
+    return [(d.statement, d.part) for name in names_in(model, [letter]) for d in model.equations.get(name, ())]
 
 
 def _own(model: PageModel) -> frozenset[int]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Symbol, base_of, symbols, walk
 from elman.notes.model.page_model import Statement, free_indices
+from elman.notes.model.statement_kinds import has_free_indices
 
 
 def with_entries_of_functions(statements: Sequence[Statement]) -> tuple[Statement, ...]:
@@ -74,7 +75,7 @@ def _entries_of_sigma(statements: Sequence[Statement]) -> Symbol | None:
     """z, where the page defines σ_i = e^{z_i} / Σ_k e^{z_k}: then σ(z_i) is σ_i, and no sigmoid."""
     for s in statements:
         left = s.parts[0]
-        if len(s.parts) < 2 or not isinstance(left, Entry) or not _are_free(left) or left.of != Symbol("sigma"):
+        if len(s.parts) < 2 or not isinstance(left, Entry) or not has_free_indices(left) or left.of != Symbol("sigma"):
             continue
         sums = (n for n in walk(s.parts[1]) if isinstance(n, BigSum))
         for node in (n for total in sums for n in walk(total.body)):
@@ -110,19 +111,14 @@ def _by_entries(statements: Sequence[Statement]) -> set[str]:
 def _defined(s: Statement) -> Apply | None:
     """The function whose entries a statement defines: f of f(x)_i = …, and of f(x_i) = … with other entries of x."""
     left = s.parts[0]
-    if isinstance(left, Entry) and isinstance(left.of, Apply) and _are_free(left):
+    if isinstance(left, Entry) and isinstance(left.of, Apply) and has_free_indices(left):
         indices = {i.variable for i in left.indices}
         return left.of if indices <= {i for part in s.parts[1:] for i in free_indices(part)} else None
     if isinstance(left, Apply) and len(left.arguments) == 1 and isinstance(left.arguments[0], Entry):
         entry = left.arguments[0]
         others = (n for part in s.parts[1:] for n in walk(part) if isinstance(n, Entry) and n.of == entry.of)
-        return left if _are_free(entry) and any(n.indices != entry.indices for n in others) else None
+        return left if has_free_indices(entry) and any(n.indices != entry.indices for n in others) else None
     return None
-
-
-def _are_free(e: Entry) -> bool:
-    names = [i.variable for i in e.indices]
-    return all(names) and len(set(names)) == len(names) and not any(i.offset for i in e.indices)
 
 
 def _is_one(uses: Sequence[Apply], letters: Collection[str]) -> bool:

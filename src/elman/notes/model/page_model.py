@@ -16,6 +16,7 @@ from elman.calculus.expression import (
     Iverson,
     Relation,
     Symbol,
+    Transpose,
     children,
     transform,
     walk,
@@ -216,6 +217,18 @@ def everything_in(model: PageModel, parts: Iterable[Expression]) -> Iterator[Exp
                 seen.add(node.name)
                 stack += [d.value for table in tables for d in table.get(node.name, ())]
                 stack += [d.value for (name, _), d in model.start.items() if name == node.name]
+
+
+def names_in(model: PageModel, parts: Iterable[Expression]) -> set[str]:
+    """The names of the letters that some parts depend on, their own among them."""
+    return {node.name for node in everything_in(model, parts) if isinstance(node, Symbol)}
+
+
+def letter_of(e: Expression) -> Symbol | None:
+    """The letter that an expression is, as a whole, transposed or an entry of it; None for any other."""
+    while isinstance(e, Entry | Transpose):
+        e = e.of
+    return e if isinstance(e, Symbol) else None
 
 
 def free_times(e: Expression, timed: Iterable[str] = ()) -> set[str]:

@@ -13,17 +13,15 @@ from elman.calculus.expression import (
     Apply,
     BigSum,
     Derivative,
-    Entry,
     Expression,
     Symbol,
-    Transpose,
     symbols,
     transform,
     walk,
 )
 from elman.notes.model.build import model_with
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of
-from elman.notes.model.page_model import Definition, PageModel, Statement
+from elman.notes.model.page_model import Definition, PageModel, Statement, letter_of
 from elman.notes.model.roles import with_roles
 from elman.notes.model.stated_sizes import states_a_size
 from elman.notes.model.unknown_losses import supplied_losses
@@ -108,7 +106,7 @@ def small_models(
 def _writes_out(*parts: Expression) -> bool:
     """Whether each derivative is of an expression that has what it is by."""
     derivatives = [n for part in parts for n in walk(part) if isinstance(n, Derivative)]
-    letters = ((d, _letter(d.wrt)) for d in derivatives)
+    letters = ((d, letter_of(d.wrt)) for d in derivatives)
     return bool(derivatives) and all(
         by is not None and not isinstance(d.of, Symbol) and by.name in {s.name for s in symbols(d.of)}
         for d, by in letters
@@ -137,7 +135,7 @@ class _Chosen:
                 self.named[name] = found[0]
         whole = [*parts, *(d.value for d in self.named.values())]
         derivatives = [n for part in whole for n in walk(part) if isinstance(n, Derivative)]
-        by = dict.fromkeys(letter.name for d in derivatives for letter in [_letter(d.wrt)] if letter is not None)
+        by = dict.fromkeys(letter.name for d in derivatives for letter in [letter_of(d.wrt)] if letter is not None)
         names = dict.fromkeys(n.name for part in whole for n in walk(part) if isinstance(n, Symbol | Apply))
         for variable in by:
             reached: dict[str, bool] = {}
@@ -234,9 +232,3 @@ def _of_one_step(model: PageModel) -> PageModel | None:
     names = replace(model.names, timed=frozenset())
     one = model_with(replace(model, statements=statements, names=names, counts=frozenset()), found)
     return with_roles(replace(one, unknown=one.unknown | supplied))
-
-
-def _letter(e: Expression) -> Symbol | None:
-    while isinstance(e, Entry | Transpose):
-        e = e.of
-    return e if isinstance(e, Symbol) else None

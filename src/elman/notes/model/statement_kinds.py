@@ -153,10 +153,14 @@ def _letters_beside(statements: Sequence[Statement], name: str, before: int) -> 
 def defined_letter(left: Expression) -> Symbol | None:
     """The letter that an equation with this left side may define: z of z, of z_j, of z_ij."""
     if isinstance(left, Entry) and isinstance(left.of, Symbol):
-        names = [i.variable for i in left.indices]
-        plain = all(names) and len(set(names)) == len(names) and not any(i.offset for i in left.indices)
-        return left.of if plain and not left.column else None
+        return left.of if has_free_indices(left) and not left.column else None
     return left if isinstance(left, Symbol) else None
+
+
+def has_free_indices(e: Entry) -> bool:
+    """Whether all indices of an entry are letters, each another one: of z_ij, and not of z_ii, z_i1 or z_{i+1}."""
+    names = [i.variable for i in e.indices]
+    return all(names) and len(set(names)) == len(names) and not any(i.offset for i in e.indices)
 
 
 def is_mention(s: Statement) -> bool:

@@ -14,15 +14,13 @@ from elman.calculus.expression import (
     Apply,
     BigSum,
     Derivative,
-    Entry,
     Expression,
     Index,
     Symbol,
-    Transpose,
     symbols,
     walk,
 )
-from elman.notes.model.page_model import TIME, Definition, PageModel
+from elman.notes.model.page_model import TIME, Definition, PageModel, letter_of
 
 
 def with_unknown_losses(model: PageModel, without: Collection[str] = ()) -> PageModel:
@@ -79,18 +77,12 @@ def _with_differentials(model: PageModel) -> list[str]:
     return [by for name in used for by in (name[1:], name[1:].lstrip("_")) if by in model.equations]
 
 
-def _letter(e: Expression) -> Symbol | None:
-    if isinstance(e, Entry | Transpose):
-        return _letter(e.of)
-    return e if isinstance(e, Symbol) else None
-
-
 def _derivatives(model: PageModel) -> Iterator[tuple[Symbol, Symbol]]:
     """The letters that are differentiated, each with the letter that it is differentiated by."""
     parts = [part for statement in model.own_statements() for part in statement.parts]
     for node in (node for part in parts for node in walk(part)):
         if isinstance(node, Derivative):
-            of, by = _letter(node.of), _letter(node.wrt)
+            of, by = letter_of(node.of), letter_of(node.wrt)
             if of is not None and by is not None:
                 yield of, by
 

@@ -11,7 +11,7 @@ from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
-from elman.notes.model.page_model import PageModel, Statement, everything_in
+from elman.notes.model.page_model import PageModel, Statement, names_in
 from elman.notes.oracle.d_notation import with_differentials
 from elman.notes.oracle.evaluation_point import EvaluationPoint
 from elman.notes.oracle.oracle import Oracle, Oracles
@@ -187,8 +187,7 @@ class Sampling:
     def has_declared_shapes(self, statement: Statement, parts: Iterable[Expression]) -> bool:
         """Whether the page declares the shapes of all given letters that these parts of a statement depend on."""
         guessed = {*self.model.assumed, *self.local_shapes(statement)}
-        names = {node.name for node in everything_in(self.model, parts) if isinstance(node, Symbol)}
-        return guessed.isdisjoint(names)
+        return guessed.isdisjoint(names_in(self.model, parts))
 
     # --- diagnoses ---
 

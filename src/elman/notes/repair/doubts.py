@@ -38,7 +38,7 @@ from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import is_condition
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
-from elman.notes.model.page_model import Definition, PageModel, everything_in, free_indices
+from elman.notes.model.page_model import Definition, PageModel, everything_in, free_indices, letter_of, names_in
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.agreement import MOST_OF_DIRECT_USE, agreement, agreement_of_direct_use, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
@@ -335,26 +335,19 @@ def _one_hot_entry(checker: Checker, e: Explanation) -> str:
 def _disconnected(checker: Checker, e: Explanation) -> str:
     """∂L/∂x = … ∂L/∂y … where, as the page was read, no such y depends on x."""
     j = e.judgement
-    by = _differentiated_by(j.left)
-    if by is None or not isinstance(j.left, Derivative):
+    if not isinstance(j.left, Derivative) or (by := _differentiated_by(j.left)) is None:
         return ""
     nodes = [n for n in walk(j.expression) if isinstance(n, Derivative) and n.of == j.left.of]
     through = [letter for n in nodes if (letter := _differentiated_by(n)) is not None]
-    if not through or any(by.name in _names_behind(checker, letter) for letter in through):
+    if not through or any(by.name in names_in(checker.model, [letter]) for letter in through):
         return ""
     return no_dependence(Derivative(through[0], by))
 
 
-def _differentiated_by(e: Expression) -> Symbol | None:
-    """The letter that a derivative is by, as a whole, transposed or an entry of it."""
-    by = e.wrt if isinstance(e, Derivative) else None
-    while isinstance(by, Entry | Transpose):
-        by = by.of
-    return replace(by, time=None) if isinstance(by, Symbol) else None
-
-
-def _names_behind(checker: Checker, letter: Symbol) -> set[str]:
-    return {n.name for n in everything_in(checker.model, [letter]) if isinstance(n, Symbol)}
+def _differentiated_by(e: Derivative) -> Symbol | None:
+    """The letter that a derivative is by, without its time step."""
+    by = letter_of(e.wrt)
+    return by if by is None else replace(by, time=None)
 
 
 def _turned_vector(checker: Checker, e: Explanation) -> str:

@@ -17,7 +17,7 @@ from elman.notes.judge.claim_kinds import only_derivatives
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
-from elman.notes.model.page_model import Statement, everything_in, free_indices
+from elman.notes.model.page_model import Statement, everything_in, free_indices, names_in
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.repair.doubts import doubt_before_repair, doubt_of, number_it_holds_for
@@ -125,7 +125,7 @@ def _is_vouched_for(explanations: Mapping[Key, Explanation], key: Key) -> bool:
     return isinstance(left, Derivative) and len(held) >= _ROWS and {s.name for s in symbols(part)} <= known
 
 
-def _letters_read_right(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> list[frozenset[str]]:
+def _letters_read_right(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> list[set[str]]:
     """The letters of each gradient that holds as the section was read, and is not zero; none where the section leaves
     its sums out.
     """
@@ -150,13 +150,12 @@ def _leaves_a_sum_out(s: Statement, fixed: Collection[str]) -> bool:
     return False
 
 
-def _letters(page: JudgedPage, j: Judgement) -> frozenset[str]:
+def _letters(page: JudgedPage, j: Judgement) -> set[str]:
     """The letters that a claim depends on."""
-    nodes = everything_in(page.checker.model, (j.left, j.expression))
-    return frozenset(n.name for n in nodes if isinstance(n, Symbol))
+    return names_in(page.checker.model, (j.left, j.expression))
 
 
-def _is_about(page: JudgedPage, e: Explanation, sound: Sequence[frozenset[str]]) -> bool:
+def _is_about(page: JudgedPage, e: Explanation, sound: Sequence[set[str]]) -> bool:
     """Whether at least two gradients that hold have all letters of a claim but numbers on both of its sides."""
     j = e.judgement
     one, other = ({n.name for n in walk(part) if isinstance(n, Symbol)} for part in (j.left, j.expression))
