@@ -16,7 +16,7 @@ import locale
 import os
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -68,6 +68,11 @@ def chosen_language(given: str | None, environment: Mapping[str, str] | None = N
     named = given or (os.environ if environment is None else environment).get(VARIABLE, "")
     language = re.split("[-_.@]", named.strip().lower())[0]
     return language if language in LANGUAGES else None
+
+
+def wanted_language(given: str | None, otherwise: Callable[[], str] = lambda: ENGLISH) -> str:
+    """The language of what is shown: the chosen one, else Chinese where the locale is, else `otherwise()`."""
+    return chosen_language(given) or language_of_locale() or otherwise()
 
 
 def language_of_locale(environment: Mapping[str, str] | None = None) -> str | None:

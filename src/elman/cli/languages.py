@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.errors import ElmanError
-from elman.translation import ENGLISH, LANGUAGES, chosen_language, in_language, language_of_locale, translate
+from elman.translation import ENGLISH, LANGUAGES, chosen_language, in_language, translate, wanted_language
 
 if TYPE_CHECKING:
     from elman.notes.page.page import Page
@@ -33,18 +33,14 @@ def speaking(lang: str | None, page: Page | None = None, as_json: bool = False) 
     if as_json:
         language = chosen_language(lang) or ENGLISH
     elif page is None:
-        language = chosen_language(lang) or language_of_locale() or ENGLISH
+        language = wanted_language(lang)
     else:
-        language = _language_for(page, lang)
+        from elman.notes.page.language import language_for
+
+        language = language_for(page, lang)
     with in_language(language):
         try:
             yield
         except ElmanError as error:
             error.args = (translate(str(error)), *error.args[1:])
             raise
-
-
-def _language_for(page: Page, lang: str | None) -> str:
-    from elman.notes.page.language import language_for
-
-    return language_for(page, lang)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from elman.notes.page.page import Page
-from elman.translation import CHINESE, ENGLISH, chosen_language, language_of_locale
+from elman.translation import CHINESE, ENGLISH, wanted_language
 
 _HAN = re.compile("[\u4e00-\u9fff]")
 _KANA = re.compile("[\u3041-\u30ff]")
@@ -17,7 +17,7 @@ def language_for(page: Page, given: str | None = None) -> str:
     """The language of a report on a page: the one `given` or that of ELMAN_LANG, else Chinese where the locale or the
     page is, else English.
     """
-    return chosen_language(given) or language_of_locale() or (CHINESE if is_chinese(page) else ENGLISH)
+    return wanted_language(given, lambda: CHINESE if is_chinese(page) else ENGLISH)
 
 
 def is_chinese(page: Page) -> bool:
