@@ -28,7 +28,7 @@ def ngram(run: Path, order: int, out: Path, as_json: bool) -> None:
     from elman.files import whole
     from elman.inference.company import ngram_of_run
     from elman.language_model import load
-    from elman.ngram.arpa import write_arpa
+    from elman.ngram.arpa import save_arpa
 
     require_output(out, [], "book.arpa")
     lm = load(run)
@@ -36,11 +36,8 @@ def ngram(run: Path, order: int, out: Path, as_json: bool) -> None:
     if lm.config.task:
         raise ConfigError(f"{run} was trained on {lm.config.corpus}, not on a text: it has no n-grams")
     model = ngram_of_run(run, lm.tokenizer, order)
-    with (
-        whole(out, ConfigError, "name a file in a folder that exists") as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
-        write_arpa(model, lm.tokenizer.tokens, lm.tokenizer.unk, file)
+    with whole(out, ConfigError, "name a file in a folder that exists") as temporary:
+        save_arpa(model, lm.tokenizer.tokens, lm.tokenizer.unk, temporary)
     counts = [len(o) for o in model.orders]
     if as_json:
         show_json({"file": str(out), "order": order, "ngrams": counts})

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from elman.errors import ConfigError
 from elman.export.contents import Content
 from elman.inference.company import ngram_of_run
 from elman.language_model import LanguageModel
-from elman.ngram.arpa import write_arpa
+from elman.ngram.arpa import save_arpa
 
 
 def arpa_file(lm: LanguageModel, order: int) -> Iterator[Content]:
@@ -20,9 +19,4 @@ def arpa_file(lm: LanguageModel, order: int) -> Iterator[Content]:
     if lm.run is None:
         raise ConfigError("n-grams are counted from the text of a run, and this model is not from a run folder")
     model = ngram_of_run(lm.run, lm.tokenizer, order)
-
-    def write(path: Path) -> None:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            write_arpa(model, lm.tokenizer.tokens, lm.tokenizer.unk, file)
-
-    yield Content("ngram.arpa", write)
+    yield Content("ngram.arpa", lambda path: save_arpa(model, lm.tokenizer.tokens, lm.tokenizer.unk, path))

@@ -57,6 +57,12 @@ def unescaped(name: str) -> str:
     return _ESCAPED.sub(lambda match: chr(int(match[1] or match[2], 16)), name)
 
 
+def save_arpa(model: NgramModel, tokens: Sequence[str], unk: int | None, path: Path) -> None:
+    """Writes a model as an ARPA file, as `write_arpa` does."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        write_arpa(model, tokens, unk, file)
+
+
 def write_arpa(model: NgramModel, tokens: Sequence[str], unk: int | None, file: IO[str]) -> None:
     """Writes a model; tokens: the text of each token, of which `unk` is written `<unk>` and the line end `</s>`."""
     names = [*map(escaped, tokens), BEGIN]
