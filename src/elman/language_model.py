@@ -94,13 +94,13 @@ class LanguageModel:
         return [] if self.run is None else [as_row(r) for r in read_metrics(RunFolder(self.run).metrics)]
 
     @cached_property
-    def _exact(self) -> Predictor:
-        """What gives the probabilities of scores: the network, in float64, or the mixture."""
+    def exact_predictor(self) -> Predictor:
+        """The predictor of the scores: the network in float64, or the mixture."""
         return self.company.mixture if self.company else NetworkPredictor(self.p.astype("float64"), self.tokenizer.eos)
 
     @property
-    def _fast(self) -> Predictor:
-        """What gives the probabilities of texts: the network, in its own precision, or the mixture."""
+    def fast_predictor(self) -> Predictor:
+        """The predictor of the texts that are drawn: the network in its own precision, or the mixture."""
         return self.company.mixture if self.company else NetworkPredictor(self.p, self.tokenizer.eos)
 
     def score(self, sentence: str, bos: bool = True, eos: bool = True, base: float = 10, *, after: str = "") -> float:
@@ -133,7 +133,7 @@ class LanguageModel:
         """
         require("group", group, int, WHOLE_FROM_1)
         sentences = several("sentences", sentences)
-        predictor, tokenizer = self._exact, self.tokenizer
+        predictor, tokenizer = self.exact_predictor, self.tokenizer
         state = predictor.after(self.begin(bos).read, tokenizer.encode(after))
         if not reset:
             return scoring.score_text(predictor, tokenizer, sentences, state=state, eos=eos)
@@ -158,7 +158,7 @@ class LanguageModel:
 
     def evaluate(self, text: str | Iterable[str]) -> Evaluation:
         """All figures of a text, given whole or in pieces. Raises TextError where it is empty."""
-        return evaluate(self._fast, self.tokenizer, [text] if isinstance(text, str) else several("text", text))
+        return evaluate(self.fast_predictor, self.tokenizer, [text] if isinstance(text, str) else several("text", text))
 
     def next(self, context: str = "", top: int | None = 10) -> list[NextToken]:
         """The `top` likeliest tokens after a context, each with its probability; the likeliest first.
@@ -170,19 +170,19 @@ class LanguageModel:
         """
         if top is not None:
             require("top", top, int, WHOLE_FROM_1)
-        state = self._exact.after(self._exact.begin(), self.tokenizer.encode(context))
-        return likeliest(self._exact, self.tokenizer, state, top)
+        state = self.exact_predictor.after(self.exact_predictor.begin(), self.tokenizer.encode(context))
+        return likeliest(self.exact_predictor, self.tokenizer, state, top)
 
     def begin(self, bos: bool = True) -> State:
         """The state before a sentence, for `step`: after a line end, or, without `bos`, after nothing.
 
         Raises ConfigError for bos=False of a mixture.
         """
-        if isinstance(self._exact, NetworkPredictor):
-            return State(self._exact.begin(bos))
+        if isinstance(self.exact_predictor, NetworkPredictor):
+            return State(self.exact_predictor.begin(bos))
         if not bos:
             raise ConfigError("bos is false: the other parts of a mixture begin at a line, so leave it true")
-        return State(self._exact.begin())
+        return State(self.exact_predictor.begin())
 
     def step(self, state: State, token: str, base: float = 10) -> tuple[float, State]:
         """(log p of one token after the state, the state after it). "\\n" is the line end.
@@ -197,7 +197,7 @@ class LanguageModel:
             raise ConfigError(
                 f"{token!r} is {len(ids)} tokens at level {self.tokenizer.level}; give one token at a time"
             )
-        log_probs, after = scoring.read(self._exact, state.read, ids)
+        log_probs, after = scoring.read(self.exact_predictor, state.read, ids)
         return float(log_probs[0]) / math.log(base), State(after, state.length + 1)
 
     def generate(
@@ -237,7 +237,7 @@ class LanguageModel:
         require("beams", beams, int, WHOLE_FROM_1)
         require("max-tokens", max_tokens, int, WHOLE_FROM_0)
         require_base(base)
-        tokenizer, predictor = self.tokenizer, self._exact
+        tokenizer, predictor = self.tokenizer, self.exact_predictor
         ids = tokenizer.encode(prompt)
         banned = [] if unknown or tokenizer.unk is None else [tokenizer.unk]
         found = beam_search(
@@ -252,7 +252,7 @@ class LanguageModel:
         """Yields a continuation in pieces, as they are drawn."""
         if not isinstance(sampling, Sampling) or not isinstance(generator, np.random.Generator):
             raise ConfigError("a stream needs a Sampling and a numpy.random.Generator: Sampling(), default_rng(1)")
-        return generate(self._fast, self.tokenizer, prompt, sampling, generator)
+        return generate(self.fast_predictor, self.tokenizer, prompt, sampling, generator)
 
 
 def load(path: Path | str, mix: Iterable[str] = ()) -> LanguageModel:

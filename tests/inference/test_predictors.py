@@ -11,6 +11,7 @@ import pytest
 from elman.config import TextConfig
 from elman.errors import ConfigError
 from elman.inference.caches import ContinuousCache, UnigramCache
+from elman.inference.distributions import distributions, step
 from elman.inference.dynamic import DynamicEvaluation, mean_squares
 from elman.inference.evaluate import evaluations, mean_loss
 from elman.inference.mixture import Mixture, best_weights, tuned
@@ -68,6 +69,23 @@ def test_reading_in_parts_gives_the_same_and_the_distribution_agrees(name: str) 
         if length:
             assert log_probs[TEXT[at]] == pytest.approx(part[0], rel=1e-6)
         at += length
+
+
+@pytest.mark.parametrize("name", predictors())
+def test_a_step_and_the_distributions_of_a_text_are_next_and_after(name: str) -> None:
+    predictor, some = predictors()[name], TEXT[:25]
+    state: Any = predictor.begin()
+    found, at_end = distributions(predictor, state, some)
+    assert found.shape == (len(some), V)
+    for row, token in zip(found, some, strict=True):
+        expected = predictor.next(state)
+        log_probs, after = step(predictor, state)
+        assert log_probs == pytest.approx(expected, rel=1e-12)
+        assert row == pytest.approx(expected, rel=1e-9)
+        state = after(int(token))
+    assert predictor.next(at_end) == pytest.approx(predictor.next(state), rel=1e-9)
+    assert predictor.next(predictor.after(predictor.begin(), some)) == pytest.approx(predictor.next(state), rel=1e-9)
+    assert distributions(predictor, state, [])[0].shape == (0, V)
 
 
 def test_the_network_reads_a_stream_in_any_parts() -> None:

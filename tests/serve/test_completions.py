@@ -86,6 +86,37 @@ def test_the_text_of_an_adaptive_output_is_that_of_generate(corpus: Path, tmp_pa
             assert texts(complete(client, prompt="the cat", **settings)) == [lm.generate("the cat", **settings)]
 
 
+@pytest.fixture(scope="module", params=["ngram,unigram", "cache,dynamic"])
+def mixed(request: pytest.FixtureRequest, word_run: Path) -> Iterator[tuple[TestClient, elman.LanguageModel]]:
+    """A client of a server of a mixture, and the mixture."""
+    parts = request.param.split(",")
+    app = application(load_models([word_run], parts), LIMITS, None, True, pytest.fail)
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client, elman.load(word_run, parts)
+
+
+def test_the_text_of_a_mixture_is_that_of_generate(mixed: tuple[TestClient, elman.LanguageModel]) -> None:
+    client, lm = mixed
+    for settings in SETTINGS:
+        assert texts(complete(client, prompt="the cat", **settings)) == [lm.generate("the cat", **settings)]
+
+
+@pytest.mark.parametrize("logprobs", [0, 2])
+def test_the_scores_of_a_mixture_are_those_of_the_text(
+    mixed: tuple[TestClient, elman.LanguageModel], logprobs: int
+) -> None:
+    client, lm = mixed
+    asked = {"prompt": "the zebra  sat", "echo": True, "logprobs": logprobs, "max_tokens": 30, "seed": 3}
+    (choice,) = complete(client, **asked)["choices"]
+    expected = [s.log_prob for s in lm.full_scores(choice["text"], eos=False, base=np.e)]
+    scores = choice["logprobs"]
+    assert len(expected) > 30
+    assert scores["token_logprobs"] == pytest.approx(expected, abs=1e-6)  # the network's sums are of float32
+    for name, log_prob, best in zip(scores["tokens"], scores["token_logprobs"], scores["top_logprobs"], strict=True):
+        assert best[name] == log_prob
+        assert max(1, logprobs) <= len(best) <= logprobs + 1
+
+
 def test_the_texts_of_n_are_those_of_count(client: TestClient, word_run: Path) -> None:
     lm, generator = elman.load(word_run), np.random.default_rng(5)
     sampling = elman.inference.generate.Sampling(7)

@@ -115,6 +115,25 @@ def test_the_next_tokens_are_those_of_next(client: TestClient, runs: dict[str, P
     assert asked(client, "next", model=model, text=text)["at"] == len(ids)
 
 
+def test_the_bits_and_the_next_tokens_of_a_mixture_are_its_own(word_run: Path) -> None:
+    text, parts = "the cat sat on the mat", ["ngram", "cache"]
+    lm = elman.load(word_run, parts)
+    assert lm.company
+    app = application(load_models([word_run], parts), LIMITS, None, True, pytest.fail)
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get("/page/about").json()["models"][0]["mixture"] == pytest.approx(lm.company.weights)
+        bits = [token["bits"] for token in asked(client, "surprise", text=text)["tokens"]]
+        assert bits == pytest.approx([-s.log_prob for s in lm.full_scores(text, eos=False, base=2)], abs=1e-6)
+        tokens = asked(client, "next", text=text, at=2, top=5)["tokens"]
+        expected = lm.next("the cat", 5)
+        assert [(token["token"], token["probability"]) for token in tokens] == [
+            (each.token, pytest.approx(each.probability)) for each in expected
+        ]
+        alone = elman.load(word_run).next("the cat", 5)
+        assert tokens[0]["probability"] != pytest.approx(alone[0].probability, rel=1e-3)
+        assert asked(client, "gradient", text=text, at=2)["target"]["token"] == "sat"
+
+
 @pytest.mark.parametrize("weight", ["W_h", "W_e", "e", "h"])
 @pytest.mark.parametrize(("model", "layer"), [("word", 0), ("deep", 0), ("deep", 2)])
 def test_a_gradient_is_that_of_the_lens(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from elman.cli.options import as_json, threads
+from elman.cli.options import as_json, mix, threads
 from elman.cli.serving import HOST, KEY_VARIABLE, PORT, listening_at, require_extra, run, wanted_key
 from elman.cli.streams import show, show_json
 
@@ -34,6 +34,7 @@ from elman.cli.streams import show, show_json
 @click.option("--max-seconds", default=120.0, show_default=True, metavar="S", help="The longest time of an answer.")
 @click.option("--max-body", default=1 << 20, show_default=True, metavar="BYTES", help="The largest body of a request.")
 @click.option("--max-connections", default=512, show_default=True, metavar="N", help="The most open connections.")
+@mix
 @as_json
 @threads
 def serve(
@@ -48,13 +49,14 @@ def serve(
     max_seconds: float,
     max_body: int,
     max_connections: int,
+    mix: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Serve the models in RUN... over HTTP: the OpenAI completions API, and a page for people.
 
     A model is called by the name of its folder. Only this machine can connect unless --host says otherwise. Ctrl-C and
-    SIGTERM stop the server when its answers have ended, or after five seconds. --json prints the address and the
-    models as one line of JSON.
+    SIGTERM stop the server when its answers have ended, or after five seconds. --mix is for every run, whose name is
+    then that of its mixture. --json prints the address and the models as one line of JSON.
     """
     require_extra("elman serve")
     from elman.serve.limits import Limits
@@ -62,7 +64,7 @@ def serve(
 
     limits = Limits(max_body, max_prompts, max_prompt_tokens, max_tokens, max_seconds, max_texts, max_connections)
     key = wanted_key(api_key)
-    models = load_models(runs)
+    models = load_models(runs, mix)
     listening, base = listening_at(host, port, key)
     if as_json:
         show_json({"url": f"{base}/v1", "models": list(models)})

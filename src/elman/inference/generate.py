@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from elman.arguments import WHOLE_FROM_0, require, several
 from elman.errors import ConfigError
+from elman.inference.distributions import step
 from elman.inference.overflow import require_numbers
 from elman.inference.predictor import NetworkPredictor, Predictor
 from elman.inference.stops import StopSearch
@@ -169,7 +170,7 @@ def _one_by_one(
     seen[list(prompt)] = True
     for _ in range(sampling.max_tokens):
         with np.errstate(all="ignore"):
-            log_probs = predictor.next(state)
+            log_probs, after = step(predictor, state)
         require_numbers(log_probs, "the probability of a token")
         penalise(log_probs, seen, sampling.repetition_penalty)
         if banned is not None:
@@ -177,7 +178,7 @@ def _one_by_one(
         token = choose(log_probs, sampling, generator)
         yield token
         seen[token] = True
-        state = predictor.after(state, [token])
+        state = after(token)
 
 
 def _in_blocks(

@@ -68,7 +68,8 @@ class Mixture:
     def of(self, log_probs: Sequence[Floats]) -> Floats:
         """ln p of the mixture, from ln p of each part, arrays of one shape."""
         with np.errstate(divide="ignore"):
-            weighed = np.stack(log_probs).astype(np.float64) + np.log(self.weights)[:, None]
+            ln_weights = np.log(self.weights)
+            weighed = [found.astype(np.float64) + ln_w for found, ln_w in zip(log_probs, ln_weights, strict=True)]
         return np.asarray(np.logaddexp.reduce(weighed, axis=0))
 
 

@@ -135,5 +135,12 @@ class NetworkPredictor:
 
     def next(self, state: NetworkState) -> Floats:
         """ln p of every token, float64 [V]."""
-        h = state.h if state.last is None else hidden_states(self.p, np.array([[state.last]]), state.h).h_T
+        return self.log_probs_of(self.h_after(state))
+
+    def h_after(self, state: NetworkState) -> Floats:
+        """The network's state after the last token too, [1,Dh]."""
+        return state.h if state.last is None else hidden_states(self.p, np.array([[state.last]]), state.h).h_T
+
+    def log_probs_of(self, h: Floats) -> Floats:
+        """ln p of every token after a state h [1,Dh], float64 [V]."""
         return log_probabilities(self.p, h[0]).astype(np.float64)

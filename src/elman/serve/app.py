@@ -27,6 +27,7 @@ from elman.serve.metrics import Metrics
 from elman.serve.openapi import openapi, page
 from elman.serve.page_routes import Page
 from elman.serve.served_model import ServedModel, choose_model
+from elman.serve.waiting import Deadlines
 
 READERS = 2
 """Threads that read and score texts, beside the engine's."""
@@ -34,17 +35,18 @@ READERS = 2
 
 def application(
     models: Mapping[str, ServedModel], limits: Limits, key: str | None, local_only: bool,
-    report: Callable[[str], None], notes: str = "",
+    report: Callable[[str], None], notes: str = "", deadlines: Deadlines | None = None,
 ) -> ASGIApp:  # fmt: skip
     """The server as an ASGI application; without models it only checks pages, and `notes` is the first page.
 
-    For key, local_only and report see `Gate`.
+    For key, local_only and report see `Gate`. deadlines: of its requests, so that the caller may stop them.
     """
+    deadlines = deadlines or Deadlines(limits.seconds)
     metrics = Metrics()
     engine = Engine(metrics)
     checks = CheckPool()
     pool = ThreadPoolExecutor(READERS, thread_name_prefix="elman-reader")
-    completions = Completions(dict(models), limits, metrics, engine, pool)
+    completions = Completions(dict(models), limits, metrics, engine, pool, deadlines)
     created = int(time.time())
     description = openapi(models, limits, key is not None)
 
@@ -103,7 +105,7 @@ def application(
         Route("/metrics", show_metrics),
         Route("/openapi.json", show_openapi),
         Route("/docs", show_page),
-        *Page(models, limits, metrics, pool, checks, notes).routes(),
+        *Page(models, limits, metrics, pool, checks, notes, deadlines).routes(),
     ]
     app = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={ApiError: _api_error, HTTPException: _http_error}

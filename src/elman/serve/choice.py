@@ -6,29 +6,26 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.inference.generate import Sampling
 from elman.inference.stops import StopSearch
 from elman.text.tokenizer import Decoder
 
-Floats = NDArray[np.floating[Any]]
-
 
 class Choice:
     """A text after a prompt.
 
-    h [Dh] (a row of a state of `Parameters`) is the state before `last`, the last token so far; the engine changes
-    both. seen: the tokens of `prompt` and those drawn, which a repetition penalty counts. `finish_reason` is set last,
-    so that another thread that sees it sees the whole text.
+    state: of the model's predictor after the last token so far, which the drawing keeps. seen: the tokens of `prompt`
+    and those drawn, which a repetition penalty counts. `finish_reason` is set last, so that another thread that sees it
+    sees the whole text.
     """
 
     def __init__(
-        self, h: Floats, last: int, sampling: Sampling, generator: np.random.Generator, decoder: Decoder,
+        self, state: Any, sampling: Sampling, generator: np.random.Generator, decoder: Decoder,
         prompt: Sequence[int] = (),
     ) -> None:  # fmt: skip
         self.seen = set(prompt)
-        self.h, self.last, self.sampling, self.generator = h, last, sampling, generator
+        self.state, self.sampling, self.generator = state, sampling, generator
         self.tokens: list[int] = []
         self.offsets: list[int] = []
         self.text = ""
@@ -39,7 +36,6 @@ class Choice:
 
     def take(self, token: int) -> None:
         """Appends a token that was drawn, and ends the text where it has a stop string or all its tokens."""
-        self.last = token
         piece = self._decoder.push(token)
         self.offsets.append(self._decoded)
         self.tokens.append(token)

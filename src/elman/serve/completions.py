@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -28,12 +29,9 @@ from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
 from elman.serve.prompt import Prompt, read_prompt
 from elman.serve.served_model import Scored, Scorer, ServedModel, choose_model
-from elman.serve.waiting import take_on, unless_gone, until
+from elman.serve.waiting import Deadlines, take_on, unless_gone
 
 Result = TypeVar("Result")
-
-LAST_PART = 5.0
-"""Seconds after its time is up that a stream has to send its last part, which says so."""
 
 
 @dataclass(eq=False)
@@ -78,15 +76,17 @@ class Completions:
     """Answers completion requests. pool: the threads that read and score prompts, beside the engine's."""
 
     def __init__(
-        self, models: dict[str, ServedModel], limits: Limits, metrics: Metrics, engine: Engine, pool: Executor
-    ) -> None:
+        self, models: dict[str, ServedModel], limits: Limits, metrics: Metrics, engine: Engine, pool: Executor,
+        deadlines: Deadlines,
+    ) -> None:  # fmt: skip
         self._models, self._limits, self._metrics, self._engine, self._pool = models, limits, metrics, engine, pool
+        self._deadlines = deadlines
         self._drawings = {name: Drawing(model) for name, model in models.items()}
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request. Raises ApiError."""
-        deadline = asyncio.get_running_loop().time() + self._limits.seconds
-        async with until(deadline):
+        deadline = self._deadlines.of_request()
+        async with self._deadlines.until(deadline):
             body = await read_body(request, self._limits.body)
         given = read_request(parsed(body), self._limits)
         work = Work(given, choose_model(self._models, given.model), deadline)
@@ -99,14 +99,14 @@ class Completions:
 
         if given.stream:
             try:
-                async with until(deadline):
+                async with self._deadlines.until(deadline):
                     await self._begin(work)
             except BaseException:
                 done()
                 raise
-            return _EventStream(self._events(work), done, deadline + LAST_PART)
+            return _EventStream(self._events(work), done, self._deadlines.while_sent(deadline))
         try:
-            async with until(deadline):
+            async with self._deadlines.until(deadline):
                 return await unless_gone(request, self._whole(work))
         finally:
             done()
@@ -190,7 +190,8 @@ class Completions:
             live = {index: _Shown(work, *each) for index, each in enumerate(work.choices)}
             while live:
                 for index, shown in list(live.items()):
-                    async with until(work.deadline):  # not around a yield: the time may be up while a part is sent
+                    # not around a yield: the time may be up while a part is sent
+                    async with self._deadlines.until(work.deadline):
                         text, logprobs, reason = await self._news(shown)
                     if text or reason or (logprobs and logprobs["tokens"]):
                         yield event([answer.choice(index, text, logprobs, reason)], usage)
@@ -199,7 +200,7 @@ class Completions:
                 if not live:
                     break
                 _raise_errors(work)
-                async with until(work.deadline):
+                async with self._deadlines.until(work.deadline):
                     await work.changed.wait()
                 work.changed.clear()
             counted = self._counted(work)
@@ -251,19 +252,18 @@ class _Shown:
 
 
 class _EventStream(StreamingResponse):
-    """A stream that says when it is over, also where the client goes before it begins; it breaks off at `end`, for a
-    client that reads no more.
-    """
+    """A stream that says when it is over, also where the client goes before it begins. It is sent within `sending`."""
 
-    def __init__(self, events: AsyncIterator[str], done: Callable[[], None], end: float) -> None:
+    def __init__(
+        self, events: AsyncIterator[str], done: Callable[[], None], sending: AbstractAsyncContextManager[None]
+    ) -> None:
         super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-        self._done, self._end = done, end
+        self._done, self._sending = done, sending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(self._end):
-                    await super().__call__(scope, receive, send)
+            async with self._sending:
+                await super().__call__(scope, receive, send)
         finally:
             self._done()
 

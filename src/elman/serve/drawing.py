@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.inference.distributions import step
 from elman.inference.generate import Sampling, choose, is_native, network_sampler, penalise
 from elman.inference.overflow import require_numbers
+from elman.inference.predictor import NetworkPredictor, NetworkState
 from elman.kernels.protocol import Sampler
-from elman.model.network import hidden_states, log_probabilities
 from elman.serve.choice import Choice
-from elman.serve.served_model import ServedModel, read_tokens
+from elman.serve.served_model import ServedModel, state_after
 
 Floats = NDArray[np.floating[Any]]
 
@@ -27,13 +28,16 @@ class Drawing:
     """Draws for one model. `begin` may be called from any thread, `step` from one at a time."""
 
     def __init__(self, model: ServedModel) -> None:
-        self._p, self._unk, self._tokenizer = model.lm.p, model.lm.tokenizer.unk, model.lm.tokenizer
-        p = self._p
-        self._sum_of_weights = float(np.abs(p.U).sum(axis=1, dtype=np.float64).max())  # |θ| ≤ max |h| of this + bias
-        if p.tails:  # whose logits have another bound: every text's first probabilities are looked at
-            self._sum_of_weights = np.inf
-        self._bias = float(np.abs(p.b_2).max())
-        self._sampler = network_sampler(p)
+        self._tokenizer, self._unk = model.lm.tokenizer, model.lm.tokenizer.unk
+        self._predictor = model.lm.fast_predictor
+        self._sampler: Sampler | None = None
+        self._bounds: tuple[float, float] | None = None
+        if isinstance(self._predictor, NetworkPredictor):
+            p = self._predictor.p
+            self._sampler = network_sampler(p)
+            if not p.tails:  # whose logits have another bound
+                of_weights = np.abs(p.U).sum(axis=1, dtype=np.float64).max()
+                self._bounds = float(of_weights), float(np.abs(p.b_2).max())
 
     def begin(
         self, before: Sequence[int], prompt: Sequence[int], sampling: Sampling, seed: int | None, n: int,
@@ -43,20 +47,26 @@ class Drawing:
 
         The k-th has the random numbers that `elman generate --count` gives its k-th text where none ends early.
         """
-        p = self._p
         with np.errstate(all="ignore"):  # an overflow shows in the result
-            h, last = read_tokens(p, before, stopped)
-            next_h = hidden_states(p, np.array([[last]]), h).h_T
-            if not np.abs(next_h).max() * self._sum_of_weights + self._bias < OVERFLOW:  # NaN included
-                require_numbers(log_probabilities(p, next_h[0]), "the probability of a token")
+            state = state_after(self._predictor, before, stopped)
+            if not self._is_bounded(state):
+                require_numbers(self._predictor.next(state), "the probability of a token")
         choices = []
         for k in range(n):
             bits = np.random.PCG64(seed)
             if seed is not None:
                 bits.advance(k * sampling.max_tokens)
             decoder = self._tokenizer.decoder(after=prompt)
-            choices.append(Choice(h[0].copy(), last, sampling, np.random.Generator(bits), decoder, prompt))
+            choices.append(Choice(state, sampling, np.random.Generator(bits), decoder, prompt))
         return choices
+
+    def _is_bounded(self, state: Any) -> bool:
+        """Whether no logit after this state of the network can overflow: |θ| ≤ max |h| Σ |U| + |b_2|."""
+        if self._bounds is None or not isinstance(self._predictor, NetworkPredictor):
+            return False
+        of_weights, of_bias = self._bounds
+        largest = np.abs(self._predictor.h_after(state)).max() * of_weights + of_bias
+        return bool(largest < OVERFLOW)  # not for NaN
 
     def step(self, choices: Sequence[Choice]) -> None:
         """Draws one more token of each of the texts: with native kernels, of TOGETHER texts in one network step,
@@ -74,30 +84,31 @@ class Drawing:
             choice.take(self._draw(choice))
 
     def _draw_each(self, sampler: Sampler, choices: Sequence[Choice]) -> list[int]:
-        h = np.stack([choice.h for choice in choices])
+        h = np.concatenate([choice.state.h for choice in choices])
         unk = -1 if self._unk is None else self._unk
         samplings = [choice.sampling for choice in choices]
         drawn = sampler.draw_each(
             h,
-            np.array([choice.last for choice in choices]),
+            np.array([choice.state.last for choice in choices]),
             np.array([choice.generator.random() for choice in choices]),
             np.array([float(each.temperature) for each in samplings]),
             np.array([each.top_k for each in samplings]),
             np.array([float(each.top_p) for each in samplings]),
             np.array([-1 if each.unknown else unk for each in samplings]),
         )
-        for choice, state in zip(choices, h, strict=True):
-            choice.h = state
         tokens: list[int] = drawn.tolist()
+        for k, (choice, token) in enumerate(zip(choices, tokens, strict=True)):
+            choice.state = NetworkState(h[k : k + 1], token)
         return tokens
 
     def _draw(self, choice: Choice) -> int:
         with np.errstate(all="ignore"):
-            choice.h = hidden_states(self._p, np.array([[choice.last]]), choice.h[None]).h_T[0]
-            log_probs = log_probabilities(self._p, choice.h).astype(np.float64)
+            log_probs, after = step(self._predictor, choice.state)
         require_numbers(log_probs, "the probability of a token")
         if choice.sampling.repetition_penalty != 1:
             penalise(log_probs, list(choice.seen), choice.sampling.repetition_penalty)
         if self._unk is not None and not choice.sampling.unknown:
             log_probs[self._unk] = -np.inf
-        return choose(log_probs, choice.sampling, choice.generator)
+        token = choose(log_probs, choice.sampling, choice.generator)
+        choice.state = after(token)
+        return token

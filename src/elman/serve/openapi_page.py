@@ -73,6 +73,7 @@ def _list(items: Json) -> Json:
 def _about() -> Json:
     model = object_of(
         id=_TEXT, level=_TEXT, vocabulary=_COUNT, hidden=_COUNT, layers=_COUNT, activation=_TEXT,
+        mixture={"type": ["object", "null"], "additionalProperties": _NUMBER},
     )  # fmt: skip
     return object_of(models=_list(model), notes=_TEXT)
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from elman.gradient_flow import decompose_loss
 from elman.inference.overflow import require_numbers
-from elman.model.network import hidden_states, log_probabilities
+from elman.inference.predictor import NetworkPredictor
 from elman.serve.answer import LEAST_LOG_PROB
 from elman.serve.api_error import ApiError
 from elman.serve.body import Fields
 from elman.serve.limits import Limits
 from elman.serve.prompt import Prompt, read_prompt
-from elman.serve.served_model import Floats, Scorer, ServedModel, choose_model, likeliest, read_tokens
+from elman.serve.served_model import Floats, Scorer, ServedModel, choose_model, likeliest, state_after
 
 Json = dict[str, Any]
 Stopped = Callable[[], bool]
@@ -37,6 +37,7 @@ def models(served: Mapping[str, ServedModel]) -> Json:
             {
                 "id": name, "level": model.lm.tokenizer.level, "vocabulary": model.lm.p.V, "hidden": model.lm.p.Dh,
                 "layers": model.lm.p.depth, "activation": model.lm.p.activation,
+                "mixture": None if model.lm.company is None else model.lm.company.weights,
             }
             for name, model in served.items()
         ]
@@ -50,14 +51,13 @@ def surprise(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[st
     """
     fields = Fields(body, ("model", "text"))
     model, prompt = _text(served, limits, fields)
-    oov: list[bool] = model.lm.tokenizer.encode_with_oov(fields.text("text") or "")[1].tolist()
     scorer = Scorer(model, prompt.context, stopped)
     bits = [_bits(each.log_prob or 0.0) for each in scorer.read(prompt.ids, 0)]
     names = model.lm.tokenizer.tokens
     ends = [*prompt.offsets[1:], len(prompt.text)]
     tokens = [
-        {"text": prompt.text[begin:end], "token": names[token], "id": token, "bits": n, "known": not unknown}
-        for begin, end, token, n, unknown in zip(prompt.offsets, ends, prompt.ids, bits, oov, strict=False)
+        {"text": prompt.text[begin:end], "token": names[token], "id": token, "bits": n, "known": known}
+        for begin, end, token, n, known in zip(prompt.offsets, ends, prompt.ids, bits, prompt.known, strict=False)
     ]
     before = prompt.text[: prompt.offsets[0]] if prompt.offsets else prompt.text
     return {"model": model.name, "before": before, "tokens": tokens}
@@ -85,7 +85,8 @@ def gradient(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[st
     """What each earlier step contributes to the gradient of one loss, -ln p(target | the first `at` tokens).
 
     Step i of the answer reads token `first` + i of the text; where `first` is -1, step 0 reads the line end before it.
-    layer: of a stack, from 0; `e` is what it reads, above the first layer the states below.
+    layer: of a stack, from 0; `e` is what it reads, above the first layer the states below. Of a mixture it is the
+    gradient of the network's own loss.
     """
     fields = Fields(body, ("model", "text", "at", "target", "weight", "layer"))
     model, prompt = _text(served, limits, fields)
@@ -103,8 +104,8 @@ def gradient(served: Mapping[str, ServedModel], limits: Limits, body: Mapping[st
     begin = max(0, len(read) - MOST_STEPS)
     h_0 = None
     if begin:
-        h, last = read_tokens(p, read[:begin], stopped)
-        h_0 = hidden_states(p, np.array([[last]]), h).h_T
+        network = NetworkPredictor(p, model.lm.tokenizer.eos)
+        h_0 = network.h_after(state_after(network, read[:begin], stopped))
     x = np.array(read[begin:])[:, None]
     y = np.array([*read[begin + 1 :], target])[:, None]
     with np.errstate(all="ignore"):  # an overflow shows in the result
@@ -143,10 +144,9 @@ def _existing(fields: Fields, name: str, default: int, last: int, of: str) -> in
 
 def _next_log_probs(model: ServedModel, prompt: Prompt, at: int, stopped: Stopped) -> Floats:
     """ln p of each token after the first `at` tokens of a text, float64 [V]."""
-    p = model.exact
+    predictor = model.lm.exact_predictor
     with np.errstate(all="ignore"):  # an overflow shows in the result
-        h, last = read_tokens(p, [*prompt.context, *prompt.ids[:at]], stopped)
-        log_probs: Floats = log_probabilities(p, hidden_states(p, np.array([[last]]), h).h_T[0])
+        log_probs = predictor.next(state_after(predictor, [*prompt.context, *prompt.ids[:at]], stopped))
     require_numbers(log_probs, "the log probability of a token")
     return log_probs
 

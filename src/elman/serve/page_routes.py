@@ -23,7 +23,7 @@ from elman.serve.check_pool import CheckPool
 from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
 from elman.serve.served_model import ServedModel
-from elman.serve.waiting import one_text, unless_gone, until
+from elman.serve.waiting import Deadlines, one_text, unless_gone
 
 Json = dict[str, Any]
 Handler = Callable[[Request], Awaitable[Response]]
@@ -62,10 +62,10 @@ class Page:
 
     def __init__(
         self, models: Mapping[str, ServedModel], limits: Limits, metrics: Metrics, pool: Executor, checks: CheckPool,
-        notes: str,
+        notes: str, deadlines: Deadlines,
     ) -> None:  # fmt: skip
         self._models, self._limits, self._metrics, self._pool = models, limits, metrics, pool
-        self._checks, self._notes = checks, notes
+        self._checks, self._notes, self._deadlines = checks, notes, deadlines
 
     def routes(self) -> list[Route]:
         """The routes of its files and of what they ask."""
@@ -85,15 +85,15 @@ class Page:
         """A handler of POST requests: the answer to the body as JSON, within the limits of the server."""
 
         async def answered(request: Request) -> Response:
-            deadline = asyncio.get_running_loop().time() + self._limits.seconds
-            async with until(deadline):
+            deadline = self._deadlines.of_request()
+            async with self._deadlines.until(deadline):
                 body = parsed(await read_body(request, self._limits.body))
 
             async def work() -> Response:
                 return JSONResponse(await answer(body))
 
             with one_text(self._metrics, self._limits):
-                async with until(deadline):
+                async with self._deadlines.until(deadline):
                     return await unless_gone(request, work())
 
         return answered

@@ -19,12 +19,14 @@ class Prompt:
     context  what the model reads before them: a line end, unless token ids begin with one
     text     its text as the tokenizer reads it
     offsets  where each token begins in the text
+    known    whether each token is in the vocabulary; of token ids, all are
     """
 
     ids: list[int]
     context: list[int]
     text: str
     offsets: list[int]
+    known: list[bool]
 
 
 def read_prompt(model: ServedModel, given: str | list[int], most: int, name: str = "prompt") -> Prompt:
@@ -45,16 +47,17 @@ def _read(model: ServedModel, given: str | list[int], name: str) -> Prompt:
     tokenizer = model.lm.tokenizer
     if isinstance(given, str):
         try:
-            ids = model.encode(given)
+            encoded, unknown = tokenizer.encode_with_oov(given)
         except TextError as error:
             raise ApiError(400, f"{name}: {error}", name, "invalid_value") from None
-        return Prompt(ids, [tokenizer.eos], *_text_and_offsets(tokenizer, given, ids))
+        ids = encoded.tolist()
+        return Prompt(ids, [tokenizer.eos], *_text_and_offsets(tokenizer, given, ids), (~unknown).tolist())
     for token in given:
         if not 0 <= token < tokenizer.V:
             expected = f"the ids of {model.name} are 0 to {tokenizer.V - 1}"
             raise ApiError(400, f"{name} has the token id {token}; {expected}", name, "invalid_value")
     context = [] if given[:1] == [tokenizer.eos] else [tokenizer.eos]
-    return Prompt(given, context, *_decoded(tokenizer, given))
+    return Prompt(given, context, *_decoded(tokenizer, given), [True] * len(given))
 
 
 def _text_and_offsets(tokenizer: Tokenizer, given: str, ids: Sequence[int]) -> tuple[str, list[int]]:

@@ -1,11 +1,10 @@
-"""A run as the server knows it: its name, its network in both precisions, and the scores of its tokens."""
+"""A run as the server knows it: its name, its predictors, and the scores of its tokens."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import ConfigError
+from elman.inference.distributions import distributions
 from elman.inference.overflow import require_numbers
-from elman.inference.predictor import WINDOW
+from elman.inference.predictor import WINDOW, Predictor
 from elman.language_model import LanguageModel, load
-from elman.model.network import hidden_states
-from elman.model.parameters import Parameters
 from elman.serve.api_error import ApiError
 from elman.wording import printable
 
@@ -29,30 +27,23 @@ BLOCK = 1 << 21
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model and its name in the API, which is the name of its run folder."""
+    """A model, alone or in a mixture, and its name in the API, which is the name of its run folder."""
 
     name: str
     lm: LanguageModel
 
-    @cached_property
-    def exact(self) -> Parameters:
-        """The parameters in float64, in which scores are computed."""
-        return self.lm.p.astype("float64")
 
-    def encode(self, text: str) -> list[int]:
-        """The token ids of a text. Raises TextError for what is no text."""
-        ids: list[int] = self.lm.tokenizer.encode(text).tolist()
-        return ids
+def load_models(runs: Sequence[Path], mix: Sequence[str] = ()) -> dict[str, ServedModel]:
+    """The models of these run folders by name, each in a mixture with the parts `mix`, as `elman.load` makes it.
 
-
-def load_models(runs: Sequence[Path]) -> dict[str, ServedModel]:
-    """The models of these run folders by name. Raises ConfigError where two folders have one name."""
+    Raises ConfigError where two folders have one name.
+    """
     models: dict[str, ServedModel] = {}
     for run in runs:
         name = printable(run.resolve().name) or "model"
         if name in models:
             raise ConfigError(f"two of the runs are called {name}, and a request chooses by name: rename a folder")
-        models[name] = ServedModel(name, load(run))
+        models[name] = ServedModel(name, load(run, mix))
     return models
 
 
@@ -67,7 +58,7 @@ def choose_model(models: Mapping[str, ServedModel], name: str | None) -> ServedM
 
 @dataclass(frozen=True)
 class Scored:
-    """The score of one token: its log probability (nats), and those of the likeliest tokens, by id."""
+    """The score of one token: its log probability (nats), and those of the likeliest tokens and its own, by id."""
 
     token: int
     log_prob: float | None
@@ -78,8 +69,8 @@ class Scorer:
     """Scores the tokens of a text, part by part, each given all before it. Nothing is known of a first token."""
 
     def __init__(self, model: ServedModel, before: Sequence[int], stopped: Callable[[], bool]) -> None:
-        self._p, self._stopped = model.exact, stopped
-        self._h, self._last = read_tokens(self._p, before, stopped)
+        self._predictor, self._stopped = model.lm.exact_predictor, stopped
+        self._state = state_after(self._predictor, before, stopped)
 
     def copy(self) -> Scorer:
         """A scorer that goes on from here by itself."""
@@ -88,27 +79,25 @@ class Scorer:
     def read(self, ids: Sequence[int], alternatives: int) -> list[Scored]:
         """The scores of the next tokens. Raises ShapeError where one is not a number."""
         scored: list[Scored] = []
-        size = max(1, min(WINDOW, BLOCK // self._p.V))
+        size = max(1, min(WINDOW, BLOCK // self._predictor.V))
         for start in range(0, len(ids), size):
             if self._stopped():
                 break
             y = ids[start : start + size]
-            x = np.array([self._last, *y[:-1]])[:, None]
             with np.errstate(all="ignore"):  # an overflow shows in the result
-                forward = hidden_states(self._p, x, self._h)
-                log_probs = self._p.output.log_probabilities(forward.h_out[:, 0])  # [n,V]
-            require_numbers(log_probs, "the log probability of a token")
-            self._h, self._last = forward.h_T, y[-1]
-            scored += [_scored(row, token, alternatives) for row, token in zip(log_probs, y, strict=True)]
+                if alternatives:
+                    rows, self._state = distributions(self._predictor, self._state, y)  # [n,V]
+                    found = rows[np.arange(len(y)), y]
+                    others = [{each: float(row[each]) for each in likeliest(row, alternatives)} for row in rows]
+                else:
+                    found, self._state = self._predictor.read(self._state, y)
+                    others = [{} for _ in y]
+            require_numbers(found, "the log probability of a token")
+            scored += [
+                Scored(token, float(log_prob), of_others | {token: float(log_prob)})
+                for token, log_prob, of_others in zip(y, found, others, strict=True)
+            ]
         return scored
-
-
-def _scored(log_probs: Floats, token: int, alternatives: int) -> Scored:
-    """The token, and the `alternatives` likeliest ones, the likeliest first; the token is always among them."""
-    best = likeliest(log_probs, alternatives) if alternatives else []
-    return Scored(
-        token, float(log_probs[token]), {each: float(log_probs[each]) for each in dict.fromkeys([*best, token])}
-    )
 
 
 def likeliest(log_probs: Floats, most: int) -> list[int]:
@@ -119,12 +108,11 @@ def likeliest(log_probs: Floats, most: int) -> list[int]:
     return ids
 
 
-def read_tokens(p: Parameters, ids: Sequence[int], stopped: Callable[[], bool]) -> tuple[Floats, int]:
-    """h [1,Dh] before the last of the ids (at least one), and the last, which is read with what follows."""
-    *first, last = ids
-    h = p.initial_state(1)
-    for start in range(0, len(first), WINDOW):
+def state_after(predictor: Predictor, ids: Sequence[int], stopped: Callable[[], bool]) -> Any:
+    """The state after the ids (at least one, the first a line end, which a predictor begins with)."""
+    state = predictor.begin()
+    for start in range(1, len(ids), WINDOW):
         if stopped():
             break
-        h = hidden_states(p, np.array(first[start : start + WINDOW])[:, None], h).h_T
-    return h, last
+        state = predictor.after(state, ids[start : start + WINDOW])
+    return state

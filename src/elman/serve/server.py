@@ -18,11 +18,14 @@ from elman.serve.gate import is_loopback
 from elman.serve.limits import Limits
 from elman.serve.protocol import Protocol
 from elman.serve.served_model import ServedModel
+from elman.serve.waiting import Deadlines
 
 KEEP_ALIVE = 30
 """Seconds that an idle connection stays open."""
 GRACE = 5
-"""Seconds that answers have to end when the server stops."""
+"""Seconds that answers have to end when the server stops; those that have not are then told so."""
+LAST_WORD = 1
+"""Seconds after that for what they are told."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -48,20 +51,31 @@ def serve(
     Without a key, a server on the loopback interface answers only requests to a name of it.
     """
     local_only = key is None and is_loopback(listening.getsockname()[0])
+    deadlines = Deadlines(limits.seconds)
     config = uvicorn.Config(
-        application(models, limits, key, local_only, report, notes), lifespan="on", log_config=None, access_log=False,
-        server_header=False, proxy_headers=False, http=Protocol, ws="none", limit_concurrency=limits.connections,
-        timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GRACE, backlog=1024,
+        application(models, limits, key, local_only, report, notes, deadlines), lifespan="on", log_config=None,
+        access_log=False, server_header=False, proxy_headers=False, http=Protocol, ws="none",
+        limit_concurrency=limits.connections, timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE + LAST_WORD, backlog=1024,
     )  # fmt: skip
     logger = logging.getLogger("uvicorn")
     logger.handlers, logger.propagate = [_Reports(report)], False
     logger.setLevel(logging.ERROR)
     with contextlib.closing(listening):
-        asyncio.run(_Server(config).serve([listening]))
+        asyncio.run(_Server(config, deadlines).serve([listening]))
 
 
 class _Server(uvicorn.Server):
     """Stops at the first SIGINT or SIGTERM when its answers have ended, at the second at once."""
+
+    def __init__(self, config: uvicorn.Config, deadlines: Deadlines) -> None:
+        super().__init__(config)
+        self._deadlines = deadlines
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes no more connections, waits for the answers, and ends the application."""
+        self._deadlines.stop(GRACE)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -85,5 +99,7 @@ class _Reports(logging.Handler):
         self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Reports the first line of a record."""
+        """Reports the first line of a record, unless it is about an answer that a second signal broke off."""
+        if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+            return
         self._report(record.getMessage().partition("\n")[0])

@@ -14,17 +14,66 @@ from elman.serve.api_error import ApiError
 from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
 
+LAST_PART = 5.0
+"""Seconds after its time is up that a stream has to send its last part, which says so."""
+LAST_PART_AT_STOP = 0.5
+"""The same where the server stops."""
 
-@contextlib.asynccontextmanager
-async def until(deadline: float) -> AsyncIterator[None]:
-    """Raises ApiError where the time (of the loop's clock) is up."""
-    try:
-        if asyncio.get_running_loop().time() >= deadline:  # what need not wait would never see it
-            raise TimeoutError
-        async with asyncio.timeout_at(deadline):
-            yield
-    except TimeoutError:
-        raise ApiError(503, "the request took longer than the server allows; ask for less", code="timeout") from None
+
+class Deadlines:
+    """Until when requests are worked on, on the clock of one event loop; all end soon where the server stops.
+
+    seconds: of each request, from its arrival.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._stop: float | None = None
+        self._open: dict[asyncio.Timeout, float] = {}  # with the seconds that each has after the stop
+
+    def of_request(self) -> float:
+        """The deadline of a request that has just come."""
+        return asyncio.get_running_loop().time() + self._seconds
+
+    @contextlib.asynccontextmanager
+    async def until(self, deadline: float) -> AsyncIterator[None]:
+        """Raises ApiError where the time is up."""
+        try:
+            if asyncio.get_running_loop().time() >= deadline:  # what need not wait would never see it
+                raise TimeoutError
+            async with self._timeout(deadline, 0):
+                yield
+        except TimeoutError:
+            if self._stop is not None:
+                raise ApiError(503, "the server is being stopped", code="stopped") from None
+            raise ApiError(
+                503, "the request took longer than the server allows; ask for less", code="timeout"
+            ) from None
+
+    @contextlib.asynccontextmanager
+    async def while_sent(self, deadline: float) -> AsyncIterator[None]:
+        """Ends what is sent to a client that reads no more, with the time that its last part needs."""
+        with contextlib.suppress(TimeoutError):
+            async with self._timeout(deadline + LAST_PART, LAST_PART_AT_STOP):
+                yield
+
+    def stop(self, seconds: float) -> None:
+        """Ends all requests after so many seconds, also those that come until then."""
+        self._stop = asyncio.get_running_loop().time() + seconds
+        for timeout, more in self._open.items():
+            timeout.reschedule(self._earlier(timeout.when(), more))
+
+    def _earlier(self, when: float | None, more: float) -> float | None:
+        return when if when is None or self._stop is None else min(when, self._stop + more)
+
+    @contextlib.asynccontextmanager
+    async def _timeout(self, when: float, more: float) -> AsyncIterator[None]:
+        async with asyncio.timeout_at(self._earlier(when, more)) as timeout:
+            self._open[timeout] = more
+            try:
+                yield
+            finally:
+                del self._open[timeout]
 
 
 async def unless_gone(request: Request, answering: Coroutine[Any, Any, Response]) -> Response:

@@ -208,8 +208,10 @@ export function startReading(models, report) {
   // --- what the reader does ---
 
   function describe(model) {
-    const { level, vocabulary, hidden, layers, activation } = model;
-    return `${model.id}: level ${level}, ${vocabulary.toLocaleString("en")} tokens, ${hidden} ${activation} units${layers > 1 ? ` in each of ${layers} layers` : ""}`;
+    const { level, vocabulary, hidden, layers, activation, mixture } = model;
+    const parts = Object.entries(mixture ?? {}).map(([part, weight]) => `${part} ${weight.toFixed(3)}`).join(", ");
+    return `${model.id}: level ${level}, ${vocabulary.toLocaleString("en")} tokens, ${hidden} ${activation} units${layers > 1 ? ` in each of ${layers} layers` : ""}` +
+      (parts && `; mixed: ${parts} (the gradient is that of the network)`);
   }
 
   const options = () => models.map(model => element("option", { value: model.id }, model.id));
