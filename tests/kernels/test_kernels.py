@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tile_emulator
 
 import elman
 from elman.errors import ConfigError, ShapeError
@@ -29,9 +30,15 @@ TOLERANCE = float(np.sqrt(5000) * np.finfo(np.float32).eps / 2)
 BF16 = 2**-8  # one operand's relative rounding is 2^-9; two of them make a product
 EXACT = NumpyKernels()
 INSTRUCTION_SETS = [(name, False) for name in native.instruction_sets()] + [
-    (name, True) for name in native.instruction_sets() if name == "avx512_bf16"
+    (name, True) for name in native.instruction_sets() if name.startswith("avx512_bf16")
 ]
-"""Names, and whether bfloat16 products use the instruction that multiplies pairs."""
+"""Names, and whether bfloat16 products use the instruction that multiplies pairs or tiles of them."""
+EMULATED = [
+    (tile_emulator.NAME, True)
+    for name in _native.compiled()
+    if name == tile_emulator.NAME and name not in native.instruction_sets() and not tile_emulator.why_not(_native)
+]
+"""Tiles in software, where the processor has none; the other kernels of this set are those of avx512_bf16."""
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 
 
@@ -59,9 +66,18 @@ every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 every_precision = pytest.mark.parametrize("bf16", [False, True], ids=["float32", "bf16"])
 
 
-@pytest.fixture(params=INSTRUCTION_SETS, ids=lambda choice: choice[0] + "_pairs" * choice[1])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "instruction_set" in metafunc.fixturenames:
+        choices = INSTRUCTION_SETS + EMULATED * ("bf16" in metafunc.fixturenames)
+        names = [name + "_pairs" * pairs for name, pairs in choices]
+        metafunc.parametrize("instruction_set", choices, ids=names, indirect=True)
+
+
+@pytest.fixture
 def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
     name, pairs = request.param
+    if name not in native.instruction_sets():
+        tile_emulator.load()
     name_before, pairs_before = _native.current(), _native.get_bf16_instruction()
     native.use_instruction_set(name)
     _native.set_bf16_instruction(pairs)

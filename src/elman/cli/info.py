@@ -39,16 +39,16 @@ def _in_words(value: Any) -> str:
 def _installation() -> dict[str, Any]:
     import numpy as np
 
-    from elman.kernels import host_kernels, native_built, threads
+    from elman.kernels import host_kernels, native_built, threads, why_no_tiles
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    missing = why_no_tiles() if native_built() else "the native kernels were not built: no C++ compiler"
     return {
         "elman": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": f"{blas.get('name')} {blas.get('version')}",
-        "backend": host_kernels().name
-        + ("" if native_built() else "; the native kernels were not built: no C++ compiler"),
+        "backend": host_kernels().name + (f"; {missing}" if missing else ""),
         "threads": threads(),
     }
 

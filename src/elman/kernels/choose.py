@@ -73,6 +73,12 @@ def bf16_is_fast() -> bool:
     return native is not None and bool(native.bf16_is_fast())
 
 
+def why_no_tiles() -> str:
+    """Why the native kernels in use lack the matrix tiles of this processor; empty if they do not, or it has none."""
+    native = _native_kernels()
+    return "" if native is None else str(native.why_no_tiles())
+
+
 def choose_again() -> None:
     """Forgets the kernels made so far: the next call reads the environment again. Existing networks keep theirs."""
     for made in (_host_kernels, device_kernels, _native_kernels):

@@ -27,6 +27,8 @@ Integers = NDArray[np.integer[Any]]
 
 CODES = {"sigmoid": 0, "tanh": 1, "relu": 2}
 """The activations by the numbers of native/kernels.h."""
+TILES = "avx512_bf16_amx"
+"""The instruction set with matrix tiles."""
 KEPT_BYTES = 2**20
 """Outputs of at least this size are kept for the next call."""
 _UNUSED = next(sys.getrefcount(array) for array in [np.empty(0)])
@@ -49,6 +51,15 @@ def use_instruction_set(name: str) -> None:
 def bf16_is_fast() -> bool:
     """Whether the instruction set in use multiplies bfloat16 faster than float32 on this processor."""
     return bool(_native.has_bf16_instruction() and _native.get_bf16_instruction())
+
+
+def why_no_tiles() -> str:
+    """Why a processor's matrix tiles are not available; empty if they are, or if it has none."""
+    if _native.tiles() == "refused":
+        return "the system refuses the processor's matrix tiles"
+    if _native.tiles() == "permitted" and TILES not in _native.compiled():
+        return "the compiler did not know the processor's matrix tiles"
+    return ""
 
 
 def use_threads(count: int) -> None:

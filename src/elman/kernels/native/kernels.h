@@ -157,6 +157,7 @@ enum class VectorFunction : int { exp = 0, sigmoid = 1, tanh = 2 };
 struct KernelTable {
   const char* name;           // of the instruction set
   bool has_bf16_instruction;  // for products of pairs of bfloat16
+  bool has_tiles;             // and for products of tiles of them
 #define ELMAN_DECLARE(kernel, ...) std::add_pointer_t<__VA_ARGS__> kernel;
   ELMAN_KERNELS(ELMAN_DECLARE)
 #undef ELMAN_DECLARE

@@ -20,9 +20,10 @@ static void product_by_parts(Pool& pool, const Product& call) {
   const bool by_columns = call.M <= 16 * kRows && panels >= 2 * pool.size();
   float* right = pool.reserve_shared(Shared::right, packed_floats<Kernel>(call.K, call.N));
   const Packed B{right, lanes, call.N};
-  pool.reserve_own(Own::left, kRows * (call.a_transposed ? lanes : stride) + 2 * kWidth);
+  pool.reserve_own(Own::left, kRows * (call.a_transposed && !Kernel::kLeftByRows ? lanes : stride) + 2 * kWidth);
   pool.reserve_own(Own::sums, kRows * kSumsStride);
   pool.run([&](int thread) {
+    [[maybe_unused]] const typename Kernel::Session session{};
     const Range mine = share(panels, thread, pool.size());
     if (call.b_transposed) pack_right_transposed<Kernel>({call.b, call.N, call.K, call.K}, right, mine);
     else pack_right<Kernel>({call.b, call.K, call.N, call.N}, right, mine);
@@ -39,7 +40,8 @@ static void product_by_parts(Pool& pool, const Product& call) {
         for (long k = 0; k < lanes; k += kLanesPerPass) {
           const Range deep{k, min(k + kLanesPerPass, lanes)};
           const Destination to{sums, kSumsStride, k > 0};
-          if (call.a_transposed) multiply<Kernel, Left::by_columns>({left, m, m}, B, deep, part, to);
+          if (call.a_transposed && !Kernel::kLeftByRows)
+            multiply<Kernel, kLeftOfTransposed<Kernel>>({left, m, m}, B, deep, part, to);
           else multiply<Kernel, Left::by_rows>({left, stride, m}, B, deep, part, to);
         }
         for (int i = 0; i < m; ++i) {
@@ -64,11 +66,12 @@ static void product_by_depth(Pool& pool, const Product& call) {
   const int threads = pool.size();
   const long M = call.M, N = call.N, stride = padded_row(N);
   const Range panels{0, panels_of<Kernel>(N)};
-  pool.reserve_own(Own::left, kLanesPerPass * M);
+  pool.reserve_own(Own::left, packed_transposed_floats<Kernel>(kStep, M));
   pool.reserve_own(Own::right, packed_floats<Kernel>(kStep, N));
   for (int t = 0; t < threads; ++t) pool.reserve_own(t, Own::part, t ? M * N : 0);
   pool.reserve_own(Own::sums, Kernel::kRows * stride);
   pool.run([&](int thread) {
+    [[maybe_unused]] const typename Kernel::Session session{};
     float *left = pool.own(thread, Own::left), *right = pool.own(thread, Own::right),
           *sums = pool.own(thread, Own::sums);
     float* part = thread ? pool.own(thread, Own::part) : call.out;
@@ -81,8 +84,8 @@ static void product_by_depth(Pool& pool, const Product& call) {
       pack_right<Kernel>({call.b + k * N, deep, N, N}, right, panels);
       pack_left_transposed<Kernel>({call.a + k * M, deep, M, M}, left);
       over_row_blocks<Kernel>(Range{0, M}, [&](long from, int m) {
-        multiply<Kernel, Left::by_columns>({left + from * lanes, m, m}, {right, lanes, N}, panels,
-                                           {sums, stride, false});
+        multiply<Kernel, kLeftOfTransposed<Kernel>>(packed_transposed_block<Kernel>(left, deep, from, m),
+                                                    {right, lanes, N}, panels, {sums, stride, false});
         write_rows(part + from * N, sums, stride, m, N, add);
       });
     }

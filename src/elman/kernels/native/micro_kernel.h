@@ -5,26 +5,16 @@
 //
 //   Prec                     the precision: what a 32-bit lane of a packed operand holds (precision.h)
 //   kRows                    the most rows of a tile
+//   kRowGroup                `run` reads rows of A and writes rows of sums in groups of so many: memory must be there
 //   kColumns                 columns of a panel of the packed right operand: 2 kWidth; a narrow last panel has kWidth
 //   kLaneGroup               the lanes of k are packed in multiples of this, filled up with zeros; it divides kWidth
+//   kLeftByRows              whether `run` takes A by rows only; else it takes both forms
+//   Session                  what a thread holds while it calls `run`
 //   panels_together(rows)    how many whole panels one call of `run` may take, with so few rows
 //   run<left>(rows, columns, tile)   the tile itself: 1 <= rows <= kRows, and columns is kColumns times 1 or
 //                                    panels_together(rows), or kWidth
 //
-// To add one, for instance for AMX, write amx_micro_kernel.h beside this file:
-//
-//   struct AmxMicroKernel {
-//     using Prec = PairedBf16;              // a panel [lane][kColumns] of pairs is the layout that AMX loads as it is
-//     static constexpr int kRows = 32;      // 2 x 2 tiles of 16 x 16 sums; 2 tiles of A and 2 of B beside them
-//     static constexpr int kColumns = 32;
-//     static constexpr int kLaneGroup = 16;  // _tile_dpbf16ps takes 16 lanes: 32 numbers of k
-//     static constexpr int panels_together(int) { return 1; }
-//     template <Left left>
-//     static void run(int rows, int columns, const Tile& tile);  // _tile_loadd, _tile_dpbf16ps, _tile_stored
-//   };
-//
-// and follow "A new instruction set" in kernels.h. Tiles load A by rows: for Left::by_columns, `run` transposes 16 x 16
-// lanes (`transpose` in vector.h), or packing.h packs that operand by rows for this micro-kernel.
+// amx_micro_kernel.h is one for matrix instructions. To add another, follow "A new instruction set" in kernels.h.
 #pragma once
 
 #include <utility>
@@ -59,8 +49,11 @@ struct VectorMicroKernel {
 #else
   static constexpr int kRows = 6;  // of 16 registers
 #endif
+  static constexpr int kRowGroup = 1;
   static constexpr int kColumns = 2 * kWidth;
   static constexpr int kLaneGroup = 1;
+  static constexpr bool kLeftByRows = false;
+  struct Session {};
 
   // With few rows several panels go together, so that there are enough sums to hide the latency of multiply_add.
   static constexpr int panels_together(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }

@@ -97,9 +97,10 @@ void expect_activation(int activation) {
 Precision precision(bool bf16) { return bf16 ? Precision::bfloat16 : Precision::float32; }
 
 // Whether the threads of a recurrence share its hidden units: where the packed W_h would not stay in one core's cache,
-// or where a thread would have only few sequences.
+// or where a thread would have only few sequences. (On tiles a barrier each step was slower for a large W_h too.)
 bool by_units(long B, long Dh, int threads, bool bf16) {
   if (threads == 1) return false;
+  if (bf16 && get_bf16_instruction() && current().has_tiles) return B < 4 * threads && Dh >= 256;
   const long bytes = Dh * Dh * (bf16 && get_bf16_instruction() ? 2 : 4);
   return bytes > second_level_cache() * 6 / 10 || (B < 4 * threads && Dh >= 256);
 }
@@ -497,7 +498,9 @@ void map(int what, AnyConstFloats x, AnyFloats y) {
 NB_MODULE(_native, m) {
   using namespace elman;
   m.def("allocate", &allocated, "shape"_a);
+  m.def("compiled", &compiled);
   m.def("available", &available);
+  m.def("tiles", [] { return tiles() == Tiles::none ? "none" : tiles() == Tiles::refused ? "refused" : "permitted"; });
   m.def("current", [] { return std::string(current().name); });
   m.def("choose", &choose, "name"_a);
   m.def("has_bf16_instruction", [] { return current().has_bf16_instruction; });

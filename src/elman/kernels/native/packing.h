@@ -3,7 +3,7 @@
 //   right operand B [K,N]   panels of kColumns columns, each [lanes][kColumns]; the last one [lanes][kColumns / 2]
 //                           where that is enough. Columns past N are zero.
 //   left operand A [M,K]    by rows, [M][stride]; or, from a transposed A, blocks of up to kRows rows, each
-//                           [lanes][rows]
+//                           [lanes][rows], unless the micro-kernel takes A by rows only
 #pragma once
 
 #include "micro_kernel.h"
@@ -19,6 +19,13 @@ constexpr bool kCanPack = Kernel::kColumns == 2 * kWidth && kWidth % Kernel::kLa
 struct Matrix {
   const float* data;
   long rows, columns, stride;
+};
+
+// Up to Kernel::kRows rows of the left operand, packed.
+struct LeftBlock {
+  const float* data;
+  long stride;
+  int rows;
 };
 
 // The whole of a packed right operand.
@@ -61,13 +68,20 @@ static inline long left_stride(long K) {
   return padded_row(lanes_of<Kernel>(K));
 }
 
-// Calls work(from, rows) for even blocks of at most kRows rows.
+// Rows up to a whole group.
+template <class Kernel>
+static inline long grouped_rows(long rows) {
+  return round_up(rows, Kernel::kRowGroup);
+}
+
+// Calls work(from, rows) for even blocks of at most kRows rows, in whole groups.
 template <class Kernel, class Work>
 static inline void over_row_blocks(Range rows, Work&& work) {
-  const long total = rows.end - rows.begin, blocks = divide_up(total, Kernel::kRows);
+  constexpr long kGroup = Kernel::kRowGroup;
+  const long total = divide_up(rows.end - rows.begin, kGroup), blocks = divide_up(total, Kernel::kRows / kGroup);
   for (long i = 0; i < blocks; ++i) {
-    const long from = rows.begin + total * i / blocks, to = rows.begin + total * (i + 1) / blocks;
-    work(from, static_cast<int>(to - from));
+    const long from = rows.begin + total * i / blocks * kGroup, to = rows.begin + total * (i + 1) / blocks * kGroup;
+    work(from, static_cast<int>((kGroup > 1 ? min(to, rows.end) : to) - from));
   }
 }
 
@@ -90,10 +104,46 @@ static inline Vec lanes_across(const Matrix& B, long lane, long column, int n) {
   return Prec::lanes_of_rows(row, lane * Prec::kPair + 1 < B.rows ? row + B.stride : nullptr, n);
 }
 
-// The left operand by columns, from a transposed A [K,M]: blocks of rows, one after another, each [lanes][rows].
+// How pack_left_transposed packs.
+template <class Kernel>
+constexpr Left kLeftOfTransposed = Kernel::kLeftByRows ? Left::by_rows : Left::by_columns;
+
+// Floats that a left operand takes, from a transposed A [K,M].
+template <class Kernel>
+static inline long packed_transposed_floats(long K, long M) {
+  return Kernel::kLeftByRows ? grouped_rows<Kernel>(M) * left_stride<Kernel>(K) : M * lanes_of<Kernel>(K);
+}
+
+// Some rows of it, from row `from` on: a block of over_row_blocks.
+template <class Kernel>
+static inline LeftBlock packed_transposed_block(const float* packed, long K, long from, int rows) {
+  if (Kernel::kLeftByRows) return {packed + from * left_stride<Kernel>(K), left_stride<Kernel>(K), rows};
+  return {packed + from * lanes_of<Kernel>(K), rows, rows};
+}
+
+// The left operand by rows, from a transposed A [K,M], in squares of kWidth lanes and rows.
+template <class Kernel>
+static inline void pack_left_transposed_by_rows(const Matrix& A, float* out) {
+  using Prec = typename Kernel::Prec;
+  const long lanes = lanes_of<Kernel>(A.rows), with_numbers = divide_up(A.rows, Prec::kPair),
+             stride = left_stride<Kernel>(A.rows);
+  for (long k = 0; k < lanes; k += kWidth)
+    for (long m = 0; m < A.columns; m += kWidth) {
+      const int rows = static_cast<int>(min(A.columns - m, kWidth));
+      Vec square[kWidth];
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) square[i] = k + i < with_numbers ? lanes_across<Prec>(A, k + i, m, rows) : Vec{};
+      transpose<1>(square);
+      for (int i = 0; i < rows; ++i) store(out + (m + i) * stride + k, square[i]);
+    }
+}
+
+// The left operand from a transposed A [K,M]: by rows, or by columns in blocks of rows, one after another, each
+// [lanes][rows].
 template <class Kernel>
 static inline void pack_left_transposed(const Matrix& A, float* out) {
   using Prec = typename Kernel::Prec;
+  if constexpr (Kernel::kLeftByRows) return pack_left_transposed_by_rows<Kernel>(A, out);
   constexpr long kRun = 8;  // lanes at a time, for all blocks
   const long lanes = lanes_of<Kernel>(A.rows), with_numbers = divide_up(A.rows, Prec::kPair);
   for (long first = 0; first < lanes; first += kRun)

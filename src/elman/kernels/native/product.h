@@ -7,13 +7,6 @@ namespace elman::ELMAN_ISA {
 
 constexpr long kLanesPerPass = 256;  // a panel of that many lanes stays in the first-level cache
 
-// Up to Kernel::kRows rows of the left operand, packed.
-struct LeftBlock {
-  const float* data;
-  long stride;
-  int rows;
-};
-
 // Where sums go: whole vectors, in rows `stride` floats apart. `data` belongs to the first column of the first panel.
 struct Destination {
   float* data;

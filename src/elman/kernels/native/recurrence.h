@@ -34,26 +34,29 @@ static void over_time(Pool& pool, const OverTime& q, const float* weights, bool 
   const long B = q.B, Dh = q.Dh, stride = left_stride<Kernel>(Dh), sums_stride = padded_row(Dh);
   const Range panels{0, panels_of<Kernel>(Dh)};
   const int threads = pool.size();
+  constexpr long kGap = Kernel::kRowGroup - 1;  // rows of the left operand after a thread's own, which it reads too
+  const long buffer = (B + threads * kGap) * stride;
   float* packed = pool.reserve_shared(Shared::weights, packed_floats<Kernel>(Dh, Dh));
-  float* both = pool.reserve_shared(Shared::left, 2 * B * stride);
+  float* both = pool.reserve_shared(Shared::left, 2 * buffer);
   const Packed right{packed, lanes_of<Kernel>(Dh), Dh};
   pool.reserve_own(Own::sums, Kernel::kRows * sums_stride);
   pool.run([&](int thread) {
+    [[maybe_unused]] const typename Kernel::Session session{};
     const Range share_of_panels = share(panels.end, thread, threads), share_of_rows = share(B, thread, threads);
     if (transposed) pack_right_transposed<Kernel>({weights, Dh, Dh, Dh}, packed, share_of_panels);
     else pack_right<Kernel>({weights, Dh, Dh, Dh}, packed, share_of_panels);
     const Range rows = q.by_units ? Range{0, B} : share_of_rows, mine = q.by_units ? share_of_panels : panels;
     const Range units{mine.begin * kColumns, min(mine.end * kColumns, Dh)};
-    float* sums = pool.own(thread, Own::sums);
+    float *sums = pool.own(thread, Own::sums), *left_of_rows = both + (q.by_units ? 0 : thread * kGap) * stride;
     for (long b = share_of_rows.begin; b < share_of_rows.end; ++b) {
-      std::memset(both + b * stride, 0, static_cast<size_t>(stride) * 4);
-      std::memset(both + (B + b) * stride, 0, static_cast<size_t>(stride) * 4);
-      first(b, both + b * stride);
+      std::memset(left_of_rows + b * stride, 0, static_cast<size_t>(stride) * 4);
+      std::memset(left_of_rows + buffer + b * stride, 0, static_cast<size_t>(stride) * 4);
+      first(b, left_of_rows + b * stride);
     }
     pool.barrier();
     for (long s = 0; s < q.steps; ++s) {
-      const float* left = both + (s & 1) * B * stride;
-      float* next = both + (~s & 1) * B * stride;
+      const float* left = left_of_rows + (s & 1) * buffer;
+      float* next = left_of_rows + (~s & 1) * buffer;
       over_row_blocks<Kernel>(rows, [&](long from, int m) {
         const Destination to{sums + units.begin, sums_stride, false};
         multiply<Kernel, Left::by_rows>({left + from * stride, stride, m}, right, mine, to);
