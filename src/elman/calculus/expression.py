@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from operator import attrgetter
 from typing import Any, TypeVar
 
 E = TypeVar("E", bound="Expression")
@@ -293,13 +294,24 @@ _CHILDREN: dict[type, tuple[str, ...]] = {
 
 def children(e: Expression) -> tuple[Expression, ...]:
     """The expressions directly in `e`, in the order of writing."""
-    if isinstance(e, Call | Apply):
-        return e.arguments
-    if isinstance(e, Cases):
-        return (*e.values, *e.conditions)
-    if isinstance(e, Matrix):
-        return tuple(entry for row in e.rows for entry in row)
-    return tuple(getattr(e, name) for name in _CHILDREN.get(type(e), ()))
+    find = _FIND_CHILDREN.get(type(e))
+    return find(e) if find else ()
+
+
+def _finder(names: tuple[str, ...]) -> Callable[[Any], tuple[Expression, ...]]:
+    """The function that gives some fields of a node as a tuple."""
+    get: Callable[[Any], Any] = attrgetter(*names)
+    return get if len(names) > 1 else lambda e: (get(e),)
+
+
+# A table of functions, since a good part of the time of reading and judging a page is spent in walking through nodes.
+_FIND_CHILDREN: dict[type, Callable[[Any], tuple[Expression, ...]]] = {
+    **{node: _finder(names) for node, names in _CHILDREN.items()},
+    Call: attrgetter("arguments"),
+    Apply: attrgetter("arguments"),
+    Cases: lambda e: (*e.values, *e.conditions),
+    Matrix: lambda e: tuple([entry for row in e.rows for entry in row]),
+}
 
 
 def with_children(e: E, new: tuple[Expression, ...]) -> E:
@@ -322,7 +334,9 @@ def walk(e: Expression) -> Iterator[Expression]:
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(reversed(children(node)))
+        inner = children(node)
+        if inner:
+            stack.extend(inner[::-1])
 
 
 def paths_to_symbols(e: Expression) -> Iterator[list[Expression]]:
