@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -50,28 +51,27 @@ def test_a_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     assert any(not c.good and c.fixes for c in report.claims)
 
 
-def burn(stop: object) -> None:
-    """Keeps a processor busy until `stop`, or until the tests are gone: a killed run leaves nothing behind."""
-    tests = multiprocessing.parent_process()
-    assert tests is not None
-    while not stop.is_set() and tests.is_alive():  # type: ignore[attr-defined]
-        sum(range(10_000))
+# Keeps a processor busy until its input ends: with the tests, so that a killed run leaves nothing behind.
+BURN = """
+import sys, threading
+reader = threading.Thread(target=sys.stdin.read)
+reader.start()
+while reader.is_alive():
+    sum(range(10_000))
+"""
 
 
 @pytest.mark.slow
 def test_ten_busy_processes_change_nothing() -> None:
-    expected = said(check(page_of(WRONG)))
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    busy = [context.Process(target=burn, args=(stop,)) for _ in range(10)]
-    for process in busy:
-        process.start()
+    text = SHAPES + "$$ y = A x $$\n$$ J = \\frac12 \\|y\\|^2 $$\n$$ \\frac{\\partial J}{\\partial A} = 2 x y^T $$\n"
+    expected = said(check(page_of(text)))
+    busy = [subprocess.Popen([sys.executable, "-I", "-S", "-c", BURN], stdin=subprocess.PIPE) for _ in range(10)]
     try:
-        assert said(check(page_of(WRONG))) == expected
+        assert said(check(page_of(text))) == expected
+        assert all(process.poll() is None for process in busy)
     finally:
-        stop.set()
         for process in busy:
-            process.join()
+            process.communicate()
 
 
 def test_the_same_page_takes_the_same_work() -> None:

@@ -293,7 +293,7 @@ def seconds_of_work(text: str, kind: str) -> float:
 @pytest.mark.parametrize("piece", HEAVY)
 def test_the_work_of_reading_grows_with_the_length_of_the_page(piece: str, kind: str) -> None:
     """Eight times the text may take 24 times the work, and the square of its length would take 64 times."""
-    short, long = (piece * (size // len(piece)) for size in (2**16, 2**19))
+    short, long = (piece * (size // len(piece)) for size in (2**14, 2**17))
     page_of(short, kind)
     for _ in range(3):
         if seconds_of_work(long, kind) <= 3 * 8 * max(seconds_of_work(short, kind), 0.001):
