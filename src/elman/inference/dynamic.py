@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ WINDOW = 20
 """Tokens from which one step is taken."""
 MEASURED = 500
 """Windows of the training text from which the mean squares are taken."""
+AT_ONCE = 2**16
+"""Numbers of a weight that are updated at a time, so that they stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -105,19 +108,32 @@ class DynamicEvaluation:
         """ln p of every token, float64 [V]."""
         return NetworkPredictor(state.p, self.eos).next(state.network)
 
+    @cached_property
+    def _of_each_step(self) -> Mapping[str, tuple[Floats, Floats]]:
+        """η / (r + ε) and λ ρ, at most 1, of each weight: they are the same at every step."""
+        found = {}
+        for name, w in self.p.distinct():
+            r = np.sqrt(self.mean_squares[name])
+            mean = float(r.mean()) or 1.0
+            pull = np.minimum(self.decay * r / mean, 1.0)
+            found[name] = (self.rate / (r + self.epsilon * mean)).astype(w.dtype), pull.astype(w.dtype)
+        return found
+
     def _learn(self, p: Parameters, before: NetworkState, y: Integers) -> None:
         """One step of the weights, in place, from a window that was read."""
         gradients = _gradients(p, before, y)
         weights, trained = dict(p.distinct()), dict(self.p.distinct())
         for name, g in gradients.distinct():
             w, w_0 = weights[name], trained[name]
-            r = np.sqrt(self.mean_squares[name])
-            mean = float(r.mean()) or 1.0
+            rate, pull = self._of_each_step[name]
             if isinstance(g, Rows):
-                w[g.index] -= self.rate * g.values / (r[g.index] + self.epsilon * mean)
-            else:
-                w -= self.rate * g / (r + self.epsilon * mean)
-            w += np.minimum(self.decay * r / mean, 1.0).astype(w.dtype) * (w_0 - w)
+                w[g.index] -= rate[g.index] * g.values
+            rows = max(1, AT_ONCE // max(1, w[:1].size))
+            for start in range(0, len(w), rows):
+                at = slice(start, start + rows)
+                if not isinstance(g, Rows):
+                    w[at] -= rate[at] * g[at]
+                w[at] += pull[at] * (w_0[at] - w[at])
 
 
 def mean_squares(p: Parameters, eos: int, tokens: Integers, window: int = WINDOW, most: int = MEASURED) -> Arrays:
