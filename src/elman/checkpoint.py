@@ -311,9 +311,9 @@ def save_state(run: RunFolder, path: Path, p: Parameters, arrays: Arrays, counte
 
 def load_state(run: RunFolder, path: Path, config: RunConfig) -> State:
     """The inverse of `save_state`. Raises CheckpointError where the file is missing, damaged, or of another run."""
-    # the optimizer has two more numbers for each weight, and h is less than a batch of embeddings and outputs
+    # the optimizer and the average have three more numbers for each weight, and h is less than a batch of embeddings
     model, B = config.model, config.training.B
-    arrays, metadata = _unpack(path, 3 * _bytes_of_weights(config) + 8 * B * model.layers * model.Dh)
+    arrays, metadata = _unpack(path, 4 * _bytes_of_weights(config) + 8 * B * model.layers * model.Dh)
     weights = {name.removeprefix("parameters."): a for name, a in arrays.items() if name.startswith("parameters.")}
     rest = {name: a for name, a in arrays.items() if not name.startswith("parameters.")}
     p = _parameters(weights, metadata, config, path)

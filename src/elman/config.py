@@ -354,6 +354,10 @@ class TrainingConfig(Config):
         "Tokens that --output sampled draws for each step.",
         option="samples", metavar="N", range=COUNT, added=True,
     ))  # fmt: skip
+    average: float = field(default=0.0, metadata=_optimisation(
+        "Measure and keep the average of the weights over about this last share of the steps; 0: the last weights.",
+        option="average", metavar="SHARE", range=Range("from 0 (no average) to 1", 0, 1), added=True,
+    ))  # fmt: skip
     omega: float = field(default=0.0, metadata=_treatment(
         "Weight of the regulariser Ω against vanishing gradients (Pascanu et al. 2013); 0: none.",
         option="omega", metavar="WEIGHT", range=WEIGHT, added=True,

@@ -22,10 +22,12 @@ from elman import checkpoint
 from elman.checkpoint import RunFolder, load_state
 from elman.config import TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
+from elman.model.parameters import Parameters
 from elman.text.corpus import Corpus
 from elman.training import problem as problem_module
 from elman.training.defaults import LARGE_TEXT, fitting_level, level_defaults, passes_in, with_defaults
 from elman.training.loop import Trainer
+from elman.training.optimizer import AVERAGED_EVERY
 from elman.training.records import RescueRecord, StepRecord, StopRecord, ValidationRecord
 from elman.training.schedule import MikolovRule, learning_rate
 from elman.training.start import Sources, resume, start
@@ -64,6 +66,7 @@ def test_two_runs_give_the_same_bytes_and_another_seed_others(tmp_path: Path, co
     [
         ("adam", {}), ("sgd", {}), ("adam", {"layers": 3}),
         ("adam", {"layers": 2, "skip": True, "dropout": 0.3, "variational_dropout": True}),
+        ("adam", {"average": 0.3}),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("at", [1, 50, 51, 100])
@@ -89,6 +92,7 @@ import os, random, signal, sys
 from pathlib import Path
 from elman.cli import main
 from elman.training.loop import Trainer
+from elman.training.optimizer import AVERAGED_EVERY
 
 metrics, kill_at, chance = Path(sys.argv[1]), int(sys.argv[2]), random.Random(int(sys.argv[3]))
 
@@ -307,6 +311,48 @@ def test_clipping_is_counted(tmp_path: Path, corpus: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_the_average_is_that_of_the_weights_on_the_way(tmp_path: Path, corpus: Path, share: float) -> None:
+    """By its own sum: of the weights of t = 1, 2, …, each counts t^(1/share - 1) times, nearly; a plain mean for 1."""
+    settings: dict[str, Any] = {"precision": "float64", "epochs": 3, "average": share}
+    trainer = started(tmp_path / "run", corpus, **settings)
+    seen: list[Any] = []
+    take = trainer.step.take
+
+    def step(*arguments: Any) -> Any:
+        found = take(*arguments)
+        if trainer.progress.step % AVERAGED_EVERY == 0:
+            seen.append({name: w.copy() for name, w in trainer.p.distinct()})
+        return found
+
+    trainer.step.take = step  # type: ignore[method-assign]
+    *records, _ = trainer.run()
+    expected = {name: 0 * w for name, w in trainer.p.distinct()}
+    for t, weights in enumerate(seen, 1):
+        for name, w in weights.items():
+            expected[name] = expected[name] * (1 - 1 / (1 + share * (t - 1))) + w / (1 + share * (t - 1))
+    if share == 1:
+        mean = sum(weights["W_h"] for weights in seen) / len(seen)
+        np.testing.assert_allclose(expected["W_h"], mean, rtol=1e-12, atol=1e-14)
+    kept = trainer.to_use
+    for name, w in kept.distinct():
+        np.testing.assert_allclose(w, expected[name], rtol=1e-12, atol=1e-14)
+        assert (w != dict(trainer.p.distinct())[name]).any()
+    tokens = np.load(RunFolder(tmp_path / "run").valid_tokens)
+    measured = [r.nats_per_token for r in records if isinstance(r, ValidationRecord)]
+    assert elman.inference.evaluate.mean_loss(kept, tokens) == pytest.approx(measured[-1], rel=1e-12)
+    assert measured[-1] == min(measured)
+    assert all((w == dict(kept.distinct())[name]).all() for name, w in elman.load(tmp_path / "run").p.distinct())
+
+
+def test_an_average_is_no_part_of_what_it_is_an_average_of(tmp_path: Path, corpus: Path) -> None:
+    plain, averaged = (
+        started(tmp_path / f"{share}", corpus, epochs=1, average=share, record_every=1) for share in (0.0, 0.5)
+    )
+    losses = [[r.nats_per_token for r in each.run() if isinstance(r, StepRecord)] for each in (plain, averaged)]
+    assert losses[0] == losses[1]
+
+
 def test_early_stopping_keeps_the_best(tmp_path: Path, corpus: Path) -> None:
     *records, stop = started(tmp_path / "run", corpus, epochs=200, lr=0.05, schedule="constant", patience=2).run()
     validations = [r.nats_per_token for r in records if isinstance(r, ValidationRecord)]
@@ -342,6 +388,35 @@ def test_max_time_ends_the_run_and_bends_the_schedule(tmp_path: Path, corpus: Pa
     assert rates[-1] < 0.1 * rates[0]
 
 
+def test_little_of_a_limited_time_goes_to_validation(tmp_path: Path, corpus: Path) -> None:
+    """By a clock by which a step takes 1 s and a validation 50 s: a pass of 20 steps is too short for a validation."""
+    now = 0.0
+    trainer = started(tmp_path / "run", corpus, epochs=400, max_time=1200.0, patience=0)
+    steps_of_pass = len(trainer.problem)
+    take, measure = trainer.step.take, trainer.problem.measure
+
+    def step(*arguments: Any) -> Any:
+        nonlocal now
+        now += 20 / steps_of_pass
+        return take(*arguments)
+
+    def validation(p: Parameters) -> Any:
+        nonlocal now
+        now += 50
+        return measure(p)
+
+    trainer.clock = lambda: now
+    trainer.count_from(0.0)
+    trainer.step.take, trainer.problem.measure = step, validation  # type: ignore[method-assign]
+    *records, stop = trainer.run()
+    validations = [r for r in records if isinstance(r, ValidationRecord)]
+    assert stop.reason == "max_time"
+    assert 2 <= len(validations) <= 4
+    assert now <= 1201 + 20
+    assert stop.epoch > 8 * len(validations)
+    assert validations[-1].step == stop.step
+
+
 def test_mikolovs_rule() -> None:
     rule = MikolovRule()
     assert [rule.after_epoch(nats) for nats in (6.0, 5.5, 5.4)] == [False] * 3
@@ -375,6 +450,8 @@ def test_only_one_process_trains_a_run(tmp_path: Path, corpus: Path) -> None:
         ({"lr": float("nan")}, "lr is nan"),
         ({"B": 1000}, "fewer than one window of 1000 streams"),
         ({"precision": "float16"}, "precision is 'float16'; choose one of float32, float64"),
+        ({"average": 1.5}, "average is 1.5; it must be from 0"),
+        ({"average": 0.1, "schedule": "mikolov"}, "--schedule mikolov goes back to the best ones: leave one out"),
     ],
 )
 def test_settings_that_do_not_fit_are_said(

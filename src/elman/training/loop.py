@@ -48,6 +48,8 @@ from elman.training.watch import look
 
 BAD_STEPS = 5
 """Non-finite steps in a row after which training goes back to the last checkpoint, with half the learning rate."""
+VALIDATION_SHARE = 0.1
+"""With --max-time: the validation after an epoch is left out where it would take more of the time since the last."""
 RESCUES = 5
 """How often it goes back before the run ends with DivergedError."""
 
@@ -83,7 +85,7 @@ class Trainer:
         """Sentences about the start, for people to read."""
         self.clock = clock
         self._earlier, self._began, self._set_up = 0.0, clock(), 0.0
-        self._agreed_seconds = 0.0
+        self._agreed_seconds = self._validated_at = 0.0
 
     def _make_step(self) -> StepRunner:
         precision = self.settings.precision
@@ -114,9 +116,15 @@ class Trainer:
         scheduled = learning_rate(self.settings, self.progress.step, self.share_done)
         return scheduled * self.progress.factor * self.mikolov.factor
 
-    def on_host(self) -> Parameters:
-        """The weights as arrays of the host, whatever device they are on."""
-        return self.p.on(host_kernels()) if self.device else self.p
+    @property
+    def to_use(self) -> Parameters:
+        """The weights to measure and to keep: those that learn, or their average."""
+        return self.step.optimizer.to_use(self.p)
+
+    def on_host(self, p: Parameters | None = None) -> Parameters:
+        """Weights as arrays of the host, whatever device they are on; None for those that learn."""
+        p = self.p if p is None else p
+        return p.on(host_kernels()) if self.device else p
 
     def seconds(self) -> float:
         """Seconds this run has taken, those before a resume counted."""
@@ -139,9 +147,12 @@ class Trainer:
             reason = self._why_stop()
             at_end = self.progress.window == len(self.problem)
             every = self.settings.validate_every
-            if at_end or (every and self.progress.step % every == 0) or reason == "max_time":
-                record, ended = self._validate(at_end)
-                yield record
+            due = reason == "max_time" or bool(every and self.progress.step % every == 0)
+            if at_end or due:
+                ended = None
+                if due or self._is_worth_validating():
+                    record, ended = self._validate(at_end)
+                    yield record
                 if at_end:
                     self._next_epoch()
                 reason = reason or ended or after_epochs(self.progress, self.settings)
@@ -152,7 +163,7 @@ class Trainer:
         self.progress.ended = "" if reason in CAN_GO_ON else reason
         self._save(self.run_folder.stopped if reason in CAN_GO_ON else self.run_folder.state)
         if self.team.rank == 0 and not self.run_folder.model.exists():
-            save_model(self.run_folder, self.on_host())
+            save_model(self.run_folder, self.on_host(self.to_use))
         yield StopRecord(
             self.progress.step, self.progress.epoch, reason, self.progress.best,
             self.progress.clipped, self.progress.skipped, self.seconds(),
@@ -228,6 +239,18 @@ class Trainer:
         self._save(self.run_folder.state)
         return record
 
+    def _is_worth_validating(self) -> bool:
+        """Whether to validate after an epoch: not where the time is limited and too much of it would go to that.
+
+        After the last epoch, and where the schedule needs it, there is always a validation.
+        """
+        settings = self.settings
+        if settings.max_time is None or settings.schedule == "mikolov" or self.progress.epoch + 1 >= settings.epochs:
+            return True
+        now, validation = self.team.agreed(self.seconds(), self._validation_time())
+        left = settings.max_time - now  # there is another one at the end
+        return validation <= VALIDATION_SHARE * (now - self._validated_at) and left >= 2 * validation
+
     def _validate(self, at_end: bool) -> tuple[ValidationRecord, Reason | None]:
         """Measures, and keeps the weights if they are the best so far. Second result: why the run ends, or None."""
         self._count(self.step.settle())
@@ -239,7 +262,7 @@ class Trainer:
         if best:
             now.best, now.best_wrong, now.validations_without_gain = nats, wrong or 0.0, 0
             if self.team.rank == 0:
-                save_model(self.run_folder, self.on_host())
+                save_model(self.run_folder, self.on_host(self.to_use))
         else:
             now.validations_without_gain += 1
         self.team.wait()  # the best weights may be read at once
@@ -252,7 +275,7 @@ class Trainer:
         seconds = round(self.seconds(), 3)
         record = ValidationRecord(now.step, now.epoch + 1, nats, now.train_nats(), best, rate, seconds, wrong)
         self._write(record)
-        self.validation_seconds = self.clock() - began
+        self.validation_seconds, self._validated_at = self.clock() - began, self.seconds()
         return record, ended
 
     def _measured(self) -> Measure:
@@ -260,7 +283,7 @@ class Trainer:
         measure = Measure(math.nan)
         if self.team.rank == 0:
             with np.errstate(all="ignore"):
-                measure = self.problem.measure(self.p)
+                measure = self.problem.measure(self.to_use)
         nats, wrong = self.team.agreed(measure.nats, math.nan if measure.wrong is None else measure.wrong)
         return Measure(nats, None if math.isnan(wrong) else wrong)
 

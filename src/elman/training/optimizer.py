@@ -1,4 +1,4 @@
-"""SGD and Adam over `Parameters`, with the clipping factor folded into the step.
+"""SGD and Adam over `Parameters`, with the clipping factor folded into the step; and the average of their weights.
 
 The gradient of E comes as rows, and so do those of U and b_2 with a sampled output layer; only those rows of the
 weights and of their moments are touched ("lazy" Adam: the moments of a word that does not occur do not change).
@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from elman.config import TrainingConfig
 from elman.model.embedding import Rows
 from elman.model.parameters import Gradients, Parameters
-from elman.training.saved import ADAM_COUNT
+from elman.training.saved import ADAM_COUNT, AVERAGE, AVERAGE_COUNT
 
 Arrays = dict[str, NDArray[Any]]
 
 BETA = (0.9, 0.999)
 EPS = 1e-8
+AVERAGED_EVERY = 20
+"""Steps between the weights that an average counts."""
+AT_ONCE = 2**16
+"""Numbers of an average that are changed at a time, so that they stay in the cache."""
 
 
 class Optimizer:
@@ -31,6 +35,10 @@ class Optimizer:
         On a device rate and scale may be numbers of the device; where scale is 0 there, nothing changes.
         """
         raise NotImplementedError
+
+    def to_use(self, p: Parameters) -> Parameters:
+        """The weights to measure and to keep: those of p, unless there is an average of them."""
+        return p
 
     def arrays(self) -> Arrays:
         """The arrays that an exact resume needs; on the host they are not copies."""
@@ -101,11 +109,63 @@ class Adam(Optimizer):
         self.count += int(arrays[ADAM_COUNT][0])
 
 
+class Averaged(Optimizer):
+    """Another optimizer, and the average of the weights over about the last `share` of its steps.
+
+    The t-th weights w that are counted, every AVERAGED_EVERY steps, change it by
+
+        w̄ ← w̄ + (w - w̄) / (1 + share (t - 1)),
+
+    so that the weight of the earlier ones falls as a power of t (Shamir and Zhang, "Stochastic gradient descent for
+    non-smooth optimization", 2013, section 4, with η = 1/share - 1). share 1 is the mean. How long the run will be
+    does not matter. The weights that learn are not changed by it. Arrays of the host.
+    """
+
+    def __init__(self, learning: Optimizer, p: Parameters, share: float) -> None:
+        self.learning, self.share = learning, share
+        self.average = {name: w.copy() for name, w in p.distinct()}
+        self.count = 0
+
+    def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
+        """The other optimizer's step; the average then counts the weights, where it is their turn."""
+        self.learning.step(p, gradients, rate, scale)
+        if self.count % AVERAGED_EVERY == 0:
+            factor = 1 / (1 + self.share * (self.count // AVERAGED_EVERY))
+            for name, w in p.distinct():
+                flat, average = w.reshape(-1), self.average[name].reshape(-1)
+                for start in range(0, len(flat), AT_ONCE):
+                    part = slice(start, start + AT_ONCE)
+                    average[part] += w.dtype.type(factor) * (flat[part] - average[part])
+        self.count += 1
+
+    def to_use(self, p: Parameters) -> Parameters:
+        """The average."""
+        return p.with_arrays(self.average)
+
+    def arrays(self) -> Arrays:
+        """The other optimizer's arrays, the average, and the number of steps taken."""
+        average = {f"{AVERAGE}{name}": w for name, w in self.average.items()}
+        return self.learning.arrays() | average | {AVERAGE_COUNT: np.array([self.count], np.int64)}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The average has the shapes of the weights."""
+        average = {f"{AVERAGE}{name}": w.shape for name, w in self.average.items()}
+        return self.learning.shapes() | average | {AVERAGE_COUNT: (1,)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Restores what `arrays` returned, in place."""
+        self.learning.restore(arrays)
+        for name, w in self.average.items():
+            w[...] = arrays[f"{AVERAGE}{name}"]
+        self.count = int(arrays[AVERAGE_COUNT][0])
+
+
 def _rows(array: Any) -> Any:
     """The array itself, or of a vector its view as a column: rows of one number."""
     return array[:, None] if array.ndim == 1 else array
 
 
 def make_optimizer(config: TrainingConfig, p: Parameters) -> Optimizer:
-    """The optimizer that the configuration names."""
-    return Adam(p) if config.optimizer == "adam" else SGD()
+    """The optimizer that the configuration names, with an average where it asks for one."""
+    learning = Adam(p) if config.optimizer == "adam" else SGD()
+    return Averaged(learning, p, config.average) if config.average else learning

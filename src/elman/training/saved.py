@@ -73,21 +73,22 @@ def read_counters(values: Any, path: Path, windows: int) -> Counters:
 def check_arrays(arrays: Arrays, expected: Shapes, dtype: str, path: Path, steps: int) -> None:
     """Raises CheckpointError unless a checkpoint has just the arrays that training goes on from.
 
-    expected: of those of the weights' type; `adam.count` is one whole number, at most `steps`.
+    expected: of those of the weights' type; the COUNTS are one whole number each, at most `steps`.
     """
     source = Source(f"{path}", CheckpointError, RESTORE)
-    counts = {name: array for name, array in arrays.items() if name == ADAM_COUNT}
-    wanted = {name: (1,) for name in expected if name == ADAM_COUNT}
+    counts = {name: array for name, array in arrays.items() if name in COUNTS}
+    wanted = {name: (1,) for name in expected if name in COUNTS}
     require_arrays(counts, wanted, "int64", path)
-    for count in counts.values():
+    for name, count in counts.items():
         if not 0 <= count[0] <= steps:
-            raise source.refuse(ADAM_COUNT, int(count[0]), f"a number of steps, from 0 to {steps:,}")
-    floats = {name: array for name, array in arrays.items() if name != ADAM_COUNT}
-    require_arrays(floats, {name: shape for name, shape in expected.items() if name != ADAM_COUNT}, dtype, path)
+            raise source.refuse(name, int(count[0]), f"a number of steps, from 0 to {steps:,}")
+    floats = {name: array for name, array in arrays.items() if name not in COUNTS}
+    require_arrays(floats, {name: shape for name, shape in expected.items() if name not in COUNTS}, dtype, path)
     for name, array in floats.items():
         if np.isnan(array).any():
             raise source.fault(f"{name} has numbers that are NaN")
-        if name.startswith(ADAM_MEANS) and np.isinf(array).any():  # a mean of squares may overflow, as g² does
+        finite = name.startswith((ADAM_MEANS, AVERAGE))  # a mean of squares may overflow, as g² does
+        if finite and np.isinf(array).any():
             raise source.fault(f"{name} has numbers that are infinite")
         if name.startswith(ADAM_SQUARES) and (array < 0).any():
             raise source.fault(f"{name} has negative numbers, and they are means of squares")
@@ -95,5 +96,9 @@ def check_arrays(arrays: Arrays, expected: Shapes, dtype: str, path: Path, steps
 
 ADAM_MEANS, ADAM_SQUARES = "adam.m.", "adam.v."
 """How the names of the running means of gradients, and of their squares, begin."""
-ADAM_COUNT = "adam.count"
-"""The one array that is not of the weights' type: how many steps were taken."""
+AVERAGE = "average."
+"""How the names of the averages of weights begin."""
+ADAM_COUNT, AVERAGE_COUNT = "adam.count", "averaged.count"
+"""How many steps were taken."""
+COUNTS = (ADAM_COUNT, AVERAGE_COUNT)
+"""The arrays that are not of the weights' type."""

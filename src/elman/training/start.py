@@ -147,6 +147,7 @@ def start(
     settings, network = fill_in()  # reports what does not fit before the text is read
     require_flossing(settings, network)
     require_dropout(settings)
+    require_average(settings)
     require_for_layers(settings, network)
     require_for_output(network, text.level, training)
     if device:
@@ -188,6 +189,7 @@ def start(
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
     require_flossing(settings, network)
     require_dropout(settings)
+    require_average(settings)
     config = RunConfig(text, network, settings, sources.describe())
     checksums = {folder.train_tokens.name: count.sha256, folder.valid_tokens.name: valid.sha256}
     trainer = _begun(folder, config, tokenizer, checksums, device, team, beginning.p if beginning else None)
@@ -217,6 +219,7 @@ def start_task(
     config = RunConfig(TextConfig("word"), network, settings, about, task)
     require_flossing(settings, network)
     require_dropout(settings)
+    require_average(settings)
     require_for_layers(settings, network)
     if task.name == "adding":  # reads real numbers, not tokens
         for option in ("dropout", "watch_gradients", "floss"):
@@ -306,6 +309,14 @@ def require_dropout(settings: TrainingConfig) -> None:
         )
 
 
+def require_average(settings: TrainingConfig) -> None:
+    """Raises ConfigError where an average was asked for and the schedule goes back to the best weights."""
+    if settings.average and settings.schedule == "mikolov":
+        raise ConfigError(
+            "--average is of weights that learn on, and --schedule mikolov goes back to the best ones: leave one out"
+        )
+
+
 def require_for_layers(settings: TrainingConfig, network: ModelConfig) -> None:
     """Raises ConfigError for settings that several layers do not have."""
     if network.layers == 1:
@@ -334,7 +345,7 @@ def require_for_device(
     """Raises ConfigError for settings that only the CPU computes."""
     for given, what in (
         (task is not None, "--task"), (settings.skip_below > 0, "--skip-below"), (settings.omega > 0, "--omega"),
-        (settings.floss > 0, "--floss"), (output != "full", f"--output {output}"),
+        (settings.floss > 0, "--floss"), (settings.average > 0, "--average"), (output != "full", f"--output {output}"),
     ):  # fmt: skip
         if given:
             raise ConfigError(f"{what} is computed on the CPU alone: leave it or --device out")
