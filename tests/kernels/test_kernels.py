@@ -321,8 +321,9 @@ def test_vector_functions_of_special_numbers(instruction_set: str) -> None:
     assert out[1:].tolist() == [1.0, -1.0, 0.0]
 
 
-def test_softmax_repeats_the_same_bits(instruction_set: str) -> None:
-    kernels, generator = native.NativeKernels(), np.random.default_rng(1)
+@every_precision
+def test_softmax_repeats_the_same_bits(instruction_set: str, bf16: bool) -> None:
+    kernels, generator = native.NativeKernels(bf16), np.random.default_rng(1)
     h, U = generator.standard_normal((300, 64), np.float32), generator.standard_normal((5000, 64), np.float32)
     y = generator.integers(0, 5000, 300)
     once = [a.copy() for a in kernels.softmax_cross_entropy(h, U, U[:, 0].copy(), y, 1.0)]
@@ -331,22 +332,51 @@ def test_softmax_repeats_the_same_bits(instruction_set: str) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
 
 
-def test_softmax_without_negligible_blocks_is_within_its_bound() -> None:
+@every_precision
+def test_softmax_of_words_that_outweigh_all_before(instruction_set: str, threads: int, bf16: bool) -> None:
+    """The reference of the exp, from the first tiles of words, would let the sums of later ones overflow."""
+    generator = np.random.default_rng(4)
+    V, Dh, N = 3000, 40, 70
+    h, U = generator.standard_normal((N, Dh), np.float32), generator.standard_normal((V, Dh), np.float32) * 0.1
+    h[:, 0], U[:, 0] = np.linspace(0, 2, N), 0  # words count by tokens: some outweigh, some do not
+    U[700, 0], U[1500:1510, 0], U[2900, 0] = 45, 125, 200
+    b_2, y = generator.standard_normal(V).astype(np.float32), generator.integers(0, V, N)
+    y[::3] = 2900
+    given = native.NativeKernels(bf16).softmax_cross_entropy(h, U, b_2, y, 1 / N)
+    exact = EXACT.softmax_cross_entropy(*doubles(h, U, b_2), y, 1 / N)
+    for name, array, expected in zip(("J", "dh", "dU", "db_2"), given, exact, strict=True):
+        assert error(array, expected) < tolerance(bf16), name
+
+
+@every_precision
+def test_softmax_in_chunks(instruction_set: str, threads: int, bf16: bool) -> None:
+    """Where the threads share the tokens, they take 512 each at a time."""
+    generator = np.random.default_rng(6)
+    h, U = generator.standard_normal((1700, 16), np.float32), generator.standard_normal((200, 16), np.float32)
+    b_2, y = generator.standard_normal(200).astype(np.float32), generator.integers(0, 200, 1700)
+    given = native.NativeKernels(bf16).softmax_cross_entropy(h, U, b_2, y, 1 / 1700)
+    exact = EXACT.softmax_cross_entropy(*doubles(h, U, b_2), y, 1 / 1700)
+    for name, array, expected in zip(("J", "dh", "dU", "db_2"), given, exact, strict=True):
+        assert error(array, expected) < tolerance(bf16), name
+
+
+@every_precision
+def test_softmax_without_negligible_blocks_is_within_its_bound(instruction_set: str, threads: int, bf16: bool) -> None:
     """What dh[n] lacks is Σ ŷ U over words whose ŷ < τ: at most τ Σ_w |U_w|; of dU[w], at most τ Σ_n |h_n|."""
     generator = np.random.default_rng(2)
     V, Dh, N, tau = 4096, 32, 256, 1e-5
     h, U = generator.standard_normal((N, Dh), np.float32), generator.standard_normal((V, Dh), np.float32) * 0.3
     b_2 = np.linspace(8, -16, V, dtype=np.float32)  # words by frequency: the rare ones come last
     y = generator.integers(0, 64, N)
-    whole = native.NativeKernels().softmax_cross_entropy(h, U, b_2, y, 1.0)
-    kernels = native.NativeKernels(skip_below=tau)
+    whole = native.NativeKernels(bf16).softmax_cross_entropy(h, U, b_2, y, 1.0)
+    kernels = native.NativeKernels(bf16, skip_below=tau)
     parts = kernels.softmax_cross_entropy(h, U, b_2, y, 1.0)
     assert 0 < kernels.skipped < kernels.blocks
     assert error(parts[0], whole[0]) < TOLERANCE  # the same sums of exp, with other references
-    slack = 1e-5
-    assert (np.abs(whole[1] - parts[1]) <= tau * np.abs(U).sum(axis=0) + slack).all()
-    assert (np.abs(whole[2] - parts[2]) <= tau * np.abs(h).sum(axis=0) + slack).all()
-    assert (np.abs(whole[3] - parts[3]) <= tau * N + slack).all()
+    slack = [BF16 * np.abs(array).max() if bf16 else 1e-5 for array in whole]  # exp of other references is rounded
+    assert (np.abs(whole[1] - parts[1]) <= tau * np.abs(U).sum(axis=0) + slack[1]).all()
+    assert (np.abs(whole[2] - parts[2]) <= tau * np.abs(h).sum(axis=0) + slack[2]).all()
+    assert (np.abs(whole[3] - parts[3]) <= tau * N + slack[3]).all()
 
 
 def test_wrong_shapes_types_and_ids_are_refused() -> None:

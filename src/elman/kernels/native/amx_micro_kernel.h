@@ -83,22 +83,28 @@ struct AmxMicroKernel {
   static constexpr int panels_together(int rows) { return rows <= amx::kTileRows ? 2 : 1; }
 
   template <Left left>
-  static inline void run(int rows, int columns, const Tile& tile) {
+  static void run(int rows, int columns, const Tile& tile) {
     static_assert(left == Left::by_rows);
+    run_with(rows, columns, tile, [] {});
+  }
+
+  // The same, with a call of `between` for every 16 lanes: work in vectors that the core does while it multiplies tiles.
+  template <class Between>
+  [[gnu::always_inline]] static inline void run_with(int rows, int columns, const Tile& tile, Between&& between) {
     if (rows > amx::kTileRows) {
-      if (columns == kColumns) block<2, 2>(tile);
-      else block<2, 1>(tile);
+      if (columns == kColumns) block<2, 2>(tile, between);
+      else block<2, 1>(tile, between);
     } else {
-      if (columns > kColumns) block<1, 4>(tile);
-      else if (columns == kColumns) block<1, 2>(tile);
-      else block<1, 1>(tile);
+      if (columns > kColumns) block<1, 4>(tile, between);
+      else if (columns == kColumns) block<1, 2>(tile, between);
+      else block<1, 1>(tile, between);
     }
   }
 
  private:
   // Tiles 0 to 3 are sums; A's and B's follow. A tile of B is overwritten when its products are under way.
-  template <int down, int across>
-  static void block(const Tile& tile) {
+  template <int down, int across, class Between>
+  [[gnu::always_inline]] static inline void block(const Tile& tile, Between&& between) {
     constexpr int kLeft = 4, kRight = kLeft + down, kRightTiles = 8 - kRight;
     constexpr long kPanelColumns = across == 1 ? amx::kTileColumns : kColumns;
     const float *a = tile.a, *b = tile.b;
@@ -117,6 +123,7 @@ struct AmxMicroKernel {
         amx::load<kTile>(b + j / 2 * panel_stride + k * kPanelColumns + j % 2 * amx::kTileColumns, kPanelColumns * 4);
         amx::each<down>([&](auto i) { amx::multiply_add<i * across + j, kLeft + i, kTile>(); });
       });
+      between();
     }
     amx::each<down * across>([&](auto s) { amx::store<s>(sums_at(s), out_stride * 4); });
   }

@@ -1,6 +1,7 @@
 // The kernels of one instruction set. CMakeLists.txt compiles this file once for each, with its flags and with
 // ELMAN_ISA, the namespace of everything in these headers.
 #include "amx_micro_kernel.h"
+#include "amx_softmax.h"
 #include "contributions.h"
 #include "generation.h"
 #include "matrix_product.h"
@@ -51,9 +52,7 @@ static void recurrence_gradient(Pool& pool, const RecurrenceGradient& call, Prec
   with_micro_kernel(precision, [&](auto kernel) { recurrence_gradient_with<decltype(kernel)>(pool, call); });
 }
 static void softmax(Pool& pool, Softmax& call, Precision precision) {
-  with_micro_kernel(precision, [&](auto kernel) {  // not yet on tiles
-    softmax_with<VectorMicroKernel<typename decltype(kernel)::Prec>>(pool, call);
-  });
+  with_micro_kernel(precision, [&](auto kernel) { softmax_with<decltype(kernel)>(pool, call); });
 }
 
 extern const KernelTable table;

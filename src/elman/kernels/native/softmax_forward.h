@@ -89,8 +89,8 @@ struct Normaliser {
 };
 
 // J of token n, from what its tiles kept. Most neighbouring tiles have the same reference, whose exp is computed once.
-template <class Kernel>
-static Normaliser softmax_loss(const SoftmaxPlan<Kernel>& plan, long n) {
+template <class Plan>
+static Normaliser softmax_loss(const Plan& plan, long n) {
   const long N = plan.call.N;
   float largest = plan.reference[n];
   for (long tile = 1; tile < plan.tiles; ++tile) {
