@@ -15,6 +15,8 @@ from networks import all_kernels
 import elman
 from elman.kernels import choose_again, host_kernels, native_built
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+"""A thread for each process, as the tests run on all processors beside each other; those of threads ask for more."""
 os.environ["ELMAN_LANG"] = "en"
 """The tests read English, whatever the locale is; those of Chinese say so."""
 
@@ -24,7 +26,7 @@ def command() -> Run:
     """`elman …` in a process of its own; returns what it printed and its exit code."""
 
     def run(*arguments: object, stdin: str | bytes | None = None, cwd: Path | None = None):
-        environment = {"PYTHONIOENCODING": "utf-8"} | os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+        environment = {"PYTHONIOENCODING": "utf-8"} | os.environ
         done = subprocess.run(
             [sys.executable, "-m", "elman", *map(str, arguments)],
             input=stdin.encode() if isinstance(stdin, str) else stdin or b"",
@@ -47,7 +49,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def word_run(command: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small word-level run, trained on the corpus."""
     out = tmp_path_factory.mktemp("runs") / "word"
-    done = command("train", corpus, "--out", out, "--epochs", 4, "--hidden", 16, "--batch-size", 4, "--bptt", 8)
+    done = command(
+        "train", corpus, "--out", out, "--epochs", 4, "--hidden", 16, "--batch-size", 4, "--bptt", 8, "--threads", 2
+    )
     assert done.returncode == 0, done.stderr
     return out
 
