@@ -1,4 +1,4 @@
-"""Chinese: every sentence about formulas is in the catalogue, placeholders agree, and reports are in Chinese."""
+"""Chinese: every message is in the catalogue, placeholders agree, and commands and reports speak it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from command_line import Run
 from messages import HOLE, skeleton, templates, translated_templates
 
+from elman.cli.languages import language_of_call
 from elman.notes import check
 from elman.notes.page.reader import page_of
 from elman.serve.check_worker import answer
@@ -39,13 +40,50 @@ WORD_LISTS = {  # lists of words and patterns by which a page is read, printers 
     "notes/model": {"nabla"},
     "notes/report": {"displayed_math", "style"},
     "calculus/printing": {"mathml", "python", "render", "index_text", "printer"},
+    "gradient_flow": {"drawing", "plots", "report", "token_plot", "decomposition", "number_text"},  # plots and pages
+    "cli": {"man_pages", "settings", "bench"},
+    "inference": {"evaluate"},
+    "training": {"curves_plot"},
 }  # fmt: skip
+TRANSLATED_ROOMS = (
+    "notes",
+    "calculus",
+    "cli",
+    "gradient_flow",
+    "text",
+    "model",
+    "training",
+    "inference",
+    "ngram",
+    "export",
+)
+TRANSLATED_FILES = (
+    "files.py",
+    "errors.py",
+    "config.py",
+    "schema.py",
+    "arguments.py",
+    "checkpoint.py",
+    "thread_count.py",
+    "language_model.py",
+    "train_model.py",
+    "kernels/choose.py",
+    "serve/limits.py",
+    "serve/server.py",
+)
 NO_SENTENCES = {
     "Callable[[Any, Token], Node]", "{} and {}", "bold {}", "vec({}) vec({})^T", "{}.shape = [{}, {}]", "# Derivation",
     "b is a number, x is a column [n], x is a row [n], W is a matrix [m,n], W [m,n], f is any function, "
     "e is Euler's number, l numbers the layers, i numbers the examples, t numbers the steps",
+    "elman %(version)s", "elman check --serve", "elman serve", "Build Dependencies", "a run ends with a StopRecord",
+    "elman: a library computes", "{}={} tokens={} oov={}", "{'descr': {}, 'fortran_order': False, 'shape': ({},), }",
+    " or {}", "never stop early", "{} {} bits", "{} perplexity {}", "Gradient treatments",
+    # in notebooks, which show models and flows in English
+    "Language model", "tokens V", "embedding d", "hidden units Dh", "trained on", "{} parameters, {}, {}{}",
+    "decay per step back", "largest singular value of W_h", "saturated units", "Gradient flow: ",
 }  # fmt: skip
-"""Strings with words in them that nobody is told."""
+"""Strings with words in them that nobody is told, or that are English everywhere."""
+FLAGS = re.compile(r"(--[a-z-]+( (below|over))?( [\w{}.]+)? ?)+")
 
 
 _MANY = 3  # blanks of a string that is no accidental part of a sentence
@@ -56,18 +94,23 @@ def is_pattern(text: str) -> bool:
     return text.startswith(("^", "default-src")) or (text.endswith("$") and "${" not in text)
 
 
+def is_help(text: str, path: Path) -> bool:
+    """Whether a string of the configuration is the help of an option, which is a sentence with its stop."""
+    return path.name == "config.py" and text.endswith(".")
+
+
 def sentences() -> dict[str, str]:
-    """Every sentence about formulas, as a template → the first place that makes it."""
+    """Every message, as a template → the first place that makes it."""
     found: dict[str, str] = {}
-    for room in ("notes", "calculus", "cli", "."):
-        paths = sorted((SOURCE / room).rglob("*.py")) if room != "." else [SOURCE / "files.py"]
-        for path in paths:
-            folder = path.parent.relative_to(SOURCE).as_posix()
-            if path.stem in WORD_LISTS.get(folder, ()):
+    of_rooms = [path for room in TRANSLATED_ROOMS for path in sorted((SOURCE / room).rglob("*.py"))]
+    for path in [*of_rooms, *(SOURCE / name for name in TRANSLATED_FILES)]:
+        folder = path.parent.relative_to(SOURCE).as_posix()
+        if path.stem in WORD_LISTS.get(folder, ()) or "templates" in path.parts:
+            continue
+        for line, text in [*templates(path), *translated_templates(path)]:
+            if skeleton(text) in NO_SENTENCES or is_pattern(text) or is_help(text, path) or FLAGS.fullmatch(text):
                 continue
-            for line, text in (translated_templates if folder == "cli" and path.stem != "outputs" else templates)(path):
-                if skeleton(text) not in NO_SENTENCES and not is_pattern(text):
-                    found.setdefault(skeleton(text), f"{path.relative_to(SOURCE)}:{line}")
+            found.setdefault(skeleton(text), f"{path.relative_to(SOURCE)}:{line}")
     return found
 
 
@@ -232,3 +275,63 @@ def test_derive_speaks_chinese(command: Run, tmp_path: Path) -> None:
     refused = command("derive", "\\int x", "--wrt", "x", "--lang", "zh")
     assert refused.returncode == 2
     assert "不支持积分" in refused.stderr
+
+
+def test_commands_speak_chinese(command: Run, word_run: Path, corpus: Path, tmp_path: Path) -> None:
+    """Messages, figures and the diagnosis; what a program reads stays as it is."""
+    out = tmp_path / "run"
+    small = ("--level", "word", "--epochs", 1, "--hidden", 8, "--embed", 4, "--batch-size", 4, "--bptt", 16)
+    trained = command("train", corpus, "--out", out, *small, "--lang", "zh")
+    assert trained.returncode == 0, trained.stderr
+    for words in ("语料", "不同的有", "第   1 轮", "训练困惑度", "全部轮次完成：共", "最佳验证：困惑度"):
+        assert words in trained.stderr
+    shown = command("evaluate", word_run, corpus, "--lang=zh").stdout
+    assert re.search(r"^困惑度（含 OOV） +[\d.]+   共 [\d,]+ 个词元$", shown, re.MULTILINE)
+    assert not CLAUSE.search(shown)
+    flow = command("flow", word_run, corpus, "--lang", "zh").stdout
+    for words in ("每往回一步，梯度乘以", "可达步数", "谱半径", "中位数"):
+        assert words in flow
+    assert not CLAUSE.search(flow)
+    assert "不在词表中" in command("next", word_run, "the zebra", "--lang", "zh").stderr
+    assert "perplexity_including_oov" in command("evaluate", word_run, corpus, "--json", "--lang", "zh").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "--none"], "没有选项 '--none'"),
+        (["trian"], "没有命令 'trian'"),
+        (["generate"], "缺少参数 'RUN'"),
+        (["train", "a.txt", "--epochs", "x"], "'--epochs' 的值无效：'x' 不是整数。"),
+        (["train", "a.txt", "--epochs"], "选项 '--epochs' 需要一个值"),
+        (["info", "a", "b"], "多余的参数（b）"),
+        (["train", "my book.txt"], "my book.txt 不存在：请给出文本文件"),
+        (["evaluate", "no run", "a.txt"], "no run 处没有运行"),
+        (["train", "pyproject.toml", "--clip", "-1", "--level", "char"], "clip 为 -1.0；应为不小于 0 的有限数"),
+    ],
+)
+def test_errors_are_in_chinese(command: Run, arguments: list[str], said: str) -> None:
+    done = (
+        command(*arguments, "--lang=zh")
+        if arguments[-1] != "--epochs"
+        else command(*arguments[:-1], "--lang=zh", "--epochs")
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not re.search(r"(?m)^(Usage|Try|Error)", done.stderr)
+
+
+def test_the_language_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "ELMAN_LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C")
+    assert language_of_call([]) == language_of_call(["info", "--lang"]) == "en"
+    assert language_of_call(["next", "run", "--", "--lang", "zh"]) == "en"
+    assert language_of_call(["next", "--lang", "en", "--lang=zh"]) == "zh"
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert language_of_call(["info"]) == "zh"
+    assert language_of_call(["info", "--json"]) == "en"
+    assert language_of_call(["info", "--json", "--lang", "zh"]) == "zh"
+    assert language_of_call(["info", "--lang", "en"]) == "en"
+    monkeypatch.setenv("ELMAN_LANG", "zh")
+    assert language_of_call(["info", "--json", "--lang", "fr"]) == "zh"

@@ -105,9 +105,10 @@ def parsed(data: bytes | str, source: Source) -> Any:
         raise source.fault("its brackets are nested too deeply") from None
     except UnicodeDecodeError as error:
         raise source.fault(f"it is not UTF-8 at byte {error.start}") from None
-    except ValueError as error:
-        where = f", line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else ""
-        raise source.fault(f"it is not JSON{where}") from None
+    except json.JSONDecodeError as error:
+        raise source.fault(f"it is not JSON, line {error.lineno}: {error.msg}") from None
+    except ValueError:
+        raise source.fault("it is not JSON") from None
 
 
 def mapping(value: Any, source: Source, key: str = "") -> dict[str, Any]:

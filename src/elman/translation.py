@@ -171,15 +171,16 @@ class _Catalogue:
         """The translation by the first template that the sentence fits, with the text at its placeholders."""
         for template in templates:
             if all(piece in text for piece in template.pieces) and (found := template.pattern.fullmatch(text)):
-                parts = {name: self._part(part) for name, part in found.groupdict().items()}
-                if any(name not in _OF_USERS and _CLAUSE.search(part) for name, part in parts.items()):
-                    continue
-                return _NO_SPACE.sub("", template.translated.format_map(parts))
+                parts = {name: self._part(name, part) for name, part in found.groupdict().items()}
+                if None not in parts.values():
+                    return _NO_SPACE.sub("", template.translated.format_map(parts))
         return None
 
-    def _part(self, text: str) -> str:
-        """The text at a placeholder."""
-        return text.replace(", ", "、") if _NUMBERS.fullmatch(text) else self.translation(text) or text
+    def _part(self, name: str, text: str) -> str | None:
+        """The text at a placeholder; None for a clause that has no translation and is not the user's own."""
+        if _NUMBERS.fullmatch(text):
+            return text.replace(", ", "、")
+        return self.translation(text) or (None if name not in _OF_USERS and _CLAUSE.search(text) else text)
 
     def _joined(self, text: str) -> str | None:
         """The translation of sentences that are joined, where each of them has one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from decimal import MAX_EMAX, Decimal, localcontext
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -41,6 +42,16 @@ def printable(text: str, keep: str = "") -> str:
     A byte of a file name that is not UTF-8, which Python keeps as a surrogate, is \\xNN too.
     """
     return text if text.isascii() and text.isprintable() else _UNSAFE.sub(lambda m: _code(m[0], keep), text)
+
+
+def columns(text: str) -> int:
+    """The columns of a text on a terminal, where Chinese characters take two."""
+    return len(text) + sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+
+
+def padded(text: str, width: int) -> str:
+    """The text with blanks up to so many columns."""
+    return text + " " * (width - columns(text))
 
 
 def escaped(token: str) -> str:

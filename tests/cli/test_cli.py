@@ -159,7 +159,7 @@ def test_score_after_a_context_and_without_a_reset(word_run: Path, command: Run)
     assert found["log_probability"] == pytest.approx(lm.score("sat on", after="the cat"), rel=1e-12)
     assert found["tokens"] == 3
     told = command("score", word_run, "--after", "the zebra", stdin="sat\n").stderr
-    assert "1 of the context's 2 tokens is not in the vocabulary" in told
+    assert "not in the vocabulary: 1 of the context's 2 tokens" in told
     out = command("score", word_run, "--no-reset", "--base", "e", "--json", stdin="the cat\nthe cat\n").stdout
     first, second = (json.loads(line)["log_probability"] for line in out.splitlines())
     assert first == pytest.approx(lm.score("the cat", base=math.e), rel=1e-12)
@@ -176,7 +176,7 @@ def test_next(word_run: Path, command: Run) -> None:
     assert found["context"] == "the cat"
     assert [each["token"] for each in found["next"]] == [token for token, _ in expected]
     assert [each["probability"] for each in found["next"]] == pytest.approx([p for _, p in expected], rel=1e-6)
-    assert "1 of the context's 2 tokens is not in the vocabulary" in command("next", word_run, "the zebra").stderr
+    assert "not in the vocabulary: 1 of the context's 2 tokens" in command("next", word_run, "the zebra").stderr
 
 
 def test_generate_with_a_beam_and_other_limits(word_run: Path, command: Run) -> None:
@@ -199,7 +199,7 @@ def test_generate(word_run: Path, command: Run) -> None:
     three = command(*arguments, "--count", 3, "--json").stdout.splitlines()
     assert len({json.loads(line)["text"] for line in three}) == 3
     done = command("generate", word_run, "the zebra", "--max-tokens", 2)
-    assert "1 of the prompt's 2 tokens is not in the vocabulary" in done.stderr
+    assert "not in the vocabulary: 1 of the prompt's 2 tokens" in done.stderr
 
 
 def test_info(word_run: Path, command: Run) -> None:
@@ -317,7 +317,7 @@ def test_level_byte_takes_any_file(tmp_path: Path, command: Run) -> None:
         (["train", "--resume", "nowhere"], "there is no run at nowhere"),
         (["evaluate", "nowhere", "{corpus}"], "there is no run at nowhere"),
         (["evaluate", "{run}", "nowhere.txt"], "nowhere.txt does not exist"),
-        (["evaluate", "{run}"], "was trained on a text, not on a task: name the TEXT to measure it on"),
+        (["evaluate", "{run}"], "was trained on a text, not on a task, so name the TEXT to measure it on"),
         (["score", "{run}", "nowhere.txt"], "nowhere.txt does not exist"),
         (["score", "{run}", "--base", "3"], "'3' is not one of"),
         (["score", "{run}", "--per-token", "--nbest", "all"], "contradict each other"),

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HOLE = "{}"
+HELP = ("help", "epilog", "metavar", "shown")
+"""Arguments that are texts of `--help`, which is English."""
 _PLACEHOLDER = re.compile(r"(?<!\{)\{[a-z_0-9]*\}(?!\})")
 _WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
 
@@ -57,6 +59,8 @@ def _within_others(tree: ast.AST) -> Iterator[int]:
             yield id(node.value)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "count":
             yield from map(id, node.args)
+        if isinstance(node, ast.keyword) and node.arg in HELP:
+            yield from map(id, ast.walk(node.value))
         if isinstance(node, ast.JoinedStr):
             for piece in node.values:
                 if isinstance(piece, ast.Constant):

@@ -30,6 +30,7 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        from elman.cli.languages import lang_of_messages
         from elman.cli.options import UTF8_TEXT
 
         module = import_module(f"elman.cli.{cmd_name}")
@@ -37,17 +38,23 @@ class _Group(click.Group):
         for parameter in command.params:
             if parameter.type is click.STRING:
                 parameter.type = UTF8_TEXT
+        if all(parameter.name != "lang" for parameter in command.params):
+            command.params.append(lang_of_messages())
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ElmanError as error:
-            message(str(error))
-            ctx.exit(error.exit_code)
-        except MemoryError:
-            message("out of memory: choose a smaller --batch-size, --bptt, --hidden or --vocab-size")
-            ctx.exit(2)
+        from elman.cli.languages import language_of_call
+        from elman.translation import in_language
+
+        with in_language(language_of_call(ctx.args)):
+            try:
+                return super().invoke(ctx)
+            except ElmanError as error:
+                message(str(error))
+                ctx.exit(error.exit_code)
+            except MemoryError:
+                message("out of memory: choose a smaller --batch-size, --bptt, --hidden or --vocab-size")
+                ctx.exit(2)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

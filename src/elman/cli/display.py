@@ -24,7 +24,8 @@ from elman.text.tokenizer import Tokenizer
 from elman.training.loop import Trainer
 from elman.training.problem import TextProblem
 from elman.training.records import FlowRecord, Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
-from elman.wording import count, perplexity_in_words
+from elman.translation import translate
+from elman.wording import columns, count, perplexity_in_words
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
@@ -48,8 +49,8 @@ REASONS = {
 
 def fitted(pieces: Iterable[Piece], width: int) -> str:
     """The pieces in their order, two blanks between; without the least important ones where all do not fit."""
-    kept = [piece for piece in pieces if piece[1]]
-    while len("  ".join(text for _, text in kept)) > width and any(rank for rank, _ in kept):
+    kept = [(rank, translate(text)) for rank, text in pieces if text]
+    while columns("  ".join(text for _, text in kept)) > width and any(rank for rank, _ in kept):
         kept.remove(max(kept, key=lambda piece: piece[0]))
     return "  ".join(text for _, text in kept)
 
@@ -70,8 +71,8 @@ def number(nats: float) -> str:
 def reading(what: str, pieces: Iterable[str], size: int) -> Iterator[str]:
     """Passes the pieces on, with a bar if there is a terminal and the text is not small; `size` is in bytes."""
     terminal = console(stderr=True)
-    columns = (TextColumn(f"reading {what}"), BarColumn(bar_width=30), TaskProgressColumn())
-    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal or size < 2**22) as bar:
+    shown = (TextColumn(translate(f"reading {what}")), BarColumn(bar_width=30), TaskProgressColumn())
+    with Progress(*shown, console=terminal, transient=True, disable=not terminal.is_terminal or size < 2**22) as bar:
         task = bar.add_task(what, total=size)
         for piece in pieces:
             yield piece
@@ -81,11 +82,11 @@ def reading(what: str, pieces: Iterable[str], size: int) -> Iterator[str]:
 @contextlib.contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Shows that something takes long that cannot say how far it is."""
-    terminal = console(stderr=True)
+    terminal, what = console(stderr=True), translate(what)
     if not terminal.is_terminal:
         terminal.print(what, markup=False)
-    columns = (TextColumn(what), SpinnerColumn("line"), TimeElapsedColumn())
-    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    shown = (TextColumn(what), SpinnerColumn("line"), TimeElapsedColumn())
+    with Progress(*shown, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         bar.add_task(what, total=None)
         yield
 
@@ -108,15 +109,14 @@ class Display:
         self.last_plain = 0.0
         self.live: Progress | None = None
         if self.console.is_terminal:
-            columns = (BarColumn(bar_width=BAR), TextColumn("{task.description}", table_column=Column(no_wrap=True)))
-            self.live = Progress(*columns, console=self.console, transient=True, auto_refresh=False)
+            shown = (BarColumn(bar_width=BAR), TextColumn("{task.description}", table_column=Column(no_wrap=True)))
+            self.live = Progress(*shown, console=self.console, transient=True, auto_refresh=False)
             self.task = self.live.add_task("", total=1.0)
 
     def __enter__(self) -> Self:
         trainer = self.trainer
         model, settings = trainer.config.model, trainer.settings
         tied = ", tied" if model.tie else ""
-        limit = f" or {clock(settings.max_time)}" if settings.max_time else ""
         self.say(f"corpus   {trainer.config.corpus}")
         if isinstance(trainer.problem, TextProblem):
             predicted, level = trainer.problem.streams.predictions, trainer.config.text.level
@@ -125,10 +125,11 @@ class Display:
         parameters = count(trainer.p.count, "parameter")
         output = "" if model.output == "full" else f", {model.output} output"
         self.say(f"model    d={model.d} Dh={model.Dh}{layers} {model.activation}{tied}{output}: {parameters}")
-        self.say(
-            f"run      {trainer.run_folder.path}: "
-            f"{count(settings.epochs, 'epoch')}{limit}, {settings.optimizer}, lr {settings.lr:g}"
-        )
+        path, rate = trainer.run_folder.path, f"{settings.lr:g}"
+        epochs = count(settings.epochs, "epoch")
+        if settings.max_time:
+            epochs += f" or {clock(settings.max_time)}"
+        self.say(f"run      {path}: {epochs}, {settings.optimizer}, lr {rate}")
         if trainer.device:
             self.say(f"device   {trainer.device.name}")
         for remark in trainer.remarks:
@@ -147,7 +148,10 @@ class Display:
             self.live.stop()
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """A line that stays, in the current language."""
+        self._print(translate(line))
+
+    def _print(self, line: str) -> None:
         self.console.print(line, markup=False)
 
     def show(self, record: Record) -> None:
@@ -183,7 +187,7 @@ class Display:
             (3, clock(record.seconds)),
             (1, "best" if record.best else ""),
         )
-        self.say(fitted(pieces, self.console.width))
+        self._print(fitted(pieces, self.console.width))
 
     def _loss(self, nats: float) -> str:
         """Bits per character or byte, or the perplexity, as a number."""
@@ -193,8 +197,9 @@ class Display:
 
     def _measure(self, nats: float) -> str:
         """The same with its unit."""
-        perplexity = f"perplexity {number(nats)}"
-        return f"{nats / math.log(2):.4f} bits per {self._unit} ({perplexity})" if self.bits else perplexity
+        if not self.bits:
+            return f"perplexity {number(nats)}"
+        return f"{nats / math.log(2):.4f} bits per {self._unit} (perplexity {number(nats)})"
 
     @property
     def _unit(self) -> str:
@@ -227,7 +232,7 @@ class Display:
             line = fitted(pieces, self.console.width - BAR - 1)
             self.live.update(self.task, completed=done, description=line, refresh=True)
         else:
-            self.say(fitted(pieces, self.console.width))
+            self._print(fitted(pieces, self.console.width))
 
     def _stop(self, record: StopRecord) -> None:
         path = shlex.quote(str(self.trainer.run_folder.path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -70,18 +71,36 @@ def _run(arguments: list[str]) -> int:
         code = main.main(arguments, prog_name="elman", standalone_mode=False)
         Stdout().flush()
     except click.ClickException as error:
-        usage = io.StringIO()
-        error.show(usage)
-        lines(usage.getvalue().rstrip("\n"))
+        with _language(arguments):
+            lines(_in_words(error))
         code = error.exit_code
     except (ReaderGoneError, BrokenPipeError):
         code = READER_GONE
     except SystemExit as error:  # click, which prints the help itself, found its reader gone
         code = READER_GONE if error.code == 1 else error.code
     except ElmanError as error:
-        message(str(error))
+        with _language(arguments):
+            message(str(error))
         code = error.exit_code
     except OSError as error:  # without a file: from click, which prints the help itself
-        message(str(error if error.filename else stdout_error(error)))
+        with _language(arguments):
+            message(str(error if error.filename else stdout_error(error)))
         code = 2
     return code if isinstance(code, int) else 0
+
+
+def _language(arguments: list[str]) -> contextlib.AbstractContextManager[None]:
+    """The language of a call, for what is said where no command runs."""
+    from elman.cli.languages import language_of_call
+    from elman.translation import in_language
+
+    return in_language(language_of_call(arguments))
+
+
+def _in_words(error: click.ClickException) -> str:
+    """What click says of a wrong call: the usage of the command, and its sentence."""
+    from elman.translation import translate
+
+    said = io.StringIO()
+    error.show(said)
+    return "\n".join(translate(line) for line in said.getvalue().rstrip("\n").split("\n"))

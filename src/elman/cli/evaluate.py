@@ -11,7 +11,8 @@ import click
 from elman.cli.options import as_json, lengths, mix, run_argument, threads
 from elman.cli.streams import show, show_json
 from elman.errors import ConfigError
-from elman.wording import perplexity_in_words
+from elman.translation import translate
+from elman.wording import padded, perplexity_in_words
 
 if TYPE_CHECKING:
     from elman.inference.company import Company
@@ -49,8 +50,8 @@ def evaluate(run: Path, text: tuple[Path, ...], task_length: str | None, mix: tu
         _evaluate_task(lm, lengths(task_length) if task_length else None, as_json)
         return
     if task_length or not text:
-        reason = "--task-length is for a run on a --task, and" if task_length else "TEXT is missing:"
-        raise ConfigError(f"{reason} {run} was trained on a text, not on a task: name the TEXT to measure it on")
+        reason = "--task-length is for a run on a --task" if task_length else "TEXT is missing"
+        raise ConfigError(f"{reason}: {run} was trained on a text, not on a task, so name the TEXT to measure it on")
     pieces = Corpus.from_paths(text).at_level(lm.tokenizer.level).pieces()
     if lm.company:
         _evaluate_mixture(lm.company, lm.tokenizer, pieces, as_json)
@@ -76,11 +77,11 @@ def _evaluate_mixture(company: Company, tokenizer: Tokenizer, pieces: Iterable[s
         show_json({**mixture.as_dict(), "parts": parts}, indent=2)
         return
     show(_table(mixture))
-    show(f"the mixture, its weights tuned on {company.tuned_on:,} tokens of the run's validation text:")
+    show(translate(f"the mixture, its weights tuned on {company.tuned_on:,} tokens of the run's validation text:"))
     width = max(map(len, found))
     for name, alone in found.items():
         figure = perplexity_in_words(alone.nats_per_token)
-        show(f"  {name:<{width}}  {company.weights[name]:.3f}   perplexity alone {figure:>12}")
+        show(f"  {name:<{width}}  {company.weights[name]:.3f}   {translate('perplexity alone')} {figure:>12}")
 
 
 def _evaluate_task(lm: LanguageModel, task_lengths: tuple[int, int] | None, as_json: bool) -> None:
@@ -102,26 +103,31 @@ def _evaluate_task(lm: LanguageModel, task_lengths: tuple[int, int] | None, as_j
         show_json(figures, indent=2)
         return
     steps = f"{task.shortest}" if task.shortest == task.longest else f"{task.shortest} to {task.longest}"
-    show(f"{task.name}, {HELD_OUT:,} new sequences of {steps} steps")
-    show(f"wrong   {result.wrong:.2%}")
-    show(f"loss    {result.nats:.4f}")
+    show(translate(f"{task.name}, {HELD_OUT:,} new sequences of {steps} steps"))
+    show(translate(f"wrong   {result.wrong:.2%}"))
+    show(translate(f"loss    {result.nats:.4f}"))
 
 
 def _table(evaluation: Evaluation) -> str:
     figures = evaluation.as_dict()
     known = evaluation.tokens - evaluation.oov
     rows = [
-        ("perplexity including OOV", perplexity_in_words(evaluation.nats_per_token), f"{evaluation.tokens:,} tokens"),
-        ("perplexity excluding OOV", perplexity_in_words(evaluation.nats_per_known_token), f"{known:,} tokens"),
+        (
+            "perplexity including OOV",
+            perplexity_in_words(evaluation.nats_per_token),
+            f"over {evaluation.tokens:,} tokens",
+        ),
+        ("perplexity excluding OOV", perplexity_in_words(evaluation.nats_per_known_token), f"over {known:,} tokens"),
         (
             "perplexity per word",
             perplexity_in_words(evaluation.nats_per_word),
-            f"{evaluation.words:,} words and line ends",
+            f"over {evaluation.words:,} words and line ends",
         ),
-        ("nats per token", f"{figures['nats_per_token']:.4f}", f"{evaluation.tokens:,} tokens"),
-        ("bits per token", f"{figures['bits_per_token']:.4f}", f"{evaluation.tokens:,} tokens"),
-        ("bits per character", f"{figures['bits_per_character']:.4f}", f"{evaluation.characters:,} characters"),
-        ("bits per byte", f"{figures['bits_per_byte']:.4f}", f"{evaluation.bytes:,} bytes"),
+        ("nats per token", f"{figures['nats_per_token']:.4f}", f"over {evaluation.tokens:,} tokens"),
+        ("bits per token", f"{figures['bits_per_token']:.4f}", f"over {evaluation.tokens:,} tokens"),
+        ("bits per character", f"{figures['bits_per_character']:.4f}", f"over {evaluation.characters:,} characters"),
+        ("bits per byte", f"{figures['bits_per_byte']:.4f}", f"over {evaluation.bytes:,} bytes"),
     ]
-    lines = [f"{name:<26}{value:>12}   over {over}" for name, value, over in rows]
-    return "\n".join([*lines, f"of the tokens, {evaluation.line_ends:,} are line ends and {evaluation.oov:,} are OOV"])
+    lines = [f"{padded(translate(name), 26)}{value:>12}   {translate(over)}" for name, value, over in rows]
+    rest = f"of the tokens, {evaluation.line_ends:,} are line ends and {evaluation.oov:,} are OOV"
+    return "\n".join([*lines, translate(rest)])

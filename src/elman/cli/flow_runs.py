@@ -120,9 +120,12 @@ def _context_and_window(corpus: Corpus, lm: LanguageModel, steps: int, start: in
     ids, oov = np.concatenate(id_parts)[first:needed], np.concatenate(oov_parts)[first:needed]
     left = max(0, read - 1 - start)
     if left < FEWEST_TOKENS:
-        after = f" after the first {start:,}" if start else ""
+        if start:
+            raise TextError(
+                f"{corpus.name} has {count(left, 'token')} after the first {start:,}, and at least {FEWEST_TOKENS} are "
+                "needed: give a longer text or a smaller --start"
+            )
         raise TextError(
-            f"{corpus.name} has {count(left, 'token')}{after}, and at least {FEWEST_TOKENS} are needed: "
-            f"give a longer text{' or a smaller --start' if start else ''}"
+            f"{corpus.name} has {count(left, 'token')}, and at least {FEWEST_TOKENS} are needed: give a longer text"
         )
     return ids.astype(np.int64), oov

@@ -14,7 +14,8 @@ from elman.gradient_flow.history import History
 from elman.gradient_flow.number_text import nats_text, percent, scientific
 from elman.gradient_flow.view import LAGS, View
 from elman.gradient_flow.visible_tokens import visible
-from elman.wording import count, perplexity_in_words
+from elman.translation import joined, sign, translate
+from elman.wording import columns, count, padded, perplexity_in_words
 
 BAR = 24
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -39,18 +40,18 @@ def summary(runs: Sequence[RunFlow]) -> None:
 
 
 def _print_view(out: Console, view: View, width: int) -> None:
-    out.print(Text(view.subject.label, style="bold"), Text(view.subject.description))
-    oov = f", {sum(view.oov)} OOV" if any(view.oov) else ""
+    out.print(Text(translate(view.subject.label), style="bold"), Text(translate(view.subject.description)))
     nats = view.nats_per_token
-    out.print(
-        Text(
-            f"{view.subject.text}: {count(view.T, 'token')} from token {view.subject.start:,} on{oov}, "
-            f"{nats_text(nats)} nats per token (perplexity {perplexity_in_words(nats)})"
-        )
+    what = (
+        f"{view.subject.text}: {count(view.T, 'token')} from token {view.subject.start:,} on, "
+        f"{nats_text(nats)} nats per token (perplexity {perplexity_in_words(nats)})"
     )
+    if any(view.oov):
+        what += f"; OOV: {sum(view.oov)}"
+    out.print(Text(translate(what)))
     style = "green" if view.diagnosis.verdict == "healthy" else "yellow"
-    text = Text(view.diagnosis.text)
-    text.stylize(style, 0, text.plain.find(":"))
+    text = Text(joined(map(translate, view.diagnosis.sentences), " "))
+    text.stylize(style, 0, text.plain.find(sign(": ").strip()))
     for line in text.wrap(out, width - 2):
         line.rstrip()
         out.print(Text("  ") + line)
@@ -94,11 +95,13 @@ def _table(views: Sequence[View]) -> Text:
     column = max(10, *(len(value) + 2 for _, values, _ in rows for value in values))
     if len(views) > 1:
         for number, view in enumerate(views, 1):
-            text.append(f"({number}) {view.subject.label}\n")
+            text.append(f"({number}) {translate(view.subject.label)}\n")
         text.append(" " * 17 + "".join(f"{f'({k + 1})':>{column}}" for k in range(len(views))) + "\n")
     for name, values, meaning in rows:
-        text.append(f"{name:<17}" + "".join(f"{value:>{column}}" for value in values))
-        text.append(f"   {meaning}\n", style="dim")
+        text.append(padded(translate(name), 17))
+        for value in map(translate, values):
+            text.append(" " * (column - columns(value)) + value)
+        text.append(f"   {translate(meaning)}\n", style="dim")
     return text
 
 
@@ -114,22 +117,23 @@ def _by_lag(views: Sequence[View]) -> Text:
             continue
         top, bottom = finite.max(), max(finite.min(), finite.max() - DECADES)
         mark = f"({number}) " if len(views) > 1 else ""
-        text.append(f"{mark}norms of the contributions to ∂J/∂W_h by lag, on a logarithmic scale\n")
+        text.append(f"{mark}{translate('norms of the contributions to ∂J/∂W_h by lag, on a logarithmic scale')}\n")
         for lag in lags:
             value = norms[lag]
             share = (value - bottom) / (top - bottom) if top > bottom else 1.0
-            note = "  reach" if lag == reach else ""
+            note = f"  {translate('reach')}" if lag == reach else ""
             text.append(f"{lag:>5} ")
             text.append(f"{bar(share):<{BAR}}", style="cyan")
             text.append(f" {scientific(value)}{note}\n")
         loss = view.loss_as_dict(view.chosen)
         steps = sorted(loss["contributions"], key=lambda c: -c["log10_norm"])[:5]
-        largest = ", ".join(f"“{visible(c['reads'])}” (lag {loss['at'] - c['step']}, {c['share']:+.0%})" for c in steps)
-        text.append(
+        largest = [f"“{visible(c['reads'])}” (lag {loss['at'] - c['step']}, {c['share']:+.0%})" for c in steps]
+        what = (
             f"the loss at {loss['at']} predicts “{visible(loss['predicts'])}”; the largest contributions to its "
-            "gradient, with their signed shares:\n"
+            "gradient, with their signed shares:"
         )
-        text.append(f"  {largest}\n")
+        text.append(f"{translate(what)}\n")
+        text.append(f"  {joined(map(translate, largest))}\n")
         text.append("\n")
     return text
 
@@ -155,25 +159,27 @@ def sparkline(values: np.ndarray, width: int = 40) -> str:
 def _print_history(out: Console, label: str, history: History) -> None:
     record = history.as_dict()
     if record["gradient_norm_median"] is None:
-        out.print(Text(f"{label}: training recorded no gradient norms"))
+        out.print(Text(translate(f"{label}: training recorded no gradient norms")))
         return
     norms = f"median {record['gradient_norm_median']:.3g}, largest {record['gradient_norm_largest']:.3g}"
     clip = f"clip {history.clip:g}" if history.clip else "no clipping"
-    out.print(
-        Text(
-            f"{label}: the norm of the gradient over {count(history.steps, 'step')}, {norms}\n"
-            f"  {clip}, clipped in {record['clipped_share']:.1%} of the steps, skipped in "
-            f"{record['skipped_share']:.1%}, {count(record['rescues'], 'rescue')}"
-        )
+    what = f"{label}: the norm of the gradient over {count(history.steps, 'step')}, {norms}"
+    steps = (
+        f"{clip}, clipped in {record['clipped_share']:.1%} of the steps, skipped in "
+        f"{record['skipped_share']:.1%}, {count(record['rescues'], 'rescue')}"
     )
+    out.print(Text(f"{translate(what)}\n  {translate(steps)}"))
     with np.errstate(divide="ignore", invalid="ignore"):
-        out.print(Text(f"  {sparkline(np.log(history.gradient_norm))}  log scale"))
+        out.print(Text(f"  {sparkline(np.log(history.gradient_norm))}  {translate('log scale')}"))
     if not history.watched:
-        out.print(Text("  This run recorded no decompositions; elman train --watch-gradients N does.", style="dim"))
+        what = "This run recorded no decompositions; elman train --watch-gradients N does."
+        out.print(Text(f"  {translate(what)}", style="dim"))
         return
     first, last = (int(history.flow_step[k]) for k in (0, -1))
-    out.print(Text(f"  the lens, {count(len(history.flow_step), 'time')} from step {first:,} to {last:,}:"))
+    what = f"the lens, {count(len(history.flow_step), 'time')} from step {first:,} to {last:,}:"
+    out.print(Text(f"  {translate(what)}"))
     for name, words in (("reach", "reach"), ("decay_rate", "decay per step"), ("spectral_radius", "spectral radius"),
                         ("sigma_max", "σ_max")):  # fmt: skip
         values = history.flow[name]
-        out.print(Text(f"  {words:<16}{sparkline(values):<40}  {values[0]:.3g} → {values[-1]:.3g}"))
+        name = padded(translate(words), 16)
+        out.print(Text(f"  {name}{sparkline(values):<40}  {values[0]:.3g} → {values[-1]:.3g}"))

@@ -1,8 +1,9 @@
-"""`--lang`: the language of what a command says about formulas."""
+"""`--lang`: the language in which a command speaks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,33 @@ if TYPE_CHECKING:
 
 
 def lang(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option `--lang`."""
+    """The option `--lang` of a command that reports on a page, whose language counts too."""
     return click.option(
         "--lang", type=click.Choice(LANGUAGES),
         help="The language of verdicts, reasons and reports: en or zh (Chinese).  [default: ELMAN_LANG; without it, "
         "Chinese where the locale or the page is, but not for --json]",
     )(command)  # fmt: skip
+
+
+def lang_of_messages() -> click.Option:
+    """The option `--lang` of the other commands. Its value is read by `language_of_call`, before all other options."""
+    return click.Option(
+        ["--lang"], type=click.Choice(LANGUAGES), expose_value=False,
+        help="The language of messages: en or zh (Chinese).  [default: ELMAN_LANG; without it, Chinese where the "
+        "locale is, but not for --json]",
+    )  # fmt: skip
+
+
+def language_of_call(arguments: Sequence[str]) -> str:
+    """The language of what a call with these arguments says, errors in the call itself included."""
+    options = list(itertools.takewhile(lambda argument: argument != "--", arguments))
+    given = [
+        after if option == "--lang" else option.removeprefix("--lang=")
+        for option, after in itertools.pairwise([*options, ""])
+        if option == "--lang" or option.startswith("--lang=")
+    ]
+    last = given[-1] if given and given[-1] in LANGUAGES else None
+    return chosen_language(last) or ENGLISH if "--json" in options else wanted_language(last)
 
 
 @contextmanager

@@ -124,5 +124,4 @@ def unknown_in(lm: LanguageModel, what: str, text: str) -> None:
     """Says on stderr how many tokens of a text (a prompt, a context) are not in the vocabulary, if any."""
     _, oov = lm.tokenizer.encode_with_oov(text)
     if unknown := int(oov.sum()):
-        are = choose(unknown, "is", "are")
-        message(f"{unknown} of the {what}'s {count(len(oov), 'token')} {are} not in the vocabulary")
+        message(f"not in the vocabulary: {unknown} of the {what}'s {count(len(oov), 'token')}")

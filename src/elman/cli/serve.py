@@ -9,6 +9,7 @@ import click
 from elman.cli.options import as_json, mix, threads
 from elman.cli.serving import HOST, KEY_VARIABLE, PORT, listening_at, require_extra, run, wanted_key
 from elman.cli.streams import show, show_json
+from elman.translation import translate
 
 
 @click.command(epilog="Example:  elman serve runs/book --port 8000")
@@ -69,5 +70,5 @@ def serve(
     if as_json:
         show_json({"url": f"{base}/v1", "models": list(models)})
     else:
-        show(f"Serving {', '.join(models)} at {base}/v1 (page: {base}/). Ctrl-C stops.")
+        show(translate(f"Serving {', '.join(models)} at {base}/v1 (page: {base}/). Ctrl-C stops."))
     run(models, listening, limits, key)

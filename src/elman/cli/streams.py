@@ -51,8 +51,10 @@ def show_json(value: Any, indent: int | None = None) -> None:
 
 
 def message(text: str) -> None:
-    """Prints a message of one line to stderr, if it still takes one."""
-    lines("elman: " + printable(text))
+    """Prints a message of one line to stderr, in the current language, if it still takes one."""
+    from elman.translation import translate
+
+    lines("elman: " + printable(translate(text)))
 
 
 def lines(text: str) -> None:

@@ -69,14 +69,19 @@ class Diagnosis:
     """What is found, in words and numbers.
 
     findings    those of vanishing, exploding, saturated, dominated that apply, the most serious first
-    text        what is found and why, and what to do
+    sentences   what is found and why, and what to do; `text`: all of them
     treatments  what the run has not done yet, where its configuration is known
     """
 
     findings: tuple[str, ...]
-    text: str
+    sentences: tuple[str, ...]
     numbers: DiagnosisNumbers
     treatments: tuple[Treatment, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The sentences one after the other."""
+        return " ".join(self.sentences)
 
     @property
     def verdict(self) -> str:
@@ -143,15 +148,15 @@ def diagnose(flow: Flow, config: RunConfig | None = None, trained: bool = True) 
     )
     sentences = [_SENTENCE[name](numbers, activation) for name in findings]
     if not findings:
-        sentences = [_usual(numbers, saturates) if rate < FADES else _healthy(numbers)]
+        sentences = _usual(numbers, saturates) if rate < FADES else [_healthy(numbers)]
     left: tuple[Treatment, ...] = ()
     if findings and config is not None:
         each = [treatment for name in findings for treatment in treatments(name, config, trained)]
         left = tuple({treatment.flags: treatment for treatment in each}.values())
-        sentences.append(_left(left, config))
+        sentences += _left(left, config)
     elif findings:
         sentences += [_GENERAL[name] for name in findings]
-    return Diagnosis(findings, " ".join(sentences), numbers, left)
+    return Diagnosis(findings, tuple(sentences), numbers, left)
 
 
 def _largest(log10_norms: Doubles) -> tuple[float, int]:
@@ -213,24 +218,26 @@ def _dominated(n: DiagnosisNumbers, activation: str) -> str:
     )
 
 
-def _usual(n: DiagnosisNumbers, saturates: bool) -> str:
-    saturated = f" {n.flat:.0%} of the units are saturated, and it reaches as far all the same." if saturates else ""
+def _usual(n: DiagnosisNumbers, saturates: bool) -> list[str]:
     usual = n.reach <= LONGEST_REACH
     how = "Usual" if usual else "Longer than usual"
     measured = f"the networks that were measured have {USUAL_REACH} to {LONGEST_REACH}"
     measured += ", whatever was done against it" if usual else ""
-    return (
+    found = (
         f"{how} for a text: the gradient is multiplied by {n.decay_rate:.3g} for each step back, and 95 % of it lies "
-        f"within {n.reach} steps; {measured}.{saturated} No treatment is needed."
+        f"within {n.reach} steps; {measured}."
     )
+    saturated = f"{n.flat:.0%} of the units are saturated, and it reaches as far all the same."
+    return [found, *([saturated] if saturates else []), "No treatment is needed."]
 
 
-def _left(left: Sequence[Treatment], config: RunConfig) -> str:
+def _left(left: Sequence[Treatment], config: RunConfig) -> list[str]:
     """What a run has not done yet, and what it does already."""
-    clip = f" The norm is clipped at {config.training.clip:g} already." if config.training.clip else ""
-    if not left:
-        return f"Of what was measured against it, nothing is left to try.{clip}"
-    return f"Not done yet: {'; '.join(map(str, left))}.{clip}"
+    nothing = "Of what was measured against it, nothing is left to try."
+    found = [f"Not done yet: {'; '.join(map(str, left))}." if left else nothing]
+    if config.training.clip:
+        found.append(f"The norm is clipped at {config.training.clip:g} already.")
+    return found
 
 
 def _healthy(n: DiagnosisNumbers) -> str:
