@@ -8,7 +8,7 @@ from typing import Any
 
 from processes import Prepared, Steps
 
-from elman.cli.bench import CLIP, RATE, SHAPES, problem, product_sizes, training_step
+from elman.cli.bench import CLIP, RATE, SHAPES, operands, problem, product_sizes, training_step
 
 __all__ = ["SHAPES", "SIDES", "named", "prepare", "problem"]
 
@@ -21,6 +21,11 @@ SIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "torch.compile loop": ("torch", {"compiled": True, "loop": True}),
     "torch nn.RNN bf16": ("torch", {"autocast": True}),
     "torch.compile loop bf16": ("torch", {"compiled": True, "loop": True, "autocast": True}),
+    "torch.compile loop, max-autotune": ("torch", {"compiled": True, "loop": True, "tuned": True}),
+    "torch.compile loop, max-autotune bf16": (
+        "torch",
+        {"compiled": True, "loop": True, "autocast": True, "tuned": True},
+    ),
     "JAX scan": ("jax", {}),
     "roofline OpenBLAS": ("numpy", {}),
     "roofline torch": ("torch", {}),
@@ -59,16 +64,27 @@ def named(J: float, gradients: Any) -> dict[str, Any]:
 
 
 def torch_side(
-    task: Problem, compiled: bool = False, loop: bool = False, autocast: bool = False, chunked: bool = False
+    task: Problem,
+    compiled: bool = False,
+    loop: bool = False,
+    autocast: bool = False,
+    chunked: bool = False,
+    tuned: bool = False,
 ) -> Prepared:
-    """A step of PyTorch, on the tanh network that is equal to the sigmoid one: h = (1+g)/2."""
+    """A step of PyTorch, on the tanh network that is equal to the sigmoid one: h = (1+g)/2.
+
+    tuned: the compiler tries several kernels for each product, those that it writes itself among them.
+    """
     import numpy as np
     import torch
     from torch_network import TorchLoop, TorchNetwork
 
     half = torch.bfloat16 if autocast else None
     network = (TorchLoop if loop else TorchNetwork)(*task, chunked=chunked, half=half)
-    run = torch.compile(network.loss) if compiled else network.loss
+    run = network.loss
+    if compiled:
+        options = {"max_autotune": True, "max_autotune_gemm_backends": "ATEN,CPP"} if tuned else None
+        run = torch.compile(network.loss, options=options)
     optimizer = torch.optim.SGD(network.weights, RATE)
 
     def backward() -> Any:
@@ -158,7 +174,8 @@ def products(package: str, shape: tuple[int, int, int, int, int]) -> Prepared:
     steps: Steps = {}
     work: dict[str, Any] = {}
     for name, (m, n, k) in product_sizes(shape).items():
-        a, b, out = (np.ones(size, np.float32) for size in ((m, k), (n, k), (m, n)))
+        a, b = operands(m, n, k)
+        out = np.empty((m, n), np.float32)
         kinds: dict[str, Callable[[], object]] = {}
         if package == "numpy":
             kinds["float32"] = partial(np.matmul, a, b.T, out=out)

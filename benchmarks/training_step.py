@@ -23,6 +23,7 @@ from typing import Any
 from processes import in_turn, installed, serve, started
 from sides import SHAPES, SIDES, named, prepare, problem
 
+from elman.cli.bench import machine
 from elman.training.defaults import operations_per_token
 
 TOLERANCE = 2e-4
@@ -51,12 +52,13 @@ def main() -> int:
         return 0
     prefixes = tuple(options.sides.split(","))
     names = [name for name in SIDES if name.startswith((*prefixes, "roofline"))]
-    results = {}
+    results, where = {}, machine()
+    print(f"{where['processor']}; {where['backend']}; matrix tiles: {'used' if where['tiles'] else 'not used'}")
     for shape in options.shapes.split(","):
         results[shape] = measured(SHAPES[shape], names, options)
         show(shape, results[shape])
     packages = {name: installed(name) for name in ("elman", "numpy", "torch", "jax")}
-    print(json.dumps({"threads": options.threads, "packages": packages, "shapes": results}))
+    print(json.dumps({**where, "threads": options.threads, "packages": packages, "shapes": results}))
     return 0
 
 
@@ -130,11 +132,10 @@ def show(shape: str, figures: dict[str, Any]) -> None:
     roofs = figures["roofline_gflops"]
     print(f"\n{shape} {SHAPES[shape]}: roofline {roofs['float32']:.0f} GFLOP/s float32, {roofs['bf16']:.0f} bf16")
     for name, side in sorted(figures["sides"].items(), key=lambda item: -item[1]["tokens_per_second"]):
-        roof = roofs["bf16" if "bf16" in name else "float32"]
-        share = f"{side['gflops'] / roof:.0%} of the roofline" if roof else ""
+        share = ", ".join(f"{side['gflops'] / roof:.0%} of {kind}" for kind, roof in roofs.items() if roof)
         turns = f"{min(side['turns']):,.0f} to {max(side['turns']):,.0f}"
         print(
-            f"  {name:<36}{side['tokens_per_second']:>11,.0f} tokens/s  {share:<20} turns {turns:<22}"
+            f"  {name:<40}{side['tokens_per_second']:>11,.0f} tokens/s  {share:<28} turns {turns:<22}"
             f" error {side['error']:.0e}"
         )
     peers = {k: v["tokens_per_second"] for k, v in figures["sides"].items() if not k.startswith("elman")}

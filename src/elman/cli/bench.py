@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,31 +45,50 @@ def bench(shapes: str, seconds: float, as_json: bool) -> None:
     """Time whole training steps (forward, backward, clipping, SGD) at four shapes.
 
     Each shape is first checked against float64. Then its steps are timed in turn with matrix products: one of
-    2048 × 2048, and the largest of the shape itself. The fastest product, by NumPy's BLAS or by Elman's kernels, is
-    the roofline of its precision; the share is the fraction of it that a whole step reaches. (It can exceed 100 % for
-    characters: work that equal tokens share is done once, but counted for each.)
+    2048 × 2048, and the largest of the shape itself, of random numbers. The fastest product, by NumPy's BLAS or by
+    Elman's kernels, is the roofline of its precision; the shares are the fractions of both rooflines that a whole step
+    reaches. (They can exceed 100 % for characters: work that equal tokens share is done once, but counted for each.)
     """
     from elman.errors import ConfigError
-    from elman.kernels import host_kernels, threads
+    from elman.kernels import threads
     from elman.wording import count
 
     require("seconds", seconds, float, SECONDS)
     chosen = shapes.split(",")
     if unknown := [name for name in chosen if name not in SHAPES]:
         raise ConfigError(f"shape {unknown[0]!r} is not known; choose among {', '.join(SHAPES)}")
-    result: dict[str, Any] = {"backend": host_kernels().name, "threads": threads(), "shapes": {}}
+    result: dict[str, Any] = {**machine(), "threads": threads(), "shapes": {}}
     if not as_json:
+        show(f"{result['processor']}, matrix tiles: {'used' if result['tiles'] else 'not used'}")
         show(f"{result['backend']}, {count(result['threads'], 'thread')}")
-        show(f"{'shape':<12}{'precision':<11}{'tokens/s':>12}{'GFLOP/s':>10}{'roofline':>10}{'share':>8}")
+        show(f"{'':<45}{'share of the roofline':>34}")
+        show(f"{'shape':<12}{'precision':<11}{'tokens/s':>12}{'GFLOP/s':>10}{'float32':>17}{'bf16':>17}")
     for name in chosen:
         result["shapes"][name] = measured = measure(SHAPES[name], seconds)
         for precision, figures in () if as_json else measured.items():
-            show(
-                f"{name:<12}{precision:<11}{figures['tokens_per_second']:>12,.0f}{figures['gflops']:>10.0f}"
-                f"{figures['roofline_gflops']:>10.0f}{figures['share_of_roofline']:>8.0%}"
-            )
+            roofs = [each["roofline_gflops"] for each in measured.values()]
+            shares = [f"{figures['gflops'] / roof:.0%} of {roof:,.0f}" for roof in roofs]
+            speed = f"{figures['tokens_per_second']:>12,.0f}{figures['gflops']:>10.0f}"
+            show(f"{name:<12}{precision:<11}{speed}{''.join(f'{share:>17}' for share in shares)}")
     if as_json:
         show_json(result, indent=2)
+
+
+def machine() -> dict[str, Any]:
+    """The processor, the kernels in use, and whether these use matrix tiles."""
+    from elman.kernels import host_kernels, uses_tiles
+
+    return {"processor": _processor(), "backend": host_kernels().name, "tiles": uses_tiles()}
+
+
+def _processor() -> str:
+    """The processor's name, of the system's information about it where there is one."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def problem(V: int, d: int, Dh: int, B: int, T: int) -> tuple[Parameters, Any, Any]:
@@ -143,6 +164,14 @@ def product_sizes(shape: Shape) -> dict[str, tuple[int, int, int]]:
     return {"square": (SQUARE, SQUARE, SQUARE), "same shape": (B * T, max(V, 4 * Dh), Dh)}
 
 
+def operands(m: int, n: int, k: int) -> tuple[Any, Any]:
+    """Random matrices [m,k] and [n,k]: processors multiply zeros and ones faster."""
+    import numpy as np
+
+    generator = np.random.default_rng(3)
+    return generator.standard_normal((m, k), np.float32), generator.standard_normal((n, k), np.float32)
+
+
 def _products(shape: Shape, precisions: list[str]) -> dict[str, tuple[str, Callable[[], object], float]]:
     """(precision, call, operations) of each product that may be the roofline."""
     import numpy as np
@@ -155,7 +184,8 @@ def _products(shape: Shape, precisions: list[str]) -> dict[str, tuple[str, Calla
         return partial(host_kernels(precision).product, a, b, b_transposed=True)
 
     for size, (m, n, k) in product_sizes(shape).items():
-        a, b, out = (np.ones(s, np.float32) for s in ((m, k), (n, k), (m, n)))
+        a, b = operands(m, n, k)
+        out = np.empty((m, n), np.float32)
         work = 2.0 * m * n * k
         products[f"NumPy, {size}"] = ("float32", partial(np.matmul, a, b.T, out=out), work)
         for precision in precisions:

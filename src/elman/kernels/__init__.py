@@ -11,6 +11,7 @@ from elman.kernels.choose import (
     host_kernels,
     native_built,
     native_in_use,
+    uses_tiles,
     why_no_tiles,
 )
 from elman.kernels.contributions import Contributions
@@ -20,5 +21,5 @@ from elman.thread_count import processors, threads
 
 __all__ = [
     "Contributions", "Groups", "Kernels", "bf16_is_fast", "choose_again", "chosen_device", "device_kernels",
-    "host_kernels", "native_built", "native_in_use", "processors", "threads", "why_no_tiles",
+    "host_kernels", "native_built", "native_in_use", "processors", "threads", "uses_tiles", "why_no_tiles",
 ]  # fmt: skip

@@ -73,6 +73,12 @@ def bf16_is_fast() -> bool:
     return native is not None and bool(native.bf16_is_fast())
 
 
+def uses_tiles() -> bool:
+    """Whether the native kernels are in use and multiply bfloat16 on matrix tiles."""
+    native = _native_kernels()
+    return native is not None and bool(native.uses_tiles())
+
+
 def why_no_tiles() -> str:
     """Why the native kernels in use lack the matrix tiles of this processor; empty if they do not, or it has none."""
     native = _native_kernels()

@@ -53,6 +53,11 @@ def bf16_is_fast() -> bool:
     return bool(_native.has_bf16_instruction() and _native.get_bf16_instruction())
 
 
+def uses_tiles() -> bool:
+    """Whether the instruction set in use multiplies bfloat16 on matrix tiles."""
+    return bool(_native.current() == TILES and _native.get_bf16_instruction())
+
+
 def why_no_tiles() -> str:
     """Why a processor's matrix tiles are not available; empty if they are, or if it has none."""
     if _native.tiles() == "refused":
