@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 import subprocess
 import sys
@@ -10,17 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import Run
+from command_line import Run, fails
 
 import elman
+from elman.cli.entry import run
 from elman.gradient_flow.history import LENS, History
 from elman.gradient_flow.view import Subject, View
 
 pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
 from tensorboardX.proto.event_pb2 import Event
-from tensorboardX.record_writer import masked_crc32c
+from tensorboardX.record_writer import RecordWriter, masked_crc32c
 
-from elman.gradient_flow.events import write_events
+from elman.gradient_flow.events import FILE, write_events
 
 
 def read(path: Path) -> list[Any]:
@@ -123,3 +126,47 @@ def test_from_the_command_line(command: Run, char_run: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     (path,) = (tmp_path / "events").glob("*/*")
     assert {"gradient_norm", "validation/nats_per_token"} <= set(scalars(read(path)))
+
+
+def test_training_writes_its_records_as_they_come(command: Run, corpus: Path, tmp_path: Path) -> None:
+    """And a run that goes on begins the file anew, with the records that it keeps."""
+    run, folder = tmp_path / "run", tmp_path / "events"
+    small = ("--hidden", 8, "--batch-size", 4, "--bptt", 8, "--record-every", 5, "--watch-gradients", 20)
+    done = command("train", corpus, "--out", run, "--epochs", 2, "--tensorboard", folder, *small)
+    assert done.returncode == 0, done.stderr
+    assert command("train", "--resume", run, "--epochs", 3, "--tensorboard", folder).returncode == 0
+    live = read(folder / "run" / FILE)
+    seconds = [event.wall_time for event in live]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] > 0
+    assert command("flow", run, "--tensorboard", tmp_path / "afterwards").returncode == 0
+    assert scalars(live) == scalars(read(tmp_path / "afterwards" / "run" / FILE))
+    assert {"gradient_norm", "validation/nats_per_token", "lens/reach"} <= set(scalars(live))
+
+
+class FullDisk(RecordWriter):
+    """A file that takes its first 5 events."""
+
+    written = 0
+
+    def write(self, data: bytes) -> None:
+        self.written += 1
+        if self.written > 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().write(data)
+
+
+def test_training_goes_on_where_events_can_no_longer_be_written(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(elman.gradient_flow.events, "RecordWriter", FullDisk)
+    call = ["train", corpus, "--out", tmp_path / "run", "--tensorboard", tmp_path / "events", "--epochs", 1]
+    assert run([*map(str, call), "--hidden", "8", "--batch-size", "4", "--bptt", "8", "--record-every", "5"]) == 0
+    said = capfd.readouterr().err
+    assert said.count("No space left on device") == 1
+    assert "the run goes on without TensorBoard's events" in said
+    assert "all epochs done" in said
+
+
+def test_the_events_need_a_folder(command: Run, corpus: Path) -> None:
+    fails(command("train", corpus, "--tensorboard", corpus), "is a file: --tensorboard writes into a folder")

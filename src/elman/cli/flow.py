@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elman.cli.options import as_json, one_thread, run_argument
-from elman.cli.outputs import require_output
+from elman.cli.outputs import require_folder, require_output
 from elman.cli.streams import lines, show_json
 from elman.errors import ConfigError
-from elman.files import is_folder, same_place, write_whole
+from elman.files import same_place, write_whole
 from elman.wording import printable
 
 if TYPE_CHECKING:
@@ -138,8 +137,8 @@ def _check_outputs(
         if path is not None:
             require_output(path, text, f"flow.{option[2:]}")
     for option, path in {"--png": None if page else png, "--tensorboard": tensorboard}.items():
-        if path is not None and os.path.exists(path) and not is_folder(path):  # noqa: PTH110 (does not raise)
-            raise ConfigError(f"{path} is a file: {option} writes into a folder")
+        if path is not None:
+            require_folder(path, option)
     if html is not None and any(other is not None and same_place(html, other) for other in (png, tensorboard)):
         raise ConfigError(f"{html} is named for two outputs: give each output a name of its own")
 

@@ -1,4 +1,4 @@
-"""Where a command may write: not over its inputs, over files of a run, or into what is no file."""
+"""Where a command may write: not over its inputs, over files of a run, or into what is no file (or no folder)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from elman.errors import ConfigError
-from elman.files import output_fault, same_place
+from elman.files import is_folder, output_fault, same_place
 
 
 def require_output(path: Path, inputs: Iterable[Path], example: str) -> None:
@@ -23,6 +23,12 @@ def require_output(path: Path, inputs: Iterable[Path], example: str) -> None:
     for folder in (path.parent, path.parent.parent):
         if os.path.isfile(folder / "config.json") and _is_of_run(path, folder):  # noqa: PTH113 (does not raise)
             raise ConfigError(f"{path} is a file of the run {folder}: give another name to write to")
+
+
+def require_folder(path: Path, option: str) -> None:
+    """Raises ConfigError where a command cannot write into the folder `path`, as there is a file; it need not exist."""
+    if os.path.exists(path) and not is_folder(path):  # noqa: PTH110 (does not raise)
+        raise ConfigError(f"{path} is a file: {option} writes into a folder")
 
 
 def _is_of_run(path: Path, folder: Path) -> bool:

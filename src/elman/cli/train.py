@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,16 +14,18 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from elman.cli.options import as_json, lengths, threads
+from elman.cli.outputs import require_folder
 from elman.cli.processes import joined
 from elman.cli.settings import GroupedCommand, in_group, notes, setting_options
 from elman.cli.streams import message, show_json
+from elman.errors import FileError
 from elman.training.call import Call, reserved, trainer_of
 from elman.training.defaults import HELD_OUT, HELD_OUT_LIMIT, TASK_LENGTHS
 
 if TYPE_CHECKING:
     from elman.config import TaskName
     from elman.training.loop import Trainer
-    from elman.training.records import StopRecord
+    from elman.training.records import StopRecord, WrittenRecord
 
 
 def _range(lengths: tuple[int, int]) -> str:
@@ -87,6 +91,13 @@ def _range(lengths: tuple[int, int]) -> str:
     metavar="RUN",
     help="Folder of the run.  [default: runs/ and the time]",
 )
+@in_group(
+    "Records",
+    "--tensorboard",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write the records as TensorBoard events too, as they come.",
+)
 @as_json
 @in_group(
     "Device",
@@ -114,6 +125,7 @@ def train(
     task: TaskName | None,
     task_length: str | None,
     device: str | None,
+    tensorboard: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -123,6 +135,9 @@ def train(
     the text only. Ctrl-C stops and saves; --resume goes on exactly as if the run had not been stopped.
     """
     began = time.monotonic()
+    if tensorboard is not None:  # a missing extra is reported before any work is done
+        require_folder(tensorboard, "--tensorboard")
+        import elman.gradient_flow.events  # noqa: F401
     call = Call(
         text=text, valid=valid, held_out=held_out, vocab=vocab, from_run=from_run, grow=grow,
         out=out, resume=resume, exact=exact,
@@ -139,15 +154,15 @@ def train(
             )
             trainer.count_from(began)
             signals.trainer = trainer
-            stopped = _run(trainer)
+            stopped = _run(trainer, tensorboard)
     if as_json and trainer.team.rank == 0:
         show_json(_summary(trainer, stopped), indent=2)
     if stopped.reason == "asked":
         raise click.exceptions.Exit(130)
 
 
-def _run(trainer: Trainer) -> StopRecord:
-    """Trains with a display."""
+def _run(trainer: Trainer, tensorboard: Path | None) -> StopRecord:
+    """Trains with a display, and with event files where a folder for them is given."""
     from elman.cli.display import Display
     from elman.training.records import StopRecord
 
@@ -155,12 +170,42 @@ def _run(trainer: Trainer) -> StopRecord:
         *_, last = trainer.run()
         assert isinstance(last, StopRecord)
         return last
-    with Display(trainer) as display:
+    with Display(trainer) as display, _events(trainer, tensorboard) as write_event:
         for record in trainer.run():
             display.show(record)
             if isinstance(record, StopRecord):
                 return record
+            write_event(record)
     raise AssertionError("a run ends with a StopRecord")
+
+
+@contextmanager
+def _events(trainer: Trainer, folder: Path | None) -> Iterator[Callable[[WrittenRecord], None]]:
+    """The function that writes a record as events into `folder`; it does nothing without one.
+
+    Where the file takes no more, it says so and the run goes on.
+    """
+    if folder is None:
+        yield lambda record: None
+        return
+    from elman.gradient_flow.events import LiveEvents
+    from elman.training.metrics_file import as_row, read_metrics
+
+    run = trainer.run_folder
+    earlier = map(as_row, read_metrics(run.metrics))
+    with LiveEvents(folder, str(run.path), earlier, trainer.settings.record_every) as events:
+        takes_more = True
+
+        def write(record: WrittenRecord) -> None:
+            nonlocal takes_more
+            if takes_more:
+                try:
+                    events.write(as_row(record))
+                except FileError as error:
+                    takes_more = False
+                    message(f"{error}; the run goes on without TensorBoard's events")
+
+        yield write
 
 
 class _Signals:

@@ -1,12 +1,13 @@
-"""TensorBoard event files: what training recorded of its gradients, and the diagnosis as text."""
+"""TensorBoard event files: what training recorded of its gradients, as it goes or afterwards, and the diagnosis."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from elman.errors import MissingExtraError
 from elman.files import sentence, whole
@@ -49,14 +50,67 @@ def write_events(folder: Path, views: Sequence[View], histories: Mapping[str, Hi
     return written
 
 
+class LiveEvents:
+    """The event file of a run while it trains, begun anew with the records so far; it has the path and, but for the
+    time, the events of `write_events`.
+
+    folder            where the subfolder with the file goes
+    label             the run, which names the subfolder
+    records           the lines of its metrics.jsonl so far, as dicts
+    record_every      how many steps one of them is about
+
+    An event's time is in seconds of training. Raises FileError where the file cannot be written.
+    """
+
+    def __init__(
+        self, folder: Path, label: str, records: Iterable[Mapping[str, Any]] = (), record_every: int = 1
+    ) -> None:
+        self.path = folder / _folder_name(label) / FILE
+        self._record_every, self._seconds = record_every, 0.0
+        with sentence("create", self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with sentence("write", self.path):
+            self._writer = RecordWriter(str(self.path))
+            self._writer.write(_VERSION.SerializeToString())
+            for record in records:
+                self._add(record)
+            self._writer.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        with suppress(OSError):  # everything has been flushed
+            self._writer.close()
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Adds a record, for TensorBoard to see at once. Raises FileError where the file takes no more."""
+        with sentence("write", self.path):
+            self._add(record)
+            self._writer.flush()
+
+    def _add(self, record: Mapping[str, Any]) -> None:
+        if record["kind"] in ("step", "validation"):  # the lens's record has the seconds that it took
+            self._seconds = record["seconds"]
+        for event in _scalars(History.of([record], record_every=self._record_every)):
+            event.wall_time = self._seconds
+            self._writer.write(event.SerializeToString())
+
+
+_VERSION = Event(wall_time=0.0, file_version="brain.Event:2")
+
+
 def _events(view: View | None, history: History | None) -> Iterator[Any]:
-    yield Event(wall_time=0.0, file_version="brain.Event:2")
+    yield _VERSION
     if view is not None:
         # Markdown, which TensorBoard renders.
         text = f"**{view.subject.label}**, {view.subject.description}\n\n{view.diagnosis.text}"
         yield Event(wall_time=0.0, step=0, summary=summary.text("diagnosis", text))
-    if history is None:
-        return
+    if history is not None:
+        yield from _scalars(history)
+
+
+def _scalars(history: History) -> Iterator[Any]:
     for tag, steps, values in _columns(history):
         for step, value in zip(steps, values, strict=True):
             if math.isfinite(step) and math.isfinite(value):
