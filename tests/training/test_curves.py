@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from command_line import Run, fails
 
 from elman.errors import ConfigError
 from elman.training.curves import curve, require_one_measure
+from elman.training.curves_page import as_html
 from elman.training.records import RescueRecord, ValidationRecord
 
 RECORDS = [
@@ -53,7 +55,7 @@ def test_the_points_of_the_command(word_run: Path, char_run: Path, command: Run,
     assert found["curves"][0]["label"] == str(word_run)
     fails(command("plot", word_run, char_run, "--json"), "plot runs of one kind together")
     fails(command("plot", word_run), "--out is missing")
-    fails(command("plot", word_run, "--out", tmp_path / "a.gif"), "end its name in .png, .svg, .pdf")
+    fails(command("plot", word_run, "--out", tmp_path / "a.gif"), "end its name in .png, .svg, .pdf, .html")
     fails(command("plot", tmp_path, "--json"), "no config.json")
     fails(command("plot", "--json"), "Missing argument 'RUN...'")
 
@@ -73,6 +75,27 @@ def test_the_plot_is_written_and_repeats(word_run: Path, command: Run, tmp_path:
     if kind == "svg":
         assert b"perplexity" in written[0]
         assert b"validation" in written[0]
+
+
+def test_the_page_needs_nothing_else(word_run: Path, command: Run, tmp_path: Path) -> None:
+    out = tmp_path / "curves.html"
+    done = command("plot", word_run, word_run, "--against", "epoch", "--out", out)
+    assert done.returncode == 0, done.stderr
+    page = out.read_text()
+    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)[0])
+    points = json.loads(command("plot", word_run, word_run, "--against", "epoch", "--json").stdout)["curves"]
+    assert data["curves"] == points
+    assert (data["x"], data["y"]) == ("epoch", "perplexity")
+    assert not re.search(r"(?:src|href)=|url\((?!#)|@import", page)
+
+
+def test_the_page_shows_what_cannot_be_drawn() -> None:
+    nothing = ValidationRecord(7, 1, math.nan, math.nan, False, 0.01, 1)
+    page = as_html([curve("a</script>", RECORDS, "word", "step"), curve("b", [nothing], "word", "step")], "step")
+    assert page.count("</script>") == 2
+    assert "<th>a&lt;/script&gt;</th>" in page
+    assert '<td class="n">3</td><td class="n">4</td><td class="n">20</td><td class="n">–</td>' in page
+    assert '<th>b</th><td class="n">1</td><td class="n">–</td>' in page
 
 
 def test_without_matplotlib_the_command_says_what_to_install(word_run: Path, tmp_path: Path) -> None:

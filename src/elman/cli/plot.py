@@ -15,12 +15,12 @@ from elman.errors import ConfigError
 if TYPE_CHECKING:
     from elman.training.curves import Against, Curve
 
-FORMATS = (".png", ".svg", ".pdf")
+FORMATS = (".png", ".svg", ".pdf", ".html")
 
 
 @click.command(epilog="Example:  elman plot runs/small runs/large --against seconds --out curves.svg")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The plot: a .png, .svg or .pdf file.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The plot: .png, .svg, .pdf or .html.")
 @click.option(
     "--against",
     type=click.Choice(["step", "epoch", "seconds"]),
@@ -33,8 +33,8 @@ def plot(runs: tuple[Path, ...], out: Path | None, against: Against, as_json: bo
     """Plot the learning curves of RUNs: the loss of the validation text, solid, and of the training text, dashed.
 
     A point is a validation. Levels word and bpe are plotted as perplexity, char and byte as bits per token, tasks as
-    the share of wrong sequences. The plot needs matplotlib (pip install 'elman[plots]'); --json prints the points, and
-    does without --out.
+    the share of wrong sequences. Pictures need matplotlib (pip install 'elman[plots]'), the HTML page does not; --json
+    prints the points, and does without --out.
     """
     from elman.training.curves import require_one_measure
 
@@ -44,7 +44,10 @@ def plot(runs: tuple[Path, ...], out: Path | None, against: Against, as_json: bo
         if out.suffix.lower() not in FORMATS:
             raise ConfigError(f"{out} is no kind of picture that is written: end its name in {', '.join(FORMATS)}")
         require_output(out, [], "curves.svg")
-        from elman.training.curves_plot import write_curves  # a missing extra is reported before any work is done
+        if out.suffix.lower() == ".html":
+            from elman.training.curves_page import write_curves
+        else:  # a missing extra is reported before any work is done
+            from elman.training.curves_plot import write_curves
     curves = [_curve(run, against) for run in runs]
     require_one_measure(curves)
     if out is not None:

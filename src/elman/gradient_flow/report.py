@@ -8,16 +8,14 @@ T = 500.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 from typing import Any
 
 import numpy as np
 
+from elman.gradient_flow.document import document
 from elman.gradient_flow.history import History
-from elman.gradient_flow.json_values import json_value
 from elman.gradient_flow.number_text import nats_text, percent
 from elman.gradient_flow.trajectory import Doubles
 from elman.gradient_flow.view import QUANTILES, QUANTITIES, View
@@ -37,9 +35,6 @@ def as_html(views: Sequence[View], histories: Mapping[str, History], command: st
 
     command: the one that makes it, which the page shows.
     """
-    page = resources.files("elman.gradient_flow") / "page"
-    style = (page / "flow.css").read_text(encoding="utf-8")
-    script = "".join((page / name).read_text(encoding="utf-8") for name in ("numbers.js", "charts.js", "flow.js"))
     labels = [view.subject.label for view in views] or list(histories)
     title = " and ".join(labels)
     recorded = {label: history for label, history in histories.items() if history.recorded}
@@ -49,14 +44,8 @@ def as_html(views: Sequence[View], histories: Mapping[str, History], command: st
         *(_history(label, history, k) for k, (label, history) in enumerate(recorded.items())),
         _foot(views, command),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Gradient flow: {escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        + "\n".join(body)
-        + f'\n<script type="application/json" id="data">{_data(views, recorded)}</script>\n'
-        f"<script>\n{script}</script>\n</body>\n</html>\n"
-    )
+    scripts = ("numbers.js", "charts.js", "flow.js")
+    return document(f"Gradient flow: {title}", "\n".join(body), _data(views, recorded), scripts)
 
 
 def _head(title: str, views: Sequence[View]) -> str:
@@ -267,18 +256,14 @@ def _foot(views: Sequence[View], command: str) -> str:
     return f"</main><footer><p>{exact if views else ''}Made by {made}.{button}</p></footer>"
 
 
-def _data(views: Sequence[View], histories: Mapping[str, History]) -> str:
-    """The page's data as JSON that is safe in a script element: no `<` in it."""
+def _data(views: Sequence[View], histories: Mapping[str, History]) -> dict[str, Any]:
     same = len({tuple(view.tokens) for view in views}) == 1
-    content = {
+    return {
         "letters": LETTERS,
         "linked": same,
         "networks": [_network_data(view) for view in views],
         "histories": [_history_data(history) for history in histories.values()],
     }
-    return json.dumps(json_value(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
-        "<", "\\u003c"
-    )
 
 
 def _network_data(view: View) -> dict[str, Any]:

@@ -70,6 +70,9 @@ WORDS: dict[Measure, str] = {
 }  # fmt: skip
 
 
+ABSCISSA: dict[Against, str] = {"step": "training step", "epoch": "epoch", "seconds": "seconds of training"}
+
+
 def _measured(nats: float, measure: Measure) -> float:
     """Nats per token as the measure has them; NaN where that is not finite."""
     if measure == "perplexity":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from elman.errors import MissingExtraError
 from elman.files import write_whole
-from elman.training.curves import WORDS, Against, Curve, require_one_measure
+from elman.training.curves import ABSCISSA, WORDS, Against, Curve, require_one_measure
 
 try:
     from matplotlib.figure import Figure
@@ -22,7 +22,6 @@ from elman.gradient_flow.plots import DPI, UNDATED, WIDTH, styled
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's palette, which is distinct with every kind of colour vision; after the last the first again."""
-ABSCISSA: dict[Against, str] = {"step": "training step", "epoch": "epoch", "seconds": "seconds of training"}
 
 
 def write_curves(path: Path, curves: Sequence[Curve], against: Against) -> None:
