@@ -9,8 +9,9 @@
 // where e is exp(θ - reference), and Z (ŷ - 1) at the target. So there is no pass that makes δ1. For dh^T, e is copied
 // with words in pairs. While the tiles of a product are multiplied, vectors take exp of those before.
 //
-// Threads, tiles of words and chunks of tokens are those of softmax.h; the reference too, but that of all tiles must be
-// the same: where it is not, because a sum would have been too large, e is multiplied with the missing factor.
+// Threads, tiles of words and chunks of tokens are those of softmax.h. The reference is the target's θ, which is known
+// before all others and the same in every tile: Z is then 1 / ŷ at the target. Where a sum would be too large with it,
+// a tile takes its own largest θ, and the e of other tiles is multiplied with the missing factor afterwards.
 #pragma once
 
 #if defined(__AMX_TILE__) && defined(__AMX_BF16__)
@@ -19,6 +20,7 @@
 
 #include "amx_micro_kernel.h"
 #include "softmax.h"
+#include "sums.h"
 
 namespace elman::ELMAN_ISA {
 
@@ -70,6 +72,7 @@ class AmxSoftmax {
   float* h_ = nullptr;              // h^T of a chunk as right operand
   float* scaled_h_ = nullptr;       // each block of tokens of scale h / Z, as right operand
   float* largest_logit_ = nullptr;  // [tiles][N]; where blocks may be left out
+  float* target_logit_ = nullptr;   // [N]: target_logit, of operands that are not rounded
   float *largest_ = nullptr, *Z_ = nullptr, *factor_ = nullptr;  // [N]: the largest reference, Z, scale / Z
   float* exp_ = nullptr;                                         // [tiles][kWords][exp_stride_]: e, in pairs of tokens
 
@@ -78,8 +81,8 @@ class AmxSoftmax {
     h_ = pool_.reserve_shared(Shared::h, packed_floats<Kernel>(Dh, chunk_));
     reference = pool_.reserve_shared(Shared::reference, tiles * N);
     sum = pool_.reserve_shared(Shared::sum, tiles * N);
-    target_logit = pool_.reserve_shared(Shared::of_token, 4 * N);
-    largest_ = target_logit + N, Z_ = largest_ + N, factor_ = Z_ + N;
+    target_logit = pool_.reserve_shared(Shared::of_token, 5 * N);
+    target_logit_ = target_logit + N, largest_ = target_logit_ + N, Z_ = largest_ + N, factor_ = Z_ + N;
     largest_logit_ = pool_.reserve_shared(Shared::largest_logit, call.skip_below > 0 ? tiles * N : 0);
     pool_.reserve_own(Own::U, kWords * U_stride_);
     pool_.reserve_own(Own::logits, kWords * kTokens);
@@ -120,9 +123,12 @@ class AmxSoftmax {
       const Range own{begin + own_panels.begin * kTokens, min(begin + own_panels.end * kTokens, chunk.end)};
       const Range tokens = by_words_ ? chunk : own;
       pack_right_transposed<Kernel>({call.h + begin * Dh, count, Dh, Dh}, h_, own_panels);
+      for (long n = own.begin; n < own.end; ++n)
+        target_logit_[n] = static_cast<float>(dot(call.h + n * Dh, call.U + call.y[n] * Dh, Dh)) + call.b_2[call.y[n]];
       if (by_words_) pool_.barrier();
       for (long tile = mine.begin; tile < mine.end; ++tile)
-        forward(thread, tile, chunk, by_words_ ? Range{0, panels} : own_panels, tile == mine.begin);
+        forward(thread, tile, chunk, by_words_ ? Range{0, panels} : own_panels,
+                tile == mine.begin ? target_logit_ : reference + (tile - 1) * N);
       if (by_words_) pool_.barrier();
       for (long n = own.begin; n < own.end; ++n) finish_forward(n);
       if (!with_gradient_) continue;
@@ -160,8 +166,9 @@ class AmxSoftmax {
     Vec reference[2] = {}, largest[2], sum[2];
   };
 
-  // θ^T of a tile of words and some panels: references and sums of their tokens, e for the gradient.
-  void forward(int thread, long tile, Chunk chunk, Range panels, bool first_tile) {
+  // θ^T of a tile of words and some panels: references and sums of their tokens, e for the gradient. `before`: the
+  // references of the tile before, [N].
+  void forward(int thread, long tile, Chunk chunk, Range panels, const float* before) {
     const long words = words_of(tile), first = tile * kWords, Dh = call.Dh, lanes = lanes_of<Kernel>(Dh);
     float *U = pool_.own(thread, Own::U), *theta = pool_.own(thread, Own::logits);
     const float* bias = call.b_2 + first;
@@ -172,10 +179,8 @@ class AmxSoftmax {
       const int low = static_cast<int>(min(count, kWidth)), high = static_cast<int>(count) - low;
       float* e = with_gradient_ ? exp_of(tile, chunk, n) : nullptr;
       OfTokens of;
-      if (!first_tile) {
-        of.reference[0] = load_n(reference + at - call.N, low);
-        if (high) of.reference[1] = load_n(reference + at - call.N + kWidth, high);
-      }
+      of.reference[0] = load_n(before + n, low);
+      if (high) of.reference[1] = load_n(before + n + kWidth, high);
       const auto word = [&](long w) {
         const Vec b = broadcast(bias[w]), theta_low = load(theta + w * kTokens) + b;
         const Vec exp_low = exp(theta_low - of.reference[0]);
@@ -208,16 +213,8 @@ class AmxSoftmax {
         Kernel::run_with(m, columns, product, [&] {
           for (long i = 0; i < each_time && next < ready; ++i) word(next++);
         });
-        if (!first_tile) ready = from + m;
+        ready = from + m;
       });
-      if (first_tile) {
-        for (long w = 0; w < words; ++w) {
-          const Vec b = broadcast(bias[w]);
-          of.largest[0] = max(of.largest[0], load(theta + w * kTokens) + b);
-          if (columns == kTokens) of.largest[1] = max(of.largest[1], load(theta + w * kTokens + kWidth) + b);
-        }
-        of.reference[0] = of.largest[0], of.reference[1] = high ? of.largest[1] : Vec{};
-      }
       while (next < words) word(next++);
       const auto too_large = [&](int j, int tokens) {
         const __mmask16 some = _mm512_cmp_ps_mask((__m512)of.sum[j], _mm512_set1_ps(kTooLarge), _CMP_NLT_UQ);

@@ -1,4 +1,4 @@
-// Sums: of squares, of rows, of columns.
+// Sums: of products, of squares, of rows, of columns.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,12 @@
 #include "ranges.h"
 
 namespace elman::ELMAN_ISA {
+
+static inline double dot(const float* a, const float* b, long n) {
+  Vec sum[2] = {};
+  over_vectors(n, [&](long j, int count) { sum[j / kWidth & 1] += load_n(a + j, count) * load_n(b + j, count); });
+  return sum_of(sum[0] + sum[1]);
+}
 
 // Σ x²: runs of 4096 floats, whose sums are added in float64, so that the result does not depend on the threads.
 static double sum_of_squares(Pool& pool, const float* x, long n) {

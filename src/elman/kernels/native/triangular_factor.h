@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "pool.h"
-#include "ranges.h"
+#include "sums.h"
 
 namespace elman::ELMAN_ISA {
 
@@ -18,11 +18,6 @@ static inline double in_range_or_in_double(double in_float, const float* x, long
   return in_double;
 }
 
-static inline double dot(const float* a, const float* b, long n) {
-  Vec sum[2] = {};
-  over_vectors(n, [&](long j, int count) { sum[j / kWidth & 1] += load_n(a + j, count) * load_n(b + j, count); });
-  return sum_of(sum[0] + sum[1]);
-}
 static inline double squared_norm(const float* x, long n) { return in_range_or_in_double(dot(x, x, n), x, n); }
 
 constexpr int kReflections = 4;  // applied to the rows together
