@@ -248,3 +248,42 @@ def test_a_loss_is_not_differentiated_by_what_does_not_depend_on_the_left_side()
         r"G = X W^T", r"\frac{\partial f(G)}{\partial W} = (\frac{\partial f(G)}{\partial C})^T A",
     )  # fmt: skip
     assert last(*text).verdict in UNJUDGED
+
+
+# --- names, products and lists ---
+
+
+def test_letters_above_a_weight_name_it_and_numbers_below_a_state_are_its_steps() -> None:
+    network = (r"h_t = \tanh(W^{xh} x_t + W^{hh} h_{t-1})", r"y_t = W^{hy} h_t", r"J_t = g(y_t)")
+    paths = r"\frac{\partial J_2}{\partial y_2} \frac{\partial y_2}{\partial h_2}"
+    by_both = (
+        rf"\frac{{\partial J_2}}{{\partial W^{{hh}}}} = {paths} \frac{{\partial h_2}}{{\partial W^{{hh}}}}"
+        rf" + {paths} \frac{{\partial h_2}}{{\partial h_1}} \frac{{\partial h_1}}{{\partial W^{{hh}}}}"
+    )
+    assert last(*network, by_both).verdict is Verdict.HOLDS
+    assert not last(*network, by_both.replace("_1}", "_2}")).good
+
+
+def test_a_point_before_a_star_is_an_entrywise_product() -> None:
+    model = (r"z = W x", r"a = \sigma(z)", r"E = \frac12 \|a - y\|^2")
+    assert last(*model, r"\frac{\partial E}{\partial z} = (a - y) .* a . * (1 - a)").verdict is Verdict.HOLDS
+    assert last(*model, r"\frac{\partial E}{\partial z} = (y - a) .* a . * (1 - a)").is_wrong
+
+
+def test_the_formula_of_a_list_item_defines_its_letter() -> None:
+    listed = "- $u_t = A x_t + B h_{t-1}$\n- $h_t = \\tanh(u_t)$\n- $\\frac{\\partial h_t}{\\partial u_t} = 1 - h_t^2$\n"
+    assert [c.verdict for c in claims(listed)] == [Verdict.HOLDS] * 3
+    assert claims(listed.replace("1 - h_t^2", "1 - h_t"))[-1].is_wrong
+
+
+def test_layers_may_be_numbered_by_an_ell() -> None:
+    layers = (r"z^{\ell} = W^{\ell} a^{\ell-1} + b^{\ell}", r"a^{\ell} = \sigma(z^{\ell})")
+    right = r"\frac{\partial a^{\ell}}{\partial z^{\ell}} = a^{\ell} \odot (1 - a^{\ell})"
+    assert last(*layers, right).verdict is Verdict.HOLDS
+    assert last(*layers, right.replace("(1 -", "(2 -")).is_wrong
+
+
+@pytest.mark.parametrize(("claim", "holds"), [("1 - a^2", True), ("a^2 - 1", False), ("1 - a", False), ("a", False)])
+def test_an_entrywise_derivative_is_compared_entry_by_entry(claim: str, holds: bool) -> None:
+    found = last("u = A x + b", r"a = \tanh(u)", rf"\frac{{\partial a}}{{\partial u}} = {claim}")
+    assert found.good if holds else found.is_wrong

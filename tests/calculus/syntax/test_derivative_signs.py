@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from reading import read, refused
 
-from elman.calculus.expression import Derivative, Entry, Index, Symbol, Transpose
+from elman.calculus.expression import Derivative, Entry, Index, Product, Symbol, Transpose
 from elman.calculus.syntax.parse import parse
 
 E, Y = Symbol("E"), Symbol("y")
@@ -23,6 +23,13 @@ E, Y = Symbol("E"), Symbol("y")
 )  # fmt: skip
 def test_all_spellings_are_one_derivative(formula: str) -> None:
     assert parse(formula) == Derivative(E, Y)
+
+
+def test_nabla_takes_a_product_that_begins_with_a_transpose() -> None:
+    product = Product(Transpose(Symbol("c")), Y, "")
+    assert parse(r"\nabla_y c^T y") == Derivative(product, Y)
+    assert parse(r"\nabla_y c^T u") == Product(Derivative(Transpose(Symbol("c")), Y), Symbol("u"), "")
+    assert parse(r"\nabla_y E^T y") == Product(Derivative(Transpose(E), Y), Y, "")
 
 
 def test_by_an_entry_by_a_transpose_and_of_a_transpose() -> None:

@@ -27,6 +27,7 @@ ROWS = [
     (r"\begin{array}{rcl} u & = & A v \\ w & = & B u \end{array}", ["u = A v", "w = B u"]),
     (r"\left\{ \begin{aligned} u &= A v \\ w &= B u \end{aligned} \right.", ["u = A v", "w = B u"]),
     (r"\begin{cases} u = A v \\ w = B u \end{cases}", ["u = A v", "w = B u"]),
+    (r"u = A v = \newline = B w", ["u = A v = B w"]),
     (r"u = \left( a \\ + b \right) c", ["u = (a + b) c"]),
     (r"u = \left[ a, b + 1 \right] A, \quad v = [a]", ["u = [a, b + 1] A", "v = a"]),
     ("u = A v，其中 w = B u", ["u = A v", "w = B u"]),

@@ -39,6 +39,28 @@ def test_marks_make_another_letter(formula: str, name: str) -> None:
     assert parse(formula) == Symbol(name)
 
 
+@pytest.mark.parametrize(
+    ("formula", "name"),
+    [("U^{hx}", "U_hx"), (r"g^{\text{out}}", "g_out"), ("s_2^{label}", "s_2_label"), ("W^K", "W_K"), ("b^{in}", "b_in")],
+)
+def test_words_above_are_a_part_of_the_name(formula: str, name: str) -> None:
+    assert parse(formula) == Symbol(name)
+
+
+def test_a_word_above_beside_a_time_or_an_index() -> None:
+    assert parse(r"s_t^{\text{true}}") == Symbol("s_true", T)
+    assert parse("W_i^Q") == Entry(Symbol("W_Q"), (Index("i"),))
+
+
+@pytest.mark.parametrize("formula", ["x^{ij}", "2^{ab}", "A^N", "e^{ab}", "A^{T}"])
+def test_what_is_no_word_above_stays_a_power_or_a_transpose(formula: str) -> None:
+    assert not isinstance(parse(formula), Symbol)
+
+
+def test_a_transpose_in_parentheses_behind_a_layer() -> None:
+    assert parse("(W^{(l)})^{(T)}") == Transpose(Symbol("W", Index("l")))
+
+
 def test_a_square_may_be_a_letter_of_its_own() -> None:
     assert parse(r"\sigma^2", LAYERS) == Symbol("sigma_squared")
 

@@ -21,7 +21,7 @@ from elman.calculus.expression import (
     Transpose,
     walk,
 )
-from elman.calculus.syntax.names import GREEK, fold
+from elman.calculus.syntax.names import GREEK, LOSSES, fold
 from elman.calculus.syntax.written_sizes import size_of
 
 Kind: TypeAlias = Literal["number", "column", "row", "matrix", "family"]
@@ -39,12 +39,11 @@ _ONE_INDEX: Costs = {"column": 0, "family": 1, "row": 2, "matrix": 2}
 _ONE_INDEX_UPPER: Costs = {"matrix": 0, "column": 1, "family": 1.2, "row": 3}
 _OPAQUE: Costs = {"number": 0, "column": 1.5, "matrix": 3}
 _NOT_THE_SIZE = 3.0
-_LOSSES = frozenset({"L", "J", "E", "l", "ell", "C", "loss", "cost", "Loss", "Cost"})
 
 
 def is_called_a_loss(name: str) -> bool:
     """Whether a letter has the name of a loss, a number."""
-    return name.split("_")[0] in _LOSSES
+    return name.split("_")[0] in LOSSES
 
 
 def usual_costs(name: str) -> Costs:

@@ -12,6 +12,7 @@ from elman.calculus.expression import Derivative, Entry, Expression, Power, Prod
 from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar
+from elman.calculus.syntax.names import LOSSES
 from elman.calculus.syntax.scripts import Letter, Node
 from elman.calculus.syntax.tokens import Token
 from elman.errors import FormulaError
@@ -288,8 +289,19 @@ def nabla(p: Grammar, token: Token) -> Node:
             raise FormulaError("∇ takes no power but 2", sign.start + 1)
     first = cursor.place()
     of = _differentiated_factor(p)
-    if isinstance(of, Transpose) and wrt in symbols(of):
-        of = p.product_after(of, first)  # ∇_x x^T A x
+    if isinstance(of, Transpose):
+        of = _with_factors_by(p, of, wrt, first)
     for _ in range(order):
         of = Derivative(of, wrt, span=cursor.span_from(token.start))
+    return of
+
+
+def _with_factors_by(p: Grammar, of: Transpose, wrt: Expression, start: int) -> Expression:
+    """What a ∇_x takes before a transpose: the product x^T A x or b^T x, where x is in it; else the transpose alone."""
+    at = p.cursor.at
+    whole = p.product_after(of, start)
+    scalar = isinstance(of.of, Symbol) and (of.of.name.split("_")[0] in LOSSES or of.of.name in p.names.functions)
+    if wrt in symbols(of) or (wrt in symbols(whole) and not scalar):  # ∇_x f^T (y - x) is of f
+        return whole
+    p.cursor.at = at
     return of

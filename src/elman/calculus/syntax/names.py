@@ -27,6 +27,7 @@ ACCENTS = {
 INDEX_LETTERS = frozenset("ijklmnbpqrsvcok")
 PROBABILITIES = frozenset({"p", "P", "q", "Q", "Pr"})  # P(X = x) is one quantity
 TIME_LETTERS = frozenset({"t", "tau"})
+LOSSES = frozenset({"L", "J", "E", "l", "ell", "C", "loss", "cost", "Loss", "Cost"})  # what a loss is called
 
 
 def fold(name: str) -> str:

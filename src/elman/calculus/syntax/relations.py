@@ -264,7 +264,9 @@ class _Reader:
         parts, operators, regions = list(base.parts), list(base.operators), list(base.regions)
         left = parts[0] if parts else None
         lost: list[str] = []  # the signs since the last part that was read
-        for (sign, token), part in zip(segment.signs, segment.parts[1:], strict=True):
+        for number, ((sign, token), part) in enumerate(zip(segment.signs, segment.parts[1:], strict=True), 1):
+            if sign == "=" and not part and segment.signs[number : number + 1]:
+                continue  # the sign ends one row and begins the next
             lost.append(sign)
             region = (token.end, part[-1].end if part else token.end)
             read = self._part(part, region, left, lenient=sign in ("∈", "∉", "~", "⊂", "⊆"))

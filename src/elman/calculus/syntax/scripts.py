@@ -33,6 +33,8 @@ _TRANSPOSES = {"T", "top", "intercal", "transpose"}
 _FONTS = {"mathrm", "text", "rm", "mathbf", "mathsf", "mathit", "textrm", "boldsymbol", "bm", "operatorname", "mathtt"}
 # Words of index letters that are labels: x_{in}, v_{min}.
 _LABELS = {"in", "on", "or", "no", "min", "pos", "prior", "cls", "obs", "skip", "bin", "rms", "crop"}
+# Letters above a weight that name it: those of attention.
+_WEIGHTS, _ROLES = frozenset("WwBbU"), frozenset("QKVO")
 # A sign above a letter that makes another letter of it → its name.
 _MARKS = {"*": "star", "star": "star", "ast": "star", "prime": "prime", "+": "plus", "-": "minus", "'": "prime"}
 
@@ -284,12 +286,34 @@ def superscript(
         return replace(node, of=replace(node.of, name=f"{node.of.name}_squared", latex=f"{node.of.latex}^2"))
     if _is_time(tokens) and names.resolve(text) is None:
         return _with_time(node, index_of(tokens, place), names, where)
+    if _is_label_above(node, tokens, names):
+        return _marked(node, text, _as_latex(tokens), names, where)
     elementwise = tokens[0].text in ("circ", "odot")
     exponent = read_exponent(tokens[1:] if elementwise else tokens)
     return Power(of, exponent, elementwise or (isinstance(of, Call) and not isinstance(exponent, Number)))
 
 
 _CLOSES = {"(": ")", "[": "]"}
+
+
+def _is_label_above(node: Node, tokens: list[Token], names: Names) -> bool:
+    """Whether a superscript is a part of a letter's name: y^{true}, W^{hh}, W^Q. Letters that are indices, as in x^{ij},
+    and those of a number, as in 2^{nk}, are none.
+    """
+    letter = node.of if isinstance(node, Entry) else node
+    if not isinstance(letter, Letter | Symbol):
+        return False
+    word = letter.word if isinstance(letter, Letter) else letter.name.split("_")[0]
+    kept = [t for t in tokens if t.kind not in ("{", "}") and t.text not in _FONTS]
+    if not kept or not all(t.kind == "letter" for t in kept):
+        return False
+    text = "".join(t.text for t in kept)
+    if len(kept) == 1:
+        weight = word in _WEIGHTS and text.isupper() and text not in names.levels
+        return weight and (text in _ROLES or names.resolve(f"{word}_{text}") is not None)
+    if any(t.text in _FONTS for t in tokens) or len(kept) > 2:
+        return True
+    return text in _LABELS or not set(text) <= INDEX_LETTERS | names.indices
 
 
 def _is_plain_index(tokens: list[Token]) -> bool:
@@ -311,6 +335,8 @@ def _with_index_above(node: Node, index: Index, names: Names, where: int, writte
     """
     if isinstance(node, Letter) and index.variable is None and node.name not in names.timed and not node.label:
         return replace(node, label=str(index.offset), latex=f"{node.latex}^{written}")
+    if index == Index("T") and isinstance(node, Symbol) and node.time is not None:
+        return Transpose(node)  # (W^{(l)})^{(T)}
     return _with_time(node, index, names, where)
 
 

@@ -87,6 +87,7 @@ _SIGN_COMMANDS: dict[str, tuple[str, str]] = {
 }
 _SPACES = frozenset("~\u200b\u200c\u200d\u2060\ufeff")  # some have no width
 _PLAIN = re.compile(r"\d+(?:\.\d+)?|[A-Za-z]|[-+*/=<>(){}\[\]^_|,.;:!&'@~$]")
+_ENTRYWISE = re.compile(r"\.[ ]?\*(?!\*)")  # a .* b, as programs write it
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 _LENGTH = re.compile(r"\s*-?\s*[\d.]*\s*(?:pt|em|ex|cm|mm|in|mu|px)\b")
 _ROW_GAP = re.compile(r"\*?\s*\[\s*-?[\d.]*\s*(?:pt|em|ex|cm|mm|in)\s*\]|\*")
@@ -121,6 +122,9 @@ def _next(text: str, i: int, found: list[Token]) -> int:
         kind, shown = _SIGNS_OF_PROGRAMS[text[i : i + 2]]
         found.append(Token(kind, shown, i, i + 2))
         return i + 2
+    if (entrywise := _ENTRYWISE.match(text, i)) is not None:
+        found.append(Token("command", "odot", i, entrywise.end()))
+        return entrywise.end()
     plain = _PLAIN.match(text, i)
     if plain and c != "$":
         word = plain.group()

@@ -48,7 +48,7 @@ def is_condition(statement: Statement, model: PageModel) -> bool:
         return True
     if isinstance(left, Entry) and isinstance(left.of, Symbol):
         left = left.of
-    if statement.formula.kind != "inline" or not isinstance(left, Symbol):
+    if not statement.formula.is_within_text or not isinstance(left, Symbol):
         return False
     if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:
         return False

@@ -82,7 +82,7 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
     equations: ByName = {}
     named: ByName = {}
     start: dict[tuple[str, Index], Definition] = {}
-    order = sorted(statements, key=lambda s: (s.formula.kind == "inline", isinstance(s.parts[0], Entry)))
+    order = sorted(statements, key=lambda s: (s.formula.is_within_text, isinstance(s.parts[0], Entry)))
     for statement in order:
         square = defined_square(statement)
         left_side = statement.parts[0] if square is None else square[0]
@@ -185,7 +185,7 @@ def _may_define(statement: Statement, left: Symbol, use: PageUse) -> bool:
     """
     if not statement.is_equation:
         return False
-    if statement.formula.kind != "inline":
+    if not statement.formula.is_within_text:
         return True
     if left.time is None and left.name in use.running:
         return False

@@ -49,7 +49,7 @@ _LETTERS_ALONE = re.compile(
     r"\s*\\?[A-Za-z]+(?:[_^](?:\w|\{[^{}]*\}))*(?:\s*[,;]\s*\\?[A-Za-z{} ]+(?:[_^](?:\w|\{[^{}]*\}))*)*\s*"
 )
 _RUNNING = frozenset("ijklmn")
-_LEVELS = frozenset("lL")
+_LEVELS = frozenset(("l", "L", "ell"))
 _TWO = Number(Fraction(2))
 
 
@@ -101,8 +101,8 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
         name for name, offsets in uses.exponents.items()
         if name not in uses.bare and name not in known and (len(offsets) > 1 or name in _LEVELS)
     } | (uses.numbering - known)  # fmt: skip
-    if len(uses.exponents.get("l", ())) > 1 and "l" not in known:
-        levels |= {"l", "L"} & (set(uses.exponents) - known)  # z^l and z^{l-1}, though the page speaks of "layer l"
+    if any(len(uses.exponents.get(name, ())) > 1 and name not in known for name in ("l", "ell")):
+        levels |= _LEVELS & (set(uses.exponents) - known)  # z^l and z^{l-1}, though the page speaks of "layer l"
     return Letters(
         frozenset(functions), frozenset(labelled), frozenset(running), frozenset(levels),
         frozenset(_squares(statements, defined)), frozenset(_other_letters(statements, known)),

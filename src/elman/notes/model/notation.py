@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import BigSum, Entry, Expression, Product, Symbol, symbols, walk
+from elman.calculus.expression import BigSum, Entry, Expression, Product, Symbol, children, symbols, walk
 from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.written_sizes import is_written
 from elman.notes.model.letters import letters_of
@@ -50,17 +50,19 @@ def notation_of(
     sizes = _sizes(shapes) | {shape[1] for _, shape in families.values()}
     shapes = {name: shape for name, shape in shapes.items() if name not in families} | dict(families.values())
     indices = _indices(statements)
-    timed, used = set[str](), {*shapes, *sizes, *words}
+    timed, timed_below, used = set[str](), set[str](), {*shapes, *sizes, *words}
     for statement in statements:
         for letter in _letters(statement.parts):
             if letter.time is not None or "_" in letter.name:
                 used.add(letter.name)
             if letter.time is not None and letter.time.variable:
                 timed.add(letter.name)
+                timed_below |= {letter.name} if letter.below else set()
         if isinstance(statement.parts[0], Symbol) and len(statement.parts) > 1:
             used.add(statement.parts[0].name)
     entries = {n for n in used - set(shapes) if n.rpartition("_")[2] in indices and n.rpartition("_")[0] in used}
     used -= entries
+    used -= _numbered_steps(statements, used - set(shapes), timed_below)
     used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in whole and n[-1].isdigit()}
     used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
     letters = letters_of(statements, {*shapes, *words})
@@ -83,6 +85,16 @@ def notation_of(
         lists=nested.lists,
     )
     return Notation(names, shapes, frozenset(timed), frozenset(whole))
+
+
+def _numbered_steps(statements: Sequence[Statement], names: Set[str], timed: Set[str]) -> set[str]:
+    """The names that are a letter at a step: h_2 where the page has h_t. Where it computes h_0 in the same way as h_1,
+    its steps begin before the first, and each number names a letter of its own.
+    """
+    found = {n for n in names if n.rpartition("_")[0] in timed and n.rpartition("_")[2].isdigit()}
+    left = [(s.parts[0], s.parts[1]) for s in statements if len(s.parts) > 1]
+    computed = {e.name for e, right in left if isinstance(e, Symbol) and children(right)}
+    return set() if any(n.endswith("_0") for n in found & computed) else found
 
 
 def _is_two_indices(name: str, used: Set[str], running: Set[str]) -> bool:

@@ -41,7 +41,7 @@ def _continued(statements: Sequence[Statement], unread: Sequence[Unread]) -> lis
             above = _above_behind(waiting.pop(0), above)
         if s.relation.continues and above is not None:
             s = replace(s.with_parts((above.parts[0], *s.parts[1:])), continued=above.continued or above)
-        if len(s.parts) > 1 and s.formula.kind != "inline":
+        if len(s.parts) > 1 and not s.formula.is_within_text:
             above = s
         elif len(s.parts) == 1 and has_derivative(s.parts[0]) and in_formula[s.formula.start] == 1:
             above = s  # a left side that stands alone

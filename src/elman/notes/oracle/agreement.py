@@ -329,8 +329,11 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
                 if chain and not found.any:
                     value, _ = part_value(oracle, part, indices, direct=barred, own=True)
                     found = compare(goal, value, chain, per_column)
-                if not found.any and not chain and isinstance(target, Derivative):
-                    found = along_diagonal(goal, value) or found
+                diagonal = None if found.any or chain or not isinstance(target, Derivative) else _entries(goal, value)
+                if diagonal is not None:
+                    goal, value = diagonal
+                    found = replace(compare(goal, value, per_column=False), turned=False)
+                    found = replace(found, reading="entry by entry" if found.plain else "")
             except OutOfRangeError as error:
                 out_of_range = out_of_range or error
                 continue
@@ -385,16 +388,15 @@ def agreement_of_direct_use(oracle: Oracle, target: Derivative, part: Expression
 # --- derivatives that are no matrix, or a diagonal one ---
 
 
-def along_diagonal(goal: Array, value: Array) -> Agreement | None:
-    """The agreement of a column with the diagonal of a derivative ∂f(x)/∂x that is f'(x) entry by entry; a number
-    stands for all entries. None where they do not agree.
+def _entries(goal: Array, value: Array) -> tuple[Array, Array] | None:
+    """The diagonal of a derivative ∂f(x)/∂x that is f'(x) entry by entry, and a column or a number for all entries that
+    is said to be f'(x), as columns; None for a derivative that is not diagonal, and for any other value.
     """
     m, n = goal.shape[-2:]
     entries = np.diagonal(goal)[:, np.newaxis]
     if m != n or m == 1 or value.shape not in ((m, 1), (1, m), (1, 1)) or not close(goal, np.diagflat(entries)):
         return None
-    held = close(entries, np.broadcast_to(value.reshape(-1, 1), entries.shape))
-    return Agreement(plain=True, shape=value.shape[-2:], reading="entry by entry") if held else None
+    return entries, np.broadcast_to(value.reshape(-1, 1), entries.shape)
 
 
 def _with_four_indices(

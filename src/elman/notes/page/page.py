@@ -22,7 +22,8 @@ class Formula:
     `Page.text`; `line` and `column` are the same place, from 1 (in a notebook, the line in its cell). `kind` is
     display (`$$`, an environment), inline (`$`), or code (a line of a code block). `before` is the prose between the
     last formula and this one, `heading` the heading above it; `cell` is the cell of a notebook, from 1;
-    `outer` are the offsets of the formula with its delimiters.
+    `outer` are the offsets of the formula with its delimiters; `alone` says that nothing else is in its lines, but for
+    the mark of a list.
     """
 
     text: str
@@ -34,6 +35,12 @@ class Formula:
     heading: str = ""
     cell: int | None = None
     outer: tuple[int, int] = (0, 0)
+    alone: bool = False
+
+    @property
+    def is_within_text(self) -> bool:
+        """Whether it stands in a line of text, where an equation may only suppose something."""
+        return self.kind == "inline" and not self.alone
 
     def line_at(self, offset: int) -> int:
         """The line of an offset in `text`, counted as `line` is."""

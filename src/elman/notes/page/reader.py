@@ -33,6 +33,7 @@ KINDS = {
 }  # fmt: skip
 _BEFORE = 300
 _DOCUMENT = re.compile(r"\\(?:documentclass|section|subsection|begin\s*\{document\}|newcommand|def)\b")
+_MARK_OF_LIST = re.compile(r"[ \t>]*(?:(?:[-*+]|\(?\w{1,3}[.)])[ \t]+)?")
 _QUOTE = re.compile(r"\n[ \t]*>[ \t]?(?:>[ \t]?)*")
 
 
@@ -193,10 +194,18 @@ class _Gathered:
                 before = _prose(self.text[max(last, begin - _BEFORE) : begin])
                 into = self.unchecked if covered(off, begin) else self.formulas
                 place = lines.place(begin)
-                into.append(Formula(written, begin, *place, kind, before, heading, cell, (outer[0], outer[1])))
+                alone = self._is_alone(outer[0], outer[1])
+                into.append(Formula(written, begin, *place, kind, before, heading, cell, (outer[0], outer[1]), alone))
                 last = stop
         if scan.headings:
             self.heading = scan.headings[-1][1]
+
+    def _is_alone(self, first: int, last: int) -> bool:
+        """Whether the lines of a formula have nothing else in them, but for the mark of a list and a stop."""
+        line = self.text.rfind("\n", 0, first) + 1
+        stop = self.text.find("\n", last)
+        behind = self.text[last : len(self.text) if stop < 0 else stop]
+        return bool(_MARK_OF_LIST.fullmatch(self.text, line, first)) and not behind.strip(" \t\r.,;:，。；\\")
 
     def _declared(self, scan: Scan, start: int, end: int, kind: str) -> list[Declared]:
         """The shapes that a part declares, in order; records other spellings and one-hot names as well."""
