@@ -18,6 +18,7 @@ from elman.calculus.expression import Dots, Expression, Symbol, Transpose, walk
 from elman.calculus.shapes.kinds import Costs, usual_costs
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
+from elman.notes.judge.chain_rule import is_chain_rule
 from elman.notes.judge.checker import Checker, JudgedPage, Key, in_layout, judged_claim
 from elman.notes.judge.derivation_steps import earlier_parts
 from elman.notes.judge.judgement import Judgement
@@ -27,11 +28,13 @@ from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.small_model import PageDefinitions, small_models
 from elman.notes.model.statement_kinds import StatementKind
 from elman.notes.model.unknown_losses import supplied_losses
+from elman.notes.oracle.agreement import Agreement
 from elman.notes.oracle.budget import SMALL_MODEL, Budget
 from elman.notes.oracle.evaluation_point import FourIndicesError
 
 _NO_LONGER = 6.0  # what it costs to read a letter as less than its section shows
 _BOLD = re.compile(r"\\(?:mathbf|bm|boldsymbol|bold|pmb|vec)\b")
+_CHAIN = "the chain rule, for any functions of these letters"
 _STEP = "the step from the row above holds"
 _MOST_STEPS = 3  # parts before a part that it is compared with
 
@@ -92,6 +95,9 @@ class _LocalReader:
                 differs |= new.result.error is None and new.result.counterexample is not None
             if is_step and differs:
                 return None
+        left = statement.parts[j.beside]
+        if (j.unchecked or j.result.nothing) and is_chain_rule(self._read, left, statement.parts[j.part]):
+            return _as_held(j, self._checker, replace(j, result=Agreement(plain=True, chain=True), reading=_CHAIN))
         return None
 
     def _judged_alone(
@@ -144,7 +150,7 @@ def _is_misfit(j: Judgement) -> bool:
     return counterexample is not None and counterexample.entry is None
 
 
-def _as_held(j: Judgement, checker: Checker, new: Judgement, how: str) -> Judgement:
+def _as_held(j: Judgement, checker: Checker, new: Judgement, how: str = "") -> Judgement:
     """The judgement of a claim that holds as `new` does."""
     kinds = [r.removeprefix("reading: ") for r in checker.remarks if r.startswith("reading: ")]
     words = "; ".join(w for w in (new.reading, how, *kinds) if w)
