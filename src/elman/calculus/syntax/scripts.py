@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from elman.calculus.expression import (
+    Apply,
     Call,
     Derivative,
     Entry,
@@ -23,7 +24,7 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
 )
-from elman.calculus.functions import WHOLE
+from elman.calculus.functions import ELEMENTWISE, WHOLE
 from elman.calculus.syntax.cursor import divided, split_at_commas
 from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.tokens import Token
@@ -374,4 +375,19 @@ def primed(node: Node, names: Names, mark: Token, start: int) -> Node:
             return replace(node, label="_".join(p for p in (node.label, "prime") if p), latex=f"{node.latex}'")
         if node.name in names.functions or node.name == "sigma":
             return Derivative(replace(node.symbol(names), span=(start, mark.start)), Symbol(""), span=(start, mark.end))
+    argument = _only_argument(node)
+    if argument is not None:  # σ(x)'
+        return Derivative(closed(node, names), argument, span=(start, mark.end))
     return Transpose(closed(node, names), span=(start, mark.end))
+
+
+def _only_argument(node: Node) -> Symbol | None:
+    """The letter x of f(x); None where f takes anything else, or is none that a number goes through."""
+    if isinstance(node, Call) and node.function in ELEMENTWISE:
+        arguments = node.arguments
+    elif isinstance(node, Apply) and not node.primes:
+        arguments = node.arguments
+    else:
+        return None
+    alone = arguments[0] if len(arguments) == 1 else None
+    return alone if isinstance(alone, Symbol) else None

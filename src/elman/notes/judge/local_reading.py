@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from elman.calculus.expression import Dots, Expression, Symbol, Transpose, walk
+from elman.calculus.expression import Derivative, Dots, Expression, Symbol, Transpose, walk
 from elman.calculus.shapes.kinds import Costs, usual_costs
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -27,6 +27,7 @@ from elman.notes.judge.worked_numbers import is_worked
 from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.small_model import PageDefinitions, small_models
 from elman.notes.model.statement_kinds import StatementKind
+from elman.notes.model.sums import sum_to_the_end
 from elman.notes.model.unknown_losses import supplied_losses
 from elman.notes.oracle.agreement import Agreement
 from elman.notes.oracle.budget import SMALL_MODEL, Budget
@@ -34,6 +35,8 @@ from elman.notes.oracle.evaluation_point import FourIndicesError
 
 _NO_LONGER = 6.0  # what it costs to read a letter as less than its section shows
 _BOLD = re.compile(r"\\(?:mathbf|bm|boldsymbol|bold|pmb|vec)\b")
+_ASIDE = "it goes on with the derivation above the row before it"
+_WHOLE_SUM = "the sum runs over all that follows"
 _CHAIN = "the chain rule, for any functions of these letters"
 _STEP = "the step from the row above holds"
 _MOST_STEPS = 3  # parts before a part that it is compared with
@@ -94,11 +97,36 @@ class _LocalReader:
                     return held if key is None else replace(held, step=(key, j))
                 differs |= new.result.error is None and new.result.counterexample is not None
             if is_step and differs:
-                return None
+                break
         left = statement.parts[j.beside]
+        for other, beside, how in self._other_readings(statement, j):
+            for checker, new in self._judged_alone(j, other, beside):
+                if new.good and not new.result.nothing:
+                    return _as_held(j, checker, new, how)
         if (j.unchecked or j.result.nothing) and is_chain_rule(self._read, left, statement.parts[j.part]):
             return _as_held(j, self._checker, replace(j, result=Agreement(plain=True, chain=True), reading=_CHAIN))
         return None
+
+    def _other_readings(self, statement: Statement, j: Judgement) -> Iterator[tuple[Statement, Expression, str]]:
+        """Other ways to read a claim: the statement, its left side, and how that reads it."""
+        above = self._left_above(statement, j)
+        if above is not None:
+            yield statement, above, _ASIDE
+        longer = sum_to_the_end(statement.parts[j.part])
+        if longer is not None:
+            parts = [longer if k == j.part else part for k, part in enumerate(statement.parts)]
+            yield statement.with_parts(parts), statement.parts[j.beside], _WHOLE_SUM
+
+    def _left_above(self, statement: Statement, j: Judgement) -> Expression | None:
+        """The left side of the derivation that a row goes on with behind an aside: the rows before it in the display
+        have a left side of their own; None where there is no such derivation.
+        """
+        k = statement.number
+        if j.part < 2 or j.beside or k == 0:
+            return None
+        above = self._read.statements[k - 1]
+        same = above.formula == statement.formula and len(above.parts) > 1
+        return above.parts[0] if same and isinstance(above.parts[0], Derivative) else None
 
     def _judged_alone(
         self, j: Judgement, statement: Statement, left: Expression

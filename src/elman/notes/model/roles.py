@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from elman.calculus.expression import (
     Add,
@@ -16,6 +17,7 @@ from elman.calculus.expression import (
     Negative,
     Number,
     Product,
+    Subtract,
     Symbol,
     Transpose,
     factors_of,
@@ -39,6 +41,7 @@ def with_roles(model: PageModel) -> PageModel:
     roles = Roles(
         targets=frozenset(given & _targets(model)),
         positive=frozenset(given & under_logarithms(model)),
+        shares=frozenset(given & _shares(model)),
         definite=frozenset(given & _under_determinants(model)),
         symmetric=frozenset(given & (model.symmetric | _covariances(_all_parts(model)))),
         recurrent=earlier(model),
@@ -103,6 +106,14 @@ def under_logarithms(model: PageModel) -> set[str]:
             if isinstance(node, Call) and node.function in ("ln", "sqrt"):
                 found |= {s.name for summand in _summands(node.arguments[0]) for s in [_letter(summand)] if s}
     return found
+
+
+def _shares(model: PageModel) -> set[str]:
+    """Names p under a logarithm as 1 - p, which are between 0 and 1."""
+    logarithms = (n for part in _all_parts(model) for n in walk(part) if isinstance(n, Call) and n.function == "ln")
+    rests = (n.arguments[0] for n in logarithms)
+    letters = (_letter(e.right) for e in rests if isinstance(e, Subtract) and e.left == Number(Fraction(1)))
+    return {letter.name for letter in letters if letter is not None}
 
 
 def _labels(model: PageModel) -> dict[str, tuple[float, ...]]:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, BigProduct, BigSum, Entry, Expression, Index, Symbol, transform, walk
+from elman.calculus.expression import (
+    Add,
+    Apply,
+    BigProduct,
+    BigSum,
+    Entry,
+    Expression,
+    Index,
+    Negative,
+    Subtract,
+    Symbol,
+    transform,
+    walk,
+)
 from elman.notes.model.page_model import Statement, free_indices, free_times
 
 _FIRST, _LAST = Index(None, 1), Index("T")
@@ -20,10 +33,39 @@ def _with_bounds(s: Statement) -> Statement:
     left = free_indices(s.parts[0]) | free_times(s.parts[0])
 
     def change(node: Expression) -> Expression:
+        if isinstance(node, Add | Subtract):
+            return _to_the_end(node, left)
         return _bounded(node, left) if isinstance(node, BigSum | BigProduct) else node
 
     parts = tuple(transform(part, change) for part in s.parts)
     return replace(s, relation=replace(s.relation, parts=parts)) if parts != s.parts else s
+
+
+def _to_the_end(e: Add | Subtract, left: set[str]) -> Expression:
+    """Σ_i (a_i + b_i) for Σ_i a_i + b_i, whose last term has the index of the sum, and nothing else binds it."""
+    total = e.left.of if isinstance(e.left, Negative) else e.left
+    if not isinstance(total, BigSum) or total.index in left or total.index not in free_indices(e.right):
+        return e
+    return sum_to_the_end(e) or e
+
+
+def sum_to_the_end(e: Expression) -> Expression | None:
+    """Σ (a + b) for Σ a + b, and -Σ (a + b) for -Σ a + b: what people mean who leave the brackets out; None for
+    anything else.
+    """
+    terms = [e]
+    while isinstance(terms[-1], Add | Subtract):
+        terms.append(terms[-1].left)
+    *sums, first = terms
+    total = first.of if isinstance(first, Negative) else first
+    if not sums or not isinstance(total, BigSum):
+        return None
+    body = total.body
+    for term in reversed(sums):
+        assert isinstance(term, Add | Subtract)
+        body = replace(term, left=body)
+    found = replace(total, body=body)
+    return replace(first, of=found) if isinstance(first, Negative) else found
 
 
 def _bounded(e: BigSum | BigProduct, left: set[str]) -> Expression:

@@ -21,6 +21,8 @@ from elman.notes.oracle.evaluation_point import STEP, FourIndicesError, Jacobian
 from elman.notes.oracle.finite_steps import differences
 from elman.notes.oracle.values import Values
 
+_NOT_REAL = 1e15  # a value with an imaginary part of its own, ln (-1), gives a derivative of some 1e20
+
 
 class Jacobians:
     """Derivatives of a page's expressions; each is computed once."""
@@ -172,6 +174,7 @@ class Jacobians:
             r, c = self.values.value(wrt, self.values.scope(indices)).shape[-2:]
             value = evaluate(e.of, scope)
         derivative = np.imag(value) / STEP
+        derivative = np.where(np.abs(derivative) < _NOT_REAL, derivative, np.nan)
         if self._is_loss_per_sequence(e.of, derivative):
             derivative = derivative.sum((-2, -1), keepdims=True)  # J is their sum
         m, n = derivative.shape[-2:]

@@ -108,6 +108,6 @@ def _identity(model: PageModel) -> tuple[object, ...]:
         tuple(sorted(model.bounds.items())),
         model.fixed, model.unknown,
         tuple(sorted(roles.labels.items())),
-        roles.targets, roles.positive, roles.definite, roles.symmetric, roles.recurrent, roles.losses,
+        roles.targets, roles.positive, roles.shares, roles.definite, roles.symmetric, roles.recurrent, roles.losses,
         tuple(sorted(roles.turned.items())),
     )  # fmt: skip

@@ -19,7 +19,7 @@ class RandomValues:
     def value(self, name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
         """The value of a letter at a time step, of this shape.
 
-        `kind`: "" normal, "positive" normal made positive, "target" distributions along `axis`, "definite" a matrix
+        `kind`: "" normal, "positive" normal made positive, "share" between 0 and 1, "target" distributions along `axis`, "definite" a matrix
         whose symmetric part is positive definite: its determinant is positive, and no transpose is hidden; "symmetric"
         a symmetric one that is positive definite.
         """
@@ -51,6 +51,8 @@ def _random_value(name: str, time: int, shape: tuple[int, int], seed: int, kind:
         value = (value - value.T) / 2 + value @ value.T / shape[0] + np.eye(shape[0])
     elif kind == "symmetric":
         value = value @ value.T / shape[0] + np.eye(shape[0])
+    elif kind == "share":
+        value = 1 / (1 + np.exp(-value))
     elif kind == "positive":
         value = np.abs(value) + 0.2
     value.setflags(write=False)

@@ -90,6 +90,24 @@ def _declared_twice(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _declared_below(checker: Checker, e: Explanation) -> str:
+    """A clash of shapes is none where the page declares a letter only below, under another heading: it may use the
+    letter for something else there.
+    """
+    j = e.judgement
+    if not _is_misfit(j):
+        return ""
+    here = j.statement.formula
+    headings = [(f.start, f.heading) for f in checker.page.formulas]
+    for node in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol)):
+        starts = [line.start for line in checker.page.shapes if line.name == node.name and line.start >= 0]
+        if starts and min(starts) > here.start:
+            there = [heading for start, heading in headings if start <= min(starts)][-1:]
+            if there != [here.heading]:
+                return f"the page declares {text(node)} further below: declare it above this formula"
+    return ""
+
+
 def _number_or_letter(checker: Checker, e: Explanation) -> str:
     """A letter that is declared with a number may have the size that is a letter in its equation: 10 and n."""
     j = e.judgement
@@ -344,6 +362,20 @@ def _disconnected(checker: Checker, e: Explanation) -> str:
     return no_dependence(Derivative(through[0], by))
 
 
+def _written_out_above(checker: Checker, e: Explanation) -> str:
+    """A derivative that its derivation takes of what z is, written out, where that has no value as it was read: z may be
+    another expression there than in its equation.
+    """
+    j = e.judgement
+    if not isinstance(j.left, Derivative) or j.part < 2:
+        return ""
+    for part in j.statement.parts[1 : j.part]:
+        if isinstance(part, Derivative) and part.wrt == j.left.wrt and letter_of(part.of) is None:
+            if agreement(checker.sampling.oracles(j.statement)[0], j.left, part).error is not None:
+                return f"what {text(j.left.of)} is, as the row above writes it, has no value as it was read"
+    return ""
+
+
 def _differentiated_by(e: Derivative) -> Symbol | None:
     """The letter that a derivative is by, without its time step."""
     by = letter_of(e.wrt)
@@ -461,11 +493,12 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
     return seen
 
 
-_OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
+_OF_DECLARED_SHAPES = (_declared_twice, _declared_below, _number_or_letter)
 _OF_CLAIM = (
     _index_of_one_entry,
     _one_hot_entry,
     _disconnected,
+    _written_out_above,
     _turned_vector,
     _supposed_equal,
     _of_a_number,

@@ -166,12 +166,15 @@ def _is_about(page: JudgedPage, e: Explanation, sound: Sequence[set[str]]) -> bo
 
 def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
     """The explanation as not checked, where something speaks against calling the claim wrong: a doubt, or `why`."""
-    if not e.verdict.is_wrong or is_worked(e.judgement.statement, e.judgement.part):
+    misfit = e.verdict is Verdict.NOT_CHECKED and e.judgement.doubtful and not e.candidates
+    if not (e.verdict.is_wrong or misfit) or is_worked(e.judgement.statement, e.judgement.part):
         return e
     if isinstance(e.judgement.left, Derivative):
         number = number_it_holds_for(page.checker, e.judgement)
         if number:
             return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
+    if misfit:
+        return e
     why = doubt_of(page.checker, e) or why
     return _not_checked(e, why) if why else e
 

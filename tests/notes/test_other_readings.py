@@ -1,0 +1,81 @@
+"""Claims that hold in another usual reading: a sum to the end, an aside, a number for a vector; and clashes that are
+none.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from elman.notes import check
+from elman.notes.judge.verdict import Claim, Verdict
+from elman.notes.page.reader import page_of
+
+
+def claims(text: str) -> list[Claim]:
+    return list(check(page_of(text)).claims)
+
+
+def last(*formulas: str) -> Claim:
+    return claims("\n\n".join(f"$$ {formula} $$" for formula in formulas))[-1]
+
+
+LOSS = r"H = -\sum_{i=1}^n y_i \ln p_i + (1 - y_i) \ln(1 - p_i)"
+
+
+def test_a_sum_runs_over_the_terms_that_have_its_index() -> None:
+    assert last(LOSS, r"\frac{\partial H}{\partial p_i} = \frac{1-y_i}{1-p_i} - \frac{y_i}{p_i}").good
+    assert last(LOSS, r"\frac{\partial H}{\partial p_i} = \frac{1-y_i}{1-p_i} + \frac{y_i}{p_i}").is_wrong
+
+
+def test_a_letter_under_a_logarithm_as_1_minus_p_is_between_0_and_1() -> None:
+    given = r"E = -t \ln q - (1 - t) \ln(1 - q)"
+    assert last(given, r"\frac{\partial E}{\partial q} = \frac{q - t}{q (1 - q)}").good
+    assert last(given, r"\frac{\partial E}{\partial q} = \frac{t - q}{q (1 - q)}").is_wrong
+
+
+def test_a_sum_may_be_meant_to_the_end() -> None:
+    model = r"E = \sum_i (a_i r_i + b^2 c_i)"
+    claim = r"\frac{\partial E}{\partial b} = \sum_i 0 a_i + 2 b c_i"
+    assert last(model, claim).good
+    assert not last(model, claim.replace("2 b", "3 b")).good
+
+
+ASIDE = r"""\begin{aligned}
+\frac{\partial}{\partial u_i} \ln \sum_k e^{u_k} &= \frac{1}{\sum_k e^{u_k}} \sum_k \frac{\partial}{\partial u_i} e^{u_k} \\
+\frac{\partial}{\partial u_i} u_k &= \begin{cases} 1 & i = k \\ 0 & i \ne k \end{cases} \\
+&= \frac{e^{u_i}}{\sum_k e^{u_k}}
+\end{aligned}"""
+
+
+def test_a_derivation_goes_on_behind_an_aside() -> None:
+    assert [c.verdict for c in claims(f"$$ {ASIDE} $$")] == [Verdict.HOLDS] * 3
+    assert claims(f"$$ {ASIDE.replace('{e^{u_i}}', '{e^{2 u_i}}')} $$")[-1].is_wrong
+
+
+def test_primes_of_expressions_are_derivatives_beside_a_prime_of_a_function() -> None:
+    derivation = (
+        r"\sigma(x)' = \left(\frac{1}{1 + e^{-x}}\right)' = \frac{-(1 + e^{-x})'}{(1 + e^{-x})^2}"
+        r" = \frac{e^{-x}}{(1 + e^{-x})^2} = \sigma(x)(1 - \sigma(x))"
+    )
+    text = rf"$$ \sigma(x) = \frac{{1}}{{1 + e^{{-x}}}} $$" + f"\n\n$$ {derivation} $$\n\n$$ z = A x $$\n"
+    assert all(c.good for c in claims(text)[1:5])
+    assert claims(text.replace("{-(1 + e", "{(1 + e"))[2].is_wrong
+
+
+@pytest.mark.parametrize("heading", ["# Another exercise", ""])
+def test_a_shape_declared_under_a_later_heading_is_no_evidence(heading: str) -> None:
+    text = (
+        "# Products\n\nLet $A \\in \\mathbb{R}^{n \\times n}$. Then $$ (A B)^T = B^T A^T $$\n\n"
+        f"{heading}\n\nLet $B \\in \\mathbb{{R}}^{{m \\times n}}$. $$ (B A B^T)^T = B A^T B^T $$\n"
+    )
+    found = claims(text)
+    assert found[0].is_wrong != bool(heading)
+    assert found[-1].good
+
+
+def test_what_a_row_writes_out_and_is_not_read_leaves_the_next_open() -> None:
+    model = (r"z^{(l+1)} = W^{(l)} a^{(l)}", r"a^{(l)} = \tanh(z^{(l)})")
+    left = r"\frac{\partial z_k^{(l+1)}}{\partial a_i^{(l)}}"
+    assert last(*model, rf"{left} = W_{{k,i}}^{{(l+1)}}").is_wrong
+    written = r"\frac{\partial (\sum_{j=0}^{r_l} W_{k,j}^{(l+1)} a_j^{(l)})}{\partial a_i^{(l)}}"
+    assert not last(*model, rf"{left} = {written} = W_{{k,i}}^{{(l+1)}}").is_wrong
