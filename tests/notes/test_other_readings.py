@@ -79,3 +79,17 @@ def test_what_a_row_writes_out_and_is_not_read_leaves_the_next_open() -> None:
     assert last(*model, rf"{left} = W_{{k,i}}^{{(l+1)}}").is_wrong
     written = r"\frac{\partial (\sum_{j=0}^{r_l} W_{k,j}^{(l+1)} a_j^{(l)})}{\partial a_i^{(l)}}"
     assert not last(*model, rf"{left} = {written} = W_{{k,i}}^{{(l+1)}}").is_wrong
+
+
+CELL = (
+    r"g_t = \sigma(W_g [h_{t-1}, x_t] + b_g)",
+    r"\tilde{c}_t = \tanh(W_c \cdot [h_{t-1}, x_t] + b_c)",
+    r"c_t = g_t \odot c_{t-1} + (1 - g_t) \odot \tilde{c}_t",
+    r"h_t = \tanh(c_t)",
+)
+
+
+def test_states_in_brackets_behind_a_matrix_are_one_column() -> None:
+    assert all(c.good for c in claims("\n\n".join(f"$$ {formula} $$" for formula in CELL)))
+    assert last(*CELL, r"\frac{\partial c_t}{\partial \tilde{c}_t} = 1 - g_t").good
+    assert last(*CELL, r"\frac{\partial c_t}{\partial \tilde{c}_t} = g_t - 1").is_wrong

@@ -31,6 +31,7 @@ from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
 from elman.notes.model.primes import with_primes_of_expressions
 from elman.notes.model.said_in_words import with_columns_as_letters, with_equations_in_words
+from elman.notes.model.stacks import with_stacks
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
 from elman.notes.model.sums import counts_of, with_bounds
@@ -49,7 +50,7 @@ def build(page: Page) -> PageModel:
     statements, unread = read_statements(page, notation.names)
     statements = with_entries_of_capitals(with_entries_of_functions(statements), notation.shapes)
     statements = with_columns_as_letters(with_gradients_of_functions(statements), page)
-    statements = with_primes_of_expressions(with_functions_of_entries(statements))
+    statements = with_stacks(with_primes_of_expressions(with_functions_of_entries(statements)))
     statements = with_letters_of_examples(with_letters_for_functions(statements, unread))
     bounded = with_bounds(with_named_logarithms(statements))
     statements = with_last_layer(bounded)

@@ -1,0 +1,53 @@
+"""Letters that stand side by side in brackets behind a matrix: W [h_{t-1}, x_t] is of the two columns, one on the other.
+
+A row of numbers would not have time steps, and columns side by side are no column. W has a part for each of them:
+W [h, x] = W_h h + W_x x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from elman.calculus.expression import Add, Derivative, Expression, Matrix, Product, Symbol
+from elman.notes.model.page_model import Statement
+
+_PRODUCTS = ("", "·", "@")
+
+
+def with_stacks(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with such products as sums, where all uses of the matrix are such products or derivatives by it."""
+    nodes = [n for s in statements for n in s.nodes()]
+    weights = {n.left.name for n in nodes if isinstance(n, Product) and isinstance(n.left, Symbol) and _is_stacked(n)}
+    used = [n.left for n in nodes if isinstance(n, Product) and _is_stacked(n)]
+    used += [n.wrt for n in nodes if isinstance(n, Derivative)]
+    within = {id(e) for e in used}
+    weights -= {n.name for n in nodes if isinstance(n, Symbol) and n.name in weights and id(n) not in within}
+
+    def change(node: Expression) -> Expression:
+        if not (isinstance(node, Product) and isinstance(node.left, Symbol) and node.left.name in weights):
+            return node
+        return _sum(node) if _is_stacked(node) else node
+
+    return tuple(s.transformed(change) for s in statements)
+
+
+def _is_stacked(e: Product) -> bool:
+    """Whether a product is W [h_{t-1}, x_t]: of letters at time steps, each another one."""
+    row = e.right
+    if not (e.operator in _PRODUCTS and isinstance(row, Matrix) and len(row.rows) == 1 and len(row.rows[0]) > 1):
+        return False
+    letters = [entry for entry in row.rows[0] if isinstance(entry, Symbol)]
+    timed = all(s.time is not None and s.time.variable is not None for s in letters)
+    return timed and len({s.name for s in letters}) == len(row.rows[0])
+
+
+def _sum(e: Product) -> Expression:
+    assert isinstance(e.left, Symbol)
+    assert isinstance(e.right, Matrix)
+    products = []
+    for letter in e.right.rows[0]:
+        assert isinstance(letter, Symbol)
+        part = Symbol(f"{e.left.name}_of_{letter.name}", latex=e.left.latex, span=e.left.span)
+        products.append(Product(part, letter, e.operator, span=e.span))
+    return reduce(lambda one, other: Add(one, other, span=e.span), products)
