@@ -41,7 +41,8 @@ def test_a_sum_may_be_meant_to_the_end() -> None:
 
 
 ASIDE = r"""\begin{aligned}
-\frac{\partial}{\partial u_i} \ln \sum_k e^{u_k} &= \frac{1}{\sum_k e^{u_k}} \sum_k \frac{\partial}{\partial u_i} e^{u_k} \\
+\frac{\partial}{\partial u_i} \ln \sum_k e^{u_k}
+&= \frac{1}{\sum_k e^{u_k}} \sum_k \frac{\partial}{\partial u_i} e^{u_k} \\
 \frac{\partial}{\partial u_i} u_k &= \begin{cases} 1 & i = k \\ 0 & i \ne k \end{cases} \\
 &= \frac{e^{u_i}}{\sum_k e^{u_k}}
 \end{aligned}"""
@@ -57,7 +58,7 @@ def test_primes_of_expressions_are_derivatives_beside_a_prime_of_a_function() ->
         r"\sigma(x)' = \left(\frac{1}{1 + e^{-x}}\right)' = \frac{-(1 + e^{-x})'}{(1 + e^{-x})^2}"
         r" = \frac{e^{-x}}{(1 + e^{-x})^2} = \sigma(x)(1 - \sigma(x))"
     )
-    text = rf"$$ \sigma(x) = \frac{{1}}{{1 + e^{{-x}}}} $$" + f"\n\n$$ {derivation} $$\n\n$$ z = A x $$\n"
+    text = r"$$ \sigma(x) = \frac{1}{1 + e^{-x}} $$" + f"\n\n$$ {derivation} $$\n\n$$ z = A x $$\n"
     assert all(c.good for c in claims(text)[1:5])
     assert claims(text.replace("{-(1 + e", "{(1 + e"))[2].is_wrong
 

@@ -271,7 +271,9 @@ def test_a_point_before_a_star_is_an_entrywise_product() -> None:
 
 
 def test_the_formula_of_a_list_item_defines_its_letter() -> None:
-    listed = "- $u_t = A x_t + B h_{t-1}$\n- $h_t = \\tanh(u_t)$\n- $\\frac{\\partial h_t}{\\partial u_t} = 1 - h_t^2$\n"
+    listed = (
+        "- $u_t = A x_t + B h_{t-1}$\n- $h_t = \\tanh(u_t)$\n- $\\frac{\\partial h_t}{\\partial u_t} = 1 - h_t^2$\n"
+    )
     assert [c.verdict for c in claims(listed)] == [Verdict.HOLDS] * 3
     assert claims(listed.replace("1 - h_t^2", "1 - h_t"))[-1].is_wrong
 

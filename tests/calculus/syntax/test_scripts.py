@@ -41,7 +41,13 @@ def test_marks_make_another_letter(formula: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("formula", "name"),
-    [("U^{hx}", "U_hx"), (r"g^{\text{out}}", "g_out"), ("s_2^{label}", "s_2_label"), ("W^K", "W_K"), ("b^{in}", "b_in")],
+    [
+        ("U^{hx}", "U_hx"),
+        (r"g^{\text{out}}", "g_out"),
+        ("s_2^{label}", "s_2_label"),
+        ("W^K", "W_K"),
+        ("b^{in}", "b_in"),
+    ],
 )
 def test_words_above_are_a_part_of_the_name(formula: str, name: str) -> None:
     assert parse(formula) == Symbol(name)

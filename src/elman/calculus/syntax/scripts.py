@@ -298,8 +298,8 @@ _CLOSES = {"(": ")", "[": "]"}
 
 
 def _is_label_above(node: Node, tokens: list[Token], names: Names) -> bool:
-    """Whether a superscript is a part of a letter's name: y^{true}, W^{hh}, W^Q. Letters that are indices, as in x^{ij},
-    and those of a number, as in 2^{nk}, are none.
+    """Whether a superscript is a part of a letter's name: y^{true}, W^{hh}, W^Q. Letters that are indices, as in
+    x^{ij}, and those above a number, as in 2^{nk}, are none.
     """
     letter = node.of if isinstance(node, Entry) else node
     if not isinstance(letter, Letter | Symbol):
@@ -383,11 +383,8 @@ def primed(node: Node, names: Names, mark: Token, start: int) -> Node:
 
 def _only_argument(node: Node) -> Symbol | None:
     """The letter x of f(x); None where f takes anything else, or is none that a number goes through."""
-    if isinstance(node, Call) and node.function in ELEMENTWISE:
-        arguments = node.arguments
-    elif isinstance(node, Apply) and not node.primes:
-        arguments = node.arguments
-    else:
+    elementwise = isinstance(node, Call) and node.function in ELEMENTWISE
+    if not isinstance(node, Call | Apply) or not (elementwise or (isinstance(node, Apply) and not node.primes)):
         return None
-    alone = arguments[0] if len(arguments) == 1 else None
+    alone = node.arguments[0] if len(node.arguments) == 1 else None
     return alone if isinstance(alone, Symbol) else None

@@ -7,6 +7,7 @@ says itself how its letters depend on one another. It holds unless an equation o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from elman.calculus.expression import Add, BigSum, Derivative, Expression, Product, Symbol, base_of, symbols
 from elman.notes.model.page_model import PageModel, free_indices, letter_of
@@ -32,7 +33,7 @@ def is_chain_rule(model: PageModel, left: Expression, part: Expression) -> bool:
         return False
     steps: dict[Expression, list[Expression]] = {}
     for path in found:
-        for above, below in zip(path, path[1:], strict=False):
+        for above, below in pairwise(path):
             if below not in steps.setdefault(above, []):
                 steps[above].append(below)
     if len(list(_ways(steps, left.of, left.wrt))) != len(found):
@@ -63,7 +64,7 @@ def _path(term: Expression, left: Derivative) -> Path | None:
     derivatives = [f for f in factors if isinstance(f, Derivative)]
     for chain in (derivatives, derivatives[::-1]):
         path = (chain[0].of, *(f.wrt for f in chain))
-        joined = all(a.wrt == b.of for a, b in zip(chain, chain[1:], strict=False))
+        joined = all(a.wrt == b.of for a, b in pairwise(chain))
         if joined and path[0] == left.of and path[-1] == left.wrt and _has_letters(path):
             between = set[str]().union(*(_indices(e) for e in path[1:-1]))
             given = _indices(left.of) | _indices(left.wrt)
@@ -94,7 +95,8 @@ def _has_letters(path: Path) -> bool:
 
 def _ways(steps: Mapping[Expression, list[Expression]], start: Expression, end: Expression) -> Iterator[Path]:
     """The ways from one letter to another, `_MOST_PATHS` of them at most."""
-    stack, count = [(start,)], 0
+    stack: list[Path] = [(start,)]
+    count = 0
     while stack and count <= _MOST_PATHS:
         way = stack.pop()
         if way[-1] == end:

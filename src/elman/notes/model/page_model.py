@@ -115,11 +115,11 @@ class Roles:
     """What the names of a page are, by their use.
 
     `targets`: given names that multiply the logarithm of a softmax, so that their entries sum to 1 along its axis.
-    `positive`: given names under a logarithm or a root. `shares`: given names p of ln (1 - p). `definite`: given matrices under the logarithm of a
-    determinant. `symmetric`: given symmetric matrices. `recurrent`: names whose value at an earlier step is used.
-    `losses`: what is differentiated, and by which nothing is. `labels`: given names of which the page only asks whether
-    they are one number or another, 1{y = 1}, with these numbers. `turned`: for letters of derivatives with a declared
-    shape, whether this is the shape of the transpose.
+    `positive`: given names under a logarithm or a root. `shares`: given names p of ln (1 - p). `definite`: given
+    matrices under the logarithm of a determinant. `symmetric`: given symmetric matrices. `recurrent`: names whose value
+    at an earlier step is used. `losses`: what is differentiated, and by which nothing is. `labels`: given names of
+    which the page only asks whether they are one number or another, 1{y = 1}, with these numbers. `turned`: for letters
+    of derivatives with a declared shape, whether this is the shape of the transpose.
     """
 
     targets: frozenset[str] = frozenset()

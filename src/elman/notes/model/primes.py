@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Symbol, Transpose, symbols, transform
+from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Symbol, Transpose, symbols
 from elman.notes.model.page_model import Statement
 
 

@@ -1,4 +1,4 @@
-"""Letters that stand side by side in brackets behind a matrix: W [h_{t-1}, x_t] is of the two columns, one on the other.
+"""Letters side by side in brackets behind a matrix: W [h_{t-1}, x_t] is of the two columns, one on the other.
 
 A row of numbers would not have time steps, and columns side by side are no column. W has a part for each of them:
 W [h, x] = W_h h + W_x x.
@@ -7,7 +7,6 @@ W [h, x] = W_h h + W_x x.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
 from elman.calculus.expression import Add, Derivative, Expression, Matrix, Product, Symbol
 from elman.notes.model.page_model import Statement
@@ -16,8 +15,8 @@ _PRODUCTS = ("", "·", "@")
 
 
 def with_stacks(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """The statements with such products as sums, where all uses of the matrix are such products or derivatives by it."""
-    nodes = [n for s in statements for n in s.nodes()]
+    """The statements with such products as sums, where a matrix is used in them and in derivatives by it alone."""
+    nodes = [n for s in statements if len(s.parts) > 1 for n in s.nodes()]
     weights = {n.left.name for n in nodes if isinstance(n, Product) and isinstance(n.left, Symbol) and _is_stacked(n)}
     used = [n.left for n in nodes if isinstance(n, Product) and _is_stacked(n)]
     used += [n.wrt for n in nodes if isinstance(n, Derivative)]
@@ -45,9 +44,11 @@ def _is_stacked(e: Product) -> bool:
 def _sum(e: Product) -> Expression:
     assert isinstance(e.left, Symbol)
     assert isinstance(e.right, Matrix)
-    products = []
+    found: Expression | None = None
     for letter in e.right.rows[0]:
         assert isinstance(letter, Symbol)
         part = Symbol(f"{e.left.name}_of_{letter.name}", latex=e.left.latex, span=e.left.span)
-        products.append(Product(part, letter, e.operator, span=e.span))
-    return reduce(lambda one, other: Add(one, other, span=e.span), products)
+        product = Product(part, letter, e.operator, span=e.span)
+        found = product if found is None else Add(found, product, span=e.span)
+    assert found is not None
+    return found

@@ -19,7 +19,8 @@ class RandomValues:
     def value(self, name: str, time: int, shape: tuple[int, int], seed: int, kind: str, axis: int) -> Array:
         """The value of a letter at a time step, of this shape.
 
-        `kind`: "" normal, "positive" normal made positive, "share" between 0 and 1, "target" distributions along `axis`, "definite" a matrix
+        `kind`: "" normal, "positive" normal made positive, "share" between 0 and 1, "target" distributions along
+        `axis`, "definite" a matrix
         whose symmetric part is positive definite: its determinant is positive, and no transpose is hidden; "symmetric"
         a symmetric one that is positive definite.
         """

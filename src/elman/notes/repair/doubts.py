@@ -363,16 +363,17 @@ def _disconnected(checker: Checker, e: Explanation) -> str:
 
 
 def _written_out_above(checker: Checker, e: Explanation) -> str:
-    """A derivative that its derivation takes of what z is, written out, where that has no value as it was read: z may be
-    another expression there than in its equation.
+    """A derivative that its derivation takes of what z is, written out, where that has no value as it was read: z may
+    be another expression there than in its equation.
     """
     j = e.judgement
     if not isinstance(j.left, Derivative) or j.part < 2:
         return ""
-    for part in j.statement.parts[1 : j.part]:
-        if isinstance(part, Derivative) and part.wrt == j.left.wrt and letter_of(part.of) is None:
-            if agreement(checker.sampling.oracles(j.statement)[0], j.left, part).error is not None:
-                return f"what {text(j.left.of)} is, as the row above writes it, has no value as it was read"
+    oracle, left = checker.sampling.oracles(j.statement)[0], j.left
+    derivatives = (part for part in j.statement.parts[1 : j.part] if isinstance(part, Derivative))
+    written_out = (part for part in derivatives if part.wrt == left.wrt and letter_of(part.of) is None)
+    if any(agreement(oracle, left, part).error is not None for part in written_out):
+        return f"what {text(left.of)} is, as the row above writes it, has no value as it was read"
     return ""
 
 
