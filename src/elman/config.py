@@ -221,7 +221,7 @@ class ModelConfig(Config):
     output: OutputName = field(default="full", metadata=_network(
         "The softmax. For a large vocabulary, adaptive: a head and tails by frequency; sampled: training over some "
         "tokens.",
-        option="output", choices=OUTPUTS, added=True,
+        option="output", choices=OUTPUTS, shown="full; sampled from 2,048 tokens on", added=True,
     ))  # fmt: skip
     cutoffs: str | None = field(default=None, metadata=_network(
         "The ranks where the head of the adaptive output ends, and each tail but the last.",
@@ -352,7 +352,7 @@ class TrainingConfig(Config):
     ))  # fmt: skip
     samples: int = field(default=4096, metadata=_optimisation(
         "Tokens that --output sampled draws for each step.",
-        option="samples", metavar="N", range=COUNT, added=True,
+        option="samples", metavar="N", range=COUNT, shown="1,024; 2,048 from 16,384 tokens on", added=True,
     ))  # fmt: skip
     average: float = field(default=0.0, metadata=_optimisation(
         "Measure and keep the average of the weights over about this last share of the steps; 0: the last weights.",

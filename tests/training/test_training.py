@@ -24,7 +24,14 @@ from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
 from elman.model.parameters import Parameters
 from elman.text.corpus import Corpus
 from elman.training import problem as problem_module
-from elman.training.defaults import LARGE_TEXT, fitting_level, level_defaults, passes_in, with_defaults
+from elman.training.defaults import (
+    LARGE_TEXT,
+    SAMPLED_FROM,
+    fitting_level,
+    level_defaults,
+    passes_in,
+    with_defaults,
+)
 from elman.training.loop import Trainer
 from elman.training.optimizer import AVERAGED_EVERY
 from elman.training.records import RescueRecord, StepRecord, StopRecord, ValidationRecord
@@ -389,7 +396,7 @@ def test_max_time_ends_the_run_and_bends_the_schedule(tmp_path: Path, corpus: Pa
 def test_little_of_a_limited_time_goes_to_validation(tmp_path: Path, corpus: Path) -> None:
     """By a clock by which a step takes 1 s and a validation 50 s: a pass of 20 steps is too short for a validation."""
     now = 0.0
-    trainer = started(tmp_path / "run", corpus, epochs=400, max_time=1200.0, patience=0)
+    trainer = started(tmp_path / "run", corpus, epochs=400, max_time=1200.0, patience=0, save_every=500)
     steps_of_pass = len(trainer.problem)
     take, measure = trainer.step.take, trainer.problem.measure
 
@@ -468,12 +475,38 @@ def test_tied_weights_need_equal_sizes(tmp_path: Path, corpus: Path) -> None:
 
 
 def test_a_large_text_gets_other_defaults_and_what_was_asked_for_stays() -> None:
-    small, large = (level_defaults("word", "adam", size)[1] for size in (LARGE_TEXT - 1, LARGE_TEXT))
+    small, large = (level_defaults("word", "adam", size, epochs=1)[1] for size in (LARGE_TEXT - 1, LARGE_TEXT))
     assert small["B"] > large["B"]
     assert small["dropout"] > large["dropout"]
     assert level_defaults("char", "adam", LARGE_TEXT) == level_defaults("char", "adam")
     settings, _ = with_defaults(TextConfig("word"), {}, {"dropout": 0.2}, size=LARGE_TEXT)
     assert (settings.dropout, settings.B) == (0.2, large["B"])
+
+
+def test_more_passes_get_more_dropout_and_units() -> None:
+    by_passes = [level_defaults("word", "adam", LARGE_TEXT, passes) for passes in (5.0, 20.0, 80.0)]
+    dropout = [settings["dropout"] for _, settings in by_passes]
+    assert dropout == sorted(dropout)
+    assert len(set(dropout)) == 3
+    assert by_passes[-1][0]["Dh"] > by_passes[0][0]["Dh"]
+    assert level_defaults("word", "adam", LARGE_TEXT, epochs=20) == by_passes[1]  # without a time, by the epochs
+    short, long = (level_defaults("char", "adam", 0, passes)[1] for passes in (5.0, 80.0))
+    assert short["dropout"] < long["dropout"]
+    assert level_defaults("char", "adam")[1] == short
+
+
+@pytest.mark.parametrize(
+    ("V", "given", "expected"),
+    [
+        (SAMPLED_FROM - 1, {}, ("full", TrainingConfig.samples)), (SAMPLED_FROM, {}, ("sampled", 1024)),
+        (50_000, {}, ("sampled", 2048)), (50_000, {"output": "full"}, ("full", TrainingConfig.samples)),
+        (50_000, {"output": "adaptive"}, ("adaptive", TrainingConfig.samples)),
+    ],
+)  # fmt: skip
+def test_a_large_vocabulary_is_sampled(V: int, given: dict[str, Any], expected: tuple[str, int]) -> None:
+    settings, network = with_defaults(TextConfig("word"), given, {}, V=V, sampling=True)
+    assert (network.output, settings.samples) == expected
+    assert with_defaults(TextConfig("word"), {}, {}, V=V)[1].output == "full"  # on a device, or in several processes
 
 
 def test_a_short_time_gets_a_smaller_network_and_what_was_asked_for_stays(tmp_path: Path, corpus: Path) -> None:

@@ -22,7 +22,17 @@ from elman.config import (
     field_type,
     settings,
 )
-from elman.training.defaults import LARGE, LARGE_TEXT, SHORT_TIME, TASK_SETTINGS, TASK_SIZES, level_defaults
+from elman.training.defaults import (
+    LARGE_TEXT,
+    LARGE_TIME,
+    LONG_CHARS,
+    SAMPLED_FROM,
+    SHORT_TIME,
+    TASK_SETTINGS,
+    TASK_SIZES,
+    Tiers,
+    level_defaults,
+)
 
 CONFIGS: tuple[type[Config], ...] = (TextConfig, ModelConfig, TrainingConfig, TaskConfig)
 SHARED = {"as_json": "Records", "threads": "Device"}
@@ -84,11 +94,12 @@ def default_in_words(config: type[Config], field: Field[Any]) -> str:
 
 def notes() -> list[str]:
     """What the help says about defaults that depend on more than level and optimizer, a paragraph each."""
-    short = {name for _, *given in SHORT_TIME for part in given for name in part}
     return [
-        f"At levels word and bpe, a text from {LARGE_TEXT // 2**20} MiB on has other defaults for {_options(LARGE)}; "
-        f"a --max-time that allows only a few passes has others for {_options(short)} (bf16 only where the processor "
-        "has fast bf16 products).",
+        f"At levels word and bpe, a text from {LARGE_TEXT // 2**20} MiB on has other defaults for "
+        f"{_options_of(LARGE_TIME)}, by the passes that --epochs or --max-time allows; a --max-time that allows only a "
+        f"few passes has others for {_options_of(SHORT_TIME)} (bf16 only where the processor has fast bf16 products). "
+        f"At char and byte one that allows many has others for {_options_of(LONG_CHARS)}.",
+        f"On a CPU, in one process and without --exact, --output is sampled from {SAMPLED_FROM:,} tokens on.",
         f"A task has its own defaults: {_options(TASK_SIZES | TASK_SETTINGS)}.",
     ]
 
@@ -135,6 +146,10 @@ def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+def _options_of(tiers: Tiers) -> str:
+    return _options({name for _, *given in tiers for part in given for name in part})
 
 
 def _options(names: Any) -> str:

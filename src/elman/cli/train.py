@@ -109,7 +109,7 @@ def _range(lengths: tuple[int, int]) -> str:
     "Device",
     "--exact",
     is_flag=True,
-    help="No approximation: float32 products also where bf16 is the default, and no --skip-below.",
+    help="No approximation: float32 products and a full softmax also where others are the default, no --skip-below.",
 )
 @threads
 def train(

@@ -81,9 +81,13 @@ class Call:
             raise ConfigError("--resume goes on with the run's own settings and contradicts --exact: leave --exact out")
         if self.exact:
             given.setdefault("precision", "float32")
-        if self.exact and (given.get("precision") in ("bf16", "tf32") or given.get("skip_below")):
+            if self.from_run is None and not self.task:
+                given.setdefault("output", "full")
+        approximate = given.get("precision") in ("bf16", "tf32") or given.get("output") == "sampled"
+        if self.exact and (approximate or given.get("skip_below")):
             raise ConfigError(
-                "--exact contradicts --precision bf16 or tf32 and --skip-below, which approximate: leave one out"
+                "--exact contradicts --precision bf16 or tf32, --output sampled and --skip-below, which approximate: "
+                "leave one out"
             )
         if "omega_form" in given and not self.task and not self.resume and not given.get("omega"):
             raise ConfigError("--omega-form is about --omega: give its WEIGHT, or leave --omega-form out")

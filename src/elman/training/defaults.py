@@ -1,11 +1,12 @@
 """The policy of defaults: what a setting is where the user did not choose it. All were measured (docs/measured.md).
 
-A default depends on the level, the optimizer, the size of the text, and how many passes over the text the time allows;
-that of a task on nothing. What the user chose always stays.
+A default depends on the level, the optimizer, the size of the text and of its vocabulary, and how many passes over the
+text the time allows; that of a task on nothing. What the user chose always stays.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -41,19 +42,36 @@ SETTINGS: dict[Level, dict[str, Any]] = {
 
 LARGE_TEXT = 4 * 2**20
 """Bytes from which a text is large. It does not overfit within a few passes, and profits from more steps in each."""
-LARGE: dict[str, Any] = {"B": 20, "dropout": 0.0}
-"""Levels word and bpe, of a large text."""
 
 SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
 
 _SHORT: dict[str, Any] = {"B": 20, "T": 10, "warmup": 20, "save_every": 1000, "precision": "bf16"}
-SHORT_TIME: tuple[tuple[float, dict[str, Any], dict[str, Any]], ...] = (
-    (1.5, {"d": 96, "Dh": 96, "tie": False}, _SHORT | {"dropout": 0.0}),
-    (3.5, {"d": 128, "Dh": 128}, _SHORT | {"dropout": 0.2}),
-    (7.0, {}, _SHORT),
+Tiers = tuple[tuple[float, dict[str, Any], dict[str, Any]], ...]
+SHORT_TIME: Tiers = (
+    (1.0, {"d": 96, "Dh": 96, "tie": False}, _SHORT | {"dropout": 0.0}),
+    (4.0, {"d": 128, "Dh": 128, "tie": False}, _SHORT | {"dropout": 0.0}),
+    (12.0, {}, _SHORT),
 )
 """Levels word and bpe, where `max_time` allows fewer passes than the first number at the default sizes: a smaller
 network and shorter windows learn sooner. (bf16 only where the processor multiplies it faster.)"""
+LARGE_TIME: Tiers = (
+    (10.0, {}, {"B": 20, "dropout": 0.0}),
+    (30.0, {}, {"B": 20, "dropout": 0.2, "precision": "bf16"}),
+    (
+        float("inf"),
+        {"d": 400, "Dh": 400},
+        {"B": 20, "T": 35, "dropout": 0.4, "lr": 0.006, "init_scale": 0.1, "average": 0.1, "epochs": 100}
+        | {"save_every": 5000, "precision": "bf16"},
+    ),
+)
+"""The same levels, of a large text, after SHORT_TIME, by the passes that the time allows and --epochs asks for."""
+LONG_CHARS: Tiers = ((20.0, {}, {}), (float("inf"), {}, {"dropout": 0.15, "epochs": 1000, "precision": "bf16"}))
+"""Levels char and byte, by the passes that `max_time` allows."""
+
+SAMPLED_FROM = 2048
+"""V from which the output layer is sampled, where it can be: a step teaches as much, and takes less time."""
+SAMPLES = ((2**14, 1024), (2**41, 2048))
+"""How many tokens are drawn for a step, for vocabularies under the first number."""
 
 UNKNOWN = 2**40
 """V of a vocabulary that is not known yet: no cutoff is too large for it."""
@@ -125,37 +143,47 @@ def cutoffs_of(V: int) -> str:
 
 
 def level_defaults(
-    level: Level, optimizer: str, size: int = 0, passes: float = float("inf")
+    level: Level, optimizer: str, size: int = 0, passes: float = float("inf"), epochs: int = TrainingConfig.epochs
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The default sizes (fields of ModelConfig) and settings (of TrainingConfig) that differ from the class's own.
 
-    size: of the text, in bytes; passes: how many the time allows. Both matter at levels word and bpe only.
+    size: of the text, in bytes; passes: how many the time allows, infinite without `max_time`; epochs: how many are
+    made without it.
     """
+    tiers: list[tuple[Tiers, float]] = [(SHORT_TIME, passes)]
+    if level in ("char", "byte"):
+        tiers = [(LONG_CHARS, passes if math.isfinite(passes) else 0)]
+    elif size >= LARGE_TEXT:
+        tiers.append((LARGE_TIME, passes if math.isfinite(passes) else epochs))
     sizes, settings = dict(SIZES[level]), dict(SETTINGS[level])
-    if level in ("word", "bpe"):
-        for fewer, short_sizes, short_settings in SHORT_TIME:
-            if passes < fewer:
-                sizes |= short_sizes
-                settings |= short_settings
+    for table, count in tiers:
+        for fewer, more_sizes, more_settings in table:
+            if count < fewer:
+                sizes |= more_sizes
+                settings |= more_settings
                 break
-        if size >= LARGE_TEXT:
-            settings |= LARGE
     return sizes, settings | (SGD if optimizer == "sgd" else {})
 
 
 def with_defaults(
     text: TextConfig, model: dict[str, Any], training: dict[str, Any], *, V: int = UNKNOWN, size: int = 0,
-    passes: float = float("inf"), fast_bf16: bool = False,
+    passes: float = float("inf"), fast_bf16: bool = False, sampling: bool = False,
 ) -> tuple[TrainingConfig, ModelConfig]:  # fmt: skip
     """What the user chose (fields of ModelConfig and of TrainingConfig), with defaults for the rest.
 
     V: of the vocabulary; UNKNOWN where the text is not read yet. size, passes: as in `level_defaults`.
-    fast_bf16: whether bf16 may be the default. Raises ConfigError where what was chosen does not fit together.
+    fast_bf16: whether bf16 may be the default; sampling: whether a sampled output layer may be. Raises ConfigError
+    where what was chosen does not fit together.
     """
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
-    sizes, settings = level_defaults(text.level, optimizer, size, passes)
+    epochs = training.get("epochs", TrainingConfig.epochs)
+    sizes, settings = level_defaults(text.level, optimizer, size, passes, epochs)
     if not fast_bf16:
         settings.pop("precision", None)
+    if sampling and SAMPLED_FROM <= V < UNKNOWN:
+        sizes = sizes | {"output": "sampled"}
+    if model.get("output", sizes.get("output")) == "sampled":
+        settings["samples"] = next(samples for fewer, samples in SAMPLES if fewer > V)
     if model.get("tie") and "d" in model and "Dh" not in model:
         model = model | {"Dh": model["d"]}
     square = model.get("tie", sizes["tie"]) or sizes["d"] == sizes["Dh"]

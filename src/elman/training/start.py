@@ -143,7 +143,8 @@ def start(
     if sources.held_out is not None and not 0 < sources.held_out < 1:
         raise ConfigError(f"held-out is {sources.held_out!r}; it must be over 0 and under 1")
     fast = device is None and bf16_is_fast()
-    fill_in = partial(with_defaults, text, model, training, size=sources.train.size, fast_bf16=fast)
+    sampling = device is None and team.size == 1 and not training.get("skip_below")
+    fill_in = partial(with_defaults, text, model, training, size=sources.train.size, fast_bf16=fast, sampling=sampling)
     settings, network = fill_in()  # reports what does not fit before the text is read
     require_flossing(settings, network)
     require_dropout(settings)
