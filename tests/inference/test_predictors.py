@@ -187,12 +187,13 @@ def test_without_a_rate_dynamic_evaluation_is_the_network() -> None:
     assert np.array_equal(still.read(still.begin(), TEXT)[0], network_alone.read(network_alone.begin(), TEXT)[0])
 
 
+@pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize(("tie", "layers"), [(False, 1), (True, 1), (False, 2)])
-def test_dynamic_evaluation_takes_the_steps_of_its_formula(tie: bool, layers: int) -> None:
+def test_dynamic_evaluation_takes_the_steps_of_its_formula(tie: bool, layers: int, every: int) -> None:
     p = network(tie=tie, layers=layers)
     before = {name: w.copy() for name, w in p.distinct()}
     squares = mean_squares(p, EOS, TEXT, window=5)
-    learning = DynamicEvaluation(p, EOS, squares, rate=0.02, decay=0.4, epsilon=0.1, window=5)
+    learning = DynamicEvaluation(p, EOS, squares, 0.02, 0.4, 0.1, window=5, decayed_every=every)
     log_probs, state = learning.read(learning.begin(), TEXT[:10])
     assert all(np.array_equal(w, before[name]) for name, w in p.distinct()), "the trained weights changed"
 
@@ -210,7 +211,7 @@ def test_dynamic_evaluation_takes_the_steps_of_its_formula(tie: bool, layers: in
             else:
                 dense = g
             r = np.sqrt(squares[name])
-            pull = np.minimum(0.4 * r / r.mean(), 1)
+            pull = 1 - (1 - np.minimum(0.4 * r / r.mean(), 1)) ** every if (start // 5 + 1) % every == 0 else 0
             stepped = weights[name] - 0.02 * dense / (r + 0.1 * r.mean())
             weights[name] = stepped + pull * (before[name] - stepped)
     assert np.concatenate(expected) == pytest.approx(log_probs, rel=1e-12)
@@ -221,6 +222,6 @@ def test_dynamic_evaluation_takes_the_steps_of_its_formula(tie: bool, layers: in
 def test_learning_from_a_text_that_repeats_helps() -> None:
     p = network()
     text = np.tile([2, 5, 7, 3, EOS], 40)
-    learning = DynamicEvaluation(p, EOS, mean_squares(p, EOS, TEXT), rate=0.01)
+    learning = DynamicEvaluation(p, EOS, mean_squares(p, EOS, TEXT), rate=0.1)
     static = NetworkPredictor(p, EOS)
     assert learning.read(learning.begin(), text)[0].mean() > static.read(static.begin(), text)[0].mean() + 0.2

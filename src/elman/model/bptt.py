@@ -6,7 +6,7 @@ that follows from it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,9 @@ Integers = NDArray[np.integer[Any]]
 class Backward:
     """The results of a backward pass; J is the mean over the tokens that have a loss, a number where the arrays are.
 
-    h_T [B,Dh], the state to carry on with. Of the last layer: dz [T,B,Dh] = ∂J/∂z^(t); dh [T,B,Dh], each step's own
-    ∂J^(t)/∂h^(t), so that ∂J/∂h^(t) is dh^(t) + dz^(t+1) W_h.
+    losses [N], J of each of these tokens; None where a loss is no sum over tokens. h_T [B,Dh], the state to carry on
+    with. Of the last layer: dz [T,B,Dh] = ∂J/∂z^(t); dh [T,B,Dh], each step's own ∂J^(t)/∂h^(t), so that ∂J/∂h^(t) is
+    dh^(t) + dz^(t+1) W_h.
     """
 
     J: Any
@@ -37,6 +38,7 @@ class Backward:
     h_T: Floats
     dz: Floats
     dh: Floats
+    losses: Floats | None = None
 
     __repr__ = short_repr
 
@@ -101,7 +103,7 @@ def backward_unchecked(
     if masks:
         dh *= masks.on_h[first:].reshape(N, p.Dh)
     dh = from_step(p, dh.reshape(T - first, B, p.Dh), T)
-    return through_time(p, forward, J.mean(), dh, of_output, cut / N)
+    return replace(through_time(p, forward, J.mean(), dh, of_output, cut / N), losses=J)
 
 
 def from_step(p: Parameters, dh: Floats, T: int) -> Floats:

@@ -45,27 +45,29 @@ LARGE_TEXT = 4 * 2**20
 
 SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
 
-_SHORT: dict[str, Any] = {"B": 20, "T": 10, "warmup": 20, "save_every": 1000, "precision": "bf16"}
+_FAST: dict[str, Any] = {"save_every": 1000, "precision": "bf16"}
+_SHORT: dict[str, Any] = _FAST | {"B": 20, "T": 20, "warmup": 20, "lr": 0.015, "dropout": 0.0}
 Tiers = tuple[tuple[float, dict[str, Any], dict[str, Any]], ...]
 SHORT_TIME: Tiers = (
-    (1.0, {"d": 96, "Dh": 96, "tie": False}, _SHORT | {"dropout": 0.0}),
-    (4.0, {"d": 128, "Dh": 128, "tie": False}, _SHORT | {"dropout": 0.0}),
-    (12.0, {}, _SHORT),
+    (1.0, {"d": 128, "Dh": 128, "tie": False}, _SHORT),
+    (4.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT),
+    (12.0, {}, _FAST),
 )
 """Levels word and bpe, where `max_time` allows fewer passes than the first number at the default sizes: a smaller
 network and shorter windows learn sooner. (bf16 only where the processor multiplies it faster.)"""
 LARGE_TIME: Tiers = (
-    (10.0, {}, {"B": 20, "dropout": 0.0}),
-    (30.0, {}, {"B": 20, "dropout": 0.2, "precision": "bf16"}),
+    (10.0, {}, _FAST | {"B": 20, "dropout": 0.0}),
+    (30.0, {}, _FAST | {"B": 20, "dropout": 0.2}),
     (
         float("inf"),
         {"d": 400, "Dh": 400},
-        {"B": 20, "T": 35, "dropout": 0.4, "lr": 0.006, "init_scale": 0.1, "average": 0.1, "epochs": 100}
-        | {"save_every": 5000, "precision": "bf16"},
+        _FAST | {"B": 20, "T": 35, "dropout": 0.4, "lr": 0.006, "init_scale": 0.1, "average": 0.1},
     ),
 )
 """The same levels, of a large text, after SHORT_TIME, by the passes that the time allows and --epochs asks for."""
-LONG_CHARS: Tiers = ((20.0, {}, {}), (float("inf"), {}, {"dropout": 0.15, "epochs": 1000, "precision": "bf16"}))
+UNLIMITED = 1000
+"""--epochs where the time alone is to end the run."""
+LONG_CHARS: Tiers = ((20.0, {}, {}), (float("inf"), {}, _FAST | {"dropout": 0.15, "epochs": UNLIMITED}))
 """Levels char and byte, by the passes that `max_time` allows."""
 
 SAMPLED_FROM = 2048
@@ -156,6 +158,8 @@ def level_defaults(
     elif size >= LARGE_TEXT:
         tiers.append((LARGE_TIME, passes if math.isfinite(passes) else epochs))
     sizes, settings = dict(SIZES[level]), dict(SETTINGS[level])
+    if len(tiers) == 2 and math.isfinite(passes):
+        settings["epochs"] = UNLIMITED
     for table, count in tiers:
         for fewer, more_sizes, more_settings in table:
             if count < fewer:
