@@ -27,6 +27,7 @@ from elman.training import problem as problem_module
 from elman.training.defaults import (
     LARGE_TEXT,
     SAMPLED_FROM,
+    UNLIMITED,
     fitting_level,
     level_defaults,
     passes_in,
@@ -489,7 +490,9 @@ def test_more_passes_get_more_dropout_and_units() -> None:
     assert dropout == sorted(dropout)
     assert len(set(dropout)) == 3
     assert by_passes[-1][0]["Dh"] > by_passes[0][0]["Dh"]
-    assert level_defaults("word", "adam", LARGE_TEXT, epochs=20) == by_passes[1]  # without a time, by the epochs
+    by_epochs = level_defaults("word", "adam", LARGE_TEXT, epochs=20)
+    assert by_epochs[1] | {"epochs": UNLIMITED} == by_passes[1][1]  # the time ends a run, or else the default epochs
+    assert "epochs" not in by_epochs[1]
     short, long = (level_defaults("char", "adam", 0, passes)[1] for passes in (5.0, 80.0))
     assert short["dropout"] < long["dropout"]
     assert level_defaults("char", "adam")[1] == short
@@ -512,12 +515,12 @@ def test_a_large_vocabulary_is_sampled(V: int, given: dict[str, Any], expected: 
 def test_a_short_time_gets_a_smaller_network_and_what_was_asked_for_stays(tmp_path: Path, corpus: Path) -> None:
     """At 10^11 operations a second 1 ms is less than a pass of this text; 1 s is many."""
     sources = Sources(Corpus.from_paths([corpus]))
-    for seconds, Dh in ((0.001, 96), (1.0, 200)):
+    for seconds, Dh in ((0.001, 128), (1.0, 200)):
         trainer = start(RunFolder(tmp_path / f"{seconds}"), sources, TextConfig(), {}, {"max_time": seconds, "B": 4})
         assert (trainer.p.Dh, trainer.settings.B) == (Dh, 4)
     asked = {"Dh": 16}
     trainer = start(RunFolder(tmp_path / "asked"), sources, TextConfig(), asked, {"max_time": 0.001, "B": 4})
-    assert (trainer.p.d, trainer.p.Dh, trainer.settings.T) == (16, 16, 10)
+    assert (trainer.p.d, trainer.p.Dh, trainer.settings.dropout) == (16, 16, 0.0)
     assert passes_in(20, "word", 3721, 81350) == pytest.approx(2e12 / (6 * (2 * 200**2 + 200 * 3721) * 81350))
 
 
