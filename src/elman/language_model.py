@@ -54,7 +54,11 @@ class LanguageModel:
         company  the network in a mixture with other predictors, from which all probabilities then are
         run      the folder that it was loaded from
         """
-        self.p, self.tokenizer, self.config, self.company, self.run = p, tokenizer, config, company, run
+        self.p: Parameters = p
+        self.tokenizer: Tokenizer = tokenizer
+        self.config: RunConfig | None = config
+        self.company: Company | None = company
+        self.run: Path | None = run
 
     def __contains__(self, token: str) -> bool:
         return token in self.tokenizer

@@ -149,7 +149,7 @@ def _serve(notes: Path | None, host: str | None, port: int | None, as_json: bool
     if as_json:
         show_json({"url": f"{base}/"})
     else:
-        show(f"Checking pages at {base}/. Ctrl-C stops.")
+        show(translate(f"Checking pages at {base}/. Ctrl-C stops."))
     run({}, listening, Limits(), key, text)
 
 
