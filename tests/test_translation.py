@@ -43,7 +43,7 @@ WORD_LISTS = {  # lists of words and patterns by which a page is read, printers 
     "gradient_flow": {"drawing", "plots", "report", "token_plot", "decomposition", "number_text"},  # plots and pages
     "cli": {"man_pages", "settings", "bench"},
     "inference": {"evaluate"},
-    "training": {"curves_plot"},
+    "training": {"curves_plot", "curves_page"},
 }  # fmt: skip
 TRANSLATED_ROOMS = (
     "notes",

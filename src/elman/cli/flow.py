@@ -14,6 +14,7 @@ from elman.cli.outputs import require_folder, require_output
 from elman.cli.streams import lines, show_json
 from elman.errors import ConfigError
 from elman.files import same_place, write_whole
+from elman.translation import translate
 from elman.wording import printable
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def flow(
 
     summary(runs)
     for path in written:
-        lines(f"written: {path}")
+        lines(translate(f"written: {path}"))
 
 
 def _command(run: Path, text: tuple[Path, ...], options: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from elman.cli.options import as_json
 from elman.cli.outputs import require_output
 from elman.cli.streams import lines, show_json
 from elman.errors import ConfigError
+from elman.translation import translate
 
 if TYPE_CHECKING:
     from elman.training.curves import Against, Curve
@@ -52,7 +53,7 @@ def plot(runs: tuple[Path, ...], out: Path | None, against: Against, as_json: bo
     require_one_measure(curves)
     if out is not None:
         write_curves(out, curves, against)
-        lines(f"written: {out}")
+        lines(translate(f"written: {out}"))
     if as_json:
         show_json({"against": against, "curves": [curve.as_dict() for curve in curves]}, indent=1)
 
