@@ -23,11 +23,8 @@ native = pytest.importorskip(
 )
 _native = native._native
 
-HAS_TILES = _native.tiles() == "permitted"
-pytestmark = [
-    pytest.mark.skipif(bool(why := tile_emulator.why_not(_native)), reason=why or "-"),
-    pytest.mark.skipif(HAS_TILES, reason="the processor has tiles: nothing is emulated"),
-]
+WHY_NOT = tile_emulator.why_not(_native)
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ def why_not(native: object) -> str:
         return f"the kernels were built without {NAME}"
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return "tiles are emulated on Linux on x86-64 alone"
+    if native.tiles() != "none":
+        return "the processor has tiles"
     if "avx512_bf16" not in native.available():
         return "the vectors around the tiles need AVX-512 with bfloat16"
     return "" if compiler() else "no C++ compiler is installed"
