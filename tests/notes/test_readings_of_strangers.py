@@ -289,3 +289,7 @@ def test_layers_may_be_numbered_by_an_ell() -> None:
 def test_an_entrywise_derivative_is_compared_entry_by_entry(claim: str, holds: bool) -> None:
     found = last("u = A x + b", r"a = \tanh(u)", rf"\frac{{\partial a}}{{\partial u}} = {claim}")
     assert found.good if holds else found.is_wrong
+def test_what_the_text_calls_a_mistake_is_no_claim() -> None:
+    text = "$$ y = x^2 $$\n\n$$ \\frac{dy}{dx} = 2 x $$\n\nwhich is often wrongly written as\n\n$$ \\frac{dy}{dx} = x $$\n"
+    assert [c.verdict for c in claims(text)] == [Verdict.HOLDS, Verdict.HOLDS]
+    assert claims(text.replace("wrongly ", ""))[-1].is_wrong

@@ -62,17 +62,22 @@ class Definitions:
 @dataclass(frozen=True, slots=True)
 class PageUse:
     """How a page uses its letters: those that run over values, the first statement that has each on a right side, and
-    the kind of each statement.
+    the kind of each statement; `matrices` are those that have entries with two indices.
     """
 
     running: frozenset[str]
     first_use: Mapping[str, int]
     kinds: Mapping[int, StatementKind]
+    matrices: frozenset[str]
 
     @classmethod
     def of(cls, statements: Sequence[Statement]) -> PageUse:
         """That of all statements of a page."""
-        return cls(frozenset(_running(statements)), _first_uses(statements), kinds_of(statements))
+        matrices = (n.of.name for s in statements for n in s.nodes() if isinstance(n, Entry) and len(n.indices) == 2
+                    and isinstance(n.of, Symbol))  # fmt: skip
+        return cls(
+            frozenset(_running(statements)), _first_uses(statements), kinds_of(statements), frozenset(matrices)
+        )
 
 
 def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions:
@@ -82,7 +87,7 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
     equations: ByName = {}
     named: ByName = {}
     start: dict[tuple[str, Index], Definition] = {}
-    order = sorted(statements, key=lambda s: (s.formula.is_within_text, isinstance(s.parts[0], Entry)))
+    order = sorted(statements, key=lambda s: _precedence(s, use))
     for statement in order:
         square = defined_square(statement)
         left_side = statement.parts[0] if square is None else square[0]
@@ -123,6 +128,28 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
         if found is not None and found.name not in equations and use.first_use.get(found.name) == statement.number:
             named.setdefault(found.name, (found,))
     return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
+
+
+def _precedence(s: Statement, use: PageUse) -> tuple[bool, bool, bool, bool]:
+    """What defines first: a display; of these the entries of a matrix that say which vector goes with its rows and
+    which with its columns, as y_ij = γ_j x_ij does and y = γ x does not; then a whole letter. Rows of a matrix count
+    least: m = Σ_i x_i says less than m_j = Σ_i x_ij.
+    """
+    of_rows = any(
+        isinstance(n, Entry) and len(n.indices) == 1 and isinstance(n.of, Symbol) and n.of.name in use.matrices
+        for n in s.nodes()
+    )
+    return s.formula.is_within_text, not _says_which_way(s), of_rows, isinstance(s.parts[0], Entry)
+
+
+def _says_which_way(s: Statement) -> bool:
+    """Whether an equation of the entries of a matrix has a vector by one of its two indices."""
+    left = s.parts[0]
+    if not s.is_equation or not isinstance(left, Entry) or len(left.indices) != 2 or defined_letter(left) is None:
+        return False
+    entries = [n for n in walk(s.parts[1]) if isinstance(n, Entry)]
+    pairs = any(set(n.indices) == set(left.indices) for n in entries)
+    return pairs and any(len(n.indices) == 1 and n.indices[0] in left.indices for n in entries)
 
 
 def _named_at_the_end(s: Statement) -> Definition | None:

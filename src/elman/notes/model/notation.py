@@ -6,10 +6,23 @@ A page is read twice: once with the names of its declared shapes alone, to find 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from elman.calculus.expression import BigSum, Entry, Expression, Product, Symbol, children, symbols, walk
+from elman.calculus.expression import (
+    Apply,
+    BigSum,
+    Call,
+    Derivative,
+    Entry,
+    Expression,
+    Product,
+    Symbol,
+    Transpose,
+    children,
+    symbols,
+    walk,
+)
 from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.written_sizes import is_written
 from elman.notes.model.letters import letters_of
@@ -65,6 +78,7 @@ def notation_of(
     used -= _numbered_steps(statements, used - set(shapes), timed_below)
     used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in whole and n[-1].isdigit()}
     used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
+    used |= set(_primed(statements))
     letters = letters_of(statements, {*shapes, *words})
     functions = letters.functions - set(roles) | {name for name, role in roles.items() if role == "function"}
     levels = letters.levels | {name for name, role in roles.items() if role in ("layers", "examples")}
@@ -139,6 +153,36 @@ def _nested(statements: Sequence[Statement], used: set[str], running: Set[str], 
             names.add(name)
             pointers.add(f"{label}_{index}")
     return _Nested(frozenset(names), frozenset(pointers), frozenset(lists))
+
+
+def _primed(statements: Sequence[Statement]) -> Iterator[str]:
+    """The names of letters z' and z'' that are no transposes: the page differentiates them, or by z'', and never has
+    them as factors or terms.
+    """
+    within, elsewhere = dict[tuple[str, int], bool](), set[tuple[str, int]]()
+    for s in statements:
+        stack: list[tuple[Expression, Expression | None]] = [(part, None) for part in s.parts]
+        while stack:
+            node, above = stack.pop()
+            letter = _with_primes(node, s.formula.text)
+            if letter is None:
+                stack += [(child, node) for child in children(node)]
+            elif isinstance(above, Derivative):
+                within[letter] = within.get(letter, False) or node is above.of or letter[1] > 1
+            elif above is not None and not isinstance(above, Call | Apply):
+                elsewhere.add(letter)
+    if not any(within.values()):
+        return
+    for name, primes in set(within) - elsewhere:
+        yield from ("_".join((name, *["prime"] * k)) for k in range(1, primes + 1))
+
+
+def _with_primes(e: Expression, text: str) -> tuple[str, int] | None:
+    """The name of z and the number of its primes in z', z''; None for anything else."""
+    primes = 0
+    while isinstance(e, Transpose) and text[e.span[1] - 1 : e.span[1]] in ("'", "′"):
+        e, primes = e.of, primes + 1
+    return (e.name, primes) if primes and isinstance(e, Symbol) and e.time is None else None
 
 
 def other_spellings(statements: Iterable[Statement], shapes: Shapes) -> dict[str, str]:

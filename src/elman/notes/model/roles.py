@@ -16,6 +16,7 @@ from elman.calculus.expression import (
     Inverse,
     Negative,
     Number,
+    Power,
     Product,
     Subtract,
     Symbol,
@@ -99,12 +100,17 @@ def _is_softmax(e: Expression) -> bool:
 
 
 def under_logarithms(model: PageModel) -> set[str]:
-    """Names under a logarithm or a root, alone or in a sum."""
+    """Names under a logarithm or a root, alone or in a sum; a power of -1/2 is a root."""
     found: set[str] = set()
     for part in _all_parts(model):
         for node in walk(part):
             if isinstance(node, Call) and node.function in ("ln", "sqrt"):
-                found |= {s.name for summand in _summands(node.arguments[0]) for s in [_letter(summand)] if s}
+                inner = node.arguments[0]
+            elif isinstance(node, Power) and _is_broken(node.exponent):
+                inner = node.of
+            else:
+                continue
+            found |= {s.name for summand in _summands(inner) for s in [_letter(summand)] if s}
     return found
 
 
@@ -114,6 +120,17 @@ def _shares(model: PageModel) -> set[str]:
     rests = (n.arguments[0] for n in logarithms)
     letters = (_letter(e.right) for e in rests if isinstance(e, Subtract) and e.left == Number(Fraction(1)))
     return {letter.name for letter in letters if letter is not None}
+
+
+def _is_broken(e: Expression) -> bool:
+    """Whether an exponent is a number that is not whole: 1/2, -3/2, 0.5."""
+    if isinstance(e, Negative):
+        return _is_broken(e.of)
+    if isinstance(e, Product) and e.operator == "/":
+        one, other = _number(e.left), _number(e.right)
+        return one is not None and other is not None and other != 0 and (one / other) % 1 != 0
+    number = _number(e)
+    return number is not None and number % 1 != 0
 
 
 def _labels(model: PageModel) -> dict[str, tuple[float, ...]]:

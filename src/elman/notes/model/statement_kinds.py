@@ -53,6 +53,7 @@ class StatementKind(StrEnum):
     NAME = "it names a difference"
     DEPENDS = "it says what a letter depends on"
     FUNCTION = "it says what a function is"
+    MISTAKE = "the text says that this is a mistake"
 
 
 _DEFINER = re.compile(
@@ -63,6 +64,11 @@ _DEFINER = re.compile(
 _SOLVING = re.compile(
     r"\b(?:sett?(?:ing)?|equat\w+|solv\w+|minimi[sz]er|optim\w+|solution|closed[- ]form|normal equations?)\b"
     r"|令|解得|求解|最优解",
+    re.IGNORECASE,
+)
+_MISTAKEN = re.compile(
+    r"(?:\b(?:mistakenly|wrongly|incorrectly|erroneously)\s+(?:writ\w+|comput\w+|us\w+)|误写(?:为|成)?|错写(?:为|成)|写错(?:为|成)?)"
+    r"(?:\s+(?:as|this|it))?\W*$",
     re.IGNORECASE,
 )
 _LET = re.compile(r"令\W*$")  # "let" before a formula, and "set to" elsewhere
@@ -100,6 +106,8 @@ def _kind(
     zeros: Sequence[int],
     together: Callable[[str, int], set[str]],
 ) -> StatementKind:
+    if _MISTAKEN.search(s.formula.before[-60:]):
+        return StatementKind.MISTAKE
     if _states_sizes(s):
         return StatementKind.SIZES
     if _is_update(s):

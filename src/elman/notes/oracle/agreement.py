@@ -352,6 +352,9 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
         return Agreement(error=error)
     if not kinds:
         return Agreement(error=out_of_range or NothingToCompareError("there is no time step at which this has a value"))
+    broken = next((k.error for k in kinds if k.error is not None), None)
+    if broken is not None and apart is None:
+        return Agreement(error=broken)
     ratios = {round(k.ratio, 7) if k.ratio is not None else None for k in kinds}
     return Agreement(
         plain=all(k.plain for k in kinds),

@@ -312,7 +312,8 @@ class Values:
             return _joined(rows, -1)
         whole = _joined(rows, -2)
         declared = self.sizes.shape(d.name)
-        return transpose(whole) if declared is not None and declared == whole.shape[:-3:-1] != (1, 1) else whole
+        is_row = declared is not None and declared != whole.shape[-2:] and declared == whole.shape[:-3:-1]
+        return transpose(whole) if is_row else whole
 
     def _extent(self, d: Definition, place: int, index: str, scope: Environment) -> int:
         """How far an index of a definition by entries runs: by the shape of the letter, or of one that has this index

@@ -11,6 +11,8 @@ _BLOCK = re.compile(r"^[ \t>]{0,40}(?:[-*+][ \t]+)?(`{3,}|~{3,})[ \t]*([^\n`]*)$
 _SIGN = re.compile(r"\\\\[(\[]|\\(?:begin\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+([^\n]*)$", re.MULTILINE)
 _UNDERLINED = re.compile(r"^([^\n|]+)\n(?:=+|-{2,})[ \t\r]*$", re.MULTILINE)
+_MARKER = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?")
+_WORDS = re.compile(r"[^\W\d_]{2,}|[\u3400-\u9fff]|\$\$")
 _COMMAND = re.compile(r"\\[A-Za-z]{2,}")
 _TWO_WORDS = re.compile(r"[\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff]|(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,]+[A-Za-z]{2,}")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm)[a-z]{0,6}\s*\{[^{}]*\}")
@@ -51,7 +53,21 @@ def read_markdown(text: str, start: int, end: int) -> Scan:
             _read_prose(text, at, block.start(), scan)
             at = seek = _fence(text, block, end, scan)
     _read_prose(text, at, end, scan)
+    _mark_dollars_within_lines(text, start, scan)
     return scan
+
+
+def _mark_dollars_within_lines(text: str, start: int, scan: Scan) -> None:
+    """Makes `$$…$$` within a line of text inline, on a page that has no other inline formulas, as kramdown reads it."""
+    if any(f.kind == "inline" for f in scan.formulas):
+        return
+    for k, f in enumerate(scan.formulas):
+        if f.kind != "display" or not text.startswith("$$", f.first) or not text.startswith("$$", f.last - 2):
+            continue
+        before = text[text.rfind("\n", start, f.first) + 1 : f.first]
+        behind = text[f.last : text.find("\n", f.last) if "\n" in text[f.last :] else len(text)]
+        if _WORDS.search(_MARKER.sub("", before)) or _WORDS.search(behind):
+            scan.formulas[k] = f._replace(kind="inline")
 
 
 def end_of_front_matter(text: str, start: int, end: int) -> int:

@@ -71,7 +71,10 @@ def _with_several_equations(page: JudgedPage, explanations: Mapping[Key, Explana
             continue
         first = page.checker.model.equations.get(letter.name, ())
         others = any(d.statement not in (j.statement.number, -1) for d in first)
-        if others and j.result.counterexample is not None and not any(f.cost <= EDIT for f in e.candidates):
+        apart = j.result.counterexample
+        if apart is not None and apart.entry is None and isinstance(j.left, Symbol) and any(d.indices for d in first):
+            continue  # y = γ x, of which the page gives the entries, y_ij = γ_j x_ij
+        if others and apart is not None and not any(f.cost <= EDIT for f in e.candidates):
             found.add(letter.name)
     return found
 
