@@ -290,6 +290,67 @@ def test_an_entrywise_derivative_is_compared_entry_by_entry(claim: str, holds: b
     found = last("u = A x + b", r"a = \tanh(u)", rf"\frac{{\partial a}}{{\partial u}} = {claim}")
     assert found.good if holds else found.is_wrong
 def test_what_the_text_calls_a_mistake_is_no_claim() -> None:
-    text = "$$ y = x^2 $$\n\n$$ \\frac{dy}{dx} = 2 x $$\n\nwhich is often wrongly written as\n\n$$ \\frac{dy}{dx} = x $$\n"
+    text = (
+        page("y = x^2", r"\frac{dy}{dx} = 2 x")
+        + "\n\nwhich is often wrongly written as\n\n"
+        + page(r"\frac{dy}{dx} = x")
+    )
     assert [c.verdict for c in claims(text)] == [Verdict.HOLDS, Verdict.HOLDS]
     assert claims(text.replace("wrongly ", ""))[-1].is_wrong
+
+
+SOFTMAX_ROWS = (
+    r"s_{nr} = \frac{e^{B_{nr}}}{\sum_{q=1}^{R} e^{B_{nq}}}",
+    r"E(B_n, T_n) = -\sum_{r=1}^{R} T_{nr} \log s_{nr}",
+)
+
+
+@pytest.mark.parametrize(("factor", "holds"), [(r"(s_{nq} - \delta_{qr})", False), (r"(\delta_{qr} - s_{nr})", True)])
+def test_the_loss_of_one_row_by_an_entry_of_that_row(factor: str, holds: bool) -> None:
+    claim = last(*SOFTMAX_ROWS, rf"\frac{{\partial E}}{{\partial B_{{nr}}}} = -\sum_{{q=1}}^{{R}} T_{{nq}} {factor}")
+    assert (claim.verdict is Verdict.HOLDS) is holds
+
+
+def test_two_cases_joined_by_or_are_not_judged_as_one() -> None:
+    text = page(SOFTMAX, r"\frac{\partial o_i}{\partial z_j} = o_i (1 - o_j) \ \text{or} \ -o_i o_j")
+    assert not any(c.is_wrong for c in claims(text))
+
+
+LOGITS = r"""Let $M \in \mathbb{R}^{d \times c}$, $v \in \mathbb{R}^d$ and $u \in \mathbb{R}^c$, $u = M^T v$, and
+
+$$J = \log \sum_i e^{u_i} - u_k$$
+
+$$M = \begin{pmatrix} M_{11} & M_{12} & M_{13} \\ M_{21} & M_{22} & M_{23} \end{pmatrix}$$
+
+In an example with $k = 3$:
+
+$$\frac{\partial J}{\partial M_{21}} = v_2 \frac{e^{u_1}}{e^{u_1} + e^{u_2} + e^{u_3}}$$
+
+"""
+
+
+def test_an_index_that_nothing_binds_has_the_value_of_the_example() -> None:
+    assert claims(LOGITS)[-1].verdict is Verdict.HOLDS
+    assert claims(LOGITS)[-1].reading.count("entry 3 is that of k") == 1
+    assert claims(LOGITS.replace("= v_2", "= -v_2"))[-1].is_wrong
+
+
+VECTOR = r"""
+$$z \rightarrow \begin{pmatrix} z_1 \\ z_2 \end{pmatrix}$$
+
+$$\begin{pmatrix} z_1^2 z_2 \\ z_2^2 \end{pmatrix} = \begin{pmatrix} g_1 \\ g_2 \end{pmatrix}$$
+
+so that $g$ depends on $z$:
+
+"""
+
+
+@pytest.mark.parametrize(("right", "holds"), [("2 z_1 z_2", True), ("2 z_1", False)])
+def test_a_matrix_of_own_entries_on_the_right_side_is_what_is_defined(right: str, holds: bool) -> None:
+    claim = claims(VECTOR + page(rf"\frac{{\partial g_1}}{{\partial z_1}} = {right}"))[-1]
+    assert (claim.verdict is Verdict.HOLDS) is holds
+
+
+def test_what_is_not_real_has_no_derivative() -> None:
+    found = claims(page(r"p = \tanh(y) - 2", r"E = -\log p", r"\frac{dE}{dy} = -\frac{1 - (p + 2)^2}{p}"))
+    assert not any(c.is_wrong for c in found)

@@ -72,6 +72,9 @@ class _Decoration:
         for i, token in enumerate(self.tokens):
             if i in self.dropped:
                 continue
+            if token.kind == "{" and self._is_empty_behind_script(i):
+                self.dropped |= {i, i + 1}
+                continue
             if token.kind == "command":
                 self._command(i, token.text)
             elif token.kind == "begin":
@@ -88,6 +91,13 @@ class _Decoration:
         return kept
 
     # --- places ---
+
+    def _is_empty_behind_script(self, i: int) -> bool:
+        """Whether an empty pair of braces follows a subscript or superscript in braces, as in Σ_{k}{} a_k."""
+        if self.partner.get(i) != i + 1 or self._kind(i - 1) != "}":
+            return False
+        opening = next((k for k, end in self.partner.items() if end == i - 1), 0)
+        return opening > 0 and self.tokens[opening - 1].kind in ("_", "^")
 
     def _kind(self, i: int) -> str:
         return self.tokens[i].kind if 0 <= i < len(self.tokens) else ""

@@ -96,10 +96,18 @@ def _kronecker(p: Parser) -> Node | None:
     if has_relation(inner[1:-1] if inner and inner[0].kind == "{" else inner):
         return product_of_conditions(p, [t for t in inner if t.kind not in ("{", "}")])
     letters = [t for t in inner if t.kind not in ("{", "}", ",")]
-    if len(letters) == 2 and all(t.kind == "letter" and t.text in p.names.indices for t in letters):
-        return Iverson(Index(letters[0].text), Index(letters[1].text))
+    found = [_index_in(t, p) for t in letters]
+    if len(found) == 2 and all(found) and any(i is not None and i.variable for i in found):
+        return Iverson(found[0], found[1])  # type: ignore[arg-type]
     p.cursor.at = at
     return None
+
+
+def _index_in(token: Token, p: Parser) -> Index | None:
+    """The index of δ_{ij} and δ_{1j} that a token is, if it is one."""
+    if token.kind == "number" and token.text.isdigit():
+        return Index(None, int(token.text))
+    return Index(token.text) if token.kind == "letter" and token.text in p.names.indices else None
 
 
 def _comes_range(p: Parser) -> bool:

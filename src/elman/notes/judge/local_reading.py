@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Dots, Expression, Symbol, Transpose, walk
+from elman.calculus.expression import Derivative, Dots, Expression, Symbol, Transpose, has_derivative, walk
 from elman.calculus.shapes.kinds import Costs, usual_costs
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -25,7 +25,7 @@ from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import is_worked
 from elman.notes.model.page_model import PageModel, Statement
-from elman.notes.model.small_model import PageDefinitions, small_models
+from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
 from elman.notes.model.statement_kinds import StatementKind
 from elman.notes.model.sums import sum_to_the_end
 from elman.notes.model.unknown_losses import supplied_losses
@@ -46,7 +46,9 @@ def with_local_readings(judged: JudgedPage, budget: Budget) -> JudgedPage:
     """The judgements of a section, with those claims that hold where they are read by themselves."""
     reader = _LocalReader(judged)
     found: dict[Key, Judgement] = {}
-    for key, j in judged.judgements.items():
+    # what differentiates comes first, as the budget may not suffice for all
+    order = sorted(judged.judgements.items(), key=lambda item: not has_derivative(item[1].left, item[1].expression))
+    for key, j in order:
         if not budget.is_exhausted() and _is_open(judged.checker, j):
             held = reader.held(j, found)
             if held is not None:
@@ -63,6 +65,8 @@ def _is_open(checker: Checker, j: Judgement) -> bool:
     conditions = j.statement.relation.conditions
     if any(isinstance(n, Dots) for condition in conditions for n in walk(condition)):
         return False
+    if any(name in checker.model.fixed for name, _ in values_in_examples(checker.model)):
+        return True
     return bool(j.unchecked) or not checker.declares_shapes(j)
 
 
@@ -147,6 +151,8 @@ class _LocalReader:
             alone = checker.model.statements[-1]
             claim = Judgement(alone, 1, alone.parts[0], defines=defines)
             new = in_layout(checker, judged_claim(checker, claim), self._judged.layout)
+            if small.reading:
+                new = replace(new, reading="; ".join(w for w in (new.reading, small.reading) if w))
             misfits &= _is_misfit(new)
             yield checker, new
 

@@ -27,9 +27,11 @@ from elman.notes.model.functions_of_entries import with_functions_of_entries
 from elman.notes.model.last_layer import with_last_layer
 from elman.notes.model.named_logarithms import with_named_logarithms
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
+from elman.notes.model.own_entries import with_own_entries
 from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
 from elman.notes.model.primes import with_primes_of_expressions
+from elman.notes.model.repeated_indices import with_repeated_indices
 from elman.notes.model.said_in_words import with_columns_as_letters, with_equations_in_words
 from elman.notes.model.stacks import with_stacks
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
@@ -48,12 +50,14 @@ def build(page: Page) -> PageModel:
     first_reading, _ = read_statements(page, declared_names(declared, words))
     notation = notation_of(first_reading, declared, words, _assumed_roles(page))
     statements, unread = read_statements(page, notation.names)
-    statements = with_entries_of_capitals(with_entries_of_functions(statements), notation.shapes)
+    own = with_own_entries(with_repeated_indices(statements, page), notation.shapes)
+    notation = replace(notation, shapes=own.shapes)
+    statements = with_entries_of_capitals(with_entries_of_functions(own.statements), notation.shapes)
     statements = with_columns_as_letters(with_gradients_of_functions(statements), page)
     statements = with_stacks(with_primes_of_expressions(with_functions_of_entries(statements)))
     statements = with_letters_of_examples(with_letters_for_functions(statements, unread))
     bounded = with_bounds(with_named_logarithms(statements))
-    statements = with_last_layer(bounded)
+    statements = with_layers = with_last_layer(bounded)
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}
     shapes |= {used: notation.shapes[name] for name, used in aliases.items()}
@@ -70,7 +74,8 @@ def build(page: Page) -> PageModel:
         families=notation.families,
         said=sizes,
         kinds={name: each.kind for name, each in page.kinds.items()},
-        last_layer=statements != bounded,
+        exact=own.exact,
+        last_layer=with_layers != bounded,
         symmetric=frozenset(name for name, words in page.properties.items() if "symmetric" in words),
         equal_indices=frozenset(_equal_indices(statements)),
         partial=frozenset(_partial(statements)),

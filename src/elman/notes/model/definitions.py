@@ -75,9 +75,7 @@ class PageUse:
         """That of all statements of a page."""
         matrices = (n.of.name for s in statements for n in s.nodes() if isinstance(n, Entry) and len(n.indices) == 2
                     and isinstance(n.of, Symbol))  # fmt: skip
-        return cls(
-            frozenset(_running(statements)), _first_uses(statements), kinds_of(statements), frozenset(matrices)
-        )
+        return cls(frozenset(_running(statements)), _first_uses(statements), kinds_of(statements), frozenset(matrices))
 
 
 def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions:

@@ -7,10 +7,11 @@ has the index i, as in L_i = -ln p_{y_i}, the page speaks of one example: i is a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
-from elman.calculus.expression import BigSum, Derivative, Dots, Entry, Expression, Index, Symbol, walk
+from elman.calculus.expression import BigSum, Derivative, Dots, Entry, Expression, Index, Symbol, symbols, walk
+from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.notes.model.page_model import Statement, free_indices, free_times
 
 _EACH = "each"
@@ -22,10 +23,15 @@ def with_letters_of_examples(statements: Sequence[Statement]) -> tuple[Statement
     """The statements with a letter of their own for such losses of examples."""
     statements = tuple(map(_with_applied_to_examples, statements))
     letters = _letters(statements)
-    if not letters:
+    rows = {name: f"{name}_{_EACH}" for name, index in letters.items() if not index}
+    rows |= {name: name for name in _losses_by_entries(statements) if name not in letters}
+    if not letters and not rows:
         return tuple(statements)
+    depend = _depend_as_a_whole(statements)
 
     def change(node: Expression) -> Expression:
+        if isinstance(node, Derivative):
+            return _of_its_example(node, rows, depend)
         if not isinstance(node, Entry) or not isinstance(node.of, Symbol) or len(node.indices) != 1:
             return node
         name, index = node.of.name, letters.get(node.of.name)
@@ -39,6 +45,41 @@ def with_letters_of_examples(statements: Sequence[Statement]) -> tuple[Statement
         return Symbol(f"{name}_{index}", latex=f"{latex}_{index}", span=node.span)
 
     return tuple(s.transformed(change) for s in statements)
+
+
+def _of_its_example(node: Derivative, rows: Mapping[str, str], depend: Mapping[str, Set[str]]) -> Derivative:
+    """∂L/∂a_ik as ∂L_i/∂a_ik, where the page says how the loss L_i of example i depends on a, and not how L does;
+    `rows` are the letters of L_i by the name of L.
+    """
+    of, by = node.of, node.wrt
+    if not (isinstance(of, Symbol) and of.time is None and of.name in rows):
+        return node
+    if not (isinstance(by, Entry) and len(by.indices) == 2 and isinstance(by.of, Symbol)):
+        return node
+    if by.of.name in depend.get(of.name, ()):
+        return node
+    each = Symbol(rows[of.name], latex=of.latex or of.name)
+    return replace(node, of=Entry(each, by.indices[:1], span=of.span))
+
+
+def _losses_by_entries(statements: Sequence[Statement]) -> Iterator[str]:
+    """The losses of examples that the page defines, L_i = … with i on its right side, and that it never sums."""
+    for s in statements:
+        left = s.parts[0]
+        if s.is_equation and isinstance(left, Entry) and isinstance(left.of, Symbol) and len(left.indices) == 1:
+            (index,) = left.indices
+            if is_called_a_loss(left.of.name) and index.variable in free_indices(s.parts[1]):
+                yield left.of.name
+
+
+def _depend_as_a_whole(statements: Sequence[Statement]) -> Mapping[str, set[str]]:
+    """By its name, the letters that an equation of a whole letter has, those of the equation itself."""
+    found: dict[str, set[str]] = {}
+    for s in statements:
+        left = s.parts[0]
+        if s.is_equation and isinstance(left, Symbol) and left.time is None:
+            found.setdefault(left.name, set()).update(n.name for part in s.parts[1:] for n in symbols(part))
+    return found
 
 
 def _with_applied_to_examples(s: Statement) -> Statement:

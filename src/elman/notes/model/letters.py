@@ -18,6 +18,7 @@ from elman.calculus.expression import (
     BigProduct,
     BigSum,
     Call,
+    Cases,
     Derivative,
     Entry,
     Expression,
@@ -251,9 +252,10 @@ def _indices_of_kronecker(statements: Sequence[Statement], known: set[str]) -> s
         if not isinstance(letter, Symbol) or letter.name.split("_")[0] != "delta" or id(node) in within:
             continue
         label = letter.name.partition("_")[2] + "".join(map(str, _indices(node)))
-        if len(label) != 2 or letter.time is not None or not set(label) <= INDEX_LETTERS:
+        written = set(label) - set("123456789")
+        if len(label) != 2 or letter.time is not None or not written <= INDEX_LETTERS or not written:
             return set()
-        found |= set(label)
+        found |= written
     defined = {left.name.split("_")[0] for s in statements if (left := _defined_letter(s)) is not None}
     return set() if "delta" in defined | {name.split("_")[0] for name in known} else found
 
@@ -261,9 +263,8 @@ def _indices_of_kronecker(statements: Sequence[Statement], known: set[str]) -> s
 def _defined_letter(s: Statement) -> Symbol | None:
     """The letter or the entry that an equation gives a value other than a number."""
     left = base_of(s.parts[0])
-    if len(s.parts) < 2 or not isinstance(left, Symbol) or isinstance(s.parts[1], Number):
-        return None
-    return left
+    numbers = all(isinstance(n, Cases | Number | Iverson) for n in walk(s.parts[1])) if len(s.parts) > 1 else True
+    return None if numbers or not isinstance(left, Symbol) else left
 
 
 def _squares(statements: Sequence[Statement], defined: set[str]) -> Iterator[str]:

@@ -88,7 +88,7 @@ def notation_of(
     nested = _nested(statements, (used | entries) - set(shapes), indices | letters.running, timed)
     used -= nested.names
     used -= {n for n in used - set(shapes) if n.rpartition("_")[0] and n.rpartition("_")[2] in letters.running}
-    used -= {n for n in used - set(shapes) if n.startswith("delta_") and set(n[6:]) <= indices | letters.running}
+    used -= {n for n in used - set(shapes) if _is_kronecker(n, indices | letters.running)}
     names = replace(
         Names.of(used | timed, timed, indices | letters.running, whole),
         functions=functions,
@@ -115,6 +115,13 @@ def _is_two_indices(name: str, used: Set[str], running: Set[str]) -> bool:
     """Whether a name such as x_in, whose label may be a word, is an entry of x: sums run over i and n."""
     stem, _, label = name.rpartition("_")
     return len(label) == 2 and set(label) <= running and any(n.startswith(stem) for n in (*used, stem) if n != name)
+
+
+def _is_kronecker(name: str, running: Set[str]) -> bool:
+    """Whether a name is δ with indices: δ_{ij}, or beside it δ_{1j}."""
+    label = name.removeprefix("delta_")
+    letters = set(label) - set("123456789")
+    return label != name and letters <= running and (letters == set(label) or (len(label) == 2 and bool(letters)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,9 @@ class PageModel:
     size that it is: K of Σ_{k=1}^K x_k with x [n,1] is n. `kinds` are what the page calls its letters: number, column,
     row or matrix; `evidence` what reading a letter as one of them costs, by its use in formulas that are not in
     `statements`. `last_layer`: the page calls the last layer L. `symmetric` are the matrices
-    that it calls symmetric. `own` are the numbers of the statements that are judged with this model, None for all.
+    that it calls symmetric. `exact` are sizes with the numbers that they have wherever they stand: of a letter that
+    the page writes out by its entries. `fixed_at` are the entries, from 0, for which some of the `fixed` indices
+    stand. `own` are the numbers of the statements that are judged with this model, None for all.
     `equal_indices` are the letters o and z of which the page has ∂o_i/∂z_i, the case of equal indices, by itself;
     `partial` all letters y and x of which ∂y/∂x is the left side of an equation.
     """
@@ -178,6 +180,8 @@ class PageModel:
     evidence: Mapping[str, Costs] = field(default_factory=dict)
     last_layer: bool = False
     symmetric: frozenset[str] = frozenset()
+    exact: Mapping[str, int] = field(default_factory=dict)
+    fixed_at: Mapping[str, int] = field(default_factory=dict)
     own: frozenset[int] | None = None
     equal_indices: frozenset[tuple[str, str]] = frozenset()
     partial: frozenset[tuple[str, str]] = frozenset()

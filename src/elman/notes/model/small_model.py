@@ -14,6 +14,7 @@ from elman.calculus.expression import (
     BigSum,
     Derivative,
     Expression,
+    Number,
     Symbol,
     symbols,
     transform,
@@ -38,6 +39,7 @@ class SmallModel:
 
     model: PageModel
     bare: bool = False
+    reading: str = ""
 
 
 class PageDefinitions:
@@ -97,6 +99,7 @@ def small_models(
             seen.append(key)
             whole = _model_of(model, chosen, claim, left, right)
             yield SmallModel(whole)
+            yield from _in_examples(model, whole)
     if whole is not None and (one := _of_one_step(whole)) is not None:
         yield SmallModel(one)
     if set() not in seen and _writes_out(left, right):
@@ -111,6 +114,26 @@ def _writes_out(*parts: Expression) -> bool:
         by is not None and not isinstance(d.of, Symbol) and by.name in {s.name for s in symbols(d.of)}
         for d, by in letters
     )
+
+
+def _in_examples(model: PageModel, small: PageModel) -> Iterator[SmallModel]:
+    """The model with an index that nothing binds at the value that an example of the page gives it, as the true class y
+    of -ln p_y in "y = 2", counted from 1 or from 0.
+    """
+    for name, number in values_in_examples(model):
+        if name in small.fixed:
+            for at in range(max(number - 1, 0), number + 1):
+                yield SmallModel(replace(small, fixed_at={name: at}), reading=f"entry {at + 1} is that of {name}")
+
+
+def values_in_examples(model: PageModel) -> Iterator[tuple[str, int]]:
+    """The letters that have a whole number within a line of the page, y = 2, with that number."""
+    for s in model.statements:
+        left, value = s.parts[0], s.parts[-1]
+        if len(s.parts) != 2 or s.formula.kind != "inline":
+            continue
+        if isinstance(left, Symbol) and isinstance(value, Number) and value.value.denominator == 1:
+            yield left.name, int(value.value)
 
 
 class _Chosen:

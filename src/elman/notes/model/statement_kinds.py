@@ -58,7 +58,7 @@ class StatementKind(StrEnum):
 
 _DEFINER = re.compile(
     r"(?:\b(?:let|where|with|denote|denoting|define|defining|defined|set|put|write|writing|given|suppose|here|using|and|"
-    r"for|as|by|is|model|i\.e\.)|其中|这里|令|设|记|定义|假设|给定|有|为|即|则)\W*$",
+    r"for|as|by|is|model|i\.e\.|know\s+that|recall\s+that)|其中|这里|令|设|记|定义|假设|给定|有|为|即|则)\W*$",
     re.IGNORECASE,
 )
 _SOLVING = re.compile(

@@ -105,7 +105,7 @@ def _identity(model: PageModel) -> tuple[object, ...]:
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.equations.items())),
         tuple((n, tuple((d.time, d.value) for d in f)) for n, f in sorted(model.named.items())),
         tuple((k, d.value) for k, d in model.start.items()), model.timed, model.families, tuple(model.said.items()),
-        tuple(sorted(model.bounds.items())),
+        tuple(sorted(model.bounds.items())), tuple(sorted(model.exact.items())), tuple(sorted(model.fixed_at.items())),
         model.fixed, model.unknown,
         tuple(sorted(roles.labels.items())),
         roles.targets, roles.positive, roles.shares, roles.definite, roles.symmetric, roles.recurrent, roles.losses,

@@ -131,7 +131,8 @@ class Sampling:
         """The oracles of a statement: one at each point, with the shapes that fit its own undeclared letters."""
         if statement.number not in self._of_statement:
             local, conditions = self.local_shapes(statement), statement.relation.conditions
-            more = sizes_of({**self.model.shapes, **local}, others=self.model.bounds.values()) if local else {}
+            shapes = {**self.model.shapes, **local}
+            more = sizes_of(shapes, others=self.model.bounds.values(), exact=self.model.exact) if local else {}
             made = []
             for point in self.points():
                 if local:

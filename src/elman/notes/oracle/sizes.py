@@ -14,23 +14,31 @@ _OTHERS = tuple(prime + 43 for prime in _PRIMES)  # 45 … 86, none of them one 
 _FIRST_ELSEWHERE = 97  # the primes from here on are for names beyond those, and for numbers that no shape has
 
 
-def sizes_of(shapes: Mapping[str, tuple[str, str]], shift: int = 0, others: Iterable[str] = ()) -> dict[str, int]:
-    """A number for each name of a size in `shapes`, and for those in `others`, all different, most of them primes.
+def sizes_of(
+    shapes: Mapping[str, tuple[str, str]],
+    shift: int = 0,
+    others: Iterable[str] = (),
+    exact: Mapping[str, int] | None = None,
+) -> dict[str, int]:
+    """A number for each name of a size in `shapes`, and for those in `others`, all different, most of them primes; for
+    those in `exact` the number there.
 
     A number beyond 9 is a name, too; products such as 4*H are left to be multiplied out. `shift` starts with a later
     prime, so that a second point has other sizes.
     """
+    exact = exact or {}
     dims = [dim.replace(" ", "") for dim in (*(d for shape in shapes.values() for d in shape), *others)]
     names = list(dict.fromkeys(word for dim in dims for word in dim.split("*") if not is_number(word)))
-    free = [*(prime for prime in _PRIMES if str(prime) not in dims), *_OTHERS]
+    taken = {*dims, *map(str, exact.values())}
+    free = [*(prime for prime in _PRIMES if str(prime) not in taken), *_OTHERS]
     more = primes_from(2 * _FIRST_ELSEWHERE)
     free += [next(more) for _ in range(len(names) - len(free))]
-    return {name: free[(i + shift) % len(free)] for i, name in enumerate(names)}
+    return {name: exact.get(name, free[(i + shift) % len(free)]) for i, name in enumerate(names)}
 
 
 def sizes_in(model: PageModel, shift: int = 0) -> dict[str, int]:
     """The same for a model: the sizes of its shapes, and those that bounds of sums alone name."""
-    return sizes_of(model.shapes, shift, model.bounds.values())
+    return sizes_of(model.shapes, shift, model.bounds.values(), model.exact)
 
 
 def primes_from(start: int) -> Iterator[int]:
@@ -81,7 +89,8 @@ class Sizes:
         if is_written(name):
             return self._size_elsewhere(name)
         if name in self.model.bounds:
-            return self._known[self.model.bounds[name]]
+            bound = self.model.bounds[name]
+            return int(bound) if is_number(bound) else self._known[bound]
         if name == "T" or name in self.model.counts:
             return HORIZON
         raise UnknownSizeError(f"the dimension {name} is not known")

@@ -69,6 +69,7 @@ class Values:
         self.meter = meter
         self._random = random
         self.fixed = dict.fromkeys(sorted(self.model.fixed), sizes.point.seed % 2)  # indices that nothing binds
+        self.fixed |= self.model.fixed_at
         self._values: dict[tuple[object, ...], Array] = {}
         self._shapes: dict[str, tuple[int, ...] | None] = {}
         self._open: dict[object, str] = {}  # the definitions being evaluated: their keys and names, in order

@@ -13,6 +13,10 @@ _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+([^\n]*)$", re.MULTILINE)
 _UNDERLINED = re.compile(r"^([^\n|]+)\n(?:=+|-{2,})[ \t\r]*$", re.MULTILINE)
 _MARKER = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?")
 _WORDS = re.compile(r"[^\W\d_]{2,}|[\u3400-\u9fff]|\$\$")
+_SAYS_MORE = re.compile(
+    r"=.*(?:[(|*/+]|[^=,\s]\s*-\s*[^\d\s]|\\(?:d?frac|sum|prod|sqrt|exp|log|ln|tanh|sigma|o?dot|cdot|nabla|partial|max)\b)",
+    re.DOTALL,
+)
 _COMMAND = re.compile(r"\\[A-Za-z]{2,}")
 _TWO_WORDS = re.compile(r"[\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff]|(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,]+[A-Za-z]{2,}")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm)[a-z]{0,6}\s*\{[^{}]*\}")
@@ -58,11 +62,15 @@ def read_markdown(text: str, start: int, end: int) -> Scan:
 
 
 def _mark_dollars_within_lines(text: str, start: int, scan: Scan) -> None:
-    """Makes `$$…$$` within a line of text inline, on a page that has no other inline formulas, as kramdown reads it."""
+    """Makes `$$…$$` within a line of text inline, on a page that has no other inline formulas, as kramdown reads it;
+    but for equations that say more than i = j, which such pages put into a line as others into a display.
+    """
     if any(f.kind == "inline" for f in scan.formulas):
         return
     for k, f in enumerate(scan.formulas):
         if f.kind != "display" or not text.startswith("$$", f.first) or not text.startswith("$$", f.last - 2):
+            continue
+        if _SAYS_MORE.search(text, f.start, f.end):
             continue
         before = text[text.rfind("\n", start, f.first) + 1 : f.first]
         behind = text[f.last : text.find("\n", f.last) if "\n" in text[f.last :] else len(text)]

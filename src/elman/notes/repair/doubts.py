@@ -292,6 +292,18 @@ def _written(name: str, parts: Iterable[Expression]) -> Symbol:
     return next((replace(n, time=None) for n in found), Symbol(name))
 
 
+def _one_of_several(checker: Checker, e: Explanation) -> str:
+    """`= y - 1 \\text{ or } y - 0`: each side of "or" may hold in a case of its own."""
+    j = e.judgement
+    start, end = j.statement.region(j.part)
+    text_of_row = j.statement.formula.text
+    start = max(text_of_row.rfind(r"\\", 0, start), 0)
+    row = text_of_row[start : text_of_row.find(r"\\", end) if r"\\" in text_of_row[end:] else len(text_of_row)]
+    if j.result.error is not None or _OR.search(row) is None or len(_OR.split(row)) < 2:
+        return ""
+    return "it may be about one of several cases, as it says “or”: say where each of them holds"
+
+
 def _constant_derivative(checker: Checker, e: Explanation) -> str:
     """A derivative on the right side that is zero everywhere shows that an equation was not read."""
     j = e.judgement
@@ -496,6 +508,7 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
 
 _OF_DECLARED_SHAPES = (_declared_twice, _declared_below, _number_or_letter)
 _OF_CLAIM = (
+    _one_of_several,
     _index_of_one_entry,
     _one_hot_entry,
     _disconnected,
