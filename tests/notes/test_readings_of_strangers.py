@@ -354,3 +354,30 @@ def test_a_matrix_of_own_entries_on_the_right_side_is_what_is_defined(right: str
 def test_what_is_not_real_has_no_derivative() -> None:
     found = claims(page(r"p = \tanh(y) - 2", r"E = -\log p", r"\frac{dE}{dy} = -\frac{1 - (p + 2)^2}{p}"))
     assert not any(c.is_wrong for c in found)
+
+
+ROWS_OF_EXAMPLES = r"""Let $X \in \mathbb{R}^{N \times d}$ and $t \in \mathbb{R}^N$.
+
+$$y_n = \sigma(x_n \cdot w^T), \quad E_n = -t_n \log y_n$$
+
+$$m_j = \frac{1}{N} \sum_n x_{nj}$$
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "holds"),
+    [
+        (r"\frac{\partial E_n}{\partial w} = -t_n (1 - y_n) x_n", True),
+        (r"\frac{\partial E_n}{\partial w} = -(t_n - y_n) x_n", False),
+    ],
+)
+def test_an_example_in_each_row(claim: str, holds: bool) -> None:
+    text = ROWS_OF_EXAMPLES.replace("$X \\in", "$x \\in")
+    assert (claims(text + page(claim))[-1].verdict is Verdict.HOLDS) is holds
+
+
+def test_a_vector_by_entries_may_be_a_row() -> None:
+    text = ROWS_OF_EXAMPLES.replace("$X \\in", "$x \\in")
+    (mean,) = (c for c in claims(text + page(r"m = \frac{1}{N} \sum_n x_n")) if "x_n$" in c.formula or c.left == "m")
+    assert not mean.is_wrong

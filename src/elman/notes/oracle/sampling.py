@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
-from elman.calculus.expression import BigSum, Call, Comparison, Derivative, Expression, Identity, Ones, Symbol, walk
+from elman.calculus.expression import (
+    BigSum,
+    Call,
+    Comparison,
+    Derivative,
+    Entry,
+    Expression,
+    Identity,
+    Ones,
+    Symbol,
+    walk,
+)
 from elman.calculus.functions import ELEMENTWISE
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.environment import MisfitError
@@ -98,6 +109,19 @@ class Sampling:
             for node in nodes
         )
 
+    def _indexes_rows(self, batch: str) -> bool:
+        """Whether a letter with an example in each row has one index, x_i: where there is one row, that would be an
+        entry of it.
+        """
+        known = {**self.model.derived, **self.model.shapes}
+        rows = {name for name, shape in known.items() if shape[0] == batch and shape[1] != "1"}
+        values = [d.value for found in self.model.equations.values() for d in found]
+        nodes = [node for s in self.model.statements for node in s.nodes()] if rows else []
+        return any(
+            isinstance(node, Entry) and len(node.indices) == 1 and isinstance(node.of, Symbol) and node.of.name in rows
+            for node in [*nodes, *(node for value in values for node in walk(value) if rows)]
+        )
+
     def points(self) -> Iterator[EvaluationPoint]:
         """Two random points whose sizes all differ (with other sizes at the second point where a page writes sizes as
         numbers, which may be equal to one of them by accident); more of them where a formula has kinks, so that each
@@ -111,7 +135,8 @@ class Sampling:
             yield self.point(sizes, seed)
         batch = self.batch
         if batch is not None:
-            yield self.point({**sizes, batch: 1}, 2, "B = 1")
+            if not self._indexes_rows(batch):
+                yield self.point({**sizes, batch: 1}, 2, "B = 1")
             other = self._coincidence(batch)
             if other is not None:
                 yield self.point({**sizes, batch: sizes[other]}, 3, f"{batch} = {other}")

@@ -271,4 +271,7 @@ _MARKUP = re.compile(
 
 def _prose(text: str) -> str:
     """Prose on one line, without code, comments, headings and delimiters."""
-    return " ".join(_MARKUP.sub(" ", text.rsplit("```", 1)[-1]).split())
+    before, fence, behind = text.rpartition("```")
+    if fence and not behind.partition("\n")[2].strip():  # the first line of a block of code: what leads to it
+        behind = before.rpartition("```")[2]
+    return " ".join(_MARKUP.sub(" ", behind).split())

@@ -50,6 +50,7 @@ from elman.notes.repair.explanation import Candidate, Explanation, as_judged
 _ARRANGED = frozenset(
     {Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE, Verdict.ORDER, Verdict.OPERATOR, Verdict.TRACE}
 )
+_TRANSPOSED = frozenset({Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE})
 _OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
 _TRIED = 8  # time steps and indices at which a derivative is looked at
@@ -409,6 +410,23 @@ def _turned_vector(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _turned_by_entries(checker: Checker, e: Explanation) -> str:
+    """A vector that the page defines by its entries alone, μ_j = Σ_i x_ij, may be a row or a column."""
+    j, model = e.judgement, checker.model
+    by_entries = {n for n, found in model.equations.items() if n not in model.shapes and len(found[0].indices) == 1}
+    if not _is_misfit(j) or not by_entries:
+        return ""
+    within = {id(n.of) for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Entry)}
+    whole = [n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol) and id(n) not in within]
+    names = {s.name for s in whole} & by_entries
+    turns = any(f.cost <= EDIT and _TRANSPOSED.issuperset(f.verdicts) for f in e.candidates)
+    if not turns and not any(agreement(o, j.left, j.expression).turned for o in checker.sampling.oracles(j.statement)):
+        return ""
+    for name in sorted(names):
+        return f"{text(Symbol(name))} is defined by its entries, so that it may be a row or a column: declare its shape"
+    return ""
+
+
 def _holds_with(checker: Checker, j: Judgement, shapes: dict[str, tuple[str, str]]) -> bool:
     """Whether a claim holds with other shapes of some letters."""
     model = replace(checker.model, shapes={**checker.model.shapes, **shapes})
@@ -520,4 +538,11 @@ _OF_CLAIM = (
     _size_on_one_side,
     _runs_to_another_size,
 )
-_OF_READINGS = (_without_small_repair, _defined_anew, _letter_on_one_side, _constant_derivative, *_OF_CLAIM)
+_OF_READINGS = (
+    _turned_by_entries,
+    _without_small_repair,
+    _defined_anew,
+    _letter_on_one_side,
+    _constant_derivative,
+    *_OF_CLAIM,
+)
