@@ -289,6 +289,8 @@ def test_layers_may_be_numbered_by_an_ell() -> None:
 def test_an_entrywise_derivative_is_compared_entry_by_entry(claim: str, holds: bool) -> None:
     found = last("u = A x + b", r"a = \tanh(u)", rf"\frac{{\partial a}}{{\partial u}} = {claim}")
     assert found.good if holds else found.is_wrong
+
+
 def test_what_the_text_calls_a_mistake_is_no_claim() -> None:
     text = (
         page("y = x^2", r"\frac{dy}{dx} = 2 x")
