@@ -84,13 +84,14 @@ def test_what_a_row_writes_out_and_is_not_read_leaves_the_next_open() -> None:
 
 CELL = (
     r"g_t = \sigma(W_g [h_{t-1}, x_t] + b_g)",
+    r"i_t = \sigma(W_i [h_{t-1}, x_t] + b_i)",
     r"\tilde{c}_t = \tanh(W_c \cdot [h_{t-1}, x_t] + b_c)",
-    r"c_t = g_t \odot c_{t-1} + (1 - g_t) \odot \tilde{c}_t",
+    r"c_t = g_t \odot c_{t-1} + i_t \odot \tilde{c}_t",
     r"h_t = \tanh(c_t)",
 )
 
 
 def test_states_in_brackets_behind_a_matrix_are_one_column() -> None:
     assert all(c.good for c in claims("\n\n".join(f"$$ {formula} $$" for formula in CELL)))
-    assert last(*CELL, r"\frac{\partial c_t}{\partial \tilde{c}_t} = 1 - g_t").good
-    assert last(*CELL, r"\frac{\partial c_t}{\partial \tilde{c}_t} = g_t - 1").is_wrong
+    assert last(*CELL, r"\frac{\partial c_t}{\partial \tilde{c}_t} = i_t").good
+    assert last(*CELL, r"\frac{\partial c_t}{\partial \tilde{c}_t} = -i_t").is_wrong

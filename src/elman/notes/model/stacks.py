@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elman.calculus.expression import Add, Derivative, Expression, Matrix, Product, Symbol
+from elman.calculus.expression import Add, Derivative, Entry, Expression, Matrix, Product, Symbol, base_of
 from elman.notes.model.page_model import Statement
 
 _PRODUCTS = ("", "·", "@")
@@ -17,37 +17,39 @@ _PRODUCTS = ("", "·", "@")
 def with_stacks(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     """The statements with such products as sums, where a matrix is used in them and in derivatives by it alone."""
     nodes = [n for s in statements if len(s.parts) > 1 for n in s.nodes()]
-    weights = {n.left.name for n in nodes if isinstance(n, Product) and isinstance(n.left, Symbol) and _is_stacked(n)}
-    used = [n.left for n in nodes if isinstance(n, Product) and _is_stacked(n)]
-    used += [n.wrt for n in nodes if isinstance(n, Derivative)]
-    within = {id(e) for e in used}
-    weights -= {n.name for n in nodes if isinstance(n, Symbol) and n.name in weights and id(n) not in within}
+    stacked = [n.left for n in nodes if isinstance(n, Product) and _is_stacked(n)]
+    used = [*stacked, *(base_of(e) for e in stacked), *(n.wrt for n in nodes if isinstance(n, Derivative))]
+    within = {id(e) for e in (*used, *map(base_of, used))}
+    elsewhere = {n for n in nodes if isinstance(n, Symbol | Entry) and id(n) not in within}
+    weights = set(stacked) - elsewhere
 
     def change(node: Expression) -> Expression:
-        if not (isinstance(node, Product) and isinstance(node.left, Symbol) and node.left.name in weights):
-            return node
-        return _sum(node) if _is_stacked(node) else node
+        return _sum(node) if isinstance(node, Product) and node.left in weights and _is_stacked(node) else node
 
     return tuple(s.transformed(change) for s in statements)
 
 
 def _is_stacked(e: Product) -> bool:
-    """Whether a product is W [h_{t-1}, x_t]: of letters at time steps, each another one."""
+    """Whether a product is W [h_{t-1}, x_t] or W_i [h_{t-1}, x_t]: of letters at time steps, each another one."""
     row = e.right
     if not (e.operator in _PRODUCTS and isinstance(row, Matrix) and len(row.rows) == 1 and len(row.rows[0]) > 1):
         return False
     letters = [entry for entry in row.rows[0] if isinstance(entry, Symbol)]
     timed = all(s.time is not None and s.time.variable is not None for s in letters)
-    return timed and len({s.name for s in letters}) == len(row.rows[0])
+    weight = isinstance(base_of(e.left), Symbol) and (not isinstance(e.left, Entry) or len(e.left.indices) == 1)
+    return weight and timed and len({s.name for s in letters}) == len(row.rows[0])
 
 
 def _sum(e: Product) -> Expression:
-    assert isinstance(e.left, Symbol)
     assert isinstance(e.right, Matrix)
+    weight = base_of(e.left)
+    assert isinstance(weight, Symbol)
+    label = f"_{e.left.indices[0]}" if isinstance(e.left, Entry) else ""  # W_i beside W_f and W_o
     found: Expression | None = None
     for letter in e.right.rows[0]:
         assert isinstance(letter, Symbol)
-        part = Symbol(f"{e.left.name}_of_{letter.name}", latex=e.left.latex, span=e.left.span)
+        latex = f"{weight.latex}{label}"
+        part = Symbol(f"{weight.name}{label}_of_{letter.name}", latex=latex, span=e.left.span)
         product = Product(part, letter, e.operator, span=e.span)
         found = product if found is None else Add(found, product, span=e.span)
     assert found is not None
