@@ -21,10 +21,10 @@ static inline float factor_of(const SoftmaxPlan<Kernel>& plan, long tile, long n
   return static_cast<float>(plan.reference[tile * plan.call.N + n] * plan.call.scale);
 }
 
-// scale (ŷ - y) of one token and a tile's words, in the precision of the products; adds it to db_2 in float32.
+// scale (ŷ - y) of one token and a tile's words, in the precision of the products; adds it to `sums` in float32.
 template <class Kernel>
 static inline void delta_row(const SoftmaxPlan<Kernel>& plan, const float* exp_row, float* row, long tile, long n,
-                             float* db_2) {
+                             float* sums) {
   const Softmax& call = plan.call;
   const long words = plan.words_of(tile), padded = round_up(words, kWidth);
   const float factor = factor_of(plan, tile, n);
@@ -35,7 +35,7 @@ static inline void delta_row(const SoftmaxPlan<Kernel>& plan, const float* exp_r
   for (long j = 0; j < words; j += kWidth) {
     const int count = static_cast<int>(min(words - j, kWidth));
     const Vec delta = load(row + j);
-    store_n(db_2 + j, load_n(db_2 + j, count) + delta, count);
+    store_n(sums + j, load_n(sums + j, count) + delta, count);
     if constexpr (std::is_same_v<typename Kernel::Prec, RoundedBf16>) store(row + j, to_bf16(delta));
   }
 }
@@ -88,8 +88,15 @@ static inline Delta write_delta(const SoftmaxPlan<Kernel>& plan, int thread, lon
   using Plan = SoftmaxPlan<Kernel>;
   float* delta = plan.pool.own(thread, Plan::Own::delta);
   if constexpr (Kernel::Prec::kPair == 1) {
-    for (long n = tokens.begin; n < tokens.end; ++n)
-      delta_row(plan, plan.exp_of(tile, chunk, n), delta + (n - tokens.begin) * Plan::kDeltaStride, tile, n, db_2);
+    constexpr long kRun = 8;  // tokens whose sum is added to db_2 at once: fewer roundings of a large sum
+    const long words = plan.words_of(tile);
+    alignas(64) float sums[Plan::kWords];
+    for (long from = tokens.begin; from < tokens.end; from += kRun) {
+      std::memset(sums, 0, static_cast<size_t>(words) * 4);
+      for (long n = from; n < min(from + kRun, tokens.end); ++n)
+        delta_row(plan, plan.exp_of(tile, chunk, n), delta + (n - tokens.begin) * Plan::kDeltaStride, tile, n, sums);
+      for (long j = 0; j < words; ++j) db_2[j] += sums[j];
+    }
     return {delta, delta, Plan::kDeltaStride, Plan::kDeltaStride};
   }
 #if defined(__AVX512BF16__)
