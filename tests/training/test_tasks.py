@@ -322,7 +322,7 @@ def test_what_does_not_fit_is_said_in_a_sentence(
 
 def test_a_run_of_a_text_has_no_task_to_be_measured_on(command: Run, word_run: Path, corpus: Path) -> None:
     for arguments, says in (
-        ((word_run,), "was trained on a text, not on a task: name the TEXT to measure it on"),
+        ((word_run,), "was trained on a text, not on a task, so name the TEXT to measure it on"),
         ((word_run, corpus, "--task-length", "50"), "--task-length"),
     ):
         done = command("evaluate", *arguments)
