@@ -1,6 +1,9 @@
 """Trains one setting after another and prints the result of each: how the defaults were chosen.
 
     python benchmarks/search.py TRAIN VALID --level word epochs=8 lr=0.003,0.006 Dh=128,192 scale=0.1
+    python benchmarks/search.py TRAIN VALID --processor-time max_time=8 output=full,sampled
+
+With --processor-time, max_time is processor time of all threads: what other processes do then matters less.
 
 Settings are fields of ModelConfig and TrainingConfig, and four for the initial parameters: `scale` (the bound of E and
 U), `gain` (the largest singular value of W_h), `center` (1: b_1 centres the sigmoid), `unigram` (1: b_2 is the log
@@ -20,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+import elman
 from elman.checkpoint import RunFolder
 from elman.config import TextConfig
 from elman.text.corpus import Corpus
@@ -27,7 +31,7 @@ from elman.training.problem import TextProblem
 from elman.training.records import StopRecord, ValidationRecord
 from elman.training.start import Sources, start
 
-MODEL = ("d", "Dh", "activation", "tie")
+MODEL = ("d", "Dh", "activation", "tie", "layers", "skip", "output", "cutoffs")
 
 
 def value(text: str) -> Any:
@@ -43,6 +47,7 @@ def main() -> None:
     parser.add_argument("valid")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE[,VALUE…]")
     parser.add_argument("--level", default="word")
+    parser.add_argument("--processor-time", action="store_true")
     options = parser.parse_intermixed_args()
     names = [s.split("=")[0] for s in options.settings]
     choices = [[value(v) for v in s.split("=")[1].split(",")] for s in options.settings]
@@ -71,14 +76,19 @@ def trained(options: argparse.Namespace, setting: dict[str, Any]) -> dict[str, A
             assert isinstance(trainer.problem, TextProblem)
             counts = np.bincount(np.asarray(trainer.problem.streams.tokens), minlength=trainer.p.V) + 1.0
             trainer.p.b_2[:] = np.log(counts / counts.sum())
+        if options.processor_time:
+            trainer.clock = time.process_time
+            trainer.count_from(time.process_time())
         curve, clipped, steps = [], 0, 1
         for record in trainer.run():
             if isinstance(record, ValidationRecord):
                 curve.append(round(math.exp(record.nats_per_token), 2))
             if isinstance(record, StopRecord):
                 clipped, steps = record.clipped, record.step
+        known = elman.load(Path(folder) / "run").evaluate([Path(options.valid).read_text()])
     return {
-        "best": min(curve), "bits": round(math.log2(min(curve)), 4), "epochs": len(curve), "last": curve[-3:],
+        "best": min(curve), "excluding_oov": round(known.perplexity_excluding_oov, 2),
+        "steps": steps, "bits": round(math.log2(min(curve)), 4), "epochs": len(curve), "last": curve[-3:],
         "clipped": round(clipped / steps, 2), "seconds": round(time.perf_counter() - began, 1),
     }  # fmt: skip
 

@@ -423,6 +423,20 @@ def test_little_of_a_limited_time_goes_to_validation(tmp_path: Path, corpus: Pat
     assert validations[-1].step == stop.step
 
 
+def test_validation_counts_what_the_text_can_teach(tmp_path: Path) -> None:
+    """Words that only the validation text has are read, and not counted."""
+    (tmp_path / "train.txt").write_text("a b c d e f\n" * 60)
+    (tmp_path / "valid.txt").write_text("a b x d e f\n" * 4)
+    texts = (Corpus.from_paths([tmp_path / f"{name}.txt"]) for name in ("train", "valid"))
+    trainer = start(RunFolder(tmp_path / "run"), Sources(*texts), TextConfig("word"), {"d": 4, "Dh": 4}, SMALL)
+    *_, stop = trainer.run()
+    lm = elman.load(tmp_path / "run")
+    evaluation = lm.evaluate([(tmp_path / "valid.txt").read_text()])
+    assert (evaluation.tokens, evaluation.oov) == (28, 4)
+    assert stop.best_nats_per_token == pytest.approx(evaluation.nats_per_known_token, rel=1e-5)
+    assert stop.best_nats_per_token != pytest.approx(evaluation.nats_per_token, rel=1e-3)
+
+
 def test_mikolovs_rule() -> None:
     rule = MikolovRule()
     assert [rule.after_epoch(nats) for nats in (6.0, 5.5, 5.4)] == [False] * 3

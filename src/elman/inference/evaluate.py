@@ -104,10 +104,13 @@ def perplexity(nats: float) -> float:
     return math.inf if nats >= 709 else math.exp(nats)
 
 
-def mean_loss(p: Parameters, tokens: Integers) -> float:
-    """Mean J over tokens[1:]; tokens[0] is the token before them."""
+def mean_loss(p: Parameters, tokens: Integers, counted: NDArray[np.bool_] | None = None) -> float:
+    """Mean J over tokens[1:], or over those of them that are `counted`; tokens[0] is the token before them."""
     network = NetworkPredictor(p, int(tokens[0]))
-    return -sum(float(log_probs.sum()) for log_probs in stream_log_probs(network, [tokens[1:]])) / (len(tokens) - 1)
+    parts = stream_log_probs(network, [tokens[1:]])
+    if counted is None:
+        return -sum(float(log_probs.sum()) for log_probs in parts) / (len(tokens) - 1)
+    return -float(np.concatenate(list(parts))[counted].mean())
 
 
 def evaluate(predictor: Predictor, tokenizer: Tokenizer, pieces: Iterable[str]) -> Evaluation:

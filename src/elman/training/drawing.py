@@ -16,6 +16,19 @@ AT_ONCE = 2**24
 """Tokens of a text that are counted at a time."""
 
 
+def counts(tokens: NDArray[Any], V: int) -> NDArray[np.int64]:
+    """How often each of V tokens occurs in tokens [n], int64 [V]; a part at a time, as they may be in a file."""
+    found = np.zeros(V, np.int64)
+    for start in range(0, len(tokens), AT_ONCE):
+        found += np.bincount(tokens[start : start + AT_ONCE], minlength=V)
+    return found
+
+
+def occurs(tokens: NDArray[Any], V: int) -> NDArray[np.bool_]:
+    """Which of V tokens occur in tokens [n], [V]."""
+    return counts(tokens, V) > 0
+
+
 @dataclass(frozen=True)
 class TokenDraw:
     """Draws `samples` tokens for each step, with repetitions.
@@ -31,10 +44,7 @@ class TokenDraw:
     @classmethod
     def of(cls, tokens: NDArray[Any], V: int, samples: int, seed: int) -> TokenDraw:
         """q of the counts in tokens [n], each one more than it is: every token may be drawn."""
-        counts = np.ones(V)
-        for start in range(0, len(tokens), AT_ONCE):
-            counts += np.bincount(tokens[start : start + AT_ONCE], minlength=V)
-        q = counts**POWER
+        q = (counts(tokens, V) + 1.0) ** POWER
         q /= q.sum()
         return cls(np.cumsum(q), np.log(-np.expm1(samples * np.log1p(-q))), samples, seed)
 

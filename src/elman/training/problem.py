@@ -18,7 +18,7 @@ from elman.model.network import DropoutMasks
 from elman.model.output.sampled import Drawn
 from elman.model.parameters import Parameters
 from elman.text.batches import Streams
-from elman.training.drawing import TokenDraw
+from elman.training.drawing import TokenDraw, occurs
 
 Floats = NDArray[np.floating[Any]]
 
@@ -101,12 +101,19 @@ class NextTokenLoss:
 
 
 class TextProblem(NextTokenLoss):
-    """B streams of a text, in windows of T. draw: what draws the tokens of a sampled output layer."""
+    """B streams of a text, in windows of T. draw: what draws the tokens of a sampled output layer.
+
+    counted  the tokens of valid[1:] that the text has too; None where that is all of them, or none. No step can teach
+             the probability of any other, such as <unk> where the vocabulary has every word: it falls as the network
+             learns, and would end the training too soon.
+    """
 
     def __init__(
         self, train: NDArray[Any], valid: NDArray[Any], B: int, T: int, draw: TokenDraw | None = None
     ) -> None:  # fmt: skip
         self.streams, self.valid, self.draw = Streams(train, B, T), valid, draw
+        counted = occurs(train, int(max(train.max(), valid.max())) + 1)[valid[1:]]
+        self.counted = counted if counted.any() and not counted.all() else None
 
     @property
     def validation_tokens(self) -> int:
@@ -122,8 +129,8 @@ class TextProblem(NextTokenLoss):
         return Batch(*self.streams.window(window), drawn=drawn)
 
     def measure(self, p: Parameters) -> Measure:
-        """The mean loss over the validation text."""
-        return Measure(mean_loss(p, self.valid))
+        """The mean loss over the validation text, of the tokens that are counted."""
+        return Measure(mean_loss(p, self.valid, self.counted))
 
     def solved(self, measure: Measure) -> bool:
         """A text is never solved."""
