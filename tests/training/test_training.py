@@ -529,7 +529,7 @@ def test_a_large_vocabulary_is_sampled(V: int, given: dict[str, Any], expected: 
 def test_a_short_time_gets_a_smaller_network_and_what_was_asked_for_stays(tmp_path: Path, corpus: Path) -> None:
     """At 10^11 operations a second 1 ms is less than a pass of this text; 1 s is many."""
     sources = Sources(Corpus.from_paths([corpus]))
-    for seconds, Dh in ((0.001, 128), (1.0, 200)):
+    for seconds, Dh in ((0.001, 160), (1.0, 200)):
         trainer = start(RunFolder(tmp_path / f"{seconds}"), sources, TextConfig(), {}, {"max_time": seconds, "B": 4})
         assert (trainer.p.Dh, trainer.settings.B) == (Dh, 4)
     asked = {"Dh": 16}

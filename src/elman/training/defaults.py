@@ -46,11 +46,12 @@ LARGE_TEXT = 4 * 2**20
 SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
 
 _FAST: dict[str, Any] = {"save_every": 1000, "precision": "bf16"}
-_SHORT: dict[str, Any] = _FAST | {"B": 20, "T": 20, "warmup": 20, "lr": 0.015, "dropout": 0.0}
+_SHORT: dict[str, Any] = _FAST | {"B": 20, "T": 20, "warmup": 20}
 Tiers = tuple[tuple[float, dict[str, Any], dict[str, Any]], ...]
 SHORT_TIME: Tiers = (
-    (1.0, {"d": 128, "Dh": 128, "tie": False}, _SHORT),
-    (4.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT),
+    (1.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT | {"lr": 0.015, "dropout": 0.0}),
+    (4.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT | {"lr": 0.015, "dropout": 0.15}),
+    (6.0, {}, _SHORT),
     (12.0, {}, _FAST),
 )
 """Levels word and bpe, where `max_time` allows fewer passes than the first number at the default sizes: a smaller
