@@ -116,10 +116,11 @@ def _is_all(model: PageModel, above: Expression, below: list[Expression], end: E
     behind = {e.name for e in map(base_of, below) if isinstance(e, Symbol)}
     last = base_of(end)
     assert isinstance(last, Symbol)
-    if letter.name not in model.equations or letter.name in supplied_losses(model):
+    unknown = supplied_losses(model)
+    if letter.name not in model.equations or letter.name in unknown:
         # It may be a function of any letter that those behind it are not functions of.
         within = behind.union(*(_reached(model, name, set()) for name in behind))
-        others = set(model.equations) - within - {letter.name}
+        others = set(model.equations) - within - set(unknown)
         return not any(last.name in _reached(model, name, behind) - behind for name in others)
     reached = _reached(model, letter.name, behind)
     if last.name in reached - behind:
