@@ -104,7 +104,7 @@ class ContinuousCache:
 
     p: Parameters
     eos: int
-    theta: float = 0.3
+    theta: float = 0.15
     size: int = SIZE
 
     __repr__ = short_repr
