@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
 from elman.calculus.expression import (
     Add,
+    Apply,
     BigSum,
     Call,
     Comparison,
@@ -38,7 +40,7 @@ def with_roles(model: PageModel) -> PageModel:
                     of |= {s.name for s in [_letter(node.of)] if s}
                     by |= {s.name for s in [_letter(node.wrt)] if s}
     used = [*_values(model), *_all_parts(model)]
-    given = {n.name for e in used for n in walk(e) if isinstance(n, Symbol)} - set(model.equations)
+    given = {n.name for e in used for n in walk(e) if isinstance(n, Symbol | Apply)} - set(model.equations)
     roles = Roles(
         targets=frozenset(given & _targets(model)),
         positive=frozenset(given & under_logarithms(model)),
@@ -100,7 +102,9 @@ def _is_softmax(e: Expression) -> bool:
 
 
 def under_logarithms(model: PageModel) -> set[str]:
-    """Names under a logarithm or a root, alone or in a sum; a power of -1/2 is a root."""
+    """Names of letters, and of functions that are applied, under a logarithm or a root, alone or in a sum or product;
+    a power of -1/2 is a root.
+    """
     found: set[str] = set()
     for part in _all_parts(model):
         for node in walk(part):
@@ -110,8 +114,20 @@ def under_logarithms(model: PageModel) -> set[str]:
                 inner = node.of
             else:
                 continue
-            found |= {s.name for summand in _summands(inner) for s in [_letter(summand)] if s}
+            found |= set(_names_in_sums_and_products(inner))
     return found
+
+
+def _names_in_sums_and_products(e: Expression) -> Iterator[str]:
+    if isinstance(e, Add) or (isinstance(e, Product) and e.operator in ("", "·", "@", "/")):
+        yield from _names_in_sums_and_products(e.left)
+        yield from _names_in_sums_and_products(e.right)
+    elif isinstance(e, Transpose):
+        yield from _names_in_sums_and_products(e.of)
+    elif isinstance(e, Apply):
+        yield e.name
+    elif letter := _letter(e):
+        yield letter.name
 
 
 def _shares(model: PageModel) -> set[str]:
@@ -161,11 +177,6 @@ def _number(e: Expression) -> float | None:
         number = _number(e.of)
         return None if number is None else -number
     return float(e.value) if isinstance(e, Number) else None
-
-
-def _summands(e: Expression) -> list[Expression]:
-    """The summands of a sum: v and ε of v + ε."""
-    return [*_summands(e.left), *_summands(e.right)] if isinstance(e, Add) else [e]
 
 
 def _under_determinants(model: PageModel) -> set[str]:

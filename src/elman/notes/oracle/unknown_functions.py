@@ -14,16 +14,21 @@ from elman.calculus.functions import Array
 from elman.errors import FormulaError
 
 
-def entrywise_value(name: str, x: Array, primes: int) -> Array:
-    """φ(x) = a x + b sin(c x + d) in each entry, or its derivative of the order `primes`."""
+def entrywise_value(name: str, x: Array, primes: int, *, positive: bool = False) -> Array:
+    """φ(x) = a x + b sin(c x + d) in each entry, or its derivative of the order `primes`; b e^{a x} + d e^{-c x} where
+    it must be positive, as under a logarithm.
+    """
     a, b, c, d = np.random.default_rng(zlib.crc32(name.encode())).uniform(0.4, 1.1, 4)
+    if positive:
+        return np.asarray(b * a**primes * np.exp(a * x) + d * (-c) ** primes * np.exp(-c * x))
     wave: Array = b * c**primes * np.sin(c * x + d + primes * np.pi / 2)
     line: Array = a * x if primes == 0 else np.full_like(wave, a if primes == 1 else 0.0)
     return np.asarray(line + wave)
 
 
-def scalar_value(name: str, arguments: Sequence[Array], primes: int) -> Array:
-    """l(o, y), a number [1,1] that depends on every entry of every argument, and on products of them.
+def scalar_value(name: str, arguments: Sequence[Array], primes: int, *, positive: bool = False) -> Array:
+    """l(o, y), a number [1,1] that depends on every entry of every argument, and on products of them; √(1 + l²) where
+    it must be positive.
 
     Raises `FormulaError` for a derivative, which is by no one argument.
     """
@@ -36,4 +41,5 @@ def scalar_value(name: str, arguments: Sequence[Array], primes: int) -> Array:
         weight, phase, along = generator.uniform(0.4, 1.2, (3, rows, columns))
         total = total + (weight * np.sin(x + phase)).sum((-2, -1), keepdims=True)
         pull = pull + (along * x).sum((-2, -1), keepdims=True)
-    return np.asarray(total + 0.2 * pull * pull)
+    value = total + 0.2 * pull * pull
+    return np.asarray(np.sqrt(1 + value * value) if positive else value)

@@ -97,9 +97,10 @@ class Values:
 
     def _applied(self, e: Apply, arguments: tuple[Array, ...]) -> Array:
         """The value of a function that the page does not define."""
+        positive = e.name in self.model.roles.positive
         if e.name in self.model.unknown or len(arguments) > 1:
-            return scalar_value(e.name, arguments, e.primes)
-        return entrywise_value(e.name, arguments[0], e.primes)
+            return scalar_value(e.name, arguments, e.primes, positive=positive)
+        return entrywise_value(e.name, arguments[0], e.primes, positive=positive)
 
     def evaluate(self, e: Expression, indices: dict[str, int]) -> Array:
         """The value of `e` with these time steps and indices."""
