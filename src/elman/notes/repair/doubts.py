@@ -58,7 +58,8 @@ _TRIED = 8  # time steps and indices at which a derivative is looked at
 
 def doubt_of(checker: Checker, e: Explanation) -> str:
     """Why a claim that fails is not to be called wrong, and what to write; empty where nothing speaks against it."""
-    doubts = _OF_DECLARED_SHAPES if e.judgement.defines is not None else (*_OF_DECLARED_SHAPES, *_OF_READINGS)
+    readings = () if e.judgement.defines is not None else _OF_READINGS
+    doubts = (*_OF_DECLARED_SHAPES, _declared_below, *readings)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
 
 
@@ -93,10 +94,10 @@ def _declared_twice(checker: Checker, e: Explanation) -> str:
 
 def _declared_below(checker: Checker, e: Explanation) -> str:
     """A clash of shapes is none where the page declares a letter only below, under another heading: it may use the
-    letter for something else there.
+    letter for something else there. A claim that a small repair makes hold speaks for the shapes.
     """
     j = e.judgement
-    if not _is_misfit(j):
+    if not _is_misfit(j) or e.candidates:
         return ""
     here = j.statement.formula
     headings = [(f.start, f.heading) for f in checker.page.formulas]
@@ -524,7 +525,7 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
     return seen
 
 
-_OF_DECLARED_SHAPES = (_declared_twice, _declared_below, _number_or_letter)
+_OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
 _OF_CLAIM = (
     _one_of_several,
     _index_of_one_entry,
