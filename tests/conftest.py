@@ -15,18 +15,19 @@ from networks import all_kernels
 import elman
 from elman.kernels import choose_again, host_kernels, native_built
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-"""A thread for each process, as the tests run on all processors beside each other; those of threads ask for more."""
 os.environ["ELMAN_LANG"] = "en"
 """The tests read English, whatever the locale is; those of Chinese say so."""
 
 
 @pytest.fixture(scope="session")
 def command() -> Run:
-    """`elman …` in a process of its own; returns what it printed and its exit code."""
+    """`elman …` in a process of its own; returns what it printed and its exit code.
+
+    On one thread where the call does not ask for more: the tests run on all processors beside each other.
+    """
 
     def run(*arguments: object, stdin: str | bytes | None = None, cwd: Path | None = None):
-        environment = {"PYTHONIOENCODING": "utf-8"} | os.environ
+        environment = {"PYTHONIOENCODING": "utf-8"} | os.environ | {"OPENBLAS_NUM_THREADS": "1"}
         done = subprocess.run(
             [sys.executable, "-m", "elman", *map(str, arguments)],
             input=stdin.encode() if isinstance(stdin, str) else stdin or b"",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ def test_an_interrupted_run_ends_as_one_left_in_peace(what: str, count: int) -> 
     """In a process of its own, since it replaces Python's functions for files, and forks."""
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "crashes.py"), what, "--count", str(count), "--without-clock"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 faults;" in done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import signal
 import subprocess
@@ -133,13 +134,14 @@ def test_kill_at_random_moments_and_resume_to_the_same_bytes(tmp_path: Path, cor
     number of calls more: so the kills are in steps, checkpoints, validations and the start, on any machine.
     """
     settings = ["--epochs", 40, "--hidden", 24, "--batch-size", 4, "--bptt", 8, "--save-every", 5, "--patience", 0]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")
     chance = random.Random(0)
 
     def train(*arguments: object, kill_at: int | None = None) -> int:
         program = ["-m", "elman"] if kill_at is None else ["-c", KILLED, killed.metrics, kill_at, chance.randrange(999)]
         command = [sys.executable, *map(str, (*program, "train", *arguments))]
-        return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode
+        return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode
 
     assert train(corpus, "--out", whole.path, *settings) == 0
     size = whole.metrics.stat().st_size
