@@ -30,3 +30,12 @@ def test_a_function_that_the_page_does_not_define_is_positive_there() -> None:
     gradient = r"$$ \frac{\partial L}{\partial u} = "
     assert check(page_of(page + gradient + r"\frac{\phi'(u)}{\phi(u)} $$")).claims[-1].verdict is Verdict.HOLDS
     assert not check(page_of(page + gradient + r"\frac{1}{\phi(u)} $$")).claims[-1].good
+
+
+def test_a_matrix_of_a_quadratic_form_under_a_logarithm_makes_it_positive() -> None:
+    page = (
+        "Let $v \\in \\mathbb{R}^{n}$ and $S \\in \\mathbb{R}^{n \\times n}$.\n\n$$ f = \\ln (1 + v^T S^{-1} v) $$\n\n"
+    )
+    gradient = r"$$ \frac{\partial f}{\partial v} = \frac{(S^{-1} + S^{-T}) v}{"
+    assert check(page_of(page + gradient + "1 + v^T S^{-1} v} $$")).claims[-1].verdict is Verdict.HOLDS
+    assert check(page_of(page + gradient + "2 + v^T S^{-1} v} $$")).claims[-1].is_wrong

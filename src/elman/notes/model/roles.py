@@ -45,7 +45,7 @@ def with_roles(model: PageModel) -> PageModel:
         targets=frozenset(given & _targets(model)),
         positive=frozenset(given & under_logarithms(model)),
         shares=frozenset(given & _shares(model)),
-        definite=frozenset(given & _under_determinants(model)),
+        definite=frozenset(given & (_under_determinants(model) | _of_quadratic_forms(model))),
         symmetric=frozenset(given & (model.symmetric | _covariances(_all_parts(model)))),
         recurrent=earlier(model),
         losses=frozenset(of - by),
@@ -102,20 +102,18 @@ def _is_softmax(e: Expression) -> bool:
 
 
 def under_logarithms(model: PageModel) -> set[str]:
-    """Names of letters, and of functions that are applied, under a logarithm or a root, alone or in a sum or product;
-    a power of -1/2 is a root.
-    """
-    found: set[str] = set()
+    """Names of letters and of applied functions under a logarithm or a root, alone or in a sum or product."""
+    return {name for inner in _of_logarithms(model) for name in _names_in_sums_and_products(inner)}
+
+
+def _of_logarithms(model: PageModel) -> Iterator[Expression]:
+    """What stands under the logarithms and roots of a page; a power of -1/2 is a root."""
     for part in _all_parts(model):
         for node in walk(part):
             if isinstance(node, Call) and node.function in ("ln", "sqrt"):
-                inner = node.arguments[0]
+                yield node.arguments[0]
             elif isinstance(node, Power) and _is_broken(node.exponent):
-                inner = node.of
-            else:
-                continue
-            found |= set(_names_in_sums_and_products(inner))
-    return found
+                yield node.of
 
 
 def _names_in_sums_and_products(e: Expression) -> Iterator[str]:
@@ -177,6 +175,18 @@ def _number(e: Expression) -> float | None:
         number = _number(e.of)
         return None if number is None else -number
     return float(e.value) if isinstance(e, Number) else None
+
+
+def _of_quadratic_forms(model: PageModel) -> set[str]:
+    """Matrices of quadratic forms under logarithms and roots: S in ln(1 + v^T S^{-1} v)."""
+    found: set[str] = set()
+    for inner in _of_logarithms(model):
+        for node in walk(inner):
+            factors = factors_of(node)
+            if len(factors) >= 3 and factors[-3] == Transpose(factors[-1]):
+                matrix = factors[-2]
+                found |= {s.name for s in [_letter(matrix.of if isinstance(matrix, Inverse) else matrix)] if s}
+    return found
 
 
 def _under_determinants(model: PageModel) -> set[str]:
