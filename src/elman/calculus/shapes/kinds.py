@@ -7,7 +7,7 @@ they are what they are declared to be.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from elman.calculus.expression import (
@@ -16,6 +16,7 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
+    Inverse,
     Ones,
     Symbol,
     Transpose,
@@ -38,7 +39,9 @@ _USUALLY_NUMBERS = frozenset({"alpha", "epsilon", "varepsilon", "eta", "lambda",
 _ONE_INDEX: Costs = {"column": 0, "family": 1, "row": 2, "matrix": 2}
 _ONE_INDEX_UPPER: Costs = {"matrix": 0, "column": 1, "family": 1.2, "row": 3}
 _OPAQUE: Costs = {"number": 0, "column": 1.5, "matrix": 3}
+_ENTRY: Costs = {"number": 0, "column": 3, "matrix": 3, "row": 4}
 _NOT_THE_SIZE = 3.0
+_ROW_AND_COLUMN = 2  # digits
 
 
 def is_called_a_loss(name: str) -> bool:
@@ -80,6 +83,8 @@ def evidence(
             indexed.setdefault(letter, set()).add(len(node.indices))
     as_sizes = {*sizes, *_sizes_of(nodes), *sizes_of_bounds(expressions)} - transposed - set(indexed)
     opaque = _only_differentiated(nodes) - set(defined)
+    whole = {_letter(n.of) for n in nodes if isinstance(n, Transpose | Inverse)}
+    entries = _numbered_entries(names, whole)
     found: dict[str, Costs] = {}
     for name in names:
         costs = usual_costs(name)
@@ -87,11 +92,30 @@ def evidence(
             costs = _indexed(name, indexed[name])
         elif fold(name) in as_sizes:
             costs = {kind: cost + _NOT_THE_SIZE for kind, cost in costs.items()} | {"number": 0}
+        elif name in entries:
+            costs = _ENTRY
         elif name in opaque:
             costs = _OPAQUE
         elif name in transposed:
             costs = {kind: cost for kind, cost in costs.items() if kind != "number"}
         found[name] = {**costs, **(hints or {}).get(name, {})}
+    return found
+
+
+def _numbered_entries(names: Iterable[str], whole: Collection[str | None]) -> set[str]:
+    """X_11, X_12, X_21 and so on: names of one letter with two digits, of several rows and columns. They are the
+    entries of a matrix, unless one of them is used as a `whole`, transposed or inverted: a block.
+    """
+    grids: dict[str, dict[str, str]] = {}
+    for name in names:
+        letter, _, place = name.rpartition("_")
+        if len(place) == _ROW_AND_COLUMN and place.isdigit() and letter:
+            grids.setdefault(letter, {})[name] = place
+    found = set[str]()
+    for grid in grids.values():
+        rows, columns = ({place[k] for place in grid.values()} for k in range(_ROW_AND_COLUMN))
+        if len(rows) > 1 and len(columns) > 1 and not grid.keys() & whole:
+            found |= grid.keys()
     return found
 
 
