@@ -43,7 +43,12 @@ def language_of_call(arguments: Sequence[str]) -> str:
         if option == "--lang" or option.startswith("--lang=")
     ]
     last = given[-1] if given and given[-1] in LANGUAGES else None
-    return chosen_language(last) or ENGLISH if "--json" in options else wanted_language(last)
+    return _language(last, "--json" in options)
+
+
+def _language(given: str | None, as_json: bool) -> str:
+    """The language of what is said: of --json the chosen one alone, as programs read it."""
+    return chosen_language(given) or ENGLISH if as_json else wanted_language(given)
 
 
 @contextmanager
@@ -52,10 +57,8 @@ def speaking(lang: str | None, page: Page | None = None, as_json: bool = False) 
 
     Without `lang` and ELMAN_LANG, it is Chinese where the locale or the page is Chinese; JSON is English then.
     """
-    if as_json:
-        language = chosen_language(lang) or ENGLISH
-    elif page is None:
-        language = wanted_language(lang)
+    if as_json or page is None:
+        language = _language(lang, as_json)
     else:
         from elman.notes.page.language import language_for
 

@@ -25,7 +25,7 @@ KEEP_ALIVE = 30
 GRACE = 5
 """Seconds that answers have to end when the server stops; those that have not are then told so."""
 LAST_WORD = 1
-"""Seconds after that for what they are told."""
+"""Seconds after GRACE in which the answers that it ends are still sent."""
 
 
 def listen(host: str, port: int) -> socket.socket:

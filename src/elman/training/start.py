@@ -146,9 +146,7 @@ def start(
     sampling = device is None and team.size == 1 and not training.get("skip_below")
     fill_in = partial(with_defaults, text, model, training, size=sources.train.size, fast_bf16=fast, sampling=sampling)
     settings, network = fill_in()  # reports what does not fit before the text is read
-    require_flossing(settings, network)
-    require_dropout(settings)
-    require_average(settings)
+    require_consistent(settings, network)
     require_for_layers(settings, network)
     require_for_output(network, text.level, training)
     if device:
@@ -188,9 +186,7 @@ def start(
         passes = passes_in(settings.max_time, text.level, equivalent, count.tokens, fast, network.layers)
         settings, network = fill_in(V=tokenizer.V, passes=passes)
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
-    require_flossing(settings, network)
-    require_dropout(settings)
-    require_average(settings)
+    require_consistent(settings, network)
     config = RunConfig(text, network, settings, sources.describe())
     checksums = {folder.train_tokens.name: count.sha256, folder.valid_tokens.name: valid.sha256}
     trainer = _begun(folder, config, tokenizer, checksums, device, team, beginning.p if beginning else None)
@@ -218,9 +214,7 @@ def start_task(
     settings, network = task_defaults(tokenizer.V, model, training)
     about = f"the task {task.name}, {task.shortest} to {task.longest} steps"
     config = RunConfig(TextConfig("word"), network, settings, about, task)
-    require_flossing(settings, network)
-    require_dropout(settings)
-    require_average(settings)
+    require_consistent(settings, network)
     require_for_layers(settings, network)
     if task.name == "adding":  # reads real numbers, not tokens
         for option in ("dropout", "watch_gradients", "floss"):
@@ -308,6 +302,13 @@ def require_dropout(settings: TrainingConfig) -> None:
         raise ConfigError(
             "--variational-dropout is a kind of dropout, and dropout is 0 here: add --dropout SHARE, or leave it out"
         )
+
+
+def require_consistent(settings: TrainingConfig, network: ModelConfig) -> None:
+    """Raises ConfigError for settings that contradict each other, whatever is learnt."""
+    require_flossing(settings, network)
+    require_dropout(settings)
+    require_average(settings)
 
 
 def require_average(settings: TrainingConfig) -> None:
