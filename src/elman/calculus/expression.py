@@ -394,10 +394,16 @@ def shift_time(e: Expression, variable: str, to: Index) -> Expression:
     return transform(e, change)
 
 
-def factors_of(e: Expression) -> list[Expression]:
-    """The factors of a matrix product, from left to right, however they are grouped; `e` alone if it is no product."""
-    if isinstance(e, Product) and e.operator in ("", "·", "@"):
-        return [*factors_of(e.left), *factors_of(e.right)]
+MATRIX_PRODUCTS = ("", "·", "@")
+"""The operators of a matrix product."""
+
+
+def factors_of(e: Expression, operators: tuple[str, ...] = MATRIX_PRODUCTS) -> list[Expression]:
+    """The factors of a product, from left to right, however they are grouped; `e` alone if it is no product of these
+    operators.
+    """
+    if isinstance(e, Product) and e.operator in operators:
+        return [*factors_of(e.left, operators), *factors_of(e.right, operators)]
     return [e]
 
 

@@ -63,6 +63,7 @@ class _Decoration:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.partner = partners(tokens)
+        self.opening = {end: start for start, end in self.partner.items()}
         self.dropped: set[int] = set()
         self.replaced: dict[int, Token] = {}
         self.before: dict[int, list[Token]] = {}
@@ -96,7 +97,7 @@ class _Decoration:
         """Whether an empty pair of braces follows a subscript or superscript in braces, as in Σ_{k}{} a_k."""
         if self.partner.get(i) != i + 1 or self._kind(i - 1) != "}":
             return False
-        opening = next((k for k, end in self.partner.items() if end == i - 1), 0)
+        opening = self.opening.get(i - 1, 0)
         return opening > 0 and self.tokens[opening - 1].kind in ("_", "^")
 
     def _kind(self, i: int) -> str:

@@ -9,11 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from elman.calculus.expression import Add, BigSum, Derivative, Expression, Product, Symbol, base_of, symbols
+from elman.calculus.expression import (
+    MATRIX_PRODUCTS,
+    BigSum,
+    Derivative,
+    Expression,
+    Symbol,
+    base_of,
+    factors_of,
+    symbols,
+)
+from elman.calculus.matrix_form.sum_terms import summands
 from elman.notes.model.page_model import PageModel, free_indices, letter_of
 from elman.notes.model.unknown_losses import supplied_losses
 
-_PRODUCTS = ("", "·", "@", "∘")
+_PRODUCTS = (*MATRIX_PRODUCTS, "∘")
 _MOST_PATHS = 32
 _RUNNING = frozenset("ijklmn")
 
@@ -27,7 +37,7 @@ def is_chain_rule(model: PageModel, left: Expression, part: Expression) -> bool:
     """
     if not isinstance(left, Derivative) or left.at is not None:
         return False
-    paths = [_path(term, left) for term in _terms(part)]
+    paths = [_path(term, left) for term in summands(part)]
     found = [path for path in paths if path is not None]
     if len(found) < len(paths) or all(len(path) == 2 for path in found) or len(set(found)) < len(found):
         return False
@@ -41,15 +51,6 @@ def is_chain_rule(model: PageModel, left: Expression, part: Expression) -> bool:
     return all(_is_all(model, above, below, left.wrt) for above, below in steps.items())
 
 
-def _terms(e: Expression) -> Iterator[Expression]:
-    """The terms of a sum."""
-    if isinstance(e, Add):
-        yield from _terms(e.left)
-        yield from _terms(e.right)
-    else:
-        yield e
-
-
 def _path(term: Expression, left: Derivative) -> Path | None:
     """The letters of a chain, from the first to the last; None for a term that is no chain from the one to the other
     letter of `left`, or one with an index that neither a sum nor `left` has.
@@ -58,7 +59,7 @@ def _path(term: Expression, left: Derivative) -> Path | None:
     while isinstance(term, BigSum):
         bound.add(term.index)
         term = term.body
-    factors = list(_factors(term))
+    factors = factors_of(term, _PRODUCTS)
     if not all(isinstance(f, Derivative) and f.at is None for f in factors):
         return None
     derivatives = [f for f in factors if isinstance(f, Derivative)]
@@ -77,14 +78,6 @@ def _indices(e: Expression) -> set[str]:
     letter = letter_of(e)
     label = letter.name.rpartition("_")[2] if letter is not None else ""
     return free_indices(e) | ({label} & _RUNNING if letter is not None and letter.name != label else set())
-
-
-def _factors(e: Expression) -> Iterator[Expression]:
-    if isinstance(e, Product) and e.operator in _PRODUCTS:
-        yield from _factors(e.left)
-        yield from _factors(e.right)
-    else:
-        yield e
 
 
 def _has_letters(path: Path) -> bool:

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elman.calculus.expression import Add, Derivative, Entry, Expression, Matrix, Product, Symbol, base_of
+from elman.calculus.expression import (
+    MATRIX_PRODUCTS,
+    Add,
+    Derivative,
+    Entry,
+    Expression,
+    Matrix,
+    Product,
+    Symbol,
+    base_of,
+)
 from elman.notes.model.page_model import Statement
-
-_PRODUCTS = ("", "·", "@")
 
 
 def with_stacks(statements: Sequence[Statement]) -> tuple[Statement, ...]:
@@ -32,7 +40,7 @@ def with_stacks(statements: Sequence[Statement]) -> tuple[Statement, ...]:
 def _is_stacked(e: Product) -> bool:
     """Whether a product is W [h_{t-1}, x_t] or W_i [h_{t-1}, x_t]: of letters at time steps, each another one."""
     row = e.right
-    if not (e.operator in _PRODUCTS and isinstance(row, Matrix) and len(row.rows) == 1 and len(row.rows[0]) > 1):
+    if not (e.operator in MATRIX_PRODUCTS and isinstance(row, Matrix) and len(row.rows) == 1 and len(row.rows[0]) > 1):
         return False
     letters = [entry for entry in row.rows[0] if isinstance(entry, Symbol)]
     timed = all(s.time is not None and s.time.variable is not None for s in letters)

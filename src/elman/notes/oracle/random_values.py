@@ -20,9 +20,8 @@ class RandomValues:
         """The value of a letter at a time step, of this shape.
 
         `kind`: "" normal, "positive" normal made positive, "share" between 0 and 1, "target" distributions along
-        `axis`, "definite" a matrix
-        whose symmetric part is positive definite: its determinant is positive, and no transpose is hidden; "symmetric"
-        a symmetric one that is positive definite.
+        `axis`, "definite" a matrix whose symmetric part is positive definite: its determinant is positive, and no
+        transpose is hidden; "symmetric" a symmetric one that is positive definite.
         """
         key = (name, time, shape, seed, kind, axis)
         if key not in self._made:

@@ -115,11 +115,14 @@ class Sampling:
         """
         known = {**self.model.derived, **self.model.shapes}
         rows = {name for name, shape in known.items() if shape[0] == batch and shape[1] != "1"}
+        if not rows:
+            return False
         values = [d.value for found in self.model.equations.values() for d in found]
-        nodes = [node for s in self.model.statements for node in s.nodes()] if rows else []
+        parts = [*(part for s in self.model.statements for part in s.parts), *values]
         return any(
             isinstance(node, Entry) and len(node.indices) == 1 and isinstance(node.of, Symbol) and node.of.name in rows
-            for node in [*nodes, *(node for value in values for node in walk(value) if rows)]
+            for part in parts
+            for node in walk(part)
         )
 
     def points(self) -> Iterator[EvaluationPoint]:

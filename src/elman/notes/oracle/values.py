@@ -249,15 +249,8 @@ class Values:
         roles, point = self.model.roles, self.sizes.point
         if name in roles.labels:
             return labels(roles.labels[name], time or 0, shape, point.seed)
-        kind = (
-            "target"
-            if name in roles.targets
-            else "share"
-            if name in roles.shares
-            else "positive"
-            if name in roles.positive
-            else ""
-        )
+        kinds = {"target": roles.targets, "share": roles.shares, "positive": roles.positive}
+        kind = next((kind for kind, names in kinds.items() if name in names), "")
         if name in roles.definite and shape[0] == shape[1]:
             kind = "definite"
         if name in roles.symmetric and shape[0] == shape[1]:

@@ -39,7 +39,7 @@ class Formula:
 
     @property
     def is_within_text(self) -> bool:
-        """Whether it stands in a line of text, where an equation may only suppose something."""
+        """Whether prose stands in the same line: such an equation may be a condition ("if n = 1") and no definition."""
         return self.kind == "inline" and not self.alone
 
     def line_at(self, offset: int) -> int:

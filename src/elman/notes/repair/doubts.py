@@ -298,10 +298,10 @@ def _one_of_several(checker: Checker, e: Explanation) -> str:
     """`= y - 1 \\text{ or } y - 0`: each side of "or" may hold in a case of its own."""
     j = e.judgement
     start, end = j.statement.region(j.part)
-    text_of_row = j.statement.formula.text
-    start = max(text_of_row.rfind(r"\\", 0, start), 0)
-    row = text_of_row[start : text_of_row.find(r"\\", end) if r"\\" in text_of_row[end:] else len(text_of_row)]
-    if j.result.error is not None or _OR.search(row) is None or len(_OR.split(row)) < 2:
+    written = j.statement.formula.text
+    first, last = max(written.rfind(r"\\", 0, start), 0), written.find(r"\\", end)
+    row = written[first : last if last >= 0 else len(written)]
+    if j.result.error is not None or _OR.search(row) is None:
         return ""
     return "it may be about one of several cases, as it says “or”: say where each of them holds"
 
@@ -423,9 +423,11 @@ def _turned_by_entries(checker: Checker, e: Explanation) -> str:
     turns = any(f.cost <= EDIT and _TRANSPOSED.issuperset(f.verdicts) for f in e.candidates)
     if not turns and not any(agreement(o, j.left, j.expression).turned for o in checker.sampling.oracles(j.statement)):
         return ""
-    for name in sorted(names):
-        return f"{text(Symbol(name))} is defined by its entries, so that it may be a row or a column: declare its shape"
-    return ""
+    if not names:
+        return ""
+    return (
+        f"{text(Symbol(min(names)))} is defined by its entries, so that it may be a row or a column: declare its shape"
+    )
 
 
 def _holds_with(checker: Checker, j: Judgement, shapes: dict[str, tuple[str, str]]) -> bool:
