@@ -73,7 +73,8 @@ def _mark_dollars_within_lines(text: str, start: int, scan: Scan) -> None:
         if _SAYS_MORE.search(text, f.start, f.end):
             continue
         before = text[text.rfind("\n", start, f.first) + 1 : f.first]
-        behind = text[f.last : text.find("\n", f.last) if "\n" in text[f.last :] else len(text)]
+        stop = text.find("\n", f.last)
+        behind = text[f.last : stop if stop >= 0 else len(text)]
         if _WORDS.search(_MARKER.sub("", before)) or _WORDS.search(behind):
             scan.formulas[k] = f._replace(kind="inline")
 
