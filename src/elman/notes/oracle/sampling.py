@@ -109,12 +109,13 @@ class Sampling:
             for node in nodes
         )
 
-    def _indexes_rows(self, batch: str) -> bool:
+    @cached_property
+    def _indexes_rows(self) -> bool:
         """Whether a letter with an example in each row has one index, x_i: where there is one row, that would be an
         entry of it.
         """
         known = {**self.model.derived, **self.model.shapes}
-        rows = {name for name, shape in known.items() if shape[0] == batch and shape[1] != "1"}
+        rows = {name for name, shape in known.items() if shape[0] == self.batch and shape[1] != "1"}
         if not rows:
             return False
         values = [d.value for found in self.model.equations.values() for d in found]
@@ -138,7 +139,7 @@ class Sampling:
             yield self.point(sizes, seed)
         batch = self.batch
         if batch is not None:
-            if not self._indexes_rows(batch):
+            if not self._indexes_rows:
                 yield self.point({**sizes, batch: 1}, 2, "B = 1")
             other = self._coincidence(batch)
             if other is not None:
