@@ -40,6 +40,13 @@ def test_notebooks(tmp_path: Path) -> None:
     assert fixed == json.dumps(expected, indent=1, ensure_ascii=False) + "\n"
 
 
+def test_a_display_in_the_first_line_of_a_cell_stands_alone(tmp_path: Path) -> None:
+    """Words of the cell before are no words of its line, which would make it inline."""
+    path = tmp_path / "n.ipynb"
+    path.write_text(notebook(("markdown", "A matrix and a column."), ("markdown", "$$z = W$$\nand then"), ("raw", "")))
+    assert [f.kind for f in read_page(path).formulas] == ["display"]
+
+
 def report(page: Page, *changes: tuple[str, str]) -> Report:
     """A report that asks for these replacements."""
     claims = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from elman.notes.page.code import read_code
-from elman.notes.page.scanner import ENVIRONMENTS, Marks, Scan, bracketed, display, environment
+from elman.notes.page.scanner import ENVIRONMENTS, Marks, Scan, beside, bracketed, display, environment
 
 _BLOCK = re.compile(r"^[ \t>]{0,40}(?:[-*+][ \t]+)?(`{3,}|~{3,})[ \t]*([^\n`]*)$|<!--", re.MULTILINE)
 _SIGN = re.compile(r"\\\\[(\[]|\\(?:begin\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
@@ -57,11 +57,11 @@ def read_markdown(text: str, start: int, end: int) -> Scan:
             _read_prose(text, at, block.start(), scan)
             at = seek = _fence(text, block, end, scan)
     _read_prose(text, at, end, scan)
-    _mark_dollars_within_lines(text, start, scan)
+    _mark_dollars_within_lines(text, scan)
     return scan
 
 
-def _mark_dollars_within_lines(text: str, start: int, scan: Scan) -> None:
+def _mark_dollars_within_lines(text: str, scan: Scan) -> None:
     """Makes `$$…$$` within a line of text inline, on a page that has no other inline formulas, as kramdown reads it;
     but for equations that say more than i = j, which such pages put into a line as others into a display.
     """
@@ -72,9 +72,7 @@ def _mark_dollars_within_lines(text: str, start: int, scan: Scan) -> None:
             continue
         if _SAYS_MORE.search(text, f.start, f.end):
             continue
-        before = text[text.rfind("\n", start, f.first) + 1 : f.first]
-        stop = text.find("\n", f.last)
-        behind = text[f.last : stop if stop >= 0 else len(text)]
+        before, behind = beside(text, f.first, f.last)
         if _WORDS.search(_MARKER.sub("", before)) or _WORDS.search(behind):
             scan.formulas[k] = f._replace(kind="inline")
 

@@ -22,7 +22,7 @@ from elman.notes.page.markdown import read_markdown
 from elman.notes.page.memberships import in_formula
 from elman.notes.page.notebook import JOINT, cells_of
 from elman.notes.page.page import Assumption, Formula, Kind, Page, ShapeLine
-from elman.notes.page.scanner import Lines, Scan, covered
+from elman.notes.page.scanner import Lines, Scan, beside, covered
 from elman.notes.page.tables import ONE_HOT, in_table_row, one_hot_near, rows_of_tables
 from elman.notes.page.words import said_in, with_shapes_in_words, without_examples
 
@@ -202,10 +202,8 @@ class _Gathered:
 
     def _is_alone(self, first: int, last: int) -> bool:
         """Whether the lines of a formula have nothing else in them, but for the mark of a list and a stop."""
-        line = self.text.rfind("\n", 0, first) + 1
-        stop = self.text.find("\n", last)
-        behind = self.text[last : len(self.text) if stop < 0 else stop]
-        return bool(_MARK_OF_LIST.fullmatch(self.text, line, first)) and not behind.strip(" \t\r.,;:，。；\\")
+        before, behind = beside(self.text, first, last)
+        return bool(_MARK_OF_LIST.fullmatch(before)) and not behind.strip(" \t\r.,;:，。；\\")
 
     def _declared(self, scan: Scan, start: int, end: int, kind: str) -> list[Declared]:
         """The shapes that a part declares, in order; records other spellings and one-hot names as well."""

@@ -184,6 +184,13 @@ class Lines:
         return line, offset - self.starts[line - 1] + 1
 
 
+def beside(text: str, first: int, last: int) -> tuple[str, str]:
+    """What stands before and behind a stretch of text in its own lines."""
+    line = text.rfind("\n", 0, first) + 1
+    stop = text.find("\n", last)
+    return text[line:first], text[last : len(text) if stop < 0 else stop]
+
+
 def covered(stretches: list[tuple[int, int]], at: int) -> bool:
     """Whether `at` is in one of the stretches, which are in order and do not overlap."""
     i = bisect_right(stretches, (at, 1 << 62)) - 1
