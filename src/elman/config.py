@@ -245,7 +245,9 @@ class ModelConfig(Config):
         if self.output != "adaptive":
             if self.cutoffs is not None:
                 raise ConfigError("--cutoffs is about --output adaptive: choose that, or leave --cutoffs out")
-        elif not self.cut_at or list(self.cut_at) != sorted({*self.cut_at} - {0}) or self.cut_at[-1] >= self.V:
+        elif not self.cut_at or list(self.cut_at) != sorted({*self.cut_at} - {0}):
+            raise ConfigError(f"cutoffs is {in_words(self.cutoffs)}; it must be {CUTOFFS.words}")
+        elif self.cut_at[-1] >= self.V:
             raise ConfigError(
                 f"cutoffs is {in_words(self.cutoffs)}; it must be {CUTOFFS.words}, V being {self.V:,} here"
             )
