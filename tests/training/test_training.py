@@ -528,16 +528,29 @@ def test_a_large_vocabulary_is_sampled(V: int, given: dict[str, Any], expected: 
     assert with_defaults(TextConfig("word"), {}, {}, V=V)[1].output == "full"  # on a device, or in several processes
 
 
-def test_a_short_time_gets_a_smaller_network_and_what_was_asked_for_stays(tmp_path: Path, corpus: Path) -> None:
+def test_a_short_time_gets_a_smaller_network_and_what_was_asked_for_stays(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At 10^11 operations a second 1 ms is less than a pass of this text; 1 s is many."""
+    monkeypatch.setattr("elman.training.start.operations_per_second", lambda *asked: 1e11)
     sources = Sources(Corpus.from_paths([corpus]))
     for seconds, Dh in ((0.001, 160), (1.0, 200)):
         trainer = start(RunFolder(tmp_path / f"{seconds}"), sources, TextConfig(), {}, {"max_time": seconds, "B": 4})
         assert (trainer.p.Dh, trainer.settings.B) == (Dh, 4)
     asked = {"Dh": 16}
     trainer = start(RunFolder(tmp_path / "asked"), sources, TextConfig(), asked, {"max_time": 0.001, "B": 4})
+    assert trainer.remarks[0].startswith("at the speed of this machine, just measured, the time is for about 0.")
     assert (trainer.p.d, trainer.p.Dh, trainer.settings.dropout) == (16, 16, 0.0)
-    assert passes_in(20, "word", 3721, 81350) == pytest.approx(2e12 / (6 * (2 * 200**2 + 200 * 3721) * 81350))
+    assert passes_in(20, 1e11, "word", 3721, 81350) == pytest.approx(2e12 / (6 * (2 * 200**2 + 200 * 3721) * 81350))
+
+
+def test_a_slow_machine_gets_a_smaller_network(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources, sizes = Sources(Corpus.from_paths([corpus])), []
+    for rate in (1e6, 1e12):
+        monkeypatch.setattr("elman.training.start.operations_per_second", lambda *asked, rate=rate: rate)
+        trainer = start(RunFolder(tmp_path / f"{rate:g}"), sources, TextConfig(), {}, {"max_time": 1.0, "B": 4})
+        sizes.append(trainer.p.Dh)
+    assert sizes == [160, 200]
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,6 @@ HEAD = 4000
 TAIL_ENDS = (20_000,)
 """The ranks where its tails end, but for the last."""
 
-OPERATIONS_PER_SECOND = {False: 1e11, True: 1.6e11}
-"""About what two cores do, in float32, and where bf16 is fast. A fixed number, so that one text and one time give the
-same network on all machines of a kind."""
-
 TASK_SIZES: dict[str, Any] = {"d": 10, "Dh": 50, "activation": "relu", "tie": False}
 TASK_SETTINGS: dict[str, Any] = {
     "B": 20, "lr": 3e-4, "schedule": "constant", "epochs": 100, "patience": 0, "init": "identity", "omega": 2.0,
@@ -126,12 +122,13 @@ def operations_per_token(V: float, d: int, Dh: int, layers: int = 1) -> float:
     return 6 * (d * Dh + Dh * Dh + 2 * (layers - 1) * Dh * Dh + Dh * V)
 
 
-def passes_in(
-    seconds: float, level: Level, V: float, tokens: int, fast_bf16: bool = False, layers: int = 1
-) -> float:  # fmt: skip
-    """How many passes over a text the time allows at the level's default sizes, with so many layers."""
+def passes_in(seconds: float, rate: float, level: Level, V: float, tokens: int, layers: int = 1) -> float:
+    """How many passes over a text the time allows at the level's default sizes, with so many layers.
+
+    rate: floating-point operations a second (`pace.operations_per_second`).
+    """
     d, Dh = int(SIZES[level]["d"]), int(SIZES[level]["Dh"])
-    return seconds * OPERATIONS_PER_SECOND[fast_bf16] / (operations_per_token(V, d, Dh, layers) * tokens)
+    return seconds * rate / (operations_per_token(V, d, Dh, layers) * tokens)
 
 
 def cutoffs_of(V: int) -> str:

@@ -40,6 +40,7 @@ from elman.training.defaults import (
 )
 from elman.training.drawing import TokenDraw
 from elman.training.loop import Trainer
+from elman.training.pace import operations_per_second
 from elman.training.problem import Problem, TextProblem
 from elman.training.tasks.problem import TaskProblem
 from elman.training.tasks.sequences import VOCABULARY
@@ -178,13 +179,9 @@ def start(
     )  # fmt: skip
     settings, network = fill_in(V=tokenizer.V)
     if settings.max_time is not None and device is None:  # how many passes a GPU allows is not known
-        equivalent: float = network.V
-        if network.cut_at:
-            equivalent = equivalent_V(network.V, SIZES[text.level]["Dh"], network.cut_at)
-        elif network.output == "sampled":
-            equivalent = min(equivalent, settings.samples + settings.B * settings.T)
-        passes = passes_in(settings.max_time, text.level, equivalent, count.tokens, fast, network.layers)
+        passes = _passes(settings, settings.max_time, network, text.level, count.tokens, fast)
         settings, network = fill_in(V=tokenizer.V, passes=passes)
+        remarks.append(f"at the speed of this machine, just measured, the time is for about {passes:,.3g} passes")
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
     require_consistent(settings, network)
     config = RunConfig(text, network, settings, sources.describe())
@@ -192,6 +189,19 @@ def start(
     trainer = _begun(folder, config, tokenizer, checksums, device, team, beginning.p if beginning else None)
     trainer.remarks += [*remarks, remark] if remark else remarks
     return trainer
+
+
+def _passes(
+    settings: TrainingConfig, seconds: float, network: ModelConfig, level: Level, tokens: int, fast_bf16: bool
+) -> float:
+    """How many passes over the text the time is for, at the speed that this machine has now."""
+    equivalent: float = network.V
+    if network.cut_at:
+        equivalent = equivalent_V(network.V, SIZES[level]["Dh"], network.cut_at)
+    elif network.output == "sampled":
+        equivalent = min(equivalent, settings.samples + settings.B * settings.T)
+    rate = operations_per_second(level, equivalent, seconds, fast_bf16)
+    return passes_in(seconds, rate, level, equivalent, tokens, network.layers)
 
 
 def _write_tokens(
