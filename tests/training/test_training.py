@@ -509,6 +509,11 @@ def test_more_passes_get_more_dropout_and_units() -> None:
     by_epochs = level_defaults("word", "adam", LARGE_TEXT, epochs=20)
     assert by_epochs[1] | {"epochs": UNLIMITED} == by_passes[1][1]  # the time ends a run, or else the default epochs
     assert "epochs" not in by_epochs[1]
+    few, many = (level_defaults("word", "adam", 0, epochs=epochs) for epochs in (1, 40))
+    assert few[0]["Dh"] < many[0]["Dh"]
+    assert few[1]["T"] * few[1]["B"] < many[1]["T"] * many[1]["B"]
+    assert "precision" not in few[1]  # no time is short
+    assert level_defaults("word", "adam") == many
     short, long = (level_defaults("char", "adam", 0, passes)[1] for passes in (5.0, 80.0))
     assert short["dropout"] < long["dropout"]
     assert level_defaults("char", "adam")[1] == short

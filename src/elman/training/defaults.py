@@ -46,16 +46,17 @@ LARGE_TEXT = 4 * 2**20
 SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
 
 _FAST: dict[str, Any] = {"save_every": 1000, "precision": "bf16"}
-_SHORT: dict[str, Any] = _FAST | {"B": 20, "T": 20, "warmup": 20}
+_SHORT: dict[str, Any] = {"B": 20, "T": 20, "warmup": 20}
 Tiers = tuple[tuple[float, dict[str, Any], dict[str, Any]], ...]
 SHORT_TIME: Tiers = (
     (1.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT | {"lr": 0.015, "dropout": 0.0}),
     (4.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT | {"lr": 0.015, "dropout": 0.15}),
     (6.0, {}, _SHORT),
-    (12.0, {}, _FAST),
 )
-"""Levels word and bpe, where `max_time` allows fewer passes than the first number at the default sizes: a smaller
-network and shorter windows learn sooner. (bf16 only where the processor multiplies it faster.)"""
+"""Levels word and bpe, where fewer passes are made than the first number, because `max_time` allows no more at the
+default sizes or --epochs asks for no more: a smaller network and shorter windows learn sooner."""
+FEW_PASSES = 12.0
+"""The same levels, where `max_time` allows fewer passes: bf16 too, where the processor multiplies it faster."""
 LARGE_TIME: Tiers = (
     (10.0, {}, _FAST | {"B": 20, "dropout": 0.0}),
     (30.0, {}, _FAST | {"B": 20, "dropout": 0.2}),
@@ -143,21 +144,23 @@ def cutoffs_of(V: int) -> str:
 
 
 def level_defaults(
-    level: Level, optimizer: str, size: int = 0, passes: float = float("inf"), epochs: int = TrainingConfig.epochs
+    level: Level, optimizer: str, size: int = 0, passes: float = float("inf"), epochs: int | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The default sizes (fields of ModelConfig) and settings (of TrainingConfig) that differ from the class's own.
 
-    size: of the text, in bytes; passes: how many the time allows, infinite without `max_time`; epochs: how many are
-    made without it.
+    size: of the text, in bytes; passes: how many the time allows, infinite without `max_time`; epochs: how many the
+    user asked for, None where that is a default too.
     """
-    tiers: list[tuple[Tiers, float]] = [(SHORT_TIME, passes)]
-    if level in ("char", "byte"):
-        tiers = [(LONG_CHARS, passes if math.isfinite(passes) else 0)]
-    elif size >= LARGE_TEXT:
-        tiers.append((LARGE_TIME, passes if math.isfinite(passes) else epochs))
+    timed = math.isfinite(passes)
     sizes, settings = dict(SIZES[level]), dict(SETTINGS[level])
-    if len(tiers) == 2 and math.isfinite(passes):
-        settings["epochs"] = UNLIMITED
+    if level in ("char", "byte"):
+        tiers = [(LONG_CHARS, passes if timed else 0)]
+    else:
+        settings |= _FAST if passes < FEW_PASSES else {}
+        tiers = [(SHORT_TIME, passes if timed or epochs is None else epochs)]
+        if size >= LARGE_TEXT:
+            settings |= {"epochs": UNLIMITED} if timed else {}
+            tiers.append((LARGE_TIME, passes if timed else epochs or TrainingConfig.epochs))
     for table, count in tiers:
         for fewer, more_sizes, more_settings in table:
             if count < fewer:
@@ -178,8 +181,7 @@ def with_defaults(
     where what was chosen does not fit together.
     """
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
-    epochs = training.get("epochs", TrainingConfig.epochs)
-    sizes, settings = level_defaults(text.level, optimizer, size, passes, epochs)
+    sizes, settings = level_defaults(text.level, optimizer, size, passes, training.get("epochs"))
     if not fast_bf16:
         settings.pop("precision", None)
     if sampling and SAMPLED_FROM <= V < UNKNOWN:
