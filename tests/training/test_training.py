@@ -40,11 +40,15 @@ from elman.training.records import RescueRecord, StepRecord, StopRecord, Validat
 from elman.training.schedule import MikolovRule, learning_rate
 from elman.training.start import Sources, resume, start
 
-SMALL: dict[str, Any] = {"epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5}
+SMALL: dict[str, Any] = {
+    "epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 5,
+    "lr": TrainingConfig.lr, "warmup": TrainingConfig.warmup,
+}  # fmt: skip
 
 
 def started(folder: Path, corpus: Path, layers: int = 1, skip: bool = False, **settings: Any) -> Trainer:
-    sources, sizes = Sources(Corpus.from_paths([corpus])), {"d": 16, "Dh": 16, "layers": layers, "skip": skip}
+    sources = Sources(Corpus.from_paths([corpus]))
+    sizes = {"d": 16, "Dh": 16, "tie": True, "layers": layers, "skip": skip}
     return start(RunFolder(folder), sources, TextConfig("word"), sizes, SMALL | settings)
 
 
