@@ -26,6 +26,7 @@ ScheduleName = Literal["cosine", "linear", "constant", "mikolov"]
 InitName = Literal["orthogonal", "identity", "normal", "sparse"]
 OmegaForm = Literal["ratio", "squared"]
 OutputName = Literal["full", "adaptive", "sampled"]
+RecipeName = Literal["quick", "best"]
 TaskName = Literal["temporal-order", "adding", "copying", "xor", "anbn"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -38,6 +39,7 @@ SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 INITS: tuple[InitName, ...] = get_args(InitName)
 OMEGA_FORMS: tuple[OmegaForm, ...] = get_args(OmegaForm)
 OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
+RECIPES: tuple[RecipeName, ...] = get_args(RecipeName)
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
 
 LONGEST_SEQUENCE = 10_000

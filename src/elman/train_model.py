@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from elman.arguments import require, several
-from elman.config import TaskName
+from elman.config import RecipeName, TaskName
 from elman.errors import ConfigError
 from elman.language_model import LanguageModel, load
 from elman.schema import in_words
@@ -36,6 +36,7 @@ def train(
     task: TaskName | None = None,
     task_length: int | tuple[int, int] | None = None,
     device: str | None = None,
+    recipe: RecipeName = "quick",
     exact: bool = False,
     on_record: Callable[[Record], object] | None = None,
     **settings: Any,
@@ -54,6 +55,7 @@ def train(
     out          the folder of the run; by default runs/ and the time, as the command has it
     resume       a run that goes on; of the settings, epochs, max_time and patience may be given
     task, task_length  a synthetic task instead of a text; its length is a number, or the shortest and the longest
+    recipe       the defaults: `quick`, those that suit the time, or `best`, a larger network for an hour
     on_record    is called with each record of training: a StepRecord, ValidationRecord, … of elman.training.records
     settings     those of the command, by the names of its options: level, batch_size, hidden, lr, epochs, seed, …;
                  what is None or not given has its default
@@ -76,7 +78,7 @@ def train(
         text=_paths("text", text), texts=_texts("texts", texts),
         valid=_paths("valid", valid), valid_texts=_texts("valid_texts", valid_texts), held_out=held_out,
         vocab=_vocab(vocab), from_run=_path("from", from_run), grow=grow, task=task, task_lengths=_lengths(task_length),
-        out=_path("out", out), resume=_path("resume", resume), exact=exact, options=_options(settings),
+        out=_path("out", out), resume=_path("resume", resume), recipe=recipe, exact=exact, options=_options(settings),
     )  # fmt: skip
     if device is not None:
         require("device", device, str)

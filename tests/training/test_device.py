@@ -240,6 +240,13 @@ def test_brisk_runs_take_no_bf16_by_default_there(tmp_path: Path, corpus: Path) 
     assert trainer.settings.precision == "float32"
 
 
+def test_the_best_recipe_has_no_average_there(tmp_path: Path, corpus: Path) -> None:
+    """It is computed on the CPU alone, and was not asked for."""
+    sources = Sources(Corpus.from_paths([corpus]))
+    trainer = start(RunFolder(tmp_path / "run"), sources, TextConfig(), {}, {"B": 4}, device=TORCH, recipe="best")
+    assert (trainer.settings.average, trainer.p.Dh) == (0.0, 400)
+
+
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """PyTorch says that it sees two."""

@@ -20,11 +20,12 @@ from command_line import Run
 import elman
 from elman import checkpoint
 from elman.checkpoint import RunFolder, load_state
-from elman.config import TextConfig, TrainingConfig
+from elman.config import Level, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
 from elman.model.parameters import Parameters
 from elman.text.corpus import Corpus
 from elman.training import problem as problem_module
+from elman.training.call import Call
 from elman.training.defaults import (
     LARGE_TEXT,
     SAMPLED_FROM,
@@ -521,6 +522,28 @@ def test_more_passes_get_more_dropout_and_units() -> None:
     short, long = (level_defaults("char", "adam", 0, passes)[1] for passes in (5.0, 80.0))
     assert short["dropout"] < long["dropout"]
     assert level_defaults("char", "adam")[1] == short
+
+
+@pytest.mark.parametrize("level", ["word", "bpe", "char", "byte"])
+def test_the_best_recipe_is_a_larger_network_that_the_time_ends(level: Level) -> None:
+    for size in (0, LARGE_TEXT):
+        for passes in (0.5, 100.0):
+            settings, network = with_defaults(TextConfig(level), {}, {}, size=size, passes=passes, recipe="best")
+            quick, small = with_defaults(TextConfig(level), {}, {}, size=size)
+            assert network.Dh > small.Dh
+            assert (settings.epochs, settings.average > 0) == (UNLIMITED, True)
+            assert settings.dropout > quick.dropout
+    sgd = with_defaults(TextConfig(level), {}, {"optimizer": "sgd"}, recipe="best")[0]
+    assert (sgd.schedule, sgd.average) == ("mikolov", 0.0)  # which goes back to the best weights
+    chosen, _ = with_defaults(TextConfig(level), {}, {"epochs": 2, "dropout": 0.1}, recipe="best")
+    assert (chosen.epochs, chosen.dropout) == (2, 0.1)
+
+
+def test_the_best_recipe_has_an_hour_where_no_time_is_given() -> None:
+    assert Call(recipe="best").options == {"max_time": 3600.0}
+    assert Call(recipe="best", options={"epochs": 3}).options == {"epochs": 3}
+    assert Call(recipe="best", options={"max_time": 5.0}).options == {"max_time": 5.0}
+    assert Call().options == {}
 
 
 @pytest.mark.parametrize(

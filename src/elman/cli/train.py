@@ -18,12 +18,13 @@ from elman.cli.outputs import require_folder
 from elman.cli.processes import joined
 from elman.cli.settings import GroupedCommand, in_group, notes, setting_options
 from elman.cli.streams import message, show_json
+from elman.config import RECIPES
 from elman.errors import FileError
 from elman.training.call import Call, reserved, trainer_of
 from elman.training.defaults import HELD_OUT, HELD_OUT_LIMIT, TASK_LENGTHS
 
 if TYPE_CHECKING:
-    from elman.config import TaskName
+    from elman.config import RecipeName, TaskName
     from elman.training.loop import Trainer
     from elman.training.records import StopRecord, WrittenRecord
 
@@ -60,6 +61,13 @@ def _range(lengths: tuple[int, int]) -> str:
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="The vocabulary: one word (or character, at level char) a line.  [default: that of TEXT]",
+)
+@in_group(
+    "Optimisation",
+    "--recipe",
+    type=click.Choice(RECIPES),
+    default="quick",
+    help="The defaults: quick, those that suit the time; best, a larger network for an hour.  [default: quick]",
 )
 @in_group(
     "Start",
@@ -121,6 +129,7 @@ def train(
     vocab: Path | None,
     from_run: Path | None,
     grow: bool,
+    recipe: RecipeName,
     exact: bool,
     task: TaskName | None,
     task_length: str | None,
@@ -140,7 +149,7 @@ def train(
         import elman.gradient_flow.events  # noqa: F401
     call = Call(
         text=text, valid=valid, held_out=held_out, vocab=vocab, from_run=from_run, grow=grow,
-        out=out, resume=resume, exact=exact,
+        out=out, resume=resume, recipe=recipe, exact=exact,
         task=task, task_lengths=lengths(task_length) if task_length else None,
         options={name: value for name, value in options.items() if value is not None},
     )  # fmt: skip

@@ -12,10 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elman.config import Config, Level, ModelConfig, TaskConfig, TaskName, TextConfig, TrainingConfig, settings
+from elman.config import (
+    RECIPES,
+    Config,
+    Level,
+    ModelConfig,
+    RecipeName,
+    TaskConfig,
+    TaskName,
+    TextConfig,
+    TrainingConfig,
+    settings,
+)
 from elman.errors import ConfigError
 from elman.files import same_place
-from elman.training.defaults import TASK_LENGTHS
+from elman.schema import in_words
+from elman.training.defaults import BEST_SECONDS, TASK_LENGTHS
 
 if TYPE_CHECKING:
     from elman.checkpoint import RunFolder
@@ -57,6 +69,7 @@ class Call:
     from_run     the run whose vocabulary, sizes and weights the new run begins with
     grow         the words or characters that it lacks of the new text are added to it
     out, resume  the folder of a new run, and the run that goes on
+    recipe       which defaults the new run has: `quick`, by its time, or `best`, for an hour
     options      settings by the names of their options: batch_size, hidden, …
     """
 
@@ -72,11 +85,19 @@ class Call:
     grow: bool = False
     out: Path | None = None
     resume: Path | None = None
+    recipe: RecipeName = "quick"
     exact: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         given = dict(self.options)
+        if self.recipe not in RECIPES:
+            raise ConfigError(f"recipe is {in_words(self.recipe)}; choose one of {', '.join(RECIPES)}")
+        if self.recipe == "best":
+            if self.task:
+                raise ConfigError("--recipe best is for a text and contradicts --task: leave one out")
+            if not given.keys() & {"max_time", "epochs"} and not self.resume:
+                given["max_time"] = BEST_SECONDS
         if self.exact and self.resume:
             raise ConfigError("--resume goes on with the run's own settings and contradicts --exact: leave --exact out")
         if self.exact:
@@ -168,6 +189,7 @@ def _resumed(call: Call, folder: RunFolder, device: str | None, team: Team) -> T
 
     others = [*call.named_texts, *(["--out"] if call.out else []), *(["--task"] if call.task else [])]
     others += ["--vocab"] if call.vocab is not None else []
+    others += ["--recipe"] if call.recipe != "quick" else []
     others += _as_options(name for name in call.options if name not in RESUME_OPTIONS)
     if others:
         raise ConfigError(
@@ -203,14 +225,14 @@ def _started(
     if call.from_run is not None:
         text, sizes, beginning = _taken_over(call.from_run, call.grow, text_config)
         return start.start(
-            folder, sources, text, sizes, training, report, chosen_device(device), team, waiting, beginning
+            folder, sources, text, sizes, training, report, chosen_device(device), team, waiting, beginning, call.recipe
         )
     if text_config.get("level", "word") == "word":
         text_config["level"] = _level(corpus, "level" in text_config, say)
     text = TextConfig(**text_config)
     return start.start(
         folder, sources, text, model, training, report, chosen_device(device), team, waiting,
-        None if call.vocab is None else start.Beginning(_vocabulary(call.vocab, text.level)),
+        None if call.vocab is None else start.Beginning(_vocabulary(call.vocab, text.level)), call.recipe,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from elman.config import Level, ModelConfig, TextConfig, TrainingConfig
+from elman.config import Level, ModelConfig, RecipeName, TextConfig, TrainingConfig
 from elman.errors import ConfigError
 
 HELD_OUT = 0.05
@@ -43,7 +43,7 @@ SETTINGS: dict[Level, dict[str, Any]] = {
 LARGE_TEXT = 4 * 2**20
 """Bytes from which a text is large. It does not overfit within a few passes, and profits from more steps in each."""
 
-SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0}
+SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0, "average": 0.0}
 
 _FAST: dict[str, Any] = {"save_every": 1000, "precision": "bf16"}
 _SHORT: dict[str, Any] = {"B": 20, "T": 20, "warmup": 20}
@@ -71,6 +71,16 @@ UNLIMITED = 1000
 """--epochs where the time alone is to end the run."""
 LONG_CHARS: Tiers = ((20.0, {}, {}), (float("inf"), {}, _FAST | {"dropout": 0.15, "epochs": UNLIMITED}))
 """Levels char and byte, by the passes that `max_time` allows."""
+
+BEST_SECONDS = 3600.0
+"""The time of the recipe `best` where neither --max-time nor --epochs is given."""
+_BEST: dict[str, Any] = _FAST | {"average": 0.1, "epochs": UNLIMITED}
+_BEST_WORDS: dict[str, Any] = _BEST | {"B": 20, "T": 35, "lr": 0.006, "init_scale": 0.1}
+BEST_LARGE: Tiers = ((1, {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.4}),)
+BEST_SMALL: Tiers = ((1, {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.6}),)
+"""The recipe `best` at levels word and bpe; a small text is read so often that the network could learn it by heart."""
+BEST_CHARS: Tiers = ((1, {"Dh": 1024}, _BEST | {"T": 48, "dropout": 0.4}),)
+"""And at levels char and byte."""
 
 SAMPLED_FROM = 2048
 """V from which the output layer is sampled, where it can be: a step teaches as much, and takes less time."""
@@ -144,16 +154,21 @@ def cutoffs_of(V: int) -> str:
 
 
 def level_defaults(
-    level: Level, optimizer: str, size: int = 0, passes: float = float("inf"), epochs: int | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    level: Level, optimizer: str, size: int = 0, passes: float = float("inf"), epochs: int | None = None,
+    recipe: RecipeName = "quick",
+) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
     """The default sizes (fields of ModelConfig) and settings (of TrainingConfig) that differ from the class's own.
 
     size: of the text, in bytes; passes: how many the time allows, infinite without `max_time`; epochs: how many the
-    user asked for, None where that is a default too.
+    user asked for, None where that is a default too. recipe: `best` depends on level and size alone.
     """
     timed = math.isfinite(passes)
     sizes, settings = dict(SIZES[level]), dict(SETTINGS[level])
-    if level in ("char", "byte"):
+    tiers: list[tuple[Tiers, float]] = []
+    if recipe == "best":
+        large = size >= LARGE_TEXT
+        tiers = [(BEST_CHARS if level in ("char", "byte") else BEST_LARGE if large else BEST_SMALL, 0)]
+    elif level in ("char", "byte"):
         tiers = [(LONG_CHARS, passes if timed else 0)]
     else:
         settings |= _FAST if passes < FEW_PASSES else {}
@@ -172,16 +187,16 @@ def level_defaults(
 
 def with_defaults(
     text: TextConfig, model: dict[str, Any], training: dict[str, Any], *, V: int = UNKNOWN, size: int = 0,
-    passes: float = float("inf"), fast_bf16: bool = False, sampling: bool = False,
+    passes: float = float("inf"), recipe: RecipeName = "quick", fast_bf16: bool = False, sampling: bool = False,
 ) -> tuple[TrainingConfig, ModelConfig]:  # fmt: skip
     """What the user chose (fields of ModelConfig and of TrainingConfig), with defaults for the rest.
 
-    V: of the vocabulary; UNKNOWN where the text is not read yet. size, passes: as in `level_defaults`.
-    fast_bf16: whether bf16 may be the default; sampling: whether a sampled output layer may be. Raises ConfigError
-    where what was chosen does not fit together.
+    V: of the vocabulary; UNKNOWN where the text is not read yet. size, passes, recipe: as in
+    `level_defaults`. fast_bf16: whether bf16 may be the default; sampling: whether a sampled output layer may be.
+    Raises ConfigError where what was chosen does not fit together.
     """
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
-    sizes, settings = level_defaults(text.level, optimizer, size, passes, training.get("epochs"))
+    sizes, settings = level_defaults(text.level, optimizer, size, passes, training.get("epochs"), recipe)
     if not fast_bf16:
         settings.pop("precision", None)
     if sampling and SAMPLED_FROM <= V < UNKNOWN:

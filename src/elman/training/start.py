@@ -20,7 +20,16 @@ from elman.checkpoint import (
     require_finite,
     save_config,
 )
-from elman.config import Level, ModelConfig, OutputName, RunConfig, TaskConfig, TextConfig, TrainingConfig
+from elman.config import (
+    Level,
+    ModelConfig,
+    OutputName,
+    RecipeName,
+    RunConfig,
+    TaskConfig,
+    TextConfig,
+    TrainingConfig,
+)
 from elman.errors import CheckpointError, ConfigError
 from elman.files import is_there, open_input, whole
 from elman.kernels import Kernels, bf16_is_fast
@@ -131,13 +140,14 @@ def start(
     team: Team = ALONE,
     waiting: Waiting = nullcontext,
     beginning: Beginning | None = None,
+    recipe: RecipeName = "quick",
 ) -> Trainer:
     """A trainer of a new run. `model` and `training` hold the fields of ModelConfig and TrainingConfig asked for.
 
     What was not asked for is default, and what depends on the level by `level_defaults`. device: the TorchKernels
     that compute it (elman.kernels.chosen_device); None for the CPU. team: as in `resume`; the first of its
     processes calls this, the others `resume` once it is begun. waiting: as for `Tokenizer.train`. beginning:
-    what is taken over; `model` must be as its weights are. The caller holds `folder.begun()`.
+    what is taken over; `model` must be as its weights are. recipe: of the defaults. The caller holds `folder.begun()`.
 
     Raises CheckpointError where the folder is taken, TextError or ConfigError where text or settings do not fit.
     """
@@ -145,7 +155,11 @@ def start(
         raise ConfigError(f"held-out is {sources.held_out!r}; it must be over 0 and under 1")
     fast = device is None and bf16_is_fast()
     sampling = device is None and team.size == 1 and not training.get("skip_below")
-    fill_in = partial(with_defaults, text, model, training, size=sources.train.size, fast_bf16=fast, sampling=sampling)
+    if device:  # an average is computed on the CPU alone
+        training = {"average": 0.0} | training
+    fill_in = partial(
+        with_defaults, text, model, training, size=sources.train.size, recipe=recipe, fast_bf16=fast, sampling=sampling
+    )
     settings, network = fill_in()  # reports what does not fit before the text is read
     require_consistent(settings, network)
     require_for_layers(settings, network)
@@ -178,7 +192,7 @@ def start(
         sources.validation_name(), "give a longer text, or another one with --valid",
     )  # fmt: skip
     settings, network = fill_in(V=tokenizer.V)
-    if settings.max_time is not None and device is None:  # how many passes a GPU allows is not known
+    if settings.max_time is not None and device is None and recipe == "quick":  # of a GPU it is not known
         passes = _passes(settings, settings.max_time, network, text.level, count.tokens, fast)
         settings, network = fill_in(V=tokenizer.V, passes=passes)
         remarks.append(f"at the speed of this machine, just measured, the time is for about {passes:,.3g} passes")
