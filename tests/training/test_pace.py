@@ -17,10 +17,10 @@ def test_the_speed_is_that_of_the_steps_made(level: Level, V: float, bf16: bool)
     """By a clock that goes a second further each time it is read; of a short time little is taken."""
     if bf16 and not native_in_use():
         pytest.skip("bfloat16 needs the native kernels")
-    by_seconds = {}
-    for seconds in (1.0, 1e6):
+    found = {}
+    for time in (1.0, 1e6):
         ticks = count(1.0)
-        by_seconds[seconds] = operations_per_second(level, V, seconds, bf16, lambda ticks=ticks: next(ticks))
+        found[time] = operations_per_second(level, V, time, bf16, lambda ticks=ticks: next(ticks))
     d, Dh = SIZES[level]["d"], SIZES[level]["Dh"]
     one = SETTINGS[level]["B"] * SETTINGS[level]["T"] * operations_per_token(min(V, 2048), d, Dh)
-    assert by_seconds == {1.0: pytest.approx(one / 2), 1e6: pytest.approx(5 * one / 5)}
+    assert found == {1.0: pytest.approx(one / 2), 1e6: pytest.approx(5 * one / 5)}
