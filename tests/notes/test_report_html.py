@@ -174,6 +174,7 @@ PIECES = [
 @example(["*e*", "**b**"])
 @example(["*", "[l](#a)", "*"])
 @example(["***e***"])
+@example(["<WBR>"])
 @example(["$$ a = b $$", "```\n", "$$ a = b $$", "`c`"])
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=30))

@@ -66,7 +66,7 @@ def example_report(page: Page) -> Report:
 class Checked(HTMLParser):
     """Tags closed as they were opened, and no address outside the page."""
 
-    VOID = frozenset({"meta", "br", "hr"})
+    VOID = frozenset({"meta", "br", "hr", "wbr"})
 
     def __init__(self) -> None:
         super().__init__()
