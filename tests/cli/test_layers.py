@@ -86,7 +86,7 @@ def test_the_example_of_the_guide(tmp_path: Path, command: Run, monkeypatch: pyt
     assert call is not None
     assert code is not None
     (tmp_path / "book.txt").write_text(TEXT)
-    words = shlex.split(call[1].replace("--max-time 300", "--epochs 1 --batch-size 4 --bptt 8"))
+    words = shlex.split(call[1].replace("--max-time 300", "--epochs 1 --hidden 200 --batch-size 4 --bptt 8"))
     assert words.pop(0) == "elman"
     done = command(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -283,7 +283,7 @@ def test_a_small_text_is_learnt_and_it_is_said(tmp_path: Path, command: Run) -> 
     (tmp_path / "text.txt").write_text("the sea was calm\n" * 30)
     done = command("train", tmp_path / "text.txt", "--out", tmp_path / "run", "--epochs", 1)
     assert done.returncode == 0, done.stderr
-    assert "fewer than one window of the default sizes: --batch-size is 7 instead of 40" in done.stderr
+    assert "fewer than one window of the default sizes: --batch-size is 7 instead of 20" in done.stderr
     training = json.loads((tmp_path / "run" / "config.json").read_text())["training"]
     assert (training["B"], training["T"]) == (7, 20)
 

@@ -11,7 +11,7 @@ import pytest
 
 import elman
 from elman.checkpoint import RunFolder, load_state
-from elman.config import ModelConfig, TextConfig
+from elman.config import ModelConfig, TextConfig, TrainingConfig
 from elman.errors import ConfigError
 from elman.text.batches import count_tokens, open_tokens
 from elman.text.corpus import Corpus
@@ -22,7 +22,10 @@ from elman.training.loop import Trainer
 from elman.training.records import StepRecord, StopRecord, ValidationRecord
 from elman.training.start import Beginning, Sources, resume, start
 
-SMALL: dict[str, Any] = {"epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 1}
+SMALL: dict[str, Any] = {
+    "epochs": 3, "B": 4, "T": 8, "dropout": 0.2, "save_every": 7, "record_every": 1,
+    "lr": TrainingConfig.lr, "warmup": TrainingConfig.warmup,
+}  # fmt: skip
 OUTPUTS: dict[str, dict[str, Any]] = {
     "adaptive": {"output": "adaptive", "cutoffs": "6,11"},
     "sampled": {"output": "sampled", "tie": True},
