@@ -44,7 +44,28 @@ _NUMBERS = frozenset(
     ("alpha", "beta", "gamma", "eta", "lambda", "mu", "epsilon", "rho", "tau", "a", "b", "c", "k", "m", "n", "N")
 )
 _FUNCTIONS = frozenset(
-    ("f", "g", "h", "F", "G", "H", "L", "J", "E", "C", "R", "l", "ell", "phi", "psi", "varphi", "Phi", "Psi", "sigma")
+    (
+        "f",
+        "g",
+        "h",
+        "F",
+        "G",
+        "H",
+        "L",
+        "J",
+        "E",
+        "C",
+        "R",
+        "l",
+        "ell",
+        "phi",
+        "psi",
+        "varphi",
+        "Phi",
+        "Psi",
+        "Gamma",
+        "sigma",
+    )
 )
 _LETTERS_ALONE = re.compile(
     r"\s*\\?[A-Za-z]+(?:[_^](?:\w|\{[^{}]*\}))*(?:\s*[,;]\s*\\?[A-Za-z{} ]+(?:[_^](?:\w|\{[^{}]*\}))*)*\s*"
@@ -145,6 +166,8 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
         for node, inside in _with_surroundings(part):
             if isinstance(node, BigSum | BigProduct):
                 uses.bound.add(node.index)
+                if _numbers_examples(node):
+                    uses.numbering.add(node.index)
             elif isinstance(node, Iverson):
                 uses.bound |= {i.variable for i in (node.left, node.right) if i.variable}
             elif isinstance(node, Apply):
@@ -165,6 +188,18 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
                 uses.primed.add(node.of.name)
             elif isinstance(node, Symbol) and inside not in ("entry", "prime"):
                 _symbol(node, inside, text, uses)
+
+
+def _numbers_examples(total: BigSum | BigProduct) -> bool:
+    """Whether the index of a sum stands above several letters, as in Σ_n (y^n - w x^n)^2, and nowhere else in it: no
+    such sum is a series of powers.
+    """
+    index = Symbol(total.index)
+    scripts = [node for node in walk(total.body) if isinstance(node, Power) and node.exponent == index]
+    others = sum(node == index for node in walk(total.body)) - len(scripts)
+    others += any(i.variable == total.index for node in walk(total.body) for i in _indices(node))
+    letters = {base_of(node.of) for node in scripts}
+    return len(letters) > 1 and not others and all(isinstance(letter, Symbol) for letter in letters)
 
 
 def _with_surroundings(e: Expression, inside: str = "") -> Iterator[tuple[Expression, str]]:

@@ -27,6 +27,7 @@ from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.written_sizes import is_written
 from elman.notes.model.letters import letters_of
 from elman.notes.model.page_model import TIME, Statement, free_times
+from elman.notes.model.statement_kinds import is_update
 
 Shapes = Mapping[str, tuple[str, str]]  # name → rows and columns
 
@@ -64,11 +65,12 @@ def notation_of(
     shapes = {name: shape for name, shape in shapes.items() if name not in families} | dict(families.values())
     indices = _indices(statements)
     timed, timed_below, used = set[str](), set[str](), {*shapes, *sizes, *words}
+    computed = {s.number for s in statements if len(s.parts) > 1 and not is_update(s)}
     for statement in statements:
         for letter in _letters(statement.parts):
             if letter.time is not None or "_" in letter.name:
                 used.add(letter.name)
-            if letter.time is not None and letter.time.variable:
+            if letter.time is not None and letter.time.variable and statement.number in computed:
                 timed.add(letter.name)
                 timed_below |= {letter.name} if letter.below else set()
         if isinstance(statement.parts[0], Symbol) and len(statement.parts) > 1:

@@ -83,7 +83,8 @@ def introduces(before: str) -> bool:
 
 def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
     """The kind of each statement, by its number."""
-    by, used, elsewhere = _differentiated_by(statements), dict[str, int](), defaultdict[str, set[int]](set)
+    used, elsewhere = dict[str, int](), defaultdict[str, set[int]](set)
+    by = _differentiated_by(statements) - _differentiated(statements)  # ∂L/∂w: L is not solved for
     for statement in statements:
         for k, part in enumerate(statement.parts):
             for s in symbols(part):
@@ -110,7 +111,7 @@ def _kind(
         return StatementKind.MISTAKE
     if _states_sizes(s):
         return StatementKind.SIZES
-    if _is_update(s):
+    if is_update(s):
         return StatementKind.UPDATE
     left = s.parts[0]
     if _names_a_difference(left):
@@ -225,6 +226,12 @@ def _differentiated_by(statements: Iterable[Statement]) -> set[str]:
     return found
 
 
+def _differentiated(statements: Iterable[Statement]) -> set[str]:
+    """The letters whose derivatives the page has."""
+    nodes = (n for s in statements for n in s.nodes())
+    return {n.of.name for n in nodes if isinstance(n, Derivative) and isinstance(n.of, Symbol)}
+
+
 def _ends_in_zero(s: Statement) -> bool:
     last = s.parts[-1]
     return len(s.parts) > 1 and isinstance(last, Number) and last.value == 0 and has_derivative(s.parts[0])
@@ -244,7 +251,7 @@ def _states_sizes(s: Statement) -> bool:
     return all(isinstance(n, Symbol | Number | Product) for n in nodes) and any(isinstance(n, Symbol) for n in nodes)
 
 
-def _is_update(s: Statement) -> bool:
+def is_update(s: Statement) -> bool:
     """w = w - η g, w ← …, w := w - …, w^(k+1) = w^(k) - η ∂L/∂w; and in code w = w / n."""
     if s.relation.operators[:1] == ("←",):
         return True
