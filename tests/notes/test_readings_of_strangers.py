@@ -383,3 +383,24 @@ def test_a_vector_by_entries_may_be_a_row() -> None:
     text = ROWS_OF_EXAMPLES.replace("$X \\in", "$x \\in")
     (mean,) = (c for c in claims(text + page(r"m = \frac{1}{N} \sum_n x_n")) if "x_n$" in c.formula or c.left == "m")
     assert not mean.is_wrong
+
+
+def test_behind_the_name_of_a_difference_a_derivation_is_checked() -> None:
+    page = "$$ E = \\frac{1}{2} (u v - t)^2 $$\n\n$$ \\Delta u = -\\eta \\frac{\\partial E}{\\partial u} = "
+    assert check(page_of(page + "-\\eta (u v - t) v $$")).claims[-1].good
+    assert check(page_of(page + "\\eta (u v - t) v $$")).claims[-1].is_wrong
+    change = "$$ E = \\frac{1}{2} (u v - t)^2 $$\n\n$$ \\Delta E = E(u + h) - E(u) = h (u v - t) v $$"
+    assert not any(c.is_wrong for c in check(page_of(change)).claims)
+
+
+def test_layers_with_numbers_beside_a_letter_for_any_layer_in_the_text() -> None:
+    given = (
+        "We write $h^{[l]}$ for layer $l$, and $h^{[l]}_k$ for its unit $k$.\n\n"
+        "$$ s^{[1]} = V^{[1]} u + c^{[1]}, \\quad h^{[1]} = g(s^{[1]}) $$\n\n"
+        "$$ s^{[2]} = V^{[2]} h^{[1]} + c^{[2]}, \\quad h^{[2]} = g(s^{[2]}) $$\n\n"
+        "$$ C = \\frac{1}{2} (h^{[2]} - t)^2 $$\n\nHere $h^{[2]}$ and $t$ are numbers.\n\n"
+        "$$ V^{[l]} = V^{[l]} - \\eta \\frac{\\partial C}{\\partial V^{[l]}} $$\n\n"
+        "$$ \\frac{\\partial C}{\\partial V^{[2]}} = "
+    )
+    assert claims(given + "(h^{[2]} - t) g'(s^{[2]}) {h^{[1]}}^T $$")[-1].good
+    assert claims(given + "(t - h^{[2]}) g'(s^{[2]}) {h^{[1]}}^T $$")[-1].is_wrong

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import isclose
 
 from elman.calculus.expression import (
     Apply,
@@ -16,6 +17,7 @@ from elman.calculus.expression import (
     Iverson,
     Symbol,
     base_of,
+    has_derivative,
     symbols,
     transform,
     walk,
@@ -101,7 +103,7 @@ class Checker:
             for k in range(1, len(statement.parts)):
                 if not self.why_no_claim(statement, k):
                     worked = is_worked(statement, k)
-                    first = 1 if self.kinds[statement.number] is StatementKind.UPDATE else 0
+                    first = 1 if self.kinds[statement.number] in (StatementKind.UPDATE, StatementKind.NAME) else 0
                     left = statement.parts[k - 1 if worked else first]
                     defines = None if worked else self.definition(statement, k)
                     yield Judgement(statement, k, left, defines=defines, beside=0 if worked else first)
@@ -121,6 +123,8 @@ class Checker:
         kind = self.kinds[statement.number]
         if kind is StatementKind.UPDATE and part > 1 and statement.relation.operators[part - 2] in EQUALITIES:
             return ""  # of w' = w - η ∂E/∂w = w - η δ x, the last part is equal to the one before
+        if kind is StatementKind.NAME and part > 1 and has_derivative(statement.parts[1]):
+            return ""  # so it is in Δw = -η ∂E/∂w = -η δ x
         if kind not in (StatementKind.EQUATION, StatementKind.SOLUTION):
             return kind.value
         if is_condition(statement, self.model):
@@ -316,7 +320,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         return j.not_checked(no_dependence(j.left))
     if error is None and counterexample is not None and counterexample.entry is not None:
         unknown = _unknown_in(checker, j)
-        if unknown is None:
+        if unknown is None or _fails_for_other_functions(checker, j):
             return j
         why = f"it does not hold for every {unknown}: write what {unknown} is"
         return replace(j.not_checked(why, doubtful=True), unknown=unknown)
@@ -350,6 +354,29 @@ def _unknown_in(checker: Checker, j: Judgement) -> str | None:
         if isinstance(node, Apply):
             return node.name
     return None
+
+
+def _fails_for_other_functions(checker: Checker, j: Judgement) -> bool:
+    """Whether the two sides of a claim that fails have the same values with other functions in place of those that the
+    page does not define, so that it fails whatever these are.
+    """
+
+    def other(node: Expression) -> Expression:
+        return replace(node, name=f"{node.name}_other") if isinstance(node, Apply) else node
+
+    def with_others(table: Mapping[str, tuple[Definition, ...]]) -> dict[str, tuple[Definition, ...]]:
+        return {n: tuple(replace(d, value=transform(d.value, other)) for d in found) for n, found in table.items()}
+
+    model, first = checker.model, j.result.counterexample
+    roles = replace(model.roles, positive=model.roles.positive | {f"{name}_other" for name in model.roles.positive})
+    model = replace(model, equations=with_others(model.equations), named=with_others(model.named), roles=roles)
+    sampled = checker.sampling.oracles(j.statement)[0]
+    oracle = checker.oracles.new(model, sampled.point, sampled.local, sampled.conditions)
+    second = agreement(oracle, transform(j.left, other), transform(j.expression, other)).counterexample
+    if first is None or second is None or first.entry != second.entry:
+        return False
+    values = ((first.left, second.left), (first.right, second.right))
+    return all(a is not None and b is not None and isclose(a, b) for a, b in values)
 
 
 def _with_known_dependences(checker: Checker, judged: list[Judgement]) -> list[Judgement]:
@@ -493,7 +520,9 @@ def _judged_definition(checker: Checker, claim: Judgement) -> Judgement:
     if result.plain and not named:
         result = _of_declared_shape(oracle, d.name)
     verdict = Verdict.TIME if result.plain and lacks_time(left, part) else None
-    reading = f"{text(left if isinstance(left, Symbol) else part)} names it" if named else f"defines {text(left)}"
+    is_left = isinstance(left, Symbol) or not isinstance(part, Symbol)  # not in L L^T = A
+    letter = text(left if is_left else part)
+    reading = f"{letter} names it" if named else f"defines {letter}"
     return replace(claim, result=result, verdict=verdict, reading=reading)
 
 

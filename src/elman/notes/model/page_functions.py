@@ -12,7 +12,18 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeGuard
 
-from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, symbols, transform, walk
+from elman.calculus.expression import (
+    Apply,
+    Call,
+    Derivative,
+    Entry,
+    Expression,
+    Product,
+    Symbol,
+    symbols,
+    transform,
+    walk,
+)
 from elman.notes.model.page_model import Statement, Unread
 from elman.notes.model.statement_kinds import defined_letter, is_mention
 
@@ -79,6 +90,7 @@ def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
     for k, (left, value) in enumerate(pairwise(s.parts)):
         if not isinstance(left, Apply) or left.primes or not equal[k] or (k and not equal[k - 1]):
             continue
+        value = _differentiated(left, value, defined) or value
         several = len(left.arguments) > 1  # J(v_c, o, U) depends on one column v_c of V
         if not all(isinstance(a, Symbol) or (several and isinstance(a, Entry)) for a in left.arguments):
             continue
@@ -89,6 +101,20 @@ def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
         within = len(left.arguments) == 1 and left.arguments[0] in symbols(value) and others.isdisjoint(defined)
         if k == 0 or (plain and within):
             yield _Function(left.name, left.arguments, value if plain else None, k == 0)
+
+
+def _differentiated(left: Apply, value: Expression, defined: Collection[str]) -> Expression | None:
+    """What f is where a page says f(x) = ∂g(x)/∂x, or ∂ ln g(x)/∂x, of a function g without an equation: g'(x), or
+    g'(x) / g(x); None for anything else.
+    """
+    if not isinstance(value, Derivative) or left.arguments != (value.wrt,):
+        return None
+    logarithm = isinstance(value.of, Call) and value.of.function == "ln" and not value.of.primes
+    of = value.of.arguments[0] if isinstance(value.of, Call) and logarithm else value.of
+    if not isinstance(of, Apply) or of.arguments != left.arguments or of.name in {*defined, left.name}:
+        return None
+    slope = replace(of, primes=of.primes + 1)
+    return Product(slope, of, "/", span=value.span) if logarithm else slope
 
 
 def _losses(statements: Sequence[Statement]) -> set[str]:

@@ -50,16 +50,23 @@ def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[K
 
 def _unless_behind_wrong(e: Explanation, found: Mapping[Key, Explanation]) -> Explanation:
     """The explanation of a step from a row that does not hold: where its section shows that it differs too, it does not
-    hold either.
+    hold either. Where the row above fails as it was read, and a doubt alone keeps it from being called wrong, the same
+    doubt is about the step.
     """
     step = e.judgement.step
-    if step is None or not e.holds or step[0] not in found or not found[step[0]].verdict.is_wrong:
+    above = found.get(step[0]) if step is not None else None
+    if step is None or above is None or not e.holds:
         return e
-    apart = step[1].result.counterexample
+    apart, other = step[1].result.counterexample, above.judgement.result.counterexample
+    if not above.verdict.is_wrong:
+        fails = above.verdict is Verdict.NOT_CHECKED and not above.judgement.result.nothing
+        return _not_checked(e, above.diagnosis) if fails and other is not None and apart is not None else e
     if step[1].result.error is not None or apart is None or apart.entry is None:
         return _not_checked(e, _FROM_WRONG)
-    why = f"the two sides differ: {apart}; {_FROM_WRONG}"
-    return replace(e, judgement=step[1], verdict=Verdict.FALSE, diagnosis=why, reading=step[1].reading)
+    why, j = f"the two sides differ: {apart}; {_FROM_WRONG}", step[1]
+    if j.unknown:  # whatever this function is, the row above is wrong
+        j = replace(j, unchecked="", doubtful=False)
+    return replace(e, judgement=j, verdict=Verdict.FALSE, diagnosis=why, reading=j.reading)
 
 
 def _with_several_equations(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[str]:
