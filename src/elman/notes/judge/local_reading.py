@@ -9,7 +9,6 @@ A part of a derivation that cannot be compared with the left side is compared wi
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -24,6 +23,7 @@ from elman.notes.judge.derivation_steps import earlier_parts
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import is_worked
+from elman.notes.model.bold_letters import BOLD
 from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
 from elman.notes.model.statement_kinds import StatementKind
@@ -34,7 +34,6 @@ from elman.notes.oracle.budget import SMALL_MODEL, Budget
 from elman.notes.oracle.evaluation_point import FourIndicesError
 
 _NO_LONGER = 6.0  # what it costs to read a letter as less than its section shows
-_BOLD = re.compile(r"\\(?:mathbf|bm|boldsymbol|bold|pmb|vec)\b")
 _ASIDE = "it goes on with the derivation above the row before it"
 _WHOLE_SUM = "the sum runs over all that follows"
 _CHAIN = "the chain rule, for any functions of these letters"
@@ -166,7 +165,7 @@ def evidence_of(checker: Checker) -> dict[str, Costs]:
     nodes = [n for part in parts for n in walk(part)]
     whole = {n.of.name for n in nodes if isinstance(n, Transpose) and isinstance(n.of, Symbol)}
     letters = [n for n in nodes if isinstance(n, Symbol)]
-    bold = Counter(n.name for n in letters if _BOLD.search(n.latex))
+    bold = Counter(n.name for n in letters if BOLD.search(n.latex))
     all_uses = Counter(n.name for n in letters)
     whole |= {name for name, count in bold.items() if 2 * count > all_uses[name]}
     found: dict[str, Costs] = {name: {"number": _NO_LONGER} for name in whole}

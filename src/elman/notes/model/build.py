@@ -19,6 +19,7 @@ from dataclasses import replace
 from elman.calculus.expression import Derivative, Entry, Symbol, base_of, symbols
 from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
+from elman.notes.model.bold_letters import with_bold_letters
 from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.entries_of_functions import with_entries_of_capitals, with_entries_of_functions
@@ -50,6 +51,7 @@ def build(page: Page) -> PageModel:
     first_reading, _ = read_statements(page, declared_names(declared, words))
     notation = notation_of(first_reading, declared, words, _assumed_roles(page))
     statements, unread = read_statements(page, notation.names)
+    statements = with_bold_letters(statements, notation.shapes)
     own = with_own_entries(with_repeated_indices(statements, page), notation.shapes)
     notation = replace(notation, shapes=own.shapes)
     statements = with_entries_of_capitals(with_entries_of_functions(own.statements), notation.shapes)

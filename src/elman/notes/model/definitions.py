@@ -18,6 +18,7 @@ from elman.calculus.expression import (
     Product,
     Subtract,
     Symbol,
+    Transpose,
     walk,
 )
 from elman.calculus.shapes.kinds import is_called_a_loss
@@ -125,6 +126,9 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
         found = _named_at_the_end(statement)
         if found is not None and found.name not in equations and use.first_use.get(found.name) == statement.number:
             named.setdefault(found.name, (found,))
+        product = _of_factor(statement)
+        if product is not None and product.name not in named:
+            equations.setdefault(product.name, (product,))
     return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
 
 
@@ -163,6 +167,20 @@ def _named_at_the_end(s: Statement) -> Definition | None:
         return None
     before = {n.name for part in s.parts[:end] for n in walk(part) if isinstance(n, Symbol)}
     return None if last.name in before else Definition(last.name, None, left, s.number, end)
+
+
+def _of_factor(s: Statement) -> Definition | None:
+    """The letter A of L L^T = A, or L^T L = A, which says what A is by its factor; None for any other equation."""
+    if not s.is_equation or len(s.parts) != 2 or s.relation.conditions:
+        return None
+    product, letter = s.parts
+    if not isinstance(product, Product) or product.operator not in ("", "@") or not isinstance(letter, Symbol):
+        return None
+    factors = {product.left, product.right}
+    factor = next((f for f in factors if isinstance(f, Symbol)), None)
+    if factor is None or Transpose(factor) not in factors or letter.time is not None or letter.name == factor.name:
+        return None
+    return Definition(letter.name, None, product, s.number, 1)
 
 
 def _indices(left: Expression) -> tuple[str, ...]:

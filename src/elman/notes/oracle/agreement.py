@@ -345,6 +345,8 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
                 continue
             kinds.append(found)
             if apart is None and not found.any and found.error is None:
+                if isinstance(target, Derivative) and not chain:
+                    goal = _in_layout_of(goal, value)
                 apart = indices, goal, value
             if quick:
                 break
@@ -386,6 +388,12 @@ def agreement_of_direct_use(oracle: Oracle, target: Derivative, part: Expression
     except FormulaError:
         return None
     return Agreement(plain=True) if uses else None
+
+
+def _in_layout_of(goal: Array, value: Array) -> Array:
+    """The gradient that a value is not equal to in either layout, in the layout of the value: a row for a row."""
+    turned = goal.shape != value.shape and goal.shape[::-1] == value.shape
+    return goal.T if turned else goal
 
 
 # --- derivatives that are no matrix, or a diagonal one ---
