@@ -75,7 +75,9 @@ class _LocalReader:
     def __init__(self, judged: JudgedPage) -> None:
         self._judged = judged
         self._checker = judged.checker
-        self._read: PageModel = replace(judged.checker.read, evidence=evidence_of(judged.checker))
+        self._read: PageModel = replace(
+            judged.checker.read, evidence={**judged.checker.read.evidence, **evidence_of(judged.checker)}
+        )
         self._definitions = PageDefinitions(self._read)
 
     def _is_good(self, key: Key, found: Mapping[Key, Judgement]) -> bool:

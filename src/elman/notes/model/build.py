@@ -23,6 +23,7 @@ from elman.notes.model.bold_letters import with_bold_letters
 from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.entries_of_functions import with_entries_of_capitals, with_entries_of_functions
+from elman.notes.model.example_values import kinds_in_examples
 from elman.notes.model.examples import with_letters_of_examples
 from elman.notes.model.functions_of_entries import with_functions_of_entries
 from elman.notes.model.last_layer import with_last_layer
@@ -76,6 +77,7 @@ def build(page: Page) -> PageModel:
         families=notation.families,
         said=sizes,
         kinds={name: each.kind for name, each in page.kinds.items()},
+        evidence=kinds_in_examples(statements),
         exact=own.exact,
         last_layer=with_layers != bounded,
         symmetric=frozenset(name for name, words in page.properties.items() if "symmetric" in words),

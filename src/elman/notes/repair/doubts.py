@@ -449,7 +449,8 @@ def _supposed_equal(checker: Checker, e: Explanation) -> str:
         if not is_condition(s, checker.model):
             continue
         one, other = (_with(part, left, s.parts[1]) for part in (j.left, j.expression))
-        if all(agreement(o, one, other).any for o in checker.sampling.oracles(j.statement)):
+        found = [agreement(o, one, other) for o in checker.sampling.oracles(j.statement)]
+        if all(a.plain or (a.turned and not j.result.turned) for a in found):  # not the transpose again
             return f"it holds where {text(left)} = {text(s.parts[1])}: say so in a display"
     return ""
 
