@@ -26,7 +26,7 @@ with an error that shows its place. To add a function that takes an expression, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from operator import attrgetter
@@ -47,7 +47,7 @@ class Index:
             return str(self.offset)
         return self.variable + (f"{self.offset:+d}" if self.offset else "")
 
-    def at(self, values: dict[str, int]) -> int:
+    def at(self, values: Mapping[str, int]) -> int:
         """The index as a number, from the values of variables; `KeyError` names a missing one."""
         return self.offset if self.variable is None else values[self.variable] + self.offset
 

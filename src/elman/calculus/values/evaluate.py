@@ -70,10 +70,10 @@ def transpose(a: Array) -> Array:
 
 def multiply(a: Array, b: Array, e: Expression) -> Array:
     """The matrix product, or a scaling where one side is a scalar."""
-    if a.shape[-1] == b.shape[-2]:
-        return a @ b
     if is_scalar(a) or is_scalar(b):
         return a * b
+    if a.shape[-1] == b.shape[-2]:
+        return a @ b
     raise misfit(e, a, b, "times", "the inner dimensions differ")
 
 
@@ -167,7 +167,7 @@ def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -
     Raises `FormulaError` for an index that is not bound, and `OutsideError` for one outside the shape.
     """
     try:
-        at = [i.at(dict(indices)) - (i.variable is None) for i in e.indices]  # numbers count from 1
+        at = [i.at(indices) - (i.variable is None) for i in e.indices]  # numbers count from 1
     except KeyError as error:
         raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
     if e.column and 0 <= at[0] < shape[1]:
@@ -181,7 +181,7 @@ def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -
 
 def _iverson(e: Iverson, scope: Environment) -> Array:
     try:
-        left, right = e.left.at(dict(scope.indices)), e.right.at(dict(scope.indices))
+        left, right = e.left.at(scope.indices), e.right.at(scope.indices)
     except KeyError as error:
         raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
     if {e.left.variable, e.right.variable}.isdisjoint(TIME_LETTERS):  # entries count from 0, written numbers from 1
@@ -261,7 +261,7 @@ def combine(a: Array, b: Array, e: Product) -> Array:
     if e.operator in ("", "·"):
         if (
             a.shape[-2:] == b.shape[-2:]
-            and a.shape[-2] == 1
+            and a.shape[-2] == 1 < a.shape[-1]
             and leaves_entries_open(e.left)
             and leaves_entries_open(e.right)
         ):

@@ -56,7 +56,7 @@ def _bound(i: Index, e: BigSum | BigProduct, scope: Environment, along: bool) ->
     if i.variable is None:
         return scope.written(i.offset) if along and i.offset > 1 else i.offset
     if i.variable in scope.indices:
-        return i.at(dict(scope.indices))
+        return i.at(scope.indices)
     try:
         return scope.dimension(fold(i.variable)) + i.offset
     except FormulaError:

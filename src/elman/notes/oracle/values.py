@@ -198,7 +198,7 @@ class Values:
             if s.time.variable == "T" and "T" not in scope.indices:
                 return self.sizes.last + s.time.offset
             try:
-                return s.time.at(dict(scope.indices))
+                return s.time.at(scope.indices)
             except KeyError as error:
                 raise FormulaError(f"the time step {error.args[0]} is not bound", s.span[0] + 1) from None
         if s.name not in self.model.timed:
