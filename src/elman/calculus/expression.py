@@ -141,6 +141,23 @@ class Matrix(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern(Expression):
+    """A matrix whose cells one formula gives: cell (i, j) is `body` at `row` = i and `column` = j. Without a name for
+    its row, it is a single row; without one for its column, a single column.
+    """
+
+    body: Expression
+    row: str
+    column: str
+
+    @property
+    def is_square(self) -> bool:
+        """Whether both indices run over the same, since the cells on the diagonal are others."""
+        ends = {Index(self.row), Index(self.column)}
+        return any(isinstance(node, Iverson) and {node.left, node.right} == ends for node in walk(self.body))
+
+
+@dataclass(frozen=True, slots=True)
 class Negative(Expression):
     """-A."""
 
@@ -287,7 +304,8 @@ class Relation:
 _CHILDREN: dict[type, tuple[str, ...]] = {
     Entry: ("of",), Negative: ("of",), Transpose: ("of",), Inverse: ("of",),
     Add: ("left", "right"), Subtract: ("left", "right"), Product: ("left", "right"),
-    Power: ("of", "exponent"), BigSum: ("body",), BigProduct: ("body",), Derivative: ("of", "wrt"),
+    Power: ("of", "exponent"), BigSum: ("body",), BigProduct: ("body",), Pattern: ("body",),
+    Derivative: ("of", "wrt"),
     Comparison: ("left", "right"),
 }  # fmt: skip
 

@@ -29,6 +29,7 @@ from elman.calculus.expression import (
     Negative,
     Number,
     Ones,
+    Pattern,
     Power,
     Product,
     Subtract,
@@ -245,7 +246,7 @@ class _Converter:
 
 
 # A node that has no entries as sums of products → how it is called.
-_WITHOUT: dict[type[Expression], str] = {Matrix: "a matrix by its entries"}
+_WITHOUT: dict[type[Expression], str] = {Matrix: "a matrix by its entries", Pattern: "a matrix by its entries"}
 
 _NODES: dict[type[Expression], Callable[[_Converter, Any], IndexForm]] = {
     Number: _Converter.number,

@@ -31,6 +31,7 @@ from elman.calculus.expression import (
     Negative,
     Number,
     Ones,
+    Pattern,
     Power,
     Product,
     Relation,
@@ -206,6 +207,10 @@ class _MathmlPrinter(Printer):
 
     def matrix(self, e: Matrix) -> Printed:
         return _fenced(_table([self.show(entry) for entry in row] for row in e.rows)), FACTOR
+
+    def pattern(self, e: Pattern) -> Printed:
+        below = "".join(_index(Index(index)) for index in (e.row, e.column) if index)
+        return f"<msub>{_row(_fenced(self.show(e.body), '[', ']'))}{_row(below)}</msub>", FACTOR
 
     def cases(self, e: Cases) -> Printed:
         rows = (

@@ -32,6 +32,7 @@ from elman.calculus.expression import (
     Negative,
     Number,
     Ones,
+    Pattern,
     Power,
     Product,
     Subtract,
@@ -122,6 +123,10 @@ class Printer(ABC):
         """The entries, row by row."""
 
     @abstractmethod
+    def pattern(self, e: Pattern) -> Printed:
+        """The formula of all cells, with its indices."""
+
+    @abstractmethod
     def negative(self, e: Negative) -> Printed:
         """-A."""
 
@@ -188,6 +193,7 @@ _METHODS: dict[type[Expression], str] = {
     Comparison: "comparison",
     Constant: "constant",
     Matrix: "matrix",
+    Pattern: "pattern",
     Negative: "negative",
     Add: "add",
     Subtract: "subtract",

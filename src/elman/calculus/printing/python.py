@@ -30,6 +30,7 @@ from elman.calculus.expression import (
     Negative,
     Number,
     Ones,
+    Pattern,
     Power,
     Product,
     Subtract,
@@ -185,6 +186,11 @@ class _PythonPrinter(Printer):
 
     def matrix(self, e: Matrix) -> Printed:
         return f"np.array([{', '.join('[' + ', '.join(self.show(x) for x in row) + ']' for row in e.rows)}])", ATOM
+
+    def pattern(self, e: Pattern) -> Printed:
+        cell = _PythonPrinter(None).show(e.body)
+        row = f"[{cell} for {e.column} in range(len_{e.column})]" if e.column else f"[{cell}]"
+        return f"np.array([{row}{f' for {e.row} in range(len_{e.row})' if e.row else ''}])", ATOM
 
     def negative(self, e: Negative) -> Printed:
         return f"-{self.show(e.of, TIMES)}", TIMES

@@ -32,6 +32,7 @@ from elman.calculus.expression import (
     Negative,
     Number,
     Ones,
+    Pattern,
     Power,
     Product,
     Relation,
@@ -354,6 +355,9 @@ class _LatexPrinter(_FormulaPrinter):
         rows = (" & ".join(self.show(entry) for entry in row) for row in e.rows)
         return _environment("pmatrix", rows), ATOM
 
+    def pattern(self, e: Pattern) -> Printed:
+        return rf"\left[{self.show(e.body)}\right]_{{{e.row}{e.column}}}", ATOM
+
     def cases(self, e: Cases) -> Printed:
         rows = (
             f"{self.show(value)} & "
@@ -414,6 +418,9 @@ class _TextPrinter(_FormulaPrinter):
 
     def matrix(self, e: Matrix) -> Printed:
         return f"[{'; '.join(', '.join(self.show(entry) for entry in row) for row in e.rows)}]", ATOM
+
+    def pattern(self, e: Pattern) -> Printed:
+        return f"[{self.show(e.body)}]_{e.row}{e.column}", ATOM
 
     def cases(self, e: Cases) -> Printed:
         rows = (

@@ -31,6 +31,7 @@ from elman.calculus.expression import (
     Negative,
     Number,
     Ones,
+    Pattern,
     Power,
     Product,
     Subtract,
@@ -527,6 +528,15 @@ class Inference(Sizes):
                 raise ConflictError("an entry of a matrix must be a scalar", entry)
         return str(len(e.rows)), str(len(e.rows[0]))
 
+    def pattern(self, e: Pattern) -> Shape:
+        """A matrix by the formula of its cells: its indices run over as many as the letters with them have."""
+        rows, columns = (self.fresh() if index else "1" for index in (e.row, e.column))
+        columns = rows if e.is_square else columns
+        with self.binding(e.row, rows), self.binding(e.column, columns):
+            if not self.is_scalar(self.visit(e.body)):
+                raise OpaqueError
+        return rows, columns
+
     # --- derivatives ---
 
     def derivative(self, e: Derivative) -> Shape:
@@ -626,6 +636,7 @@ _NODES: dict[type[Expression], Callable[..., Shape]] = {
     Apply: Inference.apply,
     Cases: Inference.cases,
     Matrix: Inference.matrix,
+    Pattern: Inference.pattern,
     BigSum: Inference.big_sum,
     BigProduct: Inference.big_sum,
     Derivative: Inference.derivative,

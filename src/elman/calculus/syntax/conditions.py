@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from elman.calculus.expression import Call, Cases, Comparison, Expression, Iverson, Matrix, Number, Product
 from elman.calculus.syntax.cursor import divided, split_at_commas
+from elman.calculus.syntax.dotted_tables import dotted_table, has_dots
 from elman.calculus.syntax.grammar import RELATIONS, Grammar
 from elman.calculus.syntax.names import INDEX_LETTERS, Names
 from elman.calculus.syntax.tokens import CLOSING, OPENING, Token
@@ -28,7 +29,6 @@ OTHERWISE = re.compile(
     r"\b(?:otherwise|else|elsewhere|other\s+cases|sonst|autrement)\b|否则|否則|其他|其它", re.IGNORECASE
 )
 _AND = re.compile(r"\band\b|且|和|,|，", re.IGNORECASE)
-MISSING = {"dots", "ldots", "cdots", "vdots", "ddots", "dotsc", "dotsb", "iddots"}
 
 
 # --- conditions ---
@@ -170,17 +170,19 @@ def table(p: Grammar) -> Expression:
         raise FormulaError("an empty table", begin.start + 1)
     if begin.text in ("cases", "dcases", "rcases"):
         return _cases(p, rows, begin)
-    if any(t.kind == "command" and t.text in MISSING for t in inner):
-        raise FormulaError("a matrix with dots in it is not read: give it a name", begin.start + 1)
-    entries = tuple(tuple(p.group(cell) for cell in divided(row, lambda t: t.kind == "&")) for row in rows)
-    if len({len(row) for row in entries}) != 1:
-        raise FormulaError("the rows of this matrix have different lengths", begin.start + 1)
-    matrix = Matrix(entries)
+    matrix = dotted_table(p, rows, begin.start) if has_dots(inner) else _matrix(p, rows, begin.start)
     if begin.text == "vmatrix":
         return Call("det", (matrix,), latex="|")
     if begin.text == "Vmatrix":
         return Call("norm", (matrix,), latex="‖")
     return matrix
+
+
+def _matrix(p: Grammar, rows: list[list[Token]], start: int) -> Matrix:
+    entries = tuple(tuple(p.group(cell) for cell in divided(row, lambda t: t.kind == "&")) for row in rows)
+    if len({len(row) for row in entries}) != 1:
+        raise FormulaError("the rows of this matrix have different lengths", start + 1)
+    return Matrix(entries)
 
 
 def _cases(p: Grammar, rows: list[list[Token]], begin: Token) -> Expression:

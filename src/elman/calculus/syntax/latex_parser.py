@@ -18,9 +18,10 @@ from fractions import Fraction
 from elman.calculus.expression import Call, Expression, Identity, Matrix, Number, Ones, Product
 from elman.calculus.functions import WHOLE
 from elman.calculus.syntax.applications import Applications
-from elman.calculus.syntax.conditions import MISSING, has_relation, indicator, product_of_conditions, table
+from elman.calculus.syntax.conditions import has_relation, indicator, product_of_conditions, table
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
 from elman.calculus.syntax.derivatives import derivative_in_braces, slashed_differential
+from elman.calculus.syntax.dotted_tables import DOTS
 from elman.calculus.syntax.scripts import Letter, Node
 from elman.calculus.syntax.tokens import Token
 from elman.calculus.syntax.written_sizes import size_of
@@ -104,7 +105,7 @@ class Parser(Applications):
             return product_of_conditions(self, inner)
         entries = split_at_commas(inner)
         if len(entries) > 1 and all(entries):
-            if any(t.kind == "command" and t.text in MISSING for t in inner):
+            if any(t.kind == "command" and t.text in DOTS for t in inner):
                 raise FormulaError("a row with dots in it is not read: give it a name", start + 1)
             return Matrix((tuple(self.group(entry) for entry in entries),))
         return self.group(inner)

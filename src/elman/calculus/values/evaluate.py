@@ -34,6 +34,7 @@ from elman.calculus.expression import (
     Negative,
     Number,
     Ones,
+    Pattern,
     Power,
     Product,
     Subtract,
@@ -41,6 +42,7 @@ from elman.calculus.expression import (
     Transpose,
     leaves_entries_open,
     transform,
+    walk,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
@@ -48,7 +50,7 @@ from elman.calculus.syntax.written_sizes import LARGEST, is_number
 from elman.calculus.values.environment import Environment, OutsideError, are_alike, is_scalar, shape_text
 from elman.calculus.values.matrix_analysis import matrix_power
 from elman.calculus.values.matrix_functions import MATRIX_FUNCTIONS, hadamard, misfit, softmax, softmax_axis, square
-from elman.calculus.values.sums import big_product, big_sum
+from elman.calculus.values.sums import big_product, big_sum, index_size
 from elman.errors import FormulaError
 
 
@@ -208,6 +210,24 @@ def _matrix(e: Matrix, scope: Environment) -> Array:
     return _joined(rows, -2, e)
 
 
+def _pattern(e: Pattern, scope: Environment) -> Array:
+    """A matrix by the formula of its cells, as large as the letters with its indices say."""
+    rows = [scope.bind(e.row, i) for i in range(_run(e, e.row, scope))] if e.row else [scope]
+    columns = range(_run(e, e.column, scope)) if e.column else None
+    cells = [[at] if columns is None else [at.bind(e.column, j) for j in columns] for at in rows]
+    return _joined([_joined([evaluate(e.body, at) for at in row], -1, e) for row in cells], -2, e)
+
+
+def _run(e: Pattern, index: str, scope: Environment) -> int:
+    """How far an index of a matrix runs."""
+    entries = [n for n in walk(e.body) if isinstance(n, Entry)]
+    for name in (e.row, e.column) if e.is_square else (index,):
+        size = index_size(entries, name, scope, evaluate)
+        if size is not None:
+            return size
+    raise FormulaError("how many rows and columns this matrix has is not said: declare its shape", e.span[0] + 1)
+
+
 def _joined(parts: list[Array], axis: int, e: Expression) -> Array:
     """Blocks side by side (-1) or below each other (-2)."""
     across = -3 - axis
@@ -361,6 +381,7 @@ _NODES: dict[type[Expression], Callable[..., Array]] = {
     Comparison: _comparison,
     Constant: _constant,
     Matrix: _matrix,
+    Pattern: _pattern,
     Negative: lambda e, scope: -evaluate(e.of, scope),
     Add: _add,
     Subtract: _subtract,

@@ -25,6 +25,7 @@ from elman.calculus.expression import (
     Index,
     Iverson,
     Number,
+    Pattern,
     Power,
     Subtract,
     Symbol,
@@ -168,6 +169,8 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
                 uses.bound.add(node.index)
                 if _numbers_examples(node):
                     uses.numbering.add(node.index)
+            elif isinstance(node, Pattern):
+                uses.bound |= {node.row, node.column} - {""}
             elif isinstance(node, Iverson):
                 uses.bound |= {i.variable for i in (node.left, node.right) if i.variable}
             elif isinstance(node, Apply):

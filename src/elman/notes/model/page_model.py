@@ -14,6 +14,7 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Iverson,
+    Pattern,
     Relation,
     Symbol,
     Transpose,
@@ -260,6 +261,8 @@ def free_indices(e: Expression) -> set[str]:
     """The entry indices of `e` that no sum binds."""
     if isinstance(e, BigSum | BigProduct):
         return free_indices(e.body) - {e.index}
+    if isinstance(e, Pattern):
+        return free_indices(e.body) - {e.row, e.column}
     found: set[str] = set()
     if isinstance(e, Entry):
         found = {i.variable for i in e.indices if i.variable}

@@ -17,6 +17,7 @@ from elman.calculus.expression import (
     Expression,
     Iverson,
     Negative,
+    Pattern,
     Subtract,
     Symbol,
     children,
@@ -76,4 +77,7 @@ def _occurrences(e: Expression) -> Counter[str]:
         found += _occurrences(child)
     if isinstance(e, BigSum | BigProduct):
         found.pop(e.index, None)
+    if isinstance(e, Pattern):
+        found.pop(e.row, None)
+        found.pop(e.column, None)
     return found
