@@ -27,6 +27,7 @@ from elman.notes.oracle.oracle import Oracles
 from elman.notes.page.page import Page
 from elman.notes.repair.doubts import needs_small_repair
 from elman.notes.repair.edits import EDIT, Edit
+from elman.notes.repair.equal_terms import with_equal_terms
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged, verdict_of
 from elman.notes.repair.faulty_equation import FaultyEquation, faulty_equation, makes_loss, uses
 from elman.notes.repair.interpretations import NO_INTERPRETATION, compare, interpretations_of
@@ -164,7 +165,7 @@ def _explanation(page: JudgedPage, j: Judgement, slips: Sequence[RepeatedSlip]) 
     for slip in slips:
         left, part = slip.apply(left), slip.apply(part)
     if j.good and (left, part) == (j.left, j.expression):
-        return _other_perplexity(page.checker, j) or as_judged(j)
+        return _other_perplexity(page.checker, j) or with_equal_terms(j) or as_judged(j)
     if j.verdict == Verdict.TIME and not isinstance(j.result.error, UndefinedError):
         return _lacking_time(j)
     return _lacking_trace(page.checker, j, left, part) or _repaired(page, j, left, part, slips)
