@@ -59,6 +59,7 @@ class Names:
     names whose square is a letter of its own: σ^2, the variance. `letters` are names that are variables here although
     they have another meaning elsewhere: e, i, d, T, π. `pointers` are the subscripts that are indices which the data
     give: y_i of p_{y_i}. `lists` are letters with a subscript that numbers a list of them: u_w, as in Σ_s u_{w_s}.
+    `transposes` are what a transpose is written with besides T: t of A^t.
     """
 
     known: frozenset[str] = frozenset()
@@ -72,6 +73,7 @@ class Names:
     letters: frozenset[str] = frozenset()
     pointers: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
+    transposes: frozenset[str] = frozenset()
     _folded: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

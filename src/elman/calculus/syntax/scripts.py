@@ -268,7 +268,7 @@ def superscript(
         return superscript(above, rest, names, place, read_exponent) if rest else above
     text = _letters_of(tokens)
     of = closed(node, names)
-    if text in _TRANSPOSES:
+    if text in _TRANSPOSES or text in names.transposes:
         return Transpose(Ones(span=of.span) if of == Number(Fraction(1)) else of)  # 1^T x is a sum
     if text == "-1":
         return Inverse(of)

@@ -40,6 +40,7 @@ from elman.notes.model.stacks import with_stacks
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
 from elman.notes.model.sums import counts_of, with_bounds
+from elman.notes.model.transpose_signs import transpose_signs
 from elman.notes.model.typed_words import typed_words
 from elman.notes.model.unknown_losses import with_unknown_losses
 from elman.notes.page.page import Page
@@ -50,8 +51,10 @@ def build(page: Page) -> PageModel:
     page = with_equations_in_words(page)
     declared = {line.name: (line.rows, line.columns) for line in page.shapes if "0" not in (line.rows, line.columns)}
     words = typed_words(page)
-    first_reading, _ = read_statements(page, declared_names(declared, words))
+    signs = transpose_signs(page)
+    first_reading, _ = read_statements(page, replace(declared_names(declared, words), transposes=signs))
     notation = notation_of(first_reading, declared, words, _assumed_roles(page))
+    notation = replace(notation, names=replace(notation.names, transposes=signs))
     statements, unread = read_statements(page, notation.names)
     statements = with_bold_letters(statements, notation.shapes)
     own = with_own_entries(with_repeated_indices(statements, page), notation.shapes)
