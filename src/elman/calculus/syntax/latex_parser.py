@@ -32,6 +32,8 @@ _NORMS = {
     "1": "norm1", "2": "norm", "F": "norm", "rmF": "norm", "*": "nuclear", "ast": "nuclear", "infty": "norminf",
 }  # fmt: skip
 _EXPONENTS = ("p", "q")
+# What is written below an inner product whose sides are numbers, vectors or matrices.
+_SPACES = frozenset({"F", "2", "R", "Fro", "HS"})
 
 
 class Parser(Applications):
@@ -134,13 +136,18 @@ class Parser(Applications):
         return Call("normp", (inner, self.group(tokens)), latex="‖")
 
     def angle(self) -> Expression:
-        """⟨a, b⟩: the inner product."""
+        """⟨a, b⟩: the inner product, with the space that it is of below it."""
         start = self.cursor.place()
         parts = split_at_commas(self.cursor.take_bracket(), also="|")
         if len(parts) != 2:
             raise FormulaError("an inner product has two sides: ⟨a, b⟩", start + 1)
         if "inner" not in WHOLE:
             raise FormulaError("an inner product ⟨a, b⟩ is not read: write a^T b, or tr(A^T B)", start + 1)
+        if self.cursor.kind() == "_":
+            self.cursor.skip()
+            below = plain_text(self.cursor.take_argument())
+            if below.removeprefix("mathbb") not in _SPACES:
+                raise FormulaError(f"the script {below!r} below an inner product is not read", start + 1)
         return Call("inner", (self.group(parts[0]), self.group(parts[1])), latex="⟨")
 
     # --- letters ---
