@@ -278,6 +278,7 @@ def superscript(
         return _pseudo_inverse(of, where)
     if text in _MARKS:
         return _marked(node, _MARKS[text], _as_latex(tokens), names, where)
+    tokens = _without_example(tokens, names)
     if _is_level(tokens, names):
         return _with_time(node, index_of(tokens, place), names, where)
     if isinstance(node, Letter) and node.time is None and node.name in names.squares and text in ("2", "4", "6"):
@@ -328,6 +329,16 @@ def _is_level(tokens: list[Token], names: Names) -> bool:
     name = kept[0].text if kept else ""
     step = len(kept) == 3 and kept[1].kind in "+-" and kept[2].text.isdigit()
     return name in names.levels and (len(kept) == 1 or step)
+
+
+def _without_example(tokens: list[Token], names: Names) -> list[Token]:
+    """The layer of a^{x,l}, which is of the example x as all else in its equation."""
+    example, *rest = split_at_commas([t for t in tokens if t.kind not in ("{", "}")])
+    is_letter = len(example) == 1 and example[0].kind in ("letter", "command") and example[0].text not in names.levels
+    if not is_letter or len(rest) != 1 or not rest[0] or not names.levels:
+        return tokens
+    first_layer = len(rest[0]) == 1 and rest[0][0].text == "1"
+    return rest[0] if _is_level(rest[0], names) or first_layer else tokens
 
 
 def _with_index_above(node: Node, index: Index, names: Names, where: int, written: str) -> Node:
