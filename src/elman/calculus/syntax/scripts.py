@@ -147,6 +147,8 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
         found_within = _time_and_entries(node, tokens, names, place) or _of_nested(node, tokens, names, place)
         if found_within is not None:
             return found_within
+    if isinstance(node, Letter) and not node.label and node.time is None and _is_step(node, tokens, names):
+        return replace(node, time=index_of(tokens, place), below=True)
     if isinstance(node, Letter) and not node.label:
         plain = text.replace(",", "")
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_as_latex(tokens)}")
@@ -321,6 +323,13 @@ def _is_label_above(node: Node, tokens: list[Token], names: Names) -> bool:
 def _is_plain_index(tokens: list[Token]) -> bool:
     kinds = [t.kind for t in tokens]
     return bool(kinds) and all(k in ("letter", "command", "number", "+", "-", "_", "{", "}") for k in kinds)
+
+
+def _is_step(node: Letter, tokens: list[Token], names: Names) -> bool:
+    """Whether a subscript is another letter for a time step, k or i-1, of a letter that has time steps."""
+    kept = [t for t in tokens if t.kind not in ("{", "}")]
+    step = len(kept) == 3 and kept[1].kind in "+-" and kept[2].text.isdigit()
+    return node.name in names.timed and bool(kept) and kept[0].text in names.steps and (len(kept) == 1 or step)
 
 
 def _is_level(tokens: list[Token], names: Names) -> bool:

@@ -28,6 +28,7 @@ from elman.calculus.syntax.written_sizes import is_written
 from elman.notes.model.letters import letters_of
 from elman.notes.model.page_model import TIME, Statement, free_times
 from elman.notes.model.statement_kinds import is_update
+from elman.notes.model.step_letters import step_letters
 
 Shapes = Mapping[str, tuple[str, str]]  # name → rows and columns
 
@@ -99,6 +100,7 @@ def notation_of(
         letters=other,
         pointers=nested.pointers,
         lists=nested.lists,
+        steps=step_letters(statements, timed_below),
     )
     return Notation(names, shapes, frozenset(timed), frozenset(whole))
 

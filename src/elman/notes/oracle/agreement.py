@@ -15,6 +15,8 @@ import numpy as np
 from elman.calculus.expression import (
     Add,
     Apply,
+    BigProduct,
+    BigSum,
     Derivative,
     Entry,
     Expression,
@@ -26,11 +28,13 @@ from elman.calculus.expression import (
     Transpose,
     base_of,
     factors_of,
+    shift_time,
     symbols,
     walk,
 )
 from elman.calculus.functions import Array
-from elman.calculus.values.evaluate import add
+from elman.calculus.values.evaluate import add, evaluate
+from elman.calculus.values.sums import sum_range
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, free_indices, free_times
 from elman.notes.oracle.counterexample import SHOWN, Counterexample, as_rows, differing
@@ -159,6 +163,10 @@ def part_value(
     use: by all equations of the step, or, where `own`, by the equation of what is differentiated. Raises `FormulaError`
     where the part has no value.
     """
+    e = _written_out(e, oracle, indices)
+    if isinstance(e, BigSum) and (terms := _chains_of(e, oracle, indices)):
+        values = [part_value(oracle, e.body, each, direct=True)[0] for each in terms]
+        return reduce(np.add, values), True
     factors = chain_of(e, oracle)
     if factors is not None:
         try:
@@ -178,6 +186,37 @@ def part_value(
         if found is None:
             raise
         return found, True
+
+
+def _chains_of(e: BigSum, oracle: Oracle, indices: dict[str, int]) -> list[dict[str, int]]:
+    """The indices of each term of a sum over time steps of chains: Σ_k ∂L/∂h_t ∂h_t/∂h_k ∂h_k/∂W, where the last
+    derivative is of the use of W at step k alone; none for any other sum.
+    """
+    if e.index not in free_times(e.body) or e.index in free_indices(e.body):
+        return []
+    steps = sum_range(e, oracle.values.scope(indices), evaluate)
+    terms = [{**indices, e.index: step} for step in steps]
+    return terms if terms and chain_of(_written_out(e.body, oracle, terms[-1]), oracle) is not None else []
+
+
+def _written_out(e: Expression, oracle: Oracle, indices: dict[str, int]) -> Expression:
+    """A product with ∏_i ∂h_i/∂h_{i-1} written out, the last step first.
+
+    Raises `OutOfRangeError` where it has no factor.
+    """
+    factors = factors_of(e)
+    if not any(isinstance(f, BigProduct) and isinstance(f.body, Derivative) for f in factors):
+        return e
+    found: list[Expression] = []
+    for factor in factors:
+        if not isinstance(factor, BigProduct) or not isinstance(factor.body, Derivative):
+            found.append(factor)
+            continue
+        steps = sum_range(factor, oracle.values.scope(indices), evaluate)
+        found += [shift_time(factor.body, factor.index, Index(None, step)) for step in reversed(steps)]
+    if not found:
+        raise OutOfRangeError("this product has no factor here", e.span[0] + 1)
+    return reduce(Product, found)
 
 
 def _weighted(oracle: Oracle, e: Expression, indices: dict[str, int]) -> Array | None:
