@@ -136,7 +136,9 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
 
     `place`: where an error is shown if there are no tokens.
     """
-    where = (tokens[0].start if tokens else place) + 1
+    if not tokens:  # z_{}^{(k)}
+        return node
+    where = tokens[0].start + 1
     text = _letters_of(tokens)
     if not text:
         raise FormulaError("an empty subscript", where)
