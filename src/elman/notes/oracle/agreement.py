@@ -165,7 +165,7 @@ def part_value(
     """
     e = _written_out(e, oracle, indices)
     if isinstance(e, BigSum) and (terms := _chains_of(e, oracle, indices)):
-        values = [part_value(oracle, e.body, each, direct=True)[0] for each in terms]
+        values = [part_value(oracle, e.body, each, direct, one_of_many, own)[0] for each in terms]
         return reduce(np.add, values), True
     factors = chain_of(e, oracle)
     if factors is not None:
@@ -189,14 +189,18 @@ def part_value(
 
 
 def _chains_of(e: BigSum, oracle: Oracle, indices: dict[str, int]) -> list[dict[str, int]]:
-    """The indices of each term of a sum over time steps of chains: Σ_k ∂L/∂h_t ∂h_t/∂h_k ∂h_k/∂W, where the last
-    derivative is of the use of W at step k alone; none for any other sum.
+    """The indices of each term of a sum over time steps of chains: Σ_k ∂L/∂h_t ∂h_t/∂h_k ∂h_k/∂W; none for any other
+    sum. Nothing at step 0 depends on a weight.
     """
     if e.index not in free_times(e.body) or e.index in free_indices(e.body):
         return []
     steps = sum_range(e, oracle.values.scope(indices), evaluate)
-    terms = [{**indices, e.index: step} for step in steps]
-    return terms if terms and chain_of(_written_out(e.body, oracle, terms[-1]), oracle) is not None else []
+    terms = [{**indices, e.index: step} for step in steps if step > 0]
+    if not terms:
+        return []
+    inner = _written_out(e.body, oracle, terms[-1])
+    nested = isinstance(inner, BigSum) and _chains_of(inner, oracle, terms[-1])
+    return terms if nested or chain_of(inner, oracle) is not None else []
 
 
 def _written_out(e: Expression, oracle: Oracle, indices: dict[str, int]) -> Expression:
