@@ -383,6 +383,23 @@ def symbols(e: Expression) -> set[Symbol]:
     return {node for node in walk(e) if isinstance(node, Symbol)}
 
 
+def index_variables(e: Expression) -> set[str]:
+    """The variables of all indices, time steps and bounds in `e`."""
+    found: set[Index | None] = set()
+    for node in walk(e):
+        if isinstance(node, Entry):
+            found.update(node.indices)
+        elif isinstance(node, Symbol):
+            found.add(node.time)
+        elif isinstance(node, Derivative):
+            found.add(node.at)
+        elif isinstance(node, Iverson):
+            found |= {node.left, node.right}
+        elif isinstance(node, BigSum | BigProduct):
+            found |= {node.lower, node.upper}
+    return {index.variable for index in found if index is not None and index.variable is not None}
+
+
 def base_of(e: Expression) -> Expression:
     """What an entry is of: x of x_ij; any other expression itself."""
     return e.of if isinstance(e, Entry) else e

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol, Transpose
+from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol, Transpose, index_variables, walk
 from elman.calculus.functions import Array
 from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
@@ -32,6 +32,7 @@ class Jacobians:
         self.sizes = values.sizes
         self.model = values.model
         self._jacobians: dict[tuple[object, ...], Jacobian] = {}
+        self._variables: dict[Expression, frozenset[str] | None] = {}
 
     # --- letters that stand for derivatives ---
 
@@ -118,10 +119,20 @@ class Jacobians:
         `equation`: only the use that the equation of this name makes of wrt. `occurrence`: the equation around it.
         """
         moved, wrt, entry = self._moved(e, indices, occurrence, equation)
-        key = (e.of, moved, tuple(sorted(indices.items())))
+        key = (e.of, moved, self._bound_in(e.of, indices))
         if key not in self._jacobians:
             self._jacobians[key] = self._complex_step(e, moved, wrt, indices)
         return self._at(entry, self._jacobians[key], indices)
+
+    def _bound_in(self, e: Expression, indices: dict[str, int]) -> tuple[tuple[str, int], ...]:
+        """The time steps and indices that the value of an expression depends on; with a letter for a derivative, which
+        may have any, all.
+        """
+        if e not in self._variables:
+            named = any(isinstance(node, Symbol) and node.name in self.model.named for node in walk(e))
+            self._variables[e] = None if named else frozenset({TIME, *index_variables(e)})
+        variables = self._variables[e]
+        return tuple(sorted(item for item in indices.items() if variables is None or item[0] in variables))
 
     def _moved(
         self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None, equation: str | None = None
@@ -152,7 +163,7 @@ class Jacobians:
     def _inner(self, e: Derivative, indices: dict[str, int], occurrence: Occurrence | None, moved: Moved) -> Jacobian:
         """A derivative whose letters are perturbed for the one around it, by central differences."""
         inner, wrt, entry = self._moved(e, indices, occurrence)
-        key = (e.of, inner, moved, tuple(sorted(indices.items())))
+        key = (e.of, inner, moved, self._bound_in(e.of, indices))
         if key not in self._jacobians:
             if moved.stepped is not None:
                 raise UncheckedError("a third derivative is not evaluated: write the first one out")
