@@ -1,24 +1,36 @@
 """Matrices that a page writes out with dots for what it leaves out: ∂y/∂x = [w_11 … w_1n; ⋮; w_m1 … w_mn].
 
-They are read where they say what a derivative is. Elsewhere they show the reader what a letter looks like, and say
-nothing that its equation does not say: there they are an ellipsis. A matrix of the entries of a letter is the letter.
-Where the entries are written with the small letter of a matrix W that the page has, and this small letter means nothing
-else, w_ij is an entry of W wherever it stands.
+They are read where they say what the derivative of a letter is that the page defines. Elsewhere they show the reader
+what a letter looks like, or how derivatives are laid out, and say nothing that an equation does not say: there they are
+an ellipsis. A matrix of the entries of a letter is the letter. Where the entries are written with the small letter of a
+matrix W that the page has, and this small letter means nothing else, w_ij is an entry of W wherever it stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from elman.calculus.expression import Dots, Entry, Expression, Index, Pattern, Symbol, Transpose, has_derivative
-from elman.notes.model.page_model import Statement
+from elman.calculus.expression import (
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Index,
+    Pattern,
+    Symbol,
+    Transpose,
+    has_derivative,
+)
+from elman.notes.model.page_model import Statement, letter_of
 
 
 def with_dotted_matrices(statements: Sequence[Statement], declared: Collection[str]) -> tuple[Statement, ...]:
     """The statements with such matrices as letters; `declared` are the letters whose shapes the page says."""
     if not any(isinstance(node, Pattern) for s in statements for node in s.nodes()):
         return tuple(statements)
-    shown = [s if _is_of_derivative(s) else s.transformed(_as_ellipsis) for s in statements]
+    left = (letter_of(s.parts[0]) for s in statements if s.is_equation)
+    defined = {letter.name for letter in left if letter is not None}
+    shown = [s if _is_of_derivative(s, defined) else s.transformed(_as_ellipsis) for s in statements]
     capitals = dict(_capitals(shown, declared))
 
     def change(node: Expression) -> Expression:
@@ -29,8 +41,12 @@ def with_dotted_matrices(statements: Sequence[Statement], declared: Collection[s
     return tuple(s.transformed(change) for s in shown)
 
 
-def _is_of_derivative(s: Statement) -> bool:
-    return s.is_equation and len(s.parts) > 1 and has_derivative(s.parts[0])
+def _is_of_derivative(s: Statement, defined: Collection[str]) -> bool:
+    """Whether a statement is about a derivative of one of the letters `defined`, or of an expression."""
+    if not s.is_equation or len(s.parts) < 2 or not has_derivative(s.parts[0]):
+        return False
+    of = letter_of(s.parts[0].of) if isinstance(s.parts[0], Derivative) else None
+    return of is None or of.name in defined
 
 
 def _as_ellipsis(node: Expression) -> Expression:
