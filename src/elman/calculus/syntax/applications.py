@@ -271,17 +271,18 @@ class Applications(Grammar):
     def conditional(self, letter: Letter) -> Symbol | None:
         """p(x | y) and P(O = o), a letter with what is in its parentheses as a part of its name; None for any other."""
         cursor = self.cursor
-        if cursor.kind() != "(" or letter.name in self.names.functions:
+        may_be_given = letter.word in PROBABILITIES
+        if cursor.kind() != "(" or (letter.name in self.names.functions and not may_be_given):
             return None
         inner = cursor.bracketed()
         bars = sum(t.kind == "|" for _, t in at_top(inner))
-        given = any(t.kind == "=" for _, t in at_top(inner)) and letter.word in PROBABILITIES
+        given = any(t.kind == "=" for _, t in at_top(inner)) and may_be_given
         if bars != 1 and not (given and bars == 0):
             return None
         start = letter.start
         cursor.take_bracket()
-        kept = [t for t in inner if t.text not in (*FONTS, *TEXT) and (t.kind == "|" or t.text.isalnum())]
-        named = f"{letter.name}_{''.join('given' if t.kind == '|' else t.text for t in kept)}"
+        kept = [t for t in inner if t.text not in (*FONTS, *TEXT) and (t.kind in _IN_NAMES or t.text.isalnum())]
+        named = f"{letter.name}_{''.join(_IN_NAMES.get(t.kind, t.text) for t in kept)}"
         shown = "".join(("\\" + t.text + " ") if t.kind == "command" else t.text for t in inner)
         return Symbol(named, letter.time, f"{letter.latex}({shown})", span=cursor.span_from(start))
 
@@ -295,4 +296,5 @@ class Applications(Grammar):
         return self.application(word, latex, start)
 
 
+_IN_NAMES = {"|": "given", "-": "minus"}
 LONGEST_NAME = 40  # letters

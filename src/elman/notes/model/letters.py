@@ -150,9 +150,21 @@ def _may_be_applied(letter: Symbol, text: str) -> bool:
     """Whether a letter before a parenthesis is a function: f (W x + b), and any letter before letters alone, y (x)."""
     if letter.name.split("_")[0] in _FUNCTIONS:
         return True
-    start = text.find("(", max(letter.span[0] + 1, letter.span[1] - 1))
-    end = text.find(")", start)
-    return 0 <= start < end and _LETTERS_ALONE.fullmatch(text, start + 1, end) is not None
+    begin, behind = letter.span
+    opens = _OPENS.match(text, behind)
+    start = opens.end() - 1 if opens is not None else text.find("(", begin + 1, behind)
+    end = _closing(text, start) if start >= 0 else -1
+    return start < end and _LETTERS_ALONE.fullmatch(text, start + 1, end) is not None
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the parenthesis at `start` is closed; -1 where it is not."""
+    depth = 0
+    for k in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[k], 0)
+        if depth == 0:
+            return k
+    return -1
 
 
 def _look_through(statement: Statement, uses: _Uses) -> None:

@@ -1,8 +1,8 @@
 """Functions that a page defines by an equation, f(x) = x^2, and losses written with what they depend on, L(y, ŷ).
 
 f(x) is the letter f, whose equation has the letter x; f(W x) is that equation with W x for x. A function of one letter
-that is defined within a chain, y = f(x) = x^2, is its value everywhere. A function that the page never defines stays as
-it is, but for a loss: L(y, ŷ) and L are one.
+that is defined within a chain, y = f(x) = x^2, is its value everywhere, and one of an entry, y = f(z_i) = z_i - m, of
+this entry. A function that the page never defines stays as it is, but for a loss: L(y, ŷ) and L are one.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ _DEEPEST = 4  # functions within functions that are replaced by their equations
 @dataclass(frozen=True, slots=True)
 class _Function:
     """f(x) = value; `value` is None where the page gives the letter no plain value. `is_letter`: the letter f stands
-    for f(x), as the left side of its equation.
+    for f(x), as the left side of its equation. `is_exact`: nothing is known of f at any other arguments.
     """
 
     name: str
     parameters: tuple[Expression, ...]
     value: Expression | None
     is_letter: bool
+    is_exact: bool = False
 
 
 def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence[Unread] = ()) -> tuple[Statement, ...]:
@@ -58,7 +59,8 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
     found = []
     for s in statements:
         own = {f.name: f for f in _functions(s, defined)}
-        known = {name: f for name, f in known.items() if name not in own} | own  # the latest is the last
+        gone = set(_said_anew(s, known)) | set(own)
+        known = {name: f for name, f in known.items() if name not in gone} | own  # the latest is the last
         last = s.parts[-1]
         if s.formula.start in open_ends and isinstance(last, Apply) and last.name in known:
             known = {name: f for name, f in known.items() if name != last.name}
@@ -83,24 +85,36 @@ def _named(s: Statement, known: dict[str, _Function], names: Collection[str]) ->
 
 
 def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
-    """The functions that a statement defines: f of f(x, y) = …, and f of y = f(x) = x^2, where nothing but x depends on
-    x, as no other letter of its value is one that the page defines.
+    """The functions that a statement defines: f of f(x, y) = …, and f of y = f(x) = x^2. Of the latter, only f(x) itself
+    is known where it has several arguments, or where the page defines another letter of the value, which may depend
+    on x.
     """
     equal = [operator in ("=", ":=") for operator in s.relation.operators]
     for k, (left, value) in enumerate(pairwise(s.parts)):
         if not isinstance(left, Apply) or left.primes or not equal[k] or (k and not equal[k - 1]):
             continue
         value = _differentiated(left, value, defined) or value
-        several = len(left.arguments) > 1  # J(v_c, o, U) depends on one column v_c of V
-        if not all(isinstance(a, Symbol) or (several and isinstance(a, Entry)) for a in left.arguments):
+        entries = k > 0 or len(left.arguments) > 1  # J(v_c, o, U) depends on one column v_c of V
+        if not all(isinstance(a, Symbol) or (entries and isinstance(a, Entry)) for a in left.arguments):
             continue
         plain = not any(
             isinstance(n, Derivative) or (isinstance(n, Apply) and n.name == left.name) for n in walk(value)
         )
         others = {n.name for n in symbols(value)} - {n.name for n in symbols(left)}
-        within = len(left.arguments) == 1 and left.arguments[0] in symbols(value) and others.isdisjoint(defined)
-        if k == 0 or (plain and within):
-            yield _Function(left.name, left.arguments, value if plain else None, k == 0)
+        if k == 0 or (plain and {*left.arguments} <= {*walk(value)}):
+            is_exact = k > 0 and (len(left.arguments) > 1 or not others.isdisjoint(defined))
+            yield _Function(left.name, left.arguments, value if plain else None, k == 0, is_exact)
+
+
+def _said_anew(s: Statement, known: Mapping[str, _Function]) -> Iterator[str]:
+    """The functions f of y = f(x) = x + c within a chain that are something else there than was said above: the page
+    gives the name to one function after the other.
+    """
+    equal = [operator in ("=", ":=") for operator in s.relation.operators]
+    for k, (left, value) in enumerate(pairwise(s.parts)):
+        if k and equal[k] and equal[k - 1] and isinstance(left, Apply) and left.name in known:
+            if _replaced(left, known, set(), False) != value:
+                yield left.name
 
 
 def _differentiated(left: Apply, value: Expression, defined: Collection[str]) -> Expression | None:
@@ -157,6 +171,10 @@ def _replaced(
         if function.is_letter and (node.arguments == function.parameters or (is_left and node is e)):
             return _derivative(letter, function, node.primes) or node
         if node.primes or function.value is None or depth >= _DEEPEST:
+            return node
+        if node.arguments == function.parameters:
+            return replace(_replaced(function.value, known, losses, False, depth + 1), span=node.span)
+        if function.is_exact:
             return node
         within = dict(zip(function.parameters, node.arguments, strict=False))
         if len(node.arguments) != len(function.parameters) or not all(isinstance(p, Symbol) for p in within):

@@ -52,6 +52,8 @@ _ARRANGED = frozenset(
 )
 _TRANSPOSED = frozenset({Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE})
 _OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
+_FRACTION = re.compile(r"\\[dt]?frac(?![A-Za-z])")
+_SIGNS = re.compile(r"\\partial(?![A-Za-z])|∂|\{\s*d|\\mathrm\{\s*d")
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
 _TRIED = 8  # time steps and indices at which a derivative is looked at
 
@@ -493,6 +495,37 @@ def _direct_use(checker: Checker, e: Explanation) -> str:
     return f"it holds with the other letters in the equation of {text(letter)} held fixed: write that it is meant so"
 
 
+def _letters_of_a_rule(checker: Checker, e: Explanation) -> str:
+    """∂(x^T A x)/∂x = 2 A x of what is written out may be a rule for any A, not for one that an equation makes of x."""
+    j, model = e.judgement, checker.model
+    by = letter_of(j.left.wrt) if isinstance(j.left, Derivative) else None
+    if not isinstance(j.left, Derivative) or by is None or isinstance(j.left.of, Symbol):
+        return ""
+    written = {s.name for s in symbols(j.left.of)}
+    made = sorted(n for n in written & set(model.equations) if by.name in names_in(model, [Symbol(n)]) - {n})
+    if by.name not in written or not made:
+        return ""
+    given = {name: found for name, found in model.equations.items() if name not in made}
+    shapes = {name: model.derived[name] for name in made if name in model.derived}
+    free = replace(model, equations=given, shapes={**model.shapes, **shapes})
+    sampled = checker.sampling.oracles(j.statement)
+    tried = (checker.oracles.new(free, o.point, {**o.local, **shapes}, o.conditions) for o in sampled)
+    if not all(found.plain and not found.nothing for found in (agreement(o, j.left, j.expression) for o in tried)):
+        return ""
+    letters = " and ".join(text(Symbol(name)) for name in made)
+    return f"it holds for any {letters} held fixed: write another letter, or that it is meant so"
+
+
+def _forgotten_sign(checker: Checker, e: Explanation) -> str:
+    r"""\frac{\partial f}{x} is a derivative with a ∂ that is forgotten, or something else."""
+    j = e.judgement
+    for node in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Derivative)):
+        written = j.statement.formula.text[slice(*node.span)]
+        if _FRACTION.match(written) and len(_SIGNS.findall(written)) == 1:
+            return f"a ∂ is missing in {written}: write it above and below"
+    return ""
+
+
 def _whole_differs(oracle: Oracle, left: Derivative, part: Expression) -> bool:
     """Whether the whole derivative differs from a part where its direct use is compared; not where it has no value."""
     differs = False
@@ -539,6 +572,8 @@ _OF_CLAIM = (
     _supposed_equal,
     _of_a_number,
     _direct_use,
+    _letters_of_a_rule,
+    _forgotten_sign,
     _size_on_one_side,
     _runs_to_another_size,
 )
