@@ -98,3 +98,40 @@ def test_a_derivative_with_a_forgotten_sign_is_not_called_wrong() -> None:
     assert "∂ is missing" in found.diagnosis
     for sign in (r"\partial", "d"):
         assert last(text.replace("BELOW", sign)).is_wrong
+
+
+NETWORK = r"""
+$$ a^{(1)} = x, \quad z^{(2)} = \Theta^{(1)} a^{(1)}, \quad a^{(2)} = g(z^{(2)}) $$
+
+$$ z^{(3)} = \Theta^{(2)} a^{(2)}, \quad a^{(3)} = g(z^{(3)}) = h_\Theta(x) $$
+
+$$ g(z) = \frac{1}{1 + e^{-z}} $$
+
+$$ C = \frac{1}{2} \sum_{k=1}^{K} (h_\Theta(x)_k - y_k)^2 $$
+
+$$ \delta^{(3)} = (a^{(3)} - y) \odot g'(z^{(3)}) $$
+
+$$ \delta^{(2)} = (\Theta^{(2)})^T \delta^{(3)} \odot g'(z^{(2)}) $$
+
+$$ \frac{\partial C}{\partial \Theta^{(2)}} = \delta^{(3)} (a^{(2)})^T $$
+
+$$ \frac{\partial C}{\partial \Theta^{(1)}} = \delta^{(2)} (a^{(1)})^T $$
+"""
+
+
+def test_layers_with_numbers_depend_on_each_other() -> None:
+    found = claims(NETWORK)
+    assert all(c.good for c in found), [(c.formula, c.diagnosis) for c in found if not c.good]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (r"\delta^{(3)} (a^{(2)})^T", r"\delta^{(2)} (a^{(2)})^T"),
+        (r"\delta^{(2)} (a^{(1)})^T", r"\delta^{(2)} (a^{(2)})^T"),
+        (r"(a^{(3)} - y) \odot", r"(y - a^{(3)}) \odot"),
+    ],
+)
+def test_slips_between_layers_with_numbers_are_found(right: str, wrong: str) -> None:
+    assert right in NETWORK
+    assert any(c.is_wrong for c in claims(NETWORK.replace(right, wrong)))

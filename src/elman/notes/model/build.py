@@ -121,12 +121,12 @@ def _partial(statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
 
 def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: int) -> PageModel:
     """The model of one section of a page; `sections` are the numbers of the statements of each, in order."""
-    use = PageUse.of(model.statements)
+    whole = PageUse.of(model.statements)
     order = [which, *range(which - 1, -1, -1), *range(which + 1, len(sections))]
     found = Definitions({}, {}, {})
     for k in order:
         own = _defining(model, [s for s in model.statements if s.number in sections[k]])
-        found = found.before(definitions_of(own, use))
+        found = found.before(definitions_of(own, replace(whole, first_use=PageUse.of(own).first_use)))
     return model_with(replace(model, own=sections[which]), found)
 
 

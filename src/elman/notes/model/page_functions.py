@@ -2,23 +2,30 @@
 
 f(x) is the letter f, whose equation has the letter x; f(W x) is that equation with W x for x. A function of one letter
 that is defined within a chain, y = f(x) = x^2, is its value everywhere, and one of an entry, y = f(z_i) = z_i - m, of
-this entry. A function that the page never defines stays as it is, but for a loss: L(y, ŷ) and L are one.
+this entry. At the end of a chain, y = g(z) = f(x) says that f(x) is y. A function that the page never defines stays as
+it is, but for a loss: L(y, ŷ) and L are one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import TypeGuard
 
 from elman.calculus.expression import (
+    Add,
     Apply,
     Call,
     Derivative,
     Entry,
     Expression,
     Product,
+    Negative,
+    Number,
+    Product,
+    Subtract,
     Symbol,
     symbols,
     transform,
@@ -50,6 +57,9 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
     defined = {left.name for s in statements if (left := defined_letter(s.parts[0])) is not None}
     functions = [f for s in reversed(statements) for f in _functions(s, defined)]
     known = {f.name: f for f in functions if f.is_letter}
+    ends = [f for s in statements if (f := _at_the_end(s)) is not None and all(f.name != g.name for g in functions)]
+    functions += ends
+    known |= {f.name: f for f in reversed(ends)}
     open_ends = {u.formula.start for u in unread}
     losses = _losses(statements) - {f.name for f in functions}
     losses |= {s.parts[0].name for s in statements if _is_of_example(s.parts[0])}
@@ -85,9 +95,9 @@ def _named(s: Statement, known: dict[str, _Function], names: Collection[str]) ->
 
 
 def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
-    """The functions that a statement defines: f of f(x, y) = …, and f of y = f(x) = x^2. Of the latter, only f(x) itself
-    is known where it has several arguments, or where the page defines another letter of the value, which may depend
-    on x.
+    """The functions that a statement defines: f of f(x, y) = …, and f of y = f(x) = x^2. Of the latter, only f(x)
+    itself is known where it has several arguments, or where the page defines another letter of the value, which may
+    depend on x.
     """
     equal = [operator in ("=", ":=") for operator in s.relation.operators]
     for k, (left, value) in enumerate(pairwise(s.parts)):
@@ -106,15 +116,25 @@ def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
             yield _Function(left.name, left.arguments, value if plain else None, k == 0, is_exact)
 
 
+def _at_the_end(s: Statement) -> _Function | None:
+    """The function f of y = g(z) = f(x); None for any other statement."""
+    *before, last = s.parts
+    equal = all(operator in ("=", ":=") for operator in s.relation.operators)
+    if len(before) < 2 or not equal or not isinstance(last, Apply) or not isinstance(before[0], Symbol):
+        return None
+    return None if last.primes else _Function(last.name, last.arguments, before[0], is_letter=False, is_exact=True)
+
+
 def _said_anew(s: Statement, known: Mapping[str, _Function]) -> Iterator[str]:
     """The functions f of y = f(x) = x + c within a chain that are something else there than was said above: the page
     gives the name to one function after the other.
     """
     equal = [operator in ("=", ":=") for operator in s.relation.operators]
     for k, (left, value) in enumerate(pairwise(s.parts)):
-        if k and equal[k] and equal[k - 1] and isinstance(left, Apply) and left.name in known:
-            if _replaced(left, known, set(), False) != value:
-                yield left.name
+        if not (k and equal[k] and equal[k - 1] and isinstance(left, Apply) and left.name in known):
+            continue
+        if not {*left.arguments}.isdisjoint(walk(value)) and _replaced(left, known, set(), False) != value:
+            yield left.name
 
 
 def _differentiated(left: Apply, value: Expression, defined: Collection[str]) -> Expression | None:
@@ -168,6 +188,9 @@ def _replaced(
         function = known.get(node.name)
         if function is None:
             return node
+        usual = _usual_name(function) if node.primes and node.arguments != function.parameters else None
+        if usual is not None:
+            return Call(usual, node.arguments, node.primes, latex=node.latex, span=node.span)
         if function.is_letter and (node.arguments == function.parameters or (is_left and node is e)):
             return _derivative(letter, function, node.primes) or node
         if node.primes or function.value is None or depth >= _DEEPEST:
@@ -183,6 +206,18 @@ def _replaced(
         return replace(_replaced(value, known, losses, False, depth + 1), span=node.span)
 
     return transform(e, change)
+
+
+def _usual_name(f: _Function) -> str | None:
+    """The function σ or tanh of every entry that a page writes out as f(z) = 1 / (1 + e^{-z}); None for any other."""
+    if len(f.parameters) != 1 or f.value is None:
+        return None
+    (z,) = f.parameters
+    up, down = Call("exp", (z,)), Call("exp", (Negative(z),))
+    one = Number(Fraction(1))
+    if f.value in (Product(one, Add(one, down), "/"), Product(up, Add(one, up), "/"), Product(up, Add(up, one), "/")):
+        return "sigmoid"
+    return "tanh" if f.value == Product(Subtract(up, down), Add(up, down), "/") else None
 
 
 def _is_of_example(e: Expression) -> TypeGuard[Apply]:

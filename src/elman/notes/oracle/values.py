@@ -158,7 +158,8 @@ class Values:
         name = s.name
         if name in self.model.named and not self._given_start(name, time):
             return self._named(s, time, scope, moved)
-        if moved is not None and name not in moved.names and name not in self.model.equations:
+        depends = name in self.model.equations or self._given_start(name, time) is not None
+        if moved is not None and name not in moved.names and not depends:
             moved = None  # a given letter does not depend on any other
         stepped = moved.stepped if moved is not None else None
         reached = moved is not None and moved.reaches(scope.occurrence)
@@ -215,7 +216,7 @@ class Values:
     def _computed(self, s: Symbol, name: str, time: int | None, moved: Moved | None) -> Array:
         given = self._given_start(name, time)
         if given is not None:
-            return self._start(given, name)
+            return self._start(given, name, time, moved)
         d = self.model.defined(name, timed=time is not None)
         recurs = name in self.model.roles.recurrent
         last = self.sizes.last if self.model.roles.recurrent else MOST_STEPS
@@ -269,17 +270,18 @@ class Values:
     def _is(self, at: Index, time: int) -> bool:
         return time == (at.offset if at.variable is None else self.sizes.dimension(at.variable) + at.offset)
 
-    def _start(self, given: Definition, name: str) -> Array:
+    def _start(self, given: Definition, name: str, time: int | None, moved: Moved | None) -> Array:
         key, levels = ("start", name, given.time), self._levels_in(given)
         self._enter(key, name, levels)
         try:
-            value = evaluate(given.value, self.scope())
+            value = evaluate(given.value, self.scope(moved=moved, occurrence=Occurrence(name, time)))
             shape = self.sizes.shape(name)
             if shape is None and name in self.model.named:
                 shape = self.value(Symbol(name, Index(None, self.sizes.last)), self.scope()).shape[-2:]
         finally:
             self._leave(key, levels)
-        return np.broadcast_to(value, shape) + 0.0 if shape and value.shape[-2:] == (1, 1) else value
+        leading = value.shape[:-2]
+        return np.broadcast_to(value, (*leading, *shape)) + 0.0 if shape and value.shape[-2:] == (1, 1) else value
 
     def _defined(self, d: Definition, name: str, time: int | None, moved: Moved | None) -> Array:
         indices: dict[str, int] = {}

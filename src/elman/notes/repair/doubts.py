@@ -14,11 +14,14 @@ from itertools import islice
 import numpy as np
 
 from elman.calculus.expression import (
+    Apply,
     BigProduct,
     BigSum,
+    Call,
     Derivative,
     Entry,
     Expression,
+    Product,
     Symbol,
     Transpose,
     base_of,
@@ -38,7 +41,15 @@ from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import is_condition
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
-from elman.notes.model.page_model import Definition, PageModel, everything_in, free_indices, letter_of, names_in
+from elman.notes.model.page_model import (
+    Definition,
+    PageModel,
+    everything_in,
+    free_indices,
+    free_times,
+    letter_of,
+    names_in,
+)
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.agreement import MOST_OF_DIRECT_USE, agreement, agreement_of_direct_use, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
@@ -52,6 +63,11 @@ _ARRANGED = frozenset(
 )
 _TRANSPOSED = frozenset({Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE})
 _OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
+_ONE_EXAMPLE = re.compile(
+    r"\b(?:for|of|on|with|consider\w*|take|using)\s+(?:just\s+|only\s+)?(?:one|an?|each|every)\s+(?:single\s+)?(?:training\s+)?"
+    r"(?:example|sample|instance|data\s*point|observation)\b|(?:单个|一个|单一|每个|某个)(?:训练)?(?:样本|样例)",
+    re.I,
+)
 _FRACTION = re.compile(r"\\[dt]?frac(?![A-Za-z])")
 _SIGNS = re.compile(r"\\partial(?![A-Za-z])|∂|\{\s*d|\\mathrm\{\s*d")
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
@@ -285,7 +301,7 @@ def _size_on_one_side(checker: Checker, e: Explanation) -> str:
 def _given(checker: Checker, j: Judgement, e: Expression) -> list[str]:
     """The letters without an equation on which the value of one side of a claim depends."""
     model = checker.model
-    known = {*model.equations, *model.named, *checker.sampling.sizes(), "T"}
+    known = {*model.equations, *model.named, *(name for name, _ in model.start), *checker.sampling.sizes(), "T"}
     names = (n.name for n in everything_in(model, [e]) if isinstance(n, Symbol))
     return [name for name in dict.fromkeys(names) if name not in known]
 
@@ -351,6 +367,34 @@ def _arguments_of(checker: Checker, d: Definition) -> str:
 
 def _occurrences(e: Expression, index: str) -> int:
     return sum(isinstance(n, Entry) and any(i.variable == index for i in n.indices) for n in walk(e))
+
+
+def _sum_of_equal_terms(checker: Checker, e: Explanation) -> str:
+    """Σ_{i=1}^m (y - t)^2 over examples: its letters are those of example i, although they do not say so."""
+    for node in everything_in(checker.model, (e.judgement.left, e.judgement.expression)):
+        if isinstance(node, BigSum) and symbols(node.body) and not _has_index(node.body, node.index):
+            return f"no letter of the sum over {node.index} has this index: write it at those that it runs over"
+    return ""
+
+
+def _of_one_example(checker: Checker, e: Explanation) -> str:
+    """ŷ - y where the loss is a mean over all examples: it is of one, where the words below the loss say so."""
+    j = e.judgement
+    of = j.left.of if isinstance(j.left, Derivative) else None
+    if not isinstance(of, Symbol) or j.result.ratio is None:
+        return ""
+    for d in checker.model.equations.get(of.name, ()):
+        if d.statement < 0 or not any(isinstance(n, BigSum | Call) for n in walk(d.value)):
+            continue
+        below = checker.model.statements[d.statement].formula.outer[1]
+        if _ONE_EXAMPLE.search(checker.page.text, below, j.statement.formula.start):
+            return f"it may be of one example, and {text(of)} is of all: write another letter for the loss of one"
+    return ""
+
+
+def _has_index(e: Expression, index: str) -> bool:
+    """Whether an expression has an index, at an entry, as a time step or as a letter."""
+    return index in free_indices(e) | free_times(e) | {s.name for s in symbols(e)}
 
 
 def _one_hot_entry(checker: Checker, e: Explanation) -> str:
@@ -470,14 +514,48 @@ def _of_a_number(checker: Checker, e: Explanation) -> str:
 
 
 def number_it_holds_for(checker: Checker, j: Judgement) -> str:
-    """The only letter of a claim, where the claim holds for it as a number; else empty."""
+    """The only letter of a claim, where the claim holds for it as a number; else empty. What a claim differentiates by
+    is such a letter, too, where all others of the claim are made of it: ŷ = σ(z), whatever z is. Where the page writes
+    ∘ for what it means so, only z itself is: σ'(z) = σ(z) (1 - σ(z)).
+    """
+    if any(isinstance(n, Entry) for part in (j.left, j.expression) for n in walk(part)):
+        return ""
     given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
-    has_entries = any(isinstance(n, Entry) for part in (j.left, j.expression) for n in walk(part))
-    if len(given) != 1 or has_entries:
+    if len(given) == 1 and _holds_with(checker, j, dict.fromkeys(given, ("1", "1"))):
+        return text(_written(min(given), (j.left, j.expression)))
+    by = _argument(j.left)
+    if by is None or by.name not in checker.model.equations or not _holds_for_number(checker, j, by):
         return ""
-    if not _holds_with(checker, j, dict.fromkeys(given, ("1", "1"))):
-        return ""
-    return text(_written(min(given), (j.left, j.expression)))
+    return text(replace(by, time=None))
+
+
+def _is_entrywise(e: Expression) -> bool:
+    return isinstance(e, Product) and e.operator == "∘"
+
+
+def _argument(e: Expression) -> Symbol | None:
+    """The letter by which a derivative is taken, as ∂σ(z)/∂z and σ'(z) are by z; None for any other."""
+    by = e.wrt if isinstance(e, Derivative) else None
+    if isinstance(e, Apply | Call) and e.primes and len(e.arguments) == 1:
+        by = e.arguments[0]
+    return by if isinstance(by, Symbol) else None
+
+
+def _holds_for_number(checker: Checker, j: Judgement, by: Symbol) -> bool:
+    """Whether a claim depends on one letter alone, and holds for every number in its place."""
+    model = checker.model
+    made = {name for name in model.equations if by.name in names_in(model, [Symbol(name)])}
+    equations = {name: found for name, found in model.equations.items() if name != by.name}
+    shapes = {name: shape for name, shape in model.shapes.items() if name not in made} | {by.name: ("1", "1")}
+    free = replace(model, equations=equations, shapes=shapes)
+    if not names_in(free, (j.left, j.expression)) <= {by.name, *made}:
+        return False
+    written = {n.name for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol)}
+    if written != {by.name} and any(_is_entrywise(n) for s in model.statements for n in s.nodes()):
+        return False  # h (1 - h) of a page that writes ∘ where it means it
+    sampled = checker.sampling.oracles(j.statement)
+    tried = (checker.oracles.new(free, o.point, {**o.local, by.name: ("1", "1")}, o.conditions) for o in sampled)
+    return all(found.plain and not found.nothing for found in (agreement(o, j.left, j.expression) for o in tried))
 
 
 def _direct_use(checker: Checker, e: Explanation) -> str:
@@ -565,6 +643,8 @@ _OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
 _OF_CLAIM = (
     _one_of_several,
     _index_of_one_entry,
+    _sum_of_equal_terms,
+    _of_one_example,
     _one_hot_entry,
     _disconnected,
     _written_out_above,

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Call, Derivative, Entry, Symbol, has_derivative, symbols, walk
+from elman.calculus.expression import Apply, Call, Derivative, Entry, Symbol, has_derivative, symbols, walk
 from elman.calculus.printing.render import text
 from elman.notes.judge.checker import JudgedPage, Key
 from elman.notes.judge.claim_kinds import only_derivatives
@@ -179,7 +179,7 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
     misfit = e.verdict is Verdict.NOT_CHECKED and e.judgement.doubtful and not e.candidates
     if not (e.verdict.is_wrong or misfit) or is_worked(e.judgement.statement, e.judgement.part):
         return e
-    if isinstance(e.judgement.left, Derivative):
+    if isinstance(e.judgement.left, Derivative | Apply | Call):
         number = number_it_holds_for(page.checker, e.judgement)
         if number:
             return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
