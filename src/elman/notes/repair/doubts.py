@@ -515,8 +515,8 @@ def _of_a_number(checker: Checker, e: Explanation) -> str:
 
 def number_it_holds_for(checker: Checker, j: Judgement) -> str:
     """The only letter of a claim, where the claim holds for it as a number; else empty. What a claim differentiates by
-    is such a letter, too, where all others of the claim are made of it: ŷ = σ(z), whatever z is. Where the page writes
-    ∘ for what it means so, only z itself is: σ'(z) = σ(z) (1 - σ(z)).
+    is such a letter, too, where all others of the claim are made of it: ŷ = σ(z), whatever z is. Where the page
+    declares shapes and writes ∘ for what it means so, only z itself is: σ'(z) = σ(z) (1 - σ(z)).
     """
     if any(isinstance(n, Entry) for part in (j.left, j.expression) for n in walk(part)):
         return ""
@@ -551,8 +551,9 @@ def _holds_for_number(checker: Checker, j: Judgement, by: Symbol) -> bool:
     if not names_in(free, (j.left, j.expression)) <= {by.name, *made}:
         return False
     written = {n.name for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol)}
-    if written != {by.name} and any(_is_entrywise(n) for s in model.statements for n in s.nodes()):
-        return False  # h (1 - h) of a page that writes ∘ where it means it
+    writes_entrywise = any(_is_entrywise(n) for s in model.statements for n in s.nodes())
+    if written != {by.name} and writes_entrywise and checker.declares_shapes(j):
+        return False  # h (1 - h) of declared columns, where the page writes ∘ for what it means so
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(free, o.point, {**o.local, by.name: ("1", "1")}, o.conditions) for o in sampled)
     return all(found.plain and not found.nothing for found in (agreement(o, j.left, j.expression) for o in tried))
