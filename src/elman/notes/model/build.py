@@ -121,12 +121,13 @@ def _partial(statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
 
 def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: int) -> PageModel:
     """The model of one section of a page; `sections` are the numbers of the statements of each, in order."""
-    whole = PageUse.of(model.statements)
+    use = PageUse.of(model.statements)
     order = [which, *range(which - 1, -1, -1), *range(which + 1, len(sections))]
     found = Definitions({}, {}, {})
     for k in order:
         own = _defining(model, [s for s in model.statements if s.number in sections[k]])
-        found = found.before(definitions_of(own, replace(whole, first_use=PageUse.of(own).first_use)))
+        start = min(sections[k]) if k else -1
+        found = found.before(definitions_of(own, replace(use, start=start)))
     return model_with(replace(model, own=sections[which]), found)
 
 

@@ -63,13 +63,15 @@ class Definitions:
 @dataclass(frozen=True, slots=True)
 class PageUse:
     """How a page uses its letters: those that run over values, the first statement that has each on a right side, and
-    the kind of each statement; `matrices` are those that have entries with two indices.
+    the kind of each statement; `matrices` are those that have entries with two indices; `start` is the statement at
+    which a section begins, since it defines a letter anew.
     """
 
     running: frozenset[str]
     first_use: Mapping[str, int]
     kinds: Mapping[int, StatementKind]
     matrices: frozenset[str]
+    start: int = -1
 
     @classmethod
     def of(cls, statements: Sequence[Statement]) -> PageUse:
@@ -232,10 +234,16 @@ def _may_define(statement: Statement, left: Symbol, use: PageUse) -> bool:
         return True
     if left.time is None and left.name in use.running:
         return False
-    if introduces(statement.formula.before):
+    if introduces(statement.formula.before) or (statement.number == use.start and _is_of_others(statement)):
         return True
     used_before = use.first_use.get(left.name, statement.number) < statement.number
     return not used_before or (left.time is not None and _is_single(left.time))
+
+
+def _is_of_others(s: Statement) -> bool:
+    """Whether an equation within a line gives a letter a value made of others, z = w^T x, under no condition."""
+    compound = isinstance(s.parts[1], Add | Subtract | Product | Call | BigSum)
+    return compound and not _UNDER_CONDITION.search(s.formula.before[-40:])
 
 
 def _is_by_entries(s: Statement) -> bool:

@@ -596,9 +596,9 @@ def _letters_of_a_rule(checker: Checker, e: Explanation) -> str:
 
 
 def _forgotten_sign(checker: Checker, e: Explanation) -> str:
-    r"""\frac{\partial f}{x} is a derivative with a ∂ that is forgotten, or something else."""
+    r"""\\frac{\\partial f}{x} on the left side is a derivative with a ∂ that is forgotten, or something else."""
     j = e.judgement
-    for node in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Derivative)):
+    for node in (n for n in walk(j.left) if isinstance(n, Derivative)):
         written = j.statement.formula.text[slice(*node.span)]
         if _FRACTION.match(written) and len(_SIGNS.findall(written)) == 1:
             return f"a ∂ is missing in {written}: write it above and below"
