@@ -91,13 +91,17 @@ def test_a_letter_of_a_rule_may_be_another_one_than_that_of_the_page() -> None:
     assert any(c.is_wrong for c in claims(RULE.replace("2 S z", "3 S z")))
 
 
-def test_a_derivative_with_a_forgotten_sign_is_not_called_wrong() -> None:
-    text = "$$ q = r^3 $$\n\n$$ \\frac{\\partial q}{BELOW r} = 2 r^2 $$\n"
-    found = last(text.replace("BELOW", ""))
-    assert found.verdict is Verdict.NOT_CHECKED
-    assert "∂ is missing" in found.diagnosis
-    for sign in (r"\partial", "d"):
-        assert last(text.replace("BELOW", sign)).is_wrong
+AGAIN = r"""
+First, let $u = 3 v$. Then, let $u = w^2$. Let $S = \sum_{k=1}^n e^{r_k}$.
+
+Let $q = f(u) = \frac{e^{r_k}}{u}$, let $u = g(t) = t + c$, where $c$ is a constant, and let $t = h(s) = e^s$. Then
+
+$$ \frac{\partial f(u)}{\partial u} = -\frac{e^{r_k}}{S^2} $$
+"""
+
+
+def test_a_letter_that_is_defined_again_and_again_mends_nothing() -> None:
+    assert not any(c.is_wrong for c in claims(AGAIN))
 
 
 NETWORK = r"""

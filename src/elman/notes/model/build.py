@@ -23,7 +23,11 @@ from elman.notes.model.bold_letters import with_bold_letters
 from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.dotted_matrices import with_dotted_matrices
-from elman.notes.model.entries_of_functions import with_entries_of_capitals, with_entries_of_functions
+from elman.notes.model.entries_of_functions import (
+    with_entries_applied,
+    with_entries_of_capitals,
+    with_entries_of_functions,
+)
 from elman.notes.model.example_values import kinds_in_examples
 from elman.notes.model.examples import with_letters_of_examples
 from elman.notes.model.functions_of_entries import with_functions_of_entries
@@ -59,7 +63,8 @@ def build(page: Page) -> PageModel:
     statements = with_bold_letters(statements, notation.shapes)
     own = with_own_entries(with_repeated_indices(statements, page), notation.shapes)
     notation = replace(notation, shapes=own.shapes)
-    statements = with_entries_of_capitals(with_entries_of_functions(own.statements), notation.shapes)
+    statements = with_entries_of_functions(with_entries_applied(own.statements))
+    statements = with_entries_of_capitals(statements, notation.shapes)
     statements = with_dotted_matrices(statements, notation.shapes)
     statements = with_columns_as_letters(with_gradients_of_functions(statements), page)
     statements = with_stacks(with_primes_of_expressions(with_functions_of_entries(statements)))

@@ -7,12 +7,27 @@ is an entry of X where the page declares X as a matrix, and never writes X_ij.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Symbol, base_of, symbols, walk
+from elman.calculus.expression import (
+    Apply,
+    BigSum,
+    Call,
+    Entry,
+    Expression,
+    Product,
+    Symbol,
+    base_of,
+    factors_of,
+    symbols,
+    walk,
+)
 from elman.notes.model.page_model import Statement, free_indices
 from elman.notes.model.statement_kinds import has_free_indices
+
+_OPENS = re.compile(r"\s*(?:\\left\s*)?\(")
 
 
 def with_entries_of_functions(statements: Sequence[Statement]) -> tuple[Statement, ...]:
@@ -33,6 +48,41 @@ def with_entries_of_functions(statements: Sequence[Statement]) -> tuple[Statemen
         return Entry(replace(letter, span=(0, 0)), of.indices, span=node.span) if isinstance(of, Entry) else letter
 
     return tuple(s.transformed(change) for s in statements)
+
+
+def with_entries_applied(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with S_i for S_i(z), where an equation says what S_i(z) is: nobody defines a product. The page
+    applies S to no other letter.
+    """
+    found = {applied for s in statements if s.is_equation and (applied := _applied_entry(s, s.parts[0])) is not None}
+    arguments: dict[str, set[str]] = {}
+    for s in statements:
+        for node in s.nodes():
+            if (applied := _applied_entry(s, node)) is not None:
+                arguments.setdefault(applied[0], set()).add(applied[1])
+    named = {name for name, _ in found if len(arguments[name]) == 1}
+    if not named:
+        return tuple(statements)
+
+    def changed(s: Statement) -> Statement:
+        def change(node: Expression) -> Expression:
+            applied = _applied_entry(s, node)
+            return node.left if isinstance(node, Product) and applied is not None and applied[0] in named else node
+
+        return s.transformed(change)
+
+    return tuple(map(changed, statements))
+
+
+def _applied_entry(s: Statement, node: Expression) -> tuple[str, str] | None:
+    """S and z of S_i(z), which is read as a product; None for anything else."""
+    if not isinstance(node, Product) or node.operator or not isinstance(node.right, Symbol):
+        return None
+    entry = factors_of(node.left)[-1]
+    if not isinstance(entry, Entry) or not isinstance(entry.of, Symbol) or entry.of == node.right:
+        return None
+    written = s.formula.text[entry.span[1] : node.right.span[1]]
+    return (entry.of.name, node.right.name) if _OPENS.match(written) else None
 
 
 def with_entries_of_capitals(

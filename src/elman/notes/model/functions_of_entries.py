@@ -1,6 +1,8 @@
 """Functions that a page writes of one entry although they depend on all: s(z_i) = e^{z_i} / Σ_j e^{z_j}.
 
-Such an equation says what s(z_k) is for every entry of every letter; s(z) is the whole column, a softmax.
+Such an equation says what s(z_k) is for every entry of every letter; s(z) is the whole column, a softmax. Where a page
+writes the softmax σ(z)_i = e^{z_i} / Σ_j e^{z_j}, σ(z) is no sigmoid from there on; nor is any other σ, unless that of
+another letter stands above.
 """
 
 from __future__ import annotations
@@ -8,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeGuard
 
 from elman.calculus.expression import Apply, BigSum, Call, Entry, Expression, Index, Product, Symbol, transform, walk
 from elman.notes.model.page_model import Statement
-from elman.notes.model.statement_kinds import is_of_entry
+from elman.notes.model.statement_kinds import has_free_indices, is_of_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class _OfEntry:
 
 def with_functions_of_entries(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     """The statements with such functions replaced by what they are, but for the equations that say it."""
+    statements = _with_softmax_for_sigma(statements)
     found: dict[str, _OfEntry] = {}
     for s in statements:
         for left, value in pairwise(s.parts):
@@ -46,6 +50,43 @@ def with_functions_of_entries(statements: Sequence[Statement]) -> tuple[Statemen
         kept = {k for k, (left, value) in enumerate(pairwise(s.parts)) if is_of_entry(left, value)}
         changed.append(s.with_parts(part if k in kept else transform(part, change) for k, part in enumerate(s.parts)))
     return tuple(changed)
+
+
+def _with_softmax_for_sigma(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with softmax(z) for σ(z) from the equation on that says so; for any σ where none above is of
+    another letter.
+    """
+    named = next(((k, of) for k, s in enumerate(statements) if (of := _named_softmax(s)) is not None), None)
+    if named is None:
+        return tuple(statements)
+    first, letter = named
+    above = [n for s in statements[:first] for n in s.nodes() if _is_sigma(n)]
+    others_above = any(letter not in walk(node) for node in above)
+    first = first if others_above else 0
+
+    def change(node: Expression) -> Expression:
+        if not _is_sigma(node) or (others_above and letter not in walk(node)):
+            return node
+        (argument,) = node.arguments
+        if isinstance(argument, Entry):
+            return Entry(Call("softmax", (argument.of,), latex=node.latex), argument.indices, span=node.span)
+        return replace(node, function="softmax")
+
+    return (*statements[:first], *(s.transformed(change) for s in statements[first:]))
+
+
+def _is_sigma(e: Expression) -> TypeGuard[Call]:
+    return isinstance(e, Call) and e.function == "sigmoid" and not e.primes and len(e.arguments) == 1
+
+
+def _named_softmax(s: Statement) -> Symbol | None:
+    """z, where a statement says σ(z)_i = e^{z_i} / Σ_j e^{z_j}."""
+    for left, value in pairwise(s.parts):
+        if isinstance(left, Entry) and _is_sigma(left.of) and has_free_indices(left):
+            (of,) = left.of.arguments
+            if isinstance(of, Symbol) and _axis(Entry(of, left.indices), value) is not None:
+                return of
+    return None
 
 
 def _name(e: Call | Apply) -> str:

@@ -68,8 +68,7 @@ _ONE_EXAMPLE = re.compile(
     r"(?:example|sample|instance|data\s*point|observation)\b|(?:单个|一个|单一|每个|某个)(?:训练)?(?:样本|样例)",
     re.I,
 )
-_FRACTION = re.compile(r"\\[dt]?frac(?![A-Za-z])")
-_SIGNS = re.compile(r"\\partial(?![A-Za-z])|∂|\{\s*d|\\mathrm\{\s*d")
+_AGAIN_AND_AGAIN = 3  # equations of one letter
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
 _TRIED = 8  # time steps and indices at which a derivative is looked at
 
@@ -595,13 +594,17 @@ def _letters_of_a_rule(checker: Checker, e: Explanation) -> str:
     return f"it holds for any {letters} held fixed: write another letter, or that it is meant so"
 
 
-def _forgotten_sign(checker: Checker, e: Explanation) -> str:
-    r"""\\frac{\\partial f}{x} on the left side is a derivative with a ∂ that is forgotten, or something else."""
-    j = e.judgement
-    for node in (n for n in walk(j.left) if isinstance(n, Derivative)):
-        written = j.statement.formula.text[slice(*node.span)]
-        if _FRACTION.match(written) and len(_SIGNS.findall(written)) == 1:
-            return f"a ∂ is missing in {written}: write it above and below"
+def _mended_by_a_name_used_again(checker: Checker, e: Explanation) -> str:
+    """A repair that puts a letter which the page defines again and again: which of its equations counts is a guess."""
+    before = symbols(e.judgement.expression)
+    for letter in sorted({s.name for f in e.candidates[:1] for s in symbols(f.part) - before}):
+        values = {
+            s.parts[-1]
+            for s in checker.model.statements
+            if len(s.parts) > 1 and isinstance(s.parts[0], Symbol) and s.parts[0].name == letter
+        }
+        if len(values) >= _AGAIN_AND_AGAIN:
+            return f"the page has several equations of {text(Symbol(letter))}: write a new letter for each"
     return ""
 
 
@@ -654,7 +657,6 @@ _OF_CLAIM = (
     _of_a_number,
     _direct_use,
     _letters_of_a_rule,
-    _forgotten_sign,
     _size_on_one_side,
     _runs_to_another_size,
 )
@@ -664,5 +666,6 @@ _OF_READINGS = (
     _defined_anew,
     _letter_on_one_side,
     _constant_derivative,
+    _mended_by_a_name_used_again,
     *_OF_CLAIM,
 )
