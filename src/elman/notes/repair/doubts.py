@@ -50,6 +50,7 @@ from elman.notes.model.page_model import (
     letter_of,
     names_in,
 )
+from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.agreement import MOST_OF_DIRECT_USE, agreement, agreement_of_direct_use, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
@@ -68,6 +69,14 @@ _ONE_EXAMPLE = re.compile(
     r"(?:example|sample|instance|data\s*point|observation)\b|(?:单个|一个|单一|每个|某个)(?:训练)?(?:样本|样例)",
     re.I,
 )
+_SYMMETRIC = re.compile(
+    r"\bsymmetric\b|对称|(?<![A-Za-z])([A-Z])\s*\^\s*\{?\s*(?:T|\\top)\b\s*\}?\s*=\s*\1(?![A-Za-z])"
+    r"|(?<![A-Za-z])([A-Z])\s*=\s*\2\s*\^\s*\{?\s*(?:T\b|\\top\b)"
+)
+_NOT_SYMMETRIC = re.compile(
+    r"\b(?:not|non|never|neither)\b[\w\s-]{0,20}\bsymmetric|不对称|非对称|(?:不一定|未必|不必)是?对称"
+)
+_BESIDE = 120  # characters beside a formula in which its sentence is
 _AGAIN_AND_AGAIN = 3  # equations of one letter
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
 _TRIED = 8  # time steps and indices at which a derivative is looked at
@@ -530,6 +539,24 @@ def number_it_holds_for(checker: Checker, j: Judgement) -> str:
 
 def _is_entrywise(e: Expression) -> bool:
     return isinstance(e, Product) and e.operator == "∘"
+
+
+def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
+    """The given matrix of a claim that holds where it is symmetric, as the words beside it say; else empty."""
+    start, end = j.statement.formula.outer
+    beside = checker.page.text[max(start - _BESIDE, 0) : end + _BESIDE]
+    if j.result.error is not None or not _SYMMETRIC.search(beside) or _NOT_SYMMETRIC.search(beside):
+        return ""
+    sampled = checker.sampling.oracles(j.statement)
+    for name in sorted({*_given(checker, j, j.left), *_given(checker, j, j.expression)}):
+        shape = sampled[0].values.shape_of(name)
+        if shape is None or shape[0] != shape[1] or shape[0] == 1:
+            continue
+        model = with_roles(replace(checker.model, symmetric=checker.model.symmetric | {name}))
+        tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
+        if all(agreement(o, j.left, j.expression).plain for o in tried):
+            return text(_written(name, (j.left, j.expression)))
+    return ""
 
 
 def _argument(e: Expression) -> Symbol | None:

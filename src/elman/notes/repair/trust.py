@@ -20,7 +20,12 @@ from elman.notes.judge.worked_numbers import is_worked
 from elman.notes.model.page_model import Statement, everything_in, free_indices, names_in
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.evaluation_point import UndefinedError
-from elman.notes.repair.doubts import doubt_before_repair, doubt_of, number_it_holds_for
+from elman.notes.repair.doubts import (
+    doubt_before_repair,
+    doubt_of,
+    number_it_holds_for,
+    symmetric_it_holds_for,
+)
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
 
@@ -185,6 +190,9 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
             return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
     if misfit:
         return e
+    matrix = symmetric_it_holds_for(page.checker, e.judgement)
+    if matrix:
+        return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{matrix} symmetric")
     why = doubt_of(page.checker, e) or why
     return _not_checked(e, why) if why else e
 
