@@ -21,7 +21,6 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
-    Product,
     Negative,
     Number,
     Product,
