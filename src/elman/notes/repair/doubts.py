@@ -542,10 +542,14 @@ def _is_entrywise(e: Expression) -> bool:
 
 
 def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
-    """The given matrix of a claim that holds where it is symmetric, as the words beside it say; else empty."""
+    """The given matrix of a claim that holds where it is symmetric, as the words beside it say; else empty. Where the
+    page was read to call another one symmetric, the words may be about that.
+    """
     start, end = j.statement.formula.outer
     beside = checker.page.text[max(start - _BESIDE, 0) : end + _BESIDE]
-    if j.result.error is not None or not _SYMMETRIC.search(beside) or _NOT_SYMMETRIC.search(beside):
+    if not _SYMMETRIC.search(beside) or _NOT_SYMMETRIC.search(beside):
+        return ""
+    if j.result.error is not None or checker.model.symmetric:
         return ""
     sampled = checker.sampling.oracles(j.statement)
     for name in sorted({*_given(checker, j, j.left), *_given(checker, j, j.expression)}):
