@@ -84,7 +84,8 @@ def introduces(before: str) -> bool:
 def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
     """The kind of each statement, by its number."""
     used, elsewhere = dict[str, int](), defaultdict[str, set[int]](set)
-    by = _differentiated_by(statements) - _differentiated(statements)  # ∂L/∂w: L is not solved for
+    by = _differentiated_by(statements)
+    of = _differentiated(statements)
     for statement in statements:
         for k, part in enumerate(statement.parts):
             for s in symbols(part):
@@ -96,12 +97,13 @@ def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
     def together(name: str, before: int) -> set[str]:
         return _letters_beside(statements, name, before)
 
-    return {s.number: _kind(s, by, used, elsewhere, zeros, together) for s in statements}
+    return {s.number: _kind(s, by, of, used, elsewhere, zeros, together) for s in statements}
 
 
 def _kind(
     s: Statement,
     by: set[str],
+    of: set[str],
     used: dict[str, int],
     elsewhere: Mapping[str, set[int]],
     zeros: Sequence[int],
@@ -132,7 +134,8 @@ def _kind(
     if used_before and letter.name in by and isinstance(left, Symbol) and letter.time is None:
         announced = any(z < s.number for z in zeros) or _SOLVING.search(_LET.sub("", s.formula.before))
         closed_form = _is_closed_form(s, together(letter.name, s.number))
-        if (announced or closed_form) and not has_derivative(*s.parts):
+        solved = letter.name not in of  # of ∂L/∂w, L is not
+        if ((announced and solved) or closed_form) and not has_derivative(*s.parts):
             return StatementKind.SOLUTION
     return StatementKind.EQUATION
 
