@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from elman.calculus.expression import BigProduct, BigSum, Expression, Index, Iverson, Product
 from elman.calculus.syntax.conditions import SIGNS, sign_of
-from elman.calculus.syntax.cursor import split_at_commas
+from elman.calculus.syntax.cursor import Cursor, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.calculus.syntax.scripts import Node
-from elman.calculus.syntax.tokens import Token
+from elman.calculus.syntax.tokens import FONTS, TEXT, Token
 from elman.errors import FormulaError
 
 _SETS = ("∈", "⊂", "⊆")
@@ -43,7 +43,7 @@ def big_sign(p: Grammar, token: Token) -> Node:
         if sign.kind == "^":
             if any(t.kind == "command" and t.text == "infty" for t in tokens):
                 raise FormulaError("an infinite sum is not read: give its last term", sign.start + 1)
-            below.upper = p.index([t for t in tokens if t.kind != "|"])  # |V| is the size V
+            below.upper = _bound(p, [t for t in tokens if t.kind != "|"])  # |V| is the size V
         else:
             _read_range(p, tokens, below)
     if below.upper is not None and below.lower is None:
@@ -101,7 +101,7 @@ def _read_part(p: Grammar, part: list[Token], below: _Range) -> None:
         _add(below, left)
         points = [i for i, t in enumerate(right) if t.kind == "." or t.text in ("dots", "ldots", "cdots")]
         if points:  # i = 1..n
-            below.upper = p.index(right[points[-1] + 1 :])
+            below.upper = _bound(p, right[points[-1] + 1 :])
             right = right[: points[0]]
         below.lower = p.index(right)
         return
@@ -109,6 +109,45 @@ def _read_part(p: Grammar, part: list[Token], below: _Range) -> None:
     if left not in below.letters:
         below.letters.append(left)
     below.conditions.append(Iverson(Index(left), other, sign))
+
+
+def _bound(p: Grammar, tokens: list[Token]) -> Index:
+    """An upper bound: an index, or a size with scripts of its own, n_{out}, s_{l+1}, N^{(l+1)} or K'."""
+    return _size_with_scripts(tokens) or p.index(tokens)
+
+
+def _size_with_scripts(tokens: list[Token]) -> Index | None:
+    """A size that is named by a letter and its scripts, and a number added to it; None for any other bound."""
+    within = tokens[1:-1] if tokens and tokens[0].kind == "{" and tokens[-1].kind == "}" else tokens
+    if not within or within[0].kind != "letter":
+        return None
+    cursor = Cursor(within[1:], within[-1].end)
+    labels: list[str] = []
+    while cursor.kind() in ("_", "^", "'"):
+        sign = cursor.take()
+        label = "prime" if sign.kind == "'" else _label(sign, cursor.take_argument())
+        if not label:
+            return None
+        labels.append(label)
+    rest = cursor.tokens[cursor.at :]
+    if not labels or len(rest) not in (0, 2):
+        return None
+    size = "_".join((within[0].text, *labels))
+    if not rest:
+        return Index(size)
+    return Index(size, int(rest[0].kind + rest[1].text)) if rest[0].kind in "+-" and rest[1].text.isdigit() else None
+
+
+def _label(sign: Token, script: list[Token]) -> str:
+    """What a script adds to the name of a size: out, l, lplus1; empty for a power and for anything else."""
+    kept = [t for t in script if t.kind not in ("{", "}") and t.text not in (*FONTS, *TEXT)]
+    bracketed = len(kept) > 2 and kept[0].kind in ("(", "[") and kept[-1].kind in (")", "]")
+    kept = kept[1:-1] if bracketed else kept
+    if sign.kind == "^" and not bracketed and (len(kept) < 2 or any(t.kind != "letter" for t in kept)):
+        return ""
+    words = [{"+": "plus", "-": "minus"}.get(t.kind, t.text) for t in kept]
+    known = all(t.kind in ("letter", "number", "+", "-", "prose") for t in kept)
+    return "".join(words) if known and "".join(words).isalnum() else ""
 
 
 def _running(p: Grammar, tokens: list[Token]) -> str:

@@ -179,10 +179,19 @@ def table(p: Grammar) -> Expression:
 
 
 def _matrix(p: Grammar, rows: list[list[Token]], start: int) -> Matrix:
-    entries = tuple(tuple(p.group(cell) for cell in divided(row, lambda t: t.kind == "&")) for row in rows)
+    cells = _without_empty_columns([divided(row, lambda t: t.kind == "&") for row in rows])
+    entries = tuple(tuple(p.group(cell) for cell in row) for row in cells)
     if len({len(row) for row in entries}) != 1:
         raise FormulaError("the rows of this matrix have different lengths", start + 1)
     return Matrix(entries)
+
+
+def _without_empty_columns(rows: list[list[list[Token]]]) -> list[list[list[Token]]]:
+    """The cells of a table without the columns that are empty in every row: of a && b, or of an & at the end."""
+    if len({len(row) for row in rows}) != 1:
+        return rows
+    kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows)]
+    return [[row[k] for k in kept] for row in rows] if kept else rows
 
 
 def _cases(p: Grammar, rows: list[list[Token]], begin: Token) -> Expression:

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Entry, Expression, Power, Product, Symbol, Transpose, symbols
+from elman.calculus.expression import (
+    Derivative,
+    Entry,
+    Expression,
+    Negative,
+    Power,
+    Product,
+    Symbol,
+    Transpose,
+    symbols,
+)
 from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar
@@ -28,6 +38,8 @@ def fraction(p: Grammar, token: Token) -> Node:
     below = p.cursor.take_argument()
     if _is_differential(above) and _is_differential(below):
         return _derivative(p, above, below, start)
+    if _is_minus_differential(above) and _is_differential(below):
+        return Negative(_derivative(p, above[1:], below, start), span=p.cursor.span_from(start))
     if _begins_with_partial(above) and (wrt := _letter_below(p, below)) is not None and len(above) > 1:
         order, numerator = _order_and_rest(above)
         if order == 1:
@@ -151,6 +163,12 @@ def _is_sign(tokens: list[Token], at: int) -> bool:
 def _is_differential(tokens: list[Token]) -> bool:
     """Whether some tokens begin with ∂, d or \\mathrm{d}."""
     return bool(tokens) and _is_sign(tokens, 0)
+
+
+def _is_minus_differential(tokens: list[Token]) -> bool:
+    """Whether some tokens are -∂ of one term, with nothing added to it: -∂f/∂x is -(∂f/∂x)."""
+    signed = len(tokens) > 1 and tokens[0].kind == "-" and _is_differential(tokens[1:])
+    return signed and not any(t.kind in ("+", "-") for _, t in at_top(tokens, 1))
 
 
 def _order_and_rest(tokens: list[Token]) -> tuple[int, list[Token]]:
