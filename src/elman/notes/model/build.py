@@ -23,6 +23,7 @@ from elman.notes.model.bold_letters import with_bold_letters
 from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.dotted_matrices import with_dotted_matrices
+from elman.notes.model.ellipses import with_written_out
 from elman.notes.model.entries_of_functions import (
     with_entries_applied,
     with_entries_of_capitals,
@@ -61,7 +62,8 @@ def build(page: Page) -> PageModel:
     notation = replace(notation, names=replace(notation.names, transposes=signs))
     statements, unread = read_statements(page, notation.names)
     statements = with_bold_letters(statements, notation.shapes)
-    own = with_own_entries(with_repeated_indices(statements, page), notation.shapes)
+    written_out = with_written_out(with_repeated_indices(statements, page), notation.shapes)
+    own = with_own_entries(written_out, notation.shapes)
     notation = replace(notation, shapes=own.shapes)
     statements = with_entries_of_functions(with_entries_applied(own.statements))
     statements = with_entries_of_capitals(statements, notation.shapes)

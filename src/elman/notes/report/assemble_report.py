@@ -23,6 +23,7 @@ from elman.notes.repair.explanation import Candidate, Explanation
 from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 
 _SPACE = re.compile(r"\s+")
+_WRITTEN_OUT = re.compile(r"\\[lcvd]?dots(?![A-Za-z])|\\dots[cb](?![A-Za-z])|\.\.\.|…")
 
 
 def claims_of(page: ExplainedPage) -> tuple[Claim, ...]:
@@ -49,9 +50,11 @@ def _claim(checker: Checker, e: Explanation) -> Claim:
         reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
     line, column, _ = checker.page.place(start)
     left, right = j.statement.source(j.beside), j.statement.source(j.part)
+    # What is written out with an ellipsis was read as a sum, or by entries: a repair would not fit what is written.
+    written_out = any(_WRITTEN_OUT.search(j.statement.source(k)) for k in range(len(j.statement.parts)))
+    repairs = () if written_out else tuple(_repair(checker, e, f) for f in e.candidates)
     return Claim(
-        line, column, start, end, left, right, e.verdict, e.diagnosis, reading,
-        tuple(_repair(checker, e, f) for f in e.candidates), _shapes(checker, j),
+        line, column, start, end, left, right, e.verdict, e.diagnosis, reading, repairs, _shapes(checker, j),
         e.candidates[0].verdicts if e.candidates else (e.verdict,), j.statement.formula.cell,
         j.result.counterexample if e.verdict.is_wrong else None,
     )  # fmt: skip

@@ -1,0 +1,292 @@
+"""Sums and columns that are written out with an ellipsis: a_1 b_1 + … + a_n b_n is Σ_k a_k b_k.
+
+The first terms and the last one say what every term is, as they are the same but for a number that counts from one to
+the next: in the last it may be a letter. What does not fit so stays an ellipsis. Entries that are counted from 0 to a
+letter are all entries. A column of such entries is compared
+by its entries: ∂L/∂x = (T_1, …, T_n)^T says ∂L/∂x_k = T_k.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from elman.calculus.expression import (
+    Add,
+    BigSum,
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Index,
+    Matrix,
+    Negative,
+    Subtract,
+    Symbol,
+    Transpose,
+    children,
+    walk,
+    with_children,
+)
+from elman.calculus.shapes.kinds import is_called_a_loss
+from elman.notes.model.page_model import Statement
+
+_RUNNING = "kjmqrshu"
+_LABELLED = re.compile(r"(?P<stem>.*[^\d_])_(?P<label>\d{1,2}|[A-Za-z])")
+_INDEX = re.compile(r"[i-n]")
+_BOLD = re.compile(r"\\(?:mathbf|bm|boldsymbol|bold|pmb|vec)\b")
+
+Shapes = Mapping[str, tuple[str, str]]
+
+
+def with_written_out(statements: Sequence[Statement], shapes: Shapes) -> tuple[Statement, ...]:
+    """The statements with sums for such sums, and by entries where a part is such a column."""
+    if not any(isinstance(n, Dots) for s in statements for n in s.nodes()):
+        return tuple(statements)
+    stems = _Stems(statements, shapes)
+    read = [_by_entries(_with_sums(s, stems), stems) for s in statements]
+    return tuple(s.transformed(stems.entry) for s in read) if stems.used else tuple(statements)
+
+
+class _Stems:
+    """The letters whose numbered entries are written out: x of x_1, …, x_n. `used` are those that were found, `from_0`
+    those of them whose first entry is x_0.
+    """
+
+    def __init__(self, statements: Sequence[Statement], shapes: Shapes) -> None:
+        nodes = [n for s in statements for n in s.nodes()]
+        self._timed = {n.name for n in nodes if isinstance(n, Symbol) and n.time is not None}
+        self._rows = {name for name, shape in shapes.items() if "1" not in shape}
+        self._whole = {split[0].name for n in nodes if _is_whole(n) and (split := _split(_letter(n))) is not None}
+        sums = [n for n in nodes if isinstance(n, BigSum) and n.lower == Index(None, 1)]
+        self._from_1 = {name for total in sums for name, _ in _entries(total)}
+        self.used = set[str]()
+        self.from_0 = set[str]()
+
+    def use(self, pattern: _Pattern) -> bool:
+        """Adds the letters of a pattern, unless others count the same letters from another number."""
+        letters = {name for name, indices in _entries(pattern.term) if indices == (Index(pattern.running),)}
+        if pattern.counts_from_0 and not letters.isdisjoint(self._from_1 | (self.used - self.from_0)):
+            return False
+        if not pattern.counts_from_0 and not letters.isdisjoint(self.from_0):
+            return False
+        self.used |= letters
+        self.from_0 |= letters if pattern.counts_from_0 else set()
+        return True
+
+    def may_be(self, letter: Symbol) -> bool:
+        """Whether the numbered letters x_1, x_2 may be entries of x: they are used as numbers, and x is no loss."""
+        name = letter.name
+        return name not in self._timed | self._rows | self._whole and not is_called_a_loss(name)
+
+    def entry(self, e: Expression) -> Expression:
+        """The entry of a letter in `used` that a numbered letter is; any other expression itself."""
+        split = _split(e) if isinstance(e, Symbol) else None
+        if split is None or split[0].name not in self.used:
+            return e
+        letter, index = split
+        if index.variable is None and letter.name in self.from_0:
+            index = replace(index, offset=index.offset + 1)
+        running = index.variable is None or _INDEX.fullmatch(index.variable) or index.variable.isupper()
+        return Entry(letter, (index,), span=e.span) if running else e
+
+
+def _is_whole(e: Expression) -> bool:
+    """Whether an expression has a numbered letter that is no number: transposed, or in bold."""
+    return isinstance(e, Transpose) or (isinstance(e, Symbol) and _BOLD.search(e.latex) is not None)
+
+
+def _letter(e: Expression) -> Expression:
+    return e.of if isinstance(e, Transpose) else e
+
+
+def _entries(e: Expression) -> Iterator[tuple[str, tuple[Index, ...]]]:
+    """The entries of letters in an expression: the letter and the indices of each."""
+    for n in walk(e):
+        if isinstance(n, Entry) and isinstance(n.of, Symbol):
+            yield n.of.name, n.indices
+
+
+def _split(e: Expression) -> tuple[Symbol, Index] | None:
+    """Letter and index of an entry x_2 or x_n, or of a letter with such a label; None for anything else."""
+    if isinstance(e, Entry) and isinstance(e.of, Symbol) and len(e.indices) == 1 and not e.column:
+        return e.of, e.indices[0]
+    match = _LABELLED.fullmatch(e.name) if isinstance(e, Symbol) and e.time is None else None
+    if match is None:
+        return None
+    assert isinstance(e, Symbol)
+    label = match["label"]
+    letter = Symbol(match["stem"], latex=re.sub(r"_\s*(?:\w|\{\s*\w+\s*\})\s*$", "", e.latex))
+    return letter, Index(None, int(label)) if label.isdigit() else Index(label)
+
+
+# --- terms ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """What all terms are, with the index `running`, and the values that it has in the first and the last of them."""
+
+    term: Expression
+    running: str
+    first: int
+    last: Index
+
+    @property
+    def counts_from_0(self) -> bool:
+        """Whether it has all entries of its letters, from 0 to a letter."""
+        return self.first == 0 and self.last.variable is not None
+
+    def sum(self) -> BigSum:
+        """The sum of all terms."""
+        if self.counts_from_0:
+            return BigSum(self.running, self.term)
+        return BigSum(self.running, self.term, Index(None, self.first), self.last)
+
+
+def _pattern(terms: Sequence[Expression], last: Expression, running: str, stems: _Stems) -> _Pattern | None:
+    """The pattern of terms that are numbered one after the other, and of the last; None where they do not fit."""
+    found = [_of_two(term, last, running, stems) for term in terms]
+    patterns = [pattern for pattern in found if pattern is not None]
+    if not patterns or len(patterns) < len(found) or len({(p.term, p.last) for p in patterns}) > 1:
+        return None
+    if any(b.first != a.first + 1 for a, b in pairwise(patterns)):
+        return None
+    return patterns[0]
+
+
+def _of_two(one: Expression, last: Expression, running: str, stems: _Stems) -> _Pattern | None:
+    ends = set[tuple[int, Index]]()
+    term = _joined(one, last, Index(running), ends, stems)
+    if term is None or len(ends) != 1:
+        return None
+    ((first, end),) = ends
+    reached = end.variable is not None or end.offset > first
+    return _Pattern(term, running, first, end) if reached else None
+
+
+def _joined(
+    one: Expression, last: Expression, running: Index, ends: set[tuple[int, Index]], stems: _Stems
+) -> Expression | None:
+    """What two terms are but for the index that counts them, whose two values go into `ends`; None where they differ in
+    anything else.
+    """
+    if one == last:
+        return one
+    first, end = _split(one), _split(last)
+    if first is not None and end is not None:
+        (letter, low), (other, high) = first, end
+        if letter != other or low.variable is not None or not stems.may_be(letter):
+            return None
+        ends.add((low.offset, high))
+        return Entry(letter, (running,), span=one.span)
+    if type(one) is not type(last) or len(children(one)) != len(children(last)) or not children(one):
+        return None
+    inner = [_joined(a, b, running, ends, stems) for a, b in zip(children(one), children(last), strict=True)]
+    parts = tuple(part for part in inner if part is not None)
+    if len(parts) < len(inner) or with_children(last, parts) != with_children(one, parts):
+        return None
+    return with_children(one, parts)
+
+
+def _free_letter(s: Statement) -> str:
+    """An index that a statement does not use."""
+    used = set(re.findall(r"[A-Za-z]", s.formula.text)) | {n.name for n in s.nodes() if isinstance(n, Symbol)}
+    return next((letter for letter in _RUNNING if letter not in used), "k_each")
+
+
+# --- sums ---
+
+
+def _with_sums(s: Statement, stems: _Stems) -> Statement:
+    running = _free_letter(s)
+    return s.transformed(lambda e: _summed(e, running, stems))
+
+
+def _summed(e: Expression, running: str, stems: _Stems) -> Expression:
+    """The expression with a sum in place of terms with an ellipsis between them, at the end of it."""
+    if not isinstance(e, Add | Subtract):
+        return e
+    terms = list(_terms(e))
+    at = len(terms) - 2
+    if at < 1 or not isinstance(terms[at][1], Dots):
+        return e
+    sign, last = terms[-1]
+    for start in range(at):  # the most terms that fit
+        run = terms[start:at]
+        if any(own != sign for own, _ in run) or terms[at][0] != sign:
+            continue
+        pattern = _pattern([term for _, term in run], last, running, stems)
+        if pattern is not None and stems.use(pattern):
+            return _sum_of([*terms[:start], (sign, replace(pattern.sum(), span=e.span))])
+    return e
+
+
+def _terms(e: Expression) -> Iterator[tuple[int, Expression]]:
+    """The terms of a sum with their signs."""
+    if isinstance(e, Add | Subtract):
+        yield from _terms(e.left)
+        yield (1 if isinstance(e, Add) else -1), e.right
+    elif isinstance(e, Negative):
+        yield -1, e.of
+    else:
+        yield 1, e
+
+
+def _sum_of(terms: Sequence[tuple[int, Expression]]) -> Expression:
+    (sign, found), *rest = terms
+    found = found if sign > 0 else Negative(found, span=found.span)
+    for sign, term in rest:
+        found = Add(found, term) if sign > 0 else Subtract(found, term)
+    return found
+
+
+# --- columns ---
+
+
+def _by_entries(s: Statement, stems: _Stems) -> Statement:
+    """The statement about entry k of both sides, where a part is a column or a row of entries with an ellipsis."""
+    running = _free_letter(s)
+    columns = {k: p for k, part in enumerate(s.parts) if (p := _column(part, running, stems)) is not None}
+    left = s.parts[0]
+    own = {_letter_written_out(p, running) for p in columns.values()}
+    if not columns or 0 in columns or s.relation.continues or left in own or None not in own:
+        return s
+    if isinstance(left, Derivative) and not isinstance(left.wrt, Symbol):
+        return s
+    if any(isinstance(n, Dots) for k, part in enumerate(s.parts) if k not in columns for n in walk(part)):
+        return s
+    if not all(stems.use(pattern) for pattern in columns.values()):
+        return s
+    parts = [columns[k].term if k in columns else _entry_of(part, Index(running)) for k, part in enumerate(s.parts)]
+    return s.with_parts(parts)
+
+
+def _column(e: Expression, running: str, stems: _Stems) -> _Pattern | None:
+    """The pattern of the entries of a column or a row, from the first; None for anything else."""
+    e = e.of if isinstance(e, Transpose) else e
+    if not isinstance(e, Matrix) or (len(e.rows) > 1 and len(e.rows[0]) > 1):
+        return None
+    cells = [cell for row in e.rows for cell in row]
+    dots = [k for k, cell in enumerate(cells) if isinstance(cell, Dots)]
+    if dots != list(range(len(cells) - 1 - len(dots), len(cells) - 1)) or not dots or dots[0] == 0:
+        return None
+    pattern = _pattern(cells[: dots[0]], cells[-1], running, stems)
+    return pattern if pattern is not None and (pattern.first == 1 or pattern.counts_from_0) else None
+
+
+def _letter_written_out(pattern: _Pattern, running: str) -> Symbol | None:
+    """The letter x of which (x_1, …, x_n) are all entries; None for any other pattern."""
+    e = pattern.term
+    if isinstance(e, Entry) and isinstance(e.of, Symbol) and e.indices == (Index(running),):
+        return e.of
+    return None
+
+
+def _entry_of(e: Expression, running: Index) -> Expression:
+    """Entry k of a part: ∂L/∂x_k of ∂L/∂x."""
+    if isinstance(e, Derivative):
+        return replace(e, wrt=Entry(e.wrt, (running,), span=e.wrt.span))
+    return Entry(e, (running,), span=e.span)
