@@ -393,7 +393,13 @@ def _with_known_dependences(checker: Checker, judged: list[Judgement]) -> list[J
             counts[name]["hold"] += 1
         elif j.unknown == name:
             counts[name]["fail"] += 1
-    known = {(j.key, name) for j, name in about if counts[name]["hold"] >= max(_ENOUGH, counts[name]["fail"])}
+    recurrent = checker.model.roles.recurrent
+    known = {
+        (j.key, name)
+        for j, name in about
+        if counts[name]["hold"] >= max(_ENOUGH, counts[name]["fail"])
+        and recurrent.isdisjoint(names_in(checker.model, (j.left, j.expression)))
+    }
     return [
         replace(j, verdict=None, unchecked="", doubtful=False, unknown="") if (j.key, j.unknown) in known else j
         for j in judged

@@ -41,6 +41,7 @@ from elman.notes.model.page_model import PageModel, Statement, free_indices
 from elman.notes.model.primes import with_primes_of_expressions
 from elman.notes.model.repeated_indices import with_repeated_indices
 from elman.notes.model.said_in_words import with_columns_as_letters, with_equations_in_words
+from elman.notes.model.signs_for_derivatives import with_signs_for_derivatives
 from elman.notes.model.stacks import with_stacks
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
@@ -62,7 +63,8 @@ def build(page: Page) -> PageModel:
     notation = replace(notation, names=replace(notation.names, transposes=signs))
     statements, unread = read_statements(page, notation.names)
     statements = with_bold_letters(statements, notation.shapes)
-    written_out = with_written_out(with_repeated_indices(statements, page), notation.shapes)
+    statements = with_signs_for_derivatives(with_repeated_indices(statements, page))
+    written_out = with_written_out(statements, notation.shapes)
     own = with_own_entries(written_out, notation.shapes)
     notation = replace(notation, shapes=own.shapes)
     statements = with_entries_of_functions(with_entries_applied(own.statements))

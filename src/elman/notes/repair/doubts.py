@@ -246,7 +246,7 @@ def _letter_on_one_side(checker: Checker, e: Explanation) -> str:
         return ""
     left, right = _given(checker, j, j.left), _given(checker, j, j.expression)
     alone = [name for name in right if name not in left]
-    if not has_derivative(j.left, j.expression):
+    if not has_derivative(j.left):
         alone += [name for name in left if name not in right]
     guessed = _guessed(checker, j)
     for name in alone:
