@@ -38,3 +38,9 @@ def test_an_empty_column_of_a_table_is_none() -> None:
     product = r"$$ \begin{pmatrix} a && b \end{pmatrix} \begin{pmatrix} 2 & \\ 3 & \end{pmatrix} = "
     assert check(page_of(f"{product} 2 a + 3 b $$")).claims[-1].verdict is Verdict.HOLDS
     assert check(page_of(f"{product} 2 a + 4 b $$")).claims[-1].is_wrong
+
+
+def test_a_sign_behind_a_sum() -> None:
+    page = r"$$ r = \frac{1}{n} \sum_{i=1}^n (u_i - m)^2 $$" + "\n\n" + r"$$ \frac{\partial r}{\partial m} = "
+    assert check(page_of(page + r"\frac{\sum_{i=1}^n -2 (u_i - m)}{n} $$")).claims[-1].verdict is Verdict.HOLDS
+    assert check(page_of(page + r"\frac{\sum_{i=1}^n -3 (u_i - m)}{n} $$")).claims[-1].is_wrong

@@ -181,3 +181,20 @@ def test_the_arithmetic_of_arrays_is_checked_entry_by_entry(name: str) -> None:
 def test_worked_numbers_without_a_value_are_not_checked() -> None:
     found = claims(page(r"c = \frac{0.5}{0} = 0.25"))[-1]
     assert not found.is_wrong
+
+
+def test_a_vector_may_be_none_of_those_of_a_sum() -> None:
+    model = r"$$ J = -\ln \sigma(u_o^T v) - \sum_{s=1}^S \ln \sigma(-u_s^T v) $$"
+    claims = (
+        r"\frac{\partial J}{\partial u_o} = (\sigma(u_o^T v) - 1) v",
+        r"\frac{\partial J}{\partial u_s} = \sigma(u_s^T v) v",
+    )
+    for claim in claims:
+        right, wrong = (
+            check(page_of(f"{model}\n\n$$ {text} $$")).claims[-1] for text in (claim, claim.replace("=", "= 2"))
+        )
+        assert right.verdict is Verdict.NOT_CHECKED
+        assert "say so" in right.diagnosis
+        assert wrong.is_wrong
+    softmax = r"$$ J = -u_o^T v + \ln \sum_s e^{u_s^T v} $$" + "\n\n" + r"$$ \frac{\partial J}{\partial u_o} = -v $$"
+    assert check(page_of(softmax)).claims[-1].is_wrong  # it is among those below the logarithm

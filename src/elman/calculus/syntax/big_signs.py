@@ -49,7 +49,8 @@ def big_sign(p: Grammar, token: Token) -> Node:
     if below.upper is not None and below.lower is None:
         below.lower = Index(None, 1)  # \sum_i^n
     start = cursor.place()
-    body = p.entrywise_after(p.product(), start)
+    signed = bool(below.letters) and cursor.kind() == "-"  # \sum_i -2 x_i
+    body = p.term() if signed else p.entrywise_after(p.product(), start)
     span = cursor.span_from(token.start)
     node = BigSum if token.text == "sum" else BigProduct
     for condition in reversed(below.conditions):

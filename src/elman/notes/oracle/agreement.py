@@ -125,8 +125,9 @@ def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False
 
 def _is_met(oracle: Oracle, condition: Expression, indices: dict[str, int]) -> bool:
     """Whether a condition of a claim holds in all entries."""
+    known = {*indices, *oracle.values.fixed}
     if isinstance(condition, Iverson) and not all(
-        i.variable is None or i.variable in indices for i in (condition.left, condition.right)
+        i.variable is None or i.variable in known for i in (condition.left, condition.right)
     ):
         return True  # it is about other indices
     return bool(np.all(oracle.evaluate(condition, indices).real != 0))

@@ -21,6 +21,8 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
+    Index,
+    Iverson,
     Product,
     Symbol,
     Transpose,
@@ -639,6 +641,64 @@ def _mended_by_a_name_used_again(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _one_apart_from_a_sum(checker: Checker, e: Explanation) -> str:
+    """ln σ(u_o) + Σ_k ln σ(-u_k) by u_o: the k of the sum may be others than o, as negative samples are."""
+    j, model = e.judgement, checker.model
+    by = base_of(j.left.wrt) if isinstance(j.left, Derivative) else None
+    if not isinstance(by, Symbol) or j.result.error is not None:
+        return ""
+    equations = [d.value for name in names_in(model, (j.left, j.expression)) for d in model.equations.get(name, ())]
+    nodes = [n for part in (j.left, j.expression, *equations) for n in walk(part)]
+    terms = [n for value in equations for n in _outside_functions(value)]
+    ones = {n.indices[0].variable for n in nodes if isinstance(n, Entry) and n.of == by} & model.fixed
+    for one in sorted(name for name in ones if name is not None):
+        if any(isinstance(n, BigSum) and n.index == one for n in nodes):
+            continue
+        running = {n.index for n in terms if isinstance(n, BigSum) and _has_entry(n.body, by, n.index)}
+        if running and _holds_apart(checker, j, by, one):
+            return f"it holds where {one} is none of the {min(running)} of the sum: say so"
+    return ""
+
+
+def _outside_functions(e: Expression) -> Iterator[Expression]:
+    """The nodes of an expression that are not within a function: the sum below a logarithm has all entries."""
+    yield e
+    if not isinstance(e, Call):
+        for child in children(e):
+            yield from _outside_functions(child)
+
+
+def _holds_apart(checker: Checker, j: Judgement, letter: Symbol, one: str) -> bool:
+    """Whether a claim holds with no sum over the entries of a letter that has the entry `one`."""
+    apart = _with_sums_apart(checker.model, letter, one)
+    others = sorted(free_indices(j.left) - {one})
+    conditions = tuple(Iverson(Index(i), Index(one), "≠") for i in others)
+    left, right = (transform(part, lambda n: _apart(n, letter, one)) for part in (j.left, j.expression))
+    sampled = checker.sampling.oracles(j.statement)
+    tried = (checker.oracles.new(apart, o.point, o.local, (*o.conditions, *conditions)) for o in sampled)
+    return all(agreement(o, left, right).any for o in tried)
+
+
+def _with_sums_apart(model: PageModel, letter: Symbol, one: str) -> PageModel:
+    """The model with sums over entries of a letter that leave out the entry `one`."""
+
+    def changed(d: Definition) -> Definition:
+        return replace(d, value=transform(d.value, lambda n: _apart(n, letter, one)))
+
+    return replace(model, equations={name: tuple(map(changed, found)) for name, found in model.equations.items()})
+
+
+def _apart(e: Expression, letter: Symbol, one: str) -> Expression:
+    if not isinstance(e, BigSum) or not _has_entry(e.body, letter, e.index):
+        return e
+    return replace(e, body=Product(Iverson(Index(e.index), Index(one), "≠"), e.body))
+
+
+def _has_entry(e: Expression, letter: Symbol, index: str) -> bool:
+    """Whether an expression has an entry of a letter at an index."""
+    return any(isinstance(n, Entry) and n.of == letter and Index(index) in n.indices for n in walk(e))
+
+
 def _whole_differs(oracle: Oracle, left: Derivative, part: Expression) -> bool:
     """Whether the whole derivative differs from a part where its direct use is compared; not where it has no value."""
     differs = False
@@ -688,6 +748,7 @@ _OF_CLAIM = (
     _of_a_number,
     _direct_use,
     _letters_of_a_rule,
+    _one_apart_from_a_sum,
     _size_on_one_side,
     _runs_to_another_size,
 )
