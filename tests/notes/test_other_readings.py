@@ -95,3 +95,10 @@ def test_states_in_brackets_behind_a_matrix_are_one_column() -> None:
     assert all(c.good for c in claims("\n\n".join(f"$$ {formula} $$" for formula in CELL)))
     assert last(*CELL, r"\frac{\partial c_t}{\partial \tilde{c}_t} = i_t").good
     assert last(*CELL, r"\frac{\partial c_t}{\partial \tilde{c}_t} = -i_t").is_wrong
+
+
+def test_sums_of_derivatives_are_true_in_either_layout() -> None:
+    model = r"Let $Z = X W + b$ with $X \in \mathbb{R}^{n \times d}$, $W \in \mathbb{R}^{d \times m}$, $b \in \mathbb{R}^m$."
+    claim = r"$$ \frac{\partial L}{\partial b} = \sum_{i=1}^n \frac{\partial L}{\partial Z_i} $$"
+    assert claims(f"{model}\n\n{claim}")[-1].verdict is Verdict.HOLDS
+    assert not claims(f"{model}\n\n{claim.replace('=1', '=2')}")[-1].good

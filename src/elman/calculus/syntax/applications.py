@@ -12,14 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Number, Power, Product, Symbol
+from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Index, Number, Power, Product, Symbol
 from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
 from elman.calculus.syntax.conditions import at_top
-from elman.calculus.syntax.cursor import plain_text, split_at_commas
+from elman.calculus.syntax.cursor import Cursor, plain_text, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
-from elman.calculus.syntax.names import PROBABILITIES
+from elman.calculus.syntax.names import INDEX_LETTERS, PROBABILITIES
 from elman.calculus.syntax.scripts import Letter, Node, closed, subscript
-from elman.calculus.syntax.tokens import FONTS, TEXT
+from elman.calculus.syntax.tokens import FONTS, TEXT, Token
 from elman.errors import FormulaError
 
 # What is refused by name, with or without a known function of this name → what to do instead.
@@ -268,8 +268,11 @@ class Applications(Grammar):
             return symbol
         return self._apply(symbol, start) if several else None
 
-    def conditional(self, letter: Letter) -> Symbol | None:
-        """p(x | y) and P(O = o), a letter with what is in its parentheses as a part of its name; None for any other."""
+    def conditional(self, letter: Letter) -> Symbol | Entry | None:
+        """p(x | y) and P(O = o), a letter with what is in its parentheses as a part of its name; None for any other.
+
+        The indices there, n of p(x_n | θ), are those of the letter.
+        """
         cursor = self.cursor
         may_be_given = letter.word in PROBABILITIES
         if cursor.kind() != "(" or (letter.name in self.names.functions and not may_be_given):
@@ -281,10 +284,40 @@ class Applications(Grammar):
             return None
         start = letter.start
         cursor.take_bracket()
-        kept = [t for t in inner if t.text not in (*FONTS, *TEXT) and (t.kind in _IN_NAMES or t.text.isalnum())]
+        plain, time, indices = self._indices_within(inner)
+        kept = [t for t in plain if t.text not in (*FONTS, *TEXT) and (t.kind in _IN_NAMES or t.text.isalnum())]
         named = f"{letter.name}_{''.join(_IN_NAMES.get(t.kind, t.text) for t in kept)}"
         shown = "".join(("\\" + t.text + " ") if t.kind == "command" else t.text for t in inner)
-        return Symbol(named, letter.time, f"{letter.latex}({shown})", span=cursor.span_from(start))
+        symbol = Symbol(named, time or letter.time, f"{letter.latex}({shown})", span=cursor.span_from(start))
+        if not indices:
+            return symbol
+        return Entry(replace(symbol, name=f"{named}_at", span=(0, 0)), indices, span=symbol.span)  # p(x | θ) is another
+
+    def _indices_within(self, tokens: list[Token]) -> tuple[list[Token], Index | None, tuple[Index, ...]]:
+        """The arguments p(y^{(i)} = k | x_n) without their indices; the step i above letters; and the indices n and k,
+        which stand below a letter, or alone beside such. All arguments as they are where that is not so simple.
+        """
+        letters, cursor = INDEX_LETTERS | self.names.indices, Cursor(tokens, tokens[-1].end)
+        plain: list[Token] = []
+        above, below, alone = set[str](), dict[str, None](), dict[str, None]()
+        while not cursor.at_end:
+            token = cursor.take()
+            if token.kind in ("_", "^") and plain and not cursor.at_end:
+                script = [t for t in cursor.take_argument() if t.kind not in ("{", "}")]
+                bracketed = len(script) == len("(i)") and script[0].kind == "("
+                within = script[1:-1] if bracketed else script
+                if len(within) != 1 or within[0].text not in letters or bracketed != (token.kind == "^"):
+                    return tokens, None, ()
+                above.update({within[0].text} if bracketed else ())
+                below.update({} if bracketed else {within[0].text: None})
+            elif token.kind == "letter" and token.text in self.names.indices and cursor.kind() not in ("_", "^"):
+                alone[token.text] = None
+            else:
+                plain.append(token)
+        indices = tuple(Index(name) for name in {**below, **alone})
+        if not (above or below) or len(above) > 1 or len(indices) > len("ij"):
+            return tokens, None, ()
+        return plain, (Index(min(above)) if above else None), indices
 
     def _apply(self, symbol: Symbol, start: int) -> Expression:
         return Apply(symbol.name, self.listed(), 0, symbol.latex, span=self.cursor.span_from(start))

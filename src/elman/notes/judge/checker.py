@@ -504,8 +504,8 @@ def _judged_equation(checker: Checker, claim: Judgement) -> Judgement:
         result = checker.agree_where(claim.statement, left, part, where)
         reading = f"for {where.left} = {where.right}"
     own_term = result.error is None and contains_itself(left, part)
-    if result.turned and not result.plain and (result.chain or result.reading or isinstance(part, Derivative)):
-        result = replace(result, plain=True)  # a chain, a factor of one or a bare derivative is true in either layout
+    if result.turned and not result.plain and (result.chain or result.reading or only_derivatives(part)):
+        result = replace(result, plain=True)  # a chain, a factor of one and derivatives alone are true in either layout
     if result.reading:
         reading = result.reading
     if result.chain:

@@ -20,6 +20,7 @@ from elman.calculus.expression import Derivative, Entry, Symbol, base_of, symbol
 from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.bold_letters import with_bold_letters
+from elman.notes.model.class_labels import with_class_labels
 from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.dotted_matrices import with_dotted_matrices
@@ -63,7 +64,8 @@ def build(page: Page) -> PageModel:
     notation = replace(notation, names=replace(notation.names, transposes=signs))
     statements, unread = read_statements(page, notation.names)
     statements = with_bold_letters(statements, notation.shapes)
-    statements = with_signs_for_derivatives(with_repeated_indices(statements, page))
+    statements = with_class_labels(with_repeated_indices(statements, page))
+    statements = with_signs_for_derivatives(statements)
     written_out = with_written_out(statements, notation.shapes)
     own = with_own_entries(written_out, notation.shapes)
     notation = replace(notation, shapes=own.shapes)

@@ -102,8 +102,16 @@ def _is_softmax(e: Expression) -> bool:
 
 
 def under_logarithms(model: PageModel) -> set[str]:
-    """Names of letters and of applied functions under a logarithm or a root, alone or in a sum or product."""
-    return {name for inner in _of_logarithms(model) for name in _names_in_sums_and_products(inner)}
+    """Names of letters and of applied functions under a logarithm or a root, alone or in a sum or product; and those in
+    the sums and products that such letters are.
+    """
+    found, stack = set[str](), list(_of_logarithms(model))
+    while stack:
+        for name in _names_in_sums_and_products(stack.pop()):
+            if name not in found:
+                found.add(name)
+                stack += [d.value for d in model.equations.get(name, ())]
+    return found
 
 
 def _of_logarithms(model: PageModel) -> Iterator[Expression]:
@@ -122,6 +130,8 @@ def _names_in_sums_and_products(e: Expression) -> Iterator[str]:
         yield from _names_in_sums_and_products(e.right)
     elif isinstance(e, Transpose):
         yield from _names_in_sums_and_products(e.of)
+    elif isinstance(e, BigSum):
+        yield from _names_in_sums_and_products(e.body)
     elif isinstance(e, Apply):
         yield e.name
     elif letter := _letter(e):

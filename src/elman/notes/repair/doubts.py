@@ -23,6 +23,7 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Iverson,
+    Power,
     Product,
     Symbol,
     Transpose,
@@ -661,10 +662,13 @@ def _one_apart_from_a_sum(checker: Checker, e: Explanation) -> str:
 
 
 def _outside_functions(e: Expression) -> Iterator[Expression]:
-    """The nodes of an expression that are not within a function: the sum below a logarithm has all entries."""
+    """The nodes of an expression that are not within a function or a denominator: a sum that normalises has all
+    entries.
+    """
     yield e
-    if not isinstance(e, Call):
-        for child in children(e):
+    if not isinstance(e, Call | Power):
+        is_quotient = isinstance(e, Product) and e.operator == "/"
+        for child in children(e)[:1] if is_quotient else children(e):
             yield from _outside_functions(child)
 
 
