@@ -98,7 +98,34 @@ def test_states_in_brackets_behind_a_matrix_are_one_column() -> None:
 
 
 def test_sums_of_derivatives_are_true_in_either_layout() -> None:
-    model = r"Let $Z = X W + b$ with $X \in \mathbb{R}^{n \times d}$, $W \in \mathbb{R}^{d \times m}$, $b \in \mathbb{R}^m$."
+    shapes = r"$X \in \mathbb{R}^{n \times d}$, $W \in \mathbb{R}^{d \times m}$, $b \in \mathbb{R}^m$"
+    model = f"Let $Z = X W + b$ with {shapes}."
     claim = r"$$ \frac{\partial L}{\partial b} = \sum_{i=1}^n \frac{\partial L}{\partial Z_i} $$"
     assert claims(f"{model}\n\n{claim}")[-1].verdict is Verdict.HOLDS
     assert not claims(f"{model}\n\n{claim.replace('=1', '=2')}")[-1].good
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        r"where $E = \frac{1}{2} (q - t)^2$, $q = \tanh(s)$, and $s = v^T u + c$.",
+        r"其中 $E = \frac{1}{2} (q - t)^2$，$q = \tanh(s)$，$s = v^T u + c$。",
+    ],
+)
+def test_a_list_behind_where_defines_its_letters(where: str) -> None:
+    def claim(sign: str) -> Claim:
+        return claims(rf"$$ \frac{{\partial E}}{{\partial v}} = (q - t) (1 {sign} q^2) u $$" + f"\n\n{where}")[0]
+
+    assert claim("-").verdict is Verdict.HOLDS
+    assert claim("+").is_wrong
+
+
+def test_a_condition_in_a_list_defines_nothing() -> None:
+    text = r"$$ r = a^2 b $$" + "\n\n" + r"If $r = 4$, $a = 2$." + "\n\n" + r"$$ \frac{\partial r}{\partial b} = a^2 $$"
+    assert claims(text)[-1].verdict is Verdict.HOLDS
+
+
+def test_a_loss_is_what_is_written_out_behind_its_name() -> None:
+    model = (r"q = v^T u + c", r"E = MSE(t, q) = \frac{1}{2} (t - q)^2")
+    assert last(*model, r"\frac{\partial E}{\partial v} = (q - t) u").verdict is Verdict.HOLDS
+    assert last(*model, r"\frac{\partial E}{\partial v} = (t - q) u").is_wrong

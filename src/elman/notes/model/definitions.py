@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from elman.calculus.expression import (
     Add,
+    Apply,
     BigSum,
     Call,
     Derivative,
@@ -36,6 +38,8 @@ from elman.notes.model.statement_kinds import (
 _UNDER_CONDITION = re.compile(
     r"\b(?:if|when|whenever|unless|assum\w+|suppos\w+)\W*$|[若当]\W*$|如果\W*$|假设\W*$", re.I
 )
+_ANNOUNCING = re.compile(r"\b(?:let|where|here|with|denot\w+|defin\w+)\W*$|(?:其中|这里|令|设|记|定义)\W*$", re.I)
+_BETWEEN = re.compile(r"\s*(?:[,，、;；]\s*(?:and|和|以及|且)?|and|和|以及|且)\s*", re.I)
 
 ByName = dict[str, tuple[Definition, ...]]
 
@@ -64,7 +68,8 @@ class Definitions:
 class PageUse:
     """How a page uses its letters: those that run over values, the first statement that has each on a right side, and
     the kind of each statement; `matrices` are those that have entries with two indices; `start` is the statement at
-    which a section begins, since it defines a letter anew.
+    which a section begins, since it defines a letter anew; `listed` are the statements that go on with a list which the
+    text announces: "where a = …, z = …".
     """
 
     running: frozenset[str]
@@ -72,13 +77,20 @@ class PageUse:
     kinds: Mapping[int, StatementKind]
     matrices: frozenset[str]
     start: int = -1
+    listed: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, statements: Sequence[Statement]) -> PageUse:
         """That of all statements of a page."""
         matrices = (n.of.name for s in statements for n in s.nodes() if isinstance(n, Entry) and len(n.indices) == 2
                     and isinstance(n.of, Symbol))  # fmt: skip
-        return cls(frozenset(_running(statements)), _first_uses(statements), kinds_of(statements), frozenset(matrices))
+        return cls(
+            frozenset(_running(statements)),
+            _first_uses(statements),
+            kinds_of(statements),
+            frozenset(matrices),
+            listed=frozenset(_listed(statements)),
+        )
 
 
 def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions:
@@ -109,7 +121,7 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
             if all(time != other.time for other in named.get(name, ())):
                 named[name] = (*named.get(name, ()), d)
             continue
-        plain = _first_part(statement, _is_plain_beside(_indexed_in_full(statement)))
+        plain = _first_plain_part(statement)
         plain = plain if square is None else square[1:]
         if plain is None:
             continue
@@ -234,7 +246,8 @@ def _may_define(statement: Statement, left: Symbol, use: PageUse) -> bool:
         return True
     if left.time is None and left.name in use.running:
         return False
-    if introduces(statement.formula.before) or (statement.number == use.start and _is_of_others(statement)):
+    others = statement.number == use.start and _is_of_others(statement)
+    if introduces(statement.formula.before) or statement.number in use.listed or others:
         return True
     used_before = use.first_use.get(left.name, statement.number) < statement.number
     return not used_before or (left.time is not None and _is_single(left.time))
@@ -260,6 +273,18 @@ def _is_by_entries(s: Statement) -> bool:
     )
 
 
+def _listed(statements: Sequence[Statement]) -> Iterator[int]:
+    """The statements within a line that stand behind a comma, or "and", in a list of formulas that is introduced."""
+    announced = False
+    for before, s in pairwise(statements):
+        one, other = before.formula, s.formula
+        announced = one.is_within_text and (announced or _ANNOUNCING.search(one.before[-60:]) is not None)
+        beside = other.outer[0] - one.outer[1] <= len(other.before) + 1
+        announced = announced and other.is_within_text and beside and _BETWEEN.fullmatch(other.before) is not None
+        if announced:
+            yield s.number
+
+
 def _running(statements: Iterable[Statement]) -> set[str]:
     """The letters that run over values somewhere on the page: time steps and indices."""
     parts = [part for statement in statements for part in statement.parts]
@@ -280,6 +305,13 @@ def _first_uses(statements: Iterable[Statement]) -> dict[str, int]:
 def _first_part(statement: Statement, fits: Callable[[Expression], bool]) -> tuple[int, Expression] | None:
     """The first part behind the left side that fits, with its number."""
     return next(((i, part) for i, part in enumerate(statement.parts) if i and fits(part)), None)
+
+
+def _first_plain_part(s: Statement) -> tuple[int, Expression] | None:
+    """The part that says what the left side is: of L = MSE(y, t) = (y - t)^2 the one that is written out."""
+    is_plain = _is_plain_beside(_indexed_in_full(s))
+    found = _first_part(s, lambda e: is_plain(e) and not isinstance(e, Apply))
+    return found or _first_part(s, is_plain)
 
 
 def _is_second(e: Expression) -> bool:
