@@ -73,11 +73,9 @@ def test_vectors_with_numbers_stay_vectors() -> None:
 
 def test_entries_are_counted_from_0() -> None:
     page = (r"g(u) = \omega_0 u_0 + \omega_1 u_1 + \cdots + \omega_n u_n", r"H = \frac{1}{2} (g(u) - t)^2")
-    rows = r" \\ ".join(rf"\frac{{\partial H}}{{\partial \omega_{k}}}" if k else r"\vdots" for k in ("0", "1", "", "n"))
     for claim in (
         r"\frac{\partial H}{\partial \omega_j} = (g(u) - t) u_j",
         r"\frac{\partial H}{\partial \omega_0} = (g(u) - t) u_0",
     ):
         assert last(*page, claim).verdict is Verdict.HOLDS
         assert last(*page, claim.replace("- t", "+ t")).is_wrong
-    assert last(*page, rf"\nabla_\omega H = \begin{{pmatrix}} {rows} \end{{pmatrix}}").verdict is Verdict.HOLDS

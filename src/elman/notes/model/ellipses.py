@@ -1,9 +1,8 @@
-"""Sums and columns that are written out with an ellipsis: a_1 b_1 + … + a_n b_n is Σ_k a_k b_k.
+"""Sums that are written out with an ellipsis: a_1 b_1 + … + a_n b_n is Σ_k a_k b_k.
 
 The first terms and the last one say what every term is, as they are the same but for a number that counts from one to
 the next: in the last it may be a letter. What does not fit so stays an ellipsis. Entries that are counted from 0 to a
-letter are all entries. A column of such entries is compared
-by its entries: ∂L/∂x = (T_1, …, T_n)^T says ∂L/∂x_k = T_k.
+letter are all entries.
 """
 
 from __future__ import annotations
@@ -16,12 +15,10 @@ from itertools import pairwise
 from elman.calculus.expression import (
     Add,
     BigSum,
-    Derivative,
     Dots,
     Entry,
     Expression,
     Index,
-    Matrix,
     Negative,
     Subtract,
     Symbol,
@@ -42,11 +39,11 @@ Shapes = Mapping[str, tuple[str, str]]
 
 
 def with_written_out(statements: Sequence[Statement], shapes: Shapes) -> tuple[Statement, ...]:
-    """The statements with sums for such sums, and by entries where a part is such a column."""
+    """The statements with sums for such sums."""
     if not any(isinstance(n, Dots) for s in statements for n in s.nodes()):
         return tuple(statements)
     stems = _Stems(statements, shapes)
-    read = [_by_entries(_with_sums(s, stems), stems) for s in statements]
+    read = [_with_sums(s, stems) for s in statements]
     return tuple(s.transformed(stems.entry) for s in read) if stems.used else tuple(statements)
 
 
@@ -241,52 +238,3 @@ def _sum_of(terms: Sequence[tuple[int, Expression]]) -> Expression:
     for sign, term in rest:
         found = Add(found, term) if sign > 0 else Subtract(found, term)
     return found
-
-
-# --- columns ---
-
-
-def _by_entries(s: Statement, stems: _Stems) -> Statement:
-    """The statement about entry k of both sides, where a part is a column or a row of entries with an ellipsis."""
-    running = _free_letter(s)
-    columns = {k: p for k, part in enumerate(s.parts) if (p := _column(part, running, stems)) is not None}
-    left = s.parts[0]
-    own = {_letter_written_out(p, running) for p in columns.values()}
-    if not columns or 0 in columns or s.relation.continues or left in own or None not in own:
-        return s
-    if isinstance(left, Derivative) and not isinstance(left.wrt, Symbol):
-        return s
-    if any(isinstance(n, Dots) for k, part in enumerate(s.parts) if k not in columns for n in walk(part)):
-        return s
-    if not all(stems.use(pattern) for pattern in columns.values()):
-        return s
-    parts = [columns[k].term if k in columns else _entry_of(part, Index(running)) for k, part in enumerate(s.parts)]
-    return s.with_parts(parts)
-
-
-def _column(e: Expression, running: str, stems: _Stems) -> _Pattern | None:
-    """The pattern of the entries of a column or a row, from the first; None for anything else."""
-    e = e.of if isinstance(e, Transpose) else e
-    if not isinstance(e, Matrix) or (len(e.rows) > 1 and len(e.rows[0]) > 1):
-        return None
-    cells = [cell for row in e.rows for cell in row]
-    dots = [k for k, cell in enumerate(cells) if isinstance(cell, Dots)]
-    if dots != list(range(len(cells) - 1 - len(dots), len(cells) - 1)) or not dots or dots[0] == 0:
-        return None
-    pattern = _pattern(cells[: dots[0]], cells[-1], running, stems)
-    return pattern if pattern is not None and (pattern.first == 1 or pattern.counts_from_0) else None
-
-
-def _letter_written_out(pattern: _Pattern, running: str) -> Symbol | None:
-    """The letter x of which (x_1, …, x_n) are all entries; None for any other pattern."""
-    e = pattern.term
-    if isinstance(e, Entry) and isinstance(e.of, Symbol) and e.indices == (Index(running),):
-        return e.of
-    return None
-
-
-def _entry_of(e: Expression, running: Index) -> Expression:
-    """Entry k of a part: ∂L/∂x_k of ∂L/∂x."""
-    if isinstance(e, Derivative):
-        return replace(e, wrt=Entry(e.wrt, (running,), span=e.wrt.span))
-    return Entry(e, (running,), span=e.span)
