@@ -198,3 +198,21 @@ def test_a_vector_may_be_none_of_those_of_a_sum() -> None:
         assert wrong.is_wrong
     softmax = r"$$ J = -u_o^T v + \ln \sum_s e^{u_s^T v} $$" + "\n\n" + r"$$ \frac{\partial J}{\partial u_o} = -v $$"
     assert check(page_of(softmax)).claims[-1].is_wrong  # it is among those below the logarithm
+
+
+SOLVED = r"""
+$x_n \in \mathbb{R}^d$ and $r_n \in \mathbb{R}$ are given; $m \in \mathbb{R}^d$ and $S \in \mathbb{R}^{d\times d}$ are sought.
+
+$$ \frac{\partial L}{\partial S} = \sum_{n=1}^N r_n \left( S - (x_n - m)(x_n - m)^T \right) $$
+
+Let $\frac{\partial L}{\partial S} = 0$. We get
+
+$$ \sum_{n=1}^N r_n S = \sum_{n=1}^N r_n (x_n - m)(x_n - m)^T $$
+"""  # fmt: skip # noqa: E501
+
+
+def test_what_follows_from_a_derivative_that_is_zero_is_no_identity() -> None:
+    last = claims(SOLVED)[-1]
+    assert last.verdict is Verdict.NOT_CHECKED
+    assert last.diagnosis.startswith(r"it holds where \frac{\partial L}{\partial S} is zero")
+    assert "is zero" not in claims(SOLVED.replace("Let", "## Other parameters\n\nLet").replace("= 0", "= c"))[-1].diagnosis

@@ -92,7 +92,7 @@ def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
                 elsewhere[s.name].add(statement.number)
                 if k:
                     used.setdefault(s.name, statement.number)
-    zeros = [s.number for s in statements if _ends_in_zero(s)]
+    zeros = [s.number for s in statements if ends_in_zero(s)]
 
     def together(name: str, before: int) -> set[str]:
         return _letters_beside(statements, name, before)
@@ -235,7 +235,8 @@ def _differentiated(statements: Iterable[Statement]) -> set[str]:
     return {n.of.name for n in nodes if isinstance(n, Derivative) and isinstance(n.of, Symbol)}
 
 
-def _ends_in_zero(s: Statement) -> bool:
+def ends_in_zero(s: Statement) -> bool:
+    """Whether a derivative is set to zero: ∂L/∂w = 0, or ∂L/∂w = … = 0."""
     last = s.parts[-1]
     return len(s.parts) > 1 and isinstance(last, Number) and last.value == 0 and has_derivative(s.parts[0])
 

@@ -45,7 +45,8 @@ class Jacobians:
     def meaning(self, s: Symbol, time: int | None, scope: Environment) -> tuple[Definition, dict[str, int]]:
         """The definition of a letter for a derivative, and the time steps in it.
 
-        δ^(i) where the page says δ^(t) = ∂J^(t)/∂z^(t) is ∂J^(t)/∂z^(i): the loss stays at the current time step.
+        δ^(i) where the page says δ^(t) = ∂J^(t)/∂z^(t) is ∂J^(t)/∂z^(i): the loss stays at the current time step. But
+        D_i where it says D_t = ∂h_t/∂W, of a W that has no steps, is ∂h_i/∂W.
         """
         definitions = self.model.named[s.name]
         d = next((d for d in definitions if _has_step_of_its_own(d)), definitions[0])
@@ -61,7 +62,7 @@ class Jacobians:
         elif wrt.time is None and left.variable is not None and wrt.name in self.model.timed:
             wrt = replace(wrt, time=Index(None, time - left.offset))
         d = replace(d, value=replace(derivative, wrt=wrt))
-        if left.variable is not None and left.variable != TIME:
+        if left.variable is not None and (left.variable != TIME or wrt.time is None):
             indices[left.variable] = time - left.offset
         return d, indices
 

@@ -54,7 +54,7 @@ from elman.notes.model.page_model import (
     names_in,
 )
 from elman.notes.model.roles import with_roles
-from elman.notes.model.statement_kinds import defined_letter
+from elman.notes.model.statement_kinds import defined_letter, ends_in_zero
 from elman.notes.oracle.agreement import MOST_OF_DIRECT_USE, agreement, agreement_of_direct_use, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
@@ -87,7 +87,7 @@ _TRIED = 8  # time steps and indices at which a derivative is looked at
 
 def doubt_of(checker: Checker, e: Explanation) -> str:
     """Why a claim that fails is not to be called wrong, and what to write; empty where nothing speaks against it."""
-    readings = () if e.judgement.defines is not None else _OF_READINGS
+    readings = (_without_small_repair,) if e.judgement.defines is not None else _OF_READINGS
     doubts = (*_OF_DECLARED_SHAPES, _declared_below, *readings)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
 
@@ -698,6 +698,21 @@ def _apart(e: Expression, letter: Symbol, one: str) -> Expression:
     return replace(e, body=Product(Iverson(Index(e.index), Index(one), "≠"), e.body))
 
 
+def _where_a_gradient_is_zero(checker: Checker, e: Explanation) -> str:
+    """X^T X w = X^T y below ∂L/∂w = 0 holds for the w at which the derivative is zero, and for no other."""
+    j = e.judgement
+    if has_derivative(j.left, j.expression) or defined_letter(j.left) is not None:
+        return ""
+    names = {s.name for s in (*symbols(j.left), *symbols(j.expression))}
+    above = [s for s in checker.model.statements if s.number < j.statement.number and has_derivative(s.parts[0])]
+    if not above or not ends_in_zero(above[-1]) or above[-1].formula.heading != j.statement.formula.heading:
+        return ""
+    wrt = [n.wrt for n in walk(above[-1].parts[0]) if isinstance(n, Derivative)]
+    if not any(s.name in names for by in wrt for s in symbols(by)):
+        return ""
+    return f"it holds where {above[-1].source(0).strip()} is zero: say so in words if it is said of all values"
+
+
 def _has_entry(e: Expression, letter: Symbol, index: str) -> bool:
     """Whether an expression has an entry of a letter at an index."""
     return any(isinstance(n, Entry) and n.of == letter and Index(index) in n.indices for n in walk(e))
@@ -741,6 +756,7 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
 _OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
 _OF_CLAIM = (
     _one_of_several,
+    _where_a_gradient_is_zero,
     _index_of_one_entry,
     _sum_of_equal_terms,
     _of_one_example,
