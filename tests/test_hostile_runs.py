@@ -493,11 +493,15 @@ def test_what_is_not_mutated_is_read_as_before(copy: Path) -> None:
 @pytest.mark.slow
 def test_mutated_folders_under_every_command() -> None:
     """The small form of benchmarks/mutated_folders.py, whose long run is in docs/reliability.md."""
+    import os
     import subprocess
     import sys
 
     script = Path(__file__).parents[1] / "benchmarks" / "mutated_folders.py"
-    done = subprocess.run([sys.executable, script, "--folders", "60"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, script, "--folders", "60"],
+        capture_output=True, text=True, check=False, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert summary["folders"] == 60

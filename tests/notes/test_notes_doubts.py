@@ -215,4 +215,6 @@ def test_what_follows_from_a_derivative_that_is_zero_is_no_identity() -> None:
     last = claims(SOLVED)[-1]
     assert last.verdict is Verdict.NOT_CHECKED
     assert last.diagnosis.startswith(r"it holds where \frac{\partial L}{\partial S} is zero")
-    assert "is zero" not in claims(SOLVED.replace("Let", "## Other parameters\n\nLet").replace("= 0", "= c"))[-1].diagnosis
+    assert (
+        "is zero" not in claims(SOLVED.replace("Let", "## Other parameters\n\nLet").replace("= 0", "= c"))[-1].diagnosis
+    )

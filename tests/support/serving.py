@@ -15,7 +15,11 @@ def serving(*arguments: object, name: str = "serve", **environment: str) -> Iter
     """A server on a free port, and its address, or the line that it prints in place of the usual one."""
     command = [sys.executable, "-m", "elman", name, *map(str, arguments), "--port", "0"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"} | environment,
     ) as server:
         try:
             assert server.stdout
