@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -39,6 +40,7 @@ _UNDER_CONDITION = re.compile(
     r"\b(?:if|when|whenever|unless|assum\w+|suppos\w+)\W*$|[若当]\W*$|如果\W*$|假设\W*$", re.I
 )
 _ANNOUNCING = re.compile(r"\b(?:let|where|here|with|denot\w+|defin\w+)\W*$|(?:其中|这里|令|设|记|定义)\W*$", re.I)
+_OTHERWISE = re.compile(r"\s*(?:or\b|或)", re.I)
 _BETWEEN = re.compile(r"\s*(?:[,，、;；]\s*(?:and|和|以及|且)?|and|和|以及|且)\s*", re.I)
 
 ByName = dict[str, tuple[Definition, ...]]
@@ -69,7 +71,7 @@ class PageUse:
     """How a page uses its letters: those that run over values, the first statement that has each on a right side, and
     the kind of each statement; `matrices` are those that have entries with two indices; `start` is the statement at
     which a section begins, since it defines a letter anew; `listed` are the statements that go on with a list which the
-    text announces: "where a = …, z = …".
+    text announces: "where a = …, z = …"; `functions` are applied in several statements.
     """
 
     running: frozenset[str]
@@ -78,6 +80,7 @@ class PageUse:
     matrices: frozenset[str]
     start: int = -1
     listed: frozenset[int] = frozenset()
+    functions: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, statements: Sequence[Statement]) -> PageUse:
@@ -90,6 +93,7 @@ class PageUse:
             kinds_of(statements),
             frozenset(matrices),
             listed=frozenset(_listed(statements)),
+            functions=_applied_again(statements),
         )
 
 
@@ -121,7 +125,7 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
             if all(time != other.time for other in named.get(name, ())):
                 named[name] = (*named.get(name, ()), d)
             continue
-        plain = _first_plain_part(statement)
+        plain = _first_plain_part(statement, use.functions)
         plain = plain if square is None else square[1:]
         if plain is None:
             continue
@@ -274,14 +278,17 @@ def _is_by_entries(s: Statement) -> bool:
 
 
 def _listed(statements: Sequence[Statement]) -> Iterator[int]:
-    """The statements within a line that stand behind a comma, or "and", in a list of formulas that is introduced."""
+    """The statements within a line that stand behind a comma, or "and", in a list of formulas that is introduced; not
+    one that is one of several cases: "where $c$ is a number, $z = x$ or $z = x - m$".
+    """
     announced = False
+    cases = {s.number for s, behind in pairwise(statements) if _OTHERWISE.match(behind.formula.before)}
     for before, s in pairwise(statements):
         one, other = before.formula, s.formula
         announced = one.is_within_text and (announced or _ANNOUNCING.search(one.before[-60:]) is not None)
         beside = other.outer[0] - one.outer[1] <= len(other.before) + 1
         announced = announced and other.is_within_text and beside and _BETWEEN.fullmatch(other.before) is not None
-        if announced:
+        if announced and s.number not in cases:
             yield s.number
 
 
@@ -307,10 +314,18 @@ def _first_part(statement: Statement, fits: Callable[[Expression], bool]) -> tup
     return next(((i, part) for i, part in enumerate(statement.parts) if i and fits(part)), None)
 
 
-def _first_plain_part(s: Statement) -> tuple[int, Expression] | None:
-    """The part that says what the left side is: of L = MSE(y, t) = (y - t)^2 the one that is written out."""
+def _applied_again(statements: Iterable[Statement]) -> frozenset[str]:
+    """The functions that several statements apply."""
+    counts = Counter(name for s in statements for name in {n.name for n in s.nodes() if isinstance(n, Apply)})
+    return frozenset(name for name, count in counts.items() if count > 1)
+
+
+def _first_plain_part(s: Statement, functions: frozenset[str]) -> tuple[int, Expression] | None:
+    """The part that says what the left side is: of L = MSE(y, t) = (y - t)^2 the one that is written out, where the page
+    applies no MSE elsewhere.
+    """
     is_plain = _is_plain_beside(_indexed_in_full(s))
-    found = _first_part(s, lambda e: is_plain(e) and not isinstance(e, Apply))
+    found = _first_part(s, lambda e: is_plain(e) and not (isinstance(e, Apply) and e.name not in functions))
     return found or _first_part(s, is_plain)
 
 
