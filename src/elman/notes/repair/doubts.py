@@ -629,9 +629,12 @@ def _letters_of_a_rule(checker: Checker, e: Explanation) -> str:
 
 
 def _mended_by_a_name_used_again(checker: Checker, e: Explanation) -> str:
-    """A repair that puts a letter which the page defines again and again: which of its equations counts is a guess."""
-    before = symbols(e.judgement.expression)
-    for letter in sorted({s.name for f in e.candidates[:1] for s in symbols(f.part) - before}):
+    """A repair that puts a letter which the page defines again and again: which of its equations counts is a guess. But
+    one whose shape the page declares is one letter.
+    """
+    declared = {*checker.model.shapes} - checker.model.assumed
+    put = {s.name for f in e.candidates[:1] for s in symbols(f.part) - symbols(e.judgement.expression)}
+    for letter in sorted(put - declared):
         values = {
             s.parts[-1]
             for s in checker.model.statements
