@@ -1,7 +1,7 @@
 """How much work a check may do, counted in operations: the report of a page never depends on the speed of the machine.
 
-One unit is one operand: a value that an oracle looks up for a letter while it evaluates an expression, or one variant
-of a formula that the search for repairs forms. Large arrays count `ENTRIES` entries as one unit more.
+One unit is one operand: a value that an oracle looks up for a letter or a derivative while it evaluates an expression,
+or one variant of a formula that the search for repairs forms. Large arrays count `ENTRIES` entries as one unit more.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from elman.notes.oracle.finite_steps import differences
 from elman.notes.oracle.values import Values
 
 _NOT_REAL = 1e15  # a value with an imaginary part of its own, ln (-1), gives a derivative of some 1e20
+_STEP_WORK = 3  # operands that take as long as a complex step, besides those that it looks up
 
 
 class Jacobians:
@@ -119,6 +120,7 @@ class Jacobians:
 
         `equation`: only the use that the equation of this name makes of wrt. `occurrence`: the equation around it.
         """
+        self.values.meter.count(1)
         moved, wrt, entry = self._moved(e, indices, occurrence, equation)
         key = (e.of, moved, self._bound_in(e.of, indices))
         if key not in self._jacobians:
@@ -181,6 +183,7 @@ class Jacobians:
 
     def _complex_step(self, e: Derivative, moved: Moved, wrt: Symbol, indices: dict[str, int]) -> Jacobian:
         self._check_order(e, moved, indices)
+        self.values.meter.count(_STEP_WORK)
         scope = self.values.scope(indices, moved, Occurrence(time=indices.get(TIME, 0)))
         with np.errstate(all="ignore"):
             r, c = self.values.value(wrt, self.values.scope(indices)).shape[-2:]

@@ -31,6 +31,7 @@ from elman.notes.oracle.sizes import Sizes
 from elman.notes.oracle.unknown_functions import entrywise_value, scalar_value
 
 _NESTED = 80  # levels of the expressions of equations that are open one within another
+_SINE = 4  # operations on an entry that take as long as its sine
 
 
 class Derivatives(Protocol):
@@ -96,7 +97,8 @@ class Values:
         )
 
     def _applied(self, e: Apply, arguments: tuple[Array, ...]) -> Array:
-        """The value of a function that the page does not define."""
+        """The value of a function that the page does not define; a sine takes as long as several operations."""
+        self.meter.count(_SINE * sum(x.size for x in arguments) // ENTRIES)
         positive = e.name in self.model.roles.positive
         if e.name in self.model.unknown or len(arguments) > 1:
             return scalar_value(e.name, arguments, e.primes, positive=positive)
