@@ -321,8 +321,8 @@ def _applied_again(statements: Iterable[Statement]) -> frozenset[str]:
 
 
 def _first_plain_part(s: Statement, functions: frozenset[str]) -> tuple[int, Expression] | None:
-    """The part that says what the left side is: of L = MSE(y, t) = (y - t)^2 the one that is written out, where the page
-    applies no MSE elsewhere.
+    """The part that says what the left side is: of L = MSE(y, t) = (y - t)^2 the one that is written out, where the
+    page applies no MSE elsewhere.
     """
     is_plain = _is_plain_beside(_indexed_in_full(s))
     found = _first_part(s, lambda e: is_plain(e) and not (isinstance(e, Apply) and e.name not in functions))
