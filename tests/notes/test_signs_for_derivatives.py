@@ -64,3 +64,7 @@ def test_a_claim_about_one_step_is_not_wrong_for_the_loss_of_all() -> None:
     )
     assert [claim.good for claim in found[-3:-1]] == [True, True]
     assert not found[-1].is_wrong
+
+
+def test_a_matrix_before_a_letter_is_no_sign() -> None:
+    assert not last("f(x) = x^T A x", r"A x = \frac{\partial f}{\partial x}").good

@@ -17,7 +17,18 @@ SAID = (
     "若 $Q$ 为对称矩阵，则 RULE。",
     "当 $Q$ 是对称阵时，RULE",
 )
-NOT_SAID = ("RULE", "$Q$ need not be symmetric. RULE", "这里 $Q$ 不一定对称，RULE")
+NOT_SAID = (
+    "RULE",
+    "$Q$ need not be symmetric. RULE",
+    "$Q$ isn't symmetric. RULE",
+    "For skew-symmetric $Q$: RULE",
+    "For anti-symmetric $Q$: RULE",
+    "RULE\n\n## The Hessian is symmetric",
+    "The Hessian is symmetric.\n\nA rule of any $Q$ and $z$:\n\nRULE",
+    "这里 $Q$ 不一定对称，RULE",
+    "这里 $Q$ 并非对称，RULE",
+    "若 $Q$ 反对称，则 RULE",
+)
 
 
 @pytest.mark.parametrize("text", SAID)

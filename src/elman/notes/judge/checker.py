@@ -372,7 +372,14 @@ def _fails_for_other_functions(checker: Checker, j: Judgement) -> bool:
 
     model, first = checker.model, j.result.counterexample
     roles = replace(model.roles, positive=model.roles.positive | {f"{name}_other" for name in model.roles.positive})
-    model = replace(model, equations=with_others(model.equations), named=with_others(model.named), roles=roles)
+    model = replace(
+        model,
+        equations=with_others(model.equations),
+        named=with_others(model.named),
+        start={key: replace(d, value=transform(d.value, other)) for key, d in model.start.items()},
+        unknown=model.unknown | {f"{name}_other" for name in model.unknown},
+        roles=roles,
+    )
     sampled = checker.sampling.oracles(j.statement)[0]
     oracle = checker.oracles.new(model, sampled.point, sampled.local, sampled.conditions)
     second = agreement(oracle, transform(j.left, other), transform(j.expression, other)).counterexample

@@ -65,7 +65,7 @@ def build(page: Page) -> PageModel:
     statements, unread = read_statements(page, notation.names)
     statements = with_bold_letters(statements, notation.shapes)
     statements = with_class_labels(with_repeated_indices(statements, page))
-    statements = with_signs_for_derivatives(statements)
+    statements = with_signs_for_derivatives(statements, notation.shapes)
     written_out = with_written_out(statements, notation.shapes)
     own = with_own_entries(written_out, notation.shapes)
     notation = replace(notation, shapes=own.shapes)

@@ -6,7 +6,7 @@ the page has only before letters and does not explain makes other letters of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 
 from elman.calculus.expression import (
@@ -21,19 +21,24 @@ from elman.calculus.expression import (
 )
 from elman.notes.model.page_model import Statement
 
-_ONLY_LETTERS = 2  # different letters behind a δ that is not explained
+_FEWEST_LETTERS = 2  # different letters behind a δ that is not explained
+_SIGNS = frozenset({"delta", "Delta", "D", "d", "partial"})  # any other letter is a factor: A x = ∂f/∂x lacks a 2
 
 Meaning = Callable[[Expression, Expression], Expression]
 """What a sign and the letter behind it are, both with their indices."""
 
 
-def with_signs_for_derivatives(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """The statements with such signs and the letters behind them as the derivatives that they are."""
+def with_signs_for_derivatives(statements: Sequence[Statement], declared: Container[str]) -> tuple[Statement, ...]:
+    """The statements with such signs and the letters behind them as the derivatives that they are.
+
+    declared: the letters that have a shape, which are no signs.
+    """
     found: dict[str, Meaning] = {}
     for s in statements:
         for sign, meaning in _meanings(s):
-            found.setdefault(sign, meaning)
-    if "delta" not in found and _makes_letters(statements):
+            if sign in _SIGNS and sign not in declared:
+                found.setdefault(sign, meaning)
+    if "delta" not in found and "delta" not in declared and _makes_letters(statements):
         found["delta"] = _letter_of_its_own
     for sign in [sign for sign in found if _stands_alone(sign, statements)]:
         del found[sign]
@@ -81,7 +86,7 @@ def _indices(e: Expression) -> tuple[object, ...]:
 def _makes_letters(statements: Sequence[Statement]) -> bool:
     """Whether a page has equations of products of a plain δ with several letters."""
     pairs = (_pair(s.parts[0]) for s in statements if s.is_equation)
-    return len({_name(pair[1]) for pair in pairs if pair is not None and _is_plain_delta(pair[0])}) >= _ONLY_LETTERS
+    return len({_name(pair[1]) for pair in pairs if pair is not None and _is_plain_delta(pair[0])}) >= _FEWEST_LETTERS
 
 
 def _is_plain_delta(e: Expression) -> bool:
@@ -91,7 +96,7 @@ def _is_plain_delta(e: Expression) -> bool:
 def _letter_of_its_own(sign: Expression, e: Expression) -> Expression:
     letter = base_of(e)
     assert isinstance(letter, Symbol)
-    own = replace(letter, name=f"delta_{letter.name}", latex=rf"\delta {letter.latex}")
+    own = replace(letter, name=f"delta_of_{letter.name}", latex=rf"\delta {letter.latex}")
     return replace(e, of=own) if isinstance(e, Entry) else own
 
 

@@ -73,11 +73,12 @@ _ONE_EXAMPLE = re.compile(
     re.I,
 )
 _SYMMETRIC = re.compile(
-    r"\bsymmetric\b|对称|(?<![A-Za-z])([A-Z])\s*\^\s*\{?\s*(?:T|\\top)\b\s*\}?\s*=\s*\1(?![A-Za-z])"
+    r"(?<!skew)(?<!skew[- ])(?<!anti)(?<!anti[- ])\bsymmetric\b|(?<![反斜])对称"
+    r"|(?<![A-Za-z])([A-Z])\s*\^\s*\{?\s*(?:T|\\top)\b\s*\}?\s*=\s*\1(?![A-Za-z])"
     r"|(?<![A-Za-z])([A-Z])\s*=\s*\2\s*\^\s*\{?\s*(?:T\b|\\top\b)"
 )
 _NOT_SYMMETRIC = re.compile(
-    r"\b(?:not|non|never|neither)\b[\w\s-]{0,20}\bsymmetric|不对称|非对称|(?:不一定|未必|不必)是?对称"
+    r"\b(?:not|non|never|neither|without|\w+n['’]t)\b[\w\s$\\{}-]{0,30}\bsymmetric|(?:[不非]|未必|不必|不一定|不是|并非)(?:是|一个)?对称"
 )
 _BESIDE = 120  # characters beside a formula in which its sentence is
 _AGAIN_AND_AGAIN = 3  # equations of one letter
@@ -549,7 +550,10 @@ def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
     page was read to call another one symmetric, the words may be about that.
     """
     start, end = j.statement.formula.outer
-    beside = checker.page.text[max(start - _BESIDE, 0) : end + _BESIDE]
+    page = checker.page.text
+    above = page[max(start - _BESIDE, 0) : start].rstrip().rpartition("\n\n")[2]
+    below = page[end : end + _BESIDE].lstrip().partition("\n\n")[0]
+    beside = f"{above} {page[start:end]} {'' if below.startswith('#') else below}"
     if not _SYMMETRIC.search(beside) or _NOT_SYMMETRIC.search(beside):
         return ""
     if j.result.error is not None or checker.model.symmetric:
