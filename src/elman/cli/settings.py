@@ -23,6 +23,10 @@ from elman.config import (
     settings,
 )
 from elman.training.defaults import (
+    BEST_CHARS,
+    BEST_LARGE,
+    FAST,
+    FEW_PASSES,
     LARGE_TEXT,
     LARGE_TIME,
     LONG_CHARS,
@@ -96,9 +100,11 @@ def notes() -> list[str]:
     """What the help says about defaults that depend on more than level and optimizer, a paragraph each."""
     return [
         f"At levels word and bpe, a text from {LARGE_TEXT // 2**20} MiB on has other defaults for "
-        f"{_options_of(LARGE_TIME)}, by the passes that --epochs or --max-time allows; a --max-time that allows only a "
-        f"few passes has others for {_options_of(SHORT_TIME)} (bf16 only where the processor has fast bf16 products). "
-        f"At char and byte one that allows many has others for {_options_of(LONG_CHARS)}.",
+        f"{_options_of(LARGE_TIME)}, by the passes that --epochs or --max-time allows; few passes "
+        f"have others for {_options_of(SHORT_TIME)}, and a --max-time of under {FEW_PASSES:g} passes for "
+        f"{_options(FAST)} too (bf16 only where the processor has fast bf16 products). "
+        f"At char and byte a --max-time of many passes has others for {_options_of(LONG_CHARS)}. "
+        f"--recipe best has its own for {_options({name for part in (*BEST_LARGE, *BEST_CHARS) for name in part})}.",
         f"On a CPU, in one process and without --exact, --output is sampled from {SAMPLED_FROM:,} tokens on.",
         f"A task has its own defaults: {_options(TASK_SIZES | TASK_SETTINGS)}.",
     ]

@@ -45,7 +45,8 @@ LARGE_TEXT = 4 * 2**20
 
 SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0, "average": 0.0}
 
-_FAST: dict[str, Any] = {"save_every": 1000, "precision": "bf16"}
+FAST: dict[str, Any] = {"save_every": 1000, "precision": "bf16"}
+"""Where the time is short: fewer checkpoints, and bf16 where the processor multiplies it faster."""
 _SHORT: dict[str, Any] = {"B": 20, "T": 20, "warmup": 20}
 Tiers = tuple[tuple[float, dict[str, Any], dict[str, Any]], ...]
 SHORT_TIME: Tiers = (
@@ -58,28 +59,30 @@ default sizes or --epochs asks for no more: a smaller network and shorter window
 FEW_PASSES = 12.0
 """The same levels, where `max_time` allows fewer passes: bf16 too, where the processor multiplies it faster."""
 LARGE_TIME: Tiers = (
-    (10.0, {}, _FAST | {"B": 20, "dropout": 0.0}),
-    (30.0, {}, _FAST | {"B": 20, "dropout": 0.2}),
+    (10.0, {}, FAST | {"B": 20, "dropout": 0.0}),
+    (30.0, {}, FAST | {"B": 20, "dropout": 0.2}),
     (
         float("inf"),
         {"d": 400, "Dh": 400},
-        _FAST | {"B": 20, "T": 35, "dropout": 0.4, "lr": 0.006, "init_scale": 0.1, "average": 0.1},
+        FAST | {"B": 20, "T": 35, "dropout": 0.4, "lr": 0.006, "init_scale": 0.1, "average": 0.1},
     ),
 )
 """The same levels, of a large text, after SHORT_TIME, by the passes that the time allows and --epochs asks for."""
 UNLIMITED = 1000
 """--epochs where the time alone is to end the run."""
-LONG_CHARS: Tiers = ((20.0, {}, {}), (float("inf"), {}, _FAST | {"dropout": 0.15, "epochs": UNLIMITED}))
+LONG_CHARS: Tiers = ((20.0, {}, {}), (float("inf"), {}, FAST | {"dropout": 0.15, "epochs": UNLIMITED}))
 """Levels char and byte, by the passes that `max_time` allows."""
 
 BEST_SECONDS = 3600.0
 """The time of the recipe `best` where neither --max-time nor --epochs is given."""
-_BEST: dict[str, Any] = _FAST | {"average": 0.1, "epochs": UNLIMITED}
+_BEST: dict[str, Any] = FAST | {"average": 0.1, "epochs": UNLIMITED}
 _BEST_WORDS: dict[str, Any] = _BEST | {"B": 20, "T": 35, "lr": 0.006, "init_scale": 0.1}
-BEST_LARGE: Tiers = ((1, {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.4}),)
-BEST_SMALL: Tiers = ((1, {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.6}),)
+Both = tuple[dict[str, Any], dict[str, Any]]
+"""Sizes and settings."""
+BEST_LARGE: Both = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.4}
+BEST_SMALL: Both = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.6}
 """The recipe `best` at levels word and bpe; a small text is read so often that the network could learn it by heart."""
-BEST_CHARS: Tiers = ((1, {"Dh": 1024}, _BEST | {"T": 48, "dropout": 0.4}),)
+BEST_CHARS: Both = {"Dh": 1024}, _BEST | {"T": 48, "dropout": 0.4}
 """And at levels char and byte."""
 
 SAMPLED_FROM = 2048
@@ -166,12 +169,14 @@ def level_defaults(
     sizes, settings = dict(SIZES[level]), dict(SETTINGS[level])
     tiers: list[tuple[Tiers, float]] = []
     if recipe == "best":
-        large = size >= LARGE_TEXT
-        tiers = [(BEST_CHARS if level in ("char", "byte") else BEST_LARGE if large else BEST_SMALL, 0)]
+        words = BEST_LARGE if size >= LARGE_TEXT else BEST_SMALL
+        more_sizes, more_settings = BEST_CHARS if level in ("char", "byte") else words
+        sizes |= more_sizes
+        settings |= more_settings
     elif level in ("char", "byte"):
         tiers = [(LONG_CHARS, passes if timed else 0)]
     else:
-        settings |= _FAST if passes < FEW_PASSES else {}
+        settings |= FAST if passes < FEW_PASSES else {}
         tiers = [(SHORT_TIME, passes if timed or epochs is None else epochs)]
         if size >= LARGE_TEXT:
             settings |= {"epochs": UNLIMITED} if timed else {}

@@ -493,7 +493,12 @@ def _holds_with(checker: Checker, j: Judgement, shapes: dict[str, tuple[str, str
     model = replace(checker.model, shapes={**checker.model.shapes, **shapes})
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(model, o.point, {**o.local, **shapes}, o.conditions) for o in sampled)
-    return all(agreement(o, j.left, j.expression).plain for o in tried)
+    return _holds_in(tried, j)
+
+
+def _holds_in(oracles: Iterable[Oracle], j: Judgement) -> bool:
+    """Whether a claim holds at the points of these oracles, and says more there than 0 = 0."""
+    return all(found.plain and not found.nothing for found in (agreement(o, j.left, j.expression) for o in oracles))
 
 
 def _supposed_equal(checker: Checker, e: Explanation) -> str:
@@ -565,7 +570,7 @@ def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
             continue
         model = with_roles(replace(checker.model, symmetric=checker.model.symmetric | {name}))
         tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
-        if all(agreement(o, j.left, j.expression).plain for o in tried):
+        if _holds_in(tried, j):
             return text(_written(name, (j.left, j.expression)))
     return ""
 
@@ -593,7 +598,7 @@ def _holds_for_number(checker: Checker, j: Judgement, by: Symbol) -> bool:
         return False  # h (1 - h) of declared columns, where the page writes ∘ for what it means so
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(free, o.point, {**o.local, by.name: ("1", "1")}, o.conditions) for o in sampled)
-    return all(found.plain and not found.nothing for found in (agreement(o, j.left, j.expression) for o in tried))
+    return _holds_in(tried, j)
 
 
 def _direct_use(checker: Checker, e: Explanation) -> str:
@@ -626,7 +631,7 @@ def _letters_of_a_rule(checker: Checker, e: Explanation) -> str:
     free = replace(model, equations=given, shapes={**model.shapes, **shapes})
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(free, o.point, {**o.local, **shapes}, o.conditions) for o in sampled)
-    if not all(found.plain and not found.nothing for found in (agreement(o, j.left, j.expression) for o in tried)):
+    if not _holds_in(tried, j):
         return ""
     letters = " and ".join(text(Symbol(name)) for name in made)
     return f"it holds for any {letters} held fixed: write another letter, or that it is meant so"
