@@ -54,6 +54,16 @@ def test_a_sigmoid_above_the_softmax_stays_one() -> None:
     assert any(c.is_wrong for c in claims(BESIDE.replace("(\\delta_{rs} - p_s)", "(1 - p_s)")))
 
 
+def test_a_sigmoid_that_is_defined_below_the_softmax_stays_one() -> None:
+    softmax = BESIDE.split("The softmax is")[1]
+    sigmoid = r"The logistic function is $\sigma(x) = \frac{1}{1 + e^{-x}}$."
+    rule = r"$$ \frac{\partial \sigma(x)}{\partial x} = \sigma(x) (1 - \sigma(x)) $$"
+    page = f"The softmax is {softmax}\n\n{sigmoid}\n\n{rule}\n"
+    assert all(c.good for c in claims(page))
+    assert any(c.is_wrong for c in claims(page.replace("(1 - \\sigma(x))", "(1 + \\sigma(x))")))
+    assert any(c.is_wrong for c in claims(page.replace("(\\delta_{rs} - p_s)", "(1 - p_s)")))
+
+
 def test_an_entry_of_a_function_is_no_product() -> None:
     text = "$$ h_j(x) = \\sum_i w_{ij} x_i + b_j $$\n\n$$ \\frac{\\partial h_j(x)}{\\partial b_j} = RIGHT $$\n"
     assert all(c.good for c in claims(text.replace("RIGHT", "1")))

@@ -54,18 +54,19 @@ def with_functions_of_entries(statements: Sequence[Statement]) -> tuple[Statemen
 
 def _with_softmax_for_sigma(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     """The statements with softmax(z) for σ(z) from the equation on that says so; for any σ where none above is of
-    another letter.
+    another letter, and none of another letter has an equation of its own, σ(x) = 1 / (1 + e^{-x}).
     """
     named = next(((k, of) for k, s in enumerate(statements) if (of := _named_softmax(s)) is not None), None)
     if named is None:
         return tuple(statements)
     first, letter = named
     above = [n for s in statements[:first] for n in s.nodes() if _is_sigma(n)]
-    others_above = any(letter not in walk(node) for node in above)
-    first = first if others_above else 0
+    own = [s.parts[0] for s in statements if s.is_equation and _is_sigma(s.parts[0])]
+    others = any(letter not in walk(node) for node in (*above, *own))
+    first = first if others else 0
 
     def change(node: Expression) -> Expression:
-        if not _is_sigma(node) or (others_above and letter not in walk(node)):
+        if not _is_sigma(node) or (others and letter not in walk(node)):
             return node
         (argument,) = node.arguments
         if isinstance(argument, Entry):
