@@ -406,7 +406,9 @@ def base_of(e: Expression) -> Expression:
 
 
 def shift_time(e: Expression, variable: str, to: Index) -> Expression:
-    """`e` with the time variable `variable` replaced by `to`, offsets added: h^(t-1) with t → i+1 is h^(i)."""
+    """`e` with the variable of time steps or indices `variable` replaced by `to`, offsets added: h^(t-1) with t → i+1
+    is h^(i), and z_k with k → j is z_j.
+    """
 
     def moved(index: Index | None) -> Index | None:
         if index is None or index.variable != variable:

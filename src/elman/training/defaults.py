@@ -77,12 +77,12 @@ BEST_SECONDS = 3600.0
 """The time of the recipe `best` where neither --max-time nor --epochs is given."""
 _BEST: dict[str, Any] = FAST | {"average": 0.1, "epochs": UNLIMITED}
 _BEST_WORDS: dict[str, Any] = _BEST | {"B": 20, "T": 35, "lr": 0.006, "init_scale": 0.1}
-Both = tuple[dict[str, Any], dict[str, Any]]
-"""Sizes and settings."""
-BEST_LARGE: Both = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.4}
-BEST_SMALL: Both = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.6}
+SizesAndSettings = tuple[dict[str, Any], dict[str, Any]]
+"""Fields of ModelConfig, and of TrainingConfig."""
+BEST_LARGE: SizesAndSettings = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.4}
+BEST_SMALL: SizesAndSettings = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.6}
 """The recipe `best` at levels word and bpe; a small text is read so often that the network could learn it by heart."""
-BEST_CHARS: Both = {"Dh": 1024}, _BEST | {"T": 48, "dropout": 0.4}
+BEST_CHARS: SizesAndSettings = {"Dh": 1024}, _BEST | {"T": 48, "dropout": 0.4}
 """And at levels char and byte."""
 
 SAMPLED_FROM = 2048

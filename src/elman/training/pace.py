@@ -17,7 +17,7 @@ _LARGEST_V = 2048
 """Tokens of the vocabulary that is measured with: a larger one takes longer for the same figure."""
 _STEPS = 5
 _SHARE = 0.05
-"""Of the time for training, what measuring may take; two steps are made whatever they take."""
+"""Of the time for training, what measuring may take; one step to warm up and one that is measured are always made."""
 
 
 def operations_per_second(

@@ -23,7 +23,7 @@ from elman.notes.judge.derivation_steps import earlier_parts
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import is_worked
-from elman.notes.model.bold_letters import BOLD
+from elman.notes.model.bold_letters import is_bold
 from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
 from elman.notes.model.statement_kinds import StatementKind
@@ -167,7 +167,7 @@ def evidence_of(checker: Checker) -> dict[str, Costs]:
     nodes = [n for part in parts for n in walk(part)]
     whole = {n.of.name for n in nodes if isinstance(n, Transpose) and isinstance(n.of, Symbol)}
     letters = [n for n in nodes if isinstance(n, Symbol)]
-    bold = Counter(n.name for n in letters if BOLD.search(n.latex))
+    bold = Counter(n.name for n in letters if is_bold(n))
     all_uses = Counter(n.name for n in letters)
     whole |= {name for name, count in bold.items() if 2 * count > all_uses[name]}
     found: dict[str, Costs] = {name: {"number": _NO_LONGER} for name in whole}

@@ -14,7 +14,7 @@ from dataclasses import replace
 from elman.calculus.expression import Expression, Symbol, has_derivative, symbols
 from elman.notes.model.page_model import Statement
 
-BOLD = re.compile(r"\\(?:mathbf|bm|boldsymbol|bold|pmb|vec)\b")
+_BOLD = re.compile(r"\\(?:mathbf|bm|boldsymbol|bold|pmb|vec)\b")
 _ENOUGH = 2  # statements that have the letter in each of the two ways
 
 
@@ -27,7 +27,7 @@ def with_bold_letters(statements: Sequence[Statement], declared: Collection[str]
         return tuple(statements)
 
     def change(node: Expression) -> Expression:
-        if not isinstance(node, Symbol) or node.name not in renamed or _is_bold(node) != renamed[node.name]:
+        if not isinstance(node, Symbol) or node.name not in renamed or is_bold(node) != renamed[node.name]:
             return node
         return replace(node, name=f"{node.name}_{'bold' if renamed[node.name] else 'plain'}")
 
@@ -40,7 +40,7 @@ def _written_twice(statements: Sequence[Statement]) -> dict[str, bool]:
     for k, s in enumerate(statements):
         for node in s.nodes():
             if isinstance(node, Symbol):
-                places[node.name][_is_bold(node)].add(k)
+                places[node.name][is_bold(node)].add(k)
     found: dict[str, bool] = {}
     for name, (plain, bold) in places.items():
         if min(len(plain), len(bold)) < _ENOUGH:
@@ -61,5 +61,6 @@ def _is_computed_from(s: Statement, name: str) -> bool:
     return s.is_equation and name in right and not has_derivative(*s.parts)
 
 
-def _is_bold(letter: Symbol) -> bool:
-    return BOLD.search(letter.latex) is not None
+def is_bold(letter: Symbol) -> bool:
+    """Whether a letter is written in bold, or with an arrow, as vectors are."""
+    return _BOLD.search(letter.latex) is not None

@@ -27,10 +27,9 @@ _POINTER = re.compile(r"(?P<letter>[A-Za-z]+)_(?P<example>[a-z])")
 
 def with_class_labels(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     """The statements with an entry of such a vector for each indicator of a class."""
-    compared = {n for s in statements for n in s.nodes() if isinstance(n, Comparison | Iverson)}
-    if not compared:
-        return tuple(statements)
     nodes = [n for s in statements for n in s.nodes()]
+    if not any(isinstance(n, Comparison | Iverson) for n in nodes):
+        return tuple(statements)
     used = {i.variable for n in nodes if isinstance(n, Entry) for i in n.indices}
     return tuple(_read(s, used) for s in statements)
 
@@ -68,7 +67,7 @@ def _sides(e: Expression) -> Iterator[tuple[Symbol, Index]]:
 def _entry(label: Symbol, index: Index, used: set[str | None]) -> Entry | None:
     """The entry of the vector of a label: y^{(i)} at a step, or y_i, which nothing has as an index."""
     if label.time is not None and label.time.variable is not None:
-        own = Symbol(f"{label.name}_class", label.time, f"{label.latex}", span=label.span)
+        own = Symbol(f"{label.name}_class", label.time, label.latex, span=label.span)
         return Entry(own, (index,), span=label.span)
     match = _POINTER.fullmatch(label.name)
     if match is None or label.name in used:

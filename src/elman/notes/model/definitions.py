@@ -40,7 +40,7 @@ _UNDER_CONDITION = re.compile(
     r"\b(?:if|when|whenever|unless|assum\w+|suppos\w+)\W*$|[若当]\W*$|如果\W*$|假设\W*$", re.I
 )
 _ANNOUNCING = re.compile(r"\b(?:let|where|here|with|denot\w+|defin\w+)\W*$|(?:其中|这里|令|设|记|定义)\W*$", re.I)
-_OTHERWISE = re.compile(r"\s*(?:or\b|或)", re.I)
+_OR_CASE = re.compile(r"\s*(?:or\b|或)", re.I)
 _BETWEEN = re.compile(r"\s*(?:[,，、;；]\s*(?:and|和|以及|且)?|and|和|以及|且)\s*", re.I)
 
 ByName = dict[str, tuple[Definition, ...]]
@@ -250,15 +250,15 @@ def _may_define(statement: Statement, left: Symbol, use: PageUse) -> bool:
         return True
     if left.time is None and left.name in use.running:
         return False
-    others = statement.number == use.start and _is_of_others(statement)
+    others = statement.number == use.start and _computes(statement)
     if introduces(statement.formula.before) or statement.number in use.listed or others:
         return True
     used_before = use.first_use.get(left.name, statement.number) < statement.number
     return not used_before or (left.time is not None and _is_single(left.time))
 
 
-def _is_of_others(s: Statement) -> bool:
-    """Whether an equation within a line gives a letter a value made of others, z = w^T x, under no condition."""
+def _computes(s: Statement) -> bool:
+    """Whether an equation says what other letters make its left side, z = w^T x, and names no condition before it."""
     compound = isinstance(s.parts[1], Add | Subtract | Product | Call | BigSum)
     return compound and not _UNDER_CONDITION.search(s.formula.before[-40:])
 
@@ -271,10 +271,7 @@ def _is_by_entries(s: Statement) -> bool:
     if not s.is_equation or not isinstance(left, Entry) or len(left.indices) != 1:
         return False
     (index,) = left.indices
-    compound = isinstance(s.parts[1], Add | Subtract | Product | Call | BigSum)
-    return (
-        compound and index.variable in free_indices(s.parts[1]) and not _UNDER_CONDITION.search(s.formula.before[-40:])
-    )
+    return index.variable in free_indices(s.parts[1]) and _computes(s)
 
 
 def _listed(statements: Sequence[Statement]) -> Iterator[int]:
@@ -282,7 +279,7 @@ def _listed(statements: Sequence[Statement]) -> Iterator[int]:
     one that is one of several cases: "where $c$ is a number, $z = x$ or $z = x - m$".
     """
     announced = False
-    cases = {s.number for s, behind in pairwise(statements) if _OTHERWISE.match(behind.formula.before)}
+    cases = {s.number for s, behind in pairwise(statements) if _OR_CASE.match(behind.formula.before)}
     for before, s in pairwise(statements):
         one, other = before.formula, s.formula
         announced = one.is_within_text and (announced or _ANNOUNCING.search(one.before[-60:]) is not None)

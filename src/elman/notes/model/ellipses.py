@@ -28,12 +28,12 @@ from elman.calculus.expression import (
     with_children,
 )
 from elman.calculus.shapes.kinds import is_called_a_loss
+from elman.notes.model.bold_letters import is_bold
 from elman.notes.model.page_model import Statement
 
 _RUNNING = "kjmqrshu"
 _LABELLED = re.compile(r"(?P<stem>.*[^\d_])_(?P<label>\d{1,2}|[A-Za-z])")
 _INDEX = re.compile(r"[i-n]")
-_BOLD = re.compile(r"\\(?:mathbf|bm|boldsymbol|bold|pmb|vec)\b")
 
 Shapes = Mapping[str, tuple[str, str]]
 
@@ -92,7 +92,7 @@ class _Stems:
 
 def _is_whole(e: Expression) -> bool:
     """Whether an expression has a numbered letter that is no number: transposed, or in bold."""
-    return isinstance(e, Transpose) or (isinstance(e, Symbol) and _BOLD.search(e.latex) is not None)
+    return isinstance(e, Transpose) or (isinstance(e, Symbol) and is_bold(e))
 
 
 def _letter(e: Expression) -> Expression:

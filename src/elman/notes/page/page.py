@@ -39,7 +39,7 @@ class Formula:
 
     @property
     def is_within_text(self) -> bool:
-        """Whether prose stands in the same line: such an equation may be a condition ("if n = 1") and no definition."""
+        """Whether words stand beside it in its line: it may be a condition then, "if n = 1", and no definition."""
         return self.kind == "inline" and not self.alone
 
     def line_at(self, offset: int) -> int:

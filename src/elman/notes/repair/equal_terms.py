@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from elman.calculus.expression import BigSum, Entry, Expression, Index, Product, transform, walk
+from elman.calculus.expression import BigSum, Entry, Index, Product, shift_time, transform, walk
 from elman.calculus.printing.render import text
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
@@ -26,7 +26,7 @@ def with_equal_terms(j: Judgement) -> Explanation | None:
     total = share.right
     assert isinstance(total, BigSum)
     (own,) = free_indices(total.body)
-    repaired = replace(share, right=replace(total, body=_with_index(total.body, own, total.index)))
+    repaired = replace(share, right=replace(total, body=shift_time(total.body, own, Index(total.index))))
     part = transform(j.expression, lambda node: repaired if node == share else node)
     words = (
         f"every term of the sum over {total.index} is {text(total.body)}, so that the quotient is 1 over their number, "
@@ -43,14 +43,3 @@ def _has_equal_terms(e: Product) -> bool:
         return False
     free = free_indices(total.body)
     return len(free) == 1 and total.index not in free and any(isinstance(n, Entry) for n in walk(total.body))
-
-
-def _with_index(e: Expression, old: str, new: str) -> Expression:
-    """An expression with another index in its entries."""
-
-    def change(node: Expression) -> Expression:
-        if not isinstance(node, Entry):
-            return node
-        return replace(node, indices=tuple(Index(new, i.offset) if i.variable == old else i for i in node.indices))
-
-    return transform(e, change)
