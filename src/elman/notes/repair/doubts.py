@@ -59,7 +59,7 @@ from elman.notes.oracle.agreement import MOST_OF_DIRECT_USE, agreement, agreemen
 from elman.notes.oracle.evaluation_point import OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
 from elman.notes.page.page import SUPPLIED
-from elman.notes.repair.edits import EDIT
+from elman.notes.repair.edits import EDIT, over_other_indices
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged
 
 _ARRANGED = frozenset(
@@ -382,11 +382,24 @@ def _occurrences(e: Expression, index: str) -> int:
 
 
 def _sum_of_equal_terms(checker: Checker, e: Explanation) -> str:
-    """Σ_{i=1}^m (y - t)^2 over examples: its letters are those of example i, although they do not say so."""
-    for node in everything_in(checker.model, (e.judgement.left, e.judgement.expression)):
+    """Σ_{i=1}^m (y - t)^2 over examples: its letters are those of example i, although they do not say so. But
+    Σ_j a_il is a slip where Σ_l a_il, of a claim that has no other l, makes it hold.
+    """
+    left, part = e.judgement.left, e.judgement.expression
+    for node in everything_in(checker.model, (left, part)):
         if isinstance(node, BigSum) and symbols(node.body) and not _has_index(node.body, node.index):
+            if any(_holds_with_sum(checker, e.judgement, node, other) for other in over_other_indices(node)):
+                continue
             return f"no letter of the sum over {node.index} has this index: write it at those that it runs over"
     return ""
+
+
+def _holds_with_sum(checker: Checker, j: Judgement, node: BigSum, other: BigSum) -> bool:
+    """Whether a claim holds with another sum in place of one on its right side, and has one free index less."""
+    part = transform(j.expression, lambda n: other if n == node else n)
+    if not free_indices(part) < free_indices(j.expression):
+        return False
+    return all(agreement(o, j.left, part).plain for o in checker.sampling.oracles(j.statement))
 
 
 def _of_one_example(checker: Checker, e: Explanation) -> str:

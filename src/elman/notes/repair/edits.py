@@ -15,10 +15,12 @@ from elman.calculus.expression import (
     Index,
     Product,
     Symbol,
+    symbols,
     walk,
 )
 from elman.calculus.functions import Array
 from elman.notes.judge.verdict import Verdict
+from elman.notes.model.page_model import free_indices, free_times
 
 EDIT = 4  # the cost of an edit
 REGROUP = 1  # the cost of other parentheses than the written ones
@@ -104,6 +106,13 @@ def bounds(e: BigSum) -> Iterator[BigSum]:
             for offset in (-1, 1):
                 moved = Index(bound.variable, bound.offset + offset)
                 yield replace(e, lower=moved) if name == "lower" else replace(e, upper=moved)
+
+
+def over_other_indices(e: BigSum) -> Iterator[BigSum]:
+    """Σ_l a_il for Σ_j a_il: a sum of which no letter has the index, over each of the indices that they have."""
+    free = free_indices(e.body)
+    if e.index not in free | free_times(e.body) | {s.name for s in symbols(e.body)}:
+        yield from (replace(e, index=index) for index in sorted(free))
 
 
 def placed(letter: Symbol, e: Symbol) -> Symbol:

@@ -33,7 +33,7 @@ from elman.calculus.values.evaluate import add, evaluate, transpose
 from elman.calculus.values.sums import sum_range
 from elman.errors import FormulaError
 from elman.notes.judge.verdict import Verdict
-from elman.notes.repair.edits import EDIT, Edit, Variant, bounds, distinct, flatten
+from elman.notes.repair.edits import EDIT, Edit, Variant, bounds, distinct, flatten, over_other_indices
 from elman.notes.repair.factor_chains import MOST_FACTORS, more_factors, products
 from elman.notes.repair.omissions import omissions, other_axis
 from elman.notes.repair.search_space import SearchSpace, combined
@@ -273,6 +273,10 @@ class Search:
                     yield Variant(
                         value_, EDIT, other, (Edit(Verdict.TIME, f"the sum from {other.lower} to {other.upper}"),)
                     )
+            for other in over_other_indices(e):
+                value_ = self.space.value(other)
+                if value_ is not None:
+                    yield Variant(value_, EDIT, other, (Edit(Verdict.ARGUMENT, f"the sum over {other.index}"),))
 
 
 def _rest(e: Expression) -> tuple[Expression, ...]:
