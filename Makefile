@@ -8,7 +8,7 @@ OUT    := $(OUT)
 # One test process for each processor; a process that is done takes tests from the others.
 PARALLEL := --numprocesses=auto --dist=worksteal
 KERNEL_SOURCES := $(wildcard src/elman/kernels/native/*)
-CATALOGUE := src/elman/locale/zh/LC_MESSAGES/elman
+CATALOGUES := src/elman/locale/zh/LC_MESSAGES
 NATIVE := pyproject.toml CMakeLists.txt $(KERNEL_SOURCES)
 
 .PHONY: help setup train test test-pure lint format bench docs messages wheel man image sanitize sanitize-address sanitize-thread clean
@@ -68,7 +68,9 @@ $(VENV)-docs/.installed: pyproject.toml
 	@touch $@
 
 messages: setup  ## compile the catalogues of translations
-	$(BIN)/python -c "import polib; polib.pofile('$(CATALOGUE).po').save_as_mofile('$(CATALOGUE).mo')"
+	for name in elman help; do \
+	$(BIN)/python -c "import polib; polib.pofile('$(CATALOGUES)/$$name.po').save_as_mofile('$(CATALOGUES)/$$name.mo')" \
+	|| exit 1; done
 
 wheel:           ## build a wheel for $(PYTHON) in dist/
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -7,13 +7,17 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
-from command_line import Run
+from command_line import COMMANDS, Run
 from messages import HOLE, skeleton, templates, translated_templates
 
+from elman.cli import main
 from elman.cli.languages import language_of_call
+from elman.cli.translated_help import DOMAIN, VERBATIM, example_columns, option_text, paragraphs
 from elman.notes import check
 from elman.notes.page.reader import page_of
 from elman.serve.check_worker import answer
@@ -28,6 +32,7 @@ from elman.translation import (
     placeholders,
     translate,
 )
+from elman.wording import columns
 
 SOURCE = Path(__file__).parents[1] / "src" / "elman"
 HAN = re.compile("[\u4e00-\u9fff]")
@@ -132,20 +137,58 @@ def test_no_sentence_is_missing_in_the_catalogue() -> None:
     assert not missing, "\n".join(["not in src/elman/locale/zh/LC_MESSAGES/elman.po:", *missing])
 
 
-def test_placeholders_agree() -> None:
-    for message, translated in catalogue("zh").items():
+def help_pieces() -> Iterator[tuple[str, str]]:
+    """Each text of the commands' help, and the command that it is first in."""
+    top = click.Context(main, info_name="elman")
+    for name in (None, *COMMANDS):
+        command = main if name is None else main.get_command(top, name)
+        assert command is not None
+        ctx = top if name is None else click.Context(command, info_name=name, parent=top)
+        for paragraph in [*paragraphs(command.help or ""), *paragraphs(command.epilog or "")]:
+            if paragraph.startswith(VERBATIM):
+                yield from ((example_columns(line)[-1], f"{name}") for line in paragraph.split("\n")[1:])
+            elif paragraph and not paragraph.startswith("Example:"):
+                yield paragraph, f"{name}"
+        for parameter in command.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
+                yield record[1], f"{name} {parameter.opts[-1]}"
+
+
+def test_no_text_of_the_help_is_missing_in_its_catalogue() -> None:
+    """A new command, option or default in words: add it to help.po, and run `make messages`."""
+    with in_language("zh"):
+        missing = []
+        for text, place in help_pieces():
+            plain, *details = re.split(r"\s*\[(?=default: |required|x|\d)|\]", option_text(text))
+            missing += [f"{place}: {text}"] if not HAN.search(plain) or CLAUSE.search(plain) else []
+            missing += [f"{place}: [{detail}]" for detail in details if CLAUSE.search(detail)]
+    assert not missing, "\n".join(["not in src/elman/locale/zh/LC_MESSAGES/help.po:", *missing])
+
+
+def test_every_text_of_the_help_catalogue_is_used() -> None:
+    used = {" ".join(re.sub(r"(\s*\[[^\[\]]+\])+$", "", text).split()) for text, _ in help_pieces()}
+    for message in catalogue("zh", DOMAIN):
+        long = message.count(" ") > 5 and not placeholders(message)
+        assert not long or message in used or any(message in text for text, _ in help_pieces()), message
+
+
+@pytest.mark.parametrize("domain", ["elman", DOMAIN])
+def test_placeholders_agree(domain: str) -> None:
+    for message, translated in catalogue("zh", domain).items():
         assert set(placeholders(translated)) == set(placeholders(message)), message
         assert translated != message
 
 
-def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path) -> None:
-    """`make messages` compiles elman.po; so does `msgfmt`."""
-    compiled = tmp_path / "elman.mo"
+@pytest.mark.parametrize("domain", ["elman", DOMAIN])
+def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path, domain: str) -> None:
+    """`make messages` compiles the catalogues; so does `msgfmt`."""
+    compiled = tmp_path / "compiled.mo"
+    source = CHINESE / f"{domain}.po"
     if compiler := shutil.which("msgfmt"):
-        subprocess.run([compiler, "--check-format", "-o", compiled, CHINESE / "elman.po"], check=True)
+        subprocess.run([compiler, "--check-format", "-o", compiled, source], check=True)
     else:
-        pytest.importorskip("polib").pofile(str(CHINESE / "elman.po")).save_as_mofile(str(compiled))
-    with compiled.open("rb") as new, (CHINESE / "elman.mo").open("rb") as stored:
+        pytest.importorskip("polib").pofile(str(source)).save_as_mofile(str(compiled))
+    with compiled.open("rb") as new, (CHINESE / f"{domain}.mo").open("rb") as stored:
         found = [vars(gettext.GNUTranslations(file))["_catalog"] for file in (new, stored)]
     assert {k: v for k, v in found[0].items() if k} == {k: v for k, v in found[1].items() if k}
 
@@ -319,6 +362,42 @@ def test_errors_are_in_chinese(command: Run, arguments: list[str], said: str) ->
     assert done.returncode == 2
     assert said in done.stderr
     assert not re.search(r"(?m)^(Usage|Try|Error)", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "said"),
+    [
+        (["--help", "--lang", "zh"], "", ("用法：elman", "命令：\n", "  train       用 TEXT 训练语言模型")),
+        (["--lang", "zh", "train", "-h"], "", ("梯度的处理：\n", "[默认：200（word, bpe），128（char,", "示例：elman")),
+        (["check", "--help"], "zh", ("选项：\n", "与 --serve 合用：端口", "退出码为 1")),
+        ([], "zh", ("用法：elman", "循环神经网络语言模型")),
+        (["derive", "--lang=zh", "--help"], "en", ("denominator（分母布局）", "只输出结果：文本、LaTeX")),
+    ],
+)
+def test_the_help_is_in_chinese(
+    command: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], variable: str, said: tuple[str, ...]
+) -> None:
+    """In lines of at most 80 columns, where Chinese characters take two."""
+    monkeypatch.setenv("ELMAN_LANG", variable)
+    done = command(*arguments)
+    shown = done.stdout or done.stderr
+    for words in said:
+        assert words in shown
+    assert not CLAUSE.search(re.sub(r"(?m)^  (elman|示例：).*", "", shown))
+    assert all(columns(line) <= 80 for line in shown.splitlines() if not line.startswith("  elman "))
+    assert not re.search(r"[（\[]$", shown, re.MULTILINE)
+
+
+def test_the_help_stays_english(command: Run) -> None:
+    assert command("train", "--help").stdout.startswith("Usage: elman train [OPTIONS] [TEXT]...\n\n  Learn a language")
+    assert not HAN.search(command("--help", "--lang", "en").stdout)
+
+
+def test_the_language_before_a_command_is_that_of_its_report(command: Run, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("$$y = 2 x$$\n\n$$\\frac{dy}{dx} = 2$$\n", encoding="utf-8")
+    assert "成立" in command("--lang", "zh", "check", page).stdout
+    assert "claims hold" in command("--lang", "zh", "check", page, "--lang", "en").stdout
 
 
 def test_the_language_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ LANGUAGES = (ENGLISH, CHINESE)
 VARIABLE = "ELMAN_LANG"
 """The environment variable that names the language of the reports."""
 CATALOGUES = Path(__file__).parent / "locale"
+MESSAGES = "elman"
+"""The name of the catalogue of messages; that of `--help` is another, of long texts that are asked for rarely."""
 
 _HAN = "\u3400-\u9fff"
 _OPENING, _CLOSING = "（《「“", "，。；：、！？）》」”"
@@ -37,7 +39,7 @@ _SIGNS = {CHINESE: {**_JOINTS, ".": "。", " ": "", "(": "（", ")": "）"}}
 _CLAUSE = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,} [a-z]{3,}(?![A-Za-z])")  # words, which are no value of a placeholder
 _OF_USERS = frozenset({"path", "page", "run", "option", "text", "source"})  # placeholders with the user's own words
 _BREAKS = re.compile(
-    rf"[{_OPENING}]*(?:[{_HAN}]|[^{_HAN}{_OPENING}{_CLOSING}]+|[{_CLOSING}])[{_CLOSING}]*|[{_OPENING}]+"
+    rf"[{_OPENING}\[]*(?:[{_HAN}]|[^{_HAN}{_OPENING}{_CLOSING}]+|[{_CLOSING}])[{_CLOSING}\]]*|[{_OPENING}\[]+"
 )
 _NUMBERS = re.compile(r"\d+(?:, \d+)+")
 _MAX_LENGTH = 2000  # characters of a sentence; longer text is the page's own
@@ -85,12 +87,15 @@ def language_of_locale(environment: Mapping[str, str] | None = None) -> str | No
     return CHINESE if system.lower().startswith(("zh", "chinese")) else None
 
 
-def translate(text: str) -> str:
-    """An English sentence in the current language; unchanged in English, and where the catalogue does not have it."""
+def translate(text: str, domain: str = MESSAGES) -> str:
+    """An English sentence in the current language; unchanged in English, and where the catalogue does not have it.
+
+    domain: the name of the catalogue.
+    """
     language = _language.get()
     if language == ENGLISH or not text.strip():
         return text
-    return _catalogue(language).translation(text) or text
+    return _catalogue(language, domain).translation(text) or text
 
 
 def sign(mark: str) -> str:
@@ -192,13 +197,13 @@ class _Catalogue:
 
 
 @functools.cache
-def _catalogue(language: str) -> _Catalogue:
-    return _Catalogue(catalogue(language))
+def _catalogue(language: str, domain: str) -> _Catalogue:
+    return _Catalogue(catalogue(language, domain))
 
 
-def catalogue(language: str) -> dict[str, str]:
+def catalogue(language: str, domain: str = MESSAGES) -> dict[str, str]:
     """All messages of a language: msgid → msgstr."""
-    path = CATALOGUES / language / "LC_MESSAGES" / "elman.mo"
+    path = CATALOGUES / language / "LC_MESSAGES" / f"{domain}.mo"
     with path.open("rb") as file:
         found = gettext.GNUTranslations(file)
     messages: dict[str, str] = found._catalog  # type: ignore[attr-defined]

@@ -11,18 +11,52 @@ from typing import Any
 import click
 
 from elman import __version__
+from elman.cli.languages import lang_of_all, lang_of_messages, language_of_call
 from elman.cli.streams import message
 from elman.errors import ElmanError
+from elman.translation import ENGLISH, current_language, in_language
 
 COMMANDS = (
     "bench", "check", "completion", "derive", "evaluate", "export", "flow", "generate", "info",
     "metrics", "next", "ngram", "plot", "score", "serve", "train",
 )  # fmt: skip
 """Each is in the file of its name, which is imported when the command is asked for."""
+_ARGUMENTS = "elman.arguments"
+
+
+class _Context(click.Context):
+    """Writes the help in the current language."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        if current_language() == ENGLISH:
+            return super().make_formatter()
+        from elman.cli.translated_help import TranslatedHelp
+
+        return TranslatedHelp(width=self.terminal_width, max_width=self.max_content_width)
 
 
 class _Group(click.Group):
     """Imports a command when it is asked for. Prints an ElmanError as its one sentence, and exits with its code."""
+
+    context_class = _Context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
+
+    def get_help(self, ctx: click.Context) -> str:
+        with in_language(language_of_call(ctx.meta[_ARGUMENTS])):
+            return super().get_help(ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if current_language() == ENGLISH:
+            super().format_commands(ctx, formatter)
+            return
+        from elman.cli.translated_help import brief
+
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, brief(command)) for name, command in found if command is not None])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -30,11 +64,11 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        from elman.cli.languages import lang_of_messages
         from elman.cli.options import UTF8_TEXT
 
         module = import_module(f"elman.cli.{cmd_name}")
         command: click.Command = getattr(module, "next_" if cmd_name == "next" else cmd_name)
+        command.context_class = _Context
         for parameter in command.params:
             if parameter.type is click.STRING:
                 parameter.type = UTF8_TEXT
@@ -43,10 +77,7 @@ class _Group(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        from elman.cli.languages import language_of_call
-        from elman.translation import in_language
-
-        with in_language(language_of_call(ctx.args)):
+        with in_language(language_of_call(ctx.meta[_ARGUMENTS])):
             try:
                 return super().invoke(ctx)
             except ElmanError as error:
@@ -57,6 +88,7 @@ class _Group(click.Group):
                 ctx.exit(2)
 
 
+@lang_of_all
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="elman %(version)s")
 def main() -> None:

@@ -32,8 +32,7 @@ class _FormulaCommand(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        with speaking(None):
-            return super().parse_args(ctx, self._with_formulas_last(ctx, args))
+        return super().parse_args(ctx, self._with_formulas_last(ctx, args))
 
     def _with_formulas_last(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The options, then `--` and the formulas. Raises `ConfigError` for an option that there is not."""

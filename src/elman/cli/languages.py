@@ -25,13 +25,25 @@ def lang(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)  # fmt: skip
 
 
-def lang_of_messages() -> click.Option:
+def lang_of_messages(**more: Any) -> click.Option:
     """The option `--lang` of the other commands. Its value is read by `language_of_call`, before all other options."""
     return click.Option(
         ["--lang"], type=click.Choice(LANGUAGES), expose_value=False,
         help="The language of messages: en or zh (Chinese).  [default: ELMAN_LANG; without it, Chinese where the "
         "locale is, but not for --json]",
+        **more,
     )  # fmt: skip
+
+
+def lang_of_all(group: click.Group) -> click.Group:
+    """Adds the option `--lang` before a command: `elman --lang zh --help`."""
+
+    def set_default(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.default_map = {name: {"lang": value} for name in group.list_commands(ctx)}
+
+    group.params.append(lang_of_messages(callback=set_default))
+    return group
 
 
 def language_of_call(arguments: Sequence[str]) -> str:
