@@ -18,9 +18,12 @@ from messages import HOLE, skeleton, templates, translated_templates
 from elman.cli import main
 from elman.cli.languages import language_of_call
 from elman.cli.translated_help import DOMAIN, VERBATIM, example_columns, option_text, paragraphs
+from elman.gradient_flow.figure_text import DOMAIN as FIGURES
+from elman.gradient_flow.figure_text import words_of
 from elman.notes import check
 from elman.notes.page.reader import page_of
 from elman.serve.check_worker import answer
+from elman.training.curves import ABSCISSA, WORDS
 from elman.translation import (
     CATALOGUES,
     broken_between,
@@ -45,7 +48,7 @@ WORD_LISTS = {  # lists of words and patterns by which a page is read, printers 
     "notes/model": {"nabla"},
     "notes/report": {"displayed_math", "style"},
     "calculus/printing": {"mathml", "python", "render", "index_text", "printer"},
-    "gradient_flow": {"drawing", "plots", "report", "token_plot", "decomposition", "number_text"},  # plots and pages
+    "gradient_flow": {"drawing", "plots", "report", "token_plot", "decomposition", "number_text"},  # `said` has theirs
     "cli": {"man_pages", "settings", "bench"},
     "inference": {"evaluate"},
     "training": {"curves_plot", "curves_page"},
@@ -172,14 +175,32 @@ def test_every_text_of_the_help_catalogue_is_used() -> None:
         assert not long or message in used or any(message in text for text, _ in help_pieces()), message
 
 
-@pytest.mark.parametrize("domain", ["elman", DOMAIN])
+def figure_texts() -> Iterator[tuple[str, str]]:
+    """Each text of plots and their pages as a template without names, and the place that makes it."""
+    for path in [*sorted((SOURCE / "gradient_flow").glob("*.py")), *sorted((SOURCE / "training").glob("curves*.py"))]:
+        for line, text in translated_templates(path, "said"):
+            yield skeleton(text), f"{path.name}:{line}"
+    for path in sorted((SOURCE / "gradient_flow" / "page").glob("*.js")):
+        yield from ((skeleton(text), path.name) for text in words_of(path.read_text(encoding="utf-8")))
+    yield from ((text, "curves.py") for text in (*WORDS.values(), *ABSCISSA.values()))
+    yield from ((text, "diagnosis.py") for text in ("vanishing", "exploding", "saturated", "dominated", "healthy"))
+
+
+def test_no_text_of_a_figure_is_missing_in_its_catalogue() -> None:
+    """A new label or caption: add it to figures.po, and run `make messages`."""
+    known = {skeleton(message) for message in catalogue("zh", FIGURES)}
+    missing = [f"{place}: {text}" for text, place in figure_texts() if text not in known]
+    assert not missing, "\n".join(["not in src/elman/locale/zh/LC_MESSAGES/figures.po:", *missing])
+
+
+@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES])
 def test_placeholders_agree(domain: str) -> None:
     for message, translated in catalogue("zh", domain).items():
         assert set(placeholders(translated)) == set(placeholders(message)), message
         assert translated != message
 
 
-@pytest.mark.parametrize("domain", ["elman", DOMAIN])
+@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES])
 def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path, domain: str) -> None:
     """`make messages` compiles the catalogues; so does `msgfmt`."""
     compiled = tmp_path / "compiled.mo"

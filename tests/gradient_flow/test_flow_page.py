@@ -16,6 +16,9 @@ from elman.cli.flow_summary import summary
 from elman.gradient_flow.history import History
 from elman.gradient_flow.report import as_html
 from elman.gradient_flow.view import Subject, View
+from elman.translation import in_language
+
+WATCH = "elman train --watch-gradients N"
 
 
 def view_of(T: int = 12, activation: str = "tanh") -> View:
@@ -64,6 +67,25 @@ def test_a_network_without_gradient_flow_has_a_page() -> None:
     assert view.diagnosis.verdict == "vanishing"
     assert "NaN" not in Page(text).data
     assert "Infinity" not in Page(text).data
+
+
+def test_the_page_is_in_the_current_language() -> None:
+    with in_language("zh"):
+        text = as_html([view_of()], {"a model": History.of([{"kind": "step", "step": 1, "gradient_norm": 1.0}])})
+    body = re.sub("<(script|style).*?</\\1>", "", text, flags=re.DOTALL)
+    assert '<html lang="zh-Hans">' in body
+    for words in (
+        "前面每个词元对一个预测的梯度的贡献",
+        "可达步数",
+        "最大奇异值 σ<sub>max</sub>",
+        "裁剪或跳过的步",
+    ):
+        assert words in body
+    assert not re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}", re.sub("<[^>]*>", "", body).replace(WATCH, ""))
+    words = json.loads(Page(text).data)["words"]
+    assert words["reach {n}"] == "可达 {n} 步"
+    assert len(words) > 30
+    assert json.loads(Page(as_html([view_of()], {})).data)["words"] == {}
 
 
 @pytest.mark.parametrize("growth", [1.3, 4.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 import sys
@@ -17,8 +18,12 @@ import elman
 from elman.errors import ConfigError
 from elman.gradient_flow.history import LENS, History
 from elman.gradient_flow.view import Subject, View
+from elman.translation import catalogue, in_language
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.text import Text
+
 from elman.gradient_flow import drawing, plots, token_plot
 
 WORDS = ["the", "cat", "sat", "on", "mat", "$x_1$", "_", "狗", "כלב", "\n", " ", "e\u0301", "\U0001f600", "\ue000"]
@@ -143,6 +148,42 @@ def test_text_in_svg_is_text(tmp_path: Path) -> None:
         ("tokens", "$x_1$"), ("tokens", "with this gradient"),
     ):  # fmt: skip
         assert said in text[name], (name, said)
+
+
+def labels(made: Any) -> str:
+    """The texts of a figure, one a line."""
+    return "\n".join(text.get_text() for text in made.findobj(Text))
+
+
+def test_plots_are_in_chinese_where_a_font_has_its_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "chinese_font", lambda: "DejaVu Sans")
+    with in_language("zh"):
+        assert not plots.lacks_font()
+        assert "滞后步数 $k$" in labels(drawn("by-lag", [view()]))
+        assert "损失 $t$" in labels(drawn("heat-map", [view()]))
+        past = labels(drawn("norms", [], {"a run": history()}))
+        assert "裁剪上限 1" in past
+        assert "训练步" in past
+        assert not re.search("[a-z]{3,} [a-z]{2,}", labels(drawn("lens", [], {"a run": history()})))
+
+
+def test_plots_are_in_english_where_no_font_has_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with a box for each character."""
+    monkeypatch.setattr(plots, "chinese_font", lambda: None)
+    with in_language("zh"):
+        assert plots.lacks_font()
+        assert "lag $k$, steps back" in labels(drawn("by-lag", [view()]))
+        assert not re.search("[\u4e00-\u9fff]", labels(drawn("norms", [], {"a run": history()})))
+    assert not plots.lacks_font()
+
+
+def test_the_chinese_font_has_every_character() -> None:
+    font = plots.chinese_font()
+    if font is None:
+        pytest.skip("no font with Chinese characters is installed")
+    found = get_font(findfont(font))
+    for translated in catalogue("zh", "figures").values():
+        assert all(found.get_char_index(ord(each)) for each in re.findall("[\u3000-\u9fff]", translated)), translated
 
 
 def test_the_curves_are_the_numbers_of_the_view() -> None:

@@ -35,10 +35,10 @@ def templates(path: Path) -> Iterator[tuple[int, str]]:
                     yield node.lineno, text
 
 
-def translated_templates(path: Path) -> Iterator[tuple[int, str]]:
-    """The line and the template of every argument of `translate` that is written in the file."""
+def translated_templates(path: Path, function: str = "translate") -> Iterator[tuple[int, str]]:
+    """The line and the template of every argument of `translate`, or of `said`, that is written in the file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "translate":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function:
             for text in _texts(node.args[0]):
                 if re.search("[A-Za-z]", text):
                     yield node.lineno, text

@@ -11,7 +11,7 @@ import click
 
 from elman.cli.options import as_json, one_thread, run_argument
 from elman.cli.outputs import require_folder, require_output
-from elman.cli.streams import lines, show_json
+from elman.cli.streams import lines, message, show_json
 from elman.errors import ConfigError
 from elman.files import same_place, write_whole
 from elman.translation import translate
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from elman.cli.flow_runs import RunFlow
 
 FORMATS = ("png", "svg", "pdf")
+NO_FONT = "no font with Chinese characters is installed, so the plots are in English: install Noto Sans CJK SC"
 OTHER_PICTURES = (".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".eps", ".ps", ".html")
 
 
@@ -71,7 +72,7 @@ def flow(
     _check_text(run, text, compare, text_options, init=init)
     _check_outputs(text, html, png, kind, tensorboard)
     if png is not None:  # a missing extra is reported before any work is done
-        from elman.gradient_flow.plots import write_plots
+        from elman.gradient_flow.plots import lacks_font, write_plots
     if tensorboard is not None:
         from elman.gradient_flow.events import write_events
     runs = _read_runs(run, text, compare, init, steps=steps or 100, start=start or 0, at=at, layer=layer)
@@ -91,6 +92,8 @@ def flow(
         written.append(html)
     if png is not None:
         written += write_plots(png, kind or "png", views, histories)
+        if lacks_font():
+            message(NO_FONT)
     if tensorboard is not None:
         written += write_events(tensorboard, views, histories)
     if as_json:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from elman.cli.flow import NO_FONT
 from elman.cli.options import as_json
 from elman.cli.outputs import require_output
-from elman.cli.streams import lines, show_json
+from elman.cli.streams import lines, message, show_json
 from elman.errors import ConfigError
 from elman.translation import translate
 
@@ -53,6 +54,11 @@ def plot(runs: tuple[Path, ...], out: Path | None, against: Against, as_json: bo
     require_one_measure(curves)
     if out is not None:
         write_curves(out, curves, against)
+        if out.suffix.lower() != ".html":
+            from elman.gradient_flow.plots import lacks_font
+
+            if lacks_font():
+                message(NO_FONT)
         lines(translate(f"written: {out}"))
     if as_json:
         show_json({"against": against, "curves": [curve.as_dict() for curve in curves]}, indent=1)

@@ -18,9 +18,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator
 
+from elman.gradient_flow.figure_text import said
 from elman.gradient_flow.history import History
 from elman.gradient_flow.trajectory import Doubles, Integers
 from elman.gradient_flow.view import View
+from elman.translation import sign, translate
 
 DECADES = 3
 """The range of heat maps and of plots against the lag, from their largest value down: what is smaller hardly counts."""
@@ -30,17 +32,16 @@ BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#666666"
 """From Okabe and Ito's palette, which is distinct with every kind of colour vision."""
 VIEW_COLOURS = (BLUE, VERMILION, PURPLE, "#009e73", "#e69f00", "#56b4e9")
 """More networks begin again."""
-LAG = r"lag $k$, steps back"
-STEP = "training step"
-BY_LAG = r"$\sum_t\,\Vert\partial J^{(t)}/\partial W_h|_{(t-k)}\Vert$, nats"
-CONTRIBUTION = r"$\Vert\partial J^{(t)}/\partial W_h|_{(i)}\Vert$, nats"
+BY_LAG = r"$\sum_t\,\Vert\partial J^{(t)}/\partial W_h|_{(t-k)}\Vert$"
+CONTRIBUTION = r"$\Vert\partial J^{(t)}/\partial W_h|_{(i)}\Vert$"
+JACOBIAN = r"$\partial h^{(T)}/\partial h^{(T-k)}$"
 
 
 def heat_map(part: Figure | SubFigure, view: View, decades: float = DECADES) -> None:
     """The norm of what each step i contributes to each loss t, all pairs i ≤ t; framed: the loss of the tokens plot."""
     axes = part.subplots()
     norms = view.flow.log10_norms("W_h")
-    axes.set(xlabel=r"step $i$", ylabel=r"loss $t$")
+    axes.set(xlabel=said("step $i$"), ylabel=said("loss $t$"))
     axes.xaxis.set_major_locator(_whole(6))
     axes.yaxis.set_major_locator(_whole(6))
     seen = np.ma.masked_invalid(np.where(np.tri(view.T, dtype=bool), norms, np.nan))
@@ -48,10 +49,10 @@ def heat_map(part: Figure | SubFigure, view: View, decades: float = DECADES) -> 
     image = axes.imshow(seen, norm=scale, cmap="viridis", origin="upper", aspect="auto")
     t = view.chosen
     frame = axes.add_patch(Rectangle((-0.5, t - 0.5), t + 1, 1, facecolor="none", edgecolor=VERMILION, lw=0.7))
-    axes.legend([frame], [f"loss {t}"], loc="upper right")
+    axes.legend([frame], [said(f"loss {t}")], loc="upper right")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    _colour_bar(part, image, axes, CONTRIBUTION, cut)
+    _colour_bar(part, image, axes, said(f"{CONTRIBUTION}, nats"), cut)
 
 
 def by_lag(part: Figure | SubFigure, views: Sequence[View]) -> None:
@@ -64,18 +65,19 @@ def by_lag(part: Figure | SubFigure, views: Sequence[View]) -> None:
         (line,) = axes.plot(lags, _finite(norms), color=colour, zorder=3)
         axes.plot(lags, _finite(view.bounds["W_h"]), color=colour, ls="--", lw=0.8)
         axes.axvline(view.diagnosis.numbers.reach, color=colour, ls=":", lw=1)
-        reach = f"reach {view.diagnosis.numbers.reach}"
+        reach = said(f"reach {view.diagnosis.numbers.reach}")
         handles.append(line)
-        names.append(f"norm, {reach}" if len(views) == 1 else f"{plain_label(view.subject.label, 34)}, {reach}")
+        name = said("norm") if len(views) == 1 else plain_label(translate(view.subject.label), 34)
+        names.append(f"{name}{sign(', ')}{reach}")
     handles += [Line2D([], [], color=GREY, ls="--", lw=0.8), Line2D([], [], color=GREY, ls=":", lw=1)]
-    axes.set(xlabel=LAG, ylabel=BY_LAG)
+    axes.set(xlabel=said("lag $k$, steps back"), ylabel=said(f"{BY_LAG}, nats"))
     known = np.concatenate([view.by_lag["W_h"] for view in views])
     low = _log_axis(axes, known, above=0.16, decades=DECADES)
     far = [_last_above(view.by_lag["W_h"], np.arange(view.T), low) for view in views]
     reach_of_all = max(view.diagnosis.numbers.reach for view in views)
     axes.set_xlim(-0.5, _last_lag(reach_of_all, max(far), max(view.T for view in views) - 1) + 0.5)
     axes.xaxis.set_major_locator(_whole(7))
-    _legend(axes, handles, [*names, "bound", "reach (95 %)"], columns=3 if len(views) == 1 else 1)
+    _legend(axes, handles, [*names, said("bound"), said("reach (95 %)")], columns=3 if len(views) == 1 else 1)
 
 
 def singular_values(part: Figure | SubFigure, view: View) -> None:
@@ -91,13 +93,14 @@ def singular_values(part: Figure | SubFigure, view: View) -> None:
         for values, colour in zip((largest, median, smallest), colours, strict=True)
     ]
     axes.axhline(0, color=GREY, ls=":", lw=1)
-    axes.set(xlabel=LAG, ylabel=r"singular values of $\partial h^{(T)}/\partial h^{(T-k)}$")
+    axes.set(xlabel=said("lag $k$, steps back"), ylabel=said(f"singular values of {JACOBIAN}"))
     low = _log_axis(axes, np.array([0.0, -float(DECADES), *largest]), above=0.08, decades=DECADES)
     far = _last_above(largest, lags, low)
     axes.set_xlim(0, _last_lag(view.diagnosis.numbers.reach, far, view.T - 1) + 0.5)
     axes.xaxis.set_major_locator(_whole(7))
     bands = [Patch(color=BLUE, alpha=0.35, lw=0), Patch(color=BLUE, alpha=0.14, lw=0)]
-    _legend(axes, [*lines, *bands], ["largest", "median", "smallest", "25–75 %", "10–90 %"], columns=3)
+    names = [said("largest"), said("median"), said("smallest"), "25–75 %", "10–90 %"]
+    _legend(axes, [*lines, *bands], names, columns=3)
 
 
 def norms(part: Figure | SubFigure, history: History) -> None:
@@ -106,26 +109,29 @@ def norms(part: Figure | SubFigure, history: History) -> None:
     above, below = part.subplots(2, sharex=True, height_ratios=(1.6, 1))
     low, mean, high = (_log10(bins[key]) for key in ("lowest", "gradient_norm", "highest"))
     handles: list[Artist] = list(above.plot(bins["step"], mean, color=BLUE))
-    names = ["norm"]
+    names = [said("norm")]
     if (high > low).any():  # several records a point
         above.fill_between(bins["step"], low, high, color=BLUE, alpha=0.28, lw=0)
         handles.append(Patch(color=BLUE, alpha=0.28, lw=0))
-        names = ["mean", "range"]
+        names = [said("mean"), said("range")]
     limit = [np.log10(history.clip)] if history.clip > 0 else []
     for each in limit:
         handles.append(above.axhline(each, color=VERMILION, ls="--", lw=1))
-        names.append(f"clip limit {history.clip:g}")
+        names.append(said(f"clip limit {history.clip:g}"))
     for k, step in enumerate(history.rescues[np.isfinite(history.rescues)]):
         rescue = above.axvline(step, color=PURPLE, ls=":", lw=1)
         if k == 0:
             handles.append(rescue)
-            names.append("rescue")
-    above.set_ylabel("gradient norm")
+            names.append(said("rescue"))
+    above.set_ylabel(said("gradient norm"))
     _log_axis(above, np.array([*low, *mean, *high, *limit]), below=0.06, above=0.06)
-    for key, colour, dash in (("clipped", VERMILION, "-"), ("skipped", PURPLE, "--")):
+    for key, name, colour, dash in (
+        ("clipped", said("clipped"), VERMILION, "-"),
+        ("skipped", said("skipped"), PURPLE, "--"),
+    ):
         handles += below.plot(bins["step"], bins[key], color=colour, ls=dash)
-        names.append(key)
-    below.set(xlabel=STEP, ylabel="share of steps", ylim=(-0.03, 1.03))
+        names.append(name)
+    below.set(xlabel=said("training step"), ylabel=said("share of steps"), ylim=(-0.03, 1.03))
     _over_training(below)
     part.align_ylabels([above, below])
     _legend(above, handles, names, columns=3)
@@ -142,21 +148,21 @@ def lens(part: Figure | SubFigure, history: History) -> None:
     scale, cut = _colour_scale(seen)
     edges = np.arange(len(seen) + 1) - 0.5
     image = top.pcolormesh(_edges(steps), edges, seen, norm=scale, cmap="viridis", rasterized=True)
-    top.set_ylabel(r"lag $k$, steps back")
+    top.set_ylabel(said("lag $k$, steps back"))
     inside = np.nonzero((seen.filled(-np.inf) >= scale.vmin).any(axis=1))[0]
     far = int(inside[-1]) + 1 if len(inside) else len(seen)
     reach_of_all = int(np.nanmax(history.flow["reach"], initial=1))
     top.set_ylim(-0.5, _last_lag(reach_of_all, far, len(seen) - 1) + 0.5)
     top.yaxis.set_major_locator(_whole(5))
-    _colour_bar(part, image, part.add_subplot(grid[0, 1]), BY_LAG, cut, own=True)
+    _colour_bar(part, image, part.add_subplot(grid[0, 1]), said(f"{BY_LAG}, nats"), cut, own=True)
     reached = reach.plot(steps, history.flow["reach"][pick], color=BLUE, marker="o", markersize=1.6)
-    reach.legend(reached, ["steps that hold 95 % of the norms"], loc="upper right")
-    reach.set_ylabel("reach, steps")
+    reach.legend(reached, [said("steps that hold 95 % of the norms")], loc="upper right")
+    reach.set_ylabel(said("reach, steps"))
     reach.set_ylim(0, 1.4 * max(1.0, np.nanmax(history.flow["reach"], initial=0)))
     decayed = decay.plot(steps, history.flow["decay_rate"][pick], color=BLUE, marker="o", markersize=1.6)
     one = decay.axhline(1, color=GREY, ls=":", lw=1)
-    decay.legend([*decayed, one], ["factor per step back", "1: neither decay nor growth"], loc="best")
-    decay.set(xlabel=STEP, ylabel="decay per step")
+    decay.legend([*decayed, one], [said("factor per step back"), said("1: neither decay nor growth")], loc="best")
+    decay.set(xlabel=said("training step"), ylabel=said("decay per step"))
     for axes in (top, reach):
         axes.tick_params(labelbottom=False)
     reach.yaxis.set_major_locator(_whole(3))
@@ -203,7 +209,7 @@ def _log_axis(
     known = log10[np.isfinite(log10)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (-1.0, 0.0)
     if not len(known):
-        axes.text(0.5, 0.5, "all contributions are zero", transform=axes.transAxes, ha="center", color=GREY)
+        axes.text(0.5, 0.5, said("all contributions are zero"), transform=axes.transAxes, ha="center", color=GREY)
     low = max(low, high - decades)
     range_ = high - low or 1.0
     low, high = low - below * range_, high + above * range_

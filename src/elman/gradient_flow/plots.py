@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,20 +10,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from elman.errors import ConfigError, MissingExtraError
 from elman.files import sentence, write_whole
+from elman.gradient_flow.figure_text import said
 from elman.gradient_flow.history import History
 from elman.gradient_flow.view import View
+from elman.translation import CHINESE, ENGLISH, current_language, in_language, translate
 
 try:
     from matplotlib import style
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.font_manager import findfont, fontManager, get_font
 except ImportError:
     raise MissingExtraError("the plots need matplotlib: pip install 'elman[plots]'") from None
 
 from elman.gradient_flow import drawing
-from elman.gradient_flow.token_plot import TokenLayout, tokens
+from elman.gradient_flow.token_plot import FALLBACKS, TokenLayout, tokens
 
 KINDS = ("png", "svg", "pdf")
 WIDTH, DPI = 3.3, 300
@@ -35,8 +40,10 @@ TITLES = {
     "lens": "The contributions by lag over training",
 }  # fmt: skip
 """By kind; the tokens say themselves what they are."""
-STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 8, "mathtext.fontset": "dejavusans", "axes.titlesize": 8,
+SAMPLE = "梯度贡献损失词元"
+"""Characters of the Chinese plots, which a font must have."""
+STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"], "font.size": 8, "mathtext.fontset": "dejavusans", "axes.titlesize": 8,
     "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "legend.frameon": False,
     "legend.handlelength": 1.6, "legend.columnspacing": 1.2, "legend.borderpad": 0.1, "legend.labelspacing": 0.3,
     "lines.linewidth": 1.2, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
@@ -99,9 +106,10 @@ def plan(views: Sequence[View], histories: Mapping[str, History]) -> list[Plot]:
     def add(kind: str, k: int | None, height: float, draw: Callable[[Figure | SubFigure], None]) -> None:
         """k: the number of the network, or None for a plot of all."""
         several = k is not None and len(labels) > 1
-        title = TITLES[kind]
+        title = said(TITLES[kind])
         if several and k is not None:
-            title = f"{title}\n{drawing.plain_label(labels[k], 46)}" if title else drawing.plain_label(labels[k], 46)
+            network = drawing.plain_label(translate(labels[k]), 46)
+            title = f"{title}\n{network}" if title else network
         name = f"{kind}-{k + 1}" if several and k is not None else kind
         result.append(Plot(kind, name, title, height + TITLE * len(title.splitlines()), draw))
 
@@ -161,10 +169,32 @@ def _draw(plot: Plot, part: Figure | SubFigure) -> None:
     plot.draw(part)
 
 
+@functools.cache
+def chinese_font() -> str | None:
+    """The name of an installed font with Chinese characters; None where there is none."""
+    installed = set(fontManager.get_font_names())
+    for name in FALLBACKS:
+        if name in installed and all(get_font(findfont(name)).get_char_index(ord(each)) for each in SAMPLE):
+            return name
+    return None
+
+
+def lacks_font() -> bool:
+    """Whether plots are in English because no installed font has the characters of the current language."""
+    return current_language() == CHINESE and chinese_font() is None
+
+
 @contextmanager
 def styled() -> Iterator[None]:
-    """Our style whatever the user's is, and no warning for a character that no font has: it is drawn as a box."""
-    with warnings.catch_warnings(), style.context(STYLE, after_reset=True):
+    """Our style whatever the user's is, and no warning for a character that no font has: it is drawn as a box.
+
+    The language is the current one where a font has its characters, else English.
+    """
+    own: dict[str, Any] = {}
+    if current_language() == CHINESE and (font := chinese_font()):
+        own["font.family"] = [font, *STYLE["font.family"]]
+    language = ENGLISH if lacks_font() else current_language()
+    with warnings.catch_warnings(), style.context([STYLE, own], after_reset=True), in_language(language):
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         yield
 

@@ -8,6 +8,7 @@ T = 500.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -15,16 +16,17 @@ from typing import Any
 import numpy as np
 
 from elman.gradient_flow.document import document
+from elman.gradient_flow.figure_text import said
 from elman.gradient_flow.history import History
 from elman.gradient_flow.number_text import nats_text, percent
 from elman.gradient_flow.trajectory import Doubles
 from elman.gradient_flow.view import QUANTILES, QUANTITIES, View
 from elman.gradient_flow.visible_tokens import text_direction, visible
+from elman.translation import joined, listed, sign, translate
 from elman.wording import count
 
 LETTERS = {"W_h": "Wₕ", "W_e": "Wₑ", "e": "e", "h": "h"}
 _HTML = {"W_h": "<i>W<sub>h</sub></i>", "W_e": "<i>W<sub>e</sub></i>", "e": "<i>e</i>", "h": "<i>h</i>"}
-_LENS = f"The norms of the contributions to ∂J/∂{_HTML['W_h']}, summed over the losses of a few sequences; blank: zero."
 _POINTS = 400
 """Points of a curve over training; more records are averaged in bins."""
 _CODES = 2**16 - 1
@@ -33,43 +35,53 @@ _CODES = 2**16 - 1
 def as_html(views: Sequence[View], histories: Mapping[str, History], command: str = "") -> str:
     """The page of networks or of their layers (views), of what training recorded (histories by label), or of both.
 
-    command: the one that makes it, which the page shows.
+    It is in the current language. command: the one that makes it, which the page shows.
     """
-    labels = [view.subject.label for view in views] or list(histories)
-    title = " and ".join(labels)
+    labels = [translate(label) for label in [view.subject.label for view in views] or histories]
+    title = listed(labels)
     recorded = {label: history for label, history in histories.items() if history.recorded}
     body = [
         _head(title, views),
         *([_text(views), _numbers(views), _charts(views)] if views else []),
-        *(_history(label, history, k) for k, (label, history) in enumerate(recorded.items())),
+        *(_history(translate(label), history, k) for k, (label, history) in enumerate(recorded.items())),
         _foot(views, command),
     ]
     scripts = ("numbers.js", "charts.js", "flow.js")
-    return document(f"Gradient flow: {title}", "\n".join(body), _data(views, recorded), scripts)
+    heading = f"{said('Gradient flow')}{sign(': ')}{title}"
+    return document(heading, "\n".join(body), _data(views, recorded), scripts)
+
+
+def _typeset(sentence: str) -> str:
+    """A sentence as HTML: its symbols typeset, exponents raised, and letters between asterisks in italics."""
+    text = escape(sentence, quote=False).replace("σ_max", "σ<sub>max</sub>").replace("b_1", "<i>b</i><sub>1</sub>")
+    for name in ("W_h", "W_e"):
+        text = text.replace(name, _HTML[name])
+    text = re.sub(r"\*(\w)\*", r"<i>\1</i>", text)
+    return re.sub(r"\^(\([^()]*\)|\w)", r"<sup>\1</sup>", text)
+
+
+def _html(text: str) -> str:
+    """A text of the page in the current language, typeset."""
+    return _typeset(said(text))
 
 
 def _head(title: str, views: Sequence[View]) -> str:
     parts = []
     for view in views:
-        name = f"<b>{escape(view.subject.label)}</b>" if len(views) > 1 else ""
+        name = f"<b>{escape(translate(view.subject.label))}</b>" if len(views) > 1 else ""
         verdicts = view.diagnosis.findings or ("healthy",)
-        badges = "".join(f'<span class="badge {escape(v)}">{escape(v)}</span>' for v in verdicts)
-        parts.append(f'<div class="diagnosis">{name}{badges}<p>{_formulas(view.diagnosis.text)}</p></div>')
-    about = "".join(
-        f'<p class="about">{escape(view.subject.description)} · {escape(view.subject.text)}, '
-        f"{count(view.T, 'token')} from token {view.subject.start:,} on · "
-        f"{nats_text(view.nats_per_token)} nats per token</p>"
-        for view in views
-    )
-    return f'<header><p class="kind">Gradient flow</p><h1>{escape(title)}</h1>{about}{"".join(parts)}</header>\n<main>'
+        badges = "".join(f'<span class="badge {escape(v)}">{_html(v)}</span>' for v in verdicts)
+        found = joined(map(translate, view.diagnosis.sentences), " ")
+        parts.append(f'<div class="diagnosis">{name}{badges}<p>{_typeset(found)}</p></div>')
+    about = "".join(f'<p class="about">{escape(_about(view))}</p>' for view in views)
+    kind = f'<p class="kind">{_html("Gradient flow")}</p>'
+    return f"<header>{kind}<h1>{escape(title)}</h1>{about}{''.join(parts)}</header>\n<main>"
 
 
-def _formulas(sentence: str) -> str:
-    """A sentence of the diagnosis with its symbols typeset."""
-    text = escape(sentence).replace("σ_max", "σ<sub>max</sub>").replace("b_1", "<i>b</i><sub>1</sub>")
-    for name in ("W_h", "W_e"):
-        text = text.replace(name, _HTML[name])
-    return text
+def _about(view: View) -> str:
+    window = said(f"{count(view.T, 'token')} from token {view.subject.start:,} on")
+    parts = (translate(view.subject.description), f"{view.subject.text}{sign(', ')}{window}")
+    return " · ".join((*parts, said(f"{nats_text(view.nats_per_token)} nats per token")))
 
 
 def _text(views: Sequence[View]) -> str:
@@ -79,35 +91,44 @@ def _text(views: Sequence[View]) -> str:
         f'<label for="weight-{name}">{_HTML[name]}</label>'
         for name in QUANTITIES
     )
+    norm = _html("norm of the contribution, from a thousandth of the largest to the largest")
+    positive = _html("; its share of this loss’s gradient is positive")
+    negative = _html("the same, but its share is negative")
     scale = (
-        '<ul class="scale"><li><span class="swatch with"></span><span>norm of the contribution, from a thousandth '
-        'of the largest to the largest<span class="signed">; its share of this loss’s gradient is positive</span>'
-        '</span></li><li class="signed"><span class="swatch against"></span>the same, but its share is negative</li>'
-        '<li><span class="swatch box"></span>predicted token</li></ul>'
+        f'<ul class="scale"><li><span class="swatch with"></span><span>{norm}<span class="signed">{positive}</span>'
+        f'</span></li><li class="signed"><span class="swatch against"></span>{negative}</li>'
+        f'<li><span class="swatch box"></span>{_html("predicted token")}</li></ul>'
     )
     networks = "".join(_network(view, k, len(views) > 1) for k, view in enumerate(views))
+    heading = _html("What each earlier token contributes to the gradient of one prediction")
+    note = _html(
+        "Choose a token (click, or ← →): each token before it is tinted by the norm of what its time step contributes "
+        "to the gradient of the loss of predicting the chosen one. Point at a token before it (or Shift ← →) for its "
+        "numbers."
+    )
+    needs = _html("The tints, numbers and plots need JavaScript, which this browser does not run.")
     return (
-        "<h2>What each earlier token contributes to the gradient of one prediction</h2>"
-        '<p class="note">Choose a token (click, or ← →): each token before it is tinted by the norm of what its time '
-        "step contributes to the gradient of the loss of predicting the chosen one. Point at a token before it (or "
-        f'Shift ← →) for its numbers.</p><fieldset class="choose"><legend>Gradient with respect to</legend>{choices}'
-        f"</fieldset>{scale}{networks}"
-        "<noscript><p>The tints, numbers and plots need JavaScript, which this browser does not run.</p></noscript>"
+        f'<h2>{heading}</h2><p class="note">{note}</p><fieldset class="choose"><legend>'
+        f"{_html('Gradient with respect to')}</legend>{choices}</fieldset>{scale}{networks}"
+        f"<noscript><p>{needs}</p></noscript>"
     )
 
 
 def _network(view: View, k: int, named: bool) -> str:
-    heading = f"<h3>{escape(view.subject.label)}</h3>" if named else ""
+    heading = f"<h3>{escape(translate(view.subject.label))}</h3>" if named else ""
     words = " words" if view.subject.separator else ""
+    keys = said("The text. Left and right arrows choose the predicted token, with Shift the earlier step.")
+    table = said("Heat map of the norms of all contributions: the loss t downwards, the step i to the right")
+    caption = _html(
+        "The norm, which has no sign, of what step *i* contributes to the gradient of loss *t*, for every pair; blank: "
+        "zero. Click to choose a pair."
+    )
     return (
         f'<section class="network" id="network-{k}">{heading}<div><div class="text{words}" '
-        f'dir="{text_direction(view.tokens)}" tabindex="0" role="group" '
-        'aria-label="The text. Left and right arrows choose the predicted token, with Shift the earlier step.">'
+        f'dir="{text_direction(view.tokens)}" tabindex="0" role="group" aria-label="{escape(keys)}">'
         f'{_tokens(view)}</div><div class="say" aria-live="polite"><p class="loss"></p><p class="step"></p></div></div>'
-        '<figure class="map"><canvas tabindex="0" role="img" aria-label="Heat map of the norms of all contributions: '
-        'the loss t downwards, the step i to the right"></canvas><figcaption>The norm, which has no sign, of what step '
-        "<i>i</i> contributes to the gradient of loss <i>t</i>, for every pair; blank: zero. Click to choose a pair."
-        "</figcaption></figure></section>"
+        f'<figure class="map"><canvas tabindex="0" role="img" aria-label="{escape(table)}"></canvas>'
+        f"<figcaption>{caption}</figcaption></figure></section>"
     )
 
 
@@ -117,7 +138,7 @@ def _tokens(view: View) -> str:
         text = visible(token)
         kind = " ws" * (token.isspace() or text in ("⏎", "")) + " oov" * bool(oov)
         hint = "read before the text" if i == 0 and view.subject.start == 0 else f"token {view.subject.start + i}"
-        title = hint + ", not in the vocabulary" * bool(oov)
+        title = escape(joined([said(hint), said("not in the vocabulary")] if oov else [said(hint)]))
         out.append(f'<span class="tok{kind}" data-i="{i}" title="{title}">{escape(text)}</span>')
         out.append("<br>" if text.endswith("⏎") else view.subject.separator or "<wbr>" * token.isspace())
     return "".join(out)
@@ -127,32 +148,36 @@ def _numbers(views: Sequence[View]) -> str:
     """The numbers behind the diagnosis, and what truncation would lose."""
     numbers = [view.diagnosis.numbers for view in views]
     rows = [
-        ("Reach", [count(n.reach, "step") for n in numbers],
-         f"within which 95 % of the norms of the contributions lie, for ∂J/∂{_HTML['W_h']}"),
-        ("Decay per step", [f"{n.decay_rate:.3g}" for n in numbers],
-         "the factor of ‖∂J<sup>(t)</sup>/∂h<sup>(i)</sup>‖ for each step back; below 1 it decays, above 1 it grows"),
-        ("Spectral radius", [f"{n.spectral_radius:.3g}" for n in numbers],
-         f"the largest |eigenvalue| of {_HTML['W_h']}: the factor per step by which its high powers grow"),
-        ("Largest singular value σ<sub>max</sub>", [f"{n.sigma_max:.3g}" for n in numbers],
-         f"the most by which one product with {_HTML['W_h']} stretches a vector; never below the spectral radius"),
-        ("Bound of a step", [f"{n.one_step_bound:.3g}" for n in numbers],
-         "max σ′ · σ<sub>max</sub>: below 1 the gradient must vanish, above 1 it may explode (Pascanu, Mikolov and "
-         "Bengio 2013)"),
-        ("Mean σ′", [f"{n.mean_slope:.2g}" for n in numbers], "of at most 1/4 for sigmoid, 1 for tanh and relu"),
-        ("Saturated", [f"{n.flat:.0%}" for n in numbers], "of the units have under a tenth of the largest σ′"),
-        ("Cancellation", [f"{n.cancellation:.3g}" for n in numbers],
-         "Σ‖contribution‖ / ‖Σ contribution‖: 1 where all point the same way"),
+        (said("Reach"), [said(count(n.reach, "step")) for n in numbers],
+         said("within which 95 % of the norms of the contributions lie, for ∂J/∂W_h")),
+        (said("Decay per step"), [f"{n.decay_rate:.3g}" for n in numbers],
+         said("the factor of ‖∂J^(t)/∂h^(i)‖ for each step back; below 1 it decays, above 1 it grows")),
+        (said("Spectral radius"), [f"{n.spectral_radius:.3g}" for n in numbers],
+         said("the largest |eigenvalue| of W_h: the factor per step by which its high powers grow")),
+        (said("Largest singular value σ_max"), [f"{n.sigma_max:.3g}" for n in numbers],
+         said("the most by which one product with W_h stretches a vector; never below the spectral radius")),
+        (said("Bound of a step"), [f"{n.one_step_bound:.3g}" for n in numbers],
+         said("max σ′ · σ_max: below 1 the gradient must vanish, above 1 it may explode (Pascanu, Mikolov and Bengio "
+              "2013)")),
+        (said("Mean σ′"), [f"{n.mean_slope:.2g}" for n in numbers],
+         said("of at most 1/4 for sigmoid, 1 for tanh and relu")),
+        (said("Saturated"), [f"{n.flat:.0%}" for n in numbers],
+         said("of the units have under a tenth of the largest σ′")),
+        (said("Cancellation"), [f"{n.cancellation:.3g}" for n in numbers],
+         said("Σ‖contribution‖ / ‖Σ contribution‖: 1 where all point the same way")),
     ]  # fmt: skip
     head = ""
     if len(views) > 1:
-        names = "".join(f"<th>{escape(view.subject.label)}</th>" for view in views)
+        names = "".join(f"<th>{escape(translate(view.subject.label))}</th>" for view in views)
         head = f'<thead><tr><th></th>{names}<th class="m"></th></tr></thead>'
     body = "".join(
-        f"<tr><th>{name}</th>{''.join(f'<td class=n>{value}</td>' for value in values)}<td class=m>{meaning}</td></tr>"
+        f"<tr><th>{_typeset(name)}</th>{''.join(f'<td class=n>{value}</td>' for value in values)}"
+        f"<td class=m>{_typeset(meaning)}</td></tr>"
         for name, values, meaning in rows
     ).replace("class=n", 'class="n"').replace("class=m", 'class="m"')  # fmt: skip
+    name = said("The numbers")
     return (
-        f'<h2>The numbers {_COPY}</h2>{_scrolled("The numbers")}<table class="numbers">{head}<tbody>{body}'
+        f'<h2>{name} {_copy()}</h2>{_scrolled(name)}<table class="numbers">{head}<tbody>{body}'
         f"</tbody></table></div>{_truncations(views)}"
     )
 
@@ -164,96 +189,119 @@ def _truncations(views: Sequence[View]) -> str:
     for view in views:
         lost = {each.tau: percent(each.lost) for each in view.truncations}
         turned = {each.tau: f"{each.angle:.1f}°" for each in view.truncations}
-        for words, found in (("relative error", lost), ("angle to the full gradient", turned)):
+        for words, found in ((said("relative error"), lost), (said("angle to the full gradient"), turned)):
             cells = "".join(f'<td class="n">{found.get(tau, "–")}</td>' for tau in taus)
             rows.append(f"<tr><th>{words}{_of(view, views)}</th>{cells}</tr>")
     head = "".join(f"<th>{tau}</th>" for tau in taus)
     return (
-        f'{_scrolled("What truncation loses")}<table class="numbers taus"><thead><tr><th>∂J/∂{_HTML["W_h"]}, '
-        f"truncated to so many steps</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'{_scrolled(said("What truncation loses"))}<table class="numbers taus"><thead><tr><th>'
+        f"{_html('∂J/∂W_h, truncated to so many steps')}</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+        "</table></div>"
     )
 
 
 def _charts(views: Sequence[View]) -> str:
+    singular_caption = _html(
+        "How strongly the last state depends on the state k steps before: along the direction with the strongest "
+        "effect, along the median one, and bands of the middle half and the middle 80 %. The dotted line is 1."
+    )
     singular = "".join(
-        f"<figure><h3>Singular values of ∂h<sup>(T)</sup>/∂h<sup>(T−k)</sup>{_of(view, views)}</h3>"
-        f'<div id="singular-{k}"></div><figcaption>How strongly the last state depends on the state k steps before: '
-        "along the direction with the strongest effect, along the median one, and bands of the middle half and the "
-        "middle 80 %. The dotted line is 1."
-        "</figcaption></figure>"
+        f"<figure><h3>{_html('Singular values of ∂h^(T)/∂h^(T−k)')}{_of(view, views)}</h3>"
+        f'<div id="singular-{k}"></div><figcaption>{singular_caption}</figcaption></figure>'
         for k, view in enumerate(views)
     )
+    lag_caption = _html(
+        "Norms (without sign), summed over all losses; dashed: the bound from σ_max, (σ_max/4)^k for sigmoid, σ_max^k "
+        "for tanh and relu; dotted: the reach."
+    )
+    title = _html("Norm of the contributions to the gradient with respect to")
     return (
-        '<h2>Against the lag</h2><div class="charts"><figure><h3>Norm of the contributions to the gradient '
-        'with respect to <span id="by-lag-title"></span></h3><div id="by-lag"></div><figcaption>Norms (without '
-        "sign), summed over all losses; dashed: the bound from σ<sub>max</sub>, (σ<sub>max</sub>/4)<sup>k</sup> for "
-        "sigmoid, σ<sub>max</sub><sup>k</sup> for tanh and relu; dotted: the reach.</figcaption></figure>"
-        f"{singular}</div>"
+        f'<h2>{_html("Against the lag")}</h2><div class="charts"><figure><h3>{title} <span id="by-lag-title"></span>'
+        f'</h3><div id="by-lag"></div><figcaption>{lag_caption}</figcaption></figure>{singular}</div>'
     )
 
 
 def _of(view: View, views: Sequence[View]) -> str:
-    return f", {escape(view.subject.label)}" if len(views) > 1 else ""
+    return f"{sign(', ')}{escape(translate(view.subject.label))}" if len(views) > 1 else ""
 
 
 def _history(label: str, history: History, k: int) -> str:
     """The plots over training, empty: the page's script draws them."""
 
     def figure(name: str, heading: str, caption: str, tag: str = "div") -> str:
-        return f'<figure><h3>{heading}</h3><{tag} id="{name}-{k}"></{tag}><figcaption>{caption}</figcaption></figure>'
+        return (
+            f'<figure><h3>{_typeset(heading)}</h3><{tag} id="{name}-{k}"></{tag}>'
+            f"<figcaption>{_typeset(caption)}</figcaption></figure>"
+        )
 
-    norms, clipped = "The norm of the gradient", "Steps clipped or skipped"
     figures = [
-        figure("norms", norms, "Of all parameters together, before clipping: mean and range."),
-        figure("clipped", clipped, "Clipped: the gradient was scaled down to the limit. Skipped: it was not finite."),
-    ]
+        figure(
+            "norms", said("The norm of the gradient"),
+            said("Of all parameters together, before clipping: mean and range."),
+        ),
+        figure(
+            "clipped", said("Steps clipped or skipped"),
+            said("Clipped: the gradient was scaled down to the limit. Skipped: it was not finite."),
+        ),
+    ]  # fmt: skip
     note = ""
     if history.watched:
         figures += [
-            figure("lens", "The lens: norm against lag", _LENS, "canvas"),
-            figure("reach", "Reach", "The steps back within which 95 % of the contributions’ norms lie."),
-            figure("decay", "Decay per step back", "Dotted: 1, neither decay nor growth."),
             figure(
-                "radius",
-                "Spectral radius and largest singular value",
-                f"Of {_HTML['W_h']}: its largest |eigenvalue|, and the most by which it stretches a vector.",
+                "lens", said("The lens: norm against lag"),
+                said("The norms of the contributions to ∂J/∂W_h, summed over the losses of a few sequences; blank: "
+                     "zero."),
+                "canvas",
             ),
-        ]
+            figure("reach", said("Reach"), said("The steps back within which 95 % of the contributions’ norms lie.")),
+            figure("decay", said("Decay per step back"), said("Dotted: 1, neither decay nor growth.")),
+            figure(
+                "radius", said("Spectral radius and largest singular value"),
+                said("Of W_h: its largest |eigenvalue|, and the most by which it stretches a vector."),
+            ),
+        ]  # fmt: skip
     else:
-        note = (
-            '<p class="note">This run recorded no decompositions; <code>elman train --watch-gradients N</code> '
-            "does.</p>"
-        )
-    return f'<h2>Over training: {escape(label)}</h2>{note}<div class="charts">{"".join(figures)}</div>'
+        note = f'<p class="note">{_watched(said("This run recorded no decompositions; ELMAN does."))}</p>'
+    heading = f"{said('Over training')}{sign(': ')}{label}"
+    return f'<h2>{escape(heading)}</h2>{note}<div class="charts">{"".join(figures)}</div>'
 
 
-_COPY = '<button type="button" class="copy" hidden>copy</button>'
+def _watched(sentence: str) -> str:
+    return escape(sentence).replace("ELMAN", "<code>elman train --watch-gradients N</code>")
+
+
+def _copy(value: str = "") -> str:
+    """A button that copies its value, or the tables where it has none; shown where scripts run."""
+    given = f' value="{escape(value)}"' if value else ""
+    return f'<button type="button" class="copy"{given} hidden>{_html("copy")}</button>'
 
 
 def _scrolled(name: str) -> str:
     """Begins a table that may be wider than the window: a shadow shows where there is more, and arrow keys go there."""
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{name}">'
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(name)}">'
 
 
 def _foot(views: Sequence[View], command: str) -> str:
-    exact = (
-        "Every contribution is exact: nothing is truncated or sampled. Time steps and losses count from 0; step "
-        "<i>i</i> reads token <i>i</i>, loss <i>t</i> predicts token <i>t</i> + 1. The heat map, the strength of the "
-        "tints and the plots show norms, which have no sign. With respect to <i>W<sub>h</sub></i> and "
-        "<i>W<sub>e</sub></i> the contributions of all steps add up to the gradient of the loss, so each has a "
-        "signed share of it, which gives the tints their colour. With respect to <i>e</i> and <i>h</i> each step has a "
-        "vector of its own, nothing is added up, and there is no share. "
-    )
+    exact = [
+        said("Every contribution is exact: nothing is truncated or sampled."),
+        said("Time steps and losses count from 0; step *i* reads token *i*, loss *t* predicts token *t* + 1."),
+        said("The heat map, the strength of the tints and the plots show norms, which have no sign."),
+        said("With respect to W_h and W_e the contributions of all steps add up to the gradient of the loss, so each "
+             "has a signed share of it, which gives the tints their colour."),
+        said("With respect to *e* and *h* each step has a vector of its own, nothing is added up, and there is no "
+             "share."),
+    ]  # fmt: skip
     if any(view.flow.trajectory.p.above for view in views):
-        exact += (
-            "Layers count from 0; the letters of a layer are its own, and what a step contributes goes through all "
-            "layers above it. Above layer 0, <i>e</i> is <i>h</i> of the layer below, and the gradient by it "
-            "is the part that comes through this layer. "
-        )
+        exact += [
+            said("Layers count from 0; the letters of a layer are its own, and what a step contributes goes through "
+                 "all layers above it."),
+            said("Above layer 0, *e* is *h* of the layer below, and the gradient by it is the part that comes through "
+                 "this layer."),
+        ]  # fmt: skip
     words = " ".join(f'<span class="word">{escape(word)}</span>' for word in (command or "elman flow").split(" "))
-    made = f"<code>{words}</code>"
-    button = f'<button type="button" class="copy" value="{escape(command)}" hidden>copy</button>' if command else ""
-    return f"</main><footer><p>{exact if views else ''}Made by {made}.{button}</p></footer>"
+    made = said("Made by ELMAN.").replace("ELMAN", f"<code>{words}</code>")
+    told = _typeset(joined(exact, " ")) + sign(" ") if views else ""
+    return f"</main><footer><p>{told}{made}{_copy(command) if command else ''}</p></footer>"
 
 
 def _data(views: Sequence[View], histories: Mapping[str, History]) -> dict[str, Any]:
@@ -270,7 +318,7 @@ def _network_data(view: View) -> dict[str, Any]:
     norms = {name: view.flow.log10_norms(name) for name in QUANTITIES}
     finite = {name: table[np.isfinite(table)] for name, table in norms.items()}
     return {
-        "label": view.subject.label,
+        "label": translate(view.subject.label),
         "T": view.T,
         "chosen": view.chosen,
         "J": _rounded(view.flow.trajectory.J),

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.patches import Rectangle
 
+from elman.gradient_flow.figure_text import said
 from elman.gradient_flow.view import View
 from elman.gradient_flow.visible_tokens import text_direction, visible
 
@@ -130,7 +131,8 @@ def tokens(part: Figure | SubFigure, view: View, above: float = 0.0) -> None:
     axes = part.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(part.bbox.height / part.dpi - above, -above))
     axes.set_axis_off()
     axes.set_in_layout(False)
-    axes.text(MARGIN, 0.13, rf"contributions to $\partial J^{{({view.chosen})}}/\partial W_h$", va="center")
+    gradient = rf"$\partial J^{{({view.chosen})}}/\partial W_h$"
+    axes.text(MARGIN, 0.13, said(f"contributions to {gradient}"), va="center")
     tints, right_to_left = strengths(view), text_direction(view.tokens) == "rtl"
     top = HEAD
     if layout.first > 0:
@@ -163,12 +165,12 @@ def _key(axes: Axes, y: float) -> None:
     """Draws the legend of the colours."""
     small: dict[str, Any] = {"fontsize": 7, "va": "center"}
     x = MARGIN
-    for against, name, room in ((False, "with this gradient", 1.42), (True, "against it", 1.06)):
+    for against, name, room in ((False, said("with this gradient"), 1.42), (True, said("against it"), 1.06)):
         for k in range(12):
             colour = tint((k + 1) / 12, against)
             axes.add_patch(Rectangle((x + k * 0.035, y - 0.05), 0.036, 0.1, facecolor=colour, edgecolor="none"))
         axes.text(x + 0.47, y, name, **small)
         x += room
     axes.add_patch(Rectangle((x, y - 0.05), 0.1, 0.1, facecolor="none", edgecolor="black", linewidth=0.9))
-    axes.text(x + 0.15, y, "predicted", **small)
-    axes.text(MARGIN, y + 0.17, "pale to strong: a thousandth of the largest norm to the largest", **small)
+    axes.text(x + 0.15, y, said("predicted"), **small)
+    axes.text(MARGIN, y + 0.17, said("pale to strong: a thousandth of the largest norm to the largest"), **small)

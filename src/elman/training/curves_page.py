@@ -9,7 +9,9 @@ from pathlib import Path
 
 from elman.files import write_whole
 from elman.gradient_flow.document import document
+from elman.gradient_flow.figure_text import said
 from elman.training.curves import ABSCISSA, WORDS, Against, Curve, require_one_measure
+from elman.translation import joined, listed, sign
 
 
 def write_curves(path: Path, curves: Sequence[Curve], against: Against) -> None:
@@ -18,23 +20,30 @@ def write_curves(path: Path, curves: Sequence[Curve], against: Against) -> None:
 
 
 def as_html(curves: Sequence[Curve], against: Against) -> str:
-    """The page as a text; it fetches nothing. Raises ConfigError for curves of different measures."""
+    """The page as a text, in the current language; it fetches nothing.
+
+    Raises ConfigError for curves of different measures.
+    """
     require_one_measure(curves)
     measure = curves[0].measure
-    title = " and ".join(each.label for each in curves)
-    trained = "" if measure == "wrong" else " Dashed: over the training text since the validation before."
-    head = "".join(
-        f"<th>{each}</th>"
-        for each in ("run", "validations", f"best {WORDS[measure]}", f"at {ABSCISSA[against]}", "last of validation")
-    )
+    title = listed([each.label for each in curves])
+    kind, x, y = said("Learning curves"), said(ABSCISSA[against]), said(WORDS[measure])
+    caption = [said("Solid: the validation text, a point a validation.")]
+    if measure != "wrong":
+        caption.append(said("Dashed: over the training text since the validation before."))
+    columns = (
+        said("run"), said("validations"), said(f"best {WORDS[measure]}"), said(f"at {ABSCISSA[against]}"),
+        said("last of validation"),
+    )  # fmt: skip
+    head = "".join(f"<th>{each}</th>" for each in columns)
     body = (
-        f'<header><p class="kind">Learning curves</p><h1>{escape(title)}</h1></header>\n<main>'
-        f'<figure><div id="curves"></div><figcaption>Solid: the validation text, a point a validation.{trained}'
+        f'<header><p class="kind">{kind}</p><h1>{escape(title)}</h1></header>\n<main>'
+        f'<figure><div id="curves"></div><figcaption>{joined(caption, " ")}'
         f'</figcaption></figure>\n<div class="wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(map(_row, curves))}</tbody></table></div></main>"
     )
-    data = {"measure": measure, "x": ABSCISSA[against], "y": WORDS[measure], "curves": [c.as_dict() for c in curves]}
-    return document(f"Learning curves: {title}", body, data, ("numbers.js", "charts.js", "curves.js"))
+    data = {"measure": measure, "x": x, "y": y, "curves": [c.as_dict() for c in curves]}
+    return document(f"{kind}{sign(': ')}{title}", body, data, ("numbers.js", "charts.js", "curves.js"))
 
 
 def _row(curve: Curve) -> str:

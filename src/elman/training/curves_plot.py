@@ -18,6 +18,7 @@ except ImportError:
     raise MissingExtraError("the plots need matplotlib: pip install 'elman[plots]'") from None
 
 from elman.gradient_flow.drawing import plain_label
+from elman.gradient_flow.figure_text import said
 from elman.gradient_flow.plots import DPI, UNDATED, WIDTH, styled
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -42,7 +43,7 @@ def curves_figure(curves: Sequence[Curve], against: Against) -> Figure:
     made = Figure((1.5 * WIDTH, 2.6 + 0.16 * len(curves)), dpi=DPI, layout="constrained")
     axes = made.subplots()
     measure = curves[0].measure
-    axes.set(xlabel=ABSCISSA[against], ylabel=WORDS[measure])
+    axes.set(xlabel=said(ABSCISSA[against]), ylabel=said(WORDS[measure]))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=against != "seconds"))
     if measure == "perplexity":
         axes.set_yscale("log")
@@ -57,8 +58,8 @@ def curves_figure(curves: Sequence[Curve], against: Against) -> Figure:
             axes.plot(each.at, each.train, color=colour, linestyle="--", linewidth=0.8)
         handles.append(Line2D([], [], color=colour, label=plain_label(each.label, 60)))
     if measure != "wrong":
-        handles.append(Line2D([], [], color="#666666", label="validation"))
-        handles.append(Line2D([], [], color="#666666", linestyle="--", linewidth=0.8, label="training"))
+        handles.append(Line2D([], [], color="#666666", label=said("validation")))
+        handles.append(Line2D([], [], color="#666666", linestyle="--", linewidth=0.8, label=said("training")))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     made.legend(handles=handles, loc="outside upper left", ncols=1)

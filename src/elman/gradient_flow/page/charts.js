@@ -19,7 +19,7 @@ function lineChart(box, options) {
   const known = values => (values || []).filter(v => v !== null && Number.isFinite(v));
   const xs = options.series.flatMap(s => known(s.x));
   const ys = options.series.filter(s => !s.unscaled).flatMap(s => [...known(s.y), ...known(s.low), ...known(s.high)]);
-  if (!xs.length || !ys.length) { box.textContent = "Nothing to draw: all values are zero."; return; }
+  if (!xs.length || !ys.length) { box.textContent = said("Nothing to draw: all values are zero."); return; }
   const xRange = [Math.min(...xs), Math.max(...xs)];
   if (xRange[0] === xRange[1]) { xRange[0] -= 1; xRange[1] += 1; }
   let range = options.range || [Math.min(...ys), Math.max(...ys)];
@@ -31,7 +31,7 @@ function lineChart(box, options) {
   const X = x => left + (x - xRange[0]) / (xRange[1] - xRange[0]) * (width - left - right);
   const Y = y => top + (range[1] - y) / (range[1] - range[0]) * (height - top - bottom);
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "chart", role: "img",
-    "aria-label": `${options.y} against ${options.x}` }, box);
+    "aria-label": said("{y} against {x}", { y: options.y, x: options.x }) }, box);
   const id = `clip-${lineChart.count = (lineChart.count || 0) + 1}`;
   svg("rect", { x: left, y: top, width: width - left - right, height: height - top - bottom },
     svg("clipPath", { id }, svg("defs", {}, root)));

@@ -102,7 +102,7 @@ class Network {
     if (this.i !== null) marks.push({ row: this.t, column: this.i, strong: true });
     this.place = heatMap(this.canvas, {
       name: state.name, columns: this.T, rows: this.T, low, high: top, clipped: this.data.bottoms[state.name] < low,
-      value: (i, t) => i <= t ? this.norm(t, i) : null, x: "step i", y: "loss t", marks,
+      value: (i, t) => i <= t ? this.norm(t, i) : null, x: said("step i"), y: said("loss t"), marks,
     });
   }
 
@@ -114,18 +114,22 @@ class Network {
     let partial = 0, lag = 0;
     for (; lag <= t; lag++) if ((partial += sizes[t - lag]) >= 0.95 * sum * (1 - 1e-12)) break;
     const J = this.data.J[t], shares = this.data.loss_shares[state.name], name = DATA.letters[state.name];
-    const whole = shares ? `; ‖∂J/∂${name}‖ = ${scientific(shares.log10_norms[t])}` : "";
-    const far = sum === 0 ? "no gradient flows back" : lag === 0 ? "95 % of the contributions’ norms come from this step alone"
-      : `95 % of the contributions’ norms come from the last ${lag + 1} steps`;
-    $(".loss", this.root).textContent = `Loss ${t} predicts ${this.quoted(t + 1)} with probability ${plain(Math.exp(-J))} ` +
-      `(${plain(J)} nats)${whole}; ${far}.`;
+    const whole = shares ? [`‖∂J/∂${name}‖ = ${scientific(shares.log10_norms[t])}`] : [];
+    const far = sum === 0 ? said("no gradient flows back") : lag === 0 ? said("95 % of the contributions’ norms come from this step alone")
+      : said("95 % of the contributions’ norms come from the last {n} steps", { n: lag + 1 });
+    const loss = said("Loss {t} predicts {token} with probability {p} ({nats} nats)",
+      { t, token: this.quoted(t + 1), p: plain(Math.exp(-J)), nats: plain(J) });
+    $(".loss", this.root).textContent = [loss, ...whole, far].join(said("; ")) + said(".");
     const out = $(".step", this.root);
-    if (i === null) { out.textContent = "Point at an earlier token for its numbers."; return; }
+    if (i === null) { out.textContent = said("Point at an earlier token for its numbers."); return; }
     const share = this.share(t, i), back = t - i;
-    const sign = share === null ? "" : `; its signed share of this loss’s gradient is ${percent(share, true)}: it works ` +
-      (share < 0 ? "against it" : "with it");
-    out.textContent = `Step ${i} reads ${this.quoted(i)}, ${back} step${back === 1 ? "" : "s"} back: norm ` +
-      `${scientific(norms[i])}, ${percent(sum ? sizes[i] / sum : 0)} of the sum of norms${share === 0 ? "" : sign}.`;
+    const values = { i, token: this.quoted(i), back, norm: scientific(norms[i]), share: percent(sum ? sizes[i] / sum : 0) };
+    const step = back === 1 ? said("Step {i} reads {token}, 1 step back: norm {norm}, {share} of the sum of norms", values)
+      : said("Step {i} reads {token}, {back} steps back: norm {norm}, {share} of the sum of norms", values);
+    const signed = share === null || share === 0 ? [] : [share < 0
+      ? said("its signed share of this loss’s gradient is {share}: it works against it", { share: percent(share, true) })
+      : said("its signed share of this loss’s gradient is {share}: it works with it", { share: percent(share, true) })];
+    out.textContent = [step, ...signed].join(said("; ")) + said(".");
   }
 }
 
@@ -153,13 +157,13 @@ function drawLags() {
   const high = Math.max(...curves.flat().filter(v => v !== null)), low = high - DECADES, last = lastLag(curves, low);
   DATA.networks.forEach((network, k) => {
     const norms = curves[k].slice(0, last + 1), which = DATA.networks.length > 1 ? `${network.label}: ` : "";
-    series.push({ x: lags(norms), y: norms, style: style(k), label: `${which}norm` });
-    series.push({ x: lags(norms), y: network.bounds[state.name].slice(0, last + 1), style: style(k), label: `${which}bound`, dash: true,
+    series.push({ x: lags(norms), y: norms, style: style(k), label: which + said("norm") });
+    series.push({ x: lags(norms), y: network.bounds[state.name].slice(0, last + 1), style: style(k), label: which + said("bound"), dash: true,
       unscaled: true });
-    marks.push({ x: reachOf(curves[k]), style: style(k), label: `reach ${reachOf(curves[k])}` });
+    marks.push({ x: reachOf(curves[k]), style: style(k), label: said("reach {n}", { n: reachOf(curves[k]) }) });
   });
   $("#by-lag-title").innerHTML = WEIGHT[state.name];
-  lineChart(box, { x: "lag k, steps back", y: "Σ over t of the norm", log: true, series, marks, range: [low, high + 0.5] });
+  lineChart(box, { x: said("lag k, steps back"), y: said("Σ over t of the norm"), log: true, series, marks, range: [low, high + 0.5] });
 }
 const WEIGHT = Object.fromEntries([...document.querySelectorAll("input[name=weight]")].map(
   input => [input.value, $(`label[for="${input.id}"]`).innerHTML]));
@@ -173,40 +177,41 @@ function drawSingular(network, k) {
   const last = Math.max(4, Math.min(far, 10 * Math.max(1, reachOf(network.by_lag.W_h))));
   const n = s.lags.filter(lag => lag <= last).length, x = s.lags.slice(0, n);
   const [largest, ninety, seventyfive, median, twentyfive, ten] = all.map(values => values.slice(0, n));
-  lineChart(box, { x: "lag k, steps back", y: "singular value", log: true, range: [low, high + 0.3], marks: [{ y: 0 }],
+  lineChart(box, { x: said("lag k, steps back"), y: said("singular value"), log: true, range: [low, high + 0.3], marks: [{ y: 0 }],
     series: [
-      { x, low: ten, high: ninety, style: "s0 wide", label: "10 to 90 %" },
-      { x, low: twentyfive, high: seventyfive, style: "s0", label: "25 to 75 %" },
-      { x, y: largest, style: "s1", label: "largest", dots: true },
-      { x, y: median, style: "s0", label: "median", dots: true },
+      { x, low: ten, high: ninety, style: "s0 wide", label: said("10 to 90 %") },
+      { x, low: twentyfive, high: seventyfive, style: "s0", label: said("25 to 75 %") },
+      { x, y: largest, style: "s1", label: said("largest"), dots: true },
+      { x, y: median, style: "s0", label: said("median"), dots: true },
     ] });
 }
 
 function drawHistory(h, k) {
   const at = name => document.getElementById(`${name}-${k}`);
   const log10 = values => values.map(v => v > 0 ? Math.log10(v) : null);
-  if (at("norms")) lineChart(at("norms"), { x: "training step", y: "‖gradient‖ before clipping", log: true,
+  if (at("norms")) lineChart(at("norms"), { x: said("training step"), y: said("‖gradient‖ before clipping"), log: true,
     series: [
-      { x: h.step, low: log10(h.lowest), high: log10(h.highest), style: "s0", label: "range" },
-      { x: h.step, y: log10(h.gradient_norm), style: "s0", label: "mean" },
+      { x: h.step, low: log10(h.lowest), high: log10(h.highest), style: "s0", label: said("range") },
+      { x: h.step, y: log10(h.gradient_norm), style: "s0", label: said("mean") },
     ],
-    marks: [...(h.clip ? [{ y: Math.log10(h.clip), style: "s1", label: `clip ${plain(h.clip)}` }] : []),
-      ...h.rescues.map(x => ({ x, style: "s2", label: "rescue" }))] });
-  if (at("clipped")) lineChart(at("clipped"), { x: "training step", y: "share of the steps", height: 170, range: [0, 1.02],
-    series: [{ x: h.step, y: h.clipped, style: "s1", label: "clipped" }, { x: h.step, y: h.skipped, style: "s2", label: "skipped" }] });
+    marks: [...(h.clip ? [{ y: Math.log10(h.clip), style: "s1", label: said("clip {limit}", { limit: plain(h.clip) }) }] : []),
+      ...h.rescues.map(x => ({ x, style: "s2", label: said("rescue") }))] });
+  if (at("clipped")) lineChart(at("clipped"), { x: said("training step"), y: said("share of the steps"), height: 170, range: [0, 1.02],
+    series: [{ x: h.step, y: h.clipped, style: "s1", label: said("clipped") }, { x: h.step, y: h.skipped, style: "s2", label: said("skipped") }] });
   if (!h.flow_step.length) return;
-  const line = (name, y, series, more) => lineChart(at(name), { x: "training step", y, height: 200, ...more,
+  const line = (name, y, series, more) => lineChart(at(name), { x: said("training step"), y, height: 200, ...more,
     series: series.map(([key, label, s]) => ({ x: h.flow_step, y: h.flow[key], style: s, label, dots: true })) });
-  line("reach", "reach, steps", [["reach", "reach", "s0"]], { zero: true });
-  line("decay", "factor per step back", [["decay_rate", "decay rate", "s0"]], { marks: [{ y: 1 }] });
-  line("radius", `of ${DATA.letters.W_h}`, [["sigma_max", "largest singular value", "s1"], ["spectral_radius", "spectral radius", "s0"]]);
+  line("reach", said("reach, steps"), [["reach", said("reach"), "s0"]], { zero: true });
+  line("decay", said("factor per step back"), [["decay_rate", said("decay rate"), "s0"]], { marks: [{ y: 1 }] });
+  line("radius", said("of {letter}", { letter: DATA.letters.W_h }),
+    [["sigma_max", said("largest singular value"), "s1"], ["spectral_radius", said("spectral radius"), "s0"]]);
   const flat = h.log10_norms_by_lag.flat().filter(v => v !== null);
   if (!flat.length) return;
   const high = flat.reduce((a, b) => Math.max(a, b)), bottom = flat.reduce((a, b) => Math.min(a, b));
   const low = Math.max(bottom, high - DECADES), last = lastLag(h.log10_norms_by_lag, low);
   heatMap(at("lens"), { name: `lens ${k}`, columns: h.flow_step.length, rows: Math.min(last + 1, h.log10_norms_by_lag[0].length), up: true,
     low, high, clipped: bottom < high - DECADES, height: 260,
-    value: (column, lag) => h.log10_norms_by_lag[column][lag], x: "training step", y: "lag k, steps back",
+    value: (column, lag) => h.log10_norms_by_lag[column][lag], x: said("training step"), y: said("lag k, steps back"),
     columnLabel: column => h.flow_step[column].toLocaleString("en") });
 }
 

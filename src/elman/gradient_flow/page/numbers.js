@@ -2,6 +2,8 @@
 // Numbers: unpacking, formatting, ticks and colours.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
+// A text of the page in its language, with its values: said("reach {n}", { n: 3 }). figure_text.py finds these calls.
+const said = (text, values = {}) => (DATA.words[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const $ = (selector, root = document) => root.querySelector(selector);
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer;
 const triangle = (t, i) => t * (t + 1) / 2 + i;
