@@ -26,6 +26,9 @@ DOCUMENTS = [
 ]
 
 
+TRANSLATED = [page for page in (ROOT / "docs").glob("*.zh-CN.md") if page.stem != "tutorial.zh-CN"]
+
+
 def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
@@ -113,8 +116,37 @@ def test_every_path_of_the_map_is_there_and_every_room_is_on_the_map() -> None:
 
 
 def test_the_chinese_readme_names_the_same_size_and_pages() -> None:
-    for pattern in (r"\d+(?= MB)", r"\]\((docs/(?!tutorial)\w[^)]*\.md)"):
-        assert set(re.findall(pattern, README)) <= set(re.findall(pattern, CHINESE)), pattern
+    """Or the translation of a page."""
+    for pattern in (r"\d+(?= MB)", r"\]\((docs/\w[^)]*\.md)"):
+        assert set(re.findall(pattern, README)) <= set(re.findall(pattern, CHINESE.replace(".zh-CN", ""))), pattern
+
+
+def skeleton_of(page: str) -> list[str]:
+    """What a translation keeps, in order: levels of headings, formulas, code, pictures, and the rows of tables."""
+    fences = r"^```.*?^```$"
+    kept = re.findall(rf"{fences}|^\$\$.*?\$\$$|^#+ |\]\([^)]*\.png\)|^\|", page, re.DOTALL | re.MULTILINE)
+    return [re.sub(r" *#.*", "", part) if part.startswith("```") else part for part in kept]
+
+
+@pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: page.stem)
+def test_a_translated_page_has_all_that_its_original_has(page: Path) -> None:
+    """And the same figures; the tutorial, whose text is another, has a test of its own."""
+    original = page.with_name(page.name.replace(".zh-CN", "")).read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert skeleton_of(text) == skeleton_of(original)
+    named = f"]({page.name})"
+    assert named in original
+    figures = [set(re.findall(r"\d[\d,.]*\d(?= ?(?:%|MB))", each)) for each in (original, text)]
+    assert figures[0] == figures[1]
+
+
+def test_chinese_pages_lead_to_chinese_pages() -> None:
+    """Where there is one, but for the line that names the original."""
+    for page in (*TRANSLATED, ROOT / "README.zh-CN.md", ROOT / "docs" / "tutorial.zh-CN.md"):
+        text = page.read_text(encoding="utf-8").split("\n", 4)[-1]
+        for target in re.findall(r"\]\(([^)#]+\.md)", text):
+            if not target.endswith(".zh-CN.md"):
+                assert not (page.parent / target.replace(".md", ".zh-CN.md")).exists(), (page.name, target)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)

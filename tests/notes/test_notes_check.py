@@ -112,11 +112,12 @@ def test_the_repaired_notes_hold(notes: Report) -> None:
     assert all(c.verdict == Verdict.HOLDS for c in repaired.claims)
 
 
-def test_the_page_on_exploding_gradients_holds_and_would_not_if_it_were_wrong() -> None:
-    report = check(EXPLODING)
+@pytest.mark.parametrize("page", [EXPLODING, EXPLODING.with_name("exploding-gradients.zh-CN.md")], ids=["en", "zh"])
+def test_the_page_on_exploding_gradients_holds_and_would_not_if_it_were_wrong(page: Path) -> None:
+    report = check(page)
     assert [(c.line, c.formula, c.diagnosis) for c in report.claims if not c.good] == []
     assert sum(c.verdict == Verdict.HOLDS for c in report.claims) >= 25
-    text = EXPLODING.read_text()
+    text = page.read_text(encoding="utf-8")
     for right, wrong in ((r"4 (q - 1)", r"2 (q - 1)"), (r"\delta^T \delta W $$", r"W \delta^T \delta $$")):
         assert right in text
         assert not check(page_of(text.replace(right, wrong, 1))).holds, wrong
