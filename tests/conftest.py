@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command_line import TEXT, Run
+from forked_calls import ForkedCalls
 from networks import all_kernels
 
 import elman
@@ -20,22 +20,20 @@ os.environ["ELMAN_LANG"] = "en"
 
 
 @pytest.fixture(scope="session")
-def command() -> Run:
+def command() -> Iterator[Run]:
     """`elman …` in a process of its own; returns what it printed and its exit code.
 
     On one thread where the call does not ask for more: the tests run on all processors beside each other.
     """
+    with ForkedCalls() as calls:
 
-    def run(*arguments: object, stdin: str | bytes | None = None, cwd: Path | None = None):
-        environment = {"PYTHONIOENCODING": "utf-8"} | os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "elman", *map(str, arguments)],
-            input=stdin.encode() if isinstance(stdin, str) else stdin or b"",
-            capture_output=True, cwd=cwd, env=environment, check=False,
-        )  # fmt: skip
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        def run(*arguments: object, stdin: str | bytes | None = None, cwd: Path | None = None):
+            environment = {"PYTHONIOENCODING": "utf-8"} | os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+            given = stdin.encode() if isinstance(stdin, str) else stdin or b""
+            done = calls.run([*map(str, arguments)], given, cwd, environment)
+            return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    return run
+        yield run
 
 
 @pytest.fixture(scope="session")
