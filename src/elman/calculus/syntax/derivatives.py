@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from elman.calculus.expression import (
+    Call,
     Derivative,
     Entry,
     Expression,
@@ -19,8 +20,9 @@ from elman.calculus.expression import (
     Transpose,
     symbols,
 )
+from elman.calculus.functions import ELEMENTWISE, SPELLINGS
 from elman.calculus.syntax.conditions import at_top
-from elman.calculus.syntax.cursor import Cursor
+from elman.calculus.syntax.cursor import Cursor, plain_text
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.names import LOSSES
 from elman.calculus.syntax.scripts import Letter, Node
@@ -80,10 +82,22 @@ def _derivative(p: Grammar, above: list[Token], below: list[Token], start: int) 
         by = [square]
     if order != len(by):
         raise FormulaError(_uneven(order, len(by)), above[0].start + 1)
-    of = p.group(numerator, differentiated=True) if numerator else operand(p)
+    of = _function_of(p, numerator, by) or (p.group(numerator, differentiated=True) if numerator else operand(p))
     for wrt in reversed(by):
         of = Derivative(of, wrt, span=p.cursor.span_from(start))
     return of
+
+
+def _function_of(p: Grammar, numerator: list[Token], by: list[Expression]) -> Expression | None:
+    """σ(x) for the numerator of dσ/dx, and tanh(x) for that of d tanh/dx; None for any other."""
+    word = plain_text(numerator) if numerator else ""
+    function = "sigmoid" if word == "sigma" else SPELLINGS.get(word, "")
+    if len(by) > 1 or not isinstance(by[0], Symbol | Entry) or function not in ELEMENTWISE or len(word) < 2:
+        return None
+    if p.names.is_letter(word) or word in p.names.functions:
+        return None
+    latex = r"\sigma" if word == "sigma" else ""
+    return Call(function, (by[0],), latex=latex, span=(numerator[0].start, numerator[-1].end))
 
 
 def _squared_letter(p: Grammar, below: list[Token]) -> Expression | None:

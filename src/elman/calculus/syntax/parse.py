@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from elman.calculus.expression import Expression, Relation
@@ -67,13 +68,25 @@ def _read_latex(text: str, names: Names) -> Reading:
 
 
 def _is_bare(name: str, tokens: list[Token]) -> bool:
-    """Whether a function is written in a formula without what it is applied to: σ' = σ (1 - σ)."""
-    for i, token in enumerate(tokens):
-        if token.kind == "command" and token.text == name:
+    """Whether a function is written in a formula without what it is applied to: σ' = σ (1 - σ). The numerator of
+    dσ/dx is no such place where the formula applies σ.
+    """
+    places = [i for i, token in enumerate(tokens) if token.kind == "command" and token.text == name]
+    applied = any(t.kind == "(" for i in places for t in tokens[i + 1 : i + 2])
+    for i in places:
+        if not (applied and _is_numerator(tokens, i)):
             kind = tokens[i + 1].kind if i + 1 < len(tokens) else ""
             if kind in ("", ")", "}", "]", "=", "+", "-", ",", "newline", "&", "."):
                 return True
     return False
+
+
+def _is_numerator(tokens: Sequence[Token], i: int) -> bool:
+    r"""Whether a token is the letter of \frac{d σ}{…}."""
+    before = [t.text for t in tokens[max(i - 3, 0) : i]]
+    return before[:2] == ["frac", "{"] and before[2:] in (["d"], ["partial"], ["differential"]) and (
+        tokens[i + 1].kind == "}" if i + 1 < len(tokens) else False
+    )
 
 
 def parse_statements(text: str, names: Names | None = None, form: str = "auto") -> list[Relation]:

@@ -469,14 +469,20 @@ def _broken_behind_losses(checker: Checker, j: Judgement) -> str | None:
 
 
 def _loss_that_is_no_number(checker: Checker, j: Judgement) -> str | None:
-    """A loss of a claim whose equation, by entries of a vector, gives a row: the vector was read as a matrix."""
+    """A loss of a claim whose equation, by entries of a vector, gives a row: the vector was read as a matrix. What
+    recurs, as the state C_t of a cell, or goes into what recurs, is no loss.
+    """
     values, batch = checker.sampling.oracles(j.statement)[0].values, checker.sampling.batch
     whole = {(1, 1), None}
     if batch is not None:
         count = values.sizes.dimension(batch)
         whole |= {(1, count), (count, 1)}
+    recurrent = checker.model.roles.recurrent
+    states = recurrent | names_in(checker.model, [Symbol(name) for name in sorted(recurrent)])
     for node in everything_in(checker.model, (j.left, j.expression)):
         if isinstance(node, Symbol) and node.name in checker.model.equations and is_called_a_loss(node.name):
+            if node.name in states:
+                continue
             by_entries = checker.model.equations[node.name][0].indices
             if by_entries or values.shape_of(node.name) in whole:
                 continue
