@@ -7,7 +7,7 @@ they are what they are declared to be.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal, TypeAlias
 
 from elman.calculus.expression import (
@@ -18,6 +18,7 @@ from elman.calculus.expression import (
     Expression,
     Inverse,
     Ones,
+    Product,
     Symbol,
     Transpose,
     walk,
@@ -36,6 +37,7 @@ _GREEK_UPPER: Costs = {"matrix": 0, "number": 2.5, "column": 2.5, "row": 3}
 _ONE_NUMBER: Costs = {"number": 0, "column": 3, "row": 4, "matrix": 5}
 _USUALLY_NUMBERS = frozenset({"alpha", "epsilon", "varepsilon", "eta", "lambda", "kappa", "tau", "rho", "gamma"})
 
+_STATE: Costs = {"column": 0, "matrix": 0.5, "number": 1.2, "row": 1.5}
 _ONE_INDEX: Costs = {"column": 0, "family": 1, "row": 2, "matrix": 2}
 _ONE_INDEX_UPPER: Costs = {"matrix": 0, "column": 1, "family": 1.2, "row": 3}
 _OPAQUE: Costs = {"number": 0, "column": 1.5, "matrix": 3}
@@ -85,6 +87,7 @@ def evidence(
     opaque = _only_differentiated(nodes) - set(defined)
     whole = {_letter(n.of) for n in nodes if isinstance(n, Transpose | Inverse)}
     entries = _numbered_entries(names, whole)
+    states = set(_states(nodes)) - transposed
     found: dict[str, Costs] = {}
     for name in names:
         costs = usual_costs(name)
@@ -96,10 +99,23 @@ def evidence(
             costs = _ENTRY
         elif name in opaque:
             costs = _OPAQUE
+        elif name in states:
+            costs = _STATE
         elif name in transposed:
             costs = {kind: cost for kind, cost in costs.items() if kind != "number"}
         found[name] = {**costs, **(hints or {}).get(name, {})}
     return found
+
+
+def _states(nodes: Iterable[Expression]) -> Iterator[str]:
+    """The capitals with time steps that are multiplied entry by entry with a small letter: C of f_t ∘ C_{t-1}."""
+    for node in nodes:
+        if isinstance(node, Product) and node.operator == "∘":
+            for one, other in ((node.left, node.right), (node.right, node.left)):
+                if not (isinstance(one, Symbol) and isinstance(other, Symbol)) or one.time is None:
+                    continue
+                if usual_costs(one.name) == _UPPER and usual_costs(other.name) == _LOWER:
+                    yield one.name
 
 
 def _numbered_entries(names: Iterable[str], whole: Collection[str | None]) -> set[str]:

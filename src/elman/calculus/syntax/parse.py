@@ -84,8 +84,10 @@ def _is_bare(name: str, tokens: list[Token]) -> bool:
 def _is_numerator(tokens: Sequence[Token], i: int) -> bool:
     r"""Whether a token is the letter of \frac{d σ}{…}."""
     before = [t.text for t in tokens[max(i - 3, 0) : i]]
-    return before[:2] == ["frac", "{"] and before[2:] in (["d"], ["partial"], ["differential"]) and (
-        tokens[i + 1].kind == "}" if i + 1 < len(tokens) else False
+    return (
+        before[:2] == ["frac", "{"]
+        and before[2:] in (["d"], ["partial"], ["differential"])
+        and (tokens[i + 1].kind == "}" if i + 1 < len(tokens) else False)
     )
 
 

@@ -31,6 +31,7 @@ from elman.calculus.syntax.names import fold
 from elman.calculus.values.environment import Environment, OutsideError, shape_text
 from elman.errors import FormulaError
 
+_MOST_KNOWN = 2048  # sums whose entries are kept: a sum is evaluated again and again
 MAX_TERMS = 10_000  # of a sum, multiplied by those of the sums around it
 Evaluate: TypeAlias = Callable[[Expression, Environment], Array]
 
@@ -63,8 +64,28 @@ def _bound(i: Index, e: BigSum | BigProduct, scope: Environment, along: bool) ->
         raise FormulaError(f"the bound {i.variable} of a sum is not known", e.span[0] + 1) from None
 
 
-def _entries(e: Expression) -> list[Entry]:
-    return [node for node in walk(e) if isinstance(node, Entry)]
+class _Same:
+    """An expression that is equal to itself alone, so that its hash costs no walk through its nodes."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Expression) -> None:
+        self.of = of
+
+    def __hash__(self) -> int:
+        return id(self.of)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.of is other.of
+
+
+def _entries(e: Expression) -> tuple[Entry, ...]:
+    return _entries_of(_Same(e))
+
+
+@functools.lru_cache(_MOST_KNOWN)
+def _entries_of(e: _Same) -> tuple[Entry, ...]:
+    return tuple(node for node in walk(e.of) if isinstance(node, Entry))
 
 
 def index_size(entries: Iterable[Entry], index: str, scope: Environment, evaluate: Evaluate) -> int | None:
@@ -76,6 +97,12 @@ def index_size(entries: Iterable[Entry], index: str, scope: Environment, evaluat
                 along_row = node.column or (len(node.indices) == 1 and a.shape[-2] == 1)
                 return int(a.shape[-1] if along_row else a.shape[-2 + place])
     return None
+
+
+@functools.lru_cache(_MOST_KNOWN)
+def _whole_of(e: _Same) -> tuple[Expression, tuple[BigSum, ...]] | None:
+    assert isinstance(e.of, BigSum)
+    return _whole(e.of)
 
 
 def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
@@ -115,7 +142,7 @@ def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
 
 def _all_entries(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array | None:
     """The value of nested sums over entries, all at once."""
-    found = _whole(e)
+    found = _whole_of(_Same(e))
     if found is None or any(s.index in scope.indices for s in found[1]):
         return None
     value = evaluate(found[0], scope)

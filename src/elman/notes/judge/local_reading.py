@@ -13,7 +13,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Dots, Expression, Symbol, Transpose, has_derivative, walk
+from elman.calculus.expression import (
+    Derivative,
+    Dots,
+    Expression,
+    Product,
+    Symbol,
+    Transpose,
+    has_derivative,
+    transform,
+    walk,
+)
 from elman.calculus.shapes.kinds import Costs, usual_costs
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -24,6 +34,7 @@ from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import is_worked
 from elman.notes.model.bold_letters import is_bold
+from elman.notes.model.named_losses import said_losses
 from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
 from elman.notes.model.statement_kinds import StatementKind
@@ -37,6 +48,8 @@ _NO_LONGER = 6.0  # what it costs to read a letter as less than its section show
 _ASIDE = "it goes on with the derivation above the row before it"
 _WHOLE_SUM = "the sum runs over all that follows"
 _CHAIN = "the chain rule, for any functions of these letters"
+_ENTRYWISE = "the point is the product entry by entry"
+_SAID = "{name} is the cross-entropy, as the page says"
 _STEP = "the step from the row above holds"
 _MOST_STEPS = 3  # parts before a part that it is compared with
 
@@ -79,6 +92,8 @@ class _LocalReader:
             judged.checker.read, evidence={**judged.checker.read.evidence, **evidence_of(judged.checker)}
         )
         self._definitions = PageDefinitions(self._read)
+        self._said = said_losses(self._read, judged.checker.page.text)
+        self._with_said_losses = PageDefinitions(self._read, self._said)
 
     def _is_good(self, key: Key, found: Mapping[Key, Judgement]) -> bool:
         j = found.get(key) or self._judged.judgements.get(key)
@@ -108,6 +123,11 @@ class _LocalReader:
             for checker, new in self._judged_alone(j, other, beside):
                 if new.good and not new.result.nothing:
                     return _as_held(j, checker, new, how)
+        for name in self._said:
+            if any(isinstance(n, Symbol) and n.name == name for n in walk(left)):
+                for checker, new in self._judged_alone(j, statement, left, self._with_said_losses):
+                    if new.good and not new.result.nothing:
+                        return _as_held(j, checker, new, _SAID.format(name=name))
         if (j.unchecked or j.result.nothing) and is_chain_rule(self._read, left, statement.parts[j.part]):
             return _as_held(j, self._checker, replace(j, result=Agreement(plain=True, chain=True), reading=_CHAIN))
         return None
@@ -121,6 +141,9 @@ class _LocalReader:
         if longer is not None:
             parts = [longer if k == j.part else part for k, part in enumerate(statement.parts)]
             yield statement.with_parts(parts), statement.parts[j.beside], _WHOLE_SUM
+        if _is_misfit(j) and (entrywise := _with_entrywise_points(statement.parts[j.part])) != statement.parts[j.part]:
+            parts = [entrywise if k == j.part else part for k, part in enumerate(statement.parts)]
+            yield statement.with_parts(parts), statement.parts[j.beside], _ENTRYWISE
 
     def _left_above(self, statement: Statement, j: Judgement) -> Expression | None:
         """The left side of the derivation that a row goes on with behind an aside: the rows before it in the display
@@ -134,12 +157,13 @@ class _LocalReader:
         return above.parts[0] if same and isinstance(above.parts[0], Derivative) else None
 
     def _judged_alone(
-        self, j: Judgement, statement: Statement, left: Expression
+        self, j: Judgement, statement: Statement, left: Expression, definitions: PageDefinitions | None = None
     ) -> Iterator[tuple[Checker, Judgement]]:
         """The judgements of `left = part` under its small models, with their checkers."""
         misfits = True
+        definitions = definitions or self._definitions
         defines = j.defines if left is statement.parts[j.beside] else None
-        for small in small_models(self._read, self._definitions, statement, left, j.part, defines is not None):
+        for small in small_models(self._read, definitions, statement, left, j.part, defines is not None):
             if small.bare and not misfits:
                 return
             self._checker.meter.count(SMALL_MODEL)
@@ -175,6 +199,11 @@ def evidence_of(checker: Checker) -> dict[str, Costs]:
         if "1" not in shape and usual_costs(name)["matrix"] == 0:
             found[name] = dict.fromkeys(("number", "column", "row"), _NO_LONGER)
     return found
+
+
+def _with_entrywise_points(e: Expression) -> Expression:
+    """The product of entries for each point between two factors: δ · σ'(z) as δ ∘ σ'(z)."""
+    return transform(e, lambda n: replace(n, operator="∘") if isinstance(n, Product) and n.operator == "·" else n)
 
 
 def _is_misfit(j: Judgement) -> bool:

@@ -35,6 +35,7 @@ from elman.notes.model.examples import with_letters_of_examples
 from elman.notes.model.functions_of_entries import with_functions_of_entries
 from elman.notes.model.last_layer import with_last_layer
 from elman.notes.model.named_logarithms import with_named_logarithms
+from elman.notes.model.named_losses import with_named_losses
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
 from elman.notes.model.own_entries import with_own_entries
 from elman.notes.model.page_functions import with_letters_for_functions
@@ -75,7 +76,7 @@ def build(page: Page) -> PageModel:
     statements = with_columns_as_letters(with_gradients_of_functions(statements), page)
     statements = with_stacks(with_primes_of_expressions(with_functions_of_entries(statements)))
     statements = with_letters_of_examples(with_letters_for_functions(statements, unread))
-    bounded = with_bounds(with_named_logarithms(statements))
+    bounded = with_bounds(with_named_losses(with_named_logarithms(statements)))
     statements = with_layers = with_last_layer(bounded)
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}

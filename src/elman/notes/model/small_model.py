@@ -6,11 +6,12 @@ holds on the page, too. The other models of a claim have the definitions of all 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from elman.calculus.expression import (
     Apply,
+    BigProduct,
     BigSum,
     Derivative,
     Expression,
@@ -22,7 +23,7 @@ from elman.calculus.expression import (
 )
 from elman.notes.model.build import model_with
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of
-from elman.notes.model.page_model import Definition, PageModel, Statement, letter_of
+from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, letter_of
 from elman.notes.model.roles import with_roles
 from elman.notes.model.stated_sizes import states_a_size
 from elman.notes.model.unknown_losses import supplied_losses
@@ -44,10 +45,10 @@ class SmallModel:
 
 class PageDefinitions:
     """All definitions of a page, whichever of them its model has; `model` is that of a section, its shapes not found
-    yet.
+    yet. `said` are equations of losses that its model lacks.
     """
 
-    def __init__(self, model: PageModel) -> None:
+    def __init__(self, model: PageModel, said: Mapping[str, Definition] | None = None) -> None:
         self._model = model
         use = PageUse.of(model.statements)
         abbreviated = {(d.statement, d.part): d for found in model.equations.values() for d in found}
@@ -63,6 +64,7 @@ class PageDefinitions:
                     all_of.setdefault(name, []).extend(known)
         for name in supplied_losses(model):  # what the section differentiates them by, they may depend on
             self._equations.setdefault(name, list(model.equations[name]))
+        self._equations |= {name: [d] for name, d in (said or {}).items()}
 
     def equations(self, name: str, at: Place) -> list[Definition]:
         """The equations of a letter, the nearest before a place first."""
@@ -102,6 +104,8 @@ def small_models(
             yield from _in_examples(model, whole)
     if whole is not None and (one := _of_one_step(whole)) is not None:
         yield SmallModel(one)
+    elif whole is not None and _is_about_one_step(model) and (one := _of_one_step(whole, cut=True)) is not None:
+        yield SmallModel(one, reading="of one step, what the step before gives it held fixed")
     if set() not in seen and _writes_out(left, right):
         yield SmallModel(_model_of(model, _Chosen(definitions, at), claim, left, right), bare=True)
 
@@ -216,9 +220,23 @@ def _model_of(model: PageModel, chosen: _Chosen, claim: Statement, left: Express
     return with_roles(replace(small, unknown=small.unknown | supplied))
 
 
-def _of_one_step(model: PageModel) -> PageModel | None:
-    """The model of one time step, where no letter of an earlier step has an equation: h_(t-1) of a cell is a letter of
-    its own. None where there is more to the time steps.
+def _is_about_one_step(model: PageModel) -> bool:
+    """Whether a page derives the gradients of one step of what recurs: it has a step and the one before, no sum over
+    steps, and no derivative between steps further apart.
+    """
+    nodes = [n for s in model.statements if len(s.parts) > 1 for n in s.nodes()]
+    times = {n.time for n in nodes if isinstance(n, Symbol) and n.time is not None}
+    if {(time.variable, time.offset) for time in times} != {(TIME, 0), (TIME, -1)} or model.start:
+        return False
+    return not any(
+        (isinstance(n, BigSum | BigProduct) and n.index == TIME) or (isinstance(n, Derivative) and n.at is not None)
+        for n in nodes
+    )
+
+
+def _of_one_step(model: PageModel, cut: bool = False) -> PageModel | None:
+    """The model of one time step, where no letter of an earlier step has an equation, or with `cut` all of them lose
+    it: h_(t-1) of a cell is a letter of its own. None where there is more to the time steps.
     """
     supplied = set(supplied_losses(model))
     defined = {n: found for table in (model.equations, model.named) for n, found in table.items() if n not in supplied}
@@ -229,7 +247,8 @@ def _of_one_step(model: PageModel) -> PageModel | None:
         return None
     (variable,) = {step.variable for step in steps}
     for n in (n for part in parts for n in walk(part)):
-        if isinstance(n, Symbol) and n.time is not None and n.time.offset and n.name in defined:
+        earlier = isinstance(n, Symbol) and n.time is not None and n.time.offset and n.name in defined
+        if earlier and not cut:
             return None
         if (isinstance(n, Derivative) and n.at is not None) or (isinstance(n, BigSum) and n.index == variable):
             return None

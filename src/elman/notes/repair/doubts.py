@@ -417,6 +417,16 @@ def _of_one_example(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _summed_over_its_step(checker: Checker, e: Explanation) -> str:
+    """∂J_t/∂W = Σ_t ∂J_t/∂W: J_t of the left side is the sum, of no step t. So it is in the rows below."""
+    s = e.judgement.statement
+    free = free_indices(s.parts[0]) | free_times(s.parts[0])
+    for total in (part for part in s.parts[1:] if isinstance(part, BigSum)):
+        if total.index in free and total.body == s.parts[0]:
+            return f"{total.index} is bound by the sum: write the left side without it"
+    return ""
+
+
 def _has_index(e: Expression, index: str) -> bool:
     """Whether an expression has an index, at an entry, as a time step or as a letter."""
     return index in free_indices(e) | free_times(e) | {s.name for s in symbols(e)}
@@ -784,6 +794,7 @@ _OF_CLAIM = (
     _where_a_gradient_is_zero,
     _index_of_one_entry,
     _sum_of_equal_terms,
+    _summed_over_its_step,
     _of_one_example,
     _one_hot_entry,
     _disconnected,
