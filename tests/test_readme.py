@@ -123,7 +123,8 @@ def skeleton_of(page: str) -> list[str]:
     """What a translation keeps, in order: levels of headings, formulas, code, pictures, and the rows of tables."""
     fences = r"^```.*?^```$"
     kept = re.findall(rf"{fences}|^\$\$.*?\$\$$|^#+ |\]\([^)]*\.png\)|^\|", page, re.DOTALL | re.MULTILINE)
-    return [re.sub(r" *#.*", "", part) if part.startswith("```") else part for part in kept]
+    console = [re.sub(r"\n[^$`].*| --lang zh", "", part) if part.startswith("```console") else part for part in kept]
+    return [re.sub(r" *#.*", "", part) if part.startswith("```") else part for part in console]
 
 
 @pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: page.stem)

@@ -16,6 +16,7 @@ from elman.cli.train import train
 from elman.config import GROUPS, ModelConfig, TextConfig, TrainingConfig, at_least, settings
 from elman.errors import ConfigError
 from elman.schema import Range
+from elman.translation import LANGUAGES, in_language
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 BEGIN, END = "<!-- settings: begin -->\n", "\n<!-- settings: end -->"
@@ -61,10 +62,15 @@ def test_the_help_says_defaults_as_people_do(help_text: str) -> None:
         assert expected in words
 
 
-def test_the_guide_has_the_table() -> None:
-    """If it fails: python -c 'from elman.cli.settings import settings_table; print(settings_table())'."""
-    guide = GUIDE.read_text()
-    assert guide[guide.index(BEGIN) + len(BEGIN) : guide.index(END)] == settings_table()
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guide_has_the_table(language: str) -> None:
+    """If it fails: python -c 'from elman.cli.settings import settings_table; print(settings_table())'.
+
+    In Chinese: within `elman.translation.in_language("zh")`.
+    """
+    guide = (GUIDE if language == "en" else GUIDE.with_name("guide.zh-CN.md")).read_text(encoding="utf-8")
+    with in_language(language):
+        assert guide[guide.index(BEGIN) + len(BEGIN) : guide.index(END)] == settings_table()
 
 
 @pytest.mark.parametrize(

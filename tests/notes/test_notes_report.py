@@ -21,8 +21,6 @@ from elman.notes.report.open_points import open_points
 from elman.notes.report.terminal import as_terminal
 from elman.notes.report.words import Tally, counterexample_in_words, summary
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
-
 
 def test_json(report: Report) -> None:
     found = json.loads(json.dumps(as_json(report)))
@@ -199,10 +197,12 @@ def test_check_a_page(tmp_path: Path, command: Run) -> None:
     assert found["holds"] is False
 
 
-def test_the_report_in_the_guide_is_that_of_the_example(command: Run) -> None:
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_in_the_guide_is_that_of_the_example(command: Run, language: str) -> None:
     root = Path(__file__).parents[2]
-    (shown,) = re.findall(r"^```console\n\$ elman check examples/wrong.md\n(.*?)^```", GUIDE, re.S | re.M)
-    printed = command("check", "examples/wrong.md", cwd=root).stdout
+    guide = (root / "docs" / ("guide.md" if language == "en" else "guide.zh-CN.md")).read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```console\n\$ elman check examples/wrong.md[^\n]*\n(.*?)^```", guide, re.S | re.M)
+    printed = command("check", "examples/wrong.md", "--lang", language, cwd=root).stdout
     numbers = r"-?\d+\.\d+"  # the random point may change
     assert re.sub(numbers, "0.0", printed) == re.sub(numbers, "0.0", shown)
 

@@ -37,6 +37,7 @@ from elman.training.defaults import (
     Tiers,
     level_defaults,
 )
+from elman.translation import translate
 
 CONFIGS: tuple[type[Config], ...] = (TextConfig, ModelConfig, TrainingConfig, TaskConfig)
 SHARED = {"as_json": "Records", "threads": "Device"}
@@ -111,18 +112,23 @@ def notes() -> list[str]:
 
 
 def settings_table() -> str:
-    """The table of settings in docs/guide.md."""
+    """The table of settings in docs/guide.md, in the current language."""
+    from elman.cli.translated_help import help_text
+
     rows = [
         _row(config, field, known) for group in GROUPS for config, field, known in _listed() if known.group == group
     ]
-    return "\n".join(["| option | meaning | values | default |", "|---|---|---|---|", *rows])
+    head = (help_text("option"), help_text("meaning"), help_text("values"), help_text("default"))
+    return "\n".join([f"| {' | '.join(head)} |", "|---|---|---|---|", *rows])
 
 
 def _row(config: type[Config], field: Field[Any], known: Setting) -> str:
+    from elman.cli.translated_help import help_text
+
     option = f"--{known.option} {known.metavar or ''}".rstrip()
-    meaning = re.sub(r"<\w+>", r"`\g<0>`", known.help)  # <unk> would be HTML
-    values = ", ".join(known.choices) or (known.range.words if known.range else "yes, no")
-    return f"| `{option}` | {meaning} | {values} | {default_in_words(config, field)} |"
+    meaning = re.sub(r"<\w+>", r"`\g<0>`", help_text(known.help))  # <unk> would be HTML
+    values = ", ".join(known.choices) or (translate(known.range.words) if known.range else help_text("yes, no"))
+    return f"| `{option}` | {meaning} | {values} | {help_text(default_in_words(config, field))} |"
 
 
 def _listed() -> Iterator[tuple[type[Config], Field[Any], Setting]]:
