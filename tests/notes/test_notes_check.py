@@ -123,8 +123,9 @@ def test_the_page_on_exploding_gradients_holds_and_would_not_if_it_were_wrong(pa
         assert not check(page_of(text.replace(right, wrong, 1))).holds, wrong
 
 
-def test_the_derivation_holds() -> None:
-    report = check(DERIVATION)
+@pytest.mark.parametrize("page", [DERIVATION, DERIVATION.with_name("derivation.zh-CN.md")], ids=["en", "zh"])
+def test_the_derivation_holds(page: Path) -> None:
+    report = check(page)
     assert [(c.line, c.formula, c.diagnosis) for c in report.claims if not c.good] == []
     assert sum(c.verdict == Verdict.HOLDS for c in report.claims) > 60
 
