@@ -34,6 +34,7 @@ ALONG = {
     "rowsum": ("sum", 1), "rowsums": ("sum", 1), "colsum": ("sum", 0), "colsums": ("sum", 0), "rowmean": ("mean", 1),
     "colmean": ("mean", 0), "sumrows": ("sum", 1), "sumcols": ("sum", 0),
 }  # fmt: skip
+_LAYERS = ("l", "L", "ell")
 _PLAIN = ("letter", "command", "number", ",", "_", "^", "{", "}", ";", "'")
 
 
@@ -64,6 +65,8 @@ class Applications(Grammar):
                 primes += 2
             elif sign.kind == "^" and word.isdigit():
                 exponent = Fraction(word)
+            elif sign.kind == "^" and name in ELEMENTWISE and word.strip("()[]") in (*_LAYERS, *self.names.levels):
+                continue  # the function of layer l is the same for all, as far as the page says
             elif sign.kind == "^" and word == "-1":
                 raise FormulaError(f"the inverse function of {name} is not read: give it a name", sign.start + 1)
             elif sign.kind == "_" and word[:3] in ("row", "col"):

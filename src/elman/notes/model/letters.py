@@ -44,6 +44,7 @@ _PRIMED = re.compile(r"\s*(?:'|′|\^\s*\{?\s*\\prime\s*\}?)+\s*(?:\\(?:left|[bB
 _NUMBERS = frozenset(
     ("alpha", "beta", "gamma", "eta", "lambda", "mu", "epsilon", "rho", "tau", "a", "b", "c", "k", "m", "n", "N")
 )
+_SIZES = frozenset("kmnN")
 _FUNCTIONS = frozenset(
     (
         "f",
@@ -81,6 +82,7 @@ class _Uses:
     """How each letter occurs; used while a page is looked through."""
 
     applied: set[str] = field(default_factory=set)
+    differentiated: set[str] = field(default_factory=set)
     primed: set[str] = field(default_factory=set)
     bare: set[str] = field(default_factory=set)
     subscripts: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -113,7 +115,8 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
             _look_through(statement, uses)
     defined = {left.name for s in statements if (left := _whole_left_side(s)) is not None}
     quantities = uses.bare | known
-    functions = {name for name in uses.applied if name not in quantities | defined and name not in _NUMBERS}
+    numbers = _NUMBERS - (uses.differentiated - _SIZES)  # c(x) beside ∂c/∂x is no product
+    functions = {name for name in uses.applied if name not in quantities | defined and name not in numbers}
     functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
     for statement in filter(is_mention, statements):
         _look_through(statement, uses)
@@ -250,6 +253,8 @@ def _symbol(node: Symbol, inside: str, text: str, uses: _Uses) -> None:
         uses.applied.add(node.name)
     elif inside != "numerator":
         uses.bare.add(node.name)
+    else:
+        uses.differentiated.add(node.name)
 
 
 def _is_primed(e: Transpose, text: str) -> bool:

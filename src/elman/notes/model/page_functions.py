@@ -26,10 +26,14 @@ from elman.calculus.expression import (
     Product,
     Subtract,
     Symbol,
+    Transpose,
+    base_of,
+    has_derivative,
     symbols,
     transform,
     walk,
 )
+from elman.calculus.shapes.kinds import usual_costs
 from elman.notes.model.page_model import Statement, Unread
 from elman.notes.model.statement_kinds import defined_letter, is_mention
 
@@ -40,6 +44,7 @@ _DEEPEST = 4  # functions within functions that are replaced by their equations
 class _Function:
     """f(x) = value; `value` is None where the page gives the letter no plain value. `is_letter`: the letter f stands
     for f(x), as the left side of its equation. `is_exact`: nothing is known of f at any other arguments.
+    `is_behind`: the value is not the first of its chain. `applied_to` are the letters to which the page applies it.
     """
 
     name: str
@@ -47,6 +52,8 @@ class _Function:
     value: Expression | None
     is_letter: bool
     is_exact: bool = False
+    is_behind: bool = False
+    applied_to: frozenset[str] = frozenset()
 
 
 def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence[Unread] = ()) -> tuple[Statement, ...]:
@@ -54,7 +61,12 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
     the page that are not read, as may be what a function is.
     """
     defined = {left.name for s in statements if (left := defined_letter(s.parts[0])) is not None}
-    functions = [f for s in reversed(statements) for f in _functions(s, defined)]
+    applied = _letters_applied_to(statements)
+    functions = [
+        replace(f, applied_to=applied.get(f.name, frozenset()))
+        for s in reversed(statements)
+        for f in _functions(s, defined)
+    ]
     known = {f.name: f for f in functions if f.is_letter}
     ends = [f for s in statements if (f := _at_the_end(s)) is not None and all(f.name != g.name for g in functions)]
     functions += ends
@@ -67,7 +79,7 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
     names = {f.name for f in functions} | {s.parts[0].name for s in statements if isinstance(s.parts[0], Symbol)}
     found = []
     for s in statements:
-        own = {f.name: f for f in _functions(s, defined)}
+        own = {f.name: replace(f, applied_to=applied.get(f.name, frozenset())) for f in _functions(s, defined)}
         gone = set(_said_anew(s, known)) | set(own)
         known = {name: f for name, f in known.items() if name not in gone} | own  # the latest is the last
         last = s.parts[-1]
@@ -76,6 +88,15 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
         parts = (_replaced(part, known, losses, k == 0) for k, part in enumerate(_named(s, known, names)))
         found.append(s.with_parts(parts))
     return tuple(found)
+
+
+def _letters_applied_to(statements: Sequence[Statement]) -> dict[str, frozenset[str]]:
+    """By its name, the letters y to which each function is applied, c(y)."""
+    found: dict[str, set[str]] = {}
+    for node in (n for s in statements for n in s.nodes()):
+        if isinstance(node, Apply) and len(node.arguments) == 1 and isinstance(node.arguments[0], Symbol):
+            found.setdefault(node.name, set()).add(node.arguments[0].name)
+    return {name: frozenset(letters) for name, letters in found.items()}
 
 
 def _named(s: Statement, known: dict[str, _Function], names: Collection[str]) -> tuple[Expression, ...]:
@@ -103,6 +124,8 @@ def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
         if not isinstance(left, Apply) or left.primes or not equal[k] or (k and not equal[k - 1]):
             continue
         value = _differentiated(left, value, defined) or value
+        behind = _with_parameters(left, s.parts[1:], s.relation.operators[1:]) if k == 0 else None
+        value = behind or value
         entries = k > 0 or len(left.arguments) > 1  # J(v_c, o, U) depends on one column v_c of V
         if not all(isinstance(a, Symbol) or (entries and isinstance(a, Entry)) for a in left.arguments):
             continue
@@ -112,7 +135,19 @@ def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
         others = {n.name for n in symbols(value)} - {n.name for n in symbols(left)}
         if k == 0 or (plain and {*left.arguments} <= {*walk(value)}):
             is_exact = k > 0 and (len(left.arguments) > 1 or not others.isdisjoint(defined))
-            yield _Function(left.name, left.arguments, value if plain else None, k == 0, is_exact)
+            yield _Function(left.name, left.arguments, value if plain else None, k == 0, is_exact, behind is not None)
+
+
+def _with_parameters(left: Apply, values: Sequence[Expression], operators: Sequence[str]) -> Expression | None:
+    """What f is in f(x) = s = x^2, where s, the letter for it, is first; None where the first value has the parameters,
+    or none has them.
+    """
+    own = set(symbols(left))
+    if not own or not own.isdisjoint(symbols(values[0])):
+        return None
+    equal = (value for value, operator in zip(values[1:], operators, strict=False) if operator in ("=", ":="))
+    found = next((value for value in equal if own <= set(symbols(value))), None)
+    return None if found is None or has_derivative(found) else found
 
 
 def _at_the_end(s: Statement) -> _Function | None:
@@ -179,6 +214,8 @@ def _replaced(
     e: Expression, known: Mapping[str, _Function], losses: set[str], is_left: bool, depth: int = 0
 ) -> Expression:
     def change(node: Expression) -> Expression:
+        if isinstance(node, Derivative):
+            return _by_another_letter(node, known)
         if not isinstance(node, Apply):
             return node
         letter = Symbol(node.name, latex=node.latex or node.name, span=node.span)
@@ -196,7 +233,7 @@ def _replaced(
             return node
         if node.arguments == function.parameters:
             return replace(_replaced(function.value, known, losses, False, depth + 1), span=node.span)
-        if function.is_exact:
+        if function.is_exact or _is_of_numbers(function, node.arguments[0]):
             return node
         within = dict(zip(function.parameters, node.arguments, strict=False))
         if len(node.arguments) != len(function.parameters) or not all(isinstance(p, Symbol) for p in within):
@@ -205,6 +242,37 @@ def _replaced(
         return replace(_replaced(value, known, losses, False, depth + 1), span=node.span)
 
     return transform(e, change)
+
+
+def _by_another_letter(node: Derivative, known: Mapping[str, _Function]) -> Derivative:
+    """∂c/∂y of the function c(x) = x^2 as that of c(y); the derivative as it is where the letter c stands for c(x)."""
+    f = known.get(node.of.name) if isinstance(node.of, Symbol) and node.of.time is None else None
+    by = base_of(node.wrt)
+    if (
+        not isinstance(node.of, Symbol)
+        or f is None
+        or f.value is None
+        or len(f.parameters) != 1
+        or not isinstance(by, Symbol)
+        or node.at is not None
+    ):
+        return node
+    (x,) = f.parameters
+    if not isinstance(x, Symbol) or by in symbols(f.value) - {x} or (by == x and not f.is_behind):
+        return node
+    if by != x and by.name not in f.applied_to:
+        return node
+    if _is_of_numbers(f, by):
+        return replace(node, of=Apply(f.name, (by,), latex=node.of.latex, span=node.of.span))
+    return replace(node, of=transform(f.value, lambda n: by if n == x else n))
+
+
+def _is_of_numbers(f: _Function, argument: Expression) -> bool:
+    """Whether c(x), of a small letter, is another function than c(R) = (R^T R)^{-1/2}: that of numbers."""
+    (x, *_), of_vector = f.parameters, any(isinstance(n, Transpose) for n in walk(f.value or argument))
+    if not of_vector or not isinstance(x, Symbol) or not isinstance(argument, Symbol):
+        return False
+    return usual_costs(x.name)["matrix"] == 0 and usual_costs(argument.name)["matrix"] > 0
 
 
 def _usual_name(f: _Function) -> str | None:
