@@ -21,8 +21,10 @@ from elman.cli.translated_help import DOMAIN, VERBATIM, example_columns, option_
 from elman.gradient_flow.figure_text import DOMAIN as FIGURES
 from elman.gradient_flow.figure_text import words_of
 from elman.notes import check
+from elman.notes.judge.verdict import Verdict
 from elman.notes.page.reader import page_of
 from elman.serve.check_worker import answer
+from elman.serve.page_words import DOMAIN as PAGE_WORDS
 from elman.training.curves import ABSCISSA, WORDS
 from elman.translation import (
     CATALOGUES,
@@ -193,14 +195,35 @@ def test_no_text_of_a_figure_is_missing_in_its_catalogue() -> None:
     assert not missing, "\n".join(["not in src/elman/locale/zh/LC_MESSAGES/figures.po:", *missing])
 
 
-@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES])
+def page_texts() -> Iterator[str]:
+    """The texts of the server's page: in its HTML, in what its scripts say, and the verdicts."""
+    static = SOURCE / "serve" / "static"
+    html = re.sub(r"<(noscript|title)>.*?</\1>|<!doctype[^>]*>", "", (static / "page.html").read_text(encoding="utf-8"))
+    for text in [*re.findall(r">([^<>]+)<", html), *re.findall(r'(?:aria-label|placeholder|title)="([^"]*)"', html)]:
+        plain = " ".join(text.split("\n\n")[0].split())
+        if re.search("[a-z]{2}", plain) and plain not in {"Elman", "--api-key", "ELMAN_API_KEY"}:
+            yield plain
+    for path in sorted(static.glob("*.js")):
+        yield from words_of(path.read_text(encoding="utf-8"))
+    yield from Verdict
+
+
+def test_no_text_of_the_server_s_page_is_missing_in_its_catalogue() -> None:
+    """A new text of the page: add it to page.po, and run `make messages`."""
+    known = catalogue("zh", PAGE_WORDS)
+    missing = [text for text in page_texts() if text not in known]
+    assert not missing, "\n".join(["not in src/elman/locale/zh/LC_MESSAGES/page.po:", *missing])
+    assert set(known) == set(page_texts())
+
+
+@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES, PAGE_WORDS])
 def test_placeholders_agree(domain: str) -> None:
     for message, translated in catalogue("zh", domain).items():
         assert set(placeholders(translated)) == set(placeholders(message)), message
         assert translated != message
 
 
-@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES])
+@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES, PAGE_WORDS])
 def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path, domain: str) -> None:
     """`make messages` compiles the catalogues; so does `msgfmt`."""
     compiled = tmp_path / "compiled.mo"

@@ -65,6 +65,28 @@ def test_a_text_is_read_as_it_is_typed(tab: Tab, address: str, width: int) -> No
     assert tab.errors == []
 
 
+def test_the_page_is_in_the_language_of_the_browser(tab: Tab, address: str) -> None:
+    tab.language("zh-CN")
+    try:
+        opened(tab, address, 420)
+        typed(tab, TEXT)
+        assert tab.run("document.documentElement.lang") == "zh-Hans"
+        shown = tab.run("document.body.innerText")
+        for words in ("阅读文本", "下一个词元", "从光标处续写", "意外程度", "9 个词元", "文本之后："):
+            assert words in shown
+        tab.run("document.getElementById('tint-gradient').click()")
+        tab.wait("document.querySelector('.say').textContent.startsWith('预测“')")
+        shown = tab.run("document.body.innerText")
+        for word in ("bits", "token", "norm", "Choose", "Continue", "Gradient", "Text"):
+            assert word not in shown
+        assert tab.run("document.getElementById('notes').placeholder").startswith("粘贴一份推导")
+        assert "\\frac" in tab.run("document.getElementById('notes').placeholder")
+        assert tab.run("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert tab.errors == []
+    finally:
+        tab.language("en-US")
+
+
 def test_the_keyboard_chooses_a_token_and_its_gradient_is_shown(tab: Tab, address: str) -> None:
     opened(tab, address)
     typed(tab, TEXT)

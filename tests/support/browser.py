@@ -58,6 +58,11 @@ class Tab:
         wanted = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         self._call("Emulation.setEmulatedMedia", features=wanted)
 
+    def language(self, tag: str) -> None:
+        """The language that the browser accepts, such as zh-CN."""
+        agent = self.run("navigator.userAgent")
+        self._call("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=tag)
+
     def press(self, key: str, code: int, **more: Any) -> None:
         """A key, as the keyboard sends it. code: the Windows virtual key code."""
         for kind in ("keyDown", "keyUp"):

@@ -22,6 +22,7 @@ from elman.serve.body import Fields, parsed, read_body
 from elman.serve.check_pool import CheckPool
 from elman.serve.limits import Limits
 from elman.serve.metrics import Metrics
+from elman.serve.page_words import language_of_page, words_script
 from elman.serve.served_model import ServedModel
 from elman.serve.waiting import Deadlines, one_text, unless_gone
 
@@ -74,9 +75,15 @@ class Page:
         return [
             *(Route(path, _file(path, _content(name))) for path, name in FILES.items()),
             *(Route(path, _file(path, text.encode())) for path, text in WRITTEN.items()),
+            Route("/static/words.js", self._words),
             Route("/page/about", self._about),
             *(Route(path, self._asked(answer), methods=["POST"]) for path, answer in answers.items()),
         ]
+
+    async def _words(self, request: Request) -> Response:
+        language = language_of_page(request.headers.get("accept-language", ""))
+        headers = HEADERS | {"Content-Type": TYPES["js"], "Vary": "Accept-Language"}
+        return Response(words_script(language), headers=headers)
 
     async def _about(self, request: Request) -> Response:
         return JSONResponse(page_answers.models(self._models) | {"notes": self._notes})

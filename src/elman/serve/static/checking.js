@@ -2,6 +2,7 @@
 
 import { ask } from "./server.js";
 import { element } from "./tokens.js";
+import { said } from "./words.js";
 
 const WAIT = 500;  // ms without a key pressed before a page is checked
 const get = id => document.getElementById(id);
@@ -23,7 +24,7 @@ export async function startChecking(notes, report) {
       show({ claims: [], html: "" }, current);
       return;
     }
-    get("checked").textContent = "Checking …";
+    get("checked").textContent = said("Checking …");
     try {
       const answer = await ask("/page/check", { text: current }, own.signal);
       if (own.signal.aborted) return;
@@ -39,23 +40,23 @@ export async function startChecking(notes, report) {
 
   /** The report, which the server has escaped, and the repairs, which change the page. */
   function show(answer, current) {
-    get("checked").textContent = answer.claims.length ? `${answer.summary[0].toUpperCase()}${answer.summary.slice(1)}.`
-      : "No formula yet.";
+    get("checked").textContent = answer.claims.length ? answer.summary[0].toUpperCase() + answer.summary.slice(1) + said(".")
+      : said("No formula yet.");
     frame.contentDocument.body.innerHTML = answer.html;
     get("panes").classList.toggle("empty", !answer.claims.length);
     const points = Array.from(current);  // offsets of the answer count characters
     const rows = answer.claims.filter(claim => claim.fixes.length).map(claim => {
-      const place = element("button", { type: "button", class: "place" }, `line ${claim.line}`);
+      const place = element("button", { type: "button", class: "place" }, said("line {line}", { line: claim.line }));
       place.addEventListener("click", () => select(points, claim.start, claim.end));
       const uses = claim.fixes.slice(0, 3).map(fix => {
-        const use = element("button", { type: "button", title: fix.edits.join("; ") }, element("code", {}, fix.formula));
+        const use = element("button", { type: "button", title: fix.edits.join(said("; ")) }, element("code", {}, fix.formula));
         use.addEventListener("click", () => {
           select(points, fix.start, fix.end);
           replace(fix.replacement);
         });
         return use;
       });
-      return element("li", {}, place, ` ${claim.verdict}: use `, ...uses);
+      return element("li", {}, place, ` ${said("{verdict}: use", { verdict: said(claim.verdict) })} `, ...uses);
     });
     get("repairs").replaceChildren(...rows);
     get("repairs-part").hidden = !rows.length;

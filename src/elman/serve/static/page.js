@@ -4,6 +4,7 @@ import { startChecking } from "./checking.js";
 import { startReading } from "./reading.js";
 import { ask } from "./server.js";
 import { element } from "./tokens.js";
+import { LANGUAGE, said } from "./words.js";
 
 const problem = document.getElementById("problem");
 
@@ -49,11 +50,29 @@ function showTabs(tabs) {
   show(Math.max(0, tabs.findIndex(({ id }) => location.hash === `#${id}`)));
 }
 
+/** Puts the texts of page.html into the language of the page; of a placeholder its first paragraph. */
+function translate() {
+  document.documentElement.lang = LANGUAGE;
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode, words = node.nodeValue.trim();
+    if (words) node.nodeValue = node.nodeValue.replace(words, () => said(words.replace(/\s+/g, " ")));
+  }
+  for (const node of document.querySelectorAll("[aria-label], [placeholder], [title]")) {
+    for (const name of ["aria-label", "placeholder", "title"]) {
+      if (!node.hasAttribute(name)) continue;
+      const [first, ...others] = node.getAttribute(name).split("\n\n");
+      node.setAttribute(name, [said(first), ...others].join("\n\n"));
+    }
+  }
+}
+
+translate();
 try {
   const { models, notes } = await ask("/page/about");
   showTabs([
-    ...(models.length ? [{ id: "reading", title: "Read a text", start: () => startReading(models, report) }] : []),
-    { id: "checking", title: "Check a derivation", start: () => startChecking(notes, report) },
+    ...(models.length ? [{ id: "reading", title: said("Read a text"), start: () => startReading(models, report) }] : []),
+    { id: "checking", title: said("Check a derivation"), start: () => startChecking(notes, report) },
   ]);
 } catch (error) {
   report(error);

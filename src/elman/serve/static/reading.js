@@ -3,6 +3,7 @@
 import { ask } from "./server.js";
 import { startSampling } from "./sampling.js";
 import { Panel, element, number, percent, visible } from "./tokens.js";
+import { said } from "./words.js";
 
 const WAIT = 200;  // ms without a key pressed before a text is read
 const BARS = 12;
@@ -32,7 +33,7 @@ export function startReading(models, report) {
   async function read() {
     reading?.abort();
     const own = reading = new AbortController(), current = text.value;
-    get("state").textContent = "Reading …";
+    get("state").textContent = said("Reading …");
     try {
       const answers = await Promise.all(panels.map(panel =>
         ask("/page/surprise", { model: panel.model.id, text: current }, own.signal)));
@@ -112,11 +113,14 @@ export function startReading(models, report) {
 
   function sentence(panel, next) {
     const token = panel.tokens[panel.chosen];
-    if (!token) return `After the text: ${number(next.entropy)} bits of uncertainty.`;
-    const name = token.known ? `“${visible(token.token)}”` : `“${token.text.trim()}” is not in the vocabulary; ${visible(token.token)}`;
+    if (!token) return said("After the text: {bits} bits of uncertainty.", { bits: number(next.entropy) });
+    const name = token.known ? `“${visible(token.token)}”`
+      : said("“{text}” is not in the vocabulary; {token}", { text: token.text.trim(), token: visible(token.token) });
     const { actual, rank } = next;
-    return `${name}: ${number(token.bits)} bits, probability ${percent(actual.probability)}, rank ${rank.toLocaleString("en")} of ` +
-      `${panel.model.vocabulary.toLocaleString("en")}; ${number(next.entropy)} bits were expected.`;
+    return said("{token}: {bits} bits, probability {p}, rank {rank} of {all}; {expected} bits were expected.", {
+      token: name, bits: number(token.bits), p: percent(actual.probability), rank: rank.toLocaleString("en"),
+      all: panel.model.vocabulary.toLocaleString("en"), expected: number(next.entropy),
+    });
   }
 
   function tint() {
@@ -128,11 +132,14 @@ export function startReading(models, report) {
       if (mode === "surprise") return ["surprise", Math.min(1, token.bits / Math.log2(panel.model.vocabulary)), bits(token)];
       const more = token.bits - (k ? a : b).tokens[i].bits;
       return [more > 0 ? "against" : "with", Math.min(1, Math.abs(more) / MOST_DIFFERENCE),
-        `${bits(token)}, ${number(Math.abs(more))} ${more > 0 ? "more" : "fewer"} than ${(k ? a : b).model.id}`];
+        more > 0 ? said("{bits}, {n} more than {model}", than(token, more, k ? a : b))
+          : said("{bits}, {n} fewer than {model}", than(token, more, k ? a : b))];
     }));
   }
 
-  const bits = token => `${number(token.bits)} bits${token.known ? "" : ", not in the vocabulary"}`;
+  const bits = token => token.known ? said("{bits} bits", { bits: number(token.bits) })
+    : said("{bits} bits, not in the vocabulary", { bits: number(token.bits) });
+  const than = (token, more, other) => ({ bits: bits(token), n: number(Math.abs(more)), model: other.model.id });
 
   function showGradient(panel, flow) {
     const norms = flow.log10_norms.map(norm => norm ?? -Infinity), top = Math.max(...norms);
@@ -141,34 +148,39 @@ export function startReading(models, report) {
       const i = k - flow.first, token = panel.tokens[k];
       if (!(i in norms)) return [null, 0, token ? bits(token) : ""];
       const strength = top > -Infinity ? Math.max(0, 1 - (top - norms[i]) / DECADES) : 0, share = signed ? flow.shares[i] : 1;
-      const words = `norm ${scientific(norms[i])}` + (signed ? `, share ${(100 * share).toFixed(1)}%` : "");
+      const words = signed ? said("norm {norm}, share {share}", { norm: scientific(norms[i]), share: `${(100 * share).toFixed(1)}%` })
+        : said("norm {norm}", { norm: scientific(norms[i]) });
       return [share < 0 ? "against" : "with", strength, words];
     });
-    const cut = flow.first > 0 ? ` Only the last ${norms.length} steps are decomposed.` : "";
-    panel.tell(`The gradient of predicting “${visible(flow.target.token)}” (${number(flow.target.bits)} bits) with ` +
-      `respect to ${flow.weight}${panel.model.layers > 1 ? ` of layer ${flow.layer}` : ""}: 95% of the contributions’ norms are within ${flow.reach} ` +
-      `${flow.reach === 1 ? "step" : "steps"}.${cut}`);
+    const cut = flow.first > 0 ? said(" Only the last {n} steps are decomposed.", { n: norms.length }) : "";
+    const weight = panel.model.layers > 1 ? said("{weight} of layer {layer}", flow) : flow.weight;
+    const values = { token: visible(flow.target.token), bits: number(flow.target.bits), weight, reach: flow.reach };
+    panel.tell((flow.reach === 1
+      ? said("The gradient of predicting “{token}” ({bits} bits) with respect to {weight}: 95% of the contributions’ norms are within 1 step.", values)
+      : said("The gradient of predicting “{token}” ({bits} bits) with respect to {weight}: 95% of the contributions’ norms are within {reach} steps.",
+        values)) + cut);
   }
 
   function showScale(mode) {
     const items = {
-      surprise: panels.slice(0, 1).map(panel => ["ramp surprise", `0 to ${number(Math.log2(panel.model.vocabulary), 1)} bits, those of a ` +
-        `guess among all ${panel.model.vocabulary.toLocaleString("en")} tokens`]),
-      gradient: [["ramp with", "norm of the contribution, from a thousandth of the largest to the largest"],
-        ["ramp against", "the same, against this prediction’s gradient"]],
-      difference: [["ramp with", `fewer bits than the other model, up to ${MOST_DIFFERENCE}`],
-        ["ramp against", "more bits"]],
+      surprise: panels.slice(0, 1).map(panel => ["ramp surprise", said("0 to {bits} bits, those of a guess among all {n} tokens",
+        { bits: number(Math.log2(panel.model.vocabulary), 1), n: panel.model.vocabulary.toLocaleString("en") })]),
+      gradient: [["ramp with", said("norm of the contribution, from a thousandth of the largest to the largest")],
+        ["ramp against", said("the same, against this prediction’s gradient")]],
+      difference: [["ramp with", said("fewer bits than the other model, up to {n}", { n: MOST_DIFFERENCE })],
+        ["ramp against", said("more bits")]],
     }[mode];
     if (mode === "gradient" && !["W_h", "W_e"].includes(value("weight"))) items.pop();
-    get("scale").replaceChildren(...[...items, ["box", mode === "gradient" ? "predicted" : "chosen"]].map(([kind, words]) =>
+    get("scale").replaceChildren(...[...items, ["box", mode === "gradient" ? said("predicted") : said("chosen")]].map(([kind, words]) =>
       element("li", {}, element("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), words)));
   }
 
   function showNext(found) {
     const before = panels[0].tokens.slice(Math.max(0, panels[0].chosen - 4), panels[0].chosen).map(token => visible(token.token));
     const joint = panels[0].model.level === "word" ? " " : "";
-    get("next-where").textContent = (before.length ? `After “${panels[0].chosen > 4 ? "…" : ""}${before.join(joint)}”. ` : "At the beginning of a line. ") +
-      "Choose one to see which tokens its gradient comes from.";
+    const context = (panels[0].chosen > 4 ? "…" : "") + before.join(joint);
+    get("next-where").textContent = (before.length ? said("After “{context}”. ", { context }) : said("At the beginning of a line. ")) +
+      said("Choose one to see which tokens its gradient comes from.");
     const most = Math.max(...found.map(next => next.tokens[0].probability));
     get("next").replaceChildren(...found.flatMap((next, k) => bars(next, k, most)));
   }
@@ -177,15 +189,15 @@ export function startReading(models, report) {
   function bars(next, k, most) {
     const rows = [...next.tokens];
     if (next.actual && !rows.some(token => token.id === next.actual.id)) rows.push(next.actual);
-    const list = element("ul", { class: "bars", "aria-label": `Next tokens of ${panels[k].model.id}` });
+    const list = element("ul", { class: "bars", "aria-label": said("Next tokens of {model}", { model: panels[k].model.id }) });
     for (const token of rows) {
       const isActual = next.actual?.id === token.id, pressed = target?.panel === k && target.id === token.id;
       const bar = element("span", { class: "bar" });
       bar.style.width = `${100 * token.probability / most}%`;
       const button = element("button", {
         type: "button", "aria-pressed": String(pressed),
-        "aria-label": `${visible(token.token)}, ${percent(token.probability)}${isActual ? ", the text’s" : ""}`,
-        title: `${number(token.bits)} bits${isActual ? ", the token of the text" : ""}`,
+        "aria-label": `${visible(token.token)}, ${percent(token.probability)}${isActual ? said(", the text’s") : ""}`,
+        title: said("{bits} bits", { bits: number(token.bits) }) + (isActual ? said(", the token of the text") : ""),
       }, element("span", { class: isActual ? "name actual" : "name" }, visible(token.token)),
       element("span", { class: "track" }, bar), element("span", { class: "p" }, percent(token.probability)));
       button.addEventListener("click", () => {
@@ -210,13 +222,15 @@ export function startReading(models, report) {
   function describe(model) {
     const { level, vocabulary, hidden, layers, activation, mixture } = model;
     const parts = Object.entries(mixture ?? {}).map(([part, weight]) => `${part} ${weight.toFixed(3)}`).join(", ");
-    return `${model.id}: level ${level}, ${vocabulary.toLocaleString("en")} tokens, ${hidden} ${activation} units${layers > 1 ? ` in each of ${layers} layers` : ""}` +
-      (parts && `; mixed: ${parts} (the gradient is that of the network)`);
+    const values = { model: model.id, level, n: vocabulary.toLocaleString("en"), hidden, activation, layers };
+    return (layers > 1 ? said("{model}: level {level}, {n} tokens, {hidden} {activation} units in each of {layers} layers", values)
+      : said("{model}: level {level}, {n} tokens, {hidden} {activation} units", values)) +
+      (parts && said("; mixed: {parts} (the gradient is that of the network)", { parts }));
   }
 
   const options = () => models.map(model => element("option", { value: model.id }, model.id));
   get("model").append(...options());
-  get("other").append(element("option", { value: "" }, "none"), ...options());
+  get("other").append(element("option", { value: "" }, said("none")), ...options());
   get("compare").hidden = models.length < 2;
   for (const select of [get("model"), get("other")]) {
     select.addEventListener("change", choose);

@@ -2,6 +2,7 @@
 
 import { stream } from "./server.js";
 import { element } from "./tokens.js";
+import { said } from "./words.js";
 
 const get = id => document.getElementById(id);
 
@@ -28,14 +29,14 @@ export function startSampling(state, onTake, report) {
     if (get("seed").value !== "") settings.seed = get("seed").valueAsNumber;
     report(null);
     get("stop").disabled = false;
-    get("drawing").textContent = "Drawing …";
+    get("drawing").textContent = said("Drawing …");
     const last = before.slice(-160);
     const outputs = models.map(model => {
       const output = element("div", { class: "output", dir: "auto" },
         element("span", { class: "prompt" }, (last.length < before.length ? "…" : "") + last));
-      const take = element("button", { type: "button" }, "Put it into the text");
+      const take = element("button", { type: "button" }, said("Put it into the text"));
       take.addEventListener("click", () => onTake(before + output.textContent.slice(output.firstChild.textContent.length)));
-      return { model, output, node: element("section", { "aria-label": `Continuation by ${model.id}` },
+      return { model, output, node: element("section", { "aria-label": said("Continuation by {model}", { model: model.id }) },
         ...(models.length > 1 ? [element("h3", {}, model.id)] : []), output, take) };
     });
     get("drawn").replaceChildren(...outputs.map(each => each.node));
@@ -43,7 +44,7 @@ export function startSampling(state, onTake, report) {
     if (control !== own) return;
     get("stop").disabled = true;
     const failed = began.find(each => each.status === "rejected" && each.reason.name !== "AbortError");
-    get("drawing").textContent = own.signal.aborted ? "Stopped." : failed ? "" : "Done.";
+    get("drawing").textContent = own.signal.aborted ? said("Stopped.") : failed ? "" : said("Done.");
     if (failed) report(failed.reason);
   });
 

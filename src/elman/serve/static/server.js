@@ -1,5 +1,7 @@
 // Questions to the server: JSON, and streams of it. Where the server asks for a key, so does the page.
 
+import { said } from "./words.js";
+
 const STORED = "elman-key";
 let key = sessionStorage.getItem(STORED) || "";
 let asking = null;
@@ -40,7 +42,7 @@ async function answered(path, body, signal) {
       answer = await fetch(path, { method, headers, body: JSON.stringify(body), signal });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Error("the server does not answer; is it still running?");
+      throw new Error(said("the server does not answer; is it still running?"));
     }
     if (answer.status === 401) {
       if (sent === key) await (asking ||= askForKey(sent !== ""));
@@ -48,13 +50,13 @@ async function answered(path, body, signal) {
     }
     if (answer.ok) return answer;
     const problem = await answer.json().catch(() => null);
-    throw new Error(problem?.error?.message || `the server answered with status ${answer.status}`);
+    throw new Error(problem?.error?.message || said("the server answered with status {status}", { status: answer.status }));
   }
 }
 
 function askForKey(wrong) {
   const dialog = document.getElementById("ask"), field = document.getElementById("key");
-  if (wrong) document.getElementById("ask-why").textContent = "That key is not the server's. Try another one.";
+  if (wrong) document.getElementById("ask-why").textContent = said("That key is not the server's. Try another one.");
   field.value = "";
   dialog.showModal();
   return new Promise(resolve => {

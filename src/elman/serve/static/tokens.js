@@ -1,5 +1,7 @@
 // The tokens of a text as one model reads them: a list of which one is chosen, each tinted by a number.
 
+import { said } from "./words.js";
+
 const SIGNS = { " ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍", "<eos>": "⏎" };
 
 /** A token with signs for what has no shape of its own. */
@@ -41,7 +43,7 @@ export class Panel {
     this.figures = element("p", { class: "figures" });
     this.list = element("div", {
       class: model.level === "word" ? "text words" : "text", role: "listbox", tabindex: "0", dir: "auto", id: this.id,
-      "aria-label": `Tokens as ${model.id} reads them; arrow keys choose one`,
+      "aria-label": said("Tokens as {model} reads them; arrow keys choose one", { model: model.id }),
     });
     this.say = element("p", { class: "say", "aria-live": "polite" });
     this.node = element("section", { class: "panel", "aria-labelledby": this.heading.id },
@@ -72,7 +74,7 @@ export class Panel {
   /** Shows an answer of /page/surprise. */
   show(answer) {
     this.tokens = answer.tokens;
-    const begin = element("span", { class: "tok ws", title: "the line end that is read before the text" }, "⏎");
+    const begin = element("span", { class: "tok ws", title: said("the line end that is read before the text") }, "⏎");
     this.first = begin;
     const nodes = [begin, " ", shown(answer.before)];
     let at = answer.before.length;
@@ -93,7 +95,7 @@ export class Panel {
     });
     const after = element("span", {
       class: "end", role: "option", id: `${this.id}-${this.tokens.length}`, "aria-selected": "false",
-      "aria-label": "what comes after the text", title: "what comes after the text",
+      "aria-label": said("what comes after the text"), title: said("what comes after the text"),
     }, "▏");
     this.nodes.push(after);
     this.list.replaceChildren(...nodes, after);
@@ -103,12 +105,13 @@ export class Panel {
   summarise(length) {
     const n = this.tokens.length, bits = this.tokens.reduce((sum, token) => sum + token.bits, 0);
     const unknown = this.tokens.filter(token => !token.known).length;
-    const parts = [`${n.toLocaleString("en")} ${n === 1 ? "token" : "tokens"}`];
+    const parts = [n === 1 ? said("1 token") : said("{n} tokens", { n: n.toLocaleString("en") })];
     if (n) {
-      parts.push(`${number(bits, 1)} bits`, `${number(bits / n)} bits per token (perplexity ${precise(2 ** (bits / n))})`,
-        `${number(bits / length)} bits per character`);
+      parts.push(said("{bits} bits", { bits: number(bits, 1) }),
+        said("{bits} bits per token (perplexity {perplexity})", { bits: number(bits / n), perplexity: precise(2 ** (bits / n)) }),
+        said("{bits} bits per character", { bits: number(bits / length) }));
     }
-    if (unknown) parts.push(`${unknown} not in the vocabulary`);
+    if (unknown) parts.push(said("{n} not in the vocabulary", { n: unknown }));
     this.figures.textContent = parts.join(" · ");
   }
 
