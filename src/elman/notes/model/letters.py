@@ -37,9 +37,12 @@ from elman.calculus.expression import (
 from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.notes.model.page_model import Statement
 from elman.notes.model.statement_kinds import defined_letter, defined_square, is_mention
+from elman.notes.page.layers_of_functions import LAYER
 
-_OPENS = re.compile(r"\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
-_PRIMED = re.compile(r"\s*(?:'|′|\^\s*\{?\s*\\prime\s*\}?)+\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
+_OPENS = re.compile(rf"\s*(?:{LAYER})?\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
+_PRIMED = re.compile(
+    rf"\s*(?:{LAYER})?\s*(?:'|′|\^\s*\{{?\s*\\prime\s*\}}?)+\s*(?:{LAYER})?\s*(?:\\(?:left|[bB]igg?l?)\s*)?\("
+)
 # Letters that are numbers on nearly every page: η (y - t) is a product.
 _NUMBERS = frozenset(
     ("alpha", "beta", "gamma", "eta", "lambda", "mu", "epsilon", "rho", "tau", "a", "b", "c", "k", "m", "n", "N")

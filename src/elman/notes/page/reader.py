@@ -17,6 +17,7 @@ from elman.notes.page.assumptions import assuming, read_assumption
 from elman.notes.page.code import read_code, read_plain
 from elman.notes.page.declarations import Declared, in_code, symbol_name
 from elman.notes.page.latex import read_latex
+from elman.notes.page.layers_of_functions import without_layers_of_functions
 from elman.notes.page.macros import expand, macros_of, without_definitions
 from elman.notes.page.markdown import read_markdown
 from elman.notes.page.memberships import in_formula
@@ -78,14 +79,14 @@ def guessed_page(text: str, path: Path) -> Page:
 
 
 def readable(page: Page, formula: Formula) -> tuple[str, list[int]]:
-    """A formula as the parser reads it: with its macros expanded and spaces for the marks of a quotation. And for each
-    offset in it (and its end) the offset in `formula.text`.
+    """A formula as the parser reads it: with its macros expanded, and spaces for the marks of a quotation and for the
+    layers of functions. And for each offset in it (and its end) the offset in `formula.text`.
     """
     text = (
         _QUOTE.sub(lambda m: "\n" + " " * (len(m.group()) - 1), formula.text) if ">" in formula.text else formula.text
     )
     expanded, places = expand(text, page.macros)
-    return expanded, list(places)
+    return without_layers_of_functions(expanded), list(places)
 
 
 def _scan(text: str, start: int, end: int, kind: str) -> Scan:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from elman.calculus.expression import Derivative, Entry, Expression, Index, Number, Ones, Symbol, Transpose
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Index, Number, Ones, Symbol, Transpose
 from elman.calculus.printing.render import text
 from elman.calculus.syntax.written_sizes import is_written
 from elman.notes.judge.verdict import Verdict
@@ -25,6 +25,9 @@ def substitutions(space: SearchSpace, e: Expression) -> Iterator[tuple[Expressio
             if letter.name != e.wrt.name and letter.name not in space.oracle.model.named:
                 other = replace(e, wrt=placed(letter, e.wrt))
                 yield other, Edit(Verdict.ARGUMENT, f"{text(other)}, not {text(e)}")
+    if isinstance(e, Apply) and len(e.arguments) == 1 and e.primes < 2:
+        words = f"{e.name}, not its derivative" if e.primes else f"the derivative of {e.name}"
+        yield replace(e, primes=1 - e.primes), Edit(Verdict.OPERATOR, words)
     if isinstance(e, Number):
         for value in sorted({Fraction(1), Fraction(2), Fraction(1, 2), Fraction(0)} - {e.value}):
             yield Number(value), Edit(Verdict.FALSE, f"{value}, not {e.value}")
