@@ -28,7 +28,8 @@ from elman.calculus.syntax.names import fold
 from elman.errors import FormulaError
 
 DEFINITION, CLAIM = 12.0, 4.0  # what it costs to give up one of them
-_DEFINITION_TRIES, _CLAIM_TRIES, _MARGIN_TRIES = 600, 50, 25
+_DEFINITION_TRIES, _CLAIM_TRIES = 600, 50
+MARGIN_TRIES = 25  # readings of a section in which one letter is of another kind
 _MOST_PREFIXES = 1000  # that are kept at a time
 _TRANSPOSED = 0.3  # a claim about a derivative in the transposed layout
 _TURNED = 0.4  # δ = ∂J/∂z as a row
@@ -525,7 +526,7 @@ class _Section:
         open_options = {v: ({"held": 0.0} if v in held else costs) for v, costs in options.items()}
         start = {v: o for v, o in best.changes.items() if v in open_options}
         try:
-            other = next(readings(attempt, open_options, _MARGIN_TRIES, start))
+            other = next(readings(attempt, open_options, MARGIN_TRIES, start))
         except FormulaError:
             return float("inf")
         return max(other.cost - self.cost_without_broken(best), 0.0)

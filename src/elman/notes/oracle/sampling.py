@@ -19,10 +19,12 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.functions import ELEMENTWISE
+from elman.calculus.shapes.section import MARGIN_TRIES, Settled
 from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.model.page_model import PageModel, Statement, names_in
+from elman.notes.oracle.budget import READING
 from elman.notes.oracle.d_notation import with_differentials
 from elman.notes.oracle.evaluation_point import EvaluationPoint
 from elman.notes.oracle.oracle import Oracle, Oracles
@@ -38,6 +40,8 @@ from elman.notes.oracle.shape_inference import (
 from elman.notes.oracle.sizes import sizes_in, sizes_of
 from elman.notes.oracle.softmax_axis import softmax_axis
 
+_FAR_WORSE = 4.0  # what it costs to give up a claim
+
 
 def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sampling, list[str]]:
     """The evaluation points of a model, and remarks on what was assumed: shapes of undeclared letters that fit its
@@ -52,15 +56,18 @@ def sampling_of(model: PageModel, oracles: Oracles, prose: str = "") -> tuple[Sa
     remarks = [remark] if remark else []
     if settled is not None and model.assumed:
         remarks.append("reading: " + ", ".join(settled.words(name) for name in sorted(model.assumed)))
-    return Sampling(with_orientations(model, axis, oracles), oracles, axis), remarks
+    return Sampling(with_orientations(model, axis, oracles), oracles, axis, settled), remarks
 
 
 class Sampling:
     """The evaluation points of one page, and the oracles there."""
 
-    def __init__(self, model: PageModel, oracles: Oracles, softmax_axis: int | None = None) -> None:
+    def __init__(
+        self, model: PageModel, oracles: Oracles, softmax_axis: int | None = None, settled: Settled | None = None
+    ) -> None:
         self.model = model
         self.softmax_axis = softmax_axis
+        self._settled = settled
         self._oracles = oracles
         self._letters: dict[str, Symbol] = {}
         self._local: dict[int, dict[str, tuple[str, str]]] = {}
@@ -72,6 +79,15 @@ class Sampling:
                         node.name not in self._letters or self._letters[node.name].time is None
                     ):
                         self._letters[node.name] = replace(node, span=(0, 0))
+
+    def is_certain(self, name: str) -> bool:
+        """Whether the page declares the shape of a letter, or its section fits far worse with any other kind of it."""
+        if name in self.model.shapes and name not in self.model.assumed:
+            return True
+        if self._settled is None or name not in self._settled.shapes:
+            return False
+        self._oracles.meter.count(MARGIN_TRIES * READING)
+        return self._settled.margin(name) >= _FAR_WORSE
 
     # --- oracles ---
 

@@ -104,6 +104,14 @@ def doubt_before_repair(checker: Checker, j: Judgement) -> str:
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
 
 
+def doubt_of_shapes(checker: Checker, j: Judgement) -> str:
+    """A doubt that the shapes are those of the letters that a claim has, so that they clash; empty where there is
+    none.
+    """
+    e = as_judged(j)
+    return next((why for why in (doubt(checker, e) for doubt in (*_OF_DECLARED_SHAPES, _declared_below)) if why), "")
+
+
 def _declared_twice(checker: Checker, e: Explanation) -> str:
     """A clash of shapes is none where the page declares a letter several times, for several parts of it; and shapes
     that were made to fit one of them are no evidence.

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from elman.calculus.expression import Apply, Call, Derivative, Entry, Symbol, has_derivative, symbols, walk
 from elman.calculus.printing.render import text
+from elman.calculus.values.environment import MisfitError
 from elman.notes.judge.checker import JudgedPage, Key
 from elman.notes.judge.claim_kinds import only_derivatives
 from elman.notes.judge.judgement import Judgement
@@ -23,6 +24,7 @@ from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.repair.doubts import (
     doubt_before_repair,
     doubt_of,
+    doubt_of_shapes,
     number_it_holds_for,
     symmetric_it_holds_for,
 )
@@ -66,6 +68,8 @@ def _unless_behind_wrong(e: Explanation, found: Mapping[Key, Explanation]) -> Ex
     if not above.verdict.is_wrong:
         fails = above.verdict is Verdict.NOT_CHECKED and not above.judgement.result.nothing
         return _not_checked(e, above.diagnosis) if fails and other is not None and apart is not None else e
+    if _is_misfit(above.judgement) and _is_misfit(step[1]):
+        return Explanation(step[1], Verdict.SHAPE, f"{above.diagnosis}; {_FROM_WRONG}", reading=step[1].reading)
     if step[1].result.error is not None or apart is None or apart.entry is None:
         return _not_checked(e, _FROM_WRONG)
     why, j = f"the two sides differ: {apart}; {_FROM_WRONG}", step[1]
@@ -188,6 +192,8 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
         number = number_it_holds_for(page.checker, e.judgement)
         if number:
             return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
+    if e.judgement.doubtful and not why and _certainly_misfits(page, e.judgement):
+        return _as_misfit(e)
     if misfit:
         return e
     matrix = symmetric_it_holds_for(page.checker, e.judgement)
@@ -195,6 +201,43 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
         return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{matrix} symmetric")
     why = doubt_of(page.checker, e) or why
     return _not_checked(e, why) if why else e
+
+
+def _certainly_misfits(page: JudgedPage, j: Judgement) -> bool:
+    """Whether a gradient does not fit what it is said to be although no letter can be of another kind: a matrix by
+    which the page differentiates, and a number.
+    """
+    checker, sides = page.checker, (j.left, j.expression)
+    derivatives = [isinstance(side, Derivative) for side in sides]
+    if j.defines is not None or sum(derivatives) != 1 or sum(has_derivative(side) for side in sides) != 1:
+        return False
+    gradient, value = sides if derivatives[0] else sides[::-1]
+    if not _is_misfit(j) or free_indices(gradient) - checker.model.fixed:
+        return False
+    above = (page.judgements.get((j.statement.number, k)) for k in range(1, j.part))
+    if any(other is not None and _is_misfit(other) and not _certainly_misfits(page, other) for other in above):
+        return False  # of a = b c = d, where b c does not fit, d may be what c is
+    if any(isinstance(n, Apply) for n in walk(value)):
+        return False  # whatever an unknown function gives
+    names = names_in(checker.model, sides) - {*checker.model.equations, *checker.model.named}
+    shapes = checker.model.shapes
+    if not symbols(value) or not any("1" not in shapes.get(name, ("1", "1")) for name in names):
+        return False
+    return all(checker.sampling.is_certain(name) for name in sorted(names)) and not doubt_of_shapes(checker, j)
+
+
+def _is_misfit(j: Judgement) -> bool:
+    """Whether the shapes of a claim do not fit, those of its sides or of what is in one of them."""
+    apart = j.result.counterexample is not None and j.result.counterexample.entry is None
+    return apart or isinstance(j.result.error, MisfitError)
+
+
+def _as_misfit(e: Explanation) -> Explanation:
+    """The explanation of a claim whose shapes do not fit, whatever is read."""
+    why = e.judgement.unchecked.partition(", with the shapes assumed")[0]
+    judgement = replace(e.judgement, verdict=None, unchecked="", doubtful=False)
+    verdict = e.verdict if e.verdict.is_wrong else Verdict.SHAPE
+    return replace(e, judgement=judgement, verdict=verdict, diagnosis=why)
 
 
 def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:
