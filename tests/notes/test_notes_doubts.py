@@ -198,6 +198,9 @@ def test_a_vector_may_be_none_of_those_of_a_sum() -> None:
         assert wrong.is_wrong
     softmax = r"$$ J = -u_o^T v + \ln \sum_s e^{u_s^T v} $$" + "\n\n" + r"$$ \frac{\partial J}{\partial u_o} = -v $$"
     assert check(page_of(softmax)).claims[-1].is_wrong  # it is among those below the logarithm
+    loss = r"$$ J = \ln \frac{e^{s_o}}{\sum_j e^{s_j}} + \sum_k s_k^2 $$"
+    both = loss + "\n\n" + r"$$ \frac{\partial J}{\partial s_o} = 1 $$"
+    assert check(page_of(both)).claims[-1].is_wrong  # and below it alone, where there is another sum
 
 
 SOLVED = r"""

@@ -6,7 +6,7 @@ Each doubt takes a claim that fails and says what to write, so that it can be ch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -14,7 +14,6 @@ from itertools import islice
 import numpy as np
 
 from elman.calculus.expression import (
-    Apply,
     BigProduct,
     BigSum,
     Call,
@@ -33,6 +32,7 @@ from elman.calculus.expression import (
     symbols,
     transform,
     walk,
+    with_children,
 )
 from elman.calculus.printing.render import text
 from elman.calculus.syntax.names import fold
@@ -53,7 +53,6 @@ from elman.notes.model.page_model import (
     letter_of,
     names_in,
 )
-from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import defined_letter, ends_in_zero
 from elman.notes.oracle.agreement import MOST_OF_DIRECT_USE, agreement, agreement_of_direct_use, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
@@ -61,6 +60,7 @@ from elman.notes.oracle.oracle import Oracle
 from elman.notes.page.page import SUPPLIED
 from elman.notes.repair.edits import EDIT, over_other_indices
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged
+from elman.notes.repair.readings import as_written, given_letters, holds_in, holds_with, number_it_holds_for
 
 _ARRANGED = frozenset(
     {Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE, Verdict.ORDER, Verdict.OPERATOR, Verdict.TRACE}
@@ -72,15 +72,6 @@ _ONE_EXAMPLE = re.compile(
     r"(?:example|sample|instance|data\s*point|observation)\b|(?:单个|一个|单一|每个|某个)(?:训练)?(?:样本|样例)",
     re.I,
 )
-_SYMMETRIC = re.compile(
-    r"(?<!skew)(?<!skew[- ])(?<!anti)(?<!anti[- ])\bsymmetric\b|(?<![反斜])对称"
-    r"|(?<![A-Za-z])([A-Z])\s*\^\s*\{?\s*(?:T|\\top)\b\s*\}?\s*=\s*\1(?![A-Za-z])"
-    r"|(?<![A-Za-z])([A-Z])\s*=\s*\2\s*\^\s*\{?\s*(?:T\b|\\top\b)"
-)
-_NOT_SYMMETRIC = re.compile(
-    r"\b(?:not|non|never|neither|without|\w+n['’]t)\b[\w\s$\\{}-]{0,30}\bsymmetric|(?:[不非]|未必|不必|不一定|不是|并非)(?:是|一个)?对称"
-)
-_BESIDE = 120  # characters beside a formula in which its sentence is
 _AGAIN_AND_AGAIN = 3  # equations of one letter
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
 _TRIED = 8  # time steps and indices at which a derivative is looked at
@@ -186,7 +177,7 @@ def needs_small_repair(checker: Checker, j: Judgement) -> bool:
 
 def _is_mostly_declared(checker: Checker, j: Judgement) -> bool:
     """Whether the page declares more than half of the given letters that a claim depends on."""
-    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
+    given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)}
     return len(given & _guessed(checker, j)) < len(given) / 2
 
 
@@ -256,14 +247,14 @@ def _letter_on_one_side(checker: Checker, e: Explanation) -> str:
     j = e.judgement
     if _is_mostly_declared(checker, j) and any(f.cost <= EDIT for f in e.candidates):
         return ""
-    left, right = _given(checker, j, j.left), _given(checker, j, j.expression)
+    left, right = given_letters(checker, j, j.left), given_letters(checker, j, j.expression)
     alone = [name for name in right if name not in left]
     if not has_derivative(j.left):
         alone += [name for name in left if name not in right]
     guessed = _guessed(checker, j)
     for name in alone:
         if name in guessed:
-            letter = text(_written(name, (j.left, j.expression)))
+            letter = text(as_written(name, (j.left, j.expression)))
             return f"one side alone depends on {letter}, which no equation of the page defines: write what it is"
     return ""
 
@@ -316,20 +307,6 @@ def _size_on_one_side(checker: Checker, e: Explanation) -> str:
         if {node.name, model.bounds.get(node.name)}.isdisjoint(known):
             return f"one side alone depends on {text(node)}, which counts nothing on the other: write what it is"
     return ""
-
-
-def _given(checker: Checker, j: Judgement, e: Expression) -> list[str]:
-    """The letters without an equation on which the value of one side of a claim depends."""
-    model = checker.model
-    known = {*model.equations, *model.named, *(name for name, _ in model.start), *checker.sampling.sizes(), "T"}
-    names = (n.name for n in everything_in(model, [e]) if isinstance(n, Symbol))
-    return [name for name in dict.fromkeys(names) if name not in known]
-
-
-def _written(name: str, parts: Iterable[Expression]) -> Symbol:
-    """A letter as a claim writes it, without its time step."""
-    found = (n for part in parts for n in walk(part) if isinstance(n, Symbol) and n.name == name)
-    return next((replace(n, time=None) for n in found), Symbol(name))
 
 
 def _one_of_several(checker: Checker, e: Explanation) -> str:
@@ -490,12 +467,12 @@ def _turned_vector(checker: Checker, e: Explanation) -> str:
     """A vector whose shape was guessed may be a row or a column, as a bias that is added to all rows is."""
     j = e.judgement
     shapes = {**checker.model.shapes, **checker.sampling.local_shapes(j.statement)}
-    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)} & _guessed(checker, j)
+    given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)} & _guessed(checker, j)
     vectors = [name for name in sorted(given) if (shapes.get(name, ("1", "1")).count("1")) == 1]
     for name in vectors[:_MOST_TURNED]:
         turned = {name: shapes[name][::-1]}
-        if _holds_with(checker, j, turned):
-            letter, (rows, columns) = text(_written(name, (j.left, j.expression))), turned[name]
+        if holds_with(checker, j, turned):
+            letter, (rows, columns) = text(as_written(name, (j.left, j.expression))), turned[name]
             return f"it holds where {letter} is [{rows},{columns}]: declare its shape"
     return ""
 
@@ -519,23 +496,10 @@ def _turned_by_entries(checker: Checker, e: Explanation) -> str:
     )
 
 
-def _holds_with(checker: Checker, j: Judgement, shapes: dict[str, tuple[str, str]]) -> bool:
-    """Whether a claim holds with other shapes of some letters."""
-    model = replace(checker.model, shapes={**checker.model.shapes, **shapes})
-    sampled = checker.sampling.oracles(j.statement)
-    tried = (checker.oracles.new(model, o.point, {**o.local, **shapes}, o.conditions) for o in sampled)
-    return _holds_in(tried, j)
-
-
-def _holds_in(oracles: Iterable[Oracle], j: Judgement) -> bool:
-    """Whether a claim holds at the points of these oracles, and says more there than 0 = 0."""
-    return all(found.plain and not found.nothing for found in (agreement(o, j.left, j.expression) for o in oracles))
-
-
 def _supposed_equal(checker: Checker, e: Explanation) -> str:
     """A claim may hold with what the text supposes of a letter that nothing declares: A = x."""
     j = e.judgement
-    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)} & _guessed(checker, j)
+    given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)} & _guessed(checker, j)
     for s in checker.model.statements:
         left = s.parts[0]
         if len(s.parts) != 2 or not isinstance(left, Symbol) or left.name not in given or left in symbols(s.parts[1]):
@@ -559,77 +523,6 @@ def _of_a_number(checker: Checker, e: Explanation) -> str:
     if not letter:
         return ""
     return f"it holds where {letter} is a number: say so, or write the products entry by entry with \\odot"
-
-
-def number_it_holds_for(checker: Checker, j: Judgement) -> str:
-    """The only letter of a claim, where the claim holds for it as a number; else empty. What a claim differentiates by
-    is such a letter, too, where all others of the claim are made of it: ŷ = σ(z), whatever z is. Where the page
-    declares shapes and writes ∘ for what it means so, only z itself is: σ'(z) = σ(z) (1 - σ(z)).
-    """
-    if any(isinstance(n, Entry) for part in (j.left, j.expression) for n in walk(part)):
-        return ""
-    given = {*_given(checker, j, j.left), *_given(checker, j, j.expression)}
-    if len(given) == 1 and _holds_with(checker, j, dict.fromkeys(given, ("1", "1"))):
-        return text(_written(min(given), (j.left, j.expression)))
-    by = _argument(j.left)
-    if by is None or by.name not in checker.model.equations or not _holds_for_number(checker, j, by):
-        return ""
-    return text(replace(by, time=None))
-
-
-def _is_entrywise(e: Expression) -> bool:
-    return isinstance(e, Product) and e.operator == "∘"
-
-
-def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
-    """The given matrix of a claim that holds where it is symmetric, as the words beside it say; else empty. Where the
-    page was read to call another one symmetric, the words may be about that.
-    """
-    start, end = j.statement.formula.outer
-    page = checker.page.text
-    above = page[max(start - _BESIDE, 0) : start].rstrip().rpartition("\n\n")[2]
-    below = page[end : end + _BESIDE].lstrip().partition("\n\n")[0]
-    beside = f"{above} {page[start:end]} {'' if below.startswith('#') else below}"
-    if not _SYMMETRIC.search(beside) or _NOT_SYMMETRIC.search(beside):
-        return ""
-    if j.result.error is not None or checker.model.symmetric:
-        return ""
-    sampled = checker.sampling.oracles(j.statement)
-    for name in sorted({*_given(checker, j, j.left), *_given(checker, j, j.expression)}):
-        shape = sampled[0].values.shape_of(name)
-        if shape is None or shape[0] != shape[1] or shape[0] == 1:
-            continue
-        model = with_roles(replace(checker.model, symmetric=checker.model.symmetric | {name}))
-        tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
-        if _holds_in(tried, j):
-            return text(_written(name, (j.left, j.expression)))
-    return ""
-
-
-def _argument(e: Expression) -> Symbol | None:
-    """The letter by which a derivative is taken, as ∂σ(z)/∂z and σ'(z) are by z; None for any other."""
-    by = e.wrt if isinstance(e, Derivative) else None
-    if isinstance(e, Apply | Call) and e.primes and len(e.arguments) == 1:
-        by = e.arguments[0]
-    return by if isinstance(by, Symbol) else None
-
-
-def _holds_for_number(checker: Checker, j: Judgement, by: Symbol) -> bool:
-    """Whether a claim depends on one letter alone, and holds for every number in its place."""
-    model = checker.model
-    made = {name for name in model.equations if by.name in names_in(model, [Symbol(name)])}
-    equations = {name: found for name, found in model.equations.items() if name != by.name}
-    shapes = {name: shape for name, shape in model.shapes.items() if name not in made} | {by.name: ("1", "1")}
-    free = replace(model, equations=equations, shapes=shapes)
-    if not names_in(free, (j.left, j.expression)) <= {by.name, *made}:
-        return False
-    written = {n.name for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol)}
-    writes_entrywise = any(_is_entrywise(n) for s in model.statements for n in s.nodes())
-    if written != {by.name} and writes_entrywise and checker.declares_shapes(j):
-        return False  # h (1 - h) of declared columns, where the page writes ∘ for what it means so
-    sampled = checker.sampling.oracles(j.statement)
-    tried = (checker.oracles.new(free, o.point, {**o.local, by.name: ("1", "1")}, o.conditions) for o in sampled)
-    return _holds_in(tried, j)
 
 
 def _direct_use(checker: Checker, e: Explanation) -> str:
@@ -662,7 +555,7 @@ def _letters_of_a_rule(checker: Checker, e: Explanation) -> str:
     free = replace(model, equations=given, shapes={**model.shapes, **shapes})
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(free, o.point, {**o.local, **shapes}, o.conditions) for o in sampled)
-    if not _holds_in(tried, j):
+    if not holds_in(tried, j):
         return ""
     letters = " and ".join(text(Symbol(name)) for name in made)
     return f"it holds for any {letters} held fixed: write another letter, or that it is meant so"
@@ -709,33 +602,44 @@ def _outside_functions(e: Expression) -> Iterator[Expression]:
     entries.
     """
     yield e
-    if not isinstance(e, Call | Power):
-        is_quotient = isinstance(e, Product) and e.operator == "/"
-        for child in children(e)[:1] if is_quotient else children(e):
-            yield from _outside_functions(child)
+    for child in _outer_children(e):
+        yield from _outside_functions(child)
+
+
+def _outer_children(e: Expression) -> tuple[Expression, ...]:
+    """The children of an expression that are not within a function or a denominator."""
+    if isinstance(e, Call | Power):
+        return ()
+    return children(e)[:1] if isinstance(e, Product) and e.operator == "/" else children(e)
 
 
 def _holds_apart(checker: Checker, j: Judgement, letter: Symbol, one: str) -> bool:
-    """Whether a claim holds with no sum over the entries of a letter that has the entry `one`."""
+    """Whether a claim holds where no outer sum over the entries of a letter has the entry `one`."""
     apart = _with_sums_apart(checker.model, letter, one)
     others = sorted(free_indices(j.left) - {one})
     conditions = tuple(Iverson(Index(i), Index(one), "≠") for i in others)
-    left, right = (transform(part, lambda n: _apart(n, letter, one)) for part in (j.left, j.expression))
+    left, right = (_apart(part, letter, one) for part in (j.left, j.expression))
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(apart, o.point, o.local, (*o.conditions, *conditions)) for o in sampled)
     return all(agreement(o, left, right).any for o in tried)
 
 
 def _with_sums_apart(model: PageModel, letter: Symbol, one: str) -> PageModel:
-    """The model with sums over entries of a letter that leave out the entry `one`."""
+    """The model with outer sums over entries of a letter that leave out the entry `one`."""
 
     def changed(d: Definition) -> Definition:
-        return replace(d, value=transform(d.value, lambda n: _apart(n, letter, one)))
+        return replace(d, value=_apart(d.value, letter, one))
 
     return replace(model, equations={name: tuple(map(changed, found)) for name, found in model.equations.items()})
 
 
 def _apart(e: Expression, letter: Symbol, one: str) -> Expression:
+    """An expression without the entry `one` in its sums over the entries of a letter; a sum within a function or a
+    denominator has all entries.
+    """
+    kept = {id(child) for child in children(e)} - {id(child) for child in _outer_children(e)}
+    changed = (child if id(child) in kept else _apart(child, letter, one) for child in children(e))
+    e = with_children(e, tuple(changed))
     if not isinstance(e, BigSum) or not _has_entry(e.body, letter, e.index):
         return e
     return replace(e, body=Product(Iverson(Index(e.index), Index(one), "≠"), e.body))

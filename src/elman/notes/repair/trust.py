@@ -25,11 +25,10 @@ from elman.notes.repair.doubts import (
     doubt_before_repair,
     doubt_of,
     doubt_of_shapes,
-    number_it_holds_for,
-    symmetric_it_holds_for,
 )
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
+from elman.notes.repair.readings import number_it_holds_for, symmetric_it_holds_for
 
 _ENOUGH = 3  # gradients that fail
 _ENOUGH_HOLD = 2  # gradients that hold and have the letters of one that fails
@@ -217,7 +216,7 @@ def _certainly_misfits(page: JudgedPage, j: Judgement) -> bool:
     above = (page.judgements.get((j.statement.number, k)) for k in range(1, j.part))
     if any(other is not None and _is_misfit(other) and not _certainly_misfits(page, other) for other in above):
         return False  # of a = b c = d, where b c does not fit, d may be what c is
-    if any(isinstance(n, Apply) for n in walk(value)):
+    if any(isinstance(n, Apply) for n in everything_in(checker.model, [value])):
         return False  # whatever an unknown function gives
     names = names_in(checker.model, sides) - {*checker.model.equations, *checker.model.named}
     shapes = checker.model.shapes
