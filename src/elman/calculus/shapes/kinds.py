@@ -46,6 +46,11 @@ _NOT_THE_SIZE = 3.0
 _ROW_AND_COLUMN = 2  # digits
 
 
+def all_cost(cost: float) -> dict[str, float]:
+    """One cost for each kind that words can name: a number, a column, a row, a matrix."""
+    return dict.fromkeys(("number", "column", "row", "matrix"), cost)
+
+
 def is_called_a_loss(name: str) -> bool:
     """Whether a letter has the name of a loss, a number."""
     return name.split("_")[0] in LOSSES

@@ -17,7 +17,7 @@ from elman.calculus.syntax.cursor import Cursor, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.calculus.syntax.scripts import Node
-from elman.calculus.syntax.tokens import FONTS, TEXT, Token
+from elman.calculus.syntax.tokens import DOTS, FONTS, TEXT, Token, is_bracketed
 from elman.errors import FormulaError
 
 _SETS = ("∈", "⊂", "⊆")
@@ -100,7 +100,7 @@ def _read_part(p: Grammar, part: list[Token], below: _Range) -> None:
     right = part[at + 1 :]
     if sign == "=":
         _add(below, left)
-        points = [i for i, t in enumerate(right) if t.kind == "." or t.text in ("dots", "ldots", "cdots")]
+        points = [i for i, t in enumerate(right) if t.kind == "." or t.text in DOTS]
         if points:  # i = 1..n
             below.upper = _bound(p, right[points[-1] + 1 :])
             right = right[: points[0]]
@@ -142,7 +142,7 @@ def _size_with_scripts(tokens: list[Token]) -> Index | None:
 def _label(sign: Token, script: list[Token]) -> str:
     """What a script adds to the name of a size: out, l, lplus1; empty for a power and for anything else."""
     kept = [t for t in script if t.kind not in ("{", "}") and t.text not in (*FONTS, *TEXT)]
-    bracketed = len(kept) > 2 and kept[0].kind in ("(", "[") and kept[-1].kind in (")", "]")
+    bracketed = len(kept) > 2 and is_bracketed(kept)
     kept = kept[1:-1] if bracketed else kept
     if sign.kind == "^" and not bracketed and (len(kept) < 2 or any(t.kind != "letter" for t in kept)):
         return ""

@@ -17,7 +17,7 @@ from elman.calculus.syntax.cursor import divided, split_at_commas
 from elman.calculus.syntax.dotted_tables import dotted_table, has_dots
 from elman.calculus.syntax.grammar import RELATIONS, Grammar
 from elman.calculus.syntax.names import INDEX_LETTERS, Names
-from elman.calculus.syntax.tokens import CLOSING, OPENING, Token
+from elman.calculus.syntax.tokens import CLOSING, OPENING, Token, is_bracketed
 from elman.errors import FormulaError
 
 SIGNS = {"=", "≠", "<", "≤", ">", "≥"}
@@ -152,9 +152,7 @@ def indicator(p: Grammar) -> Expression | None:
 
 def _inside(tokens: list[Token]) -> list[Token]:
     """What is in brackets, where these are all: of 1_{[x > 0]}."""
-    if tokens and tokens[0].kind in ("(", "[") and tokens[-1].kind in (")", "]"):
-        return tokens[1:-1]
-    return tokens
+    return tokens[1:-1] if is_bracketed(tokens) else tokens
 
 
 # --- tables ---

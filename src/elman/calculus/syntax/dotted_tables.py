@@ -14,10 +14,9 @@ from fractions import Fraction
 from elman.calculus.expression import Cases, Expression, Index, Iverson, Number, Pattern
 from elman.calculus.syntax.cursor import divided
 from elman.calculus.syntax.grammar import Grammar
-from elman.calculus.syntax.tokens import Token
+from elman.calculus.syntax.tokens import DOTS, Token
 from elman.errors import FormulaError
 
-DOTS = {"dots", "ldots", "cdots", "vdots", "ddots", "dotsc", "dotsb", "iddots", "hdots"}
 _ROW_LETTERS, _COLUMN_LETTERS = "ikpr", "jlqs"  # the first one that no cell has is the index of the formula
 
 _Place = tuple[int, int]

@@ -20,7 +20,7 @@ from elman.calculus.syntax.grammar import Handler
 from elman.calculus.syntax.latex_parser import Parser
 from elman.calculus.syntax.names import ACCENTS, GREEK
 from elman.calculus.syntax.scripts import Letter, Node
-from elman.calculus.syntax.tokens import FONTS, TEXT, Token
+from elman.calculus.syntax.tokens import DOTS, FONTS, TEXT, Token
 from elman.errors import FormulaError
 
 _UPRIGHT = frozenset({*TEXT, "mathrm", "rm", "mathsf", "operatorname"})
@@ -202,7 +202,7 @@ COMMANDS: dict[str, Handler] = {
     **dict.fromkeys(ACCENTS, accent),
     **dict.fromkeys((*FONTS, *TEXT), font),
     **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"), fraction),
-    **dict.fromkeys(("dots", "ldots", "cdots", "vdots", "dotsc", "dotsb", "ddots", "dotsm"), dots),
+    **dict.fromkeys(DOTS, dots),
     **dict.fromkeys((name for name in REFUSED if name not in SPELLINGS), refused),
     "sqrt": square_root,
     "sum": big_sign,

@@ -21,9 +21,8 @@ from elman.calculus.syntax.applications import Applications
 from elman.calculus.syntax.conditions import has_relation, indicator, product_of_conditions, table
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
 from elman.calculus.syntax.derivatives import derivative_in_braces, slashed_differential
-from elman.calculus.syntax.dotted_tables import DOTS
 from elman.calculus.syntax.scripts import Letter, Node
-from elman.calculus.syntax.tokens import Token
+from elman.calculus.syntax.tokens import DOTS, Token
 from elman.calculus.syntax.written_sizes import size_of
 from elman.errors import FormulaError
 

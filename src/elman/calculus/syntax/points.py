@@ -7,11 +7,11 @@ a = b. c = d is two, and a = b.c = d one.
 from __future__ import annotations
 
 from elman.calculus.syntax.grammar import ENTRYWISE, PRODUCTS, RELATIONS
-from elman.calculus.syntax.tokens import CLOSING, FONTS, OPENING, TEXT, Token
+from elman.calculus.syntax.tokens import CLOSING, DOTS, FONTS, OPENING, TEXT, Token
 
 _ENDS_FACTOR = {"letter", "number", ")", "]", "}", "end", "'", "norm", "|", "rangle"}
 _BEGINS_FACTOR = {"letter", "number", "(", "[", "{", "begin", "norm", "langle"}
-_NO_FACTORS = {*RELATIONS, *ENTRYWISE, *PRODUCTS, *TEXT, "forall", "exists", "dots", "ldots", "cdots", "prime"}
+_NO_FACTORS = {*RELATIONS, *ENTRYWISE, *PRODUCTS, *TEXT, "forall", "exists", "prime", *DOTS}
 _BREAKS = {",", ";", ".", ":", "newline", "&", "quad", "prose", "arrow"}
 _SIGNS = {"=", "<", ">"}
 

@@ -17,7 +17,7 @@ from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.grammar import Grammar, is_operator, joined
 from elman.calculus.syntax.names import PROBABILITIES, Names
 from elman.calculus.syntax.segments import Segment, segments_of
-from elman.calculus.syntax.tokens import MAX_DEPTH, OPENING, Token, check_nesting
+from elman.calculus.syntax.tokens import DOTS, MAX_DEPTH, OPENING, Token, check_nesting
 from elman.errors import FormulaError
 
 
@@ -205,7 +205,7 @@ class _Reader:
             return 0
         for length in (1, 2, 3):
             further = segments[number + length - 1 : number + length]
-            if further and any(t.text in ("dots", "ldots", "cdots", "dotsc") for t in further[0].tokens):
+            if further and any(t.text in DOTS for t in further[0].tokens):
                 after = segments[number + length : number + length + 1]
                 return length + bool(after and after[0].before == "comma" and not after[0].signs)
         return 0

@@ -27,7 +27,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, WHOLE
 from elman.calculus.syntax.cursor import divided, split_at_commas
 from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
-from elman.calculus.syntax.tokens import Token
+from elman.calculus.syntax.tokens import Token, is_bracketed
 from elman.errors import FormulaError
 
 _TRANSPOSES = {"T", "top", "intercal", "transpose"}
@@ -81,7 +81,7 @@ def closed(node: Node, names: Names) -> Expression:
 def index_of(tokens: list[Token], place: int) -> Index:
     """A time step or an index: `t-1`, `(i+1)`, `0`. `place`: where an error is shown if there are no tokens."""
     kept = [t for t in tokens if t.kind not in ("{", "}") and t.text not in _FONTS]
-    if kept and kept[0].kind in ("(", "[") and kept[-1].kind in (")", "]"):
+    if is_bracketed(kept):
         kept = kept[1:-1]
     where = (kept[0].start if kept else place) + 1
     kinds = [t.kind for t in kept]
@@ -329,17 +329,19 @@ def _is_plain_index(tokens: list[Token]) -> bool:
 
 def _is_step(node: Letter, tokens: list[Token], names: Names) -> bool:
     """Whether a subscript is another letter for a time step, k or i-1, of a letter that has time steps."""
-    kept = [t for t in tokens if t.kind not in ("{", "}")]
-    step = len(kept) == 3 and kept[1].kind in "+-" and kept[2].text.isdigit()
-    return node.name in names.timed and bool(kept) and kept[0].text in names.steps and (len(kept) == 1 or step)
+    return node.name in names.timed and _letter_of_step(tokens) in names.steps
 
 
 def _is_level(tokens: list[Token], names: Names) -> bool:
     """Whether a superscript numbers a layer or an example: l, l-1."""
+    return _letter_of_step(tokens) in names.levels
+
+
+def _letter_of_step(tokens: list[Token]) -> str:
+    """The letter of a script that is a letter, or a letter and a number, k or k-1; empty for any other script."""
     kept = [t for t in tokens if t.kind not in ("{", "}")]
-    name = kept[0].text if kept else ""
-    step = len(kept) == 3 and kept[1].kind in "+-" and kept[2].text.isdigit()
-    return name in names.levels and (len(kept) == 1 or step)
+    step = len(kept) == len("k-1") and kept[1].kind in "+-" and kept[2].text.isdigit()
+    return kept[0].text if step or len(kept) == 1 else ""
 
 
 def _without_example(tokens: list[Token], names: Names) -> list[Token]:
@@ -348,8 +350,8 @@ def _without_example(tokens: list[Token], names: Names) -> list[Token]:
     is_letter = len(example) == 1 and example[0].kind in ("letter", "command") and example[0].text not in names.levels
     if not is_letter or len(rest) != 1 or not rest[0] or not names.levels:
         return tokens
-    first_layer = len(rest[0]) == 1 and rest[0][0].text == "1"
-    return rest[0] if _is_level(rest[0], names) or first_layer else tokens
+    is_number = len(rest[0]) == 1 and rest[0][0].text.isdigit()
+    return rest[0] if _is_level(rest[0], names) or is_number else tokens
 
 
 def _with_index_above(node: Node, index: Index, names: Names, where: int, written: str) -> Node:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from elman.calculus.syntax.names import GREEK_LETTERS
 from elman.errors import FormulaError
 
 OPENING, CLOSING = ("(", "[", "{", "begin", "langle"), (")", "]", "}", "end", "rangle")
+DOTS = frozenset(  # the commands of an ellipsis
+    ("dots", "ldots", "cdots", "vdots", "ddots", "dotsc", "dotsb", "dotsm", "iddots", "hdots")
+)
 MAX_TOKENS = 4000
 MAX_NESTING = 40
 MAX_DEPTH = 120  # of an expression: a sum of 120 terms is as deep
@@ -24,6 +28,11 @@ class Token:
     text: str
     start: int
     end: int
+
+
+def is_bracketed(tokens: Sequence[Token]) -> bool:
+    """Whether tokens begin and end with parentheses or brackets."""
+    return bool(tokens) and tokens[0].kind in ("(", "[") and tokens[-1].kind in (")", "]")
 
 
 # A sign of Unicode → the command that it stands for.

@@ -24,6 +24,7 @@ from elman.calculus.expression import (
     symbols,
     walk,
 )
+from elman.notes.model.functions_of_entries import is_sigma
 from elman.notes.model.page_model import Statement, free_indices
 from elman.notes.model.statement_kinds import has_free_indices
 
@@ -136,7 +137,7 @@ def _entries_of_sigma(statements: Sequence[Statement]) -> Symbol | None:
 
 def _is_entry_of_sigma(node: Call, of: Symbol | None) -> bool:
     argument = node.arguments[0]
-    return node.function == "sigmoid" and not node.primes and isinstance(argument, Entry) and argument.of == of
+    return is_sigma(node) and isinstance(argument, Entry) and argument.of == of
 
 
 def _by_entries(statements: Sequence[Statement]) -> set[str]:

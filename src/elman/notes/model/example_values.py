@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from elman.calculus.expression import Expression, Matrix, Number, Symbol
-from elman.calculus.shapes.kinds import Costs
+from elman.calculus.shapes.kinds import Costs, all_cost
 from elman.notes.model.page_model import Statement
 from elman.notes.model.statement_kinds import is_numeric
 
@@ -34,7 +34,7 @@ def kinds_in_examples(statements: Sequence[Statement]) -> dict[str, Costs]:
 
 def _costs_of(value: Expression) -> Costs | None:
     """The costs of the kinds of a letter with this value; None where it may be a value of anything, as 0 and 1 may."""
-    otherwise = dict.fromkeys(("number", "column", "row", "matrix"), _OTHERWISE)
+    otherwise = all_cost(_OTHERWISE)
     if isinstance(value, Matrix):
         rows, columns = len(value.rows), len(value.rows[0])
         if rows > 1 and columns > 1:

@@ -60,13 +60,13 @@ def _with_softmax_for_sigma(statements: Sequence[Statement]) -> tuple[Statement,
     if named is None:
         return tuple(statements)
     first, letter = named
-    above = [n for s in statements[:first] for n in s.nodes() if _is_sigma(n)]
-    own = [s.parts[0] for s in statements if s.is_equation and _is_sigma(s.parts[0])]
+    above = [n for s in statements[:first] for n in s.nodes() if is_sigma(n)]
+    own = [s.parts[0] for s in statements if s.is_equation and is_sigma(s.parts[0])]
     others = any(letter not in walk(node) for node in (*above, *own))
     first = first if others else 0
 
     def change(node: Expression) -> Expression:
-        if not _is_sigma(node) or (others and letter not in walk(node)):
+        if not is_sigma(node) or (others and letter not in walk(node)):
             return node
         (argument,) = node.arguments
         if isinstance(argument, Entry):
@@ -76,14 +76,15 @@ def _with_softmax_for_sigma(statements: Sequence[Statement]) -> tuple[Statement,
     return (*statements[:first], *(s.transformed(change) for s in statements[first:]))
 
 
-def _is_sigma(e: Expression) -> TypeGuard[Call]:
+def is_sigma(e: Expression) -> TypeGuard[Call]:
+    """Whether this is σ of one argument, and no derivative of it."""
     return isinstance(e, Call) and e.function == "sigmoid" and not e.primes and len(e.arguments) == 1
 
 
 def _named_softmax(s: Statement) -> Symbol | None:
     """z, where a statement says σ(z)_i = e^{z_i} / Σ_j e^{z_j}."""
     for left, value in pairwise(s.parts):
-        if isinstance(left, Entry) and _is_sigma(left.of) and has_free_indices(left):
+        if isinstance(left, Entry) and is_sigma(left.of) and has_free_indices(left):
             (of,) = left.of.arguments
             if isinstance(of, Symbol) and _axis(Entry(of, left.indices), value) is not None:
                 return of

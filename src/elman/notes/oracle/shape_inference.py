@@ -21,7 +21,7 @@ from elman.calculus.expression import (
     symbols,
     walk,
 )
-from elman.calculus.shapes.kinds import Costs, sizes_of_bounds
+from elman.calculus.shapes.kinds import Costs, all_cost, sizes_of_bounds
 from elman.calculus.shapes.section import CLAIM, DEFINITION, Constraint, Settled, resolved, settle
 from elman.calculus.syntax.names import fold
 from elman.notes.model.page_model import Definition, PageModel, Statement
@@ -81,7 +81,7 @@ def _hints(model: PageModel) -> dict[str, Costs]:
     """
     found: dict[str, Costs] = dict(model.evidence)
     for name, kind in model.kinds.items():
-        costs = {other: 0.0 if other == kind else _OTHERWISE for other in ("number", "column", "row", "matrix")}
+        costs = {**all_cost(_OTHERWISE), kind: 0.0}
         found[name] = {**costs, "row": 1.0} if kind == "column" else costs
     return found
 
