@@ -323,7 +323,7 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
     if error is None and counterexample is not None and counterexample.entry is not None:
         unknown = _unknown_in(checker, j)
         examined = not checker.for_other_functions.is_exhausted()
-        if unknown is None or (examined and _fails_for_other_functions(checker, j)):
+        if unknown is None or (examined and _is_same_for_other_functions(checker, j)):
             return j
         why = f"it does not hold for every {unknown}: write what {unknown} is"
         return replace(j.not_checked(why, doubtful=True), unknown=unknown)
@@ -359,9 +359,9 @@ def _unknown_in(checker: Checker, j: Judgement) -> str | None:
     return None
 
 
-def _fails_for_other_functions(checker: Checker, j: Judgement) -> bool:
-    """Whether the two sides of a claim that fails have the same values with other functions in place of those that the
-    page does not define, so that it fails whatever these are.
+def _is_same_for_other_functions(checker: Checker, j: Judgement) -> bool:
+    """Whether both sides of a claim have the values of its counterexample with other functions, too, in place of those
+    that the page does not define. Then these do not matter: it fails whatever they are.
     """
 
     def other(node: Expression) -> Expression:

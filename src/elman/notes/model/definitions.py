@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from elman.calculus.expression import (
@@ -101,53 +101,65 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
     """The definitions in some statements of a page. A displayed formula defines before one within a line, one of a
     whole letter before one by entries, and of each kind the first.
     """
-    equations: ByName = {}
-    named: ByName = {}
-    start: dict[tuple[str, Index], Definition] = {}
-    order = sorted(statements, key=lambda s: _precedence(s, use))
-    for statement in order:
-        square = defined_square(statement)
-        left_side = statement.parts[0] if square is None else square[0]
-        left = defined_letter(left_side)
-        if left is None or use.kinds[statement.number] is not StatementKind.EQUATION:
-            continue
-        by_entries = left.name not in {*equations, *named} and _is_by_entries(statement)
-        if not (_may_define(statement, left, use) or by_entries):
-            continue
-        name, time = left.name, left.time
-        indices = _indices(left_side)
-        derivative = _first_part(statement, lambda e: isinstance(e, Derivative))
-        if derivative is not None and not _is_second(derivative[1]):
-            whole = _without_indices(derivative[1], indices)
-            if whole is None:
-                continue
-            d = Definition(name, time, whole, statement.number, derivative[0])
-            if all(time != other.time for other in named.get(name, ())):
-                named[name] = (*named.get(name, ()), d)
-            continue
-        plain = _first_plain_part(statement, use.functions)
-        plain = plain if square is None else square[1:]
-        if plain is None:
-            continue
-        if is_numeric(plain[1]) and indices:
-            continue  # the value of one entry
-        if any(isinstance(n, Symbol) and (n.name, n.time) == (name, time) for n in walk(plain[1])):
-            continue  # y = y(x) says what y depends on
-        d = Definition(name, time, plain[1], statement.number, plain[0], indices)
-        before = equations.get(name, ())
-        if time is not None and _is_single(time):
-            start.setdefault((name, time), d)
-        elif not before or (len(before) == 1 and _are_step_and_total(before[0], d)):
-            equations[name] = (*before, d)
-    start = {key: d for key, d in start.items() if key[0] not in named or key[1] != Index("T")}  # δ^L = … is a claim
+    found = _Found(use)
+    for statement in sorted(statements, key=lambda s: _precedence(s, use)):
+        found.add(statement)
+    equations, named = found.equations, found.named
+    # δ^L = … is a claim
+    start = {key: d for key, d in found.start.items() if key[0] not in named or key[1] != Index("T")}
     for statement in statements:
-        found = _named_at_the_end(statement)
-        if found is not None and found.name not in equations and use.first_use.get(found.name) == statement.number:
-            named.setdefault(found.name, (found,))
+        last = _named_at_the_end(statement)
+        if last is not None and last.name not in equations and use.first_use.get(last.name) == statement.number:
+            named.setdefault(last.name, (last,))
         product = _of_factor(statement)
         if product is not None and product.name not in named:
             equations.setdefault(product.name, (product,))
     return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
+
+
+@dataclass
+class _Found:
+    """The definitions that were found so far; used while the statements of a page are looked through."""
+
+    use: PageUse
+    equations: ByName = field(default_factory=dict)
+    named: ByName = field(default_factory=dict)
+    start: dict[tuple[str, Index], Definition] = field(default_factory=dict)
+
+    def add(self, statement: Statement) -> None:
+        """Adds what a statement defines."""
+        square = defined_square(statement)
+        left_side = statement.parts[0] if square is None else square[0]
+        left = defined_letter(left_side)
+        if left is None or self.use.kinds[statement.number] is not StatementKind.EQUATION:
+            return
+        by_entries = left.name not in {*self.equations, *self.named} and _is_by_entries(statement)
+        if not (_may_define(statement, left, self.use) or by_entries):
+            return
+        indices = _indices(left_side)
+        derivative = _first_part(statement, lambda e: isinstance(e, Derivative))
+        if derivative is not None and not _is_second(derivative[1]):
+            whole = _without_indices(derivative[1], indices)
+            if whole is not None:
+                self._add_named(Definition(left.name, left.time, whole, statement.number, derivative[0]))
+            return
+        plain = _first_plain_part(statement, self.use.functions) if square is None else square[1:]
+        if plain is None or (is_numeric(plain[1]) and indices):
+            return  # the value of one entry
+        if any(isinstance(n, Symbol) and (n.name, n.time) == (left.name, left.time) for n in walk(plain[1])):
+            return  # y = y(x) says what y depends on
+        self._add_equation(Definition(left.name, left.time, plain[1], statement.number, plain[0], indices))
+
+    def _add_named(self, d: Definition) -> None:
+        if all(d.time != other.time for other in self.named.get(d.name, ())):
+            self.named[d.name] = (*self.named.get(d.name, ()), d)
+
+    def _add_equation(self, d: Definition) -> None:
+        before = self.equations.get(d.name, ())
+        if d.time is not None and _is_single(d.time):
+            self.start.setdefault((d.name, d.time), d)
+        elif not before or (len(before) == 1 and _are_step_and_total(before[0], d)):
+            self.equations[d.name] = (*before, d)
 
 
 def _precedence(s: Statement, use: PageUse) -> tuple[bool, bool, bool, bool]:
