@@ -233,10 +233,11 @@ def _is_misfit(j: Judgement) -> bool:
 
 def _as_misfit(e: Explanation) -> Explanation:
     """The explanation of a claim whose shapes do not fit, whatever is read."""
-    why = e.judgement.unchecked.partition(", with the shapes assumed")[0]
     judgement = replace(e.judgement, verdict=None, unchecked="", doubtful=False)
-    verdict = e.verdict if e.verdict.is_wrong else Verdict.SHAPE
-    return replace(e, judgement=judgement, verdict=verdict, diagnosis=why)
+    if e.verdict.is_wrong and e.candidates:
+        return replace(e, judgement=judgement)
+    why = e.judgement.unchecked.partition(", with the shapes assumed")[0]
+    return replace(e, judgement=judgement, verdict=Verdict.SHAPE, diagnosis=why)
 
 
 def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:
