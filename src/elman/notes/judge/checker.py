@@ -333,10 +333,10 @@ def _without_evidence(checker: Checker, j: Judgement) -> Judgement:
         return j.not_checked(with_advice(error.reason))
     inherited = error is not None and not isinstance(error, CycleError)
     broken = _broken_equation(checker, j) if inherited else None
-    if broken is not None and broken in checker.model.roles.losses and _holds_for_any(checker, j, broken):
-        return replace(j, result=Agreement(plain=True), reading=f"for any {broken}, whose equation was not read")
+    if broken is not None and broken.name in checker.model.roles.losses and _holds_for_any(checker, j, broken.name):
+        return replace(j, result=Agreement(plain=True), reading=f"for any {text(broken)}, whose equation was not read")
     if broken is not None:
-        return j.not_checked(_no_value(broken), checker.declares_shapes(j))
+        return j.not_checked(_no_value(text(broken)), checker.declares_shapes(j))
     misfit = error is None or isinstance(error, MisfitError)
     declared = checker.declares_shapes(j)
     if misfit and declared and j.statement.formula.kind != "code" and _unknown_in(checker, j) is None:
@@ -492,7 +492,7 @@ def _loss_that_is_no_number(checker: Checker, j: Judgement) -> str | None:
     return None
 
 
-def _broken_equation(checker: Checker, j: Judgement) -> str | None:
+def _broken_equation(checker: Checker, j: Judgement) -> Symbol | None:
     """A letter that a claim depends on, and whose equation has no value."""
     values = checker.sampling.oracles(j.statement)[0].values
     own = defined_letter(j.left)
@@ -500,7 +500,7 @@ def _broken_equation(checker: Checker, j: Judgement) -> str | None:
         if isinstance(node, Symbol) and node.name in checker.model.equations and node != own:
             d = checker.model.equations[node.name][0]
             if d != j.defines and values.shape_of(node.name) is None:
-                return text(replace(node, time=None))
+                return replace(node, time=None)
     return None
 
 

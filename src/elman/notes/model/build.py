@@ -37,6 +37,7 @@ from elman.notes.model.last_layer import with_last_layer
 from elman.notes.model.named_logarithms import with_named_logarithms
 from elman.notes.model.named_losses import with_named_losses
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
+from elman.notes.model.numbered_entries import largest_numbers, with_numbered_entries
 from elman.notes.model.own_entries import with_own_entries
 from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
@@ -67,6 +68,7 @@ def build(page: Page) -> PageModel:
     statements = with_bold_letters(statements, notation.shapes)
     statements = with_class_labels(with_repeated_indices(statements, page))
     statements = with_signs_for_derivatives(statements, notation.shapes)
+    statements = with_numbered_entries(statements, notation.shapes)
     written_out = with_written_out(statements, notation.shapes)
     own = with_own_entries(written_out, notation.shapes)
     notation = replace(notation, shapes=own.shapes)
@@ -100,6 +102,7 @@ def build(page: Page) -> PageModel:
         symmetric=frozenset(name for name, words in page.properties.items() if "symmetric" in words),
         equal_indices=frozenset(_equal_indices(statements)),
         partial=frozenset(_partial(statements)),
+        numbered=largest_numbers(statements),
     )
     return model_with(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
 

@@ -33,6 +33,7 @@ from elman.notes.model.page_model import Statement
 
 _RUNNING = "kjmqrshu"
 _LABELLED = re.compile(r"(?P<stem>.*[^\d_])_(?P<label>\d{1,2}|[A-Za-z])")
+_TWO_LABELS = re.compile(r"(?P<stem>.*[^\d_])_(?P<labels>[A-Za-z\d]{2})")
 _INDEX = re.compile(r"[i-n]")
 
 Shapes = Mapping[str, tuple[str, str]]
@@ -44,12 +45,12 @@ def with_written_out(statements: Sequence[Statement], shapes: Shapes) -> tuple[S
         return tuple(statements)
     stems = _Stems(statements, shapes)
     read = [_with_sums(s, stems) for s in statements]
-    return tuple(s.transformed(stems.entry) for s in read) if stems.used else tuple(statements)
+    return tuple(s.transformed(stems.entry) for s in read) if stems.any_read else tuple(statements)
 
 
 class _Stems:
     """The letters whose numbered entries are written out: x of x_1, …, x_n. `used` are those that were found, `from_0`
-    those of them whose first entry is x_0.
+    those of them whose first entry is x_0; `matrices` are those with two indices. `any_read` is set by the first sum.
     """
 
     def __init__(self, statements: Sequence[Statement], shapes: Shapes) -> None:
@@ -59,8 +60,10 @@ class _Stems:
         self._whole = {split[0].name for n in nodes if _is_whole(n) and (split := _split(_letter(n))) is not None}
         sums = [n for n in nodes if isinstance(n, BigSum) and n.lower == Index(None, 1)]
         self._from_1 = {name for total in sums for name, _ in _entries(total)}
+        self.matrices = {name for n in nodes for name, indices in _entries(n) if len(indices) == 2}
         self.used = set[str]()
         self.from_0 = set[str]()
+        self.any_read = False
 
     def use(self, pattern: _Pattern) -> bool:
         """Adds the letters of a pattern, unless others count the same letters from another number."""
@@ -69,6 +72,7 @@ class _Stems:
             return False
         if not pattern.counts_from_0 and not letters.isdisjoint(self.from_0):
             return False
+        self.any_read = True
         self.used |= letters
         self.from_0 |= letters if pattern.counts_from_0 else set()
         return True
@@ -104,6 +108,18 @@ def _entries(e: Expression) -> Iterator[tuple[str, tuple[Index, ...]]]:
     for n in walk(e):
         if isinstance(n, Entry) and isinstance(n.of, Symbol):
             yield n.of.name, n.indices
+
+
+def _split_of_two(e: Expression, stems: _Stems) -> tuple[Symbol, tuple[Index, ...]] | None:
+    """Letter and indices of an entry x_i2 or x_in of a matrix; None for anything else."""
+    if isinstance(e, Entry) and isinstance(e.of, Symbol) and len(e.indices) == 2 and not e.column:
+        return e.of, e.indices
+    match = _TWO_LABELS.fullmatch(e.name) if isinstance(e, Symbol) and e.time is None else None
+    if match is None or match["stem"] not in stems.matrices:
+        return None
+    assert isinstance(e, Symbol)
+    letter = Symbol(match["stem"], latex=re.sub(r"_\s*\{[^{}]*\}\s*$", "", e.latex))
+    return letter, tuple(Index(None, int(c)) if c.isdigit() else Index(c) for c in match["labels"])
 
 
 def _split(e: Expression) -> tuple[Symbol, Index] | None:
@@ -179,6 +195,9 @@ def _joined(
             return None
         ends.add((low.offset, high))
         return Entry(letter, (running,), span=one.span)
+    two, others = _split_of_two(one, stems), _split_of_two(last, stems)
+    if two is not None and others is not None:
+        return _joined_of_two(two, others, running, ends, one.span)
     if type(one) is not type(last) or len(children(one)) != len(children(last)) or not children(one):
         return None
     inner = [_joined(a, b, running, ends, stems) for a, b in zip(children(one), children(last), strict=True)]
@@ -186,6 +205,23 @@ def _joined(
     if len(parts) < len(inner) or with_children(last, parts) != with_children(one, parts):
         return None
     return with_children(one, parts)
+
+
+def _joined_of_two(
+    one: tuple[Symbol, tuple[Index, ...]],
+    last: tuple[Symbol, tuple[Index, ...]],
+    running: Index,
+    ends: set[tuple[int, Index]],
+    span: tuple[int, int],
+) -> Entry | None:
+    """The entry of a matrix that two entries are but for one of their indices; None where they differ in more."""
+    if one[0].name != last[0].name:
+        return None
+    apart = [k for k in range(2) if one[1][k] != last[1][k]]
+    if len(apart) != 1 or one[1][apart[0]].variable is not None:
+        return None
+    ends.add((one[1][apart[0]].offset, last[1][apart[0]]))
+    return Entry(one[0], tuple(running if k in apart else index for k, index in enumerate(one[1])), span=span)
 
 
 def _free_letter(s: Statement) -> str:

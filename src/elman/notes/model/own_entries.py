@@ -168,9 +168,11 @@ def _letters(statements: Sequence[Statement]) -> dict[str, str]:
     """By the stem of numbered letters, the letter of which they are entries: x, or else X, which the page uses too. A
     letter with time steps or layers, a^l, is not written out by the a_11 of an example.
     """
-    letters = [n for s in statements for n in s.nodes() if isinstance(n, Symbol)]
+    nodes = [n for s in statements for n in s.nodes() if isinstance(n, Symbol | Entry)]
+    letters = [n for n in nodes if isinstance(n, Symbol)]
     names = {n.name for n in letters} - {n.name for n in letters if n.time is not None}
-    stems = {split[0] for name in names if (split := _split(Symbol(name))) is not None}
+    numbered = [*map(Symbol, names), *(n for n in nodes if isinstance(n, Entry))]
+    stems = {split[0] for n in numbered if (split := _split(n)) is not None}
     found: dict[str, str] = {}
     for stem in stems:
         same = [stem] if stem in names else sorted(name for name in names if name.lower() == stem.lower())

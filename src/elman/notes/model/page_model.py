@@ -155,7 +155,8 @@ class PageModel:
     the page writes out by its entries. `fixed_at` are the entries, from 0, for which some of the `fixed` indices
     stand. `own` are the numbers of the statements that are judged with this model, None for all.
     `equal_indices` are the letters o and z of which the page has ∂o_i/∂z_i, the case of equal indices, by itself;
-    `partial` all letters y and x of which ∂y/∂x is the left side of an equation.
+    `partial` all letters y and x of which ∂y/∂x is the left side of an equation; `numbered` the matrices of which it
+    has entries by number, x_{i3}, with the largest number of a row and of a column, 0 for none.
     """
 
     statements: tuple[Statement, ...]
@@ -186,6 +187,7 @@ class PageModel:
     own: frozenset[int] | None = None
     equal_indices: frozenset[tuple[str, str]] = frozenset()
     partial: frozenset[tuple[str, str]] = frozenset()
+    numbered: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def has_own(self, statement: int) -> bool:
         """Whether a statement, given by its number, is judged with this model."""

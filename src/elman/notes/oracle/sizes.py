@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
@@ -11,6 +12,8 @@ from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, Unknow
 
 _PRIMES = (3, 5, 7, 2, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _OTHERS = tuple(prime + 43 for prime in _PRIMES)  # 45 … 86, none of them one of the primes above
+_FEW = 6  # names of sizes, of which none has a large number
+_USES_OF_A_BOUND = 3  # a bound of a sum counts as much as this many uses in shapes
 _FIRST_ELSEWHERE = 97  # the primes from here on are for names beyond those, and for numbers that no shape has
 
 
@@ -37,8 +40,30 @@ def sizes_of(
 
 
 def sizes_in(model: PageModel, shift: int = 0) -> dict[str, int]:
-    """The same for a model: the sizes of its shapes, and those that bounds of sums alone name."""
-    return sizes_of(model.shapes, shift, model.bounds.values(), model.exact)
+    """The same for a model: the sizes of its shapes, and those that bounds of sums alone name. Where these are many,
+    the smallest numbers are for those that are used most; none is smaller than an index that is a number there.
+    """
+    found = sizes_of(model.shapes, shift, model.bounds.values(), model.exact)
+    names = [name for name in found if name not in model.exact]
+    if len(names) > _FEW:
+        uses = Counter(word for shape in model.shapes.values() for dim in shape for word in dim.split("*"))
+        uses.update(_USES_OF_A_BOUND * [*model.bounds.values()])
+        by_use = sorted(names, key=lambda name: -uses[name])
+        found |= dict(zip(by_use, [found[name] for name in names], strict=True))
+    for name, least in _largest_indices(model).items():
+        if name in names and found[name] < least:
+            other = min((n for n in names if found[n] >= least), key=found.__getitem__, default=name)
+            found[name], found[other] = found[other], found[name]
+    return found
+
+
+def _largest_indices(model: PageModel) -> dict[str, int]:
+    """The largest index that is a number, x_{i3}, by the name of the size that it counts."""
+    largest: dict[str, int] = {}
+    for name, indices in model.numbered.items():
+        for size, index in zip(model.shapes.get(name, ()), indices, strict=False):
+            largest[size] = max(index, largest.get(size, 0))
+    return largest
 
 
 def primes_from(start: int) -> Iterator[int]:
