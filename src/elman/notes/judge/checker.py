@@ -613,7 +613,7 @@ def _shows_layout(j: Judgement) -> bool:
     """Whether a claim is about a gradient, and true in one layout only."""
     if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
         return False
-    if only_derivatives(j.expression) or j.result.column or j.result.reading:
+    if only_derivatives(j.expression) or j.result.column or j.result.reading or j.result.symmetric:
         return False
     shape = j.result.shape
     return shape is not None and shape != (1, 1)

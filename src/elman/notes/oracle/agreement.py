@@ -65,7 +65,7 @@ class Agreement:
     per sequence was summed over the batch first; `chain`: the part is a chain of derivatives; `shape` is that of the
     part; `column`: the claim was evaluated for one column, B = 1; `nothing`: the true value is zero everywhere;
     `counterexample`: a point at which both sides have values that differ; `reading`: how the part is equal to a
-    derivative that is no matrix, or that it gives the diagonal of.
+    derivative that is no matrix, or that it gives the diagonal of; `symmetric`: it is its own transpose.
     """
 
     plain: bool = False
@@ -79,6 +79,7 @@ class Agreement:
     nothing: bool = False
     counterexample: Counterexample | None = None
     reading: str = ""
+    symmetric: bool = False
 
     @property
     def any(self) -> bool:
@@ -405,6 +406,7 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
     return Agreement(
         plain=all(k.plain for k in kinds),
         turned=all(k.turned for k in kinds) and not all(k.plain for k in kinds),
+        symmetric=all(k.plain and k.turned for k in kinds),
         ratio=kinds[0].ratio if len(ratios) == 1 else None,
         summed=any(k.summed for k in kinds),
         chain=any(k.chain for k in kinds),
