@@ -40,7 +40,7 @@ from elman.notes.repair.trust import doubted_before_repair, trusted
 # Budgets, in the units of `oracle/budget.py`: about 50,000 of them take a second. The longest page of the tests takes
 # 125,000 in all; a page that exhausts a budget says which claims were not checked or not repaired.
 JUDGING = 500_000  # judging the claims of a page
-ALONE = 400_000  # reading claims by themselves
+ALONE = 220_000  # reading claims by themselves
 EXPLAINING = 500_000  # the repairs of a page
 ONE_EQUATION = 250_000  # one search for a faulty equation
 ONE_CLAIM = 100_000  # the repairs of one claim
