@@ -203,8 +203,8 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
 
 
 def _certainly_misfits(page: JudgedPage, j: Judgement) -> bool:
-    """Whether a gradient does not fit what it is said to be although no letter can be of another kind: a matrix by
-    which the page differentiates, and a number.
+    """Whether the gradient of a number does not fit what it is said to be although no letter can be of another kind:
+    the gradient by a matrix, and a number.
     """
     checker, sides = page.checker, (j.left, j.expression)
     derivatives = [isinstance(side, Derivative) for side in sides]
@@ -213,6 +213,9 @@ def _certainly_misfits(page: JudgedPage, j: Judgement) -> bool:
     gradient, value = sides if derivatives[0] else sides[::-1]
     if not _is_misfit(j) or free_indices(gradient) - checker.model.fixed:
         return False
+    of = gradient.of if isinstance(gradient, Derivative) else None
+    if not isinstance(of, Symbol) or checker.sampling.oracles(j.statement)[0].values.shape_of(of.name) != (1, 1):
+        return False  # R^T R of what may be one column of R
     above = (page.judgements.get((j.statement.number, k)) for k in range(1, j.part))
     if any(other is not None and _is_misfit(other) and not _certainly_misfits(page, other) for other in above):
         return False  # of a = b c = d, where b c does not fit, d may be what c is
