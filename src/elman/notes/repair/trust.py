@@ -48,9 +48,10 @@ def trusted(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> dict[K
     misread = _misread(page, explanations)
     several = _with_several_equations(page, explanations)
     explanations = {k: _unless_several(page, e, several) for k, e in explanations.items()}
+    sound = _letters_read_right(page, explanations)
     found: dict[Key, Explanation] = {}
     for k, e in explanations.items():
-        found[k] = _unless_doubtful(page, _unless_behind_wrong(e, found), _WHY if k in misread else "")
+        found[k] = _unless_doubtful(page, _unless_behind_wrong(e, found), _WHY if k in misread else "", sound)
     return found
 
 
@@ -182,8 +183,11 @@ def _is_about(page: JudgedPage, e: Explanation, sound: Sequence[set[str]]) -> bo
     return sum(_letters(page, j) - numbers <= letters for letters in sound) >= _ENOUGH_HOLD
 
 
-def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
-    """The explanation as not checked, where something speaks against calling the claim wrong: a doubt, or `why`."""
+def _unless_doubtful(page: JudgedPage, e: Explanation, why: str, sound: Sequence[set[str]]) -> Explanation:
+    """The explanation as not checked, where something speaks against calling the claim wrong: a doubt, or `why`.
+
+    A clash of shapes that were not declared is an error only where gradients that hold, `sound`, have its letters.
+    """
     misfit = e.verdict is Verdict.NOT_CHECKED and e.judgement.doubtful and not e.candidates
     if not (e.verdict.is_wrong or misfit) or is_worked(e.judgement.statement, e.judgement.part):
         return e
@@ -191,7 +195,7 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str) -> Explanation:
         number = number_it_holds_for(page.checker, e.judgement)
         if number:
             return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
-    if e.judgement.doubtful and not why and _certainly_misfits(page, e.judgement):
+    if e.judgement.doubtful and not why and _certainly_misfits(page, e.judgement) and _is_about(page, e, sound):
         return _as_misfit(e)
     if misfit:
         return e
