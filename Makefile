@@ -94,12 +94,13 @@ $(VENV)-address/.installed $(VENV)-thread/.installed: $(VENV)-%/.installed: $(NA
 # The runtime library must be loaded before Python. AddressSanitizer needs libstdc++ with it, or it cannot throw exceptions.
 # Leaks are not checked: CPython keeps memory until it ends. Fresh memory is filled with NaN, as zeros would hide that it is
 # read. For ThreadSanitizer: addresses are not randomised, which may take the addresses that it needs; a forked child may
-# start threads; OpenBLAS, whose locks it does not see, starts none. Without --capture=sys pytest would hide the report.
+# start threads; OpenBLAS, whose locks it does not see, starts none; the tests' emulator of matrix tiles
+# works in a signal handler, where it has to allocate its thread's tiles. Without --capture=sys pytest would hide the report.
 runtime = $(shell $(CXX) -print-file-name=$(1))
 UNDER_address = env LD_PRELOAD='$(call runtime,libasan.so) $(call runtime,libstdc++.so)' PYTHONMALLOC=malloc \
   ASAN_OPTIONS=detect_leaks=0:max_malloc_fill_size=1073741824:malloc_fill_byte=255 UBSAN_OPTIONS=print_stacktrace=1
 UNDER_thread = $(shell setarch -R true 2>/dev/null && echo setarch -R) env LD_PRELOAD='$(call runtime,libtsan.so)' \
-  TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
+  TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:report_signal_unsafe=0
 sanitize-address sanitize-thread: sanitize-%: $(VENV)-%/.installed
 	OPENBLAS_NUM_THREADS=1 $(UNDER_$*) $(VENV)-$*/bin/python -m pytest --capture=sys \
 	  tests/kernels/test_kernels.py tests/kernels/test_kernel_threads.py
