@@ -12,7 +12,7 @@ from inspect import cleandoc
 
 import click
 
-from elman.translation import CHINESE, broken_between, current_language, sign, translate
+from elman.translation import CHINESE, current_language, sign, translate, wrapped
 from elman.wording import columns, padded
 
 DOMAIN = "help"
@@ -62,19 +62,6 @@ def example_columns(line: str) -> list[str]:
     return re.findall(r"\S+(?: \S+)*(?: {2,}|$)", line)
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """A text in lines of at most so many columns; a word that is longer is not cut."""
-    lines: list[str] = []
-    for word in text.split():
-        for number, piece in enumerate(broken_between(word)):
-            blank = "" if number else " "
-            if lines and columns(lines[-1] + blank + piece) <= width:
-                lines[-1] += blank + piece
-            else:
-                lines.append(piece)
-    return lines
-
-
 class TranslatedHelp(click.HelpFormatter):
     """Writes a help in the current language, in lines that are measured in columns: Chinese characters take two."""
 
@@ -102,7 +89,7 @@ class TranslatedHelp(click.HelpFormatter):
         elif paragraph.startswith(_EXAMPLE):
             yield help_text(_EXAMPLE) + paragraph.removeprefix(_EXAMPLE).strip()
         else:
-            yield from wrapped(help_text(paragraph), max(self.width - self.current_indent, LEAST_WIDTH))
+            yield from wrapped(help_text(paragraph), max(self.width - self.current_indent, LEAST_WIDTH), columns)
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Writes names with their texts, in two columns."""
@@ -110,7 +97,7 @@ class TranslatedHelp(click.HelpFormatter):
         left = min(max(columns(name) for name, _ in rows), col_max) + col_spacing
         right = max(self.width - self.current_indent - left, LEAST_WIDTH)
         for name, text in rows:
-            first, *others = wrapped(option_text(text), right) or [""]
+            first, *others = wrapped(option_text(text), right, columns) or [""]
             indent = f"{'':>{self.current_indent}}"
             if columns(name) > left - col_spacing:
                 self.write(f"{indent}{name}\n")

@@ -340,7 +340,7 @@ def _is_level(tokens: list[Token], names: Names) -> bool:
 def _letter_of_step(tokens: list[Token]) -> str:
     """The letter of a script that is a letter, or a letter and a number, k or k-1; empty for any other script."""
     kept = [t for t in tokens if t.kind not in ("{", "}")]
-    step = len(kept) == len("k-1") and kept[1].kind in "+-" and kept[2].text.isdigit()
+    step = len(kept) == 3 and kept[1].kind in "+-" and kept[2].text.isdigit()
     return kept[0].text if step or len(kept) == 1 else ""
 
 

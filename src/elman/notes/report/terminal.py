@@ -21,7 +21,7 @@ from elman.notes.report.words import (
     summary,
     verdict_in_words,
 )
-from elman.translation import broken_between, joined, sign, translate
+from elman.translation import joined, sign, translate, wrapped
 from elman.wording import choose, count, printable
 
 if TYPE_CHECKING:
@@ -193,15 +193,7 @@ def _wrapped(text: str, indent: str, width: int, style: str = "") -> list[Text]:
     from rich.cells import cell_len
     from rich.text import Text
 
-    most = max(width - len(indent), 30)
-    lines: list[str] = []
-    for word in _printable(text).split():
-        for number, piece in enumerate(broken_between(word)):
-            blank = "" if number else " "
-            if lines and cell_len(lines[-1] + blank + piece) <= most:
-                lines[-1] += blank + piece
-            else:
-                lines.append(piece)
+    lines = wrapped(_printable(text), max(width - len(indent), 30), cell_len)
     return [Text.assemble(indent, (line.replace(_GLUE, " "), style)) for line in lines]
 
 
