@@ -119,7 +119,7 @@ def sentence(clause: str) -> str:
     return clause[:1].upper() + clause[1:] + sign(".")
 
 
-def _broken_between(word: str) -> list[str]:
+def broken_between(word: str) -> list[str]:
     """The pieces of a word between which a line may end: Chinese is written without blanks.
 
     A line neither ends with an opening bracket nor begins with a closing mark.
@@ -131,7 +131,7 @@ def wrapped(text: str, width: int, columns: Callable[[str], int]) -> list[str]:
     """A text in lines of at most `width` columns, as `columns` counts them; a word that is longer is not cut."""
     lines: list[str] = []
     for word in text.split():
-        for number, piece in enumerate(_broken_between(word)):
+        for number, piece in enumerate(broken_between(word)):
             blank = "" if number else " "
             if lines and columns(lines[-1] + blank + piece) <= width:
                 lines[-1] += blank + piece
