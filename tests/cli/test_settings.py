@@ -56,7 +56,7 @@ def test_the_help_says_defaults_as_people_do(help_text: str) -> None:
         "[default: 0.01 (adam), 5 (sgd)]",
         "[default: yes (word, bpe), no (char, byte)]",
         "[default: all; 8,192 for bpe]",
-        "a text from 4 MiB on has other defaults for --embed, --hidden, --batch-size",
+        "a text from 4 MiB on has other defaults for --embed, --hidden, --tie",
         "--output is sampled from 2,048 tokens on",
     ):
         assert expected in words

@@ -17,17 +17,20 @@ from numpy.typing import NDArray
 
 from elman.config import INITS
 from elman.errors import ConfigError
+from elman.kernels.blas_threads import on_one_thread
 
 CONNECTIONS = 15
 SPARSE_RADIUS = 0.95
 
 
+@on_one_thread
 def recurrent_weights(
     init: str, Dh: int, gain: float, spectral_radius: float | None, generator: np.random.Generator
 ) -> NDArray[np.float64]:
     """W_h [Dh,Dh], float64; scaled to the spectral radius if one is given.
 
-    gain: 1, or 2 for the sigmoid. Raises ConfigError for an unknown init.
+    gain: 1, or 2 for the sigmoid. On one thread: the second one of OpenBLAS spins for a tenth of a second after its
+    work, on a core that training needs. Raises ConfigError for an unknown init.
     """
     if init == "orthogonal":
         Q, R = np.linalg.qr(generator.standard_normal((Dh, Dh)))

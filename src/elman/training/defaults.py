@@ -51,15 +51,16 @@ _SHORT: dict[str, Any] = {"B": 20, "T": 20, "warmup": 20}
 Tiers = tuple[tuple[float, dict[str, Any], dict[str, Any]], ...]
 SHORT_TIME: Tiers = (
     (1.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT | {"lr": 0.015, "dropout": 0.0}),
-    (4.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT | {"lr": 0.015, "dropout": 0.15}),
-    (6.0, {}, _SHORT),
+    (5.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT | {"lr": 0.015, "dropout": 0.15}),
+    (8.0, {"d": 160, "Dh": 160, "tie": False}, _SHORT),
 )
 """Levels word and bpe, where fewer passes are made than the first number, because `max_time` allows no more at the
 default sizes or --epochs asks for no more: a smaller network and shorter windows learn sooner."""
 FEW_PASSES = 12.0
 """The same levels, where `max_time` allows fewer passes: bf16 too, where the processor multiplies it faster."""
 LARGE_TIME: Tiers = (
-    (10.0, {}, FAST | {"B": 20, "dropout": 0.0}),
+    (4.0, {}, FAST | {"B": 20, "dropout": 0.0}),
+    (10.0, SIZES["word"], FAST | {"B": 20, "dropout": 0.0, "lr": 0.01}),
     (30.0, {}, FAST | {"B": 20, "dropout": 0.2}),
     (
         float("inf"),
