@@ -13,6 +13,7 @@ import pytest
 from command_line import COMMANDS, TEXT, Run
 
 import elman
+from elman.translation import in_language, translate
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -137,6 +138,28 @@ def test_a_translated_page_has_all_that_its_original_has(page: Path) -> None:
     assert named in original
     figures = [set(re.findall(r"\d[\d,.]*\d(?= ?(?:%|MB))", each)) for each in (original, text)]
     assert figures[0] == figures[1]
+
+
+def inline_of(page: str, sign: str) -> set[str]:
+    """The code (sign `) or the formulas (sign $) inside the sentences of a page."""
+    sentences = re.sub(r"^```.*?^```$|\$\$.*?\$\$", "", page, flags=re.DOTALL | re.MULTILINE)
+    if sign != "`":
+        sentences = re.sub("`[^`\n]+`", "", sentences)
+    sign = re.escape(sign)
+    return {" ".join(each.split()) for each in re.findall(f"{sign}([^{sign}]+){sign}", sentences)}
+
+
+@pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: page.stem)
+def test_a_translated_page_has_the_formulas_and_the_code_of_the_sentences(page: Path) -> None:
+    """Anywhere, or as a part of a longer one. Messages that are quoted are those in Chinese."""
+    original = page.with_name(page.name.replace(".zh-CN", "")).read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8").replace(".zh-CN", "")
+    for sign in "`$":
+        there = inline_of(text, sign)
+        with in_language("zh"):
+            absent = [each for each in inline_of(original, sign) if not any(each in one for one in there)]
+            missing = [each for each in absent if translate(each) not in there]
+        assert not missing, f"not in {page.name}: {missing}"
 
 
 def test_chinese_pages_lead_to_chinese_pages() -> None:
