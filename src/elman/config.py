@@ -362,6 +362,10 @@ class TrainingConfig(Config):
         "Measure and keep the average of the weights over about this last share of the steps; 0: the last weights.",
         option="average", metavar="SHARE", range=Range("from 0 (no average) to 1", 0, 1), added=True,
     ))  # fmt: skip
+    weight_decay: float = field(default=0.0, metadata=_optimisation(
+        "Each step makes the matrices of weights smaller by this times the learning rate (AdamW); 0: it does not.",
+        option="weight-decay", metavar="WEIGHT", range=WEIGHT, added=True,
+    ))  # fmt: skip
     omega: float = field(default=0.0, metadata=_treatment(
         "Weight of the regulariser Ω against vanishing gradients (Pascanu et al. 2013); 0: none.",
         option="omega", metavar="WEIGHT", range=WEIGHT, added=True,

@@ -205,6 +205,7 @@ def test_float32_and_its_rescues(tmp_path: Path, corpus: Path) -> None:
         ({"precision": "float32", "skip_below": 1e-5}, "--skip-below"),
         ({"omega": 1.0}, "--omega"),
         ({"average": 0.1}, "--average"),
+        ({"weight_decay": 0.1}, "--weight-decay"),
         ({"floss": 3}, "--floss"),
     ],
 )

@@ -79,7 +79,7 @@ def test_two_runs_give_the_same_bytes_and_another_seed_others(tmp_path: Path, co
     [
         ("adam", {}), ("sgd", {}), ("adam", {"layers": 3}),
         ("adam", {"layers": 2, "skip": True, "dropout": 0.3, "variational_dropout": True}),
-        ("adam", {"average": 0.3}),
+        ("adam", {"average": 0.3}), ("adam", {"weight_decay": 0.5}), ("sgd", {"weight_decay": 0.01}),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("at", [1, 50, 51, 100])
@@ -479,6 +479,8 @@ def test_only_one_process_trains_a_run(tmp_path: Path, corpus: Path) -> None:
         ({"precision": "float16"}, "precision is 'float16'; choose one of float32, float64"),
         ({"average": 1.5}, "average is 1.5; it must be from 0"),
         ({"average": 0.1, "schedule": "mikolov"}, "--schedule mikolov goes back to the best ones: leave one out"),
+        ({"weight_decay": -0.1}, "weight-decay is -0.1; it must be at least 0"),
+        ({"weight_decay": 50.0, "lr": 0.02}, "--weight-decay 50 at --lr 0.02 would leave nothing of the weights"),
     ],
 )
 def test_settings_that_do_not_fit_are_said(

@@ -105,7 +105,7 @@ def _saturated(config: RunConfig, trained: bool) -> Iterator[Treatment]:
     if not trained:
         yield Treatment(f"--init-scale below {training.init_scale:g}", NOT_MEASURED)
     elif training.optimizer == "adam" and training.lr > TrainingConfig.lr:
-        yield Treatment(f"--lr {TrainingConfig.lr:g}", "the default; its effect on saturation was not measured")
+        yield Treatment(f"--lr {TrainingConfig.lr:g}", "the default, whose effect on saturation was not measured")
 
 
 def _dominated(config: RunConfig, trained: bool) -> Iterator[Treatment]:

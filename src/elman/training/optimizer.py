@@ -53,10 +53,15 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """w ← w - rate · scale · ∂J/∂w."""
+    """w ← (1 - rate · decay) w - rate · scale · ∂J/∂w."""
+
+    def __init__(self, decay: float = 0.0) -> None:
+        self.decay = decay
 
     def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
         """Moves the weights in place."""
+        if self.decay:
+            _shrink(p, gradients, rate * self.decay)
         weights = dict(p.distinct())
         for name, gradient in gradients.distinct():
             w = weights[name]
@@ -67,10 +72,13 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015, Algorithm 1, in its "corrected rate" form of section 2)."""
+    """Adam (Kingma and Ba 2015, Algorithm 1, in its "corrected rate" form of section 2), with decoupled weight decay.
 
-    def __init__(self, p: Parameters) -> None:
-        self.kernels = p.kernels
+    AdamW (Loshchilov and Hutter 2019, Algorithm 2): a step also multiplies the weights by 1 - rate · decay.
+    """
+
+    def __init__(self, p: Parameters, decay: float = 0.0) -> None:
+        self.kernels, self.decay = p.kernels, decay
         self.m = {name: self.kernels.xp.zeros_like(w) for name, w in p.distinct()}
         self.v = {name: self.kernels.xp.zeros_like(w) for name, w in p.distinct()}
         self.count = self.kernels.counter()
@@ -78,6 +86,8 @@ class Adam(Optimizer):
     def step(self, p: Parameters, gradients: Gradients, rate: Any, scale: Any) -> None:
         """Moves the weights and the moments in place."""
         self.count += scale > 0
+        if self.decay:
+            _shrink(p, gradients, rate * self.decay)
         root = (1 - BETA[1] ** self.count) ** 0.5
         rate, eps = rate * root / (1 - BETA[0] ** self.count), EPS * root
         weights = dict(p.distinct())
@@ -160,6 +170,22 @@ class Averaged(Optimizer):
         self.count = int(arrays[AVERAGE_COUNT][0])
 
 
+def _shrink(p: Parameters, gradients: Gradients, share: float) -> None:
+    """Makes the matrices of weights smaller by this share of themselves, in place; biases stay. Arrays of the host.
+
+    Where a gradient comes as rows, only those rows: a word's weights decay as often as they learn.
+    """
+    weights = dict(p.distinct())
+    for name, gradient in gradients.distinct():
+        w, kept = weights[name], weights[name].dtype.type(1 - share)
+        if w.ndim == 1:
+            continue
+        if isinstance(gradient, Rows):
+            w[gradient.index[gradient.index >= 0]] *= kept
+        else:
+            w *= kept
+
+
 def _rows(array: Any) -> Any:
     """The array itself, or of a vector its view as a column: rows of one number."""
     return array[:, None] if array.ndim == 1 else array
@@ -167,5 +193,6 @@ def _rows(array: Any) -> Any:
 
 def make_optimizer(config: TrainingConfig, p: Parameters) -> Optimizer:
     """The optimizer that the configuration names, with an average where it asks for one."""
-    learning = Adam(p) if config.optimizer == "adam" else SGD()
+    decay = config.weight_decay
+    learning = Adam(p, decay) if config.optimizer == "adam" else SGD(decay)
     return Averaged(learning, p, config.average) if config.average else learning

@@ -333,6 +333,11 @@ def require_consistent(settings: TrainingConfig, network: ModelConfig) -> None:
     require_flossing(settings, network)
     require_dropout(settings)
     require_average(settings)
+    if settings.weight_decay * settings.lr >= 1:
+        raise ConfigError(
+            f"--weight-decay {settings.weight_decay:g} at --lr {settings.lr:g} would leave nothing of the weights: give "
+            f"less than {1 / settings.lr:g}"
+        )
 
 
 def require_average(settings: TrainingConfig) -> None:
@@ -371,7 +376,8 @@ def require_for_device(
     """Raises ConfigError for settings that only the CPU computes."""
     for given, what in (
         (task is not None, "--task"), (settings.skip_below > 0, "--skip-below"), (settings.omega > 0, "--omega"),
-        (settings.floss > 0, "--floss"), (settings.average > 0, "--average"), (output != "full", f"--output {output}"),
+        (settings.floss > 0, "--floss"), (settings.average > 0, "--average"),
+        (settings.weight_decay > 0, "--weight-decay"), (output != "full", f"--output {output}"),
     ):  # fmt: skip
         if given:
             raise ConfigError(f"{what} is computed on the CPU alone: leave it or --device out")
