@@ -335,8 +335,8 @@ def require_consistent(settings: TrainingConfig, network: ModelConfig) -> None:
     require_average(settings)
     if settings.weight_decay * settings.lr >= 1:
         raise ConfigError(
-            f"--weight-decay {settings.weight_decay:g} at --lr {settings.lr:g} would leave nothing of the weights: give "
-            f"less than {1 / settings.lr:g}"
+            f"--weight-decay {settings.weight_decay:g} at --lr {settings.lr:g} would leave nothing of the weights: "
+            f"give less than {1 / settings.lr:g}"
         )
 
 
