@@ -49,3 +49,19 @@ def test_an_index_that_the_right_side_lacks_is_one_of_what_it_is_by() -> None:
     (claim,) = (c for c in check(page_of(page)).claims if "partial" in c.left)
     assert claim.good
     assert "k = i" in claim.reading
+
+
+def test_a_repair_of_a_cell_keeps_the_braces_of_a_label_with_two_digits() -> None:
+    product = (
+        r"\begin{pmatrix} f_1 & f_2 \end{pmatrix} \begin{pmatrix} m_{11} & m_{12} \\ m_{21} & m_{22} \end{pmatrix}"
+    )
+    row = r"\begin{pmatrix} f_1 m_{11} + f_2 m_{21} & f_1 m_{12} + f_2 m_{12} \end{pmatrix}"
+    (claim,) = check(page_of(f"$$ {product} = {row} $$")).claims
+    assert claim.fix is not None
+    assert "f_1 m_{12} + f_2 m_{22}" in claim.fix
+
+
+def test_a_symmetric_matrix_of_products_has_no_slip() -> None:
+    left, right = r"o_{11} & o_{12} \\ o_{21} & o_{22}", r"q_1 c_{11} & q_1 c_{12} \\ q_2 c_{12} & q_2 c_{22}"
+    page = f"$$ \\begin{{bmatrix}} {left} \\end{{bmatrix}} = \\begin{{bmatrix}} {right} \\end{{bmatrix}} $$"
+    assert not any(c.is_wrong for c in check(page_of(page)).claims)

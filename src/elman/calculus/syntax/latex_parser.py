@@ -178,7 +178,8 @@ class Parser(Applications):
         touching = number is not None and number.kind == "number" and number.start == cursor.last_end
         if isinstance(node, Letter) and touching and number is not None and number.text.isdigit():  # x1 is x_1
             cursor.skip()
-            return replace(node, label=number.text, latex=f"{node.latex}_{number.text}")
+            label = number.text if len(number.text) == 1 else f"{{{number.text}}}"
+            return replace(node, label=number.text, latex=f"{node.latex}_{label}")
         return node
 
     def _is_unknown_function(self, run: str) -> bool:

@@ -241,7 +241,8 @@ def _pointer(tokens: list[Token], names: Names) -> tuple[Index, ...]:
 def _as_latex(tokens: list[Token]) -> str:
     """A subscript as LaTeX."""
     text = "".join(("\\" + t.text + " ") if t.kind == "command" else t.text for t in tokens)
-    return text if len(tokens) == 1 else "{" + text.strip() + "}"
+    single = len(tokens) == 1 and (tokens[0].kind == "command" or len(text) == 1)
+    return text if single else "{" + text.strip() + "}"
 
 
 def _is_one_of_several(labelled: Letter, names: Names) -> bool:

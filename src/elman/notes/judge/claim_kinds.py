@@ -9,6 +9,8 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Iverson,
+    Matrix,
+    Product,
     Symbol,
     children,
     has_derivative,
@@ -86,3 +88,10 @@ def about_one_column(left: Expression, part: Expression, error: FormulaError) ->
     """
     by_entries = any(isinstance(n, Entry) for e in (left, part) for n in walk(e))
     return by_entries or isinstance(error, FourIndicesError)
+
+
+def is_product_written_out(left: Expression, part: Expression) -> bool:
+    """Whether a claim multiplies a matrix that is written out: [x y] [a b; c d] = [x a + y c, x b + y d]."""
+    if not (isinstance(left, Product) and isinstance(part, Matrix)) or has_derivative(left, part):
+        return False
+    return isinstance(left.left, Matrix) or isinstance(left.right, Matrix)

@@ -41,7 +41,7 @@ from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.judge.advice import no_dependence
 from elman.notes.judge.checker import Checker
-from elman.notes.judge.claim_kinds import is_condition
+from elman.notes.judge.claim_kinds import is_condition, is_product_written_out
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import (
@@ -89,7 +89,8 @@ def doubt_before_repair(checker: Checker, j: Judgement) -> str:
     if j.defines is not None:
         doubts = _OF_DECLARED_SHAPES
     else:
-        guessed = () if _is_mostly_declared(checker, j) else (_letter_on_one_side,)
+        known = _is_mostly_declared(checker, j) or is_product_written_out(j.left, j.expression)
+        guessed = () if known else (_letter_on_one_side,)
         doubts = (*_OF_DECLARED_SHAPES, *guessed, *_OF_CLAIM)
     e = as_judged(j)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
@@ -242,10 +243,12 @@ def _defined_anew(checker: Checker, e: Explanation) -> str:
 
 def _letter_on_one_side(checker: Checker, e: Explanation) -> str:
     """No equation holds for all values of a given letter that one of its sides alone depends on. It may be a slip for
-    another letter, where that one repair makes it hold and the page declares nearly all others.
+    another letter, where that one repair makes it hold and the page declares nearly all others, or both sides are
+    matrices written out.
     """
     j = e.judgement
-    if _is_mostly_declared(checker, j) and any(f.cost <= EDIT for f in e.candidates):
+    known = _is_mostly_declared(checker, j) or is_product_written_out(j.left, j.expression)
+    if known and any(f.cost <= EDIT for f in e.candidates):
         return ""
     left, right = given_letters(checker, j, j.left), given_letters(checker, j, j.expression)
     alone = [name for name in right if name not in left]

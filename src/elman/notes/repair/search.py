@@ -18,6 +18,7 @@ from elman.calculus.expression import (
     Call,
     Expression,
     Inverse,
+    Matrix,
     Negative,
     Number,
     Power,
@@ -25,6 +26,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    children,
     with_children,
 )
 from elman.calculus.functions import Array
@@ -38,6 +40,8 @@ from elman.notes.repair.factor_chains import MOST_FACTORS, more_factors, product
 from elman.notes.repair.omissions import omissions, other_axis
 from elman.notes.repair.search_space import SearchSpace, combined
 from elman.notes.repair.substitutions import substitutions
+
+_MOST_CELLS = 16  # of a matrix whose cells are edited
 
 
 class Search:
@@ -76,6 +80,7 @@ class Search:
         table: dict[type[Expression], Callable[..., Iterable[Variant]]] = {
             Transpose: self._transpose, Add: self._sum, Subtract: self._sum, Negative: self._negative, Call: self._call,
             Product: self._quotient, BigSum: self._big_sum, Inverse: self._inside, Power: self._inside,
+            Matrix: self._matrix,
         }  # fmt: skip
         make = table.get(type(e))
         return distinct(self._leaf(e, budget) if make is None else make(e, budget))
@@ -221,6 +226,22 @@ class Search:
             if v.cost + EDIT <= budget:
                 edit = Edit(Verdict.OPERATOR, f"no {'inverse' if isinstance(e, Inverse) else 'power'}")
                 yield Variant(v.value, v.cost + EDIT, v.expression, (*v.edits, edit))
+
+    def _matrix(self, e: Matrix, budget: int) -> Iterator[Variant]:
+        """A matrix of numbers with another number in one of its cells."""
+        whole, cells = self.space.value(e), children(e)
+        if whole is None:
+            return
+        yield Variant(whole, 0, e)
+        columns = len(e.rows[0])
+        if budget < EDIT or len(cells) > _MOST_CELLS or whole.shape[-2:] != (len(e.rows), columns):
+            return
+        for k, cell in enumerate(cells):
+            for v in self.of_whole(cell, budget):
+                if v.cost and v.value.shape == (*whole.shape[:-2], 1, 1):
+                    value = np.array(whole)
+                    value[..., k // columns, k % columns] = v.value[..., 0, 0]
+                    yield Variant(value, v.cost, with_children(e, (*cells[:k], v.expression, *cells[k + 1 :])), v.edits)
 
     def _quotient(self, e: Product, budget: int) -> Iterator[Variant]:
         lefts, rights = self.of_whole(e.left, budget), self.of_whole(e.right, budget)

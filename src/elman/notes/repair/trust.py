@@ -14,7 +14,7 @@ from elman.calculus.expression import Apply, Call, Derivative, Entry, Symbol, ha
 from elman.calculus.printing.render import text
 from elman.calculus.values.environment import MisfitError
 from elman.notes.judge.checker import JudgedPage, Key
-from elman.notes.judge.claim_kinds import only_derivatives
+from elman.notes.judge.claim_kinds import is_product_written_out, only_derivatives
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
@@ -126,7 +126,8 @@ def _misread(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[K
     sound = _letters_read_right(page, explanations)
 
     def is_sure(k: Key, e: Explanation) -> bool:
-        declared = _rests_on_declarations(page, e.judgement)
+        j = e.judgement
+        declared = _rests_on_declarations(page, j) or is_product_written_out(j.left, j.expression)
         return declared or _is_vouched_for(explanations, k) or _is_about(page, e, sound)
 
     doubtful = {k for k, e in explanations.items() if e.verdict.is_wrong and not is_sure(k, e)}
