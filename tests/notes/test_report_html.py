@@ -306,3 +306,13 @@ def test_a_block_splits_what_it_stands_in() -> None:
         (f"    a\n    {slot(1)}\n    b", '<pre class="aside">a</pre>\n<figure></figure>\n<pre class="aside">b</pre>'),
     ):
         assert expected.replace("\n", "") in markdown_to_html(text, block).replace("\n", "")
+
+
+def test_the_repair_of_a_declared_shape_is_a_shape_and_no_matrix() -> None:
+    page = page_of(
+        "```python\nA.shape = [p,q]\nx.shape = [q,1]\nr = A @ x\nr.shape = [p,1]\n```\n\n"
+        "$$E = \\frac12 \\|r\\|^2$$\n\n$$g = \\frac{\\partial E}{\\partial x}$$\n\n```python\ng.shape = [p,1]\n```\n"
+    )
+    html = as_html(page, check(page))
+    (repair,) = re.findall(r'<div class="repair">(.*?)</div>', html)
+    assert '<span class="math"><code>[q,1]</code></span>' in repair

@@ -111,8 +111,8 @@ class Tab:
 
 
 @contextlib.contextmanager
-def browsing(profile: Path) -> Iterator[Tab]:
-    """A browser with a profile of its own."""
+def browsing(profile: Path, *more: str) -> Iterator[Tab]:
+    """A browser with a profile of its own, and with further options."""
     assert CHROMIUM is not None
     to_browser, write = os.pipe()
     read, from_browser = os.pipe()
@@ -120,7 +120,7 @@ def browsing(profile: Path) -> Iterator[Tab]:
     script = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}")
     with subprocess.Popen(
-        ["bash", "-c", script, "bash", CHROMIUM, *options], pass_fds=(to_browser, from_browser),
+        ["bash", "-c", script, "bash", CHROMIUM, *options, *more], pass_fds=(to_browser, from_browser),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         os.close(to_browser)

@@ -116,13 +116,16 @@ class ClaimWriter:
 
     def _repair(self, claim: Claim, repair: Repair, label: str) -> str:
         whole = (repair.start, repair.end) == (claim.start, claim.end) and claim.left.strip()
-        of_a_shape = claim.left.startswith(SHAPE_OF)
-        left = self.typesetter.claim(claim.left, (), True) + mathml_operator("=") if whole and not of_a_shape else ""
+        if claim.left.startswith(SHAPE_OF):
+            formula = f"<code>{escape(repair.formula)}</code>"
+        else:
+            left = self.typesetter.claim(claim.left, (), True) + mathml_operator("=") if whole else ""
+            formula = left + self.typesetter.repair(repair.formula)
         edited = edits_in_words(repair)
         edits = f'<span class="edits">{words(edited)}</span>' if edited else ""
         return (
-            f'<div class="repair"><span class="label">{label}</span><span class="math">{left}'
-            f"{self.typesetter.repair(repair.formula)}</span>{edits}{self._copy(claim, repair.formula)}</div>"
+            f'<div class="repair"><span class="label">{label}</span><span class="math">{formula}</span>'
+            f"{edits}{self._copy(claim, repair.formula)}</div>"
         )
 
 

@@ -89,9 +89,8 @@ table{border-collapse:collapse;font-size:.95em}
 th,td{padding:.35rem .7rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-size:.85em;color:var(--soft)}
 .cell+.cell{margin-top:1rem}
-figure{position:relative;display:grid;grid-template-columns:auto minmax(0,1fr) auto;margin:1.2rem 0;padding:.35rem 0;
-background:var(--card);
-border:1px solid var(--line);border-radius:.6rem}
+figure{position:relative;display:grid;grid-template-columns:auto minmax(0,1fr) fit-content(16rem);margin:1.2rem 0;
+padding:.35rem 0;background:var(--card);border:1px solid var(--line);border-radius:.6rem}
 .row{scroll-margin-top:1.5rem}
 figure .row{display:grid;grid-column:1/-1;grid-template-columns:subgrid;align-items:baseline;padding:.5rem 1rem;
 border-left:4px solid transparent}
@@ -103,6 +102,7 @@ figure .row.neutral{border-left-color:var(--line)}
 .lhs{text-align:right}
 .rhs{overflow-x:auto;overflow-y:hidden;padding:.25rem .1rem}
 .verdict{align-self:center;padding-left:1rem;text-align:right}
+.verdict .badge{text-align:left}
 .full{grid-column:1/-1;padding:.6rem 1rem;overflow-x:auto;overflow-y:hidden}
 .badge{display:inline-block;padding:.12em .6em;border-radius:.7em;font-size:.8rem;line-height:1.45;font-weight:600;
 vertical-align:middle;text-indent:0}
