@@ -68,7 +68,7 @@ $(VENV)-docs/.installed: pyproject.toml
 	@touch $@
 
 messages: setup  ## compile the catalogues of translations
-	for name in elman help figures page; do \
+	for name in elman help figures notebook page; do \
 	$(BIN)/python -c "import polib; polib.pofile('$(CATALOGUES)/$$name.po').save_as_mofile('$(CATALOGUES)/$$name.mo')" \
 	|| exit 1; done
 

@@ -20,6 +20,8 @@ from elman.cli.languages import language_of_call
 from elman.cli.translated_help import DOMAIN, VERBATIM, example_columns, option_text, paragraphs
 from elman.gradient_flow.figure_text import DOMAIN as FIGURES
 from elman.gradient_flow.figure_text import words_of
+from elman.inference.evaluate import Evaluation
+from elman.notebook_html import DOMAIN as NOTEBOOK
 from elman.notes import check
 from elman.notes.judge.verdict import Verdict
 from elman.notes.page.reader import page_of
@@ -88,9 +90,6 @@ NO_SENTENCES = {
     "elman %(version)s", "elman check --serve", "elman serve", "Build Dependencies", "a run ends with a StopRecord",
     "elman: a library computes", "{}={} tokens={} oov={}", "{'descr': {}, 'fortran_order': False, 'shape': ({},), }",
     " or {}", "never stop early", "{} {} bits", "{} perplexity {}", "Gradient treatments",
-    # in notebooks, which show models and flows in English
-    "Language model", "tokens V", "embedding d", "hidden units Dh", "trained on", "{} parameters, {}, {}{}",
-    "decay per step back", "largest singular value of W_h", "saturated units", "Gradient flow: ",
 }  # fmt: skip
 """Strings with words in them that nobody is told, or that are English everywhere."""
 FLAGS = re.compile(r"(--[a-z-]+( (below|over))?( [\w{}.]+)? ?)+")
@@ -117,8 +116,9 @@ def sentences() -> dict[str, str]:
         folder = path.parent.relative_to(SOURCE).as_posix()
         if path.stem in WORD_LISTS.get(folder, ()) or "templates" in path.parts:
             continue
+        elsewhere = NO_SENTENCES | {skeleton(text) for _, text in translated_templates(path, "label")}
         for line, text in [*templates(path), *translated_templates(path)]:
-            if skeleton(text) in NO_SENTENCES or is_pattern(text) or is_help(text, path) or FLAGS.fullmatch(text):
+            if skeleton(text) in elsewhere or is_pattern(text) or is_help(text, path) or FLAGS.fullmatch(text):
                 continue
             found.setdefault(skeleton(text), f"{path.relative_to(SOURCE)}:{line}")
     return found
@@ -195,6 +195,25 @@ def test_no_text_of_a_figure_is_missing_in_its_catalogue() -> None:
     assert not missing, "\n".join(["not in src/elman/locale/zh/LC_MESSAGES/figures.po:", *missing])
 
 
+def notebook_texts() -> Iterator[tuple[str, str]]:
+    """Each text of a block for notebooks as a template without names, and the place that makes it."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for line, text in translated_templates(path, "label"):
+            yield skeleton(text), f"{path.name}:{line}"
+    yield from ((name.replace("_", " "), "evaluate.py") for name in Evaluation(1.0, 1, 1.0, 1, 1, 1, 1, 1).as_dict())
+    yield from ((text, "diagnosis.py") for text in ("vanishing", "exploding", "saturated", "dominated", "healthy"))
+    yield from ((text, "derive_formula.py") for text in ("denominator", "numerator"))
+
+
+def test_no_text_of_a_notebook_s_block_is_missing_in_its_catalogue() -> None:
+    """A new label: add it to notebook.po, and run `make messages`."""
+    known = {skeleton(message) for message in catalogue("zh", NOTEBOOK)}
+    texts = dict(notebook_texts())
+    missing = [f"{place}: {text}" for text, place in texts.items() if text not in known]
+    assert not missing, "\n".join(["not in src/elman/locale/zh/LC_MESSAGES/notebook.po:", *missing])
+    assert known == set(texts)
+
+
 def page_texts() -> Iterator[str]:
     """The texts of the server's page: in its HTML, in what its scripts say, and the verdicts."""
     static = SOURCE / "serve" / "static"
@@ -216,14 +235,14 @@ def test_no_text_of_the_server_s_page_is_missing_in_its_catalogue() -> None:
     assert set(known) == set(page_texts())
 
 
-@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES, PAGE_WORDS])
+@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES, NOTEBOOK, PAGE_WORDS])
 def test_placeholders_agree(domain: str) -> None:
     for message, translated in catalogue("zh", domain).items():
         assert set(placeholders(translated)) == set(placeholders(message)), message
         assert translated != message
 
 
-@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES, PAGE_WORDS])
+@pytest.mark.parametrize("domain", ["elman", DOMAIN, FIGURES, NOTEBOOK, PAGE_WORDS])
 def test_the_compiled_catalogue_is_that_of_the_source(tmp_path: Path, domain: str) -> None:
     """`make messages` compiles the catalogues; so does `msgfmt`."""
     compiled = tmp_path / "compiled.mo"

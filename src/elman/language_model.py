@@ -23,10 +23,11 @@ from elman.inference.likeliest import NextToken, likeliest
 from elman.inference.predictor import NetworkPredictor, Predictor
 from elman.inference.score import SentenceScore, State, TokenScore
 from elman.model.parameters import Parameters
-from elman.notebook_html import Line, block, chart, table
+from elman.notebook_html import Line, block, chart, in_wanted_language, label, table
 from elman.schema import in_words
 from elman.text.tokenizer import Tokenizer
 from elman.training.metrics_file import as_row, read_metrics
+from elman.translation import translate
 
 if TYPE_CHECKING:
     from elman.inference.company import Company
@@ -69,24 +70,26 @@ class LanguageModel:
         output = " adaptive" if p.tails else ""
         return f"<LanguageModel {self.tokenizer.level} V={p.V} d={p.d} Dh={p.Dh}{layers} {p.activation}{output}>"
 
+    @in_wanted_language
     def _repr_html_(self) -> str:
         """For notebooks: what the model is, and the curve of its training."""
         p, config = self.p, self.config
         rows: list[tuple[str, object]] = [
-            ("level", self.tokenizer.level), ("tokens V", p.V), ("embedding d", p.d), ("hidden units Dh", p.Dh),
-            ("layers", p.depth), ("activation", p.activation), ("tied", p.tied), ("parameters", p.count),
+            (label("level"), self.tokenizer.level), (label("tokens V"), p.V), (label("embedding d"), p.d),
+            (label("hidden units Dh"), p.Dh), (label("layers"), p.depth), (label("activation"), p.activation),
+            (label("tied"), p.tied), (label("parameters"), p.count),
         ]  # fmt: skip
-        rows += [("trained on", config.corpus)] if config else []
+        rows += [(label("trained on"), translate(config.corpus))] if config else []
         try:
             validations = [row for row in self.metrics if row["kind"] == "validation"]
         except CheckpointError:  # the model can be used without them
             validations = []
         at = [row["step"] for row in validations]
         lines = [
-            Line("validation", at, [row["nats_per_token"] for row in validations]),
-            Line("training", at, [row["train_nats_per_token"] for row in validations], dashed=True),
+            Line(label("validation"), at, [row["nats_per_token"] for row in validations]),
+            Line(label("training"), at, [row["train_nats_per_token"] for row in validations], dashed=True),
         ]
-        return block("Language model", table(rows), chart(lines, "step", "nats per token"))
+        return block(label("Language model"), table(rows), chart(lines, label("step"), label("nats per token")))
 
     @property
     def metrics(self) -> list[dict[str, Any]]:

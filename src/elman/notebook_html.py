@@ -6,11 +6,18 @@ the page's own, so that a block is right on a light and on a dark one. No script
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TypeVar
 
+from elman.translation import in_language, joined, translate, wanted_language
+
+DOMAIN = "notebook"
+"""The name of the catalogue of what blocks say: notebook.po."""
+_Shown = TypeVar("_Shown")
 _CLASS = "elman-block"
 _RULES = (
     ("", "font-size:.92em;line-height:1.45;max-width:60em"),
@@ -36,6 +43,22 @@ _DASHES = 'stroke-dasharray="4 3"'
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 420, 130, 56, 30, 14
 
 
+def label(text: str) -> str:
+    """A title, a name or a sentence of a block in the current language; English where the catalogue lacks it."""
+    return translate(text, DOMAIN)
+
+
+def in_wanted_language(shown: Callable[[_Shown], str]) -> Callable[[_Shown], str]:
+    """Runs a `_repr_html_` in the reader's language: that of ELMAN_LANG, or else of the locale."""
+
+    @functools.wraps(shown)
+    def wrapped(value: _Shown) -> str:
+        with in_language(wanted_language(None)):
+            return shown(value)
+
+    return wrapped
+
+
 def block(title: str, *parts: str) -> str:
     """A block with a title, which is text, and parts, which are HTML."""
     head = f'<p class="elman-title">{escape(title)}</p>' if title else ""
@@ -53,12 +76,12 @@ def table(rows: Iterable[tuple[str, object]]) -> str:
 def figure(value: object) -> str:
     """A value as text: whole numbers in groups of three, others with four digits."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return label("yes") if value else label("no")
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
         if not math.isfinite(value):
-            return "–" if math.isnan(value) else "infinite"
+            return "–" if math.isnan(value) else label("infinite")
         return f"{value:,.2f}" if 100 <= abs(value) < 1e9 else f"{value:.4g}"
     return str(value)
 
@@ -100,8 +123,8 @@ def chart(lines: Sequence[Line], x_label: str, y_label: str) -> str:
         for line, points in found
     )
     floor = _TOP + height
-    legend = ", ".join(f"{line.label} ({'dashed' if line.dashed else 'solid'})" for line, _ in found)
-    named = f"{y_label}: {legend}" if len(found) > 1 else y_label
+    legend = joined(label(f"{line.label} (dashed)" if line.dashed else f"{line.label} (solid)") for line, _ in found)
+    named = joined((y_label, legend), ": ") if len(found) > 1 else y_label
     text = (
         words(_LEFT, _TOP - 4, "start", named)
         + words(_LEFT - 6, _TOP + 8, "end", figure(float(high)))
@@ -111,7 +134,8 @@ def chart(lines: Sequence[Line], x_label: str, y_label: str) -> str:
         + words(_LEFT + width / 2, floor + 13, "middle", x_label)
     )
     axes = f'<path d="M{_LEFT} {_TOP}V{floor}H{_LEFT + width}" fill="none" stroke="currentColor" stroke-opacity=".4"/>'
+    whole = escape(label(f"{named}, against {x_label}"))
     return (
-        f'<svg role="img" aria-label="{escape(f"{named}, against {x_label}")}" width="{_WIDTH}" height="{_HEIGHT}" '
+        f'<svg role="img" aria-label="{whole}" width="{_WIDTH}" height="{_HEIGHT}" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="10" fill="currentColor">{axes}{drawn}{text}</svg>'
     )

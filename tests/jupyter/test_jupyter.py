@@ -236,3 +236,51 @@ def test_progress_without_ipython_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "IPython.display", None)
     with pytest.raises(MissingExtraError, match="IPython is not installed"):
         Progress()
+
+
+def words_of(html: str) -> str:
+    """What a block says, without its style and its formulas."""
+    plain = re.sub(r"<style>.*?</style>|<math.*?</math>", "", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", plain).split()) + " ".join(re.findall(r'aria-label="([^"]*)"', plain))
+
+
+def test_blocks_are_in_the_reader_s_language(lm: elman.LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, x = elman.gradient_flow, np.arange(12).reshape(12, 1)
+    shown = {
+        "model": (
+            lm,
+            ("词元数 V", "隐藏单元数 Dh", "共享权重", "每词元的奈特数：验证（实线），训练（虚线），随"),
+        ),
+        "weights": (lm.p, ("个参数", "元素绝对值的平均")),
+        "flow": (flow.decompose(lm.p, x, x), ("时间步数 T", "往回的步数", "（虚线）")),
+        "diagnosis": (flow.diagnose(flow.decompose(lm.p, x, x)), ("梯度流：", "可达步数", "饱和的单元", "谱半径")),
+        "evaluation": (lm.evaluate("the cat sat\n"), ("困惑度（含 OOV）", "每字符的比特数", "行尾数")),
+        "derived": (
+            elman.calculus.derive("s^T A s", "s"),
+            ("关于", "的导数：", "，采用分母布局", "约定：s 是 n 维列向量；A 是 n × n 矩阵", "个随机点上验证"),
+        ),
+        "derivation": (derive(page_of(FORWARD)), ("个梯度", "按数值核对了本页的", "个公式", "范数平方的梯度")),
+    }
+    english = {name: value._repr_html_() for name, (value, _) in shown.items()}
+    monkeypatch.setenv("ELMAN_LANG", "zh")
+    for name, (value, expected) in shown.items():
+        said = words_of(checked_html(value._repr_html_()))
+        for part in expected:
+            assert part in said, (name, part, said)
+        assert not re.search(r"[a-z]{3,} [a-z]{3,}", said), (name, said)
+    monkeypatch.setenv("ELMAN_LANG", "en")
+    assert {name: value._repr_html_() for name, (value, _) in shown.items()} == english
+
+
+def test_progress_is_in_the_reader_s_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = types.ModuleType("IPython.display")
+    fake.HTML, fake.display = str, lambda html, display_id: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", fake)
+    monkeypatch.setenv("ELMAN_LANG", "zh")
+    progress = Progress()
+    for step in (100, 200):
+        progress(ValidationRecord(step, 1, 4.0, 4.5, True, 0.01, 2.0))
+    assert words_of(progress.html()).startswith("正在训练 验证，每词元的奈特数")
+    progress(StopRecord(12345, 2, "epochs", 3.0, 0, 0, 67.0))
+    assert words_of(progress.html()).startswith("训练了 12,345 步，用时 67 秒")

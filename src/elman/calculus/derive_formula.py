@@ -43,8 +43,9 @@ from elman.calculus.syntax.written_sizes import is_number, is_written
 from elman.calculus.values.evaluate import evaluate
 from elman.calculus.values.verify import SamplePoint, complex_step, points, relative_error
 from elman.errors import DerivationError, FormulaError
-from elman.notebook_html import block
+from elman.notebook_html import block, in_wanted_language, label
 from elman.representation import LONGEST_LINE, cut
+from elman.translation import joined, listed, translate
 
 TOLERANCE = 1e-8
 
@@ -82,17 +83,19 @@ class Derived:
         shape = f"[{','.join(self.shape)}]"
         return f"<Derived {cut(self.text, LONGEST_LINE)}: {shape}, {self.layout} layout, error {self.error:.1e}>"
 
+    @in_wanted_language
     def _repr_html_(self) -> str:
         """For notebooks: the formula, its derivative, and how it was verified."""
-        by = " and ".join(mathml(s, None, False) for s in (self.wrt, self.again) if s is not None)
-        lines = [f"<p>The derivative of {mathml(self.source, None, False)} with respect to {by}:</p>"]
+        by = listed([mathml(s, None, False) for s in (self.wrt, self.again) if s is not None])
+        words = label("The derivative of {formula} with respect to {letters}:")
+        lines = [f"<p>{words.format(formula=mathml(self.source, None, False), letters=by)}</p>"]
         lines.append(
             f"<p>{escape(self.text) if self.expression is None or self.letters else mathml(self.expression)}</p>"
         )
-        notes = [f"shape [{','.join(self.shape)}] in {self.layout} layout"]
+        notes = [label(f"shape [{','.join(self.shape)}] in {self.layout} layout")]
         if self.assumptions:
-            notes.append("taken: " + "; ".join(self.assumptions))
-        notes.append(f"verified at {self.points} random points, largest relative error {self.error:.1e}")
+            notes.append(joined((label("taken"), joined(map(translate, self.assumptions), "; ")), ": "))
+        notes.append(label(f"verified at {self.points} random points, largest relative error {self.error:.1e}"))
         return block("", *lines, "".join(f'<p class="elman-soft">{escape(note)}</p>' for note in notes))
 
     @property

@@ -21,7 +21,7 @@ from elman.gradient_flow.trajectory import Doubles, Floats, Integers, Trajectory
 from elman.kernels.blas_threads import on_all_threads
 from elman.kernels.contributions import NAMES
 from elman.model.parameters import Parameters
-from elman.notebook_html import Line, block, chart, table
+from elman.notebook_html import Line, block, chart, in_wanted_language, label, table
 
 WEIGHTS = ("W_h", "W_e", "b_1")
 
@@ -54,6 +54,7 @@ class Flow:
         layer = f" layer={trajectory.number} of {p.depth}" if p.above else ""
         return f"<Flow T={trajectory.T} B={trajectory.B} d={p.d} Dh={p.Dh}{layer} {p.activation}>"
 
+    @in_wanted_language
     def _repr_html_(self) -> str:
         """For notebooks: sizes, the mean loss, and the norms by lag over the three decades below the largest."""
         trajectory, lines = self.trajectory, []
@@ -62,9 +63,11 @@ class Flow:
             kept = int(np.flatnonzero(norms >= norms.max() - 3).max(initial=1)) + 1
             lines.append(Line(f"∂J/∂{name}", range(kept), norms[:kept].tolist(), dashed))
         mean = float(trajectory.J.sum() / trajectory.x.size)
-        rows = [("time steps T", self.T), ("sequences B", trajectory.B), ("mean J, nats per token", mean)]
-        title = f"Gradient flow of layer {trajectory.number}" if trajectory.p.above else "Gradient flow"
-        return block(title, table(rows), chart(lines, "lag, in steps back", "log10 of the norm of the contributions"))
+        rows: list[tuple[str, object]] = [(label("time steps T"), self.T), (label("sequences B"), trajectory.B)]
+        rows.append((label("mean J, nats per token"), mean))
+        title = label(f"Gradient flow of layer {trajectory.number}" if trajectory.p.above else "Gradient flow")
+        vertical = label("log10 of the norm of the contributions")
+        return block(title, table(rows), chart(lines, label("lag, in steps back"), vertical))
 
     @property
     def T(self) -> int:

@@ -14,8 +14,9 @@ from elman.gradient_flow.decomposition import Flow
 from elman.gradient_flow.jacobians import bound, largest_singular_value, saturation, spectral_radius
 from elman.gradient_flow.reach import cancellation, decay_rate, reach
 from elman.gradient_flow.trajectory import LARGEST_SLOPE, Doubles
-from elman.notebook_html import block, table
+from elman.notebook_html import block, in_wanted_language, label, table
 from elman.representation import short_repr
+from elman.translation import joined, translate
 
 FADES = 10 ** (-1 / 20)
 """A gradient that shrinks to a tenth within 20 steps vanishes: it carries nothing from a sentence back."""
@@ -93,19 +94,22 @@ class Diagnosis:
     def __str__(self) -> str:
         return self.text
 
+    @in_wanted_language
     def _repr_html_(self) -> str:
         """For notebooks: the text, and the numbers behind it."""
         n = self.numbers
         rows = [
-            ("decay per step back", n.decay_rate),
-            ("reach, in steps", n.reach),
-            ("largest singular value of W_h", n.sigma_max),
-            ("spectral radius of W_h", n.spectral_radius),
-            ("mean σ'", n.mean_slope),
-            ("saturated units", f"{n.flat:.0%}"),
-            ("cancellation", n.cancellation),
+            (label("decay per step back"), n.decay_rate),
+            (label("reach, in steps"), n.reach),
+            (label("largest singular value of W_h"), n.sigma_max),
+            (label("spectral radius of W_h"), n.spectral_radius),
+            (label("mean σ'"), n.mean_slope),
+            (label("saturated units"), f"{n.flat:.0%}"),
+            (label("cancellation"), n.cancellation),
         ]
-        return block("Gradient flow: " + self.verdict, f"<p>{escape(self.text)}</p>", table(rows))
+        found = joined(map(translate, self.sentences), " ")
+        title = joined((label("Gradient flow"), label(self.verdict)), ": ")
+        return block(title, f"<p>{escape(found)}</p>", table(rows))
 
 
 def diagnose(flow: Flow, config: RunConfig | None = None, trained: bool = True) -> Diagnosis:

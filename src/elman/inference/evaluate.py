@@ -15,7 +15,7 @@ from elman.inference.mixture import Mixture
 from elman.inference.overflow import require_numbers
 from elman.inference.predictor import NetworkPredictor, Predictor, stream_log_probs, windows
 from elman.model.parameters import Parameters
-from elman.notebook_html import block, table
+from elman.notebook_html import block, in_wanted_language, label, table
 from elman.text.batches import encode_stream
 from elman.text.tokenizer import Tokenizer
 
@@ -74,9 +74,11 @@ class Evaluation:
         """exp(mean J) over the tokens in the vocabulary, NaN without any."""
         return perplexity(self.nats_per_known_token)
 
+    @in_wanted_language
     def _repr_html_(self) -> str:
         """For notebooks: all figures."""
-        return block("Evaluation", table((name.replace("_", " "), value) for name, value in self.as_dict().items()))
+        figures = ((label(name.replace("_", " ")), value) for name, value in self.as_dict().items())
+        return block(label("Evaluation"), table(figures))
 
     def as_dict(self) -> dict[str, float | int]:
         """All figures, with whole words as keys."""

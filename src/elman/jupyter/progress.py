@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from elman.errors import MissingExtraError
-from elman.notebook_html import Line, block, chart, table
+from elman.notebook_html import Line, block, chart, in_wanted_language, label, table
 from elman.training.records import FlowRecord, Record, RescueRecord, StepRecord, StopRecord, ValidationRecord
 
 EVERY = 0.5
@@ -57,23 +57,26 @@ class Progress:
         else:
             self._handle.update(shown)
 
+    @in_wanted_language
     def html(self) -> str:
         """The block as it is now."""
         rows: list[tuple[str, object]] = []
         if step := self._step:
-            rows += [("epoch", step.epoch), ("step", step.step), ("tokens per second", round(step.tokens_per_second))]
-            rows += [("training, nats per token", step.nats_per_token), ("norm of the gradient", step.gradient_norm)]
+            rows += [(label("epoch"), step.epoch), (label("step"), step.step)]
+            rows += [(label("tokens per second"), round(step.tokens_per_second))]
+            rows += [(label("training, nats per token"), step.nats_per_token)]
+            rows += [(label("norm of the gradient"), step.gradient_norm)]
         if self._validations:
             last, best = self._validations[-1], min(v.nats_per_token for v in self._validations)
-            rows += [("validation, nats per token", last.nats_per_token), ("best so far", best)]
-            rows += [("wrong sequences", f"{last.wrong:.2%}")] if last.wrong is not None else []
+            rows += [(label("validation, nats per token"), last.nats_per_token), (label("best so far"), best)]
+            rows += [(label("wrong sequences"), f"{last.wrong:.2%}")] if last.wrong is not None else []
         if self._rescues:
-            rows.append(("returns to a checkpoint", self._rescues))
+            rows.append((label("returns to a checkpoint"), self._rescues))
         at = [v.step for v in self._validations]
         lines = [
-            Line("validation", at, [v.nats_per_token for v in self._validations]),
-            Line("training", at, [v.train_nats_per_token for v in self._validations], dashed=True),
+            Line(label("validation"), at, [v.nats_per_token for v in self._validations]),
+            Line(label("training"), at, [v.train_nats_per_token for v in self._validations], dashed=True),
         ]
         end = self._end
-        title = f"Trained {end.step:,} steps in {end.seconds:,.0f} seconds" if end else "Training"
-        return block(title, table(rows), chart(lines, "step", "nats per token"))
+        title = label(f"Trained {end.step:,} steps in {end.seconds:,.0f} seconds" if end else "Training")
+        return block(title, table(rows), chart(lines, label("step"), label("nats per token")))

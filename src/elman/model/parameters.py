@@ -24,8 +24,9 @@ from elman.model.output import adaptive, full
 from elman.model.output.adaptive import AdaptiveOutput
 from elman.model.output.full import FullOutput
 from elman.model.output.gradients import TailWeights
-from elman.notebook_html import block, figure
+from elman.notebook_html import block, figure, in_wanted_language, label
 from elman.representation import short_repr
+from elman.translation import joined
 
 Floats = NDArray[np.floating[Any]]
 
@@ -87,6 +88,7 @@ class Parameters:
 
     __repr__ = short_repr
 
+    @in_wanted_language
     def _repr_html_(self) -> str:
         """For notebooks: every array with its shape and the size of its entries."""
         cells = "".join(
@@ -94,9 +96,10 @@ class Parameters:
             f'<td class="elman-number">{figure(float(np.abs(self.kernels.host(array)).mean()))}</td></tr>'
             for name, array in self.distinct()
         )
-        head = "<tr><th>array</th><th>shape</th><th>mean size of an entry</th></tr>"
-        tied = ", E is U" if self.tied else ""
-        title = f"{self.count:,} parameters, {self.dtype}, {self.activation}{tied}"
+        names = label("array"), label("shape"), label("mean size of an entry")
+        head = f"<tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>"
+        title = joined((label(f"{self.count:,} parameters"), f"{self.dtype}", self.activation))
+        title = joined((title, label("E is U"))) if self.tied else title
         return block(title, f"<table>{head}{cells}</table>")
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from elman.calculus.gradients import gradients
 from elman.calculus.printing.mathml import mathml
 from elman.calculus.printing.render import latex, text
 from elman.errors import DerivationError, FormulaError
-from elman.notebook_html import block
+from elman.notebook_html import block, label
 from elman.notes.check_page import check
 from elman.notes.derivation.entries import with_whole_equations
 from elman.notes.derivation.forward_model import at_its_line, forward_model
@@ -26,10 +26,11 @@ from elman.notes.judge.checker import Checker
 from elman.notes.judge.verdict import UNJUDGED, Report
 from elman.notes.model.build import build
 from elman.notes.model.roles import with_roles
+from elman.notes.page.language import language_for
 from elman.notes.page.page import Page
 from elman.notes.page.reader import page_of
 from elman.representation import short_repr
-from elman.translation import translate
+from elman.translation import in_language, joined, translate
 from elman.wording import count
 
 
@@ -46,15 +47,20 @@ class Derivation:
 
     def _repr_html_(self) -> str:
         """For notebooks: each gradient with its result, its shape and its rule."""
+        with in_language(language_for(self.page)):
+            return self._html()
+
+    def _html(self) -> str:
         cells = "".join(
             f"<tr><td>{mathml(s.left, None, False)} = {mathml(s.result, None, False)}</td>"
             f"<td>[{','.join(map(escape, s.shape))}]</td>"
-            f"<td class='elman-soft'>{escape(s.rule.replace('$', ''))}</td></tr>"
+            f"<td class='elman-soft'>{escape(translate(s.rule).replace('$', ''))}</td></tr>"
             for s in self.steps
         )
-        held = f"<p class='elman-soft'>{count(self.checked, 'formula')} of the page checked by value"
-        held += f", {self.unchecked:,} not checked</p>" if self.unchecked else "</p>"
-        return block(count(len(self.steps), "gradient"), f"<table>{cells}</table>", held)
+        held = [label(f"{count(self.checked, 'formula')} of the page checked by value")]
+        held += [label(f"{self.unchecked:,} not checked")] if self.unchecked else []
+        end = f"<p class='elman-soft'>{joined(held)}</p>"
+        return block(label(count(len(self.steps), "gradient")), f"<table>{cells}</table>", end)
 
     @property
     def markdown(self) -> str:
