@@ -65,3 +65,10 @@ def test_a_symmetric_matrix_of_products_has_no_slip() -> None:
     left, right = r"o_{11} & o_{12} \\ o_{21} & o_{22}", r"q_1 c_{11} & q_1 c_{12} \\ q_2 c_{12} & q_2 c_{22}"
     page = f"$$ \\begin{{bmatrix}} {left} \\end{{bmatrix}} = \\begin{{bmatrix}} {right} \\end{{bmatrix}} $$"
     assert not any(c.is_wrong for c in check(page_of(page)).claims)
+
+
+def test_a_row_by_another_letter_than_the_row_above_is_wrong() -> None:
+    page = (PAGES / "other-variables.md").read_text(encoding="utf-8")
+    claims = [c for c in check(page_of(page)).claims if "(M k + c)" in c.formula]
+    assert [c.is_wrong for c in claims] == [False, False, True]
+    assert claims[-1].diagnosis == "the row above is by k, and M k + c has no u"

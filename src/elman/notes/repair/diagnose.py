@@ -32,6 +32,7 @@ from elman.notes.repair.explanation import Candidate, Explanation, as_judged, ve
 from elman.notes.repair.faulty_equation import FaultyEquation, faulty_equation, makes_loss, uses
 from elman.notes.repair.interpretations import NO_INTERPRETATION, compare, interpretations_of
 from elman.notes.repair.numbered_equations import with_slips_of_numbers
+from elman.notes.repair.other_variables import with_other_variables
 from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.repair.repairer import Repairer
 from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
@@ -109,7 +110,7 @@ def _explained_section(page: Page, supplied: str | None, judged: JudgedPage, bud
         faults.append(fault)
         judged = judge(Checker(page, supplied, fault.model, checker.oracles), checker.meter.budget(JUDGING))
     explanations = trusted(judged, _explanations(judged, _faults(judged, faults), budget))
-    explanations = with_slips_of_numbers(explanations)
+    explanations = with_other_variables(judged.checker.model, with_slips_of_numbers(explanations))
     reshaped = {b.name: (b.shape, _mends(b)) for b in faults if b.shape is not None}
     return ExplainedPage(judged, explanations, reshaped, (*judged.remarks, *compare(explanations.values())))
 
