@@ -72,3 +72,11 @@ def test_a_row_by_another_letter_than_the_row_above_is_wrong() -> None:
     claims = [c for c in check(page_of(page)).claims if "(M k + c)" in c.formula]
     assert [c.is_wrong for c in claims] == [False, False, True]
     assert claims[-1].diagnosis == "the row above is by k, and M k + c has no u"
+
+
+def test_a_missing_break_is_no_chain_to_another_letter() -> None:
+    page = (PAGES / "other-variables.md").read_text(encoding="utf-8")
+    line = next(k for k, written in enumerate(page.split("\n"), 1) if written.endswith("<!-- break -->"))
+    ends = [c for c in check(page_of(page)).claims if c.line == line]
+    assert len(ends) > 2
+    assert not any("the chain ends" in c.diagnosis for c in ends)

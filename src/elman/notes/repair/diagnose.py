@@ -35,7 +35,9 @@ from elman.notes.repair.numbered_equations import with_slips_of_numbers
 from elman.notes.repair.other_variables import with_other_variables
 from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 from elman.notes.repair.repairer import Repairer
+from elman.notes.repair.repeated_mistakes import with_repeated_mistakes
 from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
+from elman.notes.repair.slips_in_sight import with_slips_in_sight
 from elman.notes.repair.trust import doubted_before_repair, trusted
 
 # Budgets, in the units of `oracle/budget.py`: about 50,000 of them take a second. The longest page of the tests takes
@@ -111,6 +113,8 @@ def _explained_section(page: Page, supplied: str | None, judged: JudgedPage, bud
         judged = judge(Checker(page, supplied, fault.model, checker.oracles), checker.meter.budget(JUDGING))
     explanations = trusted(judged, _explanations(judged, _faults(judged, faults), budget))
     explanations = with_other_variables(judged.checker.model, with_slips_of_numbers(explanations))
+    explanations = with_slips_in_sight(judged.checker.model, explanations)
+    explanations = with_repeated_mistakes(judged.checker, explanations)
     reshaped = {b.name: (b.shape, _mends(b)) for b in faults if b.shape is not None}
     return ExplainedPage(judged, explanations, reshaped, (*judged.remarks, *compare(explanations.values())))
 

@@ -58,6 +58,9 @@ def _ends_elsewhere(j: Judgement, chains: list[tuple[Judgement, Chain]]) -> str:
     end, by = chain[-1], left.wrt
     if not isinstance(by, Symbol) or not isinstance(end, Symbol) or end.name.lower() == by.name.lower():
         return ""
+    above = (n for part in j.statement.parts[1 : j.part] for n in _derivatives(part))
+    if any(n.of == left.of and n.wrt == end for n in above):
+        return ""  # = δ a^T ∂E/∂b = …: a break is missing, and this goes on with ∂E/∂b
     right = (*chain[:-1], by)
     line = next((other.line for other, found in chains if found == right and other.left == left), None)
     if line is None:
