@@ -25,6 +25,7 @@ from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.oracle.numeric_sizes import same_ratio
 from elman.notes.oracle.oracle import Oracles
 from elman.notes.page.page import Page
+from elman.notes.repair.contradictions import with_contradictions
 from elman.notes.repair.doubts import needs_small_repair
 from elman.notes.repair.edits import EDIT, Edit
 from elman.notes.repair.equal_terms import with_equal_terms
@@ -115,6 +116,7 @@ def _explained_section(page: Page, supplied: str | None, judged: JudgedPage, bud
     explanations = with_other_variables(judged.checker.model, with_slips_of_numbers(explanations))
     explanations = with_slips_in_sight(judged.checker.model, explanations)
     explanations = with_repeated_mistakes(judged.checker, explanations)
+    explanations = with_contradictions(judged.checker, explanations)
     reshaped = {b.name: (b.shape, _mends(b)) for b in faults if b.shape is not None}
     return ExplainedPage(judged, explanations, reshaped, (*judged.remarks, *compare(explanations.values())))
 
