@@ -62,6 +62,12 @@ def example_columns(line: str) -> list[str]:
     return re.findall(r"\S+(?: \S+)*(?: {2,}|$)", line)
 
 
+def translated_columns(line: str) -> str:
+    """A line of a paragraph that keeps its lines, with its right column in the current language."""
+    *left, right = example_columns(line)
+    return "".join([*left, help_text(right) if left else right])
+
+
 class TranslatedHelp(click.HelpFormatter):
     """Writes a help in the current language, in lines that are measured in columns: Chinese characters take two."""
 
@@ -83,9 +89,7 @@ class TranslatedHelp(click.HelpFormatter):
     def _lines(self, paragraph: str) -> Iterator[str]:
         first, _, rest = paragraph.partition("\n")
         if first.strip() == VERBATIM:
-            for line in rest.split("\n"):
-                *left, right = example_columns(line)
-                yield "".join([*left, help_text(right) if left else right])
+            yield from map(translated_columns, rest.split("\n"))
         elif paragraph.startswith(_EXAMPLE):
             yield help_text(_EXAMPLE) + paragraph.removeprefix(_EXAMPLE).strip()
         else:
