@@ -29,7 +29,7 @@ def test_the_pages_in_chinese_are_wholly_chinese() -> None:
     for name, text in found.items():
         for heading in ("名称", "概述", "描述", "参见"):
             assert f"\n.SH {heading}\n" in text, name
-        words = text.replace("\\:", "").replace("\\-", "-").split(".SH 示例")[0]
+        words = re.sub(r"(?s)\n\.nf\n.*?\n\.fi\n", "\n", text).replace("\\:", "").replace("\\-", "-")
         assert not re.search(r"(?m)^(?!\.|elman |\\fB)[^\n]*(?<![-\w])[a-z]{3,} [a-z]{2,} [a-z]{3,}", words), name
     assert "elman\\-score \\- " in found["elman-score.1"]
     assert "[默\\:认：\\:127.0.0.1]" in found["elman-serve.1"]
