@@ -354,7 +354,7 @@ class TrainingConfig(Config):
         "limit.",
         option="clip-errors", metavar="X", range=WEIGHT, added=True,
     ))  # fmt: skip
-    samples: int = field(default=4096, metadata=_optimisation(
+    samples: int = field(default=1024, metadata=_optimisation(
         "Tokens that --output sampled draws for each step.",
         option="samples", metavar="N", range=COUNT, shown="1,024; 2,048 from 16,384 tokens on", added=True,
     ))  # fmt: skip

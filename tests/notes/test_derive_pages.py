@@ -425,13 +425,44 @@ def test_the_rules_say_what_happened() -> None:
         "x [n,1]; A [m,n]; b [m,1]; y [m,1]; S [k,k]",
     )
     rules = {text(s.left): s.rule for s in derive(text_).steps}
-    assert rules["∂J/∂u"] == "the gradient of a squared norm is twice its argument"
+    assert rules["∂J/∂u"] == "the gradient of half a squared norm is its argument"
     assert rules["∂J/∂b"] == (
         "a function acts on each entry: the error is multiplied by its derivative, entry by entry"
     )
     assert rules["∂J/∂A"].startswith("a function acts on each entry")
     assert "$A$ is in the left factor" in rules["∂J/∂A"]
     assert rules["∂J/∂S"] == "the gradient of the logarithm of a determinant is the inverse, transposed"
+    assert rules["∂J/∂y"] == "the gradient of half a squared norm is its argument; $y$ is behind a minus sign: " + (
+        "the sign changes"
+    )
+
+
+def test_the_rules_say_which_factor_and_which_sign_there_was() -> None:
+    text_ = page(
+        r"""r = C p - q
+            s = \tanh(-r)
+            J = \|s - t\|^2 / 2 - \|q\|^2""",
+        "p [n,1]; C [m,n]; q [m,1]; t [m,1]",
+    )
+    rules = {text(s.left): s.rule for s in derive(text_).steps}
+    assert rules["∂J/∂s"] == "the gradient of half a squared norm is its argument"
+    assert rules["∂J/∂r"].endswith("entry by entry; $r$ is behind a minus sign: the sign changes")
+    assert rules["∂J/∂q"].startswith("the gradient of a squared norm is twice its argument; $q$ is behind")
+    assert rules["∂J/∂q"].endswith("$q$ is subtracted: the error changes its sign")
+
+
+@pytest.mark.parametrize(
+    ("first", "heading"),
+    [
+        ("# A line through points", "# A line through points"),
+        ("# 过点的直线", "# 过点的直线"),
+        ("# The loss of $y = 2 x$", "# Derivation"),
+        ("A line.", "# Derivation"),
+    ],
+)
+def test_the_derived_page_keeps_the_title_of_its_page(first: str, heading: str) -> None:
+    equations = "$$v = G w$$\n\n$$J = \\frac12 \\|v - t\\|^2$$\n"
+    assert derive(page_of(f"{first}\n\n{equations}")).markdown.splitlines()[0] == heading
 
 
 @pytest.mark.parametrize(

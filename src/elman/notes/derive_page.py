@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -92,7 +93,8 @@ def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriva
         steps = _needed(gradients(forward, frozenset(wrt)), wrt)
     except EquationError as error:
         raise at_its_line(error, checker.model) from None
-    result = page_of("\n".join(derivation_page(forward, steps, remarks)), "markdown", Path("derivation.md"))
+    lines = derivation_page(forward, steps, remarks, _title(page))
+    result = page_of("\n".join(lines), "markdown", Path("derivation.md"))
     report = check(result)
     wrong = [claim for claim in report.claims if claim.is_wrong]
     if wrong:
@@ -100,6 +102,12 @@ def derive(page: Page, wrt: Sequence[str] = (), layout: str = "shape") -> Deriva
             f"the derived formula {wrong[0].left} = {wrong[0].formula} failed its check: please report it"
         )
     return Derivation(result, forward, tuple(steps), report)
+
+
+def _title(page: Page) -> str:
+    """The heading of the first line of a page in Markdown, if it has words and no formulas; empty without one."""
+    found = re.match(r"\s*# +([\w ,.:;()'’–-]+?) *(?:\n|$)", page.text)
+    return found[1] if found and "_" not in found[1] else ""
 
 
 def steps_as_json(derivation: Derivation) -> list[dict[str, object]]:

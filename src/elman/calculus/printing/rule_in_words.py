@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from elman.calculus.expression import (
@@ -20,6 +21,7 @@ from elman.calculus.expression import (
     Number,
     Power,
     Product,
+    Subtract,
     Symbol,
     paths_to_symbols,
     walk,
@@ -46,12 +48,15 @@ NUMBER = "{v} is in a number that multiplies a matrix: the products of error and
 QUOTIENT = "{v} is divided: the error is divided by the same"
 DIVISOR = "{v} is in a divisor: the derivative of a reciprocal is minus the reciprocal of the square"
 ADDED = "{v} is added: the error passes unchanged"
+SUBTRACTED = "{v} is subtracted: the error changes its sign"
+MINUS = "{v} is behind a minus sign: the sign changes"
 SPREAD = "{v} is added to several entries: their errors add up"
 ENTRIES = "the derivative is taken with respect to each entry of {v}"
 PREDICTED = "softmax and cross-entropy together: the prediction minus the target"
 LOGISTIC = "sigmoid and cross-entropy together: the prediction minus the target"
 SOFTMAX = "each entry of a softmax depends on all entries of its argument"
 SQUARED_NORM = "the gradient of a squared norm is twice its argument"
+HALF_SQUARED_NORM = "the gradient of half a squared norm is its argument"
 NORM = "the gradient of a norm is its argument, divided by the norm"
 LOG_DETERMINANT = "the gradient of the logarithm of a determinant is the inverse, transposed"
 DETERMINANT = "the gradient of a determinant is the determinant times the inverse, transposed"
@@ -84,9 +89,14 @@ def _rules(path: list[Expression], v: Symbol, shapes: Shapes | None) -> list[str
         return [ENTRIES]
     steps = [_Step(*nodes, shapes) for nodes in zip((path[0], *path), path, path[1:], strict=False)]
     found = [words for step in steps for words in [_words(step)] if words]
+    if SQUARED_NORM in found and Fraction(1, 2) in map(_written_factor, steps):
+        found[found.index(SQUARED_NORM)] = HALF_SQUARED_NORM
+    minus = sum(step.has_minus for step in steps) % 2
     if found:
-        return found
-    return [ADDED if shapes.of(path[0]) == shapes.of(path[-1]) else SPREAD]
+        return found + [MINUS] * minus
+    if shapes.of(path[0]) == shapes.of(path[-1]):
+        return [SUBTRACTED if minus else ADDED]
+    return [SPREAD] + [MINUS] * minus
 
 
 class _Step:
@@ -98,6 +108,12 @@ class _Step:
 
     def is_number(self, e: Expression) -> bool:
         return self._shapes.of(e) == SCALAR
+
+    @property
+    def has_minus(self) -> bool:
+        """Whether a minus sign is before the child."""
+        node = self.node
+        return isinstance(node, Negative) or (isinstance(node, Subtract) and self.child is node.right)
 
 
 def _words(step: _Step) -> str | None:
@@ -119,6 +135,31 @@ def _product(e: Product, step: _Step) -> str | None:
     if step.is_number(e):
         return DOT
     return LEFT if left else RIGHT
+
+
+def _written_factor(step: _Step) -> Fraction | None:
+    """The number by which a product multiplies the child, where it is written in digits: 1/2 in 1/2 a, and in a/2."""
+    e = step.node
+    if not isinstance(e, Product):
+        return None
+    left = step.child is e.left
+    other = e.right if left else e.left
+    if not _is_written(other) or (e.operator == "/" and not left):
+        return None
+    value = _written_value(other)
+    return 1 / value if e.operator == "/" and value else value
+
+
+def _written_value(e: Expression) -> Fraction:
+    if isinstance(e, Number):
+        return e.value
+    if isinstance(e, Negative):
+        return -_written_value(e.of)
+    assert isinstance(e, Product)
+    left, right = _written_value(e.left), _written_value(e.right)
+    if e.operator != "/":
+        return left * right
+    return left / right if right else Fraction(0)
 
 
 def _is_written(e: Expression) -> bool:

@@ -27,9 +27,11 @@ _HEADINGS = {
 }
 
 
-def derivation_page(forward: ForwardModel, steps: Sequence[ChainStep], remarks: Sequence[str] = ()) -> Iterator[str]:
-    """The lines of the page, in Markdown; `remarks` are sentences for its introduction."""
-    yield "# " + translate("Derivation")
+def derivation_page(
+    forward: ForwardModel, steps: Sequence[ChainStep], remarks: Sequence[str] = (), title: str = ""
+) -> Iterator[str]:
+    """The lines of the page, in Markdown; `remarks` are sentences for its introduction, `title` is its heading."""
+    yield "# " + (title or translate("Derivation"))
     yield ""
     of_loss = f"The gradients of ${latex(forward.loss)}$, derived from the forward equations."
     yield f"{translate(of_loss)}{sign(' ')}{translate(_LAYOUTS[forward.layout])}"
