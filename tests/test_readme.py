@@ -91,7 +91,7 @@ def test_the_commands_of_the_picture_run(tmp_path: Path, command: Run) -> None:
         assert words[0] == "elman"
         done = command(*words[1:], cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert "Gradient flow: runs/chars" in (tmp_path / "flow.html").read_text(encoding="utf-8")
+    assert "Gradient flow: runs/chars" in (tmp_path / "chars.html").read_text(encoding="utf-8")
     for picture in ("flow.png", "flow.zh-CN.png"):
         assert (ROOT / "docs" / picture).stat().st_size < 300_000
 
