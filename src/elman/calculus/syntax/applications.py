@@ -257,6 +257,8 @@ class Applications(Grammar):
         start = cursor.tokens[cursor.at - 1].start if cursor.at else cursor.place()
         inner = cursor.bracketed() if cursor.kind() == "(" else []
         if symbol.name in self.names.functions and symbol.time is None:
+            if inner and isinstance(node, Letter) and _has_letter(inner, node.latex):
+                return None  # g(1 - g) is a product
             return self.application(symbol.name, symbol.latex, start)
         if cursor.kind() != "(":
             return None
@@ -330,6 +332,12 @@ class Applications(Grammar):
         if self.names.resolve(word) is not None or self.cursor.kind() not in ("(", "'"):
             return None
         return self.application(word, latex, start)
+
+
+def _has_letter(tokens: list[Token], latex: str) -> bool:
+    """Whether a letter stands in some tokens and is not applied there."""
+    letters = (k for k, t in enumerate(tokens) if t.text == latex.lstrip("\\"))
+    return any(k + 1 == len(tokens) or tokens[k + 1].kind not in ("(", "'", "^", "_") for k in letters)
 
 
 _IN_NAMES = {"|": "given", "-": "minus"}

@@ -24,6 +24,7 @@ from elman.calculus.expression import (
     transform,
     walk,
 )
+from elman.calculus.printing.render import text
 from elman.calculus.shapes.kinds import Costs, usual_costs
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
@@ -34,6 +35,12 @@ from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import is_worked
 from elman.notes.model.bold_letters import is_bold
+from elman.notes.model.derivatives_by_expressions import (
+    inverse_name,
+    with_derivatives_by_arguments,
+    with_letters_for_inverses,
+)
+from elman.notes.model.examples import of_its_example
 from elman.notes.model.named_losses import said_losses
 from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
@@ -45,6 +52,7 @@ from elman.notes.oracle.budget import SMALL_MODEL, Budget
 from elman.notes.oracle.evaluation_point import FourIndicesError
 
 _NO_LONGER = 6.0  # what it costs to read a letter as less than its section shows
+_OF_EXAMPLE = "of {loss}, the loss of its example"
 _ASIDE = "it goes on with the derivation above the row before it"
 _WHOLE_SUM = "the sum runs over all that follows"
 _CHAIN = "the chain rule, for any functions of these letters"
@@ -88,8 +96,11 @@ class _LocalReader:
     def __init__(self, judged: JudgedPage) -> None:
         self._judged = judged
         self._checker = judged.checker
+        read = judged.checker.read
         self._read: PageModel = replace(
-            judged.checker.read, evidence={**judged.checker.read.evidence, **evidence_of(judged.checker)}
+            read,
+            evidence={**read.evidence, **evidence_of(judged.checker)},
+            symmetric=read.symmetric | {inverse_name(name) for name in read.symmetric},
         )
         self._definitions = PageDefinitions(self._read)
         self._said = said_losses(self._read, judged.checker.page.text)
@@ -137,6 +148,12 @@ class _LocalReader:
         above = self._left_above(statement, j)
         if above is not None:
             yield statement, above, _ASIDE
+        of_example = of_its_example(self._read.statements, statement.parts[j.beside])
+        if of_example is not None:
+            yield statement, of_example, _OF_EXAMPLE.format(loss=text(of_example.of))
+        for changed in (with_letters_for_inverses(statement), with_derivatives_by_arguments(statement)):
+            if changed is not None:
+                yield changed, changed.parts[j.beside], ""
         longer = sum_to_the_end(statement.parts[j.part])
         if longer is not None:
             parts = [longer if k == j.part else part for k, part in enumerate(statement.parts)]

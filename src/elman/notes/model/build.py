@@ -34,6 +34,7 @@ from elman.notes.model.example_values import kinds_in_examples
 from elman.notes.model.examples import with_letters_of_examples
 from elman.notes.model.functions_of_entries import with_functions_of_entries
 from elman.notes.model.last_layer import with_last_layer
+from elman.notes.model.left_out_steps import with_left_out_steps
 from elman.notes.model.named_logarithms import with_named_logarithms
 from elman.notes.model.named_losses import with_named_losses
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
@@ -77,7 +78,8 @@ def build(page: Page) -> PageModel:
     statements = with_dotted_matrices(statements, notation.shapes)
     statements = with_columns_as_letters(with_gradients_of_functions(statements), page)
     statements = with_stacks(with_primes_of_expressions(with_functions_of_entries(statements)))
-    statements = with_letters_of_examples(with_letters_for_functions(statements, unread))
+    statements = with_letters_for_functions(with_left_out_steps(statements), unread)
+    statements = with_letters_of_examples(statements)
     bounded = with_bounds(with_named_losses(with_named_logarithms(statements)))
     statements = with_layers = with_last_layer(bounded)
     aliases = other_spellings(statements, notation.shapes)

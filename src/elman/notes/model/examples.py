@@ -62,6 +62,24 @@ def _of_its_example(node: Derivative, rows: Mapping[str, str], depend: Mapping[s
     return replace(node, of=Entry(each, by.indices[:1], span=of.span))
 
 
+def of_its_example(statements: Sequence[Statement], e: Expression) -> Derivative | None:
+    """∂L/∂a_ik as ∂L_i/∂a_ik, where the page says what L_i is, whatever it says of L; None for any other expression."""
+    if not (isinstance(e, Derivative) and isinstance(e.of, Symbol) and isinstance(e.wrt, Entry) and e.at is None):
+        return None
+    if len(e.wrt.indices) != 2 or e.of.time is not None:
+        return None
+    names = {e.of.name, f"{e.of.name}_{_EACH}"}
+    lefts = (s.parts[0] for s in statements if s.is_equation)
+    letter = next(
+        (n.of for n in lefts if isinstance(n, Entry) and len(n.indices) == 1 and _is_one_of(n.of, names)), None
+    )
+    return None if letter is None else replace(e, of=Entry(letter, e.wrt.indices[:1], span=e.of.span))
+
+
+def _is_one_of(e: Expression, names: Set[str]) -> bool:
+    return isinstance(e, Symbol) and e.name in names and e.time is None
+
+
 def _losses_by_entries(statements: Sequence[Statement]) -> Iterator[str]:
     """The losses of examples that the page defines, L_i = … with i on its right side, and that it never sums."""
     for s in statements:

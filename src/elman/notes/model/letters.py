@@ -27,6 +27,7 @@ from elman.calculus.expression import (
     Number,
     Pattern,
     Power,
+    Product,
     Subtract,
     Symbol,
     Transpose,
@@ -34,6 +35,7 @@ from elman.calculus.expression import (
     children,
     walk,
 )
+from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.notes.model.page_model import Statement
 from elman.notes.model.statement_kinds import defined_letter, defined_square, is_mention
@@ -82,7 +84,9 @@ _TWO = Number(Fraction(2))
 
 @dataclass
 class _Uses:
-    """How each letter occurs; used while a page is looked through."""
+    """How each letter occurs; used while a page is looked through. `by_equations` are the functions S of equations
+    S(x) = 1 / (1 + e^{-x}).
+    """
 
     applied: set[str] = field(default_factory=set)
     differentiated: set[str] = field(default_factory=set)
@@ -93,6 +97,7 @@ class _Uses:
     bound: set[str] = field(default_factory=set)
     exponents: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     numbering: set[str] = field(default_factory=set)
+    by_equations: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class Letters:
 def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Letters:
     """What the letters of a page are used as; `declared` are the names with declared shapes."""
     known = set(declared)
-    uses = _Uses()
+    uses = _Uses(by_equations={name for s in statements if (name := _function_by_equation(s))})
     for statement in statements:
         if not is_mention(statement):  # as in: any function $f$
             _look_through(statement, uses)
@@ -121,6 +126,9 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     numbers = _NUMBERS - (uses.differentiated - _SIZES)  # c(x) beside ∂c/∂x is no product
     functions = {name for name in uses.applied if name not in quantities | defined and name not in numbers}
     functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
+    functions |= {
+        name for name in uses.by_equations & _FUNCTIONS - known if name not in _NUMBERS and not is_called_a_loss(name)
+    }
     for statement in filter(is_mention, statements):
         _look_through(statement, uses)
     uses.bare -= functions
@@ -161,6 +169,22 @@ def _may_be_applied(letter: Symbol, text: str) -> bool:
     start = opens.end() - 1 if opens is not None else text.find("(", begin + 1, behind)
     end = _closing(text, start) if start >= 0 else -1
     return start < end and _LETTERS_ALONE.fullmatch(text, start + 1, end) is not None
+
+
+def _function_by_equation(s: Statement) -> str:
+    """The name of the function S that S(x) = 1 / (1 + e^{-x}) says, by what it does to x; empty for other equations."""
+    left, text = s.parts[0], s.formula.text
+    applied = left.left if isinstance(left, Product) and left.operator == "" else left
+    if len(s.parts) < 2 or s.continued is not None or not isinstance(applied, Symbol):
+        return ""
+    start = text.find("(", applied.span[0], left.span[1])
+    end = _closing(text, start) if start >= 0 else -1
+    if end + 1 != left.span[1] or _LETTERS_ALONE.fullmatch(text, start + 1, end) is None:
+        return ""
+    parameter = text[start + 1 : end].partition("^")[0].strip()
+    letters = [n for part in s.parts[1:] for n in walk(part) if isinstance(n, Symbol)]
+    is_used = any(parameter in (n.name, n.latex.partition("^")[0]) for n in letters)
+    return applied.name if is_used and all(n.name != applied.name for n in letters) else ""
 
 
 def _closing(text: str, start: int) -> int:
@@ -252,7 +276,11 @@ def _symbol(node: Symbol, inside: str, text: str, uses: _Uses) -> None:
         return
     if _PRIMED.match(text, end):
         uses.primed.add(node.name)
-    elif _is_applied(node, text) and node.time is None and _may_be_applied(node, text):
+    elif (
+        _is_applied(node, text)
+        and node.time is None
+        and (node.name in uses.by_equations or _may_be_applied(node, text))
+    ):
         uses.applied.add(node.name)
     elif inside != "numerator":
         uses.bare.add(node.name)

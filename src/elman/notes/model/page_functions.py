@@ -21,6 +21,7 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
+    Index,
     Negative,
     Number,
     Product,
@@ -218,7 +219,7 @@ def _replaced(
             return _by_another_letter(node, known)
         if not isinstance(node, Apply):
             return node
-        letter = Symbol(node.name, latex=node.latex or node.name, span=node.span)
+        letter = Symbol(node.name, _step_of(node), node.latex or node.name, span=node.span)
         if node.name in losses:
             return _of_example(node, letter)
         function = known.get(node.name)
@@ -285,6 +286,12 @@ def _usual_name(f: _Function) -> str | None:
     if f.value in (Product(one, Add(one, down), "/"), Product(up, Add(one, up), "/"), Product(up, Add(up, one), "/")):
         return "sigmoid"
     return "tanh" if f.value == Product(Subtract(up, down), Add(up, down), "/") else None
+
+
+def _step_of(node: Apply) -> Index | None:
+    """The step k of g(z^(k)), whose letter is g^(k); None of any other function."""
+    (only, *others) = node.arguments
+    return only.time if isinstance(only, Symbol) and not others else None
 
 
 def _is_of_example(e: Expression) -> TypeGuard[Apply]:

@@ -141,8 +141,13 @@ def _kind(
 
 
 def _is_closed_form(s: Statement, together: set[str]) -> bool:
-    """Whether an equation solves for a letter: with an inverse or a quotient, and no letters but those beside it."""
+    """Whether an equation solves for a letter: with an inverse or a quotient, and no letters but those beside it.
+    1 / (1 + e^{-z}) is a function of z and no solution.
+    """
     right = s.parts[1]
+    below = [n.right for n in walk(right) if isinstance(n, Product) and n.operator == "/"]
+    if any(isinstance(n, Call) and n.function == "exp" for part in below for n in walk(part)):
+        return False
     divides = any(isinstance(n, Inverse) or (isinstance(n, Product) and n.operator == "/") for n in walk(right))
     return divides and {n.name for n in symbols(right)} <= together
 

@@ -1,4 +1,6 @@
-"""Other usual readings under which a claim holds: its letter is a number, or its matrix symmetric as the page says."""
+"""Other usual readings under which a claim holds: its letter is a number, its matrix symmetric as the page says, or the
+label y of an example is 1 or -1, so that y^2 is 1.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Product, Symbol, walk
+from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Product, Symbol, transform, walk
 from elman.calculus.printing.render import text
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
@@ -23,6 +25,7 @@ _SYMMETRIC = re.compile(
 _NOT_SYMMETRIC = re.compile(
     r"\b(?:not|non|never|neither|without|\w+n['’]t)\b[\w\s$\\{}-]{0,30}\bsymmetric|(?:[不非]|未必|不必|不一定|不是|并非)(?:是|一个)?对称"
 )
+_LABEL = "y"
 _BESIDE = 120  # characters beside a formula in which its sentence is
 
 
@@ -65,6 +68,29 @@ def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
         if holds_in(tried, j):
             return text(as_written(name, (j.left, j.expression)))
     return ""
+
+
+def label_it_holds_for(checker: Checker, j: Judgement) -> str:
+    """The given letter y of a claim that holds where it is 1 or -1, as of ln (1 + e^{-y w^T x}); else empty."""
+    written = {n.name for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol)}
+    given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)}
+    if j.result.error is not None or _LABEL not in given or _LABEL in checker.model.roles.shares:
+        return ""
+    if all(name != _LABEL and _LABEL not in names_in(checker.model, [Symbol(name)]) for name in written):
+        return ""
+
+    def change(node: Expression) -> Expression:
+        return Call("sign", (node,)) if isinstance(node, Symbol) and node.name == _LABEL else node
+
+    equations = {
+        name: tuple(replace(d, value=transform(d.value, change)) for d in found)
+        for name, found in checker.model.equations.items()
+    }
+    model = replace(checker.model, equations=equations)
+    signed = replace(j, left=transform(j.left, change), statement=j.statement.transformed(change))
+    sampled = checker.sampling.oracles(j.statement)
+    tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
+    return _LABEL if holds_in(tried, signed) else ""
 
 
 def holds_with(checker: Checker, j: Judgement, shapes: dict[str, tuple[str, str]]) -> bool:

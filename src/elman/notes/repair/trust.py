@@ -28,7 +28,7 @@ from elman.notes.repair.doubts import (
 )
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
-from elman.notes.repair.readings import number_it_holds_for, symmetric_it_holds_for
+from elman.notes.repair.readings import label_it_holds_for, number_it_holds_for, symmetric_it_holds_for
 
 _ENOUGH = 3  # gradients that fail
 _ENOUGH_HOLD = 2  # gradients that hold and have the letters of one that fails
@@ -203,6 +203,9 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str, sound: Sequence
     matrix = symmetric_it_holds_for(page.checker, e.judgement)
     if matrix:
         return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{matrix} symmetric")
+    label = label_it_holds_for(page.checker, e.judgement)
+    if label:
+        return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{label} is 1 or -1")
     why = doubt_of(page.checker, e) or why
     return _not_checked(e, why) if why else e
 
