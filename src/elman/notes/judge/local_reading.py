@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from elman.calculus.expression import (
     Derivative,
@@ -43,6 +43,7 @@ from elman.notes.model.derivatives_by_expressions import (
 from elman.notes.model.examples import of_its_example
 from elman.notes.model.named_losses import said_losses
 from elman.notes.model.page_model import PageModel, Statement
+from elman.notes.model.said_by_the_way import with_said_sigmoid
 from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
 from elman.notes.model.statement_kinds import StatementKind
 from elman.notes.model.sums import sum_to_the_end
@@ -58,6 +59,7 @@ _WHOLE_SUM = "the sum runs over all that follows"
 _CHAIN = "the chain rule, for any functions of these letters"
 _ENTRYWISE = "the point is the product entry by entry"
 _SAID = "{name} is the cross-entropy, as the page says"
+_SIGMOID = "with the sigmoid that the page names"
 _STEP = "the step from the row above holds"
 _MOST_STEPS = 3  # parts before a part that it is compared with
 
@@ -90,6 +92,19 @@ def _is_open(checker: Checker, j: Judgement) -> bool:
     return bool(j.unchecked) or not checker.declares_shapes(j)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A way to read a claim: its statement and left side, the definitions and the model that it is read with, where
+    these are not those of its section, and `how`, in words.
+    """
+
+    statement: Statement
+    left: Expression
+    how: str
+    definitions: PageDefinitions | None = None
+    read: PageModel | None = None
+
+
 class _LocalReader:
     """Reads claims of one section by themselves."""
 
@@ -105,6 +120,8 @@ class _LocalReader:
         self._definitions = PageDefinitions(self._read)
         self._said = said_losses(self._read, judged.checker.page.text)
         self._with_said_losses = PageDefinitions(self._read, self._said)
+        sigmoid = with_said_sigmoid(self._read.statements, judged.checker.page.text)
+        self._with_sigmoid = None if sigmoid is None else replace(self._read, statements=sigmoid)
 
     def _is_good(self, key: Key, found: Mapping[Key, Judgement]) -> bool:
         j = found.get(key) or self._judged.judgements.get(key)
@@ -130,37 +147,43 @@ class _LocalReader:
             if is_step and differs:
                 break
         left = statement.parts[j.beside]
-        for other, beside, how in self._other_readings(statement, j):
-            for checker, new in self._judged_alone(j, other, beside):
+        for other in (*self._other_readings(statement, j), *self._with_more_equations(statement, j)):
+            for checker, new in self._judged_alone(j, other.statement, other.left, other.definitions, other.read):
                 if new.good and not new.result.nothing:
-                    return _as_held(j, checker, new, how)
-        for name in self._said:
-            if any(isinstance(n, Symbol) and n.name == name for n in walk(left)):
-                for checker, new in self._judged_alone(j, statement, left, self._with_said_losses):
-                    if new.good and not new.result.nothing:
-                        return _as_held(j, checker, new, _SAID.format(name=name))
+                    return _as_held(j, checker, new, other.how)
         if (j.unchecked or j.result.nothing) and is_chain_rule(self._read, left, statement.parts[j.part]):
             return _as_held(j, self._checker, replace(j, result=Agreement(plain=True, chain=True), reading=_CHAIN))
         return None
 
-    def _other_readings(self, statement: Statement, j: Judgement) -> Iterator[tuple[Statement, Expression, str]]:
-        """Other ways to read a claim: the statement, its left side, and how that reads it."""
+    def _other_readings(self, statement: Statement, j: Judgement) -> Iterator[_Reading]:
+        """Other ways to read a claim."""
         above = self._left_above(statement, j)
         if above is not None:
-            yield statement, above, _ASIDE
+            yield _Reading(statement, above, _ASIDE)
         of_example = of_its_example(self._read.statements, statement.parts[j.beside])
         if of_example is not None:
-            yield statement, of_example, _OF_EXAMPLE.format(loss=text(of_example.of))
+            yield _Reading(statement, of_example, _OF_EXAMPLE.format(loss=text(of_example.of)))
         for changed in (with_letters_for_inverses(statement), with_derivatives_by_arguments(statement)):
             if changed is not None:
-                yield changed, changed.parts[j.beside], ""
+                yield _Reading(changed, changed.parts[j.beside], "")
         longer = sum_to_the_end(statement.parts[j.part])
         if longer is not None:
             parts = [longer if k == j.part else part for k, part in enumerate(statement.parts)]
-            yield statement.with_parts(parts), statement.parts[j.beside], _WHOLE_SUM
+            yield _Reading(statement.with_parts(parts), statement.parts[j.beside], _WHOLE_SUM)
         if _is_misfit(j) and (entrywise := _with_entrywise_points(statement.parts[j.part])) != statement.parts[j.part]:
             parts = [entrywise if k == j.part else part for k, part in enumerate(statement.parts)]
-            yield statement.with_parts(parts), statement.parts[j.beside], _ENTRYWISE
+            yield _Reading(statement.with_parts(parts), statement.parts[j.beside], _ENTRYWISE)
+
+    def _with_more_equations(self, statement: Statement, j: Judgement) -> Iterator[_Reading]:
+        """The readings of a claim with a loss, or with a function, that only the words of the page name."""
+        left = statement.parts[j.beside]
+        for name in self._said:
+            if any(isinstance(n, Symbol) and n.name == name for n in walk(left)):
+                yield _Reading(statement, left, _SAID.format(name=name), self._with_said_losses)
+        read = self._with_sigmoid
+        if read is not None and j.unchecked:
+            changed = read.statements[statement.number]
+            yield _Reading(changed, changed.parts[j.beside], _SIGMOID, PageDefinitions(read), read)
 
     def _left_above(self, statement: Statement, j: Judgement) -> Expression | None:
         """The left side of the derivation that a row goes on with behind an aside: the rows before it in the display
@@ -174,13 +197,18 @@ class _LocalReader:
         return above.parts[0] if same and isinstance(above.parts[0], Derivative) else None
 
     def _judged_alone(
-        self, j: Judgement, statement: Statement, left: Expression, definitions: PageDefinitions | None = None
+        self,
+        j: Judgement,
+        statement: Statement,
+        left: Expression,
+        definitions: PageDefinitions | None = None,
+        read: PageModel | None = None,
     ) -> Iterator[tuple[Checker, Judgement]]:
         """The judgements of `left = part` under its small models, with their checkers."""
         misfits = True
         definitions = definitions or self._definitions
         defines = j.defines if left is statement.parts[j.beside] else None
-        for small in small_models(self._read, definitions, statement, left, j.part, defines is not None):
+        for small in small_models(read or self._read, definitions, statement, left, j.part, defines is not None):
             if small.bare and not misfits:
                 return
             self._checker.meter.count(SMALL_MODEL)

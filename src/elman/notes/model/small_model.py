@@ -25,6 +25,7 @@ from elman.notes.model.build import model_with
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of
 from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, letter_of
 from elman.notes.model.roles import with_roles
+from elman.notes.model.said_by_the_way import definitions_within_chains
 from elman.notes.model.stated_sizes import states_a_size
 from elman.notes.model.unknown_losses import supplied_losses
 
@@ -62,6 +63,9 @@ class PageDefinitions:
                 for name, definitions in own.items():
                     known = [abbreviated.get((d.statement, d.part), d) for d in definitions]
                     all_of.setdefault(name, []).extend(known)
+        others = {*self._equations, *self._named}
+        for d in (d for s in model.statements for d in definitions_within_chains(s, others)):
+            self._equations.setdefault(d.name, []).append(d)
         for name in supplied_losses(model):  # what the section differentiates them by, they may depend on
             self._equations.setdefault(name, list(model.equations[name]))
         self._equations |= {name: [d] for name, d in (said or {}).items()}
