@@ -5,10 +5,21 @@ label y of an example is 1 or -1, so that y^2 is 1.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Product, Symbol, transform, walk
+from elman.calculus.expression import (
+    Apply,
+    Call,
+    Derivative,
+    Entry,
+    Expression,
+    Negative,
+    Product,
+    Symbol,
+    transform,
+    walk,
+)
 from elman.calculus.printing.render import text
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
@@ -26,6 +37,7 @@ _NOT_SYMMETRIC = re.compile(
     r"\b(?:not|non|never|neither|without|\w+n['’]t)\b[\w\s$\\{}-]{0,30}\bsymmetric|(?:[不非]|未必|不必|不一定|不是|并非)(?:是|一个)?对称"
 )
 _LABEL = "y"
+_LOGARITHMS = {"ln", "log2", "log10", "log1p"}
 _BESIDE = 120  # characters beside a formula in which its sentence is
 
 
@@ -70,13 +82,42 @@ def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
     return ""
 
 
+def _has_margin(value: Expression) -> bool:
+    """Whether it is y times a prediction, or a function of that, as y w^T x and max(0, 1 - y f)."""
+    arguments = (a for n in walk(value) if isinstance(n, Call) for a in n.arguments)
+    products = [value, *(n for a in arguments for n in walk(a))]
+    return any(isinstance(n, Product) and _scales_by_label(n) for n in products)
+
+
+def _scales_by_label(product: Product) -> bool:
+    """Whether y is a factor of it, and no logarithm, as in y ln p."""
+    factors = list(_factors(product))
+    labels = [f for f in factors if isinstance(f, Symbol) and f.name == _LABEL]
+    return bool(labels) and not any(isinstance(f, Call) and f.function in _LOGARITHMS for f in factors)
+
+
+def _factors(node: Expression) -> Iterator[Expression]:
+    if isinstance(node, Product) and node.operator != "/":
+        yield from _factors(node.left)
+        yield from _factors(node.right)
+    elif isinstance(node, Negative):
+        yield from _factors(node.of)
+    else:
+        yield node
+
+
 def label_it_holds_for(checker: Checker, j: Judgement) -> str:
-    """The given letter y of a claim that holds where it is 1 or -1, as of ln (1 + e^{-y w^T x}); else empty."""
+    """The given letter y of a claim that holds where it is 1 or -1, as of ln (1 + e^{-y w^T x}); else empty.
+
+    Only where the equations of the page have a margin, y w^T x: a label that is subtracted from a prediction has 0.
+    """
     written = {n.name for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol)}
     given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)}
     if j.result.error is not None or _LABEL not in given or _LABEL in checker.model.roles.shares:
         return ""
     if all(name != _LABEL and _LABEL not in names_in(checker.model, [Symbol(name)]) for name in written):
+        return ""
+    if not any(_has_margin(d.value) for found in checker.model.equations.values() for d in found):
         return ""
 
     def change(node: Expression) -> Expression:
