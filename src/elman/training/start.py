@@ -155,8 +155,8 @@ def start(
         raise ConfigError(f"held-out is {sources.held_out!r}; it must be over 0 and under 1")
     fast = device is None and bf16_is_fast()
     sampling = device is None and team.size == 1 and not training.get("skip_below")
-    if device:  # an average is computed on the CPU alone
-        training = {"average": 0.0} | training
+    if device:  # these are computed on the CPU alone
+        training = {"average": 0.0, "weight_decay": 0.0} | training
     fill_in = partial(
         with_defaults, text, model, training, size=sources.train.size, recipe=recipe, fast_bf16=fast, sampling=sampling
     )
