@@ -43,7 +43,7 @@ SETTINGS: dict[Level, dict[str, Any]] = {
 LARGE_TEXT = 4 * 2**20
 """Bytes from which a text is large. It does not overfit within a few passes, and profits from more steps in each."""
 
-SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0, "average": 0.0}
+SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0, "average": 0.0, "weight_decay": 0.0}
 
 FAST: dict[str, Any] = {"save_every": 1000, "precision": "bf16"}
 """Where the time is short: fewer checkpoints, and bf16 where the processor multiplies it faster."""
@@ -71,8 +71,13 @@ LARGE_TIME: Tiers = (
 """The same levels, of a large text, after SHORT_TIME, by the passes that the time allows and --epochs asks for."""
 UNLIMITED = 1000
 """--epochs where the time alone is to end the run."""
-LONG_CHARS: Tiers = ((20.0, {}, {}), (float("inf"), {}, FAST | {"dropout": 0.15, "epochs": UNLIMITED}))
-"""Levels char and byte, by the passes that `max_time` allows."""
+_LARGE_CHARS: dict[str, Any] = FAST | {"weight_decay": 0.1, "epochs": UNLIMITED}
+LONG_CHARS: Tiers = (
+    (20.0, {}, {}),
+    (40.0, {"Dh": 1024}, _LARGE_CHARS),
+    (float("inf"), {"Dh": 1024}, _LARGE_CHARS | {"dropout": 0.15}),
+)
+"""Levels char and byte, by the passes that `max_time` allows the 512 units of a short time; 1,024 make a third as many."""
 
 BEST_SECONDS = 3600.0
 """The time of the recipe `best` where neither --max-time nor --epochs is given."""
@@ -83,7 +88,7 @@ SizesAndSettings = tuple[dict[str, Any], dict[str, Any]]
 BEST_LARGE: SizesAndSettings = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.4}
 BEST_SMALL: SizesAndSettings = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.6}
 """The recipe `best` at levels word and bpe; a small text is read so often that the network could learn it by heart."""
-BEST_CHARS: SizesAndSettings = {"Dh": 1024}, _BEST | {"T": 48, "dropout": 0.4}
+BEST_CHARS: SizesAndSettings = {"Dh": 1024}, _BEST | {"weight_decay": 0.1, "dropout": 0.25}
 """And at levels char and byte."""
 
 SAMPLED_FROM = 2048
