@@ -43,7 +43,9 @@ SETTINGS: dict[Level, dict[str, Any]] = {
 LARGE_TEXT = 4 * 2**20
 """Bytes from which a text is large. It does not overfit within a few passes, and profits from more steps in each."""
 
-SGD: dict[str, Any] = {"lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0, "average": 0.0, "weight_decay": 0.0}
+SGD: dict[str, Any] = {
+    "lr": 5.0, "schedule": "mikolov", "warmup": 0, "patience": 0, "average": 0.0, "weight_decay": 0.0,
+}  # fmt: skip
 
 FAST: dict[str, Any] = {"save_every": 1000, "precision": "bf16"}
 """Where the time is short: fewer checkpoints, and bf16 where the processor multiplies it faster."""
@@ -77,7 +79,7 @@ LONG_CHARS: Tiers = (
     (40.0, {"Dh": 1024}, _LARGE_CHARS),
     (float("inf"), {"Dh": 1024}, _LARGE_CHARS | {"dropout": 0.15}),
 )
-"""Levels char and byte, by the passes that `max_time` allows the 512 units of a short time; 1,024 make a third as many."""
+"""Levels char and byte, by the passes that `max_time` allows the 512 units of a short time: 1,024 make a third of them."""
 
 BEST_SECONDS = 3600.0
 """The time of the recipe `best` where neither --max-time nor --epochs is given."""
