@@ -79,7 +79,7 @@ LONG_CHARS: Tiers = (
     (40.0, {"Dh": 1024}, _LARGE_CHARS),
     (float("inf"), {"Dh": 1024}, _LARGE_CHARS | {"dropout": 0.15}),
 )
-"""Levels char and byte, by the passes that `max_time` allows the 512 units of a short time: 1,024 make a third of them."""
+"""Levels char and byte, by the passes that `max_time` allows 512 units; 1,024 make a third of them."""
 
 BEST_SECONDS = 3600.0
 """The time of the recipe `best` where neither --max-time nor --epochs is given."""
