@@ -221,3 +221,13 @@ def test_what_follows_from_a_derivative_that_is_zero_is_no_identity() -> None:
     assert (
         "is zero" not in claims(SOLVED.replace("Let", "## Other parameters\n\nLet").replace("= 0", "= c"))[-1].diagnosis
     )
+
+
+def test_values_that_an_example_gives_are_not_wrong() -> None:
+    text = r"""
+$$r(a|z) = \frac{\exp(u^\top g(z, a))}{\sum_{c} \exp(u^\top g(z, c))}$$
+
+Suppose:
+$$g(z, a_1) = 2, \quad g(z, a_2) = 5, \quad u = 1$$
+"""
+    assert not [c for c in check(page_of(text, "markdown")).claims if c.verdict.is_wrong]

@@ -60,6 +60,7 @@ from elman.notes.oracle.oracle import Oracle
 from elman.notes.page.page import SUPPLIED
 from elman.notes.repair.edits import EDIT, over_other_indices
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged
+from elman.notes.repair.no_claims import a_differential, a_given_value
 from elman.notes.repair.readings import as_written, given_letters, holds_in, holds_with, number_it_holds_for
 
 _ARRANGED = frozenset(
@@ -705,6 +706,8 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
 
 _OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
 _OF_CLAIM = (
+    a_differential,
+    a_given_value,
     _one_of_several,
     _where_a_gradient_is_zero,
     _index_of_one_entry,

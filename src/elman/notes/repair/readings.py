@@ -17,6 +17,7 @@ from elman.calculus.expression import (
     Negative,
     Product,
     Symbol,
+    Transpose,
     transform,
     walk,
 )
@@ -80,6 +81,22 @@ def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
         if holds_in(tried, j):
             return text(as_written(name, (j.left, j.expression)))
     return ""
+
+
+def holds_for_columns(checker: Checker, j: Judgement) -> bool:
+    """Whether a claim holds where each x_i that is row i of a matrix stands for it as a column,
+    as in x_i^T w.
+    """
+    values = checker.sampling.oracles(j.statement)[0].values
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Entry) or not isinstance(node.of, Symbol) or len(node.indices) != 1 or node.column:
+            return node
+        shape = values.shape_of(node.of.name)
+        return node if shape is None or 1 in shape else Transpose(node)
+
+    turned = replace(j, left=transform(j.left, change), statement=j.statement.transformed(change))
+    return turned.expression != j.expression and holds_in(checker.sampling.oracles(j.statement), turned)
 
 
 def _has_margin(value: Expression) -> bool:

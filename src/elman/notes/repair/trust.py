@@ -28,7 +28,12 @@ from elman.notes.repair.doubts import (
 )
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
-from elman.notes.repair.readings import label_it_holds_for, number_it_holds_for, symmetric_it_holds_for
+from elman.notes.repair.readings import (
+    holds_for_columns,
+    label_it_holds_for,
+    number_it_holds_for,
+    symmetric_it_holds_for,
+)
 
 _ENOUGH = 3  # gradients that fail
 _ENOUGH_HOLD = 2  # gradients that hold and have the letters of one that fails
@@ -196,6 +201,8 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str, sound: Sequence
         number = number_it_holds_for(page.checker, e.judgement)
         if number:
             return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
+    if _is_misfit(e.judgement) and holds_for_columns(page.checker, e.judgement):
+        return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading="rows with an index are columns")
     if e.judgement.doubtful and not why and _certainly_misfits(page, e.judgement) and _is_about(page, e, sound):
         return _as_misfit(e)
     if misfit:
