@@ -79,7 +79,7 @@ def values_of(run: Path) -> list[Any]:
         ("model.V", 1e308, "V is 1e+308; it must be a whole number"),
         ("model.layers", 10**12, "layers is 1000000000000; it must be a whole number from 1 to 64"),
         ("model.layers", 2, "the array layers.1.W_e is missing"),
-        ("model.output", "adaptive", "--output adaptive has none of that shape"),
+        ("model.output", "adaptive", "cutoffs is null; it must be ascending whole numbers"),
         ("model.output", "half", "output is 'half'; choose one of full, adaptive"),
         ("model.cutoffs", "5", "--cutoffs is about --output adaptive"),
         ("model.cutoffs", [5], "cutoffs is a list of 1; it must be a text"),

@@ -259,7 +259,7 @@ def test_blocks_are_in_the_reader_s_language(lm: elman.LanguageModel, monkeypatc
             elman.calculus.derive("s^T A s", "s"),
             ("关于", "的导数：", "，采用分母布局", "约定：s 是 n 维列向量；A 是 n × n 矩阵", "个随机点上验证"),
         ),
-        "derivation": (derive(page_of(FORWARD)), ("个梯度", "按数值核对了本页的", "个公式", "范数平方的梯度")),
+        "derivation": (derive(page_of(FORWARD)), ("个梯度", "按数值核对了本页的", "个公式", "范数平方的一半的梯度")),
     }
     english = {name: value._repr_html_() for name, (value, _) in shown.items()}
     monkeypatch.setenv("ELMAN_LANG", "zh")
