@@ -487,3 +487,11 @@ def test_an_equation_that_is_not_read_and_not_needed_is_named() -> None:
 def test_an_equation_whose_shapes_do_not_fit_is_named_by_its_line() -> None:
     with pytest.raises(FormulaError, match=r"line 3: \[k,1\] plus \[n,1\] does not fit"):
         derive(page("u = W x\nv = V u + x\nJ = v^T v", "W [m,n]; V [k,m]; x [n,1]"))
+
+
+def test_a_recurrence_whose_shapes_do_not_fit_is_named_by_its_line() -> None:
+    """s needs the h of the step before, which needs s: the search for the equation that is wrong ends."""
+    equations = "s_t = V x_t + U h_{t-1} + c\n" + r"h_t = \tanh(s_t)" + "\n" + r"J_t = \frac{1}{2} \|h_t - y_t\|_F^2"
+    shapes = "h [m,B]; s [m,B]; x [n,B]; y [m,B]; V [m,n]; U [m,m]; c [k,1]"
+    with pytest.raises(FormulaError, match=r"line \d+: \[m,B\] plus \[k,1\] does not fit"):
+        derive(page(equations, shapes))

@@ -124,8 +124,10 @@ def _check_has_value(checker: Checker, equations: Mapping[str, Equation], loss: 
         return None
 
     name, found = loss, problem(loss)
+    looked_at = set[str]()
     while found is not None:
-        used = sorted({s.name for s in symbols(equations[name].right)} & equations.keys() - {name})
+        looked_at.add(name)
+        used = sorted({s.name for s in symbols(equations[name].right)} & equations.keys() - looked_at)
         problems = [(other, error) for other in used for error in [problem(other)] if error is not None]
         if not problems:
             raise EquationError(name, checker.sampling.in_letters(found, oracle))
