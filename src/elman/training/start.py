@@ -333,6 +333,11 @@ def require_consistent(settings: TrainingConfig, network: ModelConfig) -> None:
     require_flossing(settings, network)
     require_dropout(settings)
     require_average(settings)
+    require_weight_decay(settings)
+
+
+def require_weight_decay(settings: TrainingConfig) -> None:
+    """Raises ConfigError where a step would shrink the weights to 0 or past it."""
     if settings.weight_decay * settings.lr >= 1:
         raise ConfigError(
             f"--weight-decay {settings.weight_decay:g} at --lr {settings.lr:g} would leave nothing of the weights: "

@@ -335,7 +335,7 @@ class Applications(Grammar):
 
 
 def _has_letter(tokens: list[Token], latex: str) -> bool:
-    """Whether a letter stands in some tokens and is not applied there."""
+    """Whether a letter is among the tokens as a quantity: g in 1 - g, but not in g(z), g', g^k or g_k."""
     letters = (k for k, t in enumerate(tokens) if t.text == latex.lstrip("\\"))
     return any(k + 1 == len(tokens) or tokens[k + 1].kind not in ("(", "'", "^", "_") for k in letters)
 

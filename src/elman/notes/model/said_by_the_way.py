@@ -1,4 +1,6 @@
-"""What a page says by the way: a = g(z) within h(x) = a = g(z), and that g is the sigmoid where its words name that."""
+"""Definitions that a page does not state as equations of their own: a = g(z) as a part of h(x) = a = g(z), and g as the
+sigmoid where only the prose says so.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ _SIGMOID = re.compile(r"\bsigmoid\b|\blogistic\s+function\b|逻辑函数|逻辑�
 
 
 def definitions_within_chains(s: Statement, known: Collection[str]) -> Iterator[Definition]:
-    """The definitions of letters that are not first in a chain of equations, as a of h(x) = a = g(z), of those letters
-    that are not `known`.
+    """The definitions by the middle parts of chains of equations, a = g(z) in h(x) = a = g(z), of letters that are not
+    `known`.
     """
     if any(operator not in ("=", ":=") for operator in s.relation.operators):
         return

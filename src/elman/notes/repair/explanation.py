@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elman.calculus.expression import Expression
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
+from elman.notes.oracle.agreement import Agreement
 from elman.notes.repair.edits import Edit
 
 
@@ -62,6 +63,12 @@ def as_judged(j: Judgement) -> Explanation:
     """The explanation of a claim that needs no search: it holds, or was not checked."""
     verdict = j.verdict or (Verdict.HOLDS if j.result.plain else Verdict.FALSE)
     return Explanation(j, verdict, j.unchecked, reading=j.reading)
+
+
+def as_seen(j: Judgement, verdict: Verdict, words: str) -> Explanation:
+    """The explanation of a claim that is wrong by what can be seen without values, whatever its judgement was."""
+    seen = replace(j, result=Agreement(), verdict=None, unchecked="", doubtful=False)
+    return Explanation(seen, verdict, words, reading=j.reading)
 
 
 def verdict_of(candidates: tuple[Candidate, ...]) -> Verdict:

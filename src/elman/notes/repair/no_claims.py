@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from elman.calculus.expression import Apply, Entry, Expression, Symbol, symbols
+from elman.calculus.expression import Apply, Entry, Expression, Symbol, base_of, symbols
 from elman.calculus.printing.render import text
 from elman.notes.judge.checker import Checker
 from elman.notes.model.page_model import names_in
@@ -37,6 +37,5 @@ def a_given_value(checker: Checker, e: Explanation) -> str:
 
 
 def _name(node: Expression) -> str:
-    if isinstance(node, Entry):
-        return _name(node.of)
-    return node.name if isinstance(node, Apply | Symbol) else ""
+    letter = base_of(node)
+    return letter.name if isinstance(letter, Apply | Symbol) else ""

@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
-from elman.notes.oracle.agreement import Agreement
-from elman.notes.repair.explanation import Explanation
+from elman.notes.repair.explanation import Explanation, as_seen
 
 Key = tuple[int, int]
 _NUMBERED = re.compile(r"_(?:\{(\d(?:,?\d){0,2})\}|(\d)(?!\d))")
@@ -67,8 +66,7 @@ def with_slips_of_numbers(explanations: Mapping[Key, Explanation]) -> dict[Key, 
             e, j = found[q.judgement.key], q.judgement
             if not e.verdict.is_wrong and (j.defines is not None or not e.holds or q.left in slipped):
                 slipped.add(q.left)
-                apart = replace(j, result=Agreement(), verdict=None, unchecked="", doubtful=False)
-                found[j.key] = Explanation(apart, Verdict.ARGUMENT, words, reading=j.reading)
+                found[j.key] = as_seen(j, Verdict.ARGUMENT, words)
     return found
 
 

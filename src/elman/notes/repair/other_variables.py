@@ -7,7 +7,6 @@ z = W h + b, the row ∂E/∂z ∂z/∂h does not go on as δ ∂(W h + b)/∂x.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import pairwise
 
 from elman.calculus.expression import MATRIX_PRODUCTS, Derivative, Expression, Symbol, factors_of, symbols, walk
@@ -15,8 +14,7 @@ from elman.calculus.printing.render import text
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import PageModel
-from elman.notes.oracle.agreement import Agreement
-from elman.notes.repair.explanation import Explanation
+from elman.notes.repair.explanation import Explanation, as_seen
 
 Key = tuple[int, int]
 Chain = tuple[Expression, ...]
@@ -32,8 +30,7 @@ def with_other_variables(model: PageModel, explanations: Mapping[Key, Explanatio
         j = e.judgement
         words = "" if e.holds or e.verdict.is_wrong else _ends_elsewhere(j, chains) or _by_another_letter(model, j)
         if words:
-            apart = replace(j, result=Agreement(), verdict=None, unchecked="", doubtful=False)
-            found[key] = Explanation(apart, Verdict.ARGUMENT, words, reading=j.reading)
+            found[key] = as_seen(j, Verdict.ARGUMENT, words)
     return found
 
 

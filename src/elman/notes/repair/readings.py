@@ -84,9 +84,7 @@ def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:
 
 
 def holds_for_columns(checker: Checker, j: Judgement) -> bool:
-    """Whether a claim holds where each x_i that is row i of a matrix stands for it as a column,
-    as in x_i^T w.
-    """
+    """Whether a claim holds if each x_i, row i of a matrix, is taken as a column, as x_i^T w means it."""
     values = checker.sampling.oracles(j.statement)[0].values
 
     def change(node: Expression) -> Expression:
@@ -100,7 +98,7 @@ def holds_for_columns(checker: Checker, j: Judgement) -> bool:
 
 
 def _has_margin(value: Expression) -> bool:
-    """Whether it is y times a prediction, or a function of that, as y w^T x and max(0, 1 - y f)."""
+    """Whether it is a margin, y times a prediction as in y w^T x, or has a function of one, as max(0, 1 - y f)."""
     arguments = (a for n in walk(value) if isinstance(n, Call) for a in n.arguments)
     products = [value, *(n for a in arguments for n in walk(a))]
     return any(isinstance(n, Product) and _scales_by_label(n) for n in products)
@@ -126,7 +124,7 @@ def _factors(node: Expression) -> Iterator[Expression]:
 def label_it_holds_for(checker: Checker, j: Judgement) -> str:
     """The given letter y of a claim that holds where it is 1 or -1, as of ln (1 + e^{-y w^T x}); else empty.
 
-    Only where the equations of the page have a margin, y w^T x: a label that is subtracted from a prediction has 0.
+    Only where the equations of the page have a margin, y w^T x: a label that a prediction is compared with may be 0.
     """
     written = {n.name for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol)}
     given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from elman.calculus.expression import Dots, Expression, Matrix, Product, Symbol, walk
 from elman.calculus.matrix_form.sum_terms import summands
@@ -12,8 +11,7 @@ from elman.calculus.printing.render import text
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import PageModel
-from elman.notes.oracle.agreement import Agreement
-from elman.notes.repair.explanation import Explanation
+from elman.notes.repair.explanation import Explanation, as_seen
 
 Key = tuple[int, int]
 
@@ -29,8 +27,7 @@ def with_slips_in_sight(model: PageModel, explanations: Mapping[Key, Explanation
         if not words and not e.holds:
             verdict, words = Verdict.SHAPE, _cells_that_misfit(e.judgement.expression)
         if words:
-            apart = replace(e.judgement, result=Agreement(), verdict=None, unchecked="", doubtful=False)
-            found[key] = Explanation(apart, verdict, words, reading=e.judgement.reading)
+            found[key] = as_seen(e.judgement, verdict, words)
     return found
 
 
