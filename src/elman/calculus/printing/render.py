@@ -330,6 +330,11 @@ class _FormulaPrinter(Printer):
         return self.ellipsis, ATOM
 
 
+def _has_its_indices(s: Symbol) -> bool:
+    """Whether a letter was written with its indices, as p(k | x_n)."""
+    return s.name.endswith("_at") and s.latex.endswith(")")
+
+
 class _LatexPrinter(_FormulaPrinter):
     circle, tensor, dot = r"\circ", r"\otimes", r"\cdot"
     bar, sigma, pi, ellipsis = r"\|", r"\sum", r"\prod", r"\dots"
@@ -341,6 +346,12 @@ class _LatexPrinter(_FormulaPrinter):
 
     def name(self, s: Symbol) -> str:
         return s.latex or latex_name(s.name)
+
+    def symbol(self, e: Symbol) -> Printed:
+        return (e.latex, ATOM) if _has_its_indices(e) else super().symbol(e)
+
+    def entry(self, e: Entry) -> Printed:
+        return self.symbol(e.of) if isinstance(e.of, Symbol) and _has_its_indices(e.of) else super().entry(e)
 
     def function_name(self, e: Call) -> str:
         return ELEMENTWISE[e.function].latex if e.function in ELEMENTWISE else WHOLE[e.function][1]

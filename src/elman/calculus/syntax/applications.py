@@ -15,7 +15,7 @@ from fractions import Fraction
 from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Index, Number, Power, Product, Symbol
 from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
 from elman.calculus.syntax.conditions import at_top
-from elman.calculus.syntax.cursor import Cursor, plain_text, split_at_commas
+from elman.calculus.syntax.cursor import Cursor, divided, plain_text, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.names import INDEX_LETTERS, PROBABILITIES
 from elman.calculus.syntax.scripts import Letter, Node, closed, subscript
@@ -34,6 +34,7 @@ ALONG = {
     "rowsum": ("sum", 1), "rowsums": ("sum", 1), "colsum": ("sum", 0), "colsums": ("sum", 0), "rowmean": ("mean", 1),
     "colmean": ("mean", 0), "sumrows": ("sum", 1), "sumcols": ("sum", 0),
 }  # fmt: skip
+NORMAL = r"\mathcal{N}"
 _LAYERS = ("l", "L", "ell")
 _PLAIN = ("letter", "command", "number", ",", "_", "^", "{", "}", ";", "'")
 
@@ -273,12 +274,15 @@ class Applications(Grammar):
             return symbol
         return self._apply(symbol, start) if several else None
 
-    def conditional(self, letter: Letter) -> Symbol | Entry | None:
-        """p(x | y) and P(O = o), a letter with what is in its parentheses as a part of its name; None for any other.
+    def conditional(self, letter: Letter) -> Symbol | Entry | Apply | None:
+        """p(x | y) and P(O = o), a letter with what is in its parentheses as a part of its name, and the density
+        N(x | m, S), a function of three arguments; None for any other.
 
         The indices there, n of p(x_n | θ), are those of the letter.
         """
         cursor = self.cursor
+        if letter.latex == NORMAL and cursor.kind() == "(" and (density := self._normal_density(letter)) is not None:
+            return density
         may_be_given = letter.word in PROBABILITIES
         if cursor.kind() != "(" or (letter.name in self.names.functions and not may_be_given):
             return None
@@ -292,11 +296,21 @@ class Applications(Grammar):
         plain, time, indices = self._indices_within(inner)
         kept = [t for t in plain if t.text not in (*FONTS, *TEXT) and (t.kind in _IN_NAMES or t.text.isalnum())]
         named = f"{letter.name}_{''.join(_IN_NAMES.get(t.kind, t.text) for t in kept)}"
-        shown = "".join(("\\" + t.text + " ") if t.kind == "command" else t.text for t in inner)
+        shown = "".join("\\" + t.text + " " if t.kind == "command" else t.text + " " * (t.kind == "|") for t in inner)
         symbol = Symbol(named, time or letter.time, f"{letter.latex}({shown})", span=cursor.span_from(start))
         if not indices:
             return symbol
         return Entry(replace(symbol, name=f"{named}_at", span=(0, 0)), indices, span=symbol.span)  # p(x | θ) is another
+
+    def _normal_density(self, letter: Letter) -> Apply | None:
+        """N(x | m, S) or N(x; m, S), its letter already taken; None where other things are in the parentheses."""
+        parts = divided(self.cursor.bracketed(), lambda t: t.kind in ("|", ";"))
+        arguments = [*parts[:1], *(split_at_commas(parts[1]) if len(parts) == 2 else [])]
+        if len(arguments) != len("xmS") or not all(arguments):
+            return None
+        self.cursor.take_bracket()
+        found = tuple(self.group(argument) for argument in arguments)
+        return Apply("normal", found, latex=NORMAL, span=self.cursor.span_from(letter.start))
 
     def _indices_within(self, tokens: list[Token]) -> tuple[list[Token], Index | None, tuple[Index, ...]]:
         """The arguments p(y^{(i)} = k | x_n) without their indices; the step i above letters; and the indices n and k,

@@ -32,10 +32,10 @@ from elman.notes.judge.claim_kinds import (
     EQUALITIES,
     about_one_column,
     contains_itself,
+    in_either_layout,
     index_that_meets,
     is_condition,
     lacks_time,
-    only_derivatives,
 )
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.solutions import judged_solution
@@ -520,7 +520,7 @@ def _judged_equation(checker: Checker, claim: Judgement) -> Judgement:
         result = checker.agree_where(claim.statement, left, part, where)
         reading = f"for {where.left} = {where.right}"
     own_term = result.error is None and contains_itself(left, part)
-    if result.turned and not result.plain and (result.chain or result.reading or only_derivatives(part)):
+    if result.turned and not result.plain and (result.chain or result.reading or in_either_layout(left, part)):
         result = replace(result, plain=True)  # a chain, a factor of one and derivatives alone are true in either layout
     if result.reading:
         reading = result.reading
@@ -613,7 +613,7 @@ def _shows_layout(j: Judgement) -> bool:
     """Whether a claim is about a gradient, and true in one layout only."""
     if not isinstance(j.left, Derivative) or j.result.plain == j.result.turned or j.result.chain or j.defines:
         return False
-    if only_derivatives(j.expression) or j.result.column or j.result.reading or j.result.symmetric:
+    if in_either_layout(j.left, j.expression) or j.result.column or j.result.reading or j.result.symmetric:
         return False
     shape = j.result.shape
     return shape is not None and shape != (1, 1)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from elman.calculus.expression import (
+    Add,
     BigSum,
+    Constant,
     Derivative,
     Entry,
     Expression,
     Index,
     Iverson,
     Matrix,
+    Negative,
+    Number,
+    Power,
     Product,
+    Subtract,
     Symbol,
     children,
     has_derivative,
@@ -62,6 +68,32 @@ def only_derivatives(e: Expression) -> bool:
     if isinstance(e, Derivative):
         return True
     return not isinstance(e, Symbol) and bool(children(e)) and all(only_derivatives(child) for child in children(e))
+
+
+def in_either_layout(left: Expression, part: Expression) -> bool:
+    """Whether `left = part` is true in either layout: derivatives alone, or multiples of derivatives by what the left
+    side is by, Σ_n ∂p_n/∂μ / p_n.
+    """
+    return only_derivatives(part) or (isinstance(left, Derivative) and _are_multiples(part, left.wrt))
+
+
+def _are_multiples(e: Expression, by: Expression) -> bool:
+    """Whether an expression is a sum of derivatives by one letter, each multiplied by numbers."""
+    if isinstance(e, Derivative):
+        return e.wrt == by
+    if isinstance(e, Product):
+        left, right = (_are_multiples(side, by) for side in (e.left, e.right))
+        return (left and _is_of_entries(e.right)) or (right and e.operator != "/" and _is_of_entries(e.left))
+    return isinstance(e, Add | Subtract | Negative | BigSum) and all(_are_multiples(c, by) for c in children(e))
+
+
+def _is_of_entries(e: Expression) -> bool:
+    """Whether an expression is a number by its form: of numbers and entries alone."""
+    if isinstance(e, Entry):
+        return not e.column
+    if isinstance(e, Number | Constant):
+        return True
+    return isinstance(e, Add | Subtract | Negative | Product | Power) and all(map(_is_of_entries, children(e)))
 
 
 def contains_itself(left: Expression, part: Expression) -> bool:

@@ -21,6 +21,7 @@ from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.bold_letters import with_bold_letters
 from elman.notes.model.class_labels import with_class_labels
+from elman.notes.model.conditional_letters import with_expressions_for_letters, with_short_posteriors
 from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.dotted_matrices import with_dotted_matrices
@@ -32,11 +33,13 @@ from elman.notes.model.entries_of_functions import (
 )
 from elman.notes.model.example_values import kinds_in_examples
 from elman.notes.model.examples import with_letters_of_examples
+from elman.notes.model.families_of_matrices import with_families_of_matrices
 from elman.notes.model.functions_of_entries import with_functions_of_entries
 from elman.notes.model.last_layer import with_last_layer
 from elman.notes.model.left_out_steps import with_left_out_steps
 from elman.notes.model.named_logarithms import with_named_logarithms
 from elman.notes.model.named_losses import with_named_losses
+from elman.notes.model.normal_densities import with_normal_densities
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
 from elman.notes.model.numbered_entries import largest_numbers, with_numbered_entries
 from elman.notes.model.own_entries import with_own_entries
@@ -78,7 +81,10 @@ def build(page: Page) -> PageModel:
     statements = with_dotted_matrices(statements, notation.shapes)
     statements = with_columns_as_letters(with_gradients_of_functions(statements), page)
     statements = with_stacks(with_primes_of_expressions(with_functions_of_entries(statements)))
-    statements = with_letters_for_functions(with_left_out_steps(statements), unread)
+    statements = with_normal_densities(with_expressions_for_letters(with_short_posteriors(statements)))
+    members = with_families_of_matrices(statements, notation.shapes, notation.families)
+    notation = replace(notation, shapes=members.shapes, families=members.families)
+    statements = with_letters_for_functions(with_left_out_steps(members.statements), unread)
     statements = with_letters_of_examples(statements)
     bounded = with_bounds(with_named_losses(with_named_logarithms(statements)))
     statements = with_layers = with_last_layer(bounded)
@@ -98,7 +104,7 @@ def build(page: Page) -> PageModel:
         families=notation.families,
         said=sizes,
         kinds={name: each.kind for name, each in page.kinds.items()},
-        evidence=kinds_in_examples(statements),
+        evidence={**kinds_in_examples(statements), **members.evidence},
         exact=own.exact,
         last_layer=with_layers != bounded,
         symmetric=frozenset(name for name, words in page.properties.items() if "symmetric" in words),

@@ -76,6 +76,7 @@ def notation_of(
                 timed_below |= {letter.name} if letter.below else set()
         if isinstance(statement.parts[0], Symbol) and len(statement.parts) > 1:
             used.add(statement.parts[0].name)
+    timed -= set(families)
     entries = {n for n in used - set(shapes) if n.rpartition("_")[2] in indices and n.rpartition("_")[0] in used}
     used -= entries
     used -= _numbered_steps(statements, used - set(shapes), timed_below)

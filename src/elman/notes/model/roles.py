@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -200,25 +200,28 @@ def _of_quadratic_forms(model: PageModel) -> set[str]:
 
 
 def _under_determinants(model: PageModel) -> set[str]:
-    """Matrices whose determinant is under a logarithm, as in ln det S and ln det(2 S)."""
-    found: set[str] = set()
-    for e in _all_parts(model):
-        for node in walk(e):
-            inner = node.arguments[0] if isinstance(node, Call) and node.function == "ln" else None
-            if isinstance(inner, Call) and inner.function == "det":
-                found |= {s.name for s in symbols(inner)}
-    return found
+    """Matrices whose determinant is under a logarithm or a root, as in ln det S, ln det(2 S) and det(S)^{-1/2}."""
+    return set(_with_determinants(_of_logarithms(model)))
+
+
+def _with_determinants(expressions: Iterable[Expression]) -> Iterator[str]:
+    """The matrices of which expressions are the determinants."""
+    for e in expressions:
+        if isinstance(e, Call) and e.function == "det":
+            yield from (s.name for s in symbols(e))
 
 
 def _covariances(parts: list[Expression]) -> set[str]:
-    """The Σ of a normal density, e^{-(x - μ)^T Σ^-1 (x - μ) / 2}."""
+    """The Σ of a normal density, e^{-(x - μ)^T Σ^-1 (x - μ) / 2}, or what stands for it where det(S)^{-1/2} is, too."""
     found: set[str] = set()
+    roots = (n.of for part in parts for n in walk(part) if isinstance(n, Power) and _is_broken(n.exponent))
+    spread = set(_with_determinants(roots))
     powers = (n for part in parts for n in walk(part) if isinstance(n, Call) and n.function == "exp")
     for node in (n for power in powers for n in walk(power) if isinstance(n, Product)):
         factors = factors_of(node)[-3:]
         if len(factors) == 3 and isinstance(factors[0], Transpose) and factors[0].of == factors[2]:
             inner = factors[1].of if isinstance(factors[1], Inverse) else None
-            if isinstance(inner, Symbol) and inner.name.split("_")[0] == "Sigma":
+            if isinstance(inner, Symbol) and (inner.name.split("_")[0] == "Sigma" or inner.name in spread):
                 found.add(inner.name)
     return found
 

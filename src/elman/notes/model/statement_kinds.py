@@ -39,6 +39,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.shapes.kinds import is_called_a_loss
+from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.notes.model.page_model import Statement
 
 
@@ -131,13 +132,19 @@ def _kind(
     given = s.formula.kind == "inline" or (s.formula.kind == "code" and letter.name in by)
     if given and letter.time is None and is_numeric(s.parts[1]) and elsewhere[letter.name] - {s.number}:
         return StatementKind.EXAMPLE
-    if used_before and letter.name in by and isinstance(left, Symbol) and letter.time is None:
+    is_whole = isinstance(left, Symbol) and (left.time is None or _is_member(left))
+    if used_before and letter.name in by and is_whole:
         announced = any(z < s.number for z in zeros) or _SOLVING.search(_LET.sub("", s.formula.before))
         closed_form = _is_closed_form(s, together(letter.name, s.number))
         solved = letter.name not in of  # of ∂L/∂w, L is not
         if ((announced and solved) or closed_form) and not has_derivative(*s.parts):
             return StatementKind.SOLUTION
     return StatementKind.EQUATION
+
+
+def _is_member(letter: Symbol) -> bool:
+    """Whether a letter with a step is a member of a family, μ_k, and no state h_t."""
+    return letter.below and letter.time is not None and letter.time.variable in INDEX_LETTERS
 
 
 def _is_closed_form(s: Statement, together: set[str]) -> bool:

@@ -36,6 +36,7 @@ _BEFORE = 300
 _DOCUMENT = re.compile(r"\\(?:documentclass|section|subsection|begin\s*\{document\}|newcommand|def)\b")
 _MARK_OF_LIST = re.compile(r"[ \t>]*(?:(?:[-*+]|\(?\w{1,3}[.)])[ \t]+)?")
 _QUOTE = re.compile(r"\n[ \t]*>[ \t]?(?:>[ \t]?)*")
+_QUOTE_OF_DISPLAY = re.compile(rf"\A>|{_QUOTE.pattern}")
 
 
 def read_page(path: Path) -> Page:
@@ -82,11 +83,15 @@ def readable(page: Page, formula: Formula) -> tuple[str, list[int]]:
     """A formula as the parser reads it: with its macros expanded, and spaces for the marks of a quotation and for the
     layers of functions. And for each offset in it (and its end) the offset in `formula.text`.
     """
-    text = (
-        _QUOTE.sub(lambda m: "\n" + " " * (len(m.group()) - 1), formula.text) if ">" in formula.text else formula.text
-    )
+    marks = _QUOTE_OF_DISPLAY if formula.kind == "display" else _QUOTE
+    text = marks.sub(_without_marks, formula.text) if ">" in formula.text else formula.text
     expanded, places = expand(text, page.macros)
     return without_layers_of_functions(expanded), list(places)
+
+
+def _without_marks(quote: re.Match[str]) -> str:
+    """The marks of a quotation as spaces."""
+    return quote.group().replace(">", " ")
 
 
 def _scan(text: str, start: int, end: int, kind: str) -> Scan:
