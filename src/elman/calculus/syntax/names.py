@@ -18,15 +18,15 @@ _UPPER = {
     "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Υ": "Upsilon",
     "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
-GREEK_LETTERS = {**_LOWER, **_UPPER, "ϵ": "epsilon", "ϑ": "theta", "ϕ": "phi"}
-GREEK = (*_LOWER.values(), *_UPPER.values(), "varepsilon", "vartheta", "varphi")
+GREEK_LETTERS = {**_LOWER, **_UPPER, "ϵ": "epsilon", "ϑ": "theta", "ϕ": "phi", "ς": "varsigma"}
+GREEK = (*_LOWER.values(), *_UPPER.values(), "varepsilon", "vartheta", "varphi", "varsigma")
 ACCENTS = {
     "hat": "hat", "widehat": "hat", "bar": "bar", "overline": "bar", "tilde": "tilde", "widetilde": "tilde",
     "dot": "dot", "check": "check", "vec": "vec",
 }  # fmt: skip
-INDEX_LETTERS = frozenset("ijklmnbpqrsvcok")
+INDEX_LETTERS = frozenset((*"ijklmnbpqrsvco", *(f"{letter}'" for letter in "ijklmnbpqrsvco")))
 PROBABILITIES = frozenset({"p", "P", "q", "Q", "Pr"})  # P(X = x) is one quantity
-TIME_LETTERS = frozenset({"t", "tau"})
+TIME_LETTERS = frozenset({"t", "tau", "t'"})
 LOSSES = frozenset({"L", "J", "E", "l", "ell", "C", "loss", "cost", "Loss", "Cost"})  # what a loss is called
 
 

@@ -15,6 +15,7 @@ from elman.calculus.syntax.latex_parser import Parser
 from elman.calculus.syntax.names import Names
 from elman.calculus.syntax.parentheses import with_parentheses_closed
 from elman.calculus.syntax.points import with_points_read
+from elman.calculus.syntax.primed_indices import with_primed_indices
 from elman.calculus.syntax.python import parse_python
 from elman.calculus.syntax.relations import NotRead, Reading, check_depth, read_relations
 from elman.calculus.syntax.tokens import Token, tokenize
@@ -58,6 +59,7 @@ def read_formula(text: str, names: Names | None = None, form: str = "auto") -> R
 
 def _read_latex(text: str, names: Names) -> Reading:
     tokens = with_points_read(without_decoration(with_parentheses_closed(tokenize(text))))
+    tokens = with_primed_indices(tokens)
     if _is_bare("sigma", tokens):
         names = replace(names, letters=names.letters | {"sigma"})
 

@@ -316,10 +316,12 @@ class _Reader:
 
 
 def _is_label(segment: Segment) -> bool:
-    """Whether a segment is the number of an equation, (1), (2a), (*), or a word in brackets: (mean)."""
+    """Whether a segment is the number of an equation, (1), (2a), (*), or words in brackets: (mean)."""
     tokens = segment.tokens
-    if not segment.signs and len(tokens) > 4 and tokens[0].kind == "(" and tokens[-1].kind == ")":
+    if not segment.signs and len(tokens) > 3 and tokens[0].kind == "(" and tokens[-1].kind == ")":
         inner = tokens[1:-1]
+        if any(t.kind == "prose" for t in inner) and not has_relation(inner):
+            return True
         if all(t.kind == "letter" for t in inner) and all(a.end == b.start for a, b in pairwise(inner)):
             return True
     if segment.signs or not (2 < len(tokens) < 6 and tokens[0].kind == "(" and tokens[-1].kind == ")"):

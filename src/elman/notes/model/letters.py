@@ -337,7 +337,7 @@ def _indices_of_kronecker(statements: Sequence[Statement], known: set[str]) -> s
         letter = base_of(node)
         if not isinstance(letter, Symbol) or letter.name.split("_")[0] != "delta" or id(node) in within:
             continue
-        label = letter.name.partition("_")[2] + "".join(map(str, _indices(node)))
+        label = [*letter.name.partition("_")[2], *map(str, _indices(node))]
         written = set(label) - set("123456789")
         if len(label) != 2 or letter.time is not None or not written <= INDEX_LETTERS or not written:
             return set()

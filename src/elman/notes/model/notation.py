@@ -237,7 +237,7 @@ def _d_names(statements: Iterable[Statement]) -> set[str]:
 def _indices(statements: Iterable[Statement]) -> set[str]:
     """The single letters over which sums of the page run, but for time steps."""
     parts = [part for statement in statements for part in statement.parts]
-    found = {name for part in parts for name in bound_indices(part) if len(name) == 1}
+    found = {name for part in parts for name in bound_indices(part) if len(name.rstrip("'")) == 1}
     times = {name for part in parts for name in free_times(part)}
     times |= {s.time.variable for part in parts for s in symbols(part) if s.time and s.time.variable}
     return found - times - {TIME}
