@@ -98,7 +98,7 @@ def index_of(tokens: list[Token], place: int) -> Index:
         if not rest:
             return Index(variable)
         if len(rest) == 2 and rest[0].kind in "+-" and rest[1].text.isdigit():
-            return Index(variable, int(rest[0].text + rest[1].text))
+            return Index(variable, int(rest[0].kind + rest[1].text))
     raise FormulaError(f"{_letters_of(tokens)!r} is not read as an index: write i, t-1 or 0", where)
 
 

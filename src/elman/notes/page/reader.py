@@ -25,7 +25,7 @@ from elman.notes.page.notebook import JOINT, cells_of
 from elman.notes.page.page import Assumption, Formula, Kind, Page, ShapeLine
 from elman.notes.page.scanner import Lines, Scan, beside, covered
 from elman.notes.page.tables import ONE_HOT, in_table_row, one_hot_near, rows_of_tables
-from elman.notes.page.words import said_in, with_shapes_in_words, without_examples
+from elman.notes.page.words import said_in, with_shapes_in_words, without_examples, without_products
 
 MAX_BYTES = 16 * 2**20
 KINDS = {
@@ -141,7 +141,8 @@ def _page(
     for scan, start, end, cell, part in parts:
         gathered.part(scan, start, end, cell, part)
     macros = macros_of(text) if "\\" in text else {}
-    shapes = with_shapes_in_words(without_examples(gathered.shapes, gathered.in_programs), gathered.shapes_in_words)
+    declared = without_products(without_examples(gathered.shapes, gathered.in_programs), gathered.in_programs)
+    shapes = with_shapes_in_words(declared, gathered.shapes_in_words)
     page = Page(
         path, text, tuple(gathered.formulas), tuple(shapes), len(gathered.unchecked),
         frozenset(gathered.one_hot), cells, gathered.aliases, macros, kind, source, tuple(gathered.unchecked),
