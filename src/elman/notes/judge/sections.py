@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import NoneType
 
-from elman.calculus.expression import Symbol, has_derivative, walk
+from elman.calculus.expression import Call, Entry, Symbol, has_derivative, symbols, walk
 from elman.notes.judge.checker import Checker, JudgedPage, judge
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
@@ -122,12 +122,32 @@ def _split(section: frozenset[int], start: int) -> tuple[frozenset[int], frozens
 
 def _is_announced(model: PageModel, section: frozenset[int], j: Judgement) -> bool:
     """Whether a heading or a word stands between the two definitions. On a page that declares its shapes, a heading
-    begins a new definition of a loss alone, since a letter that others use is the same throughout.
+    begins a new definition of a loss alone, since a letter that others use is the same throughout; but for one that the
+    words or the heading introduce, or that is made of letters which are new below the heading.
     """
     first = _first(model, section, j)
+    anew = _ANEW.search(j.statement.formula.before) is not None
     if first is None or first.formula.heading != j.statement.formula.heading:
-        return not model.shapes or not _is_used(model, j)
-    return _ANEW.search(j.statement.formula.before) is not None
+        unused = not model.shapes or not _is_used(model, j)
+        return unused or anew or _names_its_function(j) or _has_new_letters(model, section, j)
+    return anew
+
+
+def _names_its_function(j: Judgement) -> bool:
+    """Whether the heading names the function of which a letter is the value: y = ReLU(x) below "The ReLU"."""
+    right = j.expression
+    if not isinstance(right, Call) or not all(isinstance(a, Symbol | Entry) for a in right.arguments):
+        return False
+    return re.search(rf"(?<![A-Za-z]){right.function}(?![A-Za-z])", j.statement.formula.heading, re.I) is not None
+
+
+def _has_new_letters(model: PageModel, section: frozenset[int], j: Judgement) -> bool:
+    """Whether a letter of the right side is first met, and defined, below the heading of the new definition."""
+    start = _start(model, section, j)
+    own = [s for s in model.statements if s.number in section]
+    before = {n.name for s in own if s.number < start for part in s.parts for n in symbols(part)}
+    defined = {left.name for s in own if s.number >= start and (left := defined_letter(s.parts[0])) is not None}
+    return bool({n.name for n in symbols(j.expression)} & defined - before)
 
 
 def _is_used(model: PageModel, j: Judgement) -> bool:

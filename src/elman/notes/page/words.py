@@ -47,8 +47,8 @@ def without_examples(declared: Sequence[ShapeLine], in_programs: Container[int])
 
 
 def without_products(declared: Sequence[ShapeLine], in_programs: Container[int]) -> list[ShapeLine]:
-    """The declared shapes without those of products: AB of `AB \\in \\mathbb{R}^{m \\times m}`, where A and B have shapes
-    of their own, is no name. A name of code is one, and so is dW, a gradient. `in_programs` as in `without_examples`.
+    """The declared shapes without those of products: AB of `AB \\in \\mathbb{R}^{m \\times m}` is no name where A and B
+    have shapes of their own. A name of code is one, and so is dW, a gradient. `in_programs`: see `without_examples`.
     """
     letters = {line.name for line in declared if len(line.name) == 1}
     return [line for line in declared if line.start in in_programs or not _is_product(line.name, letters)]

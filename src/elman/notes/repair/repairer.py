@@ -36,7 +36,7 @@ from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
 from elman.notes.oracle.agreement import agreement, assignments, close, compare, is_per_column, part_value
 from elman.notes.oracle.budget import Budget
-from elman.notes.oracle.evaluation_point import OutOfRangeError, UncheckedError
+from elman.notes.oracle.evaluation_point import OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
 from elman.notes.repair.edits import EDIT, Edit, Variant, shifted, times_around
 from elman.notes.repair.explanation import Candidate
@@ -129,7 +129,7 @@ class Repairer:
         valued: list[dict[str, int]] = []
         other: list[dict[str, int]] = []
         edge: list[dict[str, int]] = []
-        with suppress(UncheckedError):  # too many of them: those that were seen have to do
+        with suppress(FormulaError):  # too many of them, or a condition has no value: those that were seen have to do
             for indices in assignments(self.oracles[0], (left, part)):
                 goal = self._goal(left, indices)
                 try:
