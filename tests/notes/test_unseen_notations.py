@@ -84,3 +84,32 @@ def test_letters_that_are_new_below_a_heading_begin_a_new_definition() -> None:
     found = claims(*FIRST, "## With a gate", *gated, slope)
     assert not [c for c in found if c.is_wrong]
     assert last(*FIRST, "## With a gate", *gated, slope.replace("1 -", "1 +")).is_wrong
+
+
+# --- what is written in a line ---
+
+DENSITY = r"$$p = \frac{1}{\sqrt{2 \pi \sigma^2}} e^{-(u-c)^2 / 2\sigma^2}$$"
+
+
+@pytest.mark.parametrize(("below", "holds"), [(r"\sigma^2", True), (r"2\sigma^2", False)])
+def test_a_divisor_of_two_and_a_deviation(below: str, holds: bool) -> None:
+    claim = last(DENSITY, rf"$$\frac{{\partial \ln p}}{{\partial c}} = \frac{{u-c}}{{{below}}}$$")
+    assert claim.is_wrong is not holds
+
+
+def test_a_mean_and_a_half_in_a_line() -> None:
+    mean = (r"$$J = 1/2k \sum_{i=1}^k (v t_i - s_i)^2$$", r"$$\frac{dJ}{dv} = \frac1k \sum_{i=1}^k (v t_i - s_i) t_i$$")
+    assert last(*mean).verdict is Verdict.HOLDS
+    assert last("$$R = 1/2 v^2$$", r"$$\frac{dR}{dv} = v$$").verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize(("number", "right"), [("0.405", True), ("0.176", True), ("0.585", True), ("0.276", False)])
+def test_a_logarithm_of_numbers_may_be_to_another_base(number: str, right: bool) -> None:
+    assert last(rf"$$a = \log(\frac{{3}}{{2}}) \approx {number}$$").is_wrong is not right
+    assert last(rf"$$a = \ln(\frac{{3}}{{2}}) \approx {number}$$").is_wrong is (number != "0.405")
+
+
+def test_a_function_of_a_word_is_not_read_and_one_of_a_letter_is() -> None:
+    found = claims(r"We have $k = 3$, $\text{count(Ann)} = 2, \text{count(Bob)} = 1$.")
+    assert not [c for c in found if c.is_wrong]
+    assert last(r"$$q = \text{softmax(s)}$$", r"$$\frac{\partial q_i}{\partial s_j} = q_i q_j$$").is_wrong

@@ -2,7 +2,7 @@
 
     sum        = [ "-" | "+" ] entrywise { ( "+" | "-" ) entrywise }
     entrywise  = product { ( "∘" | "⊗" ) product }
-    product    = factor { [ "·" | "/" ] factor }        two factors side by side are a product
+    product    = factor { [ "·" | "/" ] factor }        two factors side by side are a product; x / 2σ is x / (2σ)
     factor     = atom { script | application }
     script     = "_" argument | "^" argument | "'" | "|_" argument | "{" script "}"
     argument   = "{" … "}" | "(" … ")" | token
@@ -26,6 +26,7 @@ from elman.calculus.expression import (
     Index,
     Inverse,
     Negative,
+    Number,
     Power,
     Product,
     Subtract,
@@ -47,6 +48,7 @@ RELATIONS = {
     "succ": "≻", "preceq": "⪯", "perp": "⊥",
 }  # fmt: skip
 ENTRYWISE = {"circ": "∘", "odot": "∘", "otimes": "⊗", "ast": "∘", "bigodot": "∘"}
+_DEVIATIONS = frozenset({"sigma", "tau"})
 PRODUCTS = {"cdot": "·", "times": "·", "/": "/", "*": "·", "@": "@", "bullet": "·", "div": "/"}
 MAX_LEVELS = 60  # of factors within factors, whatever opens them: brackets, bars, functions, sums
 _ENDS = {"_", "^", "&", "newline", ",", ";", ".", ":", "!", "prose", "arrow", "quad", ")", "]", "}", "end", "rangle"}
@@ -158,8 +160,21 @@ class Grammar(ABC):
             else:
                 return left
             signed = operator != "" and cursor.kind() == "-"  # a \cdot -b
+            place = cursor.place()
             right = self.term() if signed else self.factor()
+            if operator == "/" and self._goes_on_below(left, right):
+                right = Product(right, self.factor(), span=cursor.span_from(place))
             left = Product(left, right, operator, span=cursor.span_from(start))
+
+    def _goes_on_below(self, left: Expression, right: Expression) -> bool:
+        """Whether the letter that comes next belongs to the divisor: σ of x / 2σ^2, of the density of a normal
+        distribution, and m of 1/2m Σ, of a mean.
+        """
+        if not isinstance(right, Number):
+            return False
+        if self.cursor.name() in _DEVIATIONS:
+            return not isinstance(left, Number)
+        return self.cursor.kind() == "letter" and self.cursor.name(1) == "sum"
 
     def starts_factor(self) -> bool:
         """Whether the next token begins a factor."""

@@ -100,6 +100,7 @@ _ENTRYWISE = re.compile(r"\.[ ]?\*(?!\*)")  # a .* b, as programs write it
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 _LENGTH = re.compile(r"\s*-?\s*[\d.]*\s*(?:pt|em|ex|cm|mm|in|mu|px)\b")
 _ROW_GAP = re.compile(r"\*?\s*\[\s*-?[\d.]*\s*(?:pt|em|ex|cm|mm|in)\s*\]|\*")
+_APPLIED = re.compile(r"\s*([A-Za-z]+)\(([^()$\\{}]+)\)\s*")
 _CASE_OF_LETTERS = re.compile(r"\s*(if|when|for)?\s*([A-Za-z]\s*(?:=|==|!=|≠|<|>)\s*[A-Za-z0-9])\s*")
 _ONE_WORD = re.compile(r"\s*[A-Za-z][A-Za-z0-9]*\s*")
 
@@ -213,6 +214,9 @@ def _text(text: str, i: int, end: int, name: str, found: list[Token]) -> int:
         found += [Token("letter", c, begin + k, begin + k + 1) for k, c in enumerate(inner) if not c.isspace()]
         found.append(Token("}", "}", close, close + 1))
         return close + 1
+    if (applied := _APPLIED.fullmatch(inner)) is not None:
+        _applied_word(applied, i, end, name, found, begin)
+        return close + 1
     at = begin
     if (case := _CASE_OF_LETTERS.fullmatch(inner)) is not None:  # \text{if p = m}
         if case.group(1):
@@ -231,6 +235,21 @@ def _text(text: str, i: int, end: int, name: str, found: list[Token]) -> int:
             found.append(Token("prose", piece.strip(), at, at + len(piece)))
         at += len(piece) + 1
     return close + 1
+
+
+def _applied_word(match: re.Match[str], i: int, end: int, name: str, found: list[Token], begin: int) -> None:
+    """Reads `\\text{softmax(z)}` as `\\text{softmax}(z)`; what is of a word, count(it), is no quantity that is read."""
+    word, argument = match.group(1), match.group(2)
+    if any(len(part.strip()) > 1 for part in argument.split(",")):
+        found.append(Token("bad", f"the words {match.group()!r} are not read: write a letter for them", i, end))
+        return
+    found += [Token("command", name, i, end), Token("{", "{", begin - 1, begin)]
+    found += [Token("letter", c, begin + k, begin + k + 1) for k, c in enumerate(word, match.start(1))]
+    found.append(Token("}", "}", begin + match.end(1), begin + match.end(1)))
+    behind = begin + match.end(1)
+    for token in tokenize(match.string[match.end(1) : match.end()]):
+        found.append(replace(token, start=behind + token.start, end=behind + token.end))
+    found[-1] = replace(found[-1], end=begin + len(match.string) + 1)  # with the brace of \\text
 
 
 def _environment(text: str, i: int, end: int, name: str, found: list[Token]) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
-from elman.calculus.expression import Expression, Matrix, children
+from elman.calculus.expression import Call, Expression, Matrix, children, transform
 from elman.calculus.functions import Array
 from elman.calculus.values.environment import Environment
 from elman.calculus.values.evaluate import evaluate
@@ -18,6 +19,7 @@ from elman.notes.oracle.agreement import Agreement
 from elman.notes.oracle.counterexample import Counterexample
 
 _DECIMAL = re.compile(r"\d\.\d")
+_LOG = re.compile(r"(?<![A-Za-z])log(?![A-Za-z])")
 _LAST_NUMBER = re.compile(r"\d+(?:\.(\d+))?(?!.*\d)", re.DOTALL)
 
 
@@ -35,8 +37,24 @@ def is_worked(statement: Statement, part: int) -> bool:
 
 
 def arithmetic(statement: Statement, part: int) -> Agreement:
-    """Whether worked numbers equal those before them, rounded or cut off to the digits that they are written with."""
-    left, right = statement.parts[part - 1], statement.parts[part]
+    """Whether worked numbers equal those before them, rounded or cut off to the digits that they are written with. A
+    logarithm that is not written ln may be to the base 10 or 2.
+    """
+    left, right = statement.parts[part - 1 : part + 1]
+    found = _compared(statement, part, left, right)
+    if found.plain or not any(_LOG.search(statement.source(k)) for k in (part - 1, part)):
+        return found
+    others = (_compared(statement, part, *(_to_base(base, e) for e in (left, right))) for base in ("log10", "log2"))
+    return next((other for other in others if other.plain), found)
+
+
+def _to_base(base: str, e: Expression) -> Expression:
+    """An expression with logarithms to another base."""
+    return transform(e, lambda n: replace(n, function=base) if isinstance(n, Call) and n.function == "ln" else n)
+
+
+def _compared(statement: Statement, part: int, left: Expression, right: Expression) -> Agreement:
+    """Whether two parts, `left` and `right` as they are read, are equal to the digits written."""
     try:
         one, other = _value(left), _value(right)
     except FormulaError as error:
