@@ -17,7 +17,7 @@ from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
 from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import Cursor, divided, plain_text, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
-from elman.calculus.syntax.names import INDEX_LETTERS, PROBABILITIES
+from elman.calculus.syntax.names import GREEK, INDEX_LETTERS, PROBABILITIES
 from elman.calculus.syntax.scripts import Letter, Node, closed, subscript
 from elman.calculus.syntax.tokens import FONTS, TEXT, Token
 from elman.errors import FormulaError
@@ -173,7 +173,8 @@ class Applications(Grammar):
         stops = {"begin"} | ({"(", "["} if name in ELEMENTWISE else set())
         bars = cursor.kind() in ("|", "norm", "begin")
         left = self.factor()
-        while not bars and self.starts_factor() and cursor.kind() not in stops and not self._starts_function():
+        whole = bars or (self.of_nabla and cursor.tokens[cursor.at - 1].kind == ")")
+        while not whole and self.starts_factor() and cursor.kind() not in stops and not self._starts_function():
             left = Product(left, self.factor(), "", span=cursor.span_from(start))
         return left
 
@@ -250,7 +251,7 @@ class Applications(Grammar):
         at the left of a relation, and where it is differentiated; and loss(W), of a word, everywhere.
         """
         cursor = self.cursor
-        if isinstance(node, Letter) and (given := self.conditional(node)) is not None:
+        if isinstance(node, Letter) and (given := self._of_value(node) or self.conditional(node)) is not None:
             return given
         symbol = closed(node, self.names)
         if not isinstance(symbol, Symbol):
@@ -301,6 +302,34 @@ class Applications(Grammar):
         if not indices:
             return symbol
         return Entry(replace(symbol, name=f"{named}_at", span=(0, 0)), indices, span=symbol.span)  # p(x | θ) is another
+
+    def _of_value(self, letter: Letter) -> Apply | None:
+        """R(x), or p_w(x | y), of an x over whose values sums of the page run, its letter already taken: a function of
+        x, as a letter at a step of its own, of y, and of the w in its name. None for any other letter.
+        """
+        cursor = self.cursor
+        inner = cursor.bracketed() if cursor.kind() == "(" and self.names.values and letter.time is None else []
+        parts = divided(inner, lambda t: t.kind in (",", ";", "|"))
+        if not any(len(part) == 1 and part[0].text in self.names.values for part in parts) or not all(parts):
+            return None
+        cursor.take_bracket()
+        found = tuple(self._value(part) for part in parts)
+        if letter.label.isalpha() and (len(letter.label) == 1 or letter.label in GREEK):
+            shown = letter.label if len(letter.label) == 1 else "\\" + letter.label
+            found = (Symbol(letter.label, latex=shown), *found)
+        return Apply(letter.name, found, latex=letter.latex, span=cursor.span_from(letter.start))
+
+    def _value(self, tokens: list[Token]) -> Expression:
+        """An argument: x and x' of Σ_x and Σ_{x'} are the letter x at two steps; s beside s_t is another letter."""
+        word = tokens[0].text
+        if len(tokens) > 1 or word not in self.names.values:
+            found = self.group(tokens)
+            if isinstance(found, Symbol) and found.time is None and found.name in self.names.timed:
+                return replace(found, name=f"{found.name}_any")
+            return found
+        name = word.rstrip("'")
+        shown = "\\" + name if tokens[0].kind == "command" else name
+        return Symbol(name, Index(word), shown, below=True, span=(tokens[0].start, tokens[0].end))
 
     def _normal_density(self, letter: Letter) -> Apply | None:
         """N(x | m, S) or N(x; m, S), its letter already taken; None where other things are in the parentheses."""

@@ -320,7 +320,9 @@ def nabla(p: Grammar, token: Token) -> Node:
         else:
             raise FormulaError("∇ takes no power but 2", sign.start + 1)
     first = cursor.place()
+    p.of_nabla = True
     of = _differentiated_factor(p)
+    p.of_nabla = False
     if isinstance(of, Transpose):
         of = _with_factors_by(p, of, wrt, first)
     for _ in range(order):

@@ -73,6 +73,7 @@ class Grammar(ABC):
         self.open_bars: list[str] = []
         self.bar_is_outside = False  # in ∂J/∂W|_(i) the bar belongs to the whole, not to W
         self.differentiated = False  # what comes next is differentiated: J(W) is J
+        self.of_nabla = False  # what comes next is differentiated by a ∇: ∇ ln f(x) g(x) is (∇ ln f(x)) g(x)
         self.is_left = False  # this is the left side of a relation: J(W) is J
 
     def part(self, tokens: list[Token]) -> Grammar:

@@ -16,6 +16,7 @@ from elman.calculus.syntax.big_signs import big_sign
 from elman.calculus.syntax.conditions import has_relation, indicator, is_index, product_of_conditions, sign_of
 from elman.calculus.syntax.cursor import plain_text
 from elman.calculus.syntax.derivatives import fraction, nabla, slashed_derivative
+from elman.calculus.syntax.expectations import expectation
 from elman.calculus.syntax.grammar import Handler
 from elman.calculus.syntax.latex_parser import Parser
 from elman.calculus.syntax.names import ACCENTS, GREEK
@@ -156,7 +157,9 @@ def font(p: Parser, token: Token) -> Node:
     if word in ("P", "Pr") and (given := p.conditional(letter)) is not None:
         return given
     if word in ("E", "P") and token.text in ("mathbb", "mathrm", "operatorname", "mathbf"):
-        _refuse_expectation(p, word, token)
+        if word == "E" and p.names.resolve(word) is None and (found := expectation(p, token)) is not None:
+            return found
+        _refuse_probability(p, word, token)
     if alone:
         power = p.power_of_e() if word == "e" and token.text in _UPRIGHT else None
         return letter if power is None else power
@@ -181,9 +184,9 @@ def _letter_in_font(token: Token, inner: list[Token], word: str, alone: bool) ->
     return Letter(_VARIANTS.get(word, word), latex=f"\\{token.text}{{{shown}}}", start=token.start)
 
 
-def _refuse_expectation(p: Parser, word: str, token: Token) -> None:
+def _refuse_probability(p: Parser, word: str, token: Token) -> None:
     cursor = p.cursor
-    if p.names.resolve(word) is not None:
+    if word != "P" or p.names.resolve(word) is not None:
         return
     at = cursor.at
     if cursor.kind() == "_":
@@ -192,8 +195,7 @@ def _refuse_expectation(p: Parser, word: str, token: Token) -> None:
     comes = cursor.kind()
     cursor.at = at
     if comes in ("[", "(", "{", "|"):
-        what = "an expectation E[…]" if word == "E" else "a probability P(…)"
-        raise FormulaError(f"{what} is not read: write it as a sum", token.start + 1)
+        raise FormulaError("a probability P(…) is not read: write it as a sum", token.start + 1)
 
 
 COMMANDS: dict[str, Handler] = {

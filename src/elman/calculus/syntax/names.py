@@ -60,6 +60,7 @@ class Names:
     they have another meaning elsewhere: e, i, d, T, π. `pointers` are the subscripts that are indices which the data
     give: y_i of p_{y_i}. `lists` are letters with a subscript that numbers a list of them: u_w, as in Σ_s u_{w_s}.
     `transposes` are what a transpose is written with besides T: t of A^t.
+    `values` are letters over whose values sums run, x of Σ_x p(x) f(x).
     `steps` are further letters that number time steps below a letter: k of h_k, beside h_t.
     """
 
@@ -76,6 +77,7 @@ class Names:
     lists: frozenset[str] = frozenset()
     transposes: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
     _folded: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -12,11 +12,14 @@ _PRIME = "'"
 
 
 def with_primed_indices(tokens: list[Token]) -> list[Token]:
-    """The tokens of a formula with one letter for each letter with a prime in a subscript, or over which a sum runs."""
+    """The tokens of a formula with one letter for each letter with a prime in a subscript, or over which a sum or an
+    expectation runs.
+    """
     if not any(_length_of_prime(tokens, i) for i in range(len(tokens))):
         return tokens
     below, under_sums = set(_subscripts(tokens, False)), set(_subscripts(tokens, True))
-    bound = {t.text for i, t in enumerate(tokens) if i in under_sums and _is_primed(tokens, i)}
+    primed = [i for i in below if _is_primed(tokens, i)]
+    bound = {tokens[i].text for i in primed if i in under_sums or _is_drawn(tokens, i)}
     found: list[Token] = []
     i = 0
     while i < len(tokens):
@@ -33,6 +36,12 @@ def _is_primed(tokens: Sequence[Token], i: int) -> bool:
     """Whether a token is a letter with one prime."""
     length = _length_of_prime(tokens, i + 1)
     return tokens[i].kind == "letter" and length > 0 and not _length_of_prime(tokens, i + 1 + length)
+
+
+def _is_drawn(tokens: Sequence[Token], i: int) -> bool:
+    r"""Whether a letter with a prime is drawn from something, as a' of a' \sim p(a')."""
+    behind = i + 1 + _length_of_prime(tokens, i + 1)
+    return behind < len(tokens) and tokens[behind].text == "sim"
 
 
 def _length_of_prime(tokens: Sequence[Token], i: int) -> int:

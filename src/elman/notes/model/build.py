@@ -47,6 +47,7 @@ from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
 from elman.notes.model.primes import with_primes_of_expressions
 from elman.notes.model.repeated_indices import with_repeated_indices
+from elman.notes.model.running_values import with_distributions
 from elman.notes.model.said_in_words import with_columns_as_letters, with_equations_in_words
 from elman.notes.model.signs_for_derivatives import with_signs_for_derivatives
 from elman.notes.model.stacks import with_stacks
@@ -85,6 +86,7 @@ def build(page: Page) -> PageModel:
     members = with_families_of_matrices(statements, notation.shapes, notation.families)
     notation = replace(notation, shapes=members.shapes, families=members.families)
     statements = with_letters_for_functions(with_left_out_steps(members.statements), unread)
+    statements = with_distributions(statements)
     statements = with_letters_of_examples(statements)
     bounded = with_bounds(with_named_losses(with_named_logarithms(statements)))
     statements = with_layers = with_last_layer(bounded)

@@ -27,6 +27,7 @@ from elman.calculus.syntax.names import INDEX_LETTERS, TIME_LETTERS, Names
 from elman.calculus.syntax.written_sizes import is_written
 from elman.notes.model.letters import letters_of
 from elman.notes.model.page_model import TIME, Statement, free_times
+from elman.notes.model.running_values import running_values
 from elman.notes.model.statement_kinds import is_update
 from elman.notes.model.step_letters import step_letters
 
@@ -102,6 +103,7 @@ def notation_of(
         pointers=nested.pointers,
         lists=nested.lists,
         steps=step_letters(statements, timed_below),
+        values=running_values(statements),
     )
     return Notation(names, shapes, frozenset(timed), frozenset(whole))
 

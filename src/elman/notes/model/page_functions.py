@@ -36,6 +36,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.shapes.kinds import usual_costs
 from elman.notes.model.page_model import Statement, Unread
+from elman.notes.model.running_values import value_of
 from elman.notes.model.statement_kinds import defined_letter, is_mention
 
 _DEEPEST = 4  # functions within functions that are replaced by their equations
@@ -124,6 +125,8 @@ def _functions(s: Statement, defined: Collection[str]) -> Iterator[_Function]:
     for k, (left, value) in enumerate(pairwise(s.parts)):
         if not isinstance(left, Apply) or left.primes or not equal[k] or (k and not equal[k - 1]):
             continue
+        if (own := value_of(left)) is not None and own not in symbols(value):
+            continue  # p(x) = p(y) p(z), where x is the pair of y and z
         value = _differentiated(left, value, defined) or value
         behind = _with_parameters(left, s.parts[1:], s.relation.operators[1:]) if k == 0 else None
         value = behind or value
@@ -197,6 +200,8 @@ def _losses(statements: Sequence[Statement]) -> set[str]:
                 plain.add(node.name)
             if isinstance(node, Apply) and not (all(isinstance(a, Symbol) for a in node.arguments) and not node.primes):
                 other.add(node.name)
+            if isinstance(node, Apply) and value_of(node) is not None:
+                other.add(node.name)  # p_w(x), of which sums run over x
     applied = {n.name for s in statements for n in s.nodes() if isinstance(n, Apply)}
     return (found | (plain & applied)) - other - (_within_chains(statements) - plain)
 
@@ -289,7 +294,9 @@ def _usual_name(f: _Function) -> str | None:
 
 
 def _step_of(node: Apply) -> Index | None:
-    """The step k of g(z^(k)), whose letter is g^(k); None of any other function."""
+    """The step k of g(z^(k)), whose letter is g^(k), and the value of which sums run; None of any other function."""
+    if (value := value_of(node)) is not None:
+        return value.time
     (only, *others) = node.arguments
     return only.time if isinstance(only, Symbol) and not others else None
 

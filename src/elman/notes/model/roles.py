@@ -23,6 +23,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    children,
     factors_of,
     symbols,
     walk,
@@ -80,8 +81,16 @@ def _targets(model: PageModel) -> set[str]:
                 isinstance(n, Call) and n.function == "ln" and _from_softmax(n.arguments[0], model)
                 for n in walk(node.right)
             ):
-                found |= {s.name for n in walk(node.left) for s in [_letter(n)] if s}
+                found |= {s.name for n in _outside_functions(node.left) for s in [_letter(n)] if s}
     return found
+
+
+def _outside_functions(e: Expression) -> Iterator[Expression]:
+    """The nodes of an expression that are no arguments of functions without an equation."""
+    yield e
+    if not isinstance(e, Apply):
+        for child in children(e):
+            yield from _outside_functions(child)
 
 
 def _from_softmax(e: Expression, model: PageModel) -> bool:
