@@ -89,22 +89,24 @@ struct AmxMicroKernel {
   }
 
   // The same, with a call of `between` for every 16 lanes: work in vectors that the core does while it multiplies tiles.
+  // a_step: floats from 16 lanes of A to the next 16.
   template <class Between>
-  [[gnu::always_inline]] static inline void run_with(int rows, int columns, const Tile& tile, Between&& between) {
+  [[gnu::always_inline]] static inline void run_with(int rows, int columns, const Tile& tile, Between&& between,
+                                                     long a_step = kLaneGroup) {
     if (rows > amx::kTileRows) {
-      if (columns == kColumns) block<2, 2>(tile, between);
-      else block<2, 1>(tile, between);
+      if (columns == kColumns) block<2, 2>(tile, between, a_step);
+      else block<2, 1>(tile, between, a_step);
     } else {
-      if (columns > kColumns) block<1, 4>(tile, between);
-      else if (columns == kColumns) block<1, 2>(tile, between);
-      else block<1, 1>(tile, between);
+      if (columns > kColumns) block<1, 4>(tile, between, a_step);
+      else if (columns == kColumns) block<1, 2>(tile, between, a_step);
+      else block<1, 1>(tile, between, a_step);
     }
   }
 
  private:
   // Tiles 0 to 3 are sums; A's and B's follow. A tile of B is overwritten when its products are under way.
   template <int down, int across, class Between>
-  [[gnu::always_inline]] static inline void block(const Tile& tile, Between&& between) {
+  [[gnu::always_inline]] static inline void block(const Tile& tile, Between&& between, long a_step) {
     constexpr int kLeft = 4, kRight = kLeft + down, kRightTiles = 8 - kRight;
     constexpr long kPanelColumns = across == 1 ? amx::kTileColumns : kColumns;
     const float *a = tile.a, *b = tile.b;
@@ -116,8 +118,8 @@ struct AmxMicroKernel {
     };
     if (tile.add) amx::each<down * across>([&](auto s) { amx::load<s>(sums_at(s), out_stride * 4); });
     else amx::each<down * across>([&](auto s) { amx::zero<s>(); });
-    for (long k = 0; k < lanes; k += amx::kTileLanes) {
-      amx::each<down>([&](auto i) { amx::load<kLeft + i>(a + i * amx::kTileRows * a_stride + k, a_stride * 4); });
+    for (long k = 0; k < lanes; k += amx::kTileLanes, a += a_step) {
+      amx::each<down>([&](auto i) { amx::load<kLeft + i>(a + i * amx::kTileRows * a_stride, a_stride * 4); });
       amx::each<across>([&](auto j) {
         constexpr int kTile = kRight + j % kRightTiles;
         amx::load<kTile>(b + j / 2 * panel_stride + k * kPanelColumns + j % 2 * amx::kTileColumns, kPanelColumns * 4);

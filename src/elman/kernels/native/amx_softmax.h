@@ -9,6 +9,10 @@
 // where e is exp(θ - reference), and Z (ŷ - 1) at the target. So there is no pass that makes δ1. For dh^T, e is copied
 // with words in pairs. While the tiles of a product are multiplied, vectors take exp of those before.
 //
+// What is read and written again lies in panels of 32 tokens, each in one piece, in the order in which it is used: e of a
+// tile of words, and dh^T. The processor fetches such memory ahead. (In rows of all tokens, the pieces that a tile takes
+// are kilobytes apart: the whole softmax of 33,278 words took a fifth longer.)
+//
 // Threads, tiles of words and chunks of tokens are those of softmax.h. The reference is the target's θ, which is known
 // before all others and the same in every tile: Z is then 1 / ŷ at the target. Where a sum would be too large with it,
 // a tile takes its own largest θ, and the e of other tiles is multiplied with the missing factor afterwards.
@@ -29,8 +33,10 @@ class AmxSoftmax {
   using Prec = Kernel::Prec;
   static constexpr long kWords = 256;                // of a tile of words
   static constexpr long kTokens = Kernel::kColumns;  // of a panel
+  static constexpr long kExpPanel = kWords * kTokens / 2;  // floats of a panel's e
   static constexpr float kTooLarge = 1e30f;
   static constexpr size_t kExpBytes = size_t{96} << 20;
+  static constexpr long kRunBytes = 1280 << 10;  // of a run of tokens of h, which stays in the core's own cache
 
   enum class Shared { h, scaled_h, reference, sum, largest_logit, of_token, exp, count };
   enum class Own { U, logits, U_transposed, pairs, dh, sums, partial, count };
@@ -39,11 +45,11 @@ class AmxSoftmax {
   AmxSoftmax(Pool& pool, Softmax& call)
       : call(call), tiles(divide_up(call.V, kWords)), pool_(pool), threads_(pool.size()),
         with_gradient_(call.dh != nullptr), with_weights_(call.dU != nullptr), by_words_(tiles >= 2 * threads_),
-        block_(call.Dh <= 256 ? 2 * kLanesPerPass : kLanesPerPass), U_stride_(left_stride<Kernel>(call.Dh)) {
+        block_(call.Dh <= 256 ? 2 * kLanesPerPass : kLanesPerPass), U_stride_(left_stride<Kernel>(call.Dh)),
+        run_(round_up(kRunBytes / (2 * call.Dh) + 1, block_)) {
     const long fitting = static_cast<long>(kExpBytes / (2 * kWords)) / tiles / kTokens * kTokens;
     const long most = by_words_ ? (fitting < kTokens ? kTokens : fitting) : threads_ * block_;
     chunk_ = round_up(with_gradient_ ? divide_up(call.N, divide_up(call.N, most)) : call.N, kTokens);
-    exp_stride_ = padded_row(chunk_ / 2), dh_stride_ = padded_row(chunk_);
     reserve();
   }
 
@@ -68,13 +74,14 @@ class AmxSoftmax {
   const int threads_;
   const bool with_gradient_, with_weights_, by_words_;  // as in SoftmaxPlan
   const long block_, U_stride_;
-  long chunk_, exp_stride_, dh_stride_;
+  const long run_;  // tokens whose part of dU is summed in tiles before it is added to memory
+  long chunk_;
   float* h_ = nullptr;              // h^T of a chunk as right operand
-  float* scaled_h_ = nullptr;       // each block of tokens of scale h / Z, as right operand
+  float* scaled_h_ = nullptr;       // scale h / Z of each thread's tokens as right operand
   float* largest_logit_ = nullptr;  // [tiles][N]; where blocks may be left out
   float* target_logit_ = nullptr;   // [N]: target_logit, of operands that are not rounded
   float *largest_ = nullptr, *Z_ = nullptr, *factor_ = nullptr;  // [N]: the largest reference, Z, scale / Z
-  float* exp_ = nullptr;                                         // [tiles][kWords][exp_stride_]: e, in pairs of tokens
+  float* exp_ = nullptr;  // [tiles][panels][kWords][kTokens / 2]: e, in pairs of tokens
 
   void reserve() {
     const long N = call.N, Dh = call.Dh;
@@ -87,10 +94,10 @@ class AmxSoftmax {
     pool_.reserve_own(Own::U, kWords * U_stride_);
     pool_.reserve_own(Own::logits, kWords * kTokens);
     if (!with_gradient_) return;
-    exp_ = pool_.reserve_shared(Shared::exp, tiles * kWords * exp_stride_);
+    exp_ = pool_.reserve_shared(Shared::exp, tiles * kWords * chunk_ / 2);
     pool_.reserve_own(Own::U_transposed, packed_transposed_floats<Kernel>(kWords, Dh));
     pool_.reserve_own(Own::pairs, packed_floats<Kernel>(kWords, block_));
-    pool_.reserve_own(Own::dh, grouped_rows<Kernel>(Dh) * dh_stride_);
+    pool_.reserve_own(Own::dh, chunk_ * grouped_rows<Kernel>(Dh));
     if (!with_weights_) return;
     scaled_h_ = pool_.reserve_shared(Shared::scaled_h, packed_floats<Kernel>(chunk_, Dh));
     pool_.reserve_own(Own::sums, Kernel::kRows * padded_row(Dh));
@@ -98,12 +105,16 @@ class AmxSoftmax {
   }
 
   long words_of(long tile) const { return min(kWords, call.V - tile * kWords); }
-  // The pair of tokens that begins with n, of a tile's first word.
+  // The panel that begins with token n: of a tile's first word; of a thread's dh^T, [Dh][kTokens].
   float* exp_of(long tile, Chunk chunk, long n) const {
-    return exp_ + tile * kWords * exp_stride_ + (n - chunk.begin) / 2;
+    return exp_ + (tile * chunk_ + n - chunk.begin) / kTokens * kExpPanel;
   }
-  float* scaled_h_of(Chunk chunk, long n) const {
-    return scaled_h_ + (n - chunk.begin) / 2 * round_up(call.Dh, Kernel::kColumns / 2);
+  float* dh_of(int thread, Range tokens, long n) const {
+    return pool_.own(thread, Own::dh) + (n - tokens.begin) * grouped_rows<Kernel>(call.Dh);
+  }
+  // scale h / Z of a thread's tokens as right operand.
+  float* scaled_h_of(Chunk chunk, Range tokens) const {
+    return scaled_h_ + (tokens.begin - chunk.begin) / 2 * round_up(call.Dh, Kernel::kColumns / 2);
   }
 
   // Returns how many blocks this thread left out.
@@ -191,7 +202,7 @@ class AmxSoftmax {
           exp_high = exp(theta_high - of.reference[1]);
           of.largest[1] = max(of.largest[1], theta_high), of.sum[1] += exp_high;
         }
-        if (e) store(e + w * exp_stride_, Prec::rounded(exp_low, exp_high));
+        if (e) store(e + w * kTokens / 2, Prec::rounded(exp_low, exp_high));
       };
       const auto begin = [&] {
         const Vec least = broadcast(-std::numeric_limits<float>::infinity());
@@ -244,26 +255,22 @@ class AmxSoftmax {
     factor_[n] = static_cast<float>(call.scale / normaliser.Z);
   }
 
-  // scale h / Z of some tokens as right operand, in blocks; some panels of its columns.
+  // scale h / Z of some tokens as right operand; some panels of its columns.
   void scale_h(Chunk chunk, Range tokens, Range panels) const {
-    const long Dh = call.Dh;
-    for (long from = tokens.begin; from < tokens.end; from += block_) {
-      const long count = min(block_, tokens.end - from), lanes = lanes_of<Kernel>(count);
-      float* out = scaled_h_of(chunk, from);
-      for (long p = panels.begin; p < panels.end; ++p) {
-        const int columns = panel_columns<Kernel>(Dh, p);
-        for (long k = 0; k < lanes; ++k)
-          for (int j = 0; j < columns; j += kWidth) {
-            const long n = from + 2 * k, column = p * Kernel::kColumns + j, rest = min(Dh - column, kWidth);
-            const auto row = [&](long token) {
-              return token < from + count
-                         ? load_n(call.h + token * Dh + column, static_cast<int>(rest)) * factor_[token]
-                         : Vec{};
-            };
-            store(out + p * Kernel::kColumns * lanes + k * columns + j,
-                  Prec::interleaved(Prec::rounded(row(n), row(n + 1))));
-          }
-      }
+    const long Dh = call.Dh, lanes = lanes_of<Kernel>(tokens.end - tokens.begin);
+    float* out = scaled_h_of(chunk, tokens);
+    for (long p = panels.begin; p < panels.end; ++p) {
+      const int columns = panel_columns<Kernel>(Dh, p);
+      for (long k = 0; k < lanes; ++k)
+        for (int j = 0; j < columns; j += kWidth) {
+          const long n = tokens.begin + 2 * k, column = p * Kernel::kColumns + j, rest = min(Dh - column, kWidth);
+          const auto row = [&](long token) {
+            return token < tokens.end ? load_n(call.h + token * Dh + column, static_cast<int>(rest)) * factor_[token]
+                                      : Vec{};
+          };
+          store(out + p * Kernel::kColumns * lanes + k * columns + j,
+                Prec::interleaved(Prec::rounded(row(n), row(n + 1))));
+        }
     }
   }
 
@@ -282,18 +289,19 @@ class AmxSoftmax {
   void settle(long tile, Chunk chunk, Range tokens) const {
     const long words = words_of(tile);
     for (long n = tokens.begin; n < tokens.end; ++n) {
-      uint16_t* e = reinterpret_cast<uint16_t*>(exp_of(tile, chunk, n)) + (n - chunk.begin) % 2;
+      const long at = (n - chunk.begin) % kTokens;
+      uint16_t* e = reinterpret_cast<uint16_t*>(exp_of(tile, chunk, n - at)) + at;
       const float own = reference[tile * call.N + n];
       if (own != largest_[n]) {
         const float factor = std::exp(own - largest_[n]);
         for (long w = 0; w < words; ++w) {
-          uint16_t& each = e[w * 2 * exp_stride_];
+          uint16_t& each = e[w * kTokens];
           each = Bf16::from_float(Bf16::to_float(each) * factor);
         }
       }
       const long target = call.y[n] - tile * kWords;
       if (target >= 0 && target < words)  // ŷ - 1 = expm1(-J), without the difference of two close numbers
-        e[target * 2 * exp_stride_] = Bf16::from_float(static_cast<float>(std::expm1(-call.J[n]) * Z_[n]));
+        e[target * kTokens] = Bf16::from_float(static_cast<float>(std::expm1(-call.J[n]) * Z_[n]));
     }
   }
 
@@ -332,8 +340,8 @@ class AmxSoftmax {
       for (long w = 0; w < 2 * lanes; w += 2)
         for (long p = first; p < end; ++p) {
           const int columns = panel_columns<Kernel>(count, p);
-          const float* at = e + w * exp_stride_ + p * kTokens / 2;
-          const Vec a = w < words ? load(at) : Vec{}, b = w + 1 < words ? load(at + exp_stride_) : Vec{};
+          const float* at = e + p * kExpPanel + w * kTokens / 2;
+          const Vec a = w < words ? load(at) : Vec{}, b = w + 1 < words ? load(at + kTokens / 2) : Vec{};
           float* to = pairs + p * kTokens * lanes + w / 2 * columns;
           store(to, (Vec)_mm512_permutex2var_epi16((__m512i)a, low, (__m512i)b));
           if (columns == kTokens) store(to + kWidth, (Vec)_mm512_permutex2var_epi16((__m512i)a, high, (__m512i)b));
@@ -349,42 +357,84 @@ class AmxSoftmax {
   // `first_tile`, `first_chunk`, result: as softmax_backward.
   long backward(int thread, long tile, Chunk chunk, Range tokens, float* dU, float* db_2, bool first_tile,
                 bool first_chunk) {
-    const long Dh = call.Dh, words = words_of(tile), first = tile * kWords, stride = padded_row(Dh);
-    float *U = pool_.own(thread, Own::U_transposed), *sums = pool_.own(thread, Own::sums);
+    const long Dh = call.Dh, words = words_of(tile), first = tile * kWords;
+    float* U = pool_.own(thread, Own::U_transposed);
     pack_left_transposed<Kernel>({call.U + first * Dh, words, Dh, Dh}, U);
     if (first_chunk && with_weights_) std::memset(db_2 + first, 0, static_cast<size_t>(words) * 4);
     bool add = !first_chunk;
     long left_out = 0;
-    for (long from = tokens.begin; from < tokens.end; from += block_) {
-      const Range block{from, min(from + block_, tokens.end)};
-      const long count = block.end - block.begin;
-      float* dh = pool_.own(thread, Own::dh) + (from - tokens.begin);
-      if (negligible(tile, block)) {
-        ++left_out;
-        for (long j = 0; first_tile && j < Dh; ++j)
-          std::memset(dh + j * dh_stride_, 0, static_cast<size_t>(round_up(count, kWidth)) * 4);
-        continue;
+    for (long begin = tokens.begin; begin < tokens.end; begin += run_) {
+      const long end = min(begin + run_, tokens.end);
+      Range kept{begin, begin};  // tokens whose part of dU is not added yet
+      const auto add_kept = [&] {
+        if (with_weights_ && kept.begin < kept.end) add_to_dU(thread, tile, chunk, tokens, kept, dU, add), add = true;
+      };
+      for (long from = begin; from < end; from += block_) {
+        const Range block{from, min(from + block_, end)};
+        if (negligible(tile, block)) {
+          ++left_out;
+          if (first_tile)
+            std::memset(dh_of(thread, tokens, from), 0,
+                        static_cast<size_t>(round_up(block.end - from, kTokens) * grouped_rows<Kernel>(Dh)) * 4);
+          add_kept();
+          kept = {block.end, block.end};
+          continue;
+        }
+        settle(tile, chunk, block);
+        pair_words(thread, tile, chunk, block, with_weights_ ? db_2 + first : nullptr);
+        add_to_dh(thread, words, tokens, block, !first_tile);
+        kept.end = block.end;
       }
-      settle(tile, chunk, block);
-      pair_words(thread, tile, chunk, block, with_weights_ ? db_2 + first : nullptr);
-      const Packed pairs{pool_.own(thread, Own::pairs), lanes_of<Kernel>(words), count};
-      over_row_blocks<Kernel>(Range{0, Dh}, [&](long j, int m) {  // dh^T Z = U^T e
-        multiply<Kernel, Left::by_rows>(packed_transposed_block<Kernel>(U, words, j, m), pairs,
-                                        {0, panels_of<Kernel>(count)}, {dh + j * dh_stride_, dh_stride_, !first_tile});
-      });
-      if (!with_weights_) continue;
-      const Packed h{scaled_h_of(chunk, from), lanes_of<Kernel>(count), Dh};
-      const float* e = exp_of(tile, chunk, from);
-      over_row_blocks<Kernel>(Range{0, words}, [&](long w, int m) {  // dU = e (h / Z)
-        multiply<Kernel, Left::by_rows>({e + w * exp_stride_, exp_stride_, m}, h, {0, panels_of<Kernel>(Dh)},
-                                        {sums, stride, false});
-        write_rows(dU + (first + w) * Dh, sums, stride, m, Dh, add);
-      });
-      add = true;
+      add_kept();
     }
     if (!add && with_weights_)  // every block was left out
       std::memset(dU + first * Dh, 0, static_cast<size_t>(words * Dh) * 4);
     return left_out;
+  }
+
+  // dh^T Z = U^T e, or what is there plus that, of a block of tokens.
+  void add_to_dh(int thread, long words, Range tokens, Range block, bool add) const {
+    const long count = block.end - block.begin, lanes = lanes_of<Kernel>(words);
+    const float *U = pool_.own(thread, Own::U_transposed), *pairs = pool_.own(thread, Own::pairs);
+    for (long p = 0; p * kTokens < count; ++p) {
+      const int columns = panel_columns<Kernel>(count, p);
+      float* dh = dh_of(thread, tokens, block.begin + p * kTokens);
+      over_row_blocks<Kernel>(Range{0, call.Dh}, [&](long j, int m) {
+        const LeftBlock A = packed_transposed_block<Kernel>(U, words, j, m);
+        Kernel::run<Left::by_rows>(m, columns,
+                                   {.a = A.data,
+                                    .a_stride = A.stride,
+                                    .b = pairs + p * kTokens * lanes,
+                                    .panel_stride = 0,
+                                    .lanes = lanes,
+                                    .out = dh + j * kTokens,
+                                    .out_stride = kTokens,
+                                    .add = add});
+      });
+    }
+  }
+
+  // dU = e (h / Z), or what is there plus that, over some of the thread's tokens.
+  void add_to_dU(int thread, long tile, Chunk chunk, Range tokens, Range kept, float* dU, bool add) const {
+    const long Dh = call.Dh, stride = padded_row(Dh), lanes = lanes_of<Kernel>(tokens.end - tokens.begin),
+               first_lane = (kept.begin - tokens.begin) / 2;
+    const float *e = exp_of(tile, chunk, kept.begin), *h = scaled_h_of(chunk, tokens);
+    float *sums = pool_.own(thread, Own::sums), *out = dU + tile * kWords * Dh;
+    over_row_blocks<Kernel>(Range{0, words_of(tile)}, [&](long w, int m) {
+      for (long p = 0; p < panels_of<Kernel>(Dh); ++p) {
+        const int columns = panel_columns<Kernel>(Dh, p);
+        const Tile product{.a = e + w * kTokens / 2,
+                           .a_stride = kTokens / 2,
+                           .b = h + p * Kernel::kColumns * lanes + first_lane * columns,
+                           .panel_stride = 0,
+                           .lanes = lanes_of<Kernel>(kept.end - kept.begin),
+                           .out = sums + p * Kernel::kColumns,
+                           .out_stride = stride,
+                           .add = false};
+        Kernel::run_with(m, columns, product, [] {}, kExpPanel);
+      }
+      write_rows(out + w * Dh, sums, stride, m, Dh, add);
+    });
   }
 
   // dh of this thread's own tokens: the sum of the threads' parts, times scale / Z, transposed back.
@@ -398,9 +448,10 @@ class AmxSoftmax {
         const int units = static_cast<int>(min(Dh - j, kWidth));
         Vec square[kWidth] = {};
         for (int i = 0; i < units; ++i) {
-          const long at = (j + i) * dh_stride_ + n - tokens.begin;
-          Vec sum = load(pool_.own(first_part, Own::dh) + at);
-          for (int t = 1; t < parts; ++t) sum += load(pool_.own(t, Own::dh) + at);
+          const long at = (n - tokens.begin) % kTokens, panel = n - at;
+          const auto part = [&](int t) { return load(dh_of(t, tokens, panel) + (j + i) * kTokens + at); };
+          Vec sum = part(first_part);
+          for (int t = 1; t < parts; ++t) sum += part(t);
           square[i] = sum * factor;
         }
         transpose<1>(square);
