@@ -32,6 +32,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    factors_of,
 )
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.names import Names
@@ -154,6 +155,8 @@ class Grammar(ABC):
         cursor = self.cursor
         while True:
             operator = PRODUCTS.get(cursor.name())
+            if cursor.kind() == "*" and self.names.has_convolutions and not _is_of_numbers(left):
+                raise cursor.error("a convolution * is not read: write it by entries, as a sum")
             if operator is not None:
                 cursor.skip()
             elif self.starts_factor():
@@ -253,6 +256,12 @@ class Grammar(ABC):
         if not isinstance(node, Derivative):
             raise self.cursor.error("a bar |_(i) belongs to a derivative")
         return replace(node, at=self.index(tokens))
+
+
+def _is_of_numbers(e: Expression) -> bool:
+    """Whether the last factor is a number by its form: 2, x_11 or x_ij."""
+    last = factors_of(e, ("", "·", "/"))[-1]
+    return isinstance(last, Entry | Number) or (isinstance(last, Symbol) and last.name.rpartition("_")[2].isdigit())
 
 
 def joined(tokens: list[Token]) -> list[Token]:

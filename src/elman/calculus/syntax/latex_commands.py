@@ -211,5 +211,5 @@ COMMANDS: dict[str, Handler] = {
     "prod": big_sign,
     "partial": slashed_derivative,
     "differential": slashed_derivative,
-    "nabla": nabla,
+    **dict.fromkeys(("nabla", "bigtriangledown"), nabla),
 }

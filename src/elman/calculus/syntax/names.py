@@ -61,6 +61,7 @@ class Names:
     give: y_i of p_{y_i}. `lists` are letters with a subscript that numbers a list of them: u_w, as in Σ_s u_{w_s}.
     `transposes` are what a transpose is written with besides T: t of A^t.
     `values` are letters over whose values sums run, x of Σ_x p(x) f(x).
+    `has_convolutions`: * is no product.
     `steps` are further letters that number time steps below a letter: k of h_k, beside h_t.
     """
 
@@ -78,6 +79,7 @@ class Names:
     transposes: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
     values: frozenset[str] = frozenset()
+    has_convolutions: bool = False
     _folded: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.bold_letters import with_bold_letters
 from elman.notes.model.class_labels import with_class_labels
 from elman.notes.model.conditional_letters import with_expressions_for_letters, with_short_posteriors
+from elman.notes.model.convolutions import is_about_convolutions
 from elman.notes.model.d_letters import with_gradients_of_functions
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of, names_with_time
 from elman.notes.model.dotted_matrices import with_dotted_matrices
@@ -42,6 +43,7 @@ from elman.notes.model.named_losses import with_named_losses
 from elman.notes.model.normal_densities import with_normal_densities
 from elman.notes.model.notation import declared_names, notation_of, other_spellings
 from elman.notes.model.numbered_entries import largest_numbers, with_numbered_entries
+from elman.notes.model.numbered_gradients import with_numbered_gradients
 from elman.notes.model.own_entries import with_own_entries
 from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
@@ -66,13 +68,15 @@ def build(page: Page) -> PageModel:
     declared = {line.name: (line.rows, line.columns) for line in page.shapes if "0" not in (line.rows, line.columns)}
     words = typed_words(page)
     signs = transpose_signs(page)
-    first_reading, _ = read_statements(page, replace(declared_names(declared, words), transposes=signs))
+    star = is_about_convolutions(page)
+    known = replace(declared_names(declared, words), transposes=signs, has_convolutions=star)
+    first_reading, _ = read_statements(page, known)
     notation = notation_of(first_reading, declared, words, _assumed_roles(page))
-    notation = replace(notation, names=replace(notation.names, transposes=signs))
+    notation = replace(notation, names=replace(notation.names, transposes=signs, has_convolutions=star))
     statements, unread = read_statements(page, notation.names)
     statements = with_bold_letters(statements, notation.shapes)
     statements = with_class_labels(with_repeated_indices(statements, page))
-    statements = with_signs_for_derivatives(statements, notation.shapes)
+    statements = with_numbered_gradients(with_signs_for_derivatives(statements, notation.shapes))
     statements = with_numbered_entries(statements, notation.shapes)
     written_out = with_written_out(statements, notation.shapes)
     own = with_own_entries(written_out, notation.shapes)

@@ -1,5 +1,5 @@
 """∇ without a letter below it: by what the text says ("the gradient with respect to X"), else by the one letter by
-which the page differentiates.
+which the page differentiates. Where an equation says ∇W = ∂J/∂W, ∇b is ∂J/∂b.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Expression, Symbol, symbols, transform
+from elman.calculus.expression import Apply, Derivative, Entry, Expression, Symbol, symbols, transform
 from elman.errors import FormulaError
 from elman.notes.model.page_model import Statement, Unread
 
@@ -25,6 +25,9 @@ def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement,
     """The statements with a letter for every bare ∇, numbered anew; and those for which none was found."""
     if not any(_is_open(n) for s in statements for n in s.nodes()):
         return tuple(statements), ()
+    of = next((loss for s in statements if (loss := _differentiated_by_what_follows(s)) is not None), None)
+    if of is not None:
+        statements = [s.transformed(lambda node: _of_loss(node, of)) for s in statements]
     derivatives = [n for s in statements for n in s.nodes() if isinstance(n, Derivative)]
     others = {n.wrt for n in derivatives if isinstance(n.wrt, Symbol) and n.wrt != _OPEN}
     by = next(iter(others)) if len(others) == 1 else None
@@ -44,6 +47,22 @@ def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement,
             changed = s.with_parts(_by(part, found) for part in s.parts)
             kept.append(replace(changed, number=len(kept)))
     return tuple(kept), tuple(unread)
+
+
+def _differentiated_by_what_follows(s: Statement) -> Symbol | Apply | None:
+    """The loss J of ∇W = ∂J/∂W; None for any other equation."""
+    left = s.parts[0]
+    if not s.is_equation or not isinstance(left, Derivative) or not _is_open(left):
+        return None
+    found = (part.of for part in s.parts[1:] if isinstance(part, Derivative) and part.wrt == left.of)
+    return next((of for of in found if isinstance(of, Symbol | Apply)), None)
+
+
+def _of_loss(node: Expression, loss: Symbol | Apply) -> Expression:
+    """∇b as ∂J/∂b, where ∇ is that of the loss J."""
+    if not isinstance(node, Derivative) or not _is_open(node) or not isinstance(node.of, Symbol | Entry):
+        return node
+    return replace(node, of=replace(loss, span=(0, 0)), wrt=node.of) if node.of != loss else node
 
 
 def _is_open(e: Expression) -> bool:
