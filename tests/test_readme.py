@@ -121,11 +121,16 @@ def test_the_chinese_readme_names_the_same_size_and_pages() -> None:
 
 
 def skeleton_of(page: str) -> list[str]:
-    """What a translation keeps, in order: levels of headings, formulas, code, pictures, and the rows of tables."""
+    """What a translation keeps, in order: levels of headings, formulas, code, pictures, and the rows of tables.
+
+    Of a diagram these are the boxes with their paths, and the arrows with the letters at them, but not the words.
+    """
     fences = r"^```.*?^```$"
     kept = re.findall(rf"{fences}|^\$\$.*?\$\$$|^#+ |\]\([^)]*\.png\)|^\|", page, re.DOTALL | re.MULTILINE)
     console = [re.sub(r"\n[^$`].*| --lang zh", "", part) if part.startswith("```console") else part for part in kept]
-    return [re.sub(r" *#.*", "", part) if part.startswith("```") else part for part in console]
+    words = r"<br>[^]|]*|(?<=\|)[a-z一-鿿]+(?=\|)|(?<=-\.)\w+"
+    drawn = [re.sub(words, "", part) if part.startswith("```mermaid") else part for part in console]
+    return [re.sub(r" *#.*", "", part) if part.startswith("```") else part for part in drawn]
 
 
 @pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: page.stem)

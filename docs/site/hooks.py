@@ -87,7 +87,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _diagram(fence: str, source: str) -> str:
     """A Mermaid diagram as a table of its arrows: the script that draws it would have to be fetched."""
     names: dict[str, str] = {}
-    rows = ["| from | what passes | to |", "|---|---|---|"]
+    heads = "| 起点 | 传递的内容 | 终点 |" if source.endswith(".zh-CN.md") else "| from | what passes | to |"
+    rows = [heads, "|---|---|---|"]
     for line in fence.splitlines()[2:-1]:
         edge = _EDGE.match(line)
         if edge is None:
