@@ -43,6 +43,8 @@ def test_the_site_is_built_strictly_and_fetches_nothing(tmp_path: Path) -> None:
         assert "flowchart" not in html, name
     assert pages["derivation.html"].count("<math") > 200
     assert 'href="tutorial.html"' in pages["index.html"]
+    assert "<th>what passes</th>" in pages["architecture.html"]
+    assert "<th>传递的内容</th>" in pages["architecture.zh-CN.html"]
 
 
 @needs_mkdocs
