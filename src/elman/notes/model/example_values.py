@@ -1,4 +1,5 @@
-"""What the numbers of a worked example say of letters: b = [0.1, 0.2] is a vector, y = 0.5 a number.
+"""What the numbers of a worked example say of letters: b = [0.1, 0.2] is a vector, y = 0.5 a number, and so is h_t
+where h_1 = 0.5.
 
 A row of numbers may be written for a column, and w = 0 for a vector of zeros: the numbers are evidence of a kind, and
 declare no shape.
@@ -15,6 +16,7 @@ from elman.notes.model.statement_kinds import is_numeric
 
 _OTHERWISE = 6.0  # what it costs to read a letter as something else than its value in the example
 _TURNED = 0.5  # a row of numbers for a column
+_NUMBER: Costs = {**all_cost(_OTHERWISE), "number": 0.0}
 
 
 def kinds_in_examples(statements: Sequence[Statement]) -> dict[str, Costs]:
@@ -24,9 +26,11 @@ def kinds_in_examples(statements: Sequence[Statement]) -> dict[str, Costs]:
     found: dict[str, list[Costs]] = {}
     for s in statements:
         left, value = s.parts[0], s.parts[-1]
-        if len(s.parts) < 2 or not isinstance(left, Symbol) or left.time is not None or not is_numeric(value):
+        if len(s.parts) < 2 or not isinstance(left, Symbol) or not is_numeric(value):
             continue
-        costs = _costs_of(value)
+        if left.time is not None and left.time.variable is not None:
+            continue
+        costs = _costs_of(value) or (_NUMBER if left.time is not None and _is_above_one(value) else None)
         if costs is not None:
             found.setdefault(left.name, []).append(costs)
     return {name: costs[0] for name, costs in found.items() if all(c == costs[0] for c in costs)}
@@ -43,5 +47,10 @@ def _costs_of(value: Expression) -> Costs | None:
             return None
         return {**otherwise, "column": _TURNED, "row": 0.0} if rows == 1 else {**otherwise, "column": 0.0}
     if isinstance(value, Number) and value.value.denominator > 1:
-        return {**otherwise, "number": 0.0}
+        return _NUMBER
     return None
+
+
+def _is_above_one(value: Expression) -> bool:
+    """Whether a value is a number that no zeros and ones are written for: x_2 = 2."""
+    return isinstance(value, Number) and value.value > 1

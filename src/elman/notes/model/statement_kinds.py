@@ -58,8 +58,8 @@ class StatementKind(StrEnum):
 
 
 _DEFINER = re.compile(
-    r"(?:\b(?:let|where|with|denote|denoting|define|defining|defined|set|put|write|writing|given|suppose|here|using|and|"
-    r"for|as|by|is|model|i\.e\.|know\s+that|recall\s+that)|其中|这里|令|设|记|定义|假设|给定|有|为|即|则)\W*$",
+    r"(?:\b(?:let|where|with|denote|denoting|define|defining|defined|set|put|write|writing|given|suppose|here|using|and|through|via|"
+    r"for|as|by|is|model|i\.e\.|e\.g\.,?(?:\s[\w-]+){0,3}|know\s+that|recall\s+that)|其中|这里|令|设|记|定义|假设|给定|有|为|即|则)\W*$",
     re.IGNORECASE,
 )
 _SOLVING = re.compile(
@@ -128,6 +128,8 @@ def _kind(
         return StatementKind.EXAMPLE
     if letter is None or len(s.parts) < 2:
         return StatementKind.EQUATION
+    if _is_of_numbered_step(letter) and any(map(_is_worked_out, s.parts[1:])):
+        return StatementKind.EXAMPLE
     used_before = used.get(letter.name, s.number) < s.number
     given = s.formula.kind == "inline" or (s.formula.kind == "code" and letter.name in by)
     if given and letter.time is None and is_numeric(s.parts[1]) and elsewhere[letter.name] - {s.number}:
@@ -229,6 +231,17 @@ def is_numeric(e: Expression) -> bool:
         return True
     below = children(e)
     return bool(below) and not isinstance(e, Derivative) and all(map(is_numeric, below))
+
+
+def _is_of_numbered_step(letter: Symbol) -> bool:
+    """Whether this is a letter at a step that has a number: h_2."""
+    return letter.time is not None and letter.time.variable is None
+
+
+def _is_worked_out(e: Expression) -> bool:
+    """Whether an expression consists of numbers that are not all whole, as those of a worked example."""
+    numbers = (n for n in walk(e) if isinstance(n, Number))
+    return is_numeric(e) and any(n.value.denominator > 1 for n in numbers)
 
 
 def _differentiated_by(statements: Iterable[Statement]) -> set[str]:

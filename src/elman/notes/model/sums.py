@@ -26,16 +26,31 @@ _FIRST, _LAST = Index(None, 1), Index("T")
 
 def with_bounds(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     """The statements with an index and bounds for every sum that is written without."""
-    return tuple(_with_bounds(s) for s in statements)
+    last = next((Index(None, n) for s in statements if (n := _terms_of_total(s))), _LAST)
+    return tuple(_with_bounds(s, last) for s in statements)
 
 
-def _with_bounds(s: Statement) -> Statement:
+def _terms_of_total(s: Statement) -> int:
+    """How many steps a page has that says L = L_1 + L_2 + L_3: as many as the total has terms; 0 for any other
+    statement.
+    """
+    if len(s.parts) < 2 or not isinstance(s.parts[0], Symbol) or s.parts[0].time is not None:
+        return 0
+    terms, e = list[Expression](), s.parts[1]
+    while isinstance(e, Add):
+        terms, e = [e.right, *terms], e.left
+    steps = [term for term in (e, *terms) if isinstance(term, Symbol)]
+    numbered = [step.time for step in steps] == [Index(None, k + 1) for k in range(len(terms) + 1)]
+    return len(steps) if terms and numbered and len({step.name for step in steps}) == 1 else 0
+
+
+def _with_bounds(s: Statement, last: Index) -> Statement:
     left = free_indices(s.parts[0]) | free_times(s.parts[0])
 
     def change(node: Expression) -> Expression:
         if isinstance(node, Add | Subtract):
             return _to_the_end(node, left)
-        return _bounded(node, left) if isinstance(node, BigSum | BigProduct) else node
+        return _bounded(node, left, last) if isinstance(node, BigSum | BigProduct) else node
 
     parts = tuple(transform(part, change) for part in s.parts)
     return replace(s, relation=replace(s.relation, parts=parts)) if parts != s.parts else s
@@ -68,7 +83,7 @@ def sum_to_the_end(e: Expression) -> Expression | None:
     return replace(first, of=found) if isinstance(first, Negative) else found
 
 
-def _bounded(e: BigSum | BigProduct, left: set[str]) -> Expression:
+def _bounded(e: BigSum | BigProduct, left: set[str], last: Index) -> Expression:
     if not e.index:
         running = sorted(free_indices(e.body) | free_times(e.body))
         chosen = [i for i in running if i not in left] or running
@@ -80,7 +95,7 @@ def _bounded(e: BigSum | BigProduct, left: set[str]) -> Expression:
     if not _numbers_steps(e):
         return _of_equal_terms(e) if e.lower is None and e.upper is None else e
     if e.lower is None and e.upper is None:
-        return replace(e, lower=_FIRST, upper=_LAST)
+        return replace(e, lower=_FIRST, upper=last)
     if e.lower == Index(None, 0) and e.upper is not None and e.upper.variable and e.upper.offset == -1:
         return replace(e, lower=_FIRST, upper=Index(e.upper.variable))
     return e

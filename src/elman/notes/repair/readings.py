@@ -1,11 +1,11 @@
-"""Other usual readings under which a claim holds: its letter is a number, its matrix symmetric as the page says, or the
-label y of an example is 1 or -1, so that y^2 is 1.
+"""Other usual readings under which a claim holds: its letter is a number, its matrix symmetric as the page says, the
+label y of an example is 1 or -1, so that y^2 is 1, or a letter has its value in an example of the page.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from elman.calculus.expression import (
@@ -15,6 +15,7 @@ from elman.calculus.expression import (
     Entry,
     Expression,
     Negative,
+    Number,
     Product,
     Symbol,
     Transpose,
@@ -26,6 +27,7 @@ from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
 from elman.notes.model.page_model import everything_in, names_in
 from elman.notes.model.roles import with_roles
+from elman.notes.model.statement_kinds import StatementKind, is_zero
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.oracle import Oracle
 
@@ -147,6 +149,50 @@ def label_it_holds_for(checker: Checker, j: Judgement) -> str:
     sampled = checker.sampling.oracles(j.statement)
     tried = (checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled)
     return _LABEL if holds_in(tried, signed) else ""
+
+
+def example_it_holds_for(checker: Checker, j: Judgement) -> str:
+    """The values that the page gives letters below the same heading, W = 1, with which a claim holds that does not hold
+    for all; else empty. A value of 0 would hide what is wrong.
+    """
+    model = checker.model
+    given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)}
+    values: dict[str, Expression] = {}
+    for s in model.own_statements():
+        left = s.parts[0]
+        if (
+            checker.kinds[s.number] is not StatementKind.EXAMPLE
+            or not isinstance(left, Symbol)
+            or left.time is not None
+        ):
+            continue
+        if s.formula.heading != j.statement.formula.heading or len(s.parts) != 2 or is_zero(s.parts[1]):
+            continue
+        if left.name in given and isinstance(s.parts[1], Number):
+            values.setdefault(left.name, s.parts[1])
+    if j.result.error is not None:
+        return ""
+    each = [{name: value} for name, value in values.items()]
+    for some in (*each, values) if len(each) > 1 else each:
+        if _holds_with_values(checker, j, some):
+            return " and ".join(f"{text(Symbol(name))} = {text(value)}" for name, value in some.items())
+    return ""
+
+
+def _holds_with_values(checker: Checker, j: Judgement, values: Mapping[str, Expression]) -> bool:
+    """Whether a claim holds with these values of letters."""
+
+    def change(node: Expression) -> Expression:
+        return values.get(node.name, node) if isinstance(node, Symbol) else node
+
+    equations = {
+        name: tuple(replace(d, value=transform(d.value, change)) for d in found)
+        for name, found in checker.model.equations.items()
+    }
+    model = replace(checker.model, equations=equations)
+    changed = replace(j, statement=j.statement.transformed(change))
+    sampled = checker.sampling.oracles(j.statement)
+    return holds_in((checker.oracles.new(model, o.point, o.local, o.conditions) for o in sampled), changed)
 
 
 def holds_with(checker: Checker, j: Judgement, shapes: dict[str, tuple[str, str]]) -> bool:

@@ -29,6 +29,7 @@ from elman.notes.repair.doubts import (
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
 from elman.notes.repair.readings import (
+    example_it_holds_for,
     holds_for_columns,
     label_it_holds_for,
     number_it_holds_for,
@@ -90,6 +91,8 @@ def _with_several_equations(page: JudgedPage, explanations: Mapping[Key, Explana
         j, letter = e.judgement, defined_letter(e.judgement.left)
         if letter is None or j.defines is not None or j.good or has_derivative(j.expression):
             continue
+        if letter.time is not None and letter.time.variable is None:
+            continue  # a^(1) = x is about one step
         first = page.checker.model.equations.get(letter.name, ())
         others = any(d.statement not in (j.statement.number, -1) for d in first)
         apart = j.result.counterexample
@@ -213,6 +216,11 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str, sound: Sequence
     label = label_it_holds_for(page.checker, e.judgement)
     if label:
         return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{label} is 1 or -1")
+    values = example_it_holds_for(page.checker, e.judgement)
+    if values:
+        return replace(
+            e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"where {values}, as in the example"
+        )
     why = doubt_of(page.checker, e) or why
     return _not_checked(e, why) if why else e
 
