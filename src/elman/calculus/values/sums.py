@@ -22,6 +22,7 @@ from elman.calculus.expression import (
     Number,
     Product,
     Subtract,
+    Symbol,
     children,
     walk,
     with_children,
@@ -38,9 +39,9 @@ Evaluate: TypeAlias = Callable[[Expression, Environment], Array]
 
 def sum_range(e: BigSum | BigProduct, scope: Environment, evaluate: Evaluate) -> range:
     """The values that the index of `e` takes; time steps as they are written, and entries from 0: 1 … V and 0 … V-1
-    are all V entries.
+    are all V entries. So are 0 … n: the letter then has an entry for the bias besides n others.
     """
-    if e.lower is not None and e.upper is not None:
+    if e.lower is not None and e.upper is not None and not _counts_bias(e):
         entries = {i.variable for node in _entries(e.body) for i in node.indices}
         along = e.index in entries
         low, high = (_bound(i, e, scope, along) for i in (e.lower, e.upper))
@@ -50,6 +51,14 @@ def sum_range(e: BigSum | BigProduct, scope: Environment, evaluate: Evaluate) ->
     if size is None:
         raise FormulaError(f"over what does {e.index or 'this sum'} run? Write its bounds", e.span[0] + 1)
     return range(size)
+
+
+def _counts_bias(e: BigSum | BigProduct) -> bool:
+    """Whether a sum is over entries 0 … n, with an index that is nothing else."""
+    assert e.upper is not None
+    entries = {i.variable for node in _entries(e.body) for i in node.indices}
+    plain = e.index in entries and not any(isinstance(n, Symbol) and n.name == e.index for n in walk(e.body))
+    return plain and e.lower == Index(None, 0) and e.upper.variable is not None and not e.upper.offset
 
 
 def _bound(i: Index, e: BigSum | BigProduct, scope: Environment, along: bool) -> int:

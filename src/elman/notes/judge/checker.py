@@ -543,7 +543,7 @@ def _judged_definition(checker: Checker, claim: Judgement) -> Judgement:
         result = _of_declared_shape(oracle, d.name)
     verdict = Verdict.TIME if result.plain and lacks_time(left, part) else None
     is_left = isinstance(left, Symbol) or not isinstance(part, Symbol)  # not in L L^T = A
-    letter = text(left if is_left else part)
+    letter = text(Symbol(d.name) if isinstance(left, Derivative) and not named else left if is_left else part)
     reading = f"{letter} names it" if named else f"defines {letter}"
     return replace(claim, result=result, verdict=verdict, reading=reading)
 

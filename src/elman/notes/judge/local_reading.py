@@ -10,7 +10,7 @@ A part of a derivation that cannot be compared with the left side is compared wi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from elman.calculus.expression import (
@@ -45,6 +45,7 @@ from elman.notes.model.named_losses import said_losses
 from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.said_by_the_way import with_said_sigmoid
 from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
+from elman.notes.model.stated_derivatives import with_stated_derivatives
 from elman.notes.model.statement_kinds import StatementKind
 from elman.notes.model.sums import sum_to_the_end
 from elman.notes.model.unknown_losses import supplied_losses
@@ -60,6 +61,7 @@ _CHAIN = "the chain rule, for any functions of these letters"
 _ENTRYWISE = "the point is the product entry by entry"
 _SAID = "{name} is the cross-entropy, as the page says"
 _SIGMOID = "with the sigmoid that the page names"
+_STATED = "the step from the row above holds with the derivatives that the page states"
 _STEP = "the step from the row above holds"
 _MOST_STEPS = 3  # parts before a part that it is compared with
 
@@ -120,8 +122,7 @@ class _LocalReader:
         self._definitions = PageDefinitions(self._read)
         self._said = said_losses(self._read, judged.checker.page.text)
         self._with_said_losses = PageDefinitions(self._read, self._said)
-        sigmoid = with_said_sigmoid(self._read.statements, judged.checker.page.text)
-        self._with_sigmoid = None if sigmoid is None else replace(self._read, statements=sigmoid)
+        self._with_sigmoid = with_said_sigmoid(self._read, judged.checker.page.text)
 
     def _is_good(self, key: Key, found: Mapping[Key, Judgement]) -> bool:
         j = found.get(key) or self._judged.judgements.get(key)
@@ -146,6 +147,9 @@ class _LocalReader:
                 differs |= new.result.error is None and new.result.counterexample is not None
             if is_step and differs:
                 break
+        given = self._held_with_stated_derivatives(j, statement, sound)
+        if given is not None:
+            return given
         left = statement.parts[j.beside]
         for other in (*self._other_readings(statement, j), *self._with_more_equations(statement, j)):
             for checker, new in self._judged_alone(j, other.statement, other.left, other.definitions, other.read):
@@ -153,6 +157,20 @@ class _LocalReader:
                     return _as_held(j, checker, new, other.how)
         if (j.unchecked or j.result.nothing) and is_chain_rule(self._read, left, statement.parts[j.part]):
             return _as_held(j, self._checker, replace(j, result=Agreement(plain=True, chain=True), reading=_CHAIN))
+        return None
+
+    def _held_with_stated_derivatives(
+        self, j: Judgement, statement: Statement, rows: Sequence[tuple[Key, Expression]]
+    ) -> Judgement | None:
+        """The judgement of a claim that equals a row before it with the derivatives in it as the page states them."""
+        for read in filter(None, (self._read, self._with_sigmoid)):
+            changed = read.statements[statement.number]
+            definitions = self._definitions if read is self._read else PageDefinitions(read)
+            for key, _ in rows[:_MOST_STEPS]:
+                given = with_stated_derivatives(read, read.statements[key[0]].parts[key[1]])
+                for checker, new in self._judged_alone(j, changed, given, definitions, read) if given else ():
+                    if new.good and not new.result.nothing:
+                        return replace(_as_held(j, checker, new, _STATED), step=(key, j))
         return None
 
     def _other_readings(self, statement: Statement, j: Judgement) -> Iterator[_Reading]:

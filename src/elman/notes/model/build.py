@@ -47,9 +47,10 @@ from elman.notes.model.numbered_gradients import with_numbered_gradients
 from elman.notes.model.own_entries import with_own_entries
 from elman.notes.model.page_functions import with_letters_for_functions
 from elman.notes.model.page_model import PageModel, Statement, free_indices
-from elman.notes.model.primes import with_primes_of_expressions
+from elman.notes.model.primes import with_primed_functions, with_primes_of_expressions
 from elman.notes.model.repeated_indices import with_repeated_indices
 from elman.notes.model.running_values import with_distributions
+from elman.notes.model.said_by_the_way import definitions_within_chains
 from elman.notes.model.said_in_words import with_columns_as_letters, with_equations_in_words
 from elman.notes.model.signs_for_derivatives import with_signs_for_derivatives
 from elman.notes.model.stacks import with_stacks
@@ -74,7 +75,7 @@ def build(page: Page) -> PageModel:
     notation = notation_of(first_reading, declared, words, _assumed_roles(page))
     notation = replace(notation, names=replace(notation.names, transposes=signs, has_convolutions=star))
     statements, unread = read_statements(page, notation.names)
-    statements = with_bold_letters(statements, notation.shapes)
+    statements = with_bold_letters(with_primed_functions(statements), notation.shapes)
     statements = with_class_labels(with_repeated_indices(statements, page))
     statements = with_numbered_gradients(with_signs_for_derivatives(statements, notation.shapes))
     statements = with_numbered_entries(statements, notation.shapes)
@@ -118,7 +119,8 @@ def build(page: Page) -> PageModel:
         partial=frozenset(_partial(statements)),
         numbered=largest_numbers(statements),
     )
-    return model_with(read, definitions_of(_defining(read, statements), PageUse.of(statements)))
+    defining = _defining(read, statements)
+    return model_with(read, _with_chains(definitions_of(defining, PageUse.of(statements)), defining))
 
 
 def _assumed_roles(page: Page) -> Mapping[str, str]:
@@ -157,7 +159,20 @@ def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: i
         own = _defining(model, [s for s in model.statements if s.number in sections[k]])
         start = min(sections[k]) if k else -1
         found = found.before(definitions_of(own, replace(use, start=start)))
+    found = _with_chains(found, _defining(model, model.statements))
     return model_with(replace(model, own=sections[which]), found)
+
+
+def _with_chains(found: Definitions, statements: Sequence[Statement]) -> Definitions:
+    """The definitions, and those of letters with layers that only a part of a chain gives, a^l in h = a^l = g(z^l)."""
+    known = {*found.equations, *found.named}
+    within = (d for s in statements for d in definitions_within_chains(s, known))
+    layered = {
+        d.name: (replace(d, statement=-1, part=-1),)  # h = g(z^l) does not define a
+        for d in reversed(list(within))
+        if d.time is not None and d.time.variable is not None
+    }
+    return replace(found, equations=found.equations | layered)
 
 
 def _defining(model: PageModel, statements: Sequence[Statement]) -> list[Statement]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from elman.calculus.expression import (
+    MATRIX_PRODUCTS,
     Add,
     Apply,
     BigSum,
@@ -22,11 +23,14 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    base_of,
+    factors_of,
     walk,
 )
 from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.notes.model.notation import bound_indices
 from elman.notes.model.page_model import Definition, Statement, free_indices, free_times
+from elman.notes.model.said_by_substitution import definitions_by_substitution
 from elman.notes.model.statement_kinds import (
     StatementKind,
     defined_letter,
@@ -105,8 +109,12 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
     for statement in sorted(statements, key=lambda s: _precedence(s, use)):
         found.add(statement)
     equations, named = found.equations, found.named
-    # δ^L = … is a claim
-    start = {key: d for key, d in found.start.items() if key[0] not in named or key[1] != Index("T")}
+    # δ^L = … is a claim, and so is δ^2 = … δ^3
+    start = {
+        key: d
+        for key, d in found.start.items()
+        if key[0] not in named or not (key[1] == Index("T") or _has_letter(d.value, d.name))
+    }
     for statement in statements:
         last = _named_at_the_end(statement)
         if last is not None and last.name not in equations and use.first_use.get(last.name) == statement.number:
@@ -114,6 +122,10 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
         product = _of_factor(statement)
         if product is not None and product.name not in named:
             equations.setdefault(product.name, (product,))
+        for d in definitions_by_substitution(statement):
+            steps = {d.time.variable} if d.time is not None else set()
+            if d.name not in named and "T" not in steps and free_times(d.value) <= steps:
+                equations.setdefault(d.name, (d,))
     return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
 
 
@@ -144,10 +156,18 @@ class _Found:
                 self._add_named(Definition(left.name, left.time, whole, statement.number, derivative[0]))
             return
         plain = _first_plain_part(statement, self.use.functions) if square is None else square[1:]
+        chain = _first_part(statement, lambda e: _end_of_chain(e) is not None)
+        if chain is not None and (plain is None or _has_letter(plain[1], left.name)):
+            whole = _without_indices(_end_of_chain(chain[1]) or chain[1], indices)
+            if whole is not None:
+                self._add_named(Definition(left.name, left.time, whole, statement.number, chain[0]))
+                return
         if plain is None or (is_numeric(plain[1]) and indices):
             return  # the value of one entry
         if any(isinstance(n, Symbol) and (n.name, n.time) == (left.name, left.time) for n in walk(plain[1])):
             return  # y = y(x) says what y depends on
+        if left.time is None and isinstance(plain[1], Symbol) and plain[1].time is not None and plain[1].time.offset:
+            return  # h = a^(j+1), of the last layer j+1
         self._add_equation(Definition(left.name, left.time, plain[1], statement.number, plain[0], indices))
 
     def _add_named(self, d: Definition) -> None:
@@ -185,18 +205,22 @@ def _says_which_way(s: Statement) -> bool:
 
 
 def _named_at_the_end(s: Statement) -> Definition | None:
-    """The letter g of ∂L/∂x = W^T ∂L/∂y = g, which names the gradient of a loss; None for any other chain."""
+    """The letter g of ∂L/∂x = W^T ∂L/∂y = g, or of ∂L/∂x_j = … = g_j, which names the gradient of a loss; None for any
+    other chain.
+    """
     left, operators = s.parts[0], s.relation.operators
     end = next((k for k, operator in enumerate(operators) if operator not in ("=", ":=")), len(operators))
     last = s.parts[end]
-    if not (isinstance(left, Derivative) and isinstance(left.of, Symbol) and isinstance(left.wrt, Symbol)):
+    if not isinstance(left, Derivative) or not isinstance(left.of, Symbol) or left.at is not None:
         return None
-    if left.at is not None or not is_called_a_loss(left.of.name):
+    letter = defined_letter(last)
+    if not is_called_a_loss(left.of.name) or end < 2 or letter is None or letter.time is not None:
         return None
-    if end < 2 or not isinstance(last, Symbol) or last.time is not None:
+    if _indices(left.wrt) != _indices(last) or defined_letter(left.wrt) is None:
         return None
     before = {n.name for part in s.parts[:end] for n in walk(part) if isinstance(n, Symbol)}
-    return None if last.name in before else Definition(last.name, None, left, s.number, end)
+    whole = replace(left, wrt=base_of(left.wrt))
+    return None if letter.name in before else Definition(letter.name, None, whole, s.number, end)
 
 
 def _of_factor(s: Statement) -> Definition | None:
@@ -237,6 +261,22 @@ def _without_indices(e: Expression, indices: tuple[str, ...]) -> Expression | No
     if isinstance(e.wrt, Entry) and _indices(e.wrt) == indices:
         return replace(e, wrt=e.wrt.of)
     return None
+
+
+def _end_of_chain(e: Expression) -> Derivative | None:
+    """∂E/∂z for the chain of derivatives ∂E/∂a ∂a/∂z; None for anything else."""
+    factors = factors_of(e, (*MATRIX_PRODUCTS, "∘"))
+    chain = [f for f in factors if isinstance(f, Derivative) and f.at is None]
+    if len(chain) < max(len(factors), 2):
+        return None
+    for first, *others in (chain, chain[::-1]):
+        if all(a.wrt == b.of for a, b in pairwise((first, *others))):
+            return replace(first, wrt=others[-1].wrt, span=e.span)
+    return None
+
+
+def _has_letter(e: Expression, name: str) -> bool:
+    return any(isinstance(n, Symbol) and n.name == name for n in walk(e))
 
 
 def names_with_time(definitions: Definitions, timed: Iterable[str]) -> frozenset[str]:

@@ -70,6 +70,10 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
         for f in _functions(s, defined)
     ]
     known = {f.name: f for f in functions if f.is_letter}
+    first = _first_applications(statements)
+    for name, s in _said_below(statements, defined):
+        if name in first and first[name].number < s.number and first[name].formula.heading != s.formula.heading:
+            known.pop(name, None)  # it is another function there
     ends = [f for s in statements if (f := _at_the_end(s)) is not None and all(f.name != g.name for g in functions)]
     functions += ends
     known |= {f.name: f for f in reversed(ends)}
@@ -90,6 +94,25 @@ def with_letters_for_functions(statements: Sequence[Statement], unread: Sequence
         parts = (_replaced(part, known, losses, k == 0) for k, part in enumerate(_named(s, known, names)))
         found.append(s.with_parts(parts))
     return tuple(found)
+
+
+def _first_applications(statements: Sequence[Statement]) -> dict[str, Statement]:
+    """By its name, the first statement that applies each function."""
+    found: dict[str, Statement] = {}
+    for s in statements:
+        for name in {n.name for n in s.nodes() if isinstance(n, Apply)}:
+            found.setdefault(name, s)
+    return found
+
+
+def _said_below(statements: Sequence[Statement], defined: Collection[str]) -> Iterator[tuple[str, Statement]]:
+    """The functions that the page first defines within a line, each with this statement."""
+    seen = set[str]()
+    for s in statements:
+        for f in _functions(s, defined):
+            if f.name not in seen and s.formula.is_within_text:
+                yield f.name, s
+            seen.add(f.name)
 
 
 def _letters_applied_to(statements: Sequence[Statement]) -> dict[str, frozenset[str]]:

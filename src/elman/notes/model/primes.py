@@ -1,11 +1,16 @@
-"""Primes of whole expressions: (1 / (1 + e^{-x}))' in a derivation of σ(x)' is a derivative by x and no transpose."""
+"""Primes: (1 / (1 + e^{-x}))' in a derivation of σ(x)' is a derivative by x and no transpose, and g^{'}(z), which is
+read as a function g_prime, is the derivative of g at z.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from elman.calculus.expression import Apply, Call, Derivative, Entry, Expression, Symbol, Transpose, symbols
 from elman.notes.model.page_model import Statement
+
+_PRIME = "_prime"  # at the end of a name
 
 
 def with_primes_of_expressions(statements: Sequence[Statement]) -> tuple[Statement, ...]:
@@ -28,3 +33,21 @@ def _with_derivatives(s: Statement) -> Statement:
         return Derivative(node.of, by, span=node.span) if isinstance(node, Transpose) else node
 
     return s.transformed(change)
+
+
+def with_primed_functions(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with derivatives of functions for functions with a prime as a part of their name, where the page
+    applies the function without one, too.
+    """
+    applied = {n.name for s in statements for n in s.nodes() if isinstance(n, Apply)}
+    primed = {name for name in applied if name.endswith(_PRIME) and name.removesuffix(_PRIME) in applied}
+    if not primed:
+        return tuple(statements)
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Apply) or node.name not in primed:
+            return node
+        name, latex = node.name.removesuffix(_PRIME), node.latex.partition("^")[0].partition("'")[0]
+        return replace(node, name=name, primes=node.primes + 1, latex=latex)
+
+    return tuple(s.transformed(change) for s in statements)

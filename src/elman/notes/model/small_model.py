@@ -6,8 +6,10 @@ holds on the page, too. The other models of a claim have the definitions of all 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from elman.calculus.expression import (
     Apply,
@@ -15,21 +17,25 @@ from elman.calculus.expression import (
     BigSum,
     Derivative,
     Expression,
+    Index,
     Number,
     Symbol,
+    shift_time,
     symbols,
     transform,
     walk,
 )
 from elman.notes.model.build import model_with
 from elman.notes.model.definitions import Definitions, PageUse, definitions_of
-from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, letter_of
+from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, free_times, letter_of
 from elman.notes.model.roles import with_roles
+from elman.notes.model.said_by_substitution import definitions_by_substitution
 from elman.notes.model.said_by_the_way import definitions_within_chains
 from elman.notes.model.stated_sizes import states_a_size
 from elman.notes.model.unknown_losses import supplied_losses
 
 Place = tuple[int, int]  # the number of a statement, and of a part in it, or -1
+_LAST = Index("T")
 _MOST_TRIED = 4  # definitions of one letter that are tried for a path
 
 
@@ -64,11 +70,26 @@ class PageDefinitions:
                     known = [abbreviated.get((d.statement, d.part), d) for d in definitions]
                     all_of.setdefault(name, []).extend(known)
         others = {*self._equations, *self._named}
-        for d in (d for s in model.statements for d in definitions_within_chains(s, others)):
-            self._equations.setdefault(d.name, []).append(d)
+        in_passing = (definitions_within_chains(s, others) for s in model.statements)
+        for d in chain.from_iterable((*in_passing, *map(definitions_by_substitution, model.statements))):
+            known = self._equations.setdefault(d.name, [])
+            if d.time == _LAST:  # z^L = W^L a^(L-1) + b^L, of the last layer, says what any layer is
+                d = replace(d, time=Index(TIME), value=shift_time(d.value, "T", Index(TIME)))
+            if d not in known:
+                known.append(d)
         for name in supplied_losses(model):  # what the section differentiates them by, they may depend on
             self._equations.setdefault(name, list(model.equations[name]))
         self._equations |= {name: [d] for name, d in (said or {}).items()}
+        for name in self._named.keys() & self._equations.keys():  # of δ = ∂E/∂z, δ^l = W^T δ^(l+1) is a claim
+            plain = [d for d in self._equations[name] if all(s.name != name for s in symbols(d.value))]
+            self._equations[name] = plain
+
+    def of_statement(self, number: int) -> PageDefinitions:
+        """The definitions that one statement gives, whatever else the page says of the same letters."""
+        found = copy(self)
+        found._equations = {n: [d for d in of_name if d.statement == number] for n, of_name in self._equations.items()}
+        found._named = {n: [d for d in of_name if d.statement == number] for n, of_name in self._named.items()}
+        return found
 
     def equations(self, name: str, at: Place) -> list[Definition]:
         """The equations of a letter, the nearest before a place first."""
@@ -106,12 +127,34 @@ def small_models(
             whole = _model_of(model, chosen, claim, left, right)
             yield SmallModel(whole)
             yield from _in_examples(model, whole)
-    if whole is not None and (one := _of_one_step(whole)) is not None:
+    if whole is not None and (one := _of_one_step(whole) or _of_one_example(whole)) is not None:
         yield SmallModel(one)
     elif whole is not None and _is_about_one_step(model) and (one := _of_one_step(whole, cut=True)) is not None:
         yield SmallModel(one, reading="of one step, what the step before gives it held fixed")
+    yield from _of_its_own_definitions(model, definitions, claim, left, right, at, seen)
     if set() not in seen and _writes_out(left, right):
         yield SmallModel(_model_of(model, _Chosen(definitions, at), claim, left, right), bare=True)
+
+
+def _of_its_own_definitions(
+    model: PageModel,
+    definitions: PageDefinitions,
+    claim: Statement,
+    left: Expression,
+    right: Expression,
+    at: Place,
+    seen: Sequence[set[Place]],
+) -> Iterator[SmallModel]:
+    """The model with the definitions alone that the derivation of a claim states itself, where it states some."""
+    chosen = _Chosen(definitions.of_statement(claim.number), at)
+    chosen.add(left, right)
+    key = {(d.statement, d.part) for d in chosen.definitions()}
+    if not chosen.equations or key in seen:
+        return
+    own = _model_of(model, chosen, claim, left, right)
+    yield SmallModel(own)
+    if (one := _of_one_example(own)) is not None:
+        yield SmallModel(one)
 
 
 def _writes_out(*parts: Expression) -> bool:
@@ -238,6 +281,26 @@ def _is_about_one_step(model: PageModel) -> bool:
     )
 
 
+def _of_one_example(model: PageModel) -> PageModel | None:
+    """The model without steps, where all letters with one are of the same example k: ŷ^k is a letter, and E_k, without
+    a step, is its loss. None where there are several steps, or no equation needs it.
+    """
+    parts = [part for s in model.statements for part in s.parts]
+    defined = [d for found in model.equations.values() for d in found]
+    parts += [d.value for d in defined]
+    steps = {n.time for part in parts for n in walk(part) if isinstance(n, Symbol) and n.time is not None}
+    if len(steps) != 1 or any(isinstance(n, Derivative) and n.at is not None for part in parts for n in walk(part)):
+        return None
+    (step,) = steps
+    if (
+        step.variable in (None, "T", TIME)
+        or step.offset
+        or not any(d.time is None and step.variable in free_times(d.value) for d in defined)
+    ):
+        return None
+    return _without_steps(model, lambda s: replace(s, time=None))
+
+
 def _of_one_step(model: PageModel, cut: bool = False) -> PageModel | None:
     """The model of one time step, where no letter of an earlier step has an equation, or with `cut` all of them lose
     it: h_(t-1) of a cell is a letter of its own. None where there is more to the time steps.
@@ -257,13 +320,20 @@ def _of_one_step(model: PageModel, cut: bool = False) -> PageModel | None:
         if (isinstance(n, Derivative) and n.at is not None) or (isinstance(n, BigSum) and n.index == variable):
             return None
 
+    def alone(s: Symbol) -> Symbol:
+        earlier = s.time is not None and s.time.offset
+        name, latex = (f"{s.name}_before", f"{s.latex}_{{-1}}") if earlier else (s.name, s.latex)
+        return replace(s, name=name, time=None, latex=latex)
+
+    return _without_steps(model, alone)
+
+
+def _without_steps(model: PageModel, alone: Callable[[Symbol], Symbol]) -> PageModel:
+    """The model with a letter without steps, which `alone` gives, for each letter at a step."""
+    supplied = set(supplied_losses(model))
+
     def change(node: Expression) -> Expression:
-        if not isinstance(node, Symbol) or node.time is None:
-            return node
-        before = f"{node.name}_before" if node.time.offset else node.name
-        return replace(
-            node, name=before, time=None, latex=node.latex if not node.time.offset else f"{node.latex}_{{-1}}"
-        )
+        return alone(node) if isinstance(node, Symbol) and node.time is not None else node
 
     def changed(d: Definition) -> Definition:
         value = d.value.body if d.name in supplied and isinstance(d.value, BigSum) else d.value

@@ -103,13 +103,15 @@ def _is_earlier(s: Symbol, d: Definition) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Graph:
     """Which letters the equation of a letter uses, itself and through others (`below`), and which equations lead to
-    it (`above`); letters of earlier time steps and layers do not count. `recurring` lead back to themselves with these.
+    it (`above`); letters of earlier time steps and layers do not count. `recurring` lead back to themselves with these;
+    `earlier` are the letters that the equation of a letter leads to with these.
     """
 
     uses: Mapping[str, frozenset[str]]
     below: Mapping[str, frozenset[str]]
     above: Mapping[str, frozenset[str]]
     recurring: frozenset[str]
+    earlier: Mapping[str, frozenset[str]]
 
     @classmethod
     def of(cls, model: PageModel, losses: Iterable[str]) -> _Graph:
@@ -127,8 +129,9 @@ class _Graph:
             for other in found:
                 users.setdefault(other, set()).add(name)
         at_all = {n: frozenset(s.name for d in model.equations[n] for s in symbols(d.value)) for n in uses}
-        recurring = frozenset(name for name in uses if name in _reached(name, at_all))
-        return cls(uses, below, {name: frozenset(found) for name, found in users.items()}, recurring)
+        earlier = {name: _reached(name, at_all) for name in uses}
+        recurring = frozenset(name for name in uses if name in earlier[name])
+        return cls(uses, below, {name: frozenset(found) for name, found in users.items()}, recurring, earlier)
 
 
 def _reached(start: str, uses: Mapping[str, frozenset[str]]) -> frozenset[str]:
@@ -147,7 +150,12 @@ def _ends(graph: _Graph, by: Iterable[str]) -> list[str]:
     letter that is among the last, the letters in which the equations that use it end.
     """
     letters = list(by)
-    last = [n for n in letters if not any(n in graph.below.get(other, ()) for other in letters if other != n)]
+
+    def is_below(name: str, other: str) -> bool:
+        leads_to = graph.below if name in graph.uses else graph.earlier  # Θ of z^l = Θ^(l-1) a^(l-1)
+        return name in leads_to.get(other, ())
+
+    last = [n for n in letters if not any(is_below(n, other) for other in letters if other != n)]
     found: list[str] = []
     for name in last:
         ends = name not in graph.uses or name in graph.recurring

@@ -11,7 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from elman.calculus.expression import Derivative, Entry, Expression, Index, Symbol, Transpose, index_variables, walk
+from elman.calculus.expression import (
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Symbol,
+    Transpose,
+    base_of,
+    index_variables,
+    walk,
+)
 from elman.calculus.functions import Array
 from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import entry_slices, evaluate, transpose
@@ -201,7 +211,12 @@ class Jacobians:
         return row and isinstance(e, Symbol) and e.name in self.model.roles.losses
 
     def _check_order(self, e: Derivative, moved: Moved, indices: dict[str, int]) -> None:
-        """Refuses ∂J^(t)/∂z^(i) with i > t: no claim is about that pair."""
+        """Refuses ∂J^(t)/∂z^(i) with i > t, and ∂a^(1)/∂z^(1) where a^(1) = x: no claim is about these pairs."""
+        letter = base_of(e.of)
+        first = self.values.time_of(letter, self.values.scope(indices)) if isinstance(letter, Symbol) else None
+        same = first == moved.time and isinstance(letter, Symbol) and letter.name != moved.name
+        if same and first and isinstance(letter, Symbol) and (letter.name, Index(None, first)) in self.model.start:
+            raise OutOfRangeError(f"{letter.name} begins at step {first}", e.span[0] + 1)
         of_time = self.values.time_of(e.of, self.values.scope(indices)) if isinstance(e.of, Symbol) else None
         step = moved.time if moved.time is not None else moved.at
         if of_time is not None and step is not None and step > of_time:

@@ -276,7 +276,8 @@ class Values:
         key, levels = ("start", name, given.time), self._levels_in(given)
         self._enter(key, name, levels)
         try:
-            value = evaluate(given.value, self.scope(moved=moved, occurrence=Occurrence(name, time)))
+            scope = self.scope(moved=moved, occurrence=Occurrence(name, time))
+            value = self._by_entries(given, scope) if given.indices else evaluate(given.value, scope)
             shape = self.sizes.shape(name)
             if shape is None and name in self.model.named:
                 shape = self.value(Symbol(name, Index(None, self.sizes.last)), self.scope()).shape[-2:]
