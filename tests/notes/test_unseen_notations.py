@@ -113,3 +113,86 @@ def test_a_function_of_a_word_is_not_read_and_one_of_a_letter_is() -> None:
     found = claims(r"We have $k = 3$, $\text{count(Ann)} = 2, \text{count(Bob)} = 1$.")
     assert not [c for c in found if c.is_wrong]
     assert last(r"$$q = \text{softmax(s)}$$", r"$$\frac{\partial q_i}{\partial s_j} = q_i q_j$$").is_wrong
+
+
+# --- what is no claim, or another letter ---
+
+
+def test_growth_is_no_claim() -> None:
+    assert not claims(r"It takes $O(k^2 + k) = O(k^2)$ steps, $\mathcal{O}(BD + BD) = \mathcal{O}(BD)$ in all.")
+
+
+def test_a_small_difference_is_a_name() -> None:
+    assert not claims(r"A change $\delta A$ changes $f$ by $\delta f = f(A+\delta A) - f(A)$.")
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(r"P^{-1} (I - M P^{-1})", False), (r"-P^{-1} (I - M P^{-1})", True)])
+def test_a_bare_nabla_is_by_the_argument(right: str, wrong: bool) -> None:
+    stated = r"We have $q(P) = \log \det P + \operatorname{tr}(P^{-1} M)$, where $P$ and $M$ are $k \times k$ matrices."
+    assert last(stated, rf"$$\nabla q = {right}$$").is_wrong is wrong
+
+
+def test_the_other_of_two_choices_is_no_slip() -> None:
+    first = r"Most networks use $$r(s) = \sigma(s)$$"
+    assert last(first, r"or the hyperbolic tangent $$r(s) = \tanh(s).$$").verdict in UNJUDGED
+    assert last(first, r"and so $$r(s) = \tanh(s).$$").is_wrong
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [(r"\mathbf{F}c + \mathbf{G}c", False), (r"\mathbf{F}c + \mathbf{G}", True)]
+)
+def test_a_small_letter_is_a_number_rather_than_a_matrix(right: str, wrong: bool) -> None:
+    assert last(rf"$$c(\mathbf{{F}} + \mathbf{{G}}) = {right}$$").is_wrong is wrong
+
+
+def test_a_primed_letter_beside_transposes_is_no_transpose() -> None:
+    traces = r"$$\operatorname{tr} M = \operatorname{tr} M^T$$"
+    claim = last(traces, r"$$\frac{\partial |M|}{\partial M_{ij}} = M'_{ij}$$")
+    assert claim.verdict in UNJUDGED
+
+
+# --- numbers, entries, shapes ---
+
+
+NUMBERS = r"$$M=\begin{bmatrix} 1 & 3 \\ 3 & 2\end{bmatrix}$$"
+
+
+def test_one_example_in_numbers_after_the_other() -> None:
+    first = r"Take $$M=\begin{bmatrix} 4 & -5 \\ -2 & 3\end{bmatrix}$$"
+    claim = r"has $$v^T M v = |M| v^T v$$"
+    assert last(first, "For example", NUMBERS, claim).verdict in UNJUDGED
+    assert last(NUMBERS, claim).is_wrong
+
+
+def test_an_example_in_numbers_says_nothing_of_the_matrix_above() -> None:
+    found = claims(
+        "## Gradients",
+        r"$$g = v^T M v$$",
+        r"where $M = M^T$.",
+        "## An example",
+        NUMBERS.replace("3 & 2", "4 & 2"),
+    )
+    assert not [c for c in found if c.is_wrong]
+
+
+def test_an_entry_of_what_is_a_number_elsewhere() -> None:
+    page = r"For $u(s) = s^3$ it is $3 s^2$; in general $(\partial u / \partial s)_{ij} = \partial u_i / \partial s_j$."
+    assert not [c for c in claims(page) if c.is_wrong]
+
+
+def test_an_unknown_function_may_have_any_shape() -> None:
+    shapes = r"$W \in \mathbb{R}^{3 \times 3}$. $z \in \mathbb{R}^m$, $x \in \mathbb{R}^n$, "
+    assert not [c for c in claims(shapes + r"$z = f(x)$.") if c.is_wrong]
+    assert [c for c in claims(shapes + r"$z = \tanh(x)$.") if c.is_wrong]
+
+
+def test_a_star_on_a_page_about_convolutions() -> None:
+    shapes = r"with $W \in \mathbb{R}^{3 \times 3}$ and $S \in \mathbb{R}^{5 \times 5}$."
+    assert last(f"The convolution $$R = W * S$$ {shapes}").verdict in UNJUDGED
+    assert last(f"The product $$R = W * S$$ {shapes}").is_wrong
+
+
+def test_the_loss_of_all_beside_that_of_one() -> None:
+    total = r"$$C^N=\frac{1}{2}\sum_{n=1}^N\sum_{k=1}^K(s_k^n-r_k^n)^2$$"
+    one = r"$$C^n=\frac{1}{2}\sum_{k=1}^K(s_k^n-r_k^n)^2$$"
+    assert not [c for c in claims(total, one) if c.is_wrong]

@@ -122,15 +122,14 @@ def _split(section: frozenset[int], start: int) -> tuple[frozenset[int], frozens
 
 def _is_announced(model: PageModel, section: frozenset[int], j: Judgement) -> bool:
     """Whether a heading or a word stands between the two definitions. On a page that declares its shapes, a heading
-    begins a new definition of a loss alone, since a letter that others use is the same throughout; but for one that the
-    words or the heading introduce, or that is made of letters which are new below the heading.
+    begins a new definition of a loss alone, since a letter that others use is the same throughout; but for one whose
+    function the heading names, or that is made of letters which are new below the heading.
     """
     first = _first(model, section, j)
-    anew = _ANEW.search(j.statement.formula.before) is not None
     if first is None or first.formula.heading != j.statement.formula.heading:
         unused = not model.shapes or not _is_used(model, j)
-        return unused or anew or _names_its_function(j) or _has_new_letters(model, section, j)
-    return anew
+        return unused or _names_its_function(j) or _has_new_letters(model, section, j)
+    return _ANEW.search(j.statement.formula.before) is not None
 
 
 def _names_its_function(j: Judgement) -> bool:

@@ -37,7 +37,7 @@ def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement,
         said = s.parts[0] if len(s.parts) == 1 and s.formula.kind == "inline" else None
         if isinstance(said, Symbol) and _BY.search(s.formula.before):
             by = said
-        found = by or _only_letter(s)
+        found = by or _argument_of(s, statements) or _only_letter(s)
         if not any(map(_is_open, s.nodes())):
             kept.append(replace(s, number=len(kept)))
         elif found is None:
@@ -73,6 +73,17 @@ def _only_letter(s: Statement) -> Expression | None:
     """The one letter of what is differentiated."""
     found = {x for n in s.nodes() if _is_open(n) and isinstance(n, Derivative) for x in symbols(n.of)}
     return found.pop() if len(found) == 1 else None
+
+
+def _argument_of(s: Statement, statements: Sequence[Statement]) -> Expression | None:
+    """The one letter on which the page says that the function f of ∇f depends: A of f(A) = …"""
+    names = {n.of.name for n in s.nodes() if isinstance(n, Derivative) and _is_open(n) and isinstance(n.of, Symbol)}
+    left = (other.parts[0] for other in statements if len(other.parts) > 1)
+    arguments = {n.arguments for n in left if isinstance(n, Apply) and n.name in names and not n.primes}
+    if len(arguments) != 1 or len(names) != 1:
+        return None
+    first, *others = arguments.pop()
+    return first if isinstance(first, Symbol) and not others else None
 
 
 def _by(e: Expression, letter: Expression) -> Expression:

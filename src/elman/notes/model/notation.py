@@ -83,7 +83,7 @@ def notation_of(
     used -= _numbered_steps(statements, used - set(shapes), timed_below)
     used -= set(families) | {n for n in used - set(shapes) if n.rpartition("_")[0] in whole and n[-1].isdigit()}
     used |= {name for word in _d_names(statements) for name in (word, word.partition("_")[0])}
-    used |= set(_primed(statements))
+    used |= {*_primed(statements), *_primed_beside_transposes(statements)}
     letters = letters_of(statements, {*shapes, *words})
     functions = letters.functions - set(roles) | {name for name, role in roles.items() if role == "function"}
     levels = letters.levels | {name for name, role in roles.items() if role in ("layers", "examples")}
@@ -189,6 +189,16 @@ def _primed(statements: Sequence[Statement]) -> Iterator[str]:
         return
     for name, primes in set(within) - elsewhere:
         yield from ("_".join((name, *["prime"] * k)) for k in range(1, primes + 1))
+
+
+def _primed_beside_transposes(statements: Sequence[Statement]) -> Iterator[str]:
+    """The names of letters A' of which the page writes the transpose of A otherwise, A^T, or (A')^T."""
+    primed, raised = set[str](), set[str]()
+    for s in statements:
+        for node in s.nodes():
+            if isinstance(node, Transpose) and isinstance(node.of, Symbol) and node.of.time is None:
+                (primed if _with_primes(node, s.formula.text) else raised).add(node.of.name)
+    yield from (f"{name}_prime" for name in primed & raised)
 
 
 def _with_primes(e: Expression, text: str) -> tuple[str, int] | None:

@@ -25,6 +25,7 @@ from elman.calculus.expression import (
     Expression,
     Identity,
     Inverse,
+    Matrix,
     Negative,
     Number,
     Ones,
@@ -55,6 +56,7 @@ class StatementKind(StrEnum):
     DEPENDS = "it says what a letter depends on"
     FUNCTION = "it says what a function is"
     MISTAKE = "the text says that this is a mistake"
+    GROWTH = "it says how fast something grows"
 
 
 _DEFINER = re.compile(
@@ -73,6 +75,7 @@ _MISTAKEN = re.compile(
     re.IGNORECASE,
 )
 _LET = re.compile(r"令\W*$")  # "let" before a formula, and "set to" elsewhere
+_GROWTH = re.compile(r"\s*(?:O|\\mathcal\s*(?:O|\{\s*O\s*\})|\\(?:Theta|Omega))\s*(?:\\left)?\s*\(.*\)\s*", re.DOTALL)
 _TIMES = re.compile(r"\\times(?![A-Za-z])|×")
 _OTHER_SIGNS = re.compile(r"[+^_]|\\(?:cdot|partial|frac|sum|nabla)(?![A-Za-z])|(?<![A-Za-z])-")
 
@@ -98,7 +101,25 @@ def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
     def together(name: str, before: int) -> set[str]:
         return _letters_beside(statements, name, before)
 
-    return {s.number: _kind(s, by, of, used, elsewhere, zeros, together) for s in statements}
+    examples = _matrices_in_numbers(statements)
+    return {
+        s.number: StatementKind.EXAMPLE if s.number in examples else _kind(s, by, of, used, elsewhere, zeros, together)
+        for s in statements
+    }
+
+
+def _matrices_in_numbers(statements: Sequence[Statement]) -> set[int]:
+    """The statements that write a matrix out in numbers of which the page speaks under another heading before: an
+    example of it.
+    """
+    headings, found = defaultdict[str, set[str]](set), set[int]()
+    for s in statements:
+        left, value = s.parts[0], s.parts[1] if len(s.parts) > 1 else None
+        if isinstance(left, Symbol) and isinstance(value, Matrix) and is_numeric(value):
+            found |= {s.number} if headings[left.name] - {s.formula.heading} else set()
+        for name in {n.name for part in s.parts for n in symbols(part)}:
+            headings[name].add(s.formula.heading)
+    return found
 
 
 def _kind(
@@ -114,10 +135,12 @@ def _kind(
         return StatementKind.MISTAKE
     if _states_sizes(s):
         return StatementKind.SIZES
+    if len(s.parts) > 1 and all(_GROWTH.fullmatch(s.source(k)) for k in range(len(s.parts))):
+        return StatementKind.GROWTH
     if is_update(s):
         return StatementKind.UPDATE
     left = s.parts[0]
-    if _names_a_difference(left):
+    if _names_a_difference(left) or _names_a_small_difference(s):
         return StatementKind.NAME
     if _says_what_it_depends_on(s):
         return StatementKind.DEPENDS
@@ -338,6 +361,24 @@ def _names_a_difference(left: Expression) -> bool:
     """Δw = …"""
     factors = [left.left, left.right] if isinstance(left, Product) and left.operator == "" else []
     return bool(factors) and factors[0] == Symbol("Delta") and isinstance(factors[1], Symbol | Entry)
+
+
+def _names_a_small_difference(s: Statement) -> bool:
+    """δf = f(A + δA) - f(A)."""
+    small = [_letter_behind_delta(n) for part in s.parts[1:] for n in walk(part)]
+    own = _letter_behind_delta(s.parts[0])
+    others = {name for name in small if name is not None} - {own}
+    everywhere = [n for part in s.parts for n in walk(part) if n == Symbol("delta")]
+    deltas = sum(_letter_behind_delta(n) is not None for part in s.parts for n in walk(part))
+    differs = any(isinstance(part, Add | Subtract) for part in s.parts[1:])
+    return own is not None and bool(others) and len(everywhere) == deltas and differs
+
+
+def _letter_behind_delta(e: Expression) -> str | None:
+    """The name of f in δf; None for anything else."""
+    if isinstance(e, Product) and e.operator == "" and e.left == Symbol("delta") and isinstance(e.right, Symbol):
+        return e.right.name
+    return None
 
 
 def is_zero(e: Expression) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -28,6 +28,7 @@ from elman.calculus.expression import (
     Transpose,
     base_of,
     factors_of,
+    has_derivative,
     shift_time,
     symbols,
     walk,
@@ -106,6 +107,7 @@ def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False
     loss = [3, last] if TIME in times or not times else [last]
     loss = [2, *loss] if quick else loss  # the fewer steps to unroll, the better
     others = sorted(times - {TIME})
+    together = _step_of_letter(oracle, parts)  # of x^(l) = σ(β u^(l)), a bare β is that of l
     fixed = oracle.values.fixed
     ranges = [range(sizes.get(name, 1)) for name in sorted(indices)]
     ranges = [range(fixed[n], fixed[n] + 1) if n in fixed else r for n, r in zip(sorted(indices), ranges, strict=True)]
@@ -120,8 +122,20 @@ def assignments(oracle: Oracle, parts: Iterable[Expression], quick: bool = False
                 "check it with fewer"
             )
         found = dict(zip(names, values, strict=True))
+        if together is not None:
+            found[TIME] = found[together]
         if all(_is_met(oracle, condition, found) for condition in oracle.conditions):
             yield found
+
+
+def _step_of_letter(oracle: Oracle, parts: Sequence[Expression]) -> str | None:
+    """The variable l, where the parts are x^(l) and what it is, at no other steps; None for any other claim."""
+    left = parts[0]
+    variable = left.time.variable if isinstance(left, Symbol) and left.time is not None else None
+    if variable is None or has_derivative(*parts) or any(free_times(part) - {variable} for part in parts):
+        return None
+    names = {n.name for part in parts for n in walk(part) if isinstance(n, Symbol)}
+    return variable if variable not in (TIME, "T") and names.isdisjoint(oracle.model.named) else None
 
 
 def _is_met(oracle: Oracle, condition: Expression, indices: dict[str, int]) -> bool:

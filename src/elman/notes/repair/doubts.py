@@ -60,7 +60,7 @@ from elman.notes.oracle.oracle import Oracle
 from elman.notes.page.page import SUPPLIED
 from elman.notes.repair.edits import EDIT, over_other_indices
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged
-from elman.notes.repair.no_claims import a_differential, a_given_value
+from elman.notes.repair.no_claims import a_differential, a_given_value, of_any_shape, of_several_values
 from elman.notes.repair.readings import as_written, given_letters, holds_in, holds_with, number_it_holds_for
 
 _ARRANGED = frozenset(
@@ -68,6 +68,9 @@ _ARRANGED = frozenset(
 )
 _TRANSPOSED = frozenset({Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE})
 _OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
+_CONVOLUTION = re.compile(r"\bconvol|卷积", re.I)
+_STAR = re.compile(r"(?<![\^_{])\s*(?:\*|\\(?:circled)?ast(?![A-Za-z]))")
+_BEGINS_WITH_OR = re.compile(r"(?:or|alternatively)\b|或", re.I)
 _ONE_EXAMPLE = re.compile(
     r"\b(?:for|of|on|with|consider\w*|take|using)\s+(?:just\s+|only\s+)?(?:one|an?|each|every)\s+(?:single\s+)?(?:training\s+)?"
     r"(?:example|sample|instance|data\s*point|observation)\b|(?:单个|一个|单一|每个|某个)(?:训练)?(?:样本|样例)",
@@ -81,18 +84,18 @@ _TRIED = 8  # time steps and indices at which a derivative is looked at
 def doubt_of(checker: Checker, e: Explanation) -> str:
     """Why a claim that fails is not to be called wrong, and what to write; empty where nothing speaks against it."""
     readings = (_without_small_repair,) if e.judgement.defines is not None else _OF_READINGS
-    doubts = (*_OF_DECLARED_SHAPES, _declared_below, *readings)
+    doubts = (*_OF_ALL, _declared_below, *readings)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
 
 
 def doubt_before_repair(checker: Checker, j: Judgement) -> str:
     """A doubt that stands whatever repairs are found, so that none need be searched for; empty where there is none."""
     if j.defines is not None:
-        doubts = _OF_DECLARED_SHAPES
+        doubts = _OF_ALL
     else:
         known = _is_mostly_declared(checker, j) or is_product_written_out(j.left, j.expression)
         guessed = () if known else (_letter_on_one_side,)
-        doubts = (*_OF_DECLARED_SHAPES, *guessed, *_OF_CLAIM)
+        doubts = (*_OF_ALL, *guessed, *_OF_CLAIM)
     e = as_judged(j)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
 
@@ -102,7 +105,7 @@ def doubt_of_shapes(checker: Checker, j: Judgement) -> str:
     none.
     """
     e = as_judged(j)
-    return next((why for why in (doubt(checker, e) for doubt in (*_OF_DECLARED_SHAPES, _declared_below)) if why), "")
+    return next((why for why in (doubt(checker, e) for doubt in (*_OF_ALL, _declared_below)) if why), "")
 
 
 def _declared_twice(checker: Checker, e: Explanation) -> str:
@@ -154,6 +157,17 @@ def _number_or_letter(checker: Checker, e: Explanation) -> str:
         if is_written(number) and not is_written(letter):
             return f"whether {letter} is {number} is not known: write one of the two in all shapes"
     return ""
+
+
+def _may_be_convolution(checker: Checker, e: Explanation) -> str:
+    """Y = W * X on a page about convolutions is no product; so is nothing that follows from it."""
+    j, model = e.judgement, checker.model
+    names = names_in(model, (j.left, j.expression))
+    above = {d.statement for name in names for d in model.equations.get(name, ())}
+    statements = [j.statement, *(model.statements[n] for n in sorted(above) if n >= 0)]
+    if not any(_STAR.search(s.formula.text) for s in statements) or not _CONVOLUTION.search(checker.page.text):
+        return ""
+    return "the sign * may be a convolution here, which is not read"
 
 
 def _is_misfit(j: Judgement) -> bool:
@@ -235,7 +249,10 @@ def _defined_anew(checker: Checker, e: Explanation) -> str:
     if letter is None or has_derivative(j.expression) or j.result.error is not None:
         return ""
     known = checker.model.equations.get(letter.name, ())
-    either = _OR.search(j.statement.formula.text) is not None
+    formula = j.statement.formula
+    either = (
+        _OR.search(formula.text) is not None or _BEGINS_WITH_OR.match(formula.before.lstrip(" ,.;，；。")) is not None
+    )
     small = any(f.cost <= EDIT for f in e.candidates) and not either
     if small or not any(d.statement not in (j.statement.number, -1) for d in known):
         return ""
@@ -289,6 +306,23 @@ def _runs_to_another_size(checker: Checker, e: Explanation) -> str:
             continue
         if sizes and fold(upper) not in map(fold, sizes):
             return f"whether {min(sizes)} is {upper} is not known: write one of the two in all shapes"
+    return ""
+
+
+def _entry_of_a_number(checker: Checker, e: Explanation) -> str:
+    """∂f_i/∂x_j beside f(x) = x^3, a number: f_i is an entry of another f; or where the page has no equation of f."""
+    j = e.judgement
+    values = checker.sampling.oracles(j.statement)[0].values
+    for node in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Entry)):
+        of = node.of
+        if not isinstance(of, Symbol) or of.time is not None or of.name not in checker.model.equations:
+            continue
+        if not checker.model.equations[of.name][0].indices and values.shape_of(of.name) == (1, 1):
+            return f"{text(of)} is a number by its equation and has an index here: write another letter for one of them"
+    for d in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Derivative)):
+        letter = d.of.of if isinstance(d.of, Entry) else None
+        if _is_misfit(j) and isinstance(letter, Symbol) and letter.name not in checker.model.equations:
+            return no_dependence(d)
     return ""
 
 
@@ -419,6 +453,30 @@ def _summed_over_its_step(checker: Checker, e: Explanation) -> str:
 def _has_index(e: Expression, index: str) -> bool:
     """Whether an expression has an index, at an entry, as a time step or as a letter."""
     return index in free_indices(e) | free_times(e) | {s.name for s in symbols(e)}
+
+
+def _number_or_column(checker: Checker, e: Explanation) -> str:
+    """x_j that was read as column j, where shapes do not fit and no repair is found, may be an entry of x."""
+    j = e.judgement
+    if not _is_misfit(j) or e.candidates:
+        return ""
+    for node in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Entry) and n.column):
+        if isinstance(node.of, Symbol) and node.of.name in checker.model.families:
+            entry, letter = text(node), text(node.of)
+            return f"whether {entry} is a number or a column is not known: declare the shape of {letter}"
+    return ""
+
+
+def _total_of_all(checker: Checker, e: Explanation) -> str:
+    """E^N = Σ_{n=1}^N … beside E^n, that of one example: E^N is the sum, and not that of example N."""
+    left = e.judgement.left
+    last = left.time.variable if isinstance(left, Symbol) and left.time is not None else None
+    if isinstance(left, Power) and isinstance(left.of, Symbol) and isinstance(left.exponent, Symbol):
+        last = left.exponent.name if left.of.name in checker.model.timed else None
+    sums = (n for n in walk(e.judgement.expression) if isinstance(n, BigSum) and n.upper is not None)
+    if last is None or not any(n.upper is not None and n.upper.variable == last for n in sums):
+        return ""
+    return f"{text(left)} is of all {last}, and elsewhere of one: write another letter for one of them"
 
 
 def _one_hot_entry(checker: Checker, e: Explanation) -> str:
@@ -704,15 +762,17 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
     return seen
 
 
-_OF_DECLARED_SHAPES = (_declared_twice, _number_or_letter)
+_OF_ALL = (_declared_twice, _number_or_letter, of_any_shape, _may_be_convolution)
 _OF_CLAIM = (
     a_differential,
     a_given_value,
+    of_several_values,
     _one_of_several,
     _where_a_gradient_is_zero,
     _index_of_one_entry,
     _sum_of_equal_terms,
     _summed_over_its_step,
+    _total_of_all,
     _of_one_example,
     _one_hot_entry,
     _disconnected,
@@ -723,12 +783,14 @@ _OF_CLAIM = (
     _direct_use,
     _letters_of_a_rule,
     _one_apart_from_a_sum,
+    _entry_of_a_number,
     _size_on_one_side,
     _runs_to_another_size,
 )
 _OF_READINGS = (
     _turned_by_entries,
     _without_small_repair,
+    _number_or_column,
     _defined_anew,
     _letter_on_one_side,
     _constant_derivative,

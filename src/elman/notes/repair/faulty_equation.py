@@ -27,6 +27,7 @@ from elman.notes.oracle.oracle import Oracle
 from elman.notes.oracle.shape_inference import with_derived_shapes
 from elman.notes.repair.edits import EDIT, Edit, Variant, times_around
 from elman.notes.repair.explanation import Candidate
+from elman.notes.repair.no_claims import may_have_any_shape
 from elman.notes.repair.search import Search
 from elman.notes.repair.search_space import SearchSpace
 
@@ -77,7 +78,7 @@ def faulty_equation(page: JudgedPage, budget: Budget, before: Sequence[FaultyEqu
 def _counts(j: Judgement) -> bool:
     """Whether a failing claim is evidence against the equations."""
     counted = j.verdict in (None, Verdict.SELF_REFERENCE) or j.doubtful
-    return counted and not isinstance(j.result.error, UndefinedError)
+    return counted and not isinstance(j.result.error, UndefinedError) and not may_have_any_shape(j)
 
 
 def _rank(b: FaultyEquation) -> tuple[float, ...]:
@@ -170,7 +171,8 @@ def _weighed(page: JudgedPage, candidate: FaultyEquation, failing: Sequence[Judg
     trial = _Trial.of(page.checker, model)
     claims = [j for j in failing if j.defines is None]
     broken = [j for j in failing if j.defines is not None]
-    needed = max(1 if broken else 2, int(_SHARE * len(claims) + 0.5)) if claims else 0
+    at_fault = [j for j in broken if candidate.definition in (None, j.defines)]
+    needed = max(1 if at_fault else 2, int(_SHARE * len(claims) + 0.5)) if claims else 0
     if broken and not trial.has_values():
         return None
     sample = claims if len(claims) < 2 * _SAMPLE else claims[:: len(claims) // _SAMPLE][:_SAMPLE]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from elman.calculus.expression import Apply, Entry, Expression, Symbol, base_of, symbols
+from elman.calculus.expression import Apply, Entry, Expression, Matrix, Symbol, base_of, symbols
 from elman.calculus.printing.render import text
 from elman.notes.judge.checker import Checker
+from elman.notes.judge.judgement import Judgement
 from elman.notes.model.page_model import names_in
 from elman.notes.model.statement_kinds import is_numeric
 from elman.notes.repair.explanation import Explanation
@@ -34,6 +35,30 @@ def a_given_value(checker: Checker, e: Explanation) -> str:
     if not any(_name(s.parts[0]) == name and len(s.parts) > 1 and is_numeric(s.parts[1]) for s in others):
         return ""
     return f"several values are given to {text(j.left)}: write that they are those of an example"
+
+
+def of_several_values(checker: Checker, e: Explanation) -> str:
+    """|det A| = 7 of the last of several matrices A that the page writes out in numbers."""
+    model = checker.model
+    for name in sorted(names_in(model, (e.judgement.left, e.judgement.expression))):
+        values = {s.parts[1] for s in model.statements if len(s.parts) > 1 and s.parts[0] == Symbol(name)}
+        if sum(isinstance(value, Matrix) and is_numeric(value) for value in values) > 1:
+            return f"several values are given to {text(Symbol(name))}: write that they are those of an example"
+    return ""
+
+
+def of_any_shape(checker: Checker, e: Explanation) -> str:
+    """y = f(x) does not clash with the shape of y: the value of an unknown function may have any shape."""
+    part = e.judgement.expression
+    if not isinstance(part, Apply) or not may_have_any_shape(e.judgement):
+        return ""
+    return f"{text(part)} may have any shape: write what {part.name} is"
+
+
+def may_have_any_shape(j: Judgement) -> bool:
+    """Whether a claim whose shapes do not fit is about the value of an unknown function."""
+    apart = j.result.counterexample
+    return isinstance(j.expression, Apply) and (apart is None or apart.entry is None)
 
 
 def _name(node: Expression) -> str:

@@ -23,6 +23,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.printing.render import text
+from elman.calculus.shapes.kinds import usual_costs
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
 from elman.notes.model.page_model import everything_in, names_in
@@ -58,6 +59,21 @@ def number_it_holds_for(checker: Checker, j: Judgement) -> str:
     if by is None or by.name not in checker.model.equations or not _holds_for_number(checker, j, by):
         return ""
     return text(replace(by, time=None))
+
+
+def small_letter_it_holds_for(checker: Checker, j: Judgement) -> str:
+    """The small letter of a claim that was read as a matrix, where the claim holds for it as a number, which it is
+    rather than a matrix: c (A + B) = A c + B c; else empty.
+    """
+    local = checker.sampling.local_shapes(j.statement)
+    shapes = {**{n: checker.model.shapes[n] for n in checker.model.assumed if n in checker.model.shapes}, **local}
+    for name in dict.fromkeys((*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression))):
+        costs = usual_costs(name)
+        if "1" in shapes.get(name, ("1",)) or costs["number"] > costs["matrix"] or name in checker.model.families:
+            continue
+        if holds_with(checker, j, {name: ("1", "1")}):
+            return text(as_written(name, (j.left, j.expression)))
+    return ""
 
 
 def symmetric_it_holds_for(checker: Checker, j: Judgement) -> str:

@@ -33,6 +33,7 @@ from elman.notes.repair.readings import (
     holds_for_columns,
     label_it_holds_for,
     number_it_holds_for,
+    small_letter_it_holds_for,
     symmetric_it_holds_for,
 )
 
@@ -204,6 +205,9 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str, sound: Sequence
         number = number_it_holds_for(page.checker, e.judgement)
         if number:
             return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
+    number = small_letter_it_holds_for(page.checker, e.judgement)
+    if number:
+        return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
     if _is_misfit(e.judgement) and holds_for_columns(page.checker, e.judgement):
         return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading="rows with an index are columns")
     if e.judgement.doubtful and not why and _certainly_misfits(page, e.judgement) and _is_about(page, e, sound):
