@@ -55,7 +55,7 @@ def _length_of_prime(tokens: Sequence[Token], i: int) -> int:
 
 
 def _subscripts(tokens: Sequence[Token], of_sums: bool) -> Iterator[int]:
-    """The places of the tokens in subscripts, or in those of sums and products alone."""
+    """The places of the tokens in subscripts with braces, or in those of sums and products alone."""
     depth, ends = 0, list[int]()
     for i, token in enumerate(tokens):
         depth -= token.kind in CLOSING
@@ -63,7 +63,7 @@ def _subscripts(tokens: Sequence[Token], of_sums: bool) -> Iterator[int]:
             ends.pop()
         before = tokens[i - 1].kind if i else ""
         begins = before == "_" and (not of_sums or (i > 1 and tokens[i - 2].text in _BIG_SIGNS))
-        if ends or begins:
+        if ends:  # of e_i', the prime is above e_i
             yield i
         if begins and token.kind in OPENING:
             ends.append(depth)
