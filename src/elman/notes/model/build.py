@@ -35,6 +35,7 @@ from elman.notes.model.entries_of_functions import (
 from elman.notes.model.example_values import kinds_in_examples
 from elman.notes.model.examples import with_letters_of_examples
 from elman.notes.model.families_of_matrices import with_families_of_matrices
+from elman.notes.model.functions_by_words import with_functions_by_words
 from elman.notes.model.functions_of_entries import with_functions_of_entries
 from elman.notes.model.last_layer import with_last_layer
 from elman.notes.model.left_out_steps import with_left_out_steps
@@ -53,6 +54,7 @@ from elman.notes.model.running_values import with_distributions
 from elman.notes.model.said_by_the_way import definitions_within_chains
 from elman.notes.model.said_in_words import with_columns_as_letters, with_equations_in_words
 from elman.notes.model.signs_for_derivatives import with_signs_for_derivatives
+from elman.notes.model.sizes_in_two_cases import with_one_size
 from elman.notes.model.stacks import with_stacks
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
@@ -76,12 +78,13 @@ def build(page: Page) -> PageModel:
     notation = replace(notation, names=replace(notation.names, transposes=signs, has_convolutions=star))
     statements, unread = read_statements(page, notation.names)
     statements = with_bold_letters(with_primed_functions(statements), notation.shapes)
+    statements = with_functions_by_words(statements, page)
     statements = with_class_labels(with_repeated_indices(statements, page))
     statements = with_numbered_gradients(with_signs_for_derivatives(statements, notation.shapes))
     statements = with_numbered_entries(statements, notation.shapes)
     written_out = with_written_out(statements, notation.shapes)
     own = with_own_entries(written_out, notation.shapes)
-    notation = replace(notation, shapes=own.shapes)
+    notation = replace(notation, shapes=with_one_size(own.statements, own.shapes))
     statements = with_entries_of_functions(with_entries_applied(own.statements))
     statements = with_entries_of_capitals(statements, notation.shapes)
     statements = with_dotted_matrices(statements, notation.shapes)

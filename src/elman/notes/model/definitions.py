@@ -305,6 +305,8 @@ def _may_define(statement: Statement, left: Symbol, use: PageUse) -> bool:
     others = statement.number == use.start and _computes(statement)
     if introduces(statement.formula.before) or statement.number in use.listed or others:
         return True
+    if statement.formula.before.endswith("(") and isinstance(statement.parts[0], Symbol) and _computes(statement):
+        return True  # the inputs of the layer (z = W x + b)
     used_before = use.first_use.get(left.name, statement.number) < statement.number
     return not used_before or (left.time is not None and _is_single(left.time))
 

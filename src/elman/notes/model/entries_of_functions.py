@@ -17,6 +17,7 @@ from elman.calculus.expression import (
     Call,
     Entry,
     Expression,
+    Pattern,
     Product,
     Symbol,
     base_of,
@@ -24,9 +25,10 @@ from elman.calculus.expression import (
     symbols,
     walk,
 )
+from elman.notes.model.bold_letters import is_bold
 from elman.notes.model.functions_of_entries import is_sigma
 from elman.notes.model.page_model import Statement, free_indices
-from elman.notes.model.statement_kinds import has_free_indices
+from elman.notes.model.statement_kinds import has_free_indices, is_numeric
 
 _OPENS = re.compile(r"\s*(?:\\left\s*)?\(")
 
@@ -109,17 +111,34 @@ def _capitals(statements: Sequence[Statement], shapes: Mapping[str, tuple[str, s
     defined = set[str]()
     for s in statements:
         left = s.parts[0]
-        if s.is_equation and isinstance(left, Symbol):
+        if s.is_equation and isinstance(left, Symbol) and not is_numeric(s.parts[1]):
             defined.add(left.name)
         for node in s.nodes():
-            if isinstance(node, Entry) and isinstance(node.of, Symbol):
+            if isinstance(node, Entry) and isinstance(node.of, Symbol) and not _is_bold_row(node):
                 counts.setdefault(node.of.name, set()).add(len(node.indices))
+    written = set(_written_out(statements))
     for name, found in counts.items():
         matrix = name.upper()
-        is_matrix = matrix in shapes and "1" not in shapes[matrix] and matrix not in counts
+        declared = matrix in shapes and "1" not in shapes[matrix]
+        is_matrix = (declared or (matrix, name) in written) and matrix not in counts
         is_free = len(name) == 1 and name != matrix and name not in shapes and name not in defined
         if found == {2} and is_matrix and is_free:
             yield name, matrix
+
+
+def _written_out(statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
+    """The letters Y and y of Y = … = [y_11 … y_1n; ⋮; y_m1 … y_mn]."""
+    for s in statements:
+        left = s.parts[0]
+        for part in s.parts[1:] if s.is_equation else ():
+            cell = part.body if isinstance(part, Pattern) else None
+            if isinstance(left, Symbol) and isinstance(cell, Entry) and isinstance(cell.of, Symbol):
+                yield left.name, cell.of.name
+
+
+def _is_bold_row(e: Entry) -> bool:
+    """Whether this is a bold x_i, the row of a matrix whose entries are x_ij."""
+    return len(e.indices) == 1 and isinstance(e.of, Symbol) and is_bold(e.of)
 
 
 def _entries_of_sigma(statements: Sequence[Statement]) -> Symbol | None:

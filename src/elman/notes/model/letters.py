@@ -72,6 +72,7 @@ _FUNCTIONS = frozenset(
         "Psi",
         "Gamma",
         "sigma",
+        "varsigma",
     )
 )
 _LETTERS_ALONE = re.compile(

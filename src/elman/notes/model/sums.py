@@ -16,8 +16,10 @@ from elman.calculus.expression import (
     Negative,
     Subtract,
     Symbol,
+    children,
     transform,
     walk,
+    with_children,
 )
 from elman.notes.model.page_model import Statement, free_indices, free_times
 
@@ -52,8 +54,21 @@ def _with_bounds(s: Statement, last: Index) -> Statement:
             return _to_the_end(node, left)
         return _bounded(node, left, last) if isinstance(node, BigSum | BigProduct) else node
 
-    parts = tuple(transform(part, change) for part in s.parts)
+    parts = tuple(transform(_with_own_letters(part, left), change) for part in s.parts)
     return replace(s, relation=replace(s.relation, parts=parts)) if parts != s.parts else s
+
+
+def _with_own_letters(e: Expression, bound: set[str]) -> Expression:
+    """Σ_{c=1}^C for the Σ_{i=c}^C of Σ_i Σ_{i=c}^C t_ic, which gives i twice and c nothing to run over; `bound` are the
+    indices of what is around.
+    """
+    if not isinstance(e, BigSum):
+        within = children(e)
+        return with_children(e, tuple(_with_own_letters(child, bound) for child in within)) if within else e
+    first = e.lower.variable if e.lower is not None and not e.lower.offset else None
+    if first is not None and e.index in bound and first not in bound and first in free_indices(e.body):
+        e = replace(e, index=first, lower=_FIRST)
+    return replace(e, body=_with_own_letters(e.body, bound | {e.index}))
 
 
 def _to_the_end(e: Add | Subtract, left: set[str]) -> Expression:
