@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -113,7 +114,7 @@ def _is_time(tokens: list[Token]) -> bool:
     if not kept:
         return False
     if kept[0].kind == "(" and kept[-1].kind == ")":
-        return True
+        return not any(t.kind == "," for t in kept)  # E_{(w,b)} is a loss with its parameters
     return kept[0].text in TIME_LETTERS and (len(kept) == 1 or (len(kept) == 3 and kept[1].kind in "+-"))
 
 
@@ -152,7 +153,7 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
     if isinstance(node, Letter) and not node.label and node.time is None and _is_step(node, tokens, names):
         return replace(node, time=index_of(tokens, place), below=True)
     if isinstance(node, Letter) and not node.label:
-        plain = text.replace(",", "")
+        plain = re.sub(r"[(),]", "", text)
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_as_latex(tokens)}")
         if names.resolve(labelled.name) is not None:
             return labelled

@@ -44,6 +44,7 @@ _UNDER_CONDITION = re.compile(
     r"\b(?:if|when|whenever|unless|assum\w+|suppos\w+)\W*$|[若当]\W*$|如果\W*$|假设\W*$", re.I
 )
 _ANNOUNCING = re.compile(r"\b(?:let|where|here|with|denot\w+|defin\w+)\W*$|(?:其中|这里|令|设|记|定义)\W*$", re.I)
+_NUMBER = re.compile(r"(?:^|\s)\d{1,2}[.)]$")  # of an item of a list
 _OR_CASE = re.compile(r"\s*(?:or\b|或)", re.I)
 _BETWEEN = re.compile(r"\s*(?:[,，、;；]\s*(?:and|和|以及|且)?|and|和|以及|且)\s*", re.I)
 
@@ -341,6 +342,20 @@ def _listed(statements: Sequence[Statement]) -> Iterator[int]:
         announced = announced and other.is_within_text and beside and _BETWEEN.fullmatch(other.before) is not None
         if announced and s.number not in cases:
             yield s.number
+    yield from _items(statements)
+
+
+def _items(statements: Iterable[Statement]) -> Iterator[int]:
+    """The statements that the items of a numbered list begin with, which "Let:" or "where" announces."""
+    announced, heading = False, ""
+    for s in statements:
+        number = _NUMBER.search(s.formula.before)
+        if s.formula.heading != heading or s.formula.kind == "display":
+            announced, heading = False, s.formula.heading
+        if number is not None:
+            announced = announced or _ANNOUNCING.search(s.formula.before[: number.start()][-60:]) is not None
+            if announced:
+                yield s.number
 
 
 def _running(statements: Iterable[Statement]) -> set[str]:
