@@ -14,8 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from elman.calculus.expression import (
+    BigProduct,
+    BigSum,
     Derivative,
     Dots,
+    Entry,
     Expression,
     Product,
     Symbol,
@@ -63,12 +66,13 @@ _SAID = "{name} is the cross-entropy, as the page says"
 _SIGMOID = "with the sigmoid that the page names"
 _STATED = "the step from the row above holds with the derivatives that the page states"
 _STEP = "the step from the row above holds"
+_COUNTED = "_counted"  # the name of a letter that only gives a size a value
 _MOST_STEPS = 3  # parts before a part that it is compared with
 
 
 def with_local_readings(judged: JudgedPage, budget: Budget) -> JudgedPage:
     """The judgements of a section, with those claims that hold where they are read by themselves."""
-    reader = _LocalReader(judged)
+    reader = LocalReader(judged)
     found: dict[Key, Judgement] = {}
     # what differentiates comes first, as the budget may not suffice for all
     order = sorted(judged.judgements.items(), key=lambda item: not has_derivative(item[1].left, item[1].expression))
@@ -107,7 +111,7 @@ class _Reading:
     read: PageModel | None = None
 
 
-class _LocalReader:
+class LocalReader:
     """Reads claims of one section by themselves."""
 
     def __init__(self, judged: JudgedPage) -> None:
@@ -140,7 +144,7 @@ class _LocalReader:
             if isinstance(left, Dots):
                 continue
             is_step, differs = key is not None, False
-            for checker, new in self._judged_alone(j, statement, left):
+            for checker, new in self.judged_alone(j, statement, left):
                 if new.good and not new.result.nothing:  # 0 = 0 says that the claim was misread
                     held = _as_held(j, checker, new, _STEP if is_step else "read by itself")
                     return held if key is None else replace(held, step=(key, j))
@@ -152,7 +156,7 @@ class _LocalReader:
             return given
         left = statement.parts[j.beside]
         for other in (*self._other_readings(statement, j), *self._with_more_equations(statement, j)):
-            for checker, new in self._judged_alone(j, other.statement, other.left, other.definitions, other.read):
+            for checker, new in self.judged_alone(j, other.statement, other.left, other.definitions, other.read):
                 if new.good and not new.result.nothing:
                     return _as_held(j, checker, new, other.how)
         if (j.unchecked or j.result.nothing) and is_chain_rule(self._read, left, statement.parts[j.part]):
@@ -168,7 +172,7 @@ class _LocalReader:
             definitions = self._definitions if read is self._read else PageDefinitions(read)
             for key, _ in rows[:_MOST_STEPS]:
                 given = with_stated_derivatives(read, read.statements[key[0]].parts[key[1]])
-                for checker, new in self._judged_alone(j, changed, given, definitions, read) if given else ():
+                for checker, new in self.judged_alone(j, changed, given, definitions, read) if given else ():
                     if new.good and not new.result.nothing:
                         return replace(_as_held(j, checker, new, _STATED), step=(key, j))
         return None
@@ -203,6 +207,34 @@ class _LocalReader:
             changed = read.statements[statement.number]
             yield _Reading(changed, changed.parts[j.beside], _SIGMOID, PageDefinitions(read), read)
 
+    def equal(
+        self, statement: Statement, left: Expression, right: Expression, numbers: bool = False
+    ) -> Iterator[tuple[Checker, Judgement]]:
+        """The judgements of `left = right`, two parts of the derivation of a statement, under its small models. With
+        `numbers`, all letters are numbers that do not have entries: what holds for vectors and matrices of any size
+        holds for these.
+        """
+        relation = replace(statement.relation, parts=(left, right), operators=("=",))
+        pair = replace(self._read.statements[statement.number], relation=relation)
+        claim = Judgement(pair, 1, left)
+        if not numbers:
+            yield from self.judged_alone(claim, pair, left)
+            return
+        read = self._of_numbers(pair)
+        yield from self.judged_alone(claim, pair, left, PageDefinitions(read), read)
+
+    def _of_numbers(self, pair: Statement) -> PageModel:
+        """The model in which the letters of the section are numbers, but for those that have entries."""
+        nodes = [n for s in (*self._read.own_statements(), pair) for n in s.nodes()]
+        indexed = {n.of.name for n in nodes if isinstance(n, Entry) and isinstance(n.of, Symbol)}
+        sizes = {n.upper.variable for n in nodes if isinstance(n, BigSum | BigProduct) and n.upper is not None}
+        letters = {n.name for n in nodes if isinstance(n, Symbol)} - indexed - sizes
+        shapes = dict.fromkeys(sorted(letters), ("1", "1"))
+        of_sizes = {f"{size}{_COUNTED}": (size, "1") for size in sorted(filter(None, sizes))}
+        return replace(
+            self._read, shapes=shapes | of_sizes, evidence={}, kinds={}, families=frozenset(), exact={}, said={}
+        )
+
     def _left_above(self, statement: Statement, j: Judgement) -> Expression | None:
         """The left side of the derivation that a row goes on with behind an aside: the rows before it in the display
         have a left side of their own; None where there is no such derivation.
@@ -214,7 +246,7 @@ class _LocalReader:
         same = above.formula == statement.formula and len(above.parts) > 1
         return above.parts[0] if same and isinstance(above.parts[0], Derivative) else None
 
-    def _judged_alone(
+    def judged_alone(
         self,
         j: Judgement,
         statement: Statement,

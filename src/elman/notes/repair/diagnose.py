@@ -25,6 +25,7 @@ from elman.notes.oracle.evaluation_point import UndefinedError
 from elman.notes.oracle.numeric_sizes import same_ratio
 from elman.notes.oracle.oracle import Oracles
 from elman.notes.page.page import Page
+from elman.notes.repair.consequences import with_consequences
 from elman.notes.repair.contradictions import with_contradictions
 from elman.notes.repair.doubts import needs_small_repair
 from elman.notes.repair.edits import EDIT, Edit
@@ -40,6 +41,7 @@ from elman.notes.repair.repeated_mistakes import with_repeated_mistakes
 from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
 from elman.notes.repair.slips_in_sight import with_slips_in_sight
 from elman.notes.repair.trust import doubted_before_repair, trusted
+from elman.notes.repair.wrong_steps import with_wrong_steps
 
 # Budgets, in the units of `oracle/budget.py`: about 50,000 of them take a second. The longest page of the tests takes
 # 125,000 in all; a page that exhausts a budget says which claims were not checked or not repaired.
@@ -47,6 +49,7 @@ JUDGING = 500_000  # judging the claims of a page
 ALONE = 220_000  # reading claims by themselves
 EXPLAINING = 500_000  # the repairs of a page
 ONE_EQUATION = 250_000  # one search for a faulty equation
+STEPS = 120_000  # comparing the rows of derivations with each other
 ONE_CLAIM = 100_000  # the repairs of one claim
 _ROUNDS = 3  # faulty equations and shapes of one page
 
@@ -97,7 +100,9 @@ def _explained(page: Page, supplied: str | None, oracles: Oracles | None) -> Exp
         alone = checker.meter.budget(ALONE)
         sections = tuple(with_local_readings(judged, alone) for judged in sections)
         explaining = checker.meter.budget(EXPLAINING)
-        first, *more = [_explained_section(page, supplied, judged, explaining) for judged in sections]
+        explained_ones = [_explained_section(page, supplied, judged, explaining) for judged in sections]
+        steps = checker.meter.budget(STEPS)
+        first, *more = [_with_wrong_rows(each, steps) for each in explained_ones]
     remarks = dict.fromkeys(remark for section in (first, *more) for remark in section.remarks)
     return replace(first, remarks=tuple(remarks), more=tuple(more))
 
@@ -119,6 +124,12 @@ def _explained_section(page: Page, supplied: str | None, judged: JudgedPage, bud
     explanations = with_contradictions(judged.checker, explanations)
     reshaped = {b.name: (b.shape, _mends(b)) for b in faults if b.shape is not None}
     return ExplainedPage(judged, explanations, reshaped, (*judged.remarks, *compare(explanations.values())))
+
+
+def _with_wrong_rows(section: ExplainedPage, budget: Budget) -> ExplainedPage:
+    """The section, with those claims as wrong that other rows contradict, and those that follow from them."""
+    explanations = with_wrong_steps(section.judged, section.explanations, budget)
+    return replace(section, explanations=with_consequences(explanations))
 
 
 def _mends(fault: FaultyEquation) -> str:

@@ -147,6 +147,7 @@ class Search:
         yield from self._one_side(e, lefts, rights, budget)
         if self.space.insert and budget >= EDIT:
             yield from self._more_terms(e)
+            yield from self._in_parentheses(e)
 
     def _one_side(
         self, e: Add | Subtract | Product, lefts: list[Variant], rights: list[Variant], budget: int
@@ -169,6 +170,17 @@ class Search:
                 found = self.space.value(other)
                 if found is not None and found.shape == value.shape:
                     yield Variant(found, EDIT, other, (Edit(Verdict.FALSE, f"with {text(letter)}"),))
+
+    def _in_parentheses(self, e: Add | Subtract) -> Iterator[Variant]:
+        """a (b + c), where a b + c is written."""
+        product = e.left
+        if not isinstance(product, Product) or product.operator not in ("", "·"):
+            return
+        other = replace(product, right=replace(e, left=product.right))
+        value = self.space.value(other)
+        if value is not None:
+            words = f"parentheses around {text(other.right)}"
+            yield Variant(value, EDIT, other, (Edit(Verdict.OPERATOR, words),))
 
     def _call(self, e: Call, budget: int) -> Iterator[Variant]:
         if len(e.arguments) != 1:

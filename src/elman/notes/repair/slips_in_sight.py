@@ -1,16 +1,19 @@
-"""Slips that can be seen without values: a term that is there twice, and a product of matrices that cannot fit."""
+"""Slips that can be seen without values: a term that is there twice, a product of matrices that cannot fit, and a
+quotient where a derivative is meant.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from elman.calculus.expression import Dots, Expression, Matrix, Product, Symbol, walk
+from elman.calculus.expression import Derivative, Dots, Expression, Matrix, Product, Symbol, walk
 from elman.calculus.matrix_form.sum_terms import summands
 from elman.calculus.printing.render import text
+from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
-from elman.notes.model.page_model import PageModel
+from elman.notes.model.page_model import PageModel, letter_of
 from elman.notes.repair.explanation import Explanation, as_seen
 
 Key = tuple[int, int]
@@ -19,13 +22,17 @@ Key = tuple[int, int]
 def with_slips_in_sight(model: PageModel, explanations: Mapping[Key, Explanation]) -> dict[Key, Explanation]:
     """The explanations, with those claims as wrong that have such a slip."""
     found = dict(explanations)
-    names = {n.name for s in model.own_statements() for n in s.nodes() if isinstance(n, Symbol)}
+    nodes = [n for s in model.own_statements() for n in s.nodes()]
+    names = {n.name for n in nodes if isinstance(n, Symbol)}
+    derivatives = {pair for n in nodes if isinstance(n, Derivative) and (pair := _letters_of(n.of, n.wrt))}
     for key, e in explanations.items():
         if e.verdict.is_wrong:
             continue
         verdict, words = Verdict.ARGUMENT, _term_twice(e.judgement, names)
         if not words and not e.holds:
             verdict, words = Verdict.SHAPE, _cells_that_misfit(e.judgement.expression)
+        if not words and not e.holds:
+            verdict, words = Verdict.FALSE, _quotient_for_derivative(e.judgement, derivatives)
         if words:
             found[key] = as_seen(e.judgement, verdict, words)
     return found
@@ -58,3 +65,20 @@ def _cells_that_misfit(e: Expression) -> str:
         if one != other and one[1] != other[0] and (1, 1) not in (one, other):
             return f"a matrix of {one[0]} by {one[1]} cells cannot be multiplied by one of {other[0]} by {other[1]}"
     return ""
+
+
+def _letters_of(of: Expression, by: Expression) -> tuple[str, str] | None:
+    """The names of a letter and of one that it is divided or differentiated by; None for anything but letters."""
+    above, below = letter_of(of), letter_of(by)
+    return None if above is None or below is None else (above.name, below.name)
+
+
+def _quotient_for_derivative(j: Judgement, derivatives: Collection[tuple[str, str]]) -> str:
+    """Words for E / w on the left side, where the page has ∂E/∂w of a loss E; empty for any other claim."""
+    left = j.left
+    if not isinstance(left, Product) or left.operator != "/" or not isinstance(left.left, Symbol):
+        return ""
+    pair = _letters_of(left.left, left.right)
+    if pair not in derivatives or not is_called_a_loss(left.left.name):
+        return ""
+    return f"the signs of a derivative are missing: {text(Derivative(left.left, left.right))} is meant"
