@@ -56,7 +56,7 @@ def _vanishes(oracles: Oracles, oracle: Oracle, loss: Symbol, letter: Symbol, so
         return False
     definition = Definition(letter.name, letter.time, solution, -1, -1)
     equations = {**oracle.model.equations, letter.name: (definition,)}
-    point = replace(oracle.point, sizes=_tall(oracle))
+    point = replace(oracle.point, sizes=with_more_rows(oracle))
     slope, at = Derivative(loss, letter), {TIME: HORIZON - 1}
     try:
         plain = oracles.new(oracle.model, point, oracle.local)
@@ -70,8 +70,8 @@ def _vanishes(oracles: Oracles, oracle: Oracle, loss: Symbol, letter: Symbol, so
     return size > 0 and float(np.abs(there).max(initial=0.0)) <= _SMALL * max(size, 1.0)
 
 
-def _tall(oracle: Oracle) -> tuple[tuple[str, int], ...]:
-    """The sizes with those of rows larger than those of columns: X^T X has an inverse where X has more rows."""
+def with_more_rows(oracle: Oracle) -> tuple[tuple[str, int], ...]:
+    """The sizes of an oracle, more rows than columns: X^T X has an inverse where X has more rows."""
     rows = {shape[0] for shape in oracle.model.shapes.values() if "1" not in shape}
     columns = {shape[1] for shape in oracle.model.shapes.values() if "1" not in shape}
     ordered = sorted(n for _, n in oracle.point.sizes)

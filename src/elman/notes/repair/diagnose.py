@@ -40,6 +40,7 @@ from elman.notes.repair.repairer import Repairer
 from elman.notes.repair.repeated_mistakes import with_repeated_mistakes
 from elman.notes.repair.repeated_slip import RepeatedSlip, repeated_slip_in
 from elman.notes.repair.slips_in_sight import with_slips_in_sight
+from elman.notes.repair.stationary_points import with_stationary_points
 from elman.notes.repair.trust import doubted_before_repair, trusted
 from elman.notes.repair.wrong_steps import with_wrong_steps
 
@@ -49,7 +50,7 @@ JUDGING = 500_000  # judging the claims of a page
 ALONE = 220_000  # reading claims by themselves
 EXPLAINING = 500_000  # the repairs of a page
 ONE_EQUATION = 250_000  # one search for a faulty equation
-STEPS = 120_000  # comparing the rows of derivations with each other
+STEPS = 120_000  # comparing the rows of derivations with each other, and equations at stationary points
 ONE_CLAIM = 100_000  # the repairs of one claim
 _ROUNDS = 3  # faulty equations and shapes of one page
 
@@ -122,6 +123,7 @@ def _explained_section(page: Page, supplied: str | None, judged: JudgedPage, bud
     explanations = with_slips_in_sight(judged.checker.model, explanations)
     explanations = with_repeated_mistakes(judged.checker, explanations)
     explanations = with_contradictions(judged.checker, explanations)
+    explanations = with_stationary_points(judged, explanations, checker.meter.budget(STEPS))
     reshaped = {b.name: (b.shape, _mends(b)) for b in faults if b.shape is not None}
     return ExplainedPage(judged, explanations, reshaped, (*judged.remarks, *compare(explanations.values())))
 
