@@ -29,7 +29,7 @@ def with_consequences(explanations: Mapping[Key, Explanation]) -> dict[Key, Expl
 def _repeated(e: Explanation, above: list[Explanation]) -> str:
     """Words for a claim that is written once more; empty for any other."""
     j = e.judgement
-    elsewhere = (other for other in above if other.judgement.statement.number != j.statement.number)
+    elsewhere = (other for other in above if other.judgement.line != j.line)
     for other in elsewhere:
         if (other.judgement.left, other.judgement.expression) == (j.left, j.expression) and children(j.expression):
             return f"it is the claim of line {other.judgement.line}, which does not hold"
