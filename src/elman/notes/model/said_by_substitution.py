@@ -14,7 +14,11 @@ from elman.notes.model.statement_kinds import defined_letter
 
 
 def definitions_by_substitution(s: Statement) -> Iterator[Definition]:
-    """The definitions that the parts of a chain of equations give, each with the part that has the value."""
+    """The definitions that the parts of a chain of equations give, each with the part that has the value; none under a
+    condition, as ∂L/∂z_i for i ≠ y is that of some terms of L.
+    """
+    if s.relation.conditions:
+        return
     for k, (above, below) in enumerate(pairwise(s.parts)):
         if s.relation.operators[k] not in ("=", ":=") or isinstance(above, Dots):
             continue
