@@ -141,12 +141,13 @@ def _names_its_function(j: Judgement) -> bool:
 
 
 def _has_new_letters(model: PageModel, section: frozenset[int], j: Judgement) -> bool:
-    """Whether a letter of the right side is first met, and defined, below the heading of the new definition."""
+    """Whether all letters of the right side are first met, and one is defined, below the heading of the definition."""
     start = _start(model, section, j)
     own = [s for s in model.statements if s.number in section]
     before = {n.name for s in own if s.number < start for part in s.parts for n in symbols(part)}
     defined = {left.name for s in own if s.number >= start and (left := defined_letter(s.parts[0])) is not None}
-    return bool({n.name for n in symbols(j.expression)} & defined - before)
+    letters = {n.name for n in symbols(j.expression)}
+    return bool(letters & defined) and letters.isdisjoint(before)
 
 
 def _is_used(model: PageModel, j: Judgement) -> bool:

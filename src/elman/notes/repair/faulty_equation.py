@@ -171,8 +171,7 @@ def _weighed(page: JudgedPage, candidate: FaultyEquation, failing: Sequence[Judg
     trial = _Trial.of(page.checker, model)
     claims = [j for j in failing if j.defines is None]
     broken = [j for j in failing if j.defines is not None]
-    at_fault = [j for j in broken if candidate.definition in (None, j.defines)]
-    needed = max(1 if at_fault else 2, int(_SHARE * len(claims) + 0.5)) if claims else 0
+    needed = max(1 if broken else 2, int(_SHARE * len(claims) + 0.5)) if claims else 0
     if broken and not trial.has_values():
         return None
     sample = claims if len(claims) < 2 * _SAMPLE else claims[:: len(claims) // _SAMPLE][:_SAMPLE]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from elman.calculus.expression import Apply, Entry, Expression, Matrix, Symbol, base_of, symbols
+from elman.calculus.expression import Apply, Entry, Expression, Symbol, base_of, symbols
 from elman.calculus.printing.render import text
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
@@ -38,11 +38,15 @@ def a_given_value(checker: Checker, e: Explanation) -> str:
 
 
 def of_several_values(checker: Checker, e: Explanation) -> str:
-    """|det A| = 7 of the last of several matrices A that the page writes out in numbers."""
+    """|det A| = 7 of the last of several matrices A that the page writes out in numbers, or x = 3 - u = 1 of the last
+    of several numbers u.
+    """
     model = checker.model
     for name in sorted(names_in(model, (e.judgement.left, e.judgement.expression))):
+        if not any(is_numeric(d.value) for d in model.equations.get(name, ())):
+            continue
         values = {s.parts[1] for s in model.statements if len(s.parts) > 1 and s.parts[0] == Symbol(name)}
-        if sum(isinstance(value, Matrix) and is_numeric(value) for value in values) > 1:
+        if sum(map(is_numeric, values)) > 1:
             return f"several values are given to {text(Symbol(name))}: write that they are those of an example"
     return ""
 
