@@ -49,7 +49,7 @@ CHINESE = CATALOGUES / "zh" / "LC_MESSAGES"
 WORD_LISTS = {  # lists of words and patterns by which a page is read, printers of formulas: no sentences for people
     "notes/page": {"english_words", "chinese_words", "noun_phrases", "prose", "declarations", "scanner", "markdown",
                    "tables", "code", "latex", "language"},
-    "notes/model": {"nabla"},
+    "notes/model": {"functions_by_words", "nabla"},
     "notes/report": {"displayed_math", "style"},
     "calculus/printing": {"mathml", "python", "render", "index_text", "printer"},
     "gradient_flow": {"drawing", "plots", "report", "token_plot", "decomposition", "number_text"},  # `said` has theirs

@@ -200,3 +200,14 @@ def test_a_value_for_one_of_several_numbers() -> None:
     first = (r"The best is $$a = 1$$", r"Of the other $$b + a = 3 \Rightarrow b = 3 - a.$$")
     page = claims(*first, r"$$0 = 12a - 24 \Rightarrow a = 2 \Rightarrow b = 3 - a = 1.$$")
     assert not [c for c in page if c.is_wrong]
+
+
+def test_a_differential_of_the_loss_beside_gradients_of_the_same_name() -> None:
+    page = (
+        r"$Y = W H$ with $W \in \mathbb{R}^{n \times m}$ and $H \in \mathbb{R}^{m \times k}$.",
+        r"$$L = \operatorname{tr}(Y^T Y), \quad dY = 2 Y, \quad dH = W^T dY$$",
+        r"$$dL = \operatorname{tr}(dY^T dY) = \operatorname{tr}(dY^T W dH)$$",
+    )
+    assert last(*page).verdict is Verdict.NOT_CHECKED
+    assert "a differential here" in last(*page).diagnosis
+    assert last(*page[:2], r"$$dH = -W^T dY$$").is_wrong

@@ -13,16 +13,19 @@ from elman.notes.repair.explanation import Explanation
 
 def a_differential(checker: Checker, e: Explanation) -> str:
     """dS = A dB beside S = A B, on a page where dB is ∂L/∂B: the gradient of what is computed does not come from those
-    of what it is computed from.
+    of what it is computed from. And dL = tr(G^T dB): dL is no gradient, so that dB is none here.
     """
     left, differentials = e.judgement.left, checker.model.differentials
-    if not isinstance(left, Symbol) or left.name not in differentials:
+    if not isinstance(left, Symbol) or left.name[0] != "d" or len(left.name) == 1:
         return ""
-    inputs = names_in(checker.model, [Symbol(left.name[1:].lstrip("_"))])
-    others = {n.name for n in symbols(e.judgement.expression)} & differentials
-    if not any(name[1:].lstrip("_") in inputs for name in others - {left.name}):
+    others = {n.name for n in symbols(e.judgement.expression)} & differentials - {left.name}
+    if left.name in differentials:
+        inputs = names_in(checker.model, [Symbol(left.name[1:].lstrip("_"))])
+        others = {name for name in others if name[1:].lstrip("_") in inputs}
+    if not others:
         return ""
-    return f"{text(left)} is the gradient elsewhere and a differential here: write other letters for one of them"
+    letter = left if left.name in differentials else Symbol(min(others))
+    return f"{text(letter)} is the gradient elsewhere and a differential here: write other letters for one of them"
 
 
 def a_given_value(checker: Checker, e: Explanation) -> str:
