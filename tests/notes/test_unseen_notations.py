@@ -211,3 +211,21 @@ def test_a_differential_of_the_loss_beside_gradients_of_the_same_name() -> None:
     assert last(*page).verdict is Verdict.NOT_CHECKED
     assert "a differential here" in last(*page).diagnosis
     assert last(*page[:2], r"$$dH = -W^T dY$$").is_wrong
+
+
+def test_a_matrix_of_derivatives_beside_one_by_an_entry() -> None:
+    shape = r"In tensor notation, with $A \in \mathbb{R}^{n \times n}$:"
+    row = r"$$\frac{\partial}{\partial A} \operatorname{tr} A = \frac{\partial A_{jj}}{\partial A_{rs}} = \delta_{rs}$$"
+    assert [c.verdict for c in claims(shape, row)] == [Verdict.NOT_CHECKED, Verdict.HOLDS]
+    by_entry = (
+        r"$$\frac{\partial}{\partial A_{rs}} \operatorname{tr} A^2 = \frac{\partial (A_{ij} A_{ji})}{\partial A_{rs}}"
+    )
+    assert [c.verdict for c in claims(shape, by_entry + " = 2 A_{sr}$$")] == [Verdict.HOLDS, Verdict.HOLDS]
+    assert last(shape, by_entry + " = 2 A_{rs}$$").is_wrong
+
+
+def test_words_on_the_left_side_begin_a_new_chain() -> None:
+    found = claims("$$S = V V^T$$", r"$$\text{交叉项}" + " = " + r"\sum_i a_i b_i = \sum_i b_i a_i$$")
+    assert not [c for c in found if c.is_wrong]
+    rows = r"交叉项 = \\ & \sum_{i} a_i b_i \\ = & \sum_{i} a_i c_i"
+    assert claims("$$S = V V^T$$", rf"$$\begin{{aligned}} {rows} \end{{aligned}}$$")[-1].left != "S"

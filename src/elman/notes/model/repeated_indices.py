@@ -1,4 +1,6 @@
-"""Einstein's convention: on a page that names it, an index that occurs twice in a term, V_lm s_m, is summed over."""
+"""Einstein's convention: on a page that names it, or tensor notation, an index that occurs twice in a term, V_lm s_m,
+is summed over.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ from elman.notes.model.page_model import Statement, free_indices
 from elman.notes.page.page import Page
 
 _NAMED = re.compile(
-    r"\bEinstein(?:['’]s)?\s+(?:summation|sum|notation|convention)"
-    r"|\b(?:repeated|dummy)\s+ind(?:ices|exes)\s+(?:are|is)\s+summed|爱因斯坦(?:求和|约定|记号)|对重复的?(?:指标|下标)求和",
+    r"\bEinstein(?:['’]s)?\s+(?:summation|sum|notation|convention)|\btensor(?:ial)?\s+notation"
+    r"|\b(?:repeated|dummy)\s+ind(?:ices|exes)\s+(?:are|is)\s+summed|爱因斯坦(?:求和|约定|记号)|张量记号|对重复的?(?:指标|下标)求和",
     re.IGNORECASE,
 )
 

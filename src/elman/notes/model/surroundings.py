@@ -18,6 +18,7 @@ from elman.notes.model.page_model import Statement, Unread
 _IF = re.compile(
     r"(?:\b(?:if|when|whenever|for|case|where|suppose|assume)|若|当|如果|对于|假设|情况)\W*(?:\w+\W+){0,2}$", re.I
 )
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 _ONE_SENTENCE = re.compile(r"[^.;!?。；！？]*[:：,，]\s*")  # it goes on with the display
 _SHORT = 40  # letters between a case and the display that it belongs to
 
@@ -39,7 +40,7 @@ def _continued(statements: Sequence[Statement], unread: Sequence[Unread]) -> lis
     for s in statements:
         while waiting and waiting[0].formula.start + waiting[0].span[0] < _place(s):
             above = _above_behind(waiting.pop(0), above)
-        if s.relation.continues and above is not None:
+        if s.relation.continues and above is not None and not _is_of_words(s):
             s = replace(s.with_parts((above.parts[0], *s.parts[1:])), continued=above.continued or above)
         if len(s.parts) > 1 and not s.formula.is_within_text:
             above = s
@@ -47,6 +48,11 @@ def _continued(statements: Sequence[Statement], unread: Sequence[Unread]) -> lis
             above = s  # a left side that stands alone
         found.append(s)
     return found
+
+
+def _is_of_words(s: Statement) -> bool:
+    """Whether Chinese words are the left side of a display, which so goes on from none: 交叉项 = Σ_i Σ_j x_i x_j."""
+    return s.formula.kind != "inline" and _CHINESE.search(s.formula.text.partition("=")[0]) is not None
 
 
 def _place(s: Statement) -> int:

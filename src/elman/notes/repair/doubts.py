@@ -44,6 +44,7 @@ from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import is_condition, is_product_written_out
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
+from elman.notes.model.convolutions import is_about_convolutions
 from elman.notes.model.page_model import (
     Definition,
     PageModel,
@@ -160,7 +161,11 @@ def _number_or_letter(checker: Checker, e: Explanation) -> str:
 
 
 def _may_be_convolution(checker: Checker, e: Explanation) -> str:
-    """Y = W * X on a page about convolutions is no product; so is nothing that follows from it."""
+    """Y = W * X on a page that mentions convolutions may be no product; so may what follows from it. On a page about
+    convolutions a * that was read stands between numbers.
+    """
+    if is_about_convolutions(checker.page):
+        return ""
     j, model = e.judgement, checker.model
     names = names_in(model, (j.left, j.expression))
     above = {d.statement for name in names for d in model.equations.get(name, ())}
@@ -492,6 +497,19 @@ def _one_hot_entry(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _by_an_entry(checker: Checker, e: Explanation) -> str:
+    """∂f/∂X = ∂f/∂X_kl sets a matrix of derivatives equal to one of its entries: to all, by their indices."""
+    left, part = e.judgement.left, e.judgement.expression
+    if not isinstance(left, Derivative) or not isinstance(left.wrt, Symbol):
+        return ""
+    free = free_indices(part) - free_indices(left)
+    for n in walk(part):
+        by = n.wrt if isinstance(n, Derivative) else None
+        if isinstance(by, Entry) and base_of(by) == left.wrt and {i.variable for i in by.indices} & free:
+            return f"the right side is differentiated by the entry {text(by)}: write the same entry on the left side"
+    return ""
+
+
 def _disconnected(checker: Checker, e: Explanation) -> str:
     """∂L/∂x = … ∂L/∂y … where, as the page was read, no such y depends on x."""
     j = e.judgement
@@ -775,6 +793,7 @@ _OF_CLAIM = (
     _total_of_all,
     _of_one_example,
     _one_hot_entry,
+    _by_an_entry,
     _disconnected,
     _written_out_above,
     _turned_vector,
