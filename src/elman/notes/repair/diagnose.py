@@ -49,7 +49,7 @@ from elman.notes.repair.wrong_steps import with_wrong_steps
 JUDGING = 500_000  # judging the claims of a page
 ALONE = 220_000  # reading claims by themselves
 EXPLAINING = 500_000  # the repairs of a page
-ONE_EQUATION = 250_000  # one search for a faulty equation
+ONE_EQUATION = 120_000  # one search for a faulty equation
 STEPS = 120_000  # comparing the rows of derivations with each other, and equations at stationary points
 ONE_CLAIM = 100_000  # the repairs of one claim
 _ROUNDS = 3  # faulty equations and shapes of one page
