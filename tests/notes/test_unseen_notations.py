@@ -229,3 +229,14 @@ def test_words_on_the_left_side_begin_a_new_chain() -> None:
     assert not [c for c in found if c.is_wrong]
     rows = r"交叉项 = \\ & \sum_{i} a_i b_i \\ = & \sum_{i} a_i c_i"
     assert claims("$$S = V V^T$$", rf"$$\begin{{aligned}} {rows} \end{{aligned}}$$")[-1].left != "S"
+
+
+@pytest.mark.parametrize(("sign", "right"), [("-", True), ("+", False)])
+@pytest.mark.parametrize(
+    "pairs", [r"\sum_{i=1}^{n} \sum_{j=i+1}^{n} c_i c_j", r"\sum_{i=1}^{n} \sum_{j=1}^{i-1} c_i c_j"]
+)
+def test_a_sum_over_pairs_leaves_out_the_squares(pairs: str, sign: str, right: bool) -> None:
+    claim = last(
+        rf"$$P = {pairs}$$", rf"$$2 P = \left(\sum_{{i=1}}^{{n}} c_i\right)^2 {sign} \sum_{{i=1}}^{{n}} c_i^2$$"
+    )
+    assert (claim.verdict is Verdict.HOLDS, claim.is_wrong) == (right, not right)

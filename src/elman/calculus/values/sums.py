@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -28,7 +28,7 @@ from elman.calculus.expression import (
     with_children,
 )
 from elman.calculus.functions import ELEMENTWISE, Array
-from elman.calculus.syntax.names import fold
+from elman.calculus.syntax.names import TIME_LETTERS, fold
 from elman.calculus.values.environment import Environment, OutsideError, shape_text
 from elman.errors import FormulaError
 
@@ -45,8 +45,11 @@ def sum_range(e: BigSum | BigProduct, scope: Environment, evaluate: Evaluate) ->
         entries = {i.variable for node in _entries(e.body) for i in node.indices}
         along = e.index in entries
         low, high = (_bound(i, e, scope, along) for i in (e.lower, e.upper))
+        if not along:
+            return range(low, high + 1)
         first = 0 if e.lower == Index(None, 0) else 1  # how the page counts entries
-        return range(low - first, high + 1 - first) if along else range(low, high + 1)
+        low, high = (n - (0 if _is_place(i, entries, scope) else first) for n, i in ((low, e.lower), (high, e.upper)))
+        return range(low, high + 1)
     size = index_size(_entries(e.body), e.index, scope, evaluate)
     if size is None:
         raise FormulaError(f"over what does {e.index or 'this sum'} run? Write its bounds", e.span[0] + 1)
@@ -59,6 +62,14 @@ def _counts_bias(e: BigSum | BigProduct) -> bool:
     entries = {i.variable for node in _entries(e.body) for i in node.indices}
     plain = e.index in entries and not any(isinstance(n, Symbol) and n.name == e.index for n in walk(e.body))
     return plain and e.lower == Index(None, 0) and e.upper.variable is not None and not e.upper.offset
+
+
+def _is_place(bound: Index, entries: Container[str | None], scope: Environment) -> bool:
+    """Whether a bound is the index of another entry, which counts from 0 here: i of Σ_{j=i+1}^n a_i a_j. The step t of
+    a sum over the entries before it is counted as the page does.
+    """
+    known = bound.variable is not None and bound.variable in scope.indices
+    return known and (bound.variable in entries or bound.variable not in TIME_LETTERS)
 
 
 def _bound(i: Index, e: BigSum | BigProduct, scope: Environment, along: bool) -> int:

@@ -297,8 +297,14 @@ def _sizes_of(entry: Entry, index: str, model: PageModel) -> Iterator[str]:
 def _runs_to_another_size(checker: Checker, e: Explanation) -> str:
     """Σ_{k=0}^{K-1} a_ik, where a is declared as [M,n] and nothing in the sum has K entries: K may be n, or a slip."""
     model = checker.model
-    for total in everything_in(model, (e.judgement.left, e.judgement.expression)):
-        if not isinstance(total, BigSum | BigProduct) or total.upper is None or total.upper.variable is None:
+    totals = [
+        n
+        for n in everything_in(model, (e.judgement.left, e.judgement.expression))
+        if isinstance(n, BigSum | BigProduct)
+    ]
+    running = {total.index for total in totals}  # i of Σ_i Σ_{j=1}^{i-1} is no size
+    for total in totals:
+        if total.upper is None or total.upper.variable is None or total.upper.variable in running:
             continue
         upper = model.bounds.get(total.upper.variable, total.upper.variable)
         sizes = {
