@@ -240,3 +240,16 @@ def test_a_sum_over_pairs_leaves_out_the_squares(pairs: str, sign: str, right: b
         rf"$$P = {pairs}$$", rf"$$2 P = \left(\sum_{{i=1}}^{{n}} c_i\right)^2 {sign} \sum_{{i=1}}^{{n}} c_i^2$$"
     )
     assert (claim.verdict is Verdict.HOLDS, claim.is_wrong) == (right, not right)
+
+
+@pytest.mark.parametrize(
+    ("said", "open_"),
+    [
+        ("An n-dimensional vector $p$", True),
+        (r"$p \in \mathbb{R}^n$", False),
+        ("An n-dimensional column vector $p$", False),
+    ],
+)
+def test_vectors_of_which_the_size_alone_is_said_may_be_rows(said: str, open_: bool) -> None:
+    claim = last(f"{said}, an input $x$ and a number $c$:", r"$$g(x) = \sum_{k=1}^{n} p_k x_k + c = x p^T + c$$")
+    assert (claim.verdict is Verdict.NOT_CHECKED, claim.is_wrong) == (open_, not open_)

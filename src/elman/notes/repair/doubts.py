@@ -77,6 +77,8 @@ _ONE_EXAMPLE = re.compile(
     r"(?:example|sample|instance|data\s*point|observation)\b|(?:单个|一个|单一|每个|某个)(?:训练)?(?:样本|样例)",
     re.I,
 )
+_SAYS_WHICH = re.compile(r"\brow|\bcolumn|行|列|\\in\b|∈|\bshape", re.I)  # a row or a column: R^n has columns
+_AROUND = 24  # letters beside a written size in which that is said
 _AGAIN_AND_AGAIN = 3  # equations of one letter
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
 _TRIED = 8  # time steps and indices at which a derivative is looked at
@@ -563,6 +565,33 @@ def _turned_vector(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _rows_for_columns(checker: Checker, e: Explanation) -> str:
+    """x w^T of two vectors of which the page says the size alone, "w of n numbers": both may be rows."""
+    j = e.judgement
+    if has_derivative(j.left, j.expression):
+        return ""
+    shapes = {**checker.model.shapes, **checker.sampling.local_shapes(j.statement)}
+    own = dict.fromkeys(n.name for n in walk(j.expression) if isinstance(n, Symbol))
+    columns = [n for n in own if shapes.get(n, ("1", "1"))[0] != "1" == shapes.get(n, ("1", "1"))[1]]
+    vectors = [name for name in columns if _is_of_either_shape(checker, j, name)]
+    if not 1 < len(vectors) <= _MOST_TURNED:
+        return ""
+    if not holds_with(checker, j, {name: shapes[name][::-1] for name in vectors}):
+        return ""
+    names = ", ".join(text(as_written(name, (j.left, j.expression))) for name in vectors)
+    return f"it holds where the vectors {names} are rows: declare their shapes"
+
+
+def _is_of_either_shape(checker: Checker, j: Judgement, name: str) -> bool:
+    """Whether a vector may be a row or a column: its shape was guessed, or the page says its size alone, in words."""
+    declared = [line for line in checker.page.shapes if line.name == name]
+    if not declared:
+        return name in _guessed(checker, j)
+    page = checker.page.text
+    around = [page[max(0, d.start - _AROUND) : d.end + _AROUND] if d.start >= 0 else "row" for d in declared]
+    return not any(_SAYS_WHICH.search(each) for each in around)
+
+
 def _turned_by_entries(checker: Checker, e: Explanation) -> str:
     """A vector that the page defines by its entries alone, μ_j = Σ_i x_ij, may be a row or a column."""
     j, model = e.judgement, checker.model
@@ -803,6 +832,7 @@ _OF_CLAIM = (
     _disconnected,
     _written_out_above,
     _turned_vector,
+    _rows_for_columns,
     _supposed_equal,
     _of_a_number,
     _direct_use,
