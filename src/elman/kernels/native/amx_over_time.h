@@ -62,8 +62,8 @@ static void over_time_on_tiles(Pool& pool, const OverTime& q, const float* weigh
         const int m = static_cast<int>(end - from), together = Kernel::panels_together(m);
         const float* operand = left + (alone && s % 2 ? left_size : 0);
         if (alone) known = {s, from, m, 0, 0, 0, sums, left + (s % 2 ? 0 : left_size)};
-        const long slices = m * divide_up(Dh, kSlice),
-                   times = divide_up(panels, together) * (lanes / kGroup), each_time = divide_up(slices, times);
+        const long slices = m * divide_up(Dh, kSlice), times = divide_up(panels, together) * (lanes / kGroup),
+                   each_time = divide_up(slices, times);
         Tile product{.a = operand + from * stride,
                      .a_stride = stride,
                      .b = packed,

@@ -31,8 +31,8 @@ namespace elman::ELMAN_ISA {
 class AmxSoftmax {
   using Kernel = AmxMicroKernel;
   using Prec = Kernel::Prec;
-  static constexpr long kWords = 256;                // of a tile of words
-  static constexpr long kTokens = Kernel::kColumns;  // of a panel
+  static constexpr long kWords = 256;                      // of a tile of words
+  static constexpr long kTokens = Kernel::kColumns;        // of a panel
   static constexpr long kExpPanel = kWords * kTokens / 2;  // floats of a panel's e
   static constexpr float kTooLarge = 1e30f;
   static constexpr size_t kExpBytes = size_t{96} << 20;
@@ -76,10 +76,10 @@ class AmxSoftmax {
   const long block_, U_stride_;
   const long run_;  // tokens whose part of dU is summed in tiles before it is added to memory
   long chunk_;
-  float* h_ = nullptr;              // h^T of a chunk as right operand
-  float* scaled_h_ = nullptr;       // scale h / Z of each thread's tokens as right operand
-  float* largest_logit_ = nullptr;  // [tiles][N]; where blocks may be left out
-  float* target_logit_ = nullptr;   // [N]: target_logit, of operands that are not rounded
+  float* h_ = nullptr;                                           // h^T of a chunk as right operand
+  float* scaled_h_ = nullptr;                                    // scale h / Z of each thread's tokens as right operand
+  float* largest_logit_ = nullptr;                               // [tiles][N]; where blocks may be left out
+  float* target_logit_ = nullptr;                                // [N]: target_logit, of operands that are not rounded
   float *largest_ = nullptr, *Z_ = nullptr, *factor_ = nullptr;  // [N]: the largest reference, Z, scale / Z
   float* exp_ = nullptr;  // [tiles][panels][kWords][kTokens / 2]: e, in pairs of tokens
 
