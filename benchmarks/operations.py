@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from processes import Prepared, in_turn, serve, started
-from sides import SHAPES, products
+from sides import SHAPES, options_of, products
 
 from elman.cli.bench import machine
 
@@ -31,17 +30,8 @@ TURN = 0.3
 SEED = 1
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--side", help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
 def main() -> int:
-    options = arguments()
+    options = options_of(__doc__).parse_args()
     if options.side:
         serve(partial(prepare, options.side))
         return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,7 +12,7 @@ from processes import Prepared, Steps
 
 from elman.cli.bench import CLIP, RATE, SHAPES, operands, problem, product_sizes, training_step
 
-__all__ = ["SHAPES", "SIDES", "named", "prepare", "problem"]
+__all__ = ["SHAPES", "SIDES", "named", "options_of", "prepare", "problem"]
 
 SIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "elman float32": ("elman", {"precision": "float32"}),
@@ -31,6 +33,17 @@ SIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "roofline torch": ("torch", {}),
 }
 """The package of each side, and how it is used. The precision is float32 unless the name says bf16."""
+
+
+def options_of(description: str | None) -> argparse.ArgumentParser:
+    """The options of a benchmark that times sides at these shapes."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    return parser
+
 
 Problem = tuple[Any, Any, Any]  # elman.Parameters, x and y [T,B]
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 from functools import partial
 from typing import Any
 
 from processes import in_turn, installed, serve, started
-from sides import SHAPES, SIDES, named, prepare, problem
+from sides import SHAPES, SIDES, named, options_of, prepare, problem
 
 from elman.cli.bench import machine
 from elman.training.defaults import operations_per_token
@@ -34,14 +33,10 @@ TURN = 0.4
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser = options_of(__doc__)
     parser.add_argument(
         "--sides", default="", help="only the sides whose names start with one of these, and the rooflines"
     )
-    parser.add_argument("--side", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
