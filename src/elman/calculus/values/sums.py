@@ -48,7 +48,8 @@ def sum_range(e: BigSum | BigProduct, scope: Environment, evaluate: Evaluate) ->
         if not along:
             return range(low, high + 1)
         first = 0 if e.lower == Index(None, 0) else 1  # how the page counts entries
-        low, high = (n - (0 if _is_place(i, entries, scope) else first) for n, i in ((low, e.lower), (high, e.upper)))
+        low -= 0 if _is_place(e.lower, entries, scope) else first
+        high -= 0 if _is_place(e.upper, entries, scope) else first
         return range(low, high + 1)
     size = index_size(_entries(e.body), e.index, scope, evaluate)
     if size is None:

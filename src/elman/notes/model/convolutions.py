@@ -1,4 +1,4 @@
-"""Pages about convolutions, on which * is one: a * W is no product of matrices."""
+"""Pages with convolutions, on which * may be one: a * W is then no product of matrices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import re
 from elman.notes.page.page import Page
 
 _WORD = re.compile(r"\bconvol(?:ution|utional|ve|ved|ving)s?\b|卷积|卷積", re.IGNORECASE)
+_MENTION = re.compile(r"\bconvol|卷积", re.IGNORECASE)
 _OFTEN = 5  # a page that names them once or twice is about something else
+
+
+def mentions_convolutions(page: Page) -> bool:
+    """Whether a page has a word for convolutions."""
+    return _MENTION.search(page.text) is not None
 
 
 def is_about_convolutions(page: Page) -> bool:

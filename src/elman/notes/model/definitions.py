@@ -35,6 +35,7 @@ from elman.notes.model.statement_kinds import (
     StatementKind,
     defined_letter,
     defined_square,
+    indices_of,
     introduces,
     is_numeric,
     kinds_of,
@@ -149,7 +150,7 @@ class _Found:
         by_entries = left.name not in {*self.equations, *self.named} and _is_by_entries(statement)
         if not (_may_define(statement, left, self.use) or by_entries):
             return
-        indices = _indices(left_side)
+        indices = indices_of(left_side)
         derivative = _first_part(statement, lambda e: isinstance(e, Derivative))
         if derivative is not None and not _is_second(derivative[1]):
             whole = _without_indices(derivative[1], indices)
@@ -217,7 +218,7 @@ def _named_at_the_end(s: Statement) -> Definition | None:
     letter = defined_letter(last)
     if not is_called_a_loss(left.of.name) or end < 2 or letter is None or letter.time is not None:
         return None
-    if _indices(left.wrt) != _indices(last) or defined_letter(left.wrt) is None:
+    if indices_of(left.wrt) != indices_of(last) or defined_letter(left.wrt) is None:
         return None
     before = {n.name for part in s.parts[:end] for n in walk(part) if isinstance(n, Symbol)}
     whole = replace(left, wrt=base_of(left.wrt))
@@ -238,11 +239,6 @@ def _of_factor(s: Statement) -> Definition | None:
     return Definition(letter.name, None, product, s.number, 1)
 
 
-def _indices(left: Expression) -> tuple[str, ...]:
-    """The indices of a left side such as z_ij."""
-    return tuple(str(i.variable) for i in left.indices) if isinstance(left, Entry) else ()
-
-
 def _indexed_in_full(s: Statement) -> list[Expression]:
     """The rows and columns in r_ij = p_i^T q_j = Σ_k p_ik q_kj of letters that have their entries in the same chain."""
     entries = [n for part in s.parts[1:] for n in walk(part) if isinstance(n, Entry)]
@@ -259,7 +255,7 @@ def _without_indices(e: Expression, indices: tuple[str, ...]) -> Expression | No
     """∂C/∂z for δ_j = ∂C/∂z_j, as the letter stands for it as a whole; None where the indices are others."""
     if not indices or not isinstance(e, Derivative):
         return e if not indices else None
-    if isinstance(e.wrt, Entry) and _indices(e.wrt) == indices:
+    if isinstance(e.wrt, Entry) and indices_of(e.wrt) == indices:
         return replace(e, wrt=e.wrt.of)
     return None
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from elman.calculus.expression import Derivative, Dots, Entry, Expression, Symbol, has_derivative, transform, walk
 from elman.notes.model.page_model import Definition, Statement, free_indices
-from elman.notes.model.statement_kinds import defined_letter
+from elman.notes.model.statement_kinds import defined_letter, indices_of
 
 
 def definitions_by_substitution(s: Statement) -> Iterator[Definition]:
@@ -26,7 +26,7 @@ def definitions_by_substitution(s: Statement) -> Iterator[Definition]:
         if found is None:
             continue
         of, value = found
-        letter, indices = defined_letter(of), _indices(of)
+        letter, indices = defined_letter(of), indices_of(of)
         own = letter is not None and all(not isinstance(n, Symbol) or n.name != letter.name for n in walk(value))
         if letter is not None and own and free_indices(value) <= set(indices):
             yield Definition(letter.name, letter.time, value, s.number, k + 1, indices)
@@ -50,7 +50,3 @@ def _is_value(e: Expression) -> bool:
 
 def _with(e: Expression, one: Expression, other: Expression) -> Expression:
     return transform(e, lambda node: other if node == one else node)
-
-
-def _indices(e: Expression) -> tuple[str, ...]:
-    return tuple(str(i.variable) for i in e.indices) if isinstance(e, Entry) else ()

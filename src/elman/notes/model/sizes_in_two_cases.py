@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from elman.calculus.expression import Add, Expression, Product, Subtract, Symbol
+from elman.calculus.expression import Add, Expression, Subtract, Symbol, factors_of
 from elman.notes.model.page_model import Statement
 
 Shapes = Mapping[str, tuple[str, str]]
@@ -43,7 +43,5 @@ def _first_factor(e: Expression) -> Symbol | None:
     """H of H W + b, a letter before another factor; None for anything else."""
     while isinstance(e, Add | Subtract):
         e = e.left
-    product = isinstance(e, Product) and e.operator in ("", "·", "@")
-    while isinstance(e, Product) and e.operator in ("", "·", "@"):
-        e = e.left
-    return e if product and isinstance(e, Symbol) else None
+    first, *others = factors_of(e)
+    return first if others and isinstance(first, Symbol) else None

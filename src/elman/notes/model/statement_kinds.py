@@ -199,6 +199,11 @@ def _letters_beside(statements: Sequence[Statement], name: str, before: int) -> 
     return found - {name}
 
 
+def indices_of(left: Expression) -> tuple[str, ...]:
+    """The indices of a left side such as z_ij."""
+    return tuple(str(i.variable) for i in left.indices) if isinstance(left, Entry) else ()
+
+
 def defined_letter(left: Expression) -> Symbol | None:
     """The letter that an equation with this left side may define: z of z, of z_j, of z_ij."""
     if isinstance(left, Entry) and isinstance(left.of, Symbol):

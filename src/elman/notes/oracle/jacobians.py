@@ -213,11 +213,14 @@ class Jacobians:
     def _check_order(self, e: Derivative, moved: Moved, indices: dict[str, int]) -> None:
         """Refuses ∂J^(t)/∂z^(i) with i > t, and ∂a^(1)/∂z^(1) where a^(1) = x: no claim is about these pairs."""
         letter = base_of(e.of)
-        first = self.values.time_of(letter, self.values.scope(indices)) if isinstance(letter, Symbol) else None
-        same = first == moved.time and isinstance(letter, Symbol) and letter.name != moved.name
-        if same and first and isinstance(letter, Symbol) and (letter.name, Index(None, first)) in self.model.start:
-            raise OutOfRangeError(f"{letter.name} begins at step {first}", e.span[0] + 1)
-        of_time = self.values.time_of(e.of, self.values.scope(indices)) if isinstance(e.of, Symbol) else None
+        if not isinstance(letter, Symbol):
+            return
+        of_time = self.values.time_of(letter, self.values.scope(indices))
+        is_start = of_time and (letter.name, Index(None, of_time)) in self.model.start
+        if is_start and of_time == moved.time and letter.name != moved.name:
+            raise OutOfRangeError(f"{letter.name} begins at step {of_time}", e.span[0] + 1)
+        if letter is not e.of:
+            return
         step = moved.time if moved.time is not None else moved.at
         if of_time is not None and step is not None and step > of_time:
             raise OutOfRangeError(f"{moved.name} at {step} comes after step {of_time}", e.span[0] + 1)

@@ -44,7 +44,7 @@ from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import is_condition, is_product_written_out
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
-from elman.notes.model.convolutions import is_about_convolutions
+from elman.notes.model.convolutions import is_about_convolutions, mentions_convolutions
 from elman.notes.model.page_model import (
     Definition,
     PageModel,
@@ -69,7 +69,6 @@ _ARRANGED = frozenset(
 )
 _TRANSPOSED = frozenset({Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE})
 _OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
-_CONVOLUTION = re.compile(r"\bconvol|卷积", re.I)
 _STAR = re.compile(r"(?<![\^_{])\s*(?:\*|\\(?:circled)?ast(?![A-Za-z]))")
 _BEGINS_WITH_OR = re.compile(r"(?:or|alternatively)\b|或", re.I)
 _ONE_EXAMPLE = re.compile(
@@ -166,13 +165,13 @@ def _may_be_convolution(checker: Checker, e: Explanation) -> str:
     """Y = W * X on a page that mentions convolutions may be no product; so may what follows from it. On a page about
     convolutions a * that was read stands between numbers.
     """
-    if is_about_convolutions(checker.page):
+    if is_about_convolutions(checker.page) or not mentions_convolutions(checker.page):
         return ""
     j, model = e.judgement, checker.model
     names = names_in(model, (j.left, j.expression))
     above = {d.statement for name in names for d in model.equations.get(name, ())}
     statements = [j.statement, *(model.statements[n] for n in sorted(above) if n >= 0)]
-    if not any(_STAR.search(s.formula.text) for s in statements) or not _CONVOLUTION.search(checker.page.text):
+    if not any(_STAR.search(s.formula.text) for s in statements):
         return ""
     return "the sign * may be a convolution here, which is not read"
 

@@ -65,10 +65,14 @@ def as_judged(j: Judgement) -> Explanation:
     return Explanation(j, verdict, j.unchecked, reading=j.reading)
 
 
+def with_result(j: Judgement, result: Agreement) -> Judgement:
+    """The judgement of a claim with the result of another comparison, of which there is no doubt."""
+    return replace(j, result=result, verdict=None, unchecked="", doubtful=False)
+
+
 def as_seen(j: Judgement, verdict: Verdict, words: str) -> Explanation:
     """The explanation of a claim that is wrong by what can be seen without values, whatever its judgement was."""
-    seen = replace(j, result=Agreement(), verdict=None, unchecked="", doubtful=False)
-    return Explanation(seen, verdict, words, reading=j.reading)
+    return Explanation(with_result(j, Agreement()), verdict, words, reading=j.reading)
 
 
 def verdict_of(candidates: tuple[Candidate, ...]) -> Verdict:

@@ -171,23 +171,19 @@ def example_it_holds_for(checker: Checker, j: Judgement) -> str:
     """The values that the page gives letters below the same heading, W = 1, with which a claim holds that does not hold
     for all; else empty. A value of 0 would hide what is wrong.
     """
-    model = checker.model
-    given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)}
-    values: dict[str, Expression] = {}
-    for s in model.own_statements():
-        left = s.parts[0]
-        if (
-            checker.kinds[s.number] is not StatementKind.EXAMPLE
-            or not isinstance(left, Symbol)
-            or left.time is not None
-        ):
-            continue
-        if s.formula.heading != j.statement.formula.heading or len(s.parts) != 2 or is_zero(s.parts[1]):
-            continue
-        if left.name in given and isinstance(s.parts[1], Number):
-            values.setdefault(left.name, s.parts[1])
     if j.result.error is not None:
         return ""
+    given = {*given_letters(checker, j, j.left), *given_letters(checker, j, j.expression)}
+    values: dict[str, Expression] = {}
+    for s in checker.model.own_statements():
+        is_near = s.formula.heading == j.statement.formula.heading
+        if not is_near or len(s.parts) != 2 or checker.kinds[s.number] is not StatementKind.EXAMPLE:
+            continue
+        left, value = s.parts
+        if not isinstance(left, Symbol) or left.time is not None or left.name not in given:
+            continue
+        if isinstance(value, Number) and not is_zero(value):
+            values.setdefault(left.name, value)
     each = [{name: value} for name, value in values.items()]
     for some in (*each, values) if len(each) > 1 else each:
         if _holds_with_values(checker, j, some):

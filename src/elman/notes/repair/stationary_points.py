@@ -27,7 +27,7 @@ from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.counterexample import Counterexample
 from elman.notes.oracle.evaluation_point import HORIZON
 from elman.notes.oracle.oracle import Oracle
-from elman.notes.repair.explanation import Explanation
+from elman.notes.repair.explanation import Explanation, with_result
 
 Key = tuple[int, int]
 _ANNOUNCED = re.compile(
@@ -104,13 +104,13 @@ class _Stationary:
             results = [self._at_zero(o, zero) for o in self.page.checker.sampling.oracles(j.statement)[:2]]
             where = " and ".join(text(slope) for slope in zero)
             if all(r is not None and r.plain for r in results):
-                held = replace(j, result=Agreement(plain=True), verdict=None, unchecked="", doubtful=False)
+                held = with_result(j, Agreement(plain=True))
                 return Explanation(held, Verdict.HOLDS, reading=f"where {where} is zero")
             differs = (r.counterexample for r in results if r is not None and r.error is None)
             apart = next((c for c in differs if c is not None and c.entry is not None), None)
         if apart is None or not self._is_sure(slopes):
             return None
-        wrong = replace(j, result=Agreement(counterexample=apart), verdict=None, unchecked="", doubtful=False)
+        wrong = with_result(j, Agreement(counterexample=apart))
         words = f"the two sides differ: {apart}; it is said of the point at which {text(slopes[0])} is zero"
         return Explanation(wrong, Verdict.FALSE, words, reading=e.reading)
 

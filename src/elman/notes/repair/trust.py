@@ -204,29 +204,32 @@ def _unless_doubtful(page: JudgedPage, e: Explanation, why: str, sound: Sequence
     if isinstance(e.judgement.left, Derivative | Apply | Call):
         number = number_it_holds_for(page.checker, e.judgement)
         if number:
-            return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
+            return _as_held(e, f"{number} a number")
     number = small_letter_it_holds_for(page.checker, e.judgement)
     if number:
-        return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{number} a number")
+        return _as_held(e, f"{number} a number")
     if _is_misfit(e.judgement) and holds_for_columns(page.checker, e.judgement):
-        return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading="rows with an index are columns")
+        return _as_held(e, "rows with an index are columns")
     if e.judgement.doubtful and not why and _certainly_misfits(page, e.judgement) and _is_about(page, e, sound):
         return _as_misfit(e)
     if misfit:
         return e
     matrix = symmetric_it_holds_for(page.checker, e.judgement)
     if matrix:
-        return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{matrix} symmetric")
+        return _as_held(e, f"{matrix} symmetric")
     label = label_it_holds_for(page.checker, e.judgement)
     if label:
-        return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"{label} is 1 or -1")
+        return _as_held(e, f"{label} is 1 or -1")
     values = example_it_holds_for(page.checker, e.judgement)
     if values:
-        return replace(
-            e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=f"where {values}, as in the example"
-        )
+        return _as_held(e, f"where {values}, as in the example")
     why = doubt_of(page.checker, e) or why
     return _not_checked(e, why) if why else e
+
+
+def _as_held(e: Explanation, reading: str) -> Explanation:
+    """The explanation of a claim that holds under another reading of the page."""
+    return replace(e, verdict=Verdict.HOLDS, diagnosis="", candidates=(), reading=reading)
 
 
 def _certainly_misfits(page: JudgedPage, j: Judgement) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from elman.calculus.expression import (
     Apply,
@@ -37,7 +37,7 @@ from elman.notes.model.page_model import PageModel, Statement, free_indices, fre
 from elman.notes.oracle.agreement import Agreement
 from elman.notes.oracle.budget import Budget
 from elman.notes.repair.edits import EDIT
-from elman.notes.repair.explanation import Candidate, Explanation, verdict_of
+from elman.notes.repair.explanation import Candidate, Explanation, verdict_of, with_result
 from elman.notes.repair.repairer import Repairer
 
 Key = tuple[int, int]
@@ -71,7 +71,7 @@ def with_wrong_steps(
         if wrong is None and before[key][1]:  # an equation of two sides may ask for something
             wrong = rows.slip(above, row, nearby)
         if wrong is not None and wrong.apart.counterexample is not None:
-            j = replace(e.judgement, result=wrong.apart, verdict=None, unchecked="", doubtful=False)
+            j = with_result(e.judgement, wrong.apart)
             words = f"the two sides differ: {wrong.apart.counterexample}; {wrong.why}"
             found[key] = Explanation(j, verdict_of(wrong.repairs), words, wrong.repairs, e.reading)
     return found
