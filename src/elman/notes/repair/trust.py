@@ -234,8 +234,15 @@ def _as_held(e: Explanation, reading: str) -> Explanation:
 
 def _certainly_misfits(page: JudgedPage, j: Judgement) -> bool:
     """Whether the gradient of a number does not fit what it is said to be although no letter can be of another kind:
-    the gradient by a matrix, and a number.
+    the gradient by a matrix, and a number. In a = b c = d, where b c does not fit either, d may be what c is.
     """
+    above = (page.judgements.get((j.statement.number, k)) for k in range(1, j.part))
+    misfits = [j, *(other for other in above if other is not None and _is_misfit(other))]
+    return all(_misfits_by_itself(page, each) for each in misfits)
+
+
+def _misfits_by_itself(page: JudgedPage, j: Judgement) -> bool:
+    """The same of one part, whatever stands before it."""
     checker, sides = page.checker, (j.left, j.expression)
     derivatives = [isinstance(side, Derivative) for side in sides]
     if j.defines is not None or sum(derivatives) != 1 or sum(has_derivative(side) for side in sides) != 1:
@@ -246,9 +253,6 @@ def _certainly_misfits(page: JudgedPage, j: Judgement) -> bool:
     of = gradient.of if isinstance(gradient, Derivative) else None
     if not isinstance(of, Symbol) or checker.sampling.oracles(j.statement)[0].values.shape_of(of.name) != (1, 1):
         return False  # R^T R of what may be one column of R
-    above = (page.judgements.get((j.statement.number, k)) for k in range(1, j.part))
-    if any(other is not None and _is_misfit(other) and not _certainly_misfits(page, other) for other in above):
-        return False  # of a = b c = d, where b c does not fit, d may be what c is
     if any(isinstance(n, Apply) for n in everything_in(checker.model, [value])):
         return False  # whatever an unknown function gives
     names = names_in(checker.model, sides) - {*checker.model.equations, *checker.model.named}
