@@ -352,9 +352,9 @@ def walk(e: Expression) -> Iterator[Expression]:
     while stack:
         node = stack.pop()
         yield node
-        inner = children(node)
-        if inner:
-            stack.extend(inner[::-1])
+        find = _FIND_CHILDREN.get(type(node))  # `children`, without a call for the many nodes that have none
+        if find:
+            stack.extend(find(node)[::-1])
 
 
 def paths_to_symbols(e: Expression) -> Iterator[list[Expression]]:

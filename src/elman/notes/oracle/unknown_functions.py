@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,12 +19,18 @@ def entrywise_value(name: str, x: Array, primes: int, *, positive: bool = False)
     """φ(x) = a x + b sin(c x + d) in each entry, or its derivative of the order `primes`; b e^{a x} + d e^{-c x} where
     it must be positive, as under a logarithm.
     """
-    a, b, c, d = np.random.default_rng(zlib.crc32(name.encode())).uniform(0.4, 1.1, 4)
+    a, b, c, d = _coefficients(name)
     if positive:
         return np.asarray(b * a**primes * np.exp(a * x) + d * (-c) ** primes * np.exp(-c * x))
     wave: Array = b * c**primes * np.sin(c * x + d + primes * np.pi / 2)
     line: Array = a * x if primes == 0 else np.full_like(wave, a if primes == 1 else 0.0)
     return np.asarray(line + wave)
+
+
+@lru_cache(maxsize=1024)
+def _coefficients(name: str) -> tuple[float, ...]:
+    """a, b, c, d of a function."""
+    return tuple(np.random.default_rng(zlib.crc32(name.encode())).uniform(0.4, 1.1, 4))
 
 
 def scalar_value(name: str, arguments: Sequence[Array], primes: int, *, positive: bool = False) -> Array:
@@ -37,9 +44,16 @@ def scalar_value(name: str, arguments: Sequence[Array], primes: int, *, positive
     total = pull = np.zeros((1, 1))
     for k, x in enumerate(arguments):
         rows, columns = x.shape[-2:]
-        generator = np.random.default_rng([zlib.crc32(name.encode()), k])
-        weight, phase, along = generator.uniform(0.4, 1.2, (3, rows, columns))
+        weight, phase, along = _weights(name, k, rows, columns)
         total = total + (weight * np.sin(x + phase)).sum((-2, -1), keepdims=True)
         pull = pull + (along * x).sum((-2, -1), keepdims=True)
     value = total + 0.2 * pull * pull
     return np.asarray(np.sqrt(1 + value * value) if positive else value)
+
+
+@lru_cache(maxsize=256)
+def _weights(name: str, k: int, rows: int, columns: int) -> Array:
+    """For each entry of the argument number k of a function, how it counts in the value: three of [rows,columns]."""
+    drawn = np.random.default_rng([zlib.crc32(name.encode()), k]).uniform(0.4, 1.2, (3, rows, columns))
+    drawn.setflags(write=False)
+    return drawn

@@ -356,6 +356,8 @@ def _joined(values: list[Array], axis: int) -> Array:
     """Values side by side or one below the other, each with the leading axes of all."""
     if len({v.shape[-1 if axis == -2 else -2] for v in values}) > 1:
         raise FormulaError("the entries of a letter have different shapes: declare the shapes of the letters in them")
+    if len({v.shape[:-2] for v in values}) == 1:
+        return np.concatenate(values, axis=axis)
     leading = np.broadcast_shapes(*(v.shape[:-2] for v in values))
     return np.concatenate([np.broadcast_to(v, (*leading, *v.shape[-2:])) for v in values], axis=axis)
 
