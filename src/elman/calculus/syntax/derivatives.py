@@ -31,6 +31,7 @@ from elman.errors import FormulaError
 from elman.wording import count
 
 _MAX_ORDER = 4
+_INDICES = frozenset("ijklmn")
 
 
 def fraction(p: Grammar, token: Token) -> Node:
@@ -117,6 +118,8 @@ def operand(p: Grammar) -> Expression:
     the product, too, where the brackets are transposed, (x - m)^T A (x - m).
     """
     start = p.cursor.place()
+    if p.cursor.kind() == "-":  # \frac{\partial}{\partial x} -a + b: nothing else is meant by it
+        return p.sum()
     bracket = p.cursor.kind() in ("(", "[")
     first = _differentiated_factor(p)
     return first if bracket and not isinstance(first, Transpose) else p.product_after(first, start)
@@ -140,14 +143,19 @@ def _denominator(p: Grammar, below: list[Token]) -> list[Expression]:
             raise FormulaError("a derivative is by letters: ∂x, ∂x ∂y or ∂x^2", below[at].start + 1)
         signs = (k for k, t in at_top(below, at + 1) if t.kind == "command" and _is_sign(below, k))
         end = next(signs, len(below))
-        order, piece = _times(below[at + 1 : end])
+        order, piece = _times(below[at + 2 : end] if _is_lowered(below, at) else below[at + 1 : end])
         part = p.part(piece)
         wrt = part.factor()
-        if not part.cursor.at_end:
+        if not part.cursor.at_end or (_is_lowered(below, at) and not isinstance(wrt, Symbol | Entry)):
             raise part.cursor.error("a derivative is by one symbol")
         found += [wrt] * min(order, _MAX_ORDER + 1)
         at = end
     return found
+
+
+def _is_lowered(below: list[Token], at: int) -> bool:
+    r"""Whether the letter of a ∂ in a denominator is below it: \partial_{x} for \partial x."""
+    return at + 1 < len(below) and below[at].text == "partial" and below[at + 1].kind == "_"
 
 
 def _times(tokens: list[Token]) -> tuple[int, list[Token]]:
@@ -204,6 +212,8 @@ def slashed_derivative(p: Grammar, token: Token) -> Node:
     """∂J/∂W, written on the line; its ∂ is already taken. \\mathrm{d}W without a denominator is one name, dW."""
     cursor = p.cursor
     order = 1
+    if cursor.kind() == "_" and token.text == "partial":
+        return _by_subscript(p, token)
     if token.text == "differential" and not _comes_denominator(p) and (name := _name_with_d(p, token)) is not None:
         return name
     if cursor.kind() == "^":
@@ -211,6 +221,21 @@ def slashed_derivative(p: Grammar, token: Token) -> Node:
         cursor.skip()
         cursor.take_argument()
     return _slashed(p, _differentiated_factor(p), order, token.start)
+
+
+def _by_subscript(p: Grammar, token: Token) -> Expression:
+    r"""\partial_x f and \partial_{xy} f, the ∂ already taken: derivatives by the letters below it."""
+    p.cursor.skip()
+    part = p.part(p.cursor.take_argument())
+    by: list[Expression] = []
+    while not part.cursor.at_end and len(by) < _MAX_ORDER:
+        if part.cursor.name() in p.names.indices | _INDICES:
+            raise part.cursor.error("∂ with an index below it is not read: write what it is by, as in ∂f/∂x_i")
+        by.append(part.factor())
+    of = _differentiated_factor(p)
+    for wrt in reversed(by):
+        of = Derivative(of, wrt, span=p.cursor.span_from(token.start))
+    return of
 
 
 def _comes_denominator(p: Grammar) -> bool:

@@ -19,12 +19,16 @@ from elman.calculus.syntax.primed_indices import with_primed_indices
 from elman.calculus.syntax.python import parse_python
 from elman.calculus.syntax.relations import NotRead, Reading, check_depth, read_relations
 from elman.calculus.syntax.tokens import Token, tokenize
+from elman.calculus.syntax.words_below import with_words_below
 from elman.errors import FormulaError
 
 __all__ = ["NotRead", "Reading", "looks_like_python", "parse", "parse_statements", "read_formula"]
 _PYTHON = re.compile(r"@|\*\*|\.T\b|(?<![\\A-Za-z_])(?:np|torch)\.|\*|\w\.\w+\(")
 _LATEX = re.compile(r"\\|\^|_\{|[{}]")
-_MATHEMATICS = re.compile(r"[\\^∂∑Σ∇{}ᵀ]")
+_MATHEMATICS = re.compile(
+    r"[\\^∂∑∇{}×·⋅√]|[\u00b2\u00b3\u00b9\u02b0-\u02ff\u0370-\u03ff\u1d2c-\u1d6a\u2070-\u209c]"  # Greek, raised, lowered
+    r"|[\u00e2-\u0177\u0300-\u036f]"  # ŷ
+)
 
 
 def looks_like_python(text: str) -> bool:
@@ -51,14 +55,18 @@ def read_formula(text: str, names: Names | None = None, form: str = "auto") -> R
                 check_depth(part)
         return Reading(tuple(found), ())
     except FormulaError:
-        reading = _read_latex(text, names) if form == "code" and _MATHEMATICS.search(text) else None
+        mathematics = text.lstrip().startswith("=") or _MATHEMATICS.search(text) is not None
+        reading = _read_latex(text, names, form) if form == "code" and mathematics else None
         if reading is None or reading.not_read:
             raise
         return reading
 
 
-def _read_latex(text: str, names: Names) -> Reading:
-    tokens = with_points_read(without_decoration(with_parentheses_closed(tokenize(text))))
+def _read_latex(text: str, names: Names, form: str = "latex") -> Reading:
+    tokens = tokenize(text)
+    if form == "code":
+        tokens = with_words_below(tokens)
+    tokens = with_points_read(without_decoration(with_parentheses_closed(tokens)))
     tokens = with_primed_indices(tokens)
     if _is_bare("sigma", tokens):
         names = replace(names, letters=names.letters | {"sigma"})

@@ -46,21 +46,25 @@ _SIGNS = {"−": "-", "–": "-", "′": "'", "’": "'", "‖": "norm", "∥": 
 _SIGNS_OF_PROGRAMS = {"==": ("=", "="), ">=": ("command", "ge"), "<=": ("command", "le"), "!=": ("command", "ne")}
 _FRACTIONS = {"½": "12", "⅓": "13", "¼": "14", "¾": "34", "⅔": "23"}
 _ARROWS = "→⇒⟹⇔⟺⟶∴∵"
-_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ᵗⁱʲⁿˡ", "0123456789-+()tijnl", strict=True))
-_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₋₊ᵢⱼₖₗₘₙₜₚₛ", "0123456789-+ijklmntps", strict=True))
+_SUPERSCRIPTS = dict(
+    zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ᵗⁱʲⁿˡᵃᵇᶜᵈᵉᵏᵐᵖʳˢᵘᵛʷˣʸᶻᴸᴺᴷᴹ", "0123456789-+()tijnlabcdekmprsuvwxyzLNKM", strict=True)
+)
+_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₋₊₌₍₎ᵢⱼₖₗₘₙₜₚₛₐₑₕₒᵣᵤᵥₓ", "0123456789-+=()ijklmntpsaehoruvx", strict=True))
 _COMBINING = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde"}
 _SKIPPED = {
     "left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "bigm", "Bigl", "Bigr", "biggl", "biggr",
     "Biggl", "Biggr", "Bigm", "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "nonumber", "notag",
     "mathstrut", "strut", "thinspace", "medspace", "negthinspace", "relax", "noindent", "centering", "small", "large",
-    "Large", "normalsize", "footnotesize", "displaylimits", "null", "hline", ",", ";", ":", "!", " ", ">", "/",
+    "Large", "normalsize", "footnotesize", "displaylimits", "null", "hline", "qed", "qedhere", "checkmark",
+    "blacksquare", ",", ";", ":", "!", " ", ">", "/",
 }  # fmt: skip
 _WITH_ARGUMENT_SKIPPED = {"label", "tag", "vspace", "phantom", "hphantom", "vphantom", "ref", "eqref", "cite"}
 _GAPS = {"space", "quad", "qquad", "enspace", "enskip", "hspace", "hfill", "hfil", "hskip", "mspace", "par"}
 _ARROW_COMMANDS = {
     "to", "rightarrow", "longrightarrow", "Rightarrow", "Longrightarrow", "implies", "iff", "Leftrightarrow",
     "Longleftrightarrow", "leadsto", "therefore", "because", "xrightarrow", "xRightarrow", "Leftarrow",
-    "Longleftarrow", "impliedby",
+    "Longleftarrow", "impliedby", "rarr", "rArr", "Rarr", "lArr", "harr", "hArr", "darr", "dArr", "downarrow",
+    "Downarrow", "uarr", "uArr", "uparrow", "Uparrow", "longleftrightarrow", "leftrightarrow", "hookrightarrow",
 }  # fmt: skip
 FONTS = (
     "mathrm", "mathbf", "boldsymbol", "bm", "bold", "pmb", "mathit", "mathsf", "mathcal", "mathscr", "mathfrak",
@@ -102,6 +106,7 @@ _LENGTH = re.compile(r"\s*-?\s*[\d.]*\s*(?:pt|em|ex|cm|mm|in|mu|px)\b")
 _ROW_GAP = re.compile(r"\*?\s*\[\s*-?[\d.]*\s*(?:pt|em|ex|cm|mm|in)\s*\]|\*")
 _APPLIED = re.compile(r"\s*([A-Za-z]+)\(([^()$\\{}]+)\)\s*")
 _CASE_OF_LETTERS = re.compile(r"\s*(if|when|for)?\s*([A-Za-z]\s*(?:=|==|!=|≠|<|>)\s*[A-Za-z0-9])\s*")
+_ONE_SIGN = re.compile(r"[A-Za-z0-9](?![A-Za-z0-9])|\\(?:[A-Za-z]+|\*)")
 _ONE_WORD = re.compile(r"\s*[A-Za-z][A-Za-z0-9]*\s*")
 
 
@@ -163,6 +168,9 @@ def _command(text: str, i: int, found: list[Token]) -> int:
     if name in _SKIPPED:
         if name in ("left", "right") and text[end : end + 1] == ".":
             end += 1
+        return end
+    if name == "_" and (text[end : end + 1] == "{" or _ONE_SIGN.match(text, end)):  # as Markdown escapes it
+        found.append(Token("_", "_", i, end))
         return end
     if name in TEXT:
         return _text(text, i, end, name, found)

@@ -1,8 +1,8 @@
 """Words that a page types as letters in a row, as net_j, loss or dScore: each is one name, and no product of letters.
 
-Letters in a row are a word where a derivative is by them, where they are upright elsewhere on the page, where three or
-more of them are the left side of an equation, or where a d before a letter is in no fraction: df_i. They are none where
-each of them also stands alone on the page, as in A x.
+Letters in a row are a word where a derivative is of or by them, where they are upright elsewhere on the page, where
+three or more of them are the left side of an equation, or where a d before a letter is in no fraction: df_i. They are
+none where each of them also stands alone on the page, as in A x.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class _Runs:
     alone: set[str] = field(default_factory=set)
     upright: set[str] = field(default_factory=set)
     below: set[str] = field(default_factory=set)  # ∂ in a denominator
+    above: set[str] = field(default_factory=set)  # ∂ in a numerator
     left: set[str] = field(default_factory=set)  # of an equation
     factors: set[str] = field(default_factory=set)  # in no fraction of d and d
     bare: set[str] = field(default_factory=set)  # at least once without a parenthesis behind it
@@ -41,7 +42,7 @@ def typed_words(page: Page) -> frozenset[str]:
     """The words that the formulas of a page type as letters in a row."""
     runs = _Runs()
     for formula in page.formulas:
-        if formula.kind == "code":
+        if formula.kind == "code" and "∂" not in formula.text:
             continue
         try:
             tokens = without_decoration(tokenize(readable(page, formula)[0]))
@@ -57,7 +58,8 @@ def _is_word(run: str, runs: _Runs) -> bool:
     if run not in runs.bare or set(run) <= runs.alone:
         return False
     differential = run[0] == "d" and run in runs.factors and (run[1].isupper() or run[1:] in runs.alone | runs.every)
-    return differential or run in runs.below | runs.upright or (len(run) > 2 and run in runs.left)
+    long = (len(run) > 2 and run in runs.left) or (len(run) > 3 and run in runs.above)
+    return differential or run in runs.below | runs.upright or long
 
 
 def _look_through(tokens: Sequence[Token], runs: _Runs) -> None:
@@ -74,6 +76,8 @@ def _look_through(tokens: Sequence[Token], runs: _Runs) -> None:
             runs.applied.add(run)
         if _is_below(tokens, start):
             runs.below.add(run)
+        if start and tokens[start - 1].text in ("partial", "differential") and kind in ("/", "}"):
+            runs.above.add(run)
         if not _is_in_fraction(tokens, start, end):
             runs.factors.add(run)
         begins = start == 0 or tokens[start - 1].kind in _BEFORE_A_FORMULA

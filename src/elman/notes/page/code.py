@@ -25,6 +25,11 @@ _WORD = re.compile(r"(?<![\\\w.])[A-Za-z]{2,}(?:'[a-z]+)?(?![\w(])|[\u3000-\u9ff
 _MATHEMATICS = re.compile(r"[∂∘⊙⊗∑Σᵀ⊤^\\]|\.T\b|@")
 _STRING = re.compile(r"(?<![\w)}\]'])'[\w ./-]*'")
 _TOO_LONG = 2000
+_FRAME = "\u2500-\u257f"  # the signs that boxes are drawn with
+_BEFORE = re.compile(
+    rf"[\s{_FRAME}]*(?:(?:[-*•]|\d+[.)])\s+)?(?:[A-Z][A-Za-z]*(?:[ -][A-Za-z0-9]+){{0,3}}\s*:\s+)?"
+)  # a frame, the mark of a list, a label: "Layer 1:"
+_BEHIND = re.compile(rf"(?:\s{{2,}}(?:[Ss]hape:\s*)?\([^()=]*\)|\s+[←✓✅].*|\s*[;{_FRAME}])*\s*\Z")
 
 
 def read_code(text: str, start: int, end: int, scan: Scan) -> None:
@@ -41,10 +46,18 @@ def read_code(text: str, start: int, end: int, scan: Scan) -> None:
         for mark in _QUOTES.findall(line):
             quote = "" if quote == mark else quote or mark
         if not (before or quote or program or _QUOTES.search(line)):
-            code = line.split("#")[0].rstrip().rstrip(";")
-            if _is_formula(code):
-                scan.add(text, at, at + len(code), "code")
+            begin, finish = _of_formula(line.split("#")[0])
+            if _is_formula(line[begin:finish]):
+                scan.add(text, at + begin, at + finish, "code")
         at = stop + 1
+
+
+def _of_formula(line: str) -> tuple[int, int]:
+    """Where the formula of a line begins and ends: without a frame, a label before it, and its shape behind it."""
+    before = _BEFORE.match(line)
+    begin = before.end() if before else 0
+    behind = _BEHIND.search(line, begin)
+    return begin, behind.start() if behind else len(line)
 
 
 def _is_formula(line: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from elman.notes.page.code import read_code
-from elman.notes.page.scanner import ENVIRONMENTS, Marks, Scan, beside, bracketed, display, environment
+from elman.notes.page.scanner import ENVIRONMENTS, Marks, Scan, beside, bracketed, covered, display, environment
 
 _BLOCK = re.compile(r"^[ \t>]{0,40}(?:[-*+][ \t]+)?(`{3,}|~{3,})[ \t]*([^\n`]*)$|<!--", re.MULTILINE)
 _SIGN = re.compile(r"\\\\[(\[]|\\(?:begin\{([A-Za-z]+\*?)\}|.)|\$|`+", re.DOTALL)
@@ -17,6 +17,7 @@ _SAYS_MORE = re.compile(
     r"=.*(?:[(|*/+]|[^=,\s]\s*-\s*[^\d\s]|\\(?:d?frac|sum|prod|sqrt|exp|log|ln|tanh|sigma|o?dot|cdot|nabla|partial|max)\b)",
     re.DOTALL,
 )
+_ADDRESS = re.compile(r"\b(?:src|href)\s*=\s*\"https?://[^\"\s]*|\]\(https?://[^()\s]*", re.IGNORECASE)
 _COMMAND = re.compile(r"\\[A-Za-z]{2,}")
 _TWO_WORDS = re.compile(r"[\u3400-\u9fff\uac00-\ud7af\u3040-\u30ff]|(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,]+[A-Za-z]{2,}")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm)[a-z]{0,6}\s*\{[^{}]*\}")
@@ -108,9 +109,12 @@ def _read_prose(text: str, start: int, end: int, scan: Scan) -> None:
     scan.headings += [(m.start(), m.group(1).strip()) for m in underlined if m.group(1).strip()]
     scan.headings.sort()
     at = start
+    addresses = _addresses(text, start, end)
     while (sign := _SIGN.search(text, at, end)) is not None:
         at = sign.end()
         what = sign.group()
+        if covered(addresses, sign.start()):
+            continue
         if what == "$":
             at = _dollar(marks, scan, sign.start())
         elif what[0] == "`":
@@ -122,6 +126,13 @@ def _read_prose(text: str, start: int, end: int, scan: Scan) -> None:
             at = bracketed(marks, scan, at, closer, "display" if what[-1] == "[" else "inline")
         elif sign.group(1) in ENVIRONMENTS:
             at = environment(marks, scan, sign.group(1), at)
+
+
+def _addresses(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The places of addresses, which may have a formula in them that an image shows."""
+    if text.find("://", start, end) < 0:
+        return []
+    return [match.span() for match in _ADDRESS.finditer(text, start, end)]
 
 
 def _is_mathematics(inner: str) -> bool:

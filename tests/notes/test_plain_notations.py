@@ -1,0 +1,76 @@
+"""Notations of pages that were not written for a checker: images of formulas, blocks of code that are mathematics, and
+signs that Markdown escapes. Each has a right claim that holds, and a wrong one that is marked.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from elman.notes import check
+from elman.notes.judge.verdict import Claim, Verdict
+from elman.notes.page.reader import page_of
+
+
+def claims(*paragraphs: str) -> list[Claim]:
+    page = page_of("\n\n".join(paragraphs))
+    return [c for c in check(page).claims if c.verdict is not Verdict.NOT_A_CLAIM]
+
+
+def last(*paragraphs: str) -> Claim:
+    return claims(*paragraphs)[-1]
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [("2", False), ("3", True)])
+def test_an_image_of_a_formula_is_read_by_its_title_alone(factor: str, wrong: bool) -> None:
+    address = r"https://host.example/gif.latex?\begin{align}r&space;&=&space;s^2\end{align}"
+    title = rf"\begin{{align}} r &= s^2 \\ \frac{{\partial r}}{{\partial s}} &= {factor} s \end{{align}}"
+    found = claims(f'<img src="{address}" title="{title}">')
+    assert len(found) == 2
+    assert found[-1].is_wrong is wrong
+
+
+def test_text_behind_an_address_is_read() -> None:
+    found = claims(r"见[这里](https://host.example/a)，其中$$r = s^2$$，于是$$\frac{\partial r}{\partial s} = 2 s$$")
+    assert [c.verdict for c in found] == [Verdict.HOLDS, Verdict.HOLDS]
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("2p·q₁", False), ("2p·q₂", True)])
+def test_a_framed_line_with_lowered_signs(right: str, wrong: bool) -> None:
+    block = f"```\n┌────────────┐\n│ r = p²·q₁ + q₂ │\n│ ∂r/∂p = {right} │\n└────────────┘\n```"
+    assert last(block).is_wrong is wrong
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("v × cosh", False), ("2 × v × cosh", True)])
+def test_a_label_before_a_line_of_a_block_and_a_shape_behind_it(right: str, wrong: bool) -> None:
+    block = f"```\nLayer 1: u₁ = v × sinh(k)    (n, 1)\n\nResult: ∂u₁/∂k = {right}(k)\n```"
+    assert last(block).is_wrong is wrong
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [("2/n", False), ("1/n", True)])
+def test_the_bounds_of_a_sum_as_lowered_and_raised_signs(factor: str, wrong: bool) -> None:
+    block = f"```\nE = 1/n × Σᵢ₌₁ⁿ (k·uᵢ - vᵢ)²\n∂E/∂k = {factor} × Σᵢ₌₁ⁿ (k·uᵢ - vᵢ)·uᵢ\n```"
+    assert last(block).is_wrong is wrong
+
+
+@pytest.mark.parametrize(("sign", "wrong"), [("", False), ("-", True)])
+def test_words_in_derivatives_and_below_letters_of_a_block(sign: str, wrong: bool) -> None:
+    block = f"```\nCost = (y_pred - y_true)²\n∂Cost/∂y_pred = {sign}2 × (y_pred - y_true)\n```"
+    assert last(block).is_wrong is wrong
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [("2", False), ("3", True)])
+def test_a_letter_below_the_sign_of_a_derivative(factor: str, wrong: bool) -> None:
+    assert last("$$r = q^2 u$$", rf"$$\partial_q r = {factor} q u$$").is_wrong is wrong
+    assert last("$$r = q^2 u$$", rf"$$\frac{{\partial r}}{{\partial_q}} = {factor} q u$$").is_wrong is wrong
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("-2s + u", False), ("2s + u", True)])
+def test_a_derivative_of_a_sum_that_begins_with_a_sign(right: str, wrong: bool) -> None:
+    claim = last(rf"$$\frac{{\partial}}{{\partial s}} -s^2 + us = {right}$$")
+    assert claim.verdict is not Verdict.NOT_READ
+    assert claim.is_wrong is wrong
+
+
+def test_signs_that_markdown_escapes_and_arrows() -> None:
+    found = claims(r"$$r = q\_{1}^2 + u\_2 \dArr$$", r"$$\frac{\partial r}{\partial q_1} = 2 q_1 \qed$$")
+    assert [c.verdict for c in found] == [Verdict.HOLDS, Verdict.HOLDS]
