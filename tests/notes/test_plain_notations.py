@@ -74,3 +74,45 @@ def test_a_derivative_of_a_sum_that_begins_with_a_sign(right: str, wrong: bool) 
 def test_signs_that_markdown_escapes_and_arrows() -> None:
     found = claims(r"$$r = q\_{1}^2 + u\_2 \dArr$$", r"$$\frac{\partial r}{\partial q_1} = 2 q_1 \qed$$")
     assert [c.verdict for c in found] == [Verdict.HOLDS, Verdict.HOLDS]
+
+
+# --- what was called wrong and is right ---
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [("2", False), ("3", True)])
+def test_a_quotient_of_deltas_is_a_derivative(factor: str, wrong: bool) -> None:
+    chain = r"$$\frac{\delta R}{\delta u} = \frac{\delta R}{\delta e} \frac{\delta e}{\delta u}$$"
+    found = claims("$$e = g u - h$$", "$$R = e^2$$", chain, rf"$$\frac{{\delta R}}{{\delta u}} = {factor} e g$$")
+    assert not found[2].is_wrong
+    assert found[3].is_wrong is wrong
+
+
+def test_a_prime_behind_what_the_derivative_of_a_function_is_of() -> None:
+    right = r"\left(\frac{1}{1 + e^{-u}}\right)' = \frac{e^{-u}}{(1 + e^{-u})^2}"
+    found = claims(rf"$$\sigma'(u) = {right}$$")
+    assert [c.verdict for c in found] == [Verdict.HOLDS, Verdict.HOLDS]
+    assert claims(rf"$$\sigma'(u) = {right.replace('^2', '^3')}$$")[-1].is_wrong
+
+
+@pytest.mark.parametrize("title", ["- Skip connection", "- 跳跃连接", "**Example 2**:"])
+def test_another_model_in_an_item_or_example_is_no_mistake(title: str) -> None:
+    shapes = r"$V \in \mathbb{R}^{m \times m}$, $b, c \in \mathbb{R}^m$"
+    first, other = r"$$a = \tanh(V b + c)$$", r"$$a = \tanh(V b + c + b)$$"
+    assert not last(shapes, first, title, other).is_wrong
+    assert last(shapes, first, "So", other).is_wrong
+
+
+def test_a_function_by_its_value_at_another_point_is_not_defined() -> None:
+    found = claims(r"$$f(u) = f(q) + f'(q)(u - q)$$", r"$$f(u) = f(q) + f'(q)(u - q) + \frac{1}{2} f''(q)(u - q)^2$$")
+    assert not [c for c in found if c.is_wrong or c.verdict is Verdict.HOLDS]
+
+
+def test_no_function_is_differentiated_by_itself() -> None:
+    found = claims(r"$$f(K) = \log \det K$$", r"$$\frac{d w}{d f} = 2 f$$", r"$$\nabla f = K^{-1}$$")
+    assert not found[-1].is_wrong
+
+
+def test_a_variance_of_what_is_in_brackets_is_no_product() -> None:
+    found = claims(r"$$g = \sqrt{Var[x]}$$", "$$y = g x$$", r"$$\frac{\partial y}{\partial x} = g$$")
+    assert found[0].verdict is Verdict.NOT_READ
+    assert found[-1].verdict is Verdict.HOLDS

@@ -35,6 +35,7 @@ ALONG = {
     "colmean": ("mean", 0), "sumrows": ("sum", 1), "sumcols": ("sum", 0),
 }  # fmt: skip
 NORMAL = r"\mathcal{N}"
+MOMENTS = frozenset({"Var", "Cov", "Std", "Corr", "Bias"})  # of what is in brackets behind them
 _LAYERS = ("l", "L", "ell")
 _PLAIN = ("letter", "command", "number", ",", "_", "^", "{", "}", ";", "'")
 
@@ -372,7 +373,11 @@ class Applications(Grammar):
 
     def unknown_function(self, word: str, latex: str, start: int) -> Expression | None:
         """A word that names no function here, already taken, applied to the parentheses that come next."""
-        if self.names.resolve(word) is not None or self.cursor.kind() not in ("(", "'"):
+        if self.names.resolve(word) is not None or self.cursor.kind() not in ("(", "[", "'"):
+            return None
+        if self.cursor.kind() == "[":
+            if word in MOMENTS:
+                raise FormulaError(f"{word}[…] is not read: write it as a sum", start + 1)
             return None
         return self.application(word, latex, start)
 

@@ -39,6 +39,8 @@ def fraction(p: Grammar, token: Token) -> Node:
     start = token.start
     above = p.cursor.take_argument()
     below = p.cursor.take_argument()
+    if _begins_with_delta(above) and _begins_with_delta(below) and p.names.resolve("delta") is None:
+        above, below = ([replace(each[0], text="partial"), *each[1:]] for each in (above, below))
     if _is_differential(above) and _is_differential(below):
         return _derivative(p, above, below, start)
     if _is_minus_differential(above) and _is_differential(below):
@@ -50,6 +52,11 @@ def fraction(p: Grammar, token: Token) -> Node:
     if _begins_with_partial(below) and above and len(by := _denominator(p, below)) == 1:
         return Derivative(p.group(above, differentiated=True), by[0], span=p.cursor.span_from(start))
     return Product(p.group(above), p.group(below), "/", span=p.cursor.span_from(start))
+
+
+def _begins_with_delta(tokens: list[Token]) -> bool:
+    r"""Whether some tokens are a δ without scripts and a letter: \delta y of \frac{\delta y}{\delta x}."""
+    return len(tokens) > 1 and tokens[0].text == "delta" and tokens[1].kind in ("letter", "command", "{")
 
 
 def _begins_with_partial(tokens: list[Token]) -> bool:
@@ -229,7 +236,7 @@ def _by_subscript(p: Grammar, token: Token) -> Expression:
     part = p.part(p.cursor.take_argument())
     by: list[Expression] = []
     while not part.cursor.at_end and len(by) < _MAX_ORDER:
-        if part.cursor.name() in p.names.indices | _INDICES:
+        if part.cursor.tokens[part.cursor.at].text in p.names.indices | _INDICES:
             raise part.cursor.error("∂ with an index below it is not read: write what it is by, as in ∂f/∂x_i")
         by.append(part.factor())
     of = _differentiated_factor(p)

@@ -17,7 +17,7 @@ from fractions import Fraction
 
 from elman.calculus.expression import Call, Expression, Identity, Matrix, Number, Ones, Product
 from elman.calculus.functions import WHOLE
-from elman.calculus.syntax.applications import Applications
+from elman.calculus.syntax.applications import MOMENTS, Applications
 from elman.calculus.syntax.conditions import has_relation, indicator, product_of_conditions, table
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
 from elman.calculus.syntax.derivatives import derivative_in_braces, slashed_differential
@@ -183,10 +183,13 @@ class Parser(Applications):
         return node
 
     def _is_unknown_function(self, run: str) -> bool:
-        """Whether a run of letters directly before a parenthesis is one name: erf(x); not W, x and h of the page."""
+        """Whether a run of letters directly before a parenthesis is one name: erf(x), Var[x]; not W, x and h of the
+        page.
+        """
         behind = self.cursor.peek(len(run))
         last = self.cursor.peek(len(run) - 1)
-        touching = behind is not None and last is not None and behind.kind == "(" and behind.start == last.end
+        opens = behind is not None and (behind.kind == "(" or (behind.kind == "[" and run in MOMENTS))
+        touching = behind is not None and last is not None and opens and behind.start == last.end
         return touching and not all(self.names.resolve(c) is not None for c in run)
 
     def _letter(self, word: str, start: int) -> Node:

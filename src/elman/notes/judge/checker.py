@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import isclose
 
 from elman.calculus.expression import (
+    Add,
     Apply,
     Derivative,
     Dots,
@@ -408,6 +409,7 @@ def _with_known_dependences(checker: Checker, judged: list[Judgement]) -> list[J
         (j.key, name)
         for j, name in about
         if counts[name]["hold"] >= max(_ENOUGH, counts[name]["fail"])
+        and not (j.result.chain and isinstance(j.expression, Add))  # each ∂ there may be the whole or a direct one
         and recurrent.isdisjoint(names_in(checker.model, (j.left, j.expression)))
     }
     return [

@@ -168,6 +168,8 @@ class _Found:
             return  # the value of one entry
         if any(isinstance(n, Symbol) and (n.name, n.time) == (left.name, left.time) for n in walk(plain[1])):
             return  # y = y(x) says what y depends on
+        if any(isinstance(n, Apply) and n.name == left.name and n.primes for n in walk(plain[1])):
+            return  # f(x) = f(a) + f'(a) (x - a) says what f is only by f
         if left.time is None and isinstance(plain[1], Symbol) and plain[1].time is not None and plain[1].time.offset:
             return  # h = a^(j+1), of the last layer j+1
         self._add_equation(Definition(left.name, left.time, plain[1], statement.number, plain[0], indices))

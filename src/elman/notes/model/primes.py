@@ -19,10 +19,9 @@ def with_primes_of_expressions(statements: Sequence[Statement]) -> tuple[Stateme
 
 
 def _with_derivatives(s: Statement) -> Statement:
-    left = s.parts[0]
-    if not (isinstance(left, Derivative) and isinstance(left.of, Call | Apply) and isinstance(left.wrt, Symbol)):
+    by = _argument(s.parts[0])
+    if by is None:
         return s
-    by = left.wrt
     nodes = list(s.nodes())
     if {n for part in s.parts for n in symbols(part)} != {by} or any(isinstance(n, Entry) for n in nodes):
         return s
@@ -33,6 +32,15 @@ def _with_derivatives(s: Statement) -> Statement:
         return Derivative(node.of, by, span=node.span) if isinstance(node, Transpose) else node
 
     return s.transformed(change)
+
+
+def _argument(left: Expression) -> Symbol | None:
+    """The letter x of σ(x)' and σ'(x); None for any other left side."""
+    if isinstance(left, Derivative) and isinstance(left.of, Call | Apply):
+        return left.wrt if isinstance(left.wrt, Symbol) else None
+    if isinstance(left, Call | Apply) and left.primes == 1 and len(left.arguments) == 1:
+        return left.arguments[0] if isinstance(left.arguments[0], Symbol) else None
+    return None
 
 
 def with_primed_functions(statements: Sequence[Statement]) -> tuple[Statement, ...]:

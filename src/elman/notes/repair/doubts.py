@@ -71,6 +71,11 @@ _TRANSPOSED = frozenset({Verdict.MISSING_TRANSPOSE, Verdict.EXTRA_TRANSPOSE})
 _OR = re.compile(r"\{\s*or\s*\}|或")  # one equation or the other
 _STAR = re.compile(r"(?<![\^_{])\s*(?:\*|\\(?:circled)?ast(?![A-Za-z]))")
 _BEGINS_WITH_OR = re.compile(r"(?:or|alternatively)\b|或", re.I)
+_ANOTHER = re.compile(
+    r"\b(?:example|case|exercise|problem|question|part|step)\s*\(?\d+\W*$|(?:例|情况|情形|问题|练习)\s*\d+\W*$"
+    r"|(?:^|\s)[-*+•]\s+[^\s.:,;。：，；]+(?:\s[^\s.:,;。：，；]+){0,3}$",
+    re.I,
+)  # what another example begins with, or the title of an item
 _ONE_EXAMPLE = re.compile(
     r"\b(?:for|of|on|with|consider\w*|take|using)\s+(?:just\s+|only\s+)?(?:one|an?|each|every)\s+(?:single\s+)?(?:training\s+)?"
     r"(?:example|sample|instance|data\s*point|observation)\b|(?:单个|一个|单一|每个|某个)(?:训练)?(?:样本|样例)",
@@ -144,6 +149,13 @@ def _declared_below(checker: Checker, e: Explanation) -> str:
             if there != [here.heading]:
                 return f"the page declares {text(node)} further below: declare it above this formula"
     return ""
+
+
+def _by_itself(checker: Checker, e: Explanation) -> str:
+    """∇f without the letter below it is by no letter that the page writes elsewhere, where that is f itself."""
+    left = e.judgement.left
+    by_itself = isinstance(left, Derivative) and left.of == left.wrt
+    return "∇ needs below it the symbol by which to differentiate: ∇_W J" if by_itself else ""
 
 
 def _number_or_letter(checker: Checker, e: Explanation) -> str:
@@ -257,7 +269,9 @@ def _defined_anew(checker: Checker, e: Explanation) -> str:
     known = checker.model.equations.get(letter.name, ())
     formula = j.statement.formula
     either = (
-        _OR.search(formula.text) is not None or _BEGINS_WITH_OR.match(formula.before.lstrip(" ,.;，；。")) is not None
+        _OR.search(formula.text) is not None
+        or _BEGINS_WITH_OR.match(formula.before.lstrip(" ,.;，；。")) is not None
+        or _ANOTHER.search(formula.before) is not None
     )
     small = any(f.cost <= EDIT for f in e.candidates) and not either
     if small or not any(d.statement not in (j.statement.number, -1) for d in known):
@@ -814,7 +828,7 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
     return seen
 
 
-_OF_ALL = (_declared_twice, _number_or_letter, of_any_shape, _may_be_convolution)
+_OF_ALL = (_by_itself, _declared_twice, _number_or_letter, of_any_shape, _may_be_convolution)
 _OF_CLAIM = (
     a_differential,
     a_given_value,
