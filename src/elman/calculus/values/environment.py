@@ -81,6 +81,10 @@ def shape_text(a: Array) -> str:
     return f"[{a.shape[-2]},{a.shape[-1]}]"
 
 
+class OrderError(FormulaError):
+    """A product of matrices over an index, which does not say in which order they are multiplied."""
+
+
 class OutsideError(FormulaError):
     """An index outside an array of this `shape`."""
 

@@ -29,7 +29,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS, fold
-from elman.calculus.values.environment import Environment, OutsideError, shape_text
+from elman.calculus.values.environment import Environment, OrderError, OutsideError, shape_text
 from elman.errors import FormulaError
 
 _MOST_KNOWN = 2048  # sums whose entries are kept: a sum is evaluated again and again
@@ -196,7 +196,7 @@ def big_product(e: BigProduct, scope: Environment, evaluate: Evaluate) -> Array:
 
     def times(a: Array, b: Array) -> Array:
         if 1 not in a.shape[-2:] or 1 not in b.shape[-2:]:
-            raise FormulaError("a product of matrices over an index has no value: write its factors", e.span[0] + 1)
+            raise OrderError("a product of matrices over an index has no value: write its factors", e.span[0] + 1)
         return np.asarray(a * b)
 
     return _combined(e, scope, evaluate, times, np.ones((1, 1)))

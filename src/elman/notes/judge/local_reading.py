@@ -47,6 +47,7 @@ from elman.notes.model.examples import of_its_example
 from elman.notes.model.named_losses import said_losses
 from elman.notes.model.page_model import PageModel, Statement
 from elman.notes.model.said_by_the_way import with_said_sigmoid
+from elman.notes.model.shares_of_steps import as_share_of_step, at_the_last_step
 from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
 from elman.notes.model.stated_derivatives import with_stated_derivatives
 from elman.notes.model.statement_kinds import StatementKind
@@ -60,6 +61,8 @@ _NO_LONGER = 6.0  # what it costs to read a letter as less than its section show
 _OF_EXAMPLE = "of {loss}, the loss of its example"
 _ASIDE = "it goes on with the derivation above the row before it"
 _WHOLE_SUM = "the sum runs over all that follows"
+_LAST_STEP = "at the last step, that of the loss"
+_SHARE = "the share of step t"
 _CHAIN = "the chain rule, for any functions of these letters"
 _ENTRYWISE = "the point is the product entry by entry"
 _SAID = "{name} is the cross-entropy, as the page says"
@@ -188,6 +191,12 @@ class LocalReader:
         for changed in (with_letters_for_inverses(statement), with_derivatives_by_arguments(statement)):
             if changed is not None:
                 yield _Reading(changed, changed.parts[j.beside], "")
+        last = at_the_last_step(self._read, statement, j.part, j.beside)
+        if last is not None:
+            yield _Reading(last, last.parts[j.beside], _LAST_STEP)
+        share = as_share_of_step(self._read, statement, j.part, j.beside)
+        if share is not None:
+            yield _Reading(share, share.parts[j.beside], _SHARE)
         longer = sum_to_the_end(statement.parts[j.part])
         if longer is not None:
             parts = [longer if k == j.part else part for k, part in enumerate(statement.parts)]

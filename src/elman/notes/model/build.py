@@ -53,11 +53,13 @@ from elman.notes.model.repeated_indices import with_repeated_indices
 from elman.notes.model.running_values import with_distributions
 from elman.notes.model.said_by_the_way import definitions_within_chains
 from elman.notes.model.said_in_words import with_columns_as_letters, with_equations_in_words
+from elman.notes.model.shares_of_steps import letters_of_all_steps, with_shares_of_steps
 from elman.notes.model.signs_for_derivatives import with_signs_for_derivatives
 from elman.notes.model.sizes_in_two_cases import with_one_size
 from elman.notes.model.stacks import with_stacks
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
+from elman.notes.model.step_letters import with_steps_under_signs
 from elman.notes.model.sums import counts_of, with_bounds
 from elman.notes.model.transpose_signs import transpose_signs
 from elman.notes.model.typed_words import typed_words
@@ -95,6 +97,7 @@ def build(page: Page) -> PageModel:
     notation = replace(notation, shapes=members.shapes, families=members.families)
     statements = with_letters_for_functions(with_left_out_steps(members.statements), unread)
     statements = with_distributions(statements)
+    statements = with_steps_under_signs(with_shares_of_steps(statements), notation.timed)
     statements = with_letters_of_examples(statements)
     bounded = with_bounds(with_named_losses(with_named_logarithms(statements)))
     statements = with_layers = with_last_layer(bounded)
@@ -192,6 +195,7 @@ def model_with(model: PageModel, found: Definitions) -> PageModel:
     """The model with these definitions, whatever it had before."""
     letters = {n for s in model.statements for part in s.parts for n in symbols(part)}
     timed = model.names.timed | {s.name for s in letters if s.time is not None and s.time.variable}
+    timed -= letters_of_all_steps(model.statements)
     model = replace(
         model,
         equations=found.equations,

@@ -121,6 +121,9 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
         last = _named_at_the_end(statement)
         if last is not None and last.name not in equations and use.first_use.get(last.name) == statement.number:
             named.setdefault(last.name, (last,))
+        turned = _named_by_its_transpose(statement)
+        if turned is not None and turned.name not in equations:
+            named.setdefault(turned.name, (turned,))
         product = _of_factor(statement)
         if product is not None and product.name not in named:
             equations.setdefault(product.name, (product,))
@@ -225,6 +228,16 @@ def _named_at_the_end(s: Statement) -> Definition | None:
     before = {n.name for part in s.parts[:end] for n in walk(part) if isinstance(n, Symbol)}
     whole = replace(left, wrt=base_of(left.wrt))
     return None if letter.name in before else Definition(letter.name, None, whole, s.number, end)
+
+
+def _named_by_its_transpose(s: Statement) -> Definition | None:
+    """The letter δ of δ^T = ∂L/∂z, which names the gradient of a loss; None for any other equation."""
+    left = s.parts[0].of if isinstance(s.parts[0], Transpose) else None
+    value = s.parts[1] if s.is_equation else None
+    if not isinstance(left, Symbol) or not isinstance(value, Derivative) or not isinstance(value.of, Symbol):
+        return None
+    is_gradient = is_called_a_loss(value.of.name) and isinstance(value.wrt, Symbol) and value.at is None
+    return Definition(left.name, left.time, value, s.number, 1) if is_gradient else None
 
 
 def _of_factor(s: Statement) -> Definition | None:

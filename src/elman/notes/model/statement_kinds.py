@@ -43,6 +43,8 @@ from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.notes.model.page_model import Statement
 
+_LAYERS = ("l", "L", "ell")
+
 
 class StatementKind(StrEnum):
     """The kinds of equations; the values are the words of the report."""
@@ -218,11 +220,21 @@ def has_free_indices(e: Entry) -> bool:
 
 
 def is_mention(s: Statement) -> bool:
-    """Whether a formula within a line only names a letter that may be a function, φ; a loss J is a number."""
-    letter = s.parts[0]
+    """Whether a formula within a line only names a letter that may be a function, φ, or that of a layer, φ^{l-1}; a
+    loss J is a number.
+    """
+    letter = _without_layer(s.parts[0])
     if len(s.parts) != 1 or s.formula.kind != "inline" or not isinstance(letter, Symbol):
         return False
     return not is_called_a_loss(letter.name) or letter.name in ("l", "ell")
+
+
+def _without_layer(e: Expression) -> Expression:
+    """The letter φ of φ^l and φ^{l-1}; any other expression as it is."""
+    if not isinstance(e, Power) or not isinstance(e.of, Symbol):
+        return e
+    layers = e.exponent.left if isinstance(e.exponent, Add | Subtract) else e.exponent
+    return e.of if isinstance(layers, Symbol) and layers.name in _LAYERS else e
 
 
 def defined_square(s: Statement) -> tuple[Expression, int, Expression] | None:

@@ -7,8 +7,10 @@ same letter, or by one at the step before, shows what they are, unless the page 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
-from elman.calculus.expression import BigProduct, BigSum, Derivative, Entry, Expression, Symbol
+from elman.calculus.expression import BigProduct, BigSum, Derivative, Entry, Expression, Symbol, transform
+from elman.calculus.syntax.names import TIME_LETTERS
 from elman.notes.model.page_model import Statement
 
 
@@ -17,6 +19,30 @@ def step_letters(statements: Sequence[Statement], timed: Collection[str]) -> fro
     nodes = [node for s in statements for node in s.nodes()]
     found = {step for node in nodes if isinstance(node, Derivative) for step in _steps(node, timed)}
     return frozenset(found - set(_indices(nodes, timed)))
+
+
+def with_steps_under_signs(statements: Sequence[Statement], timed: Collection[str]) -> tuple[Statement, ...]:
+    """The statements with z_i as z at step i under a sum or a product over i whose bounds are steps, Π_{i=k}^{t-1}:
+    `timed` are the letters that have time steps.
+    """
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, BigSum | BigProduct) or not _is_over_steps(node):
+            return node
+        return replace(node, body=transform(node.body, lambda n: _at_step(n, node.index, timed)))
+
+    return tuple(s.transformed(change) for s in statements)
+
+
+def _is_over_steps(e: BigSum | BigProduct) -> bool:
+    return any(bound is not None and bound.variable in TIME_LETTERS for bound in (e.lower, e.upper))
+
+
+def _at_step(e: Expression, index: str, timed: Collection[str]) -> Expression:
+    found = _single_index(e, timed)
+    if found is None or found[1] != index or not isinstance(e, Entry) or not isinstance(e.of, Symbol):
+        return e
+    return replace(e.of, time=e.indices[0], below=True, span=e.span)
 
 
 def _steps(e: Derivative, timed: Collection[str]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 Letters in a row are a word where a derivative is of or by them, where they are upright elsewhere on the page, where
 three or more of them are the left side of an equation, or where a d before a letter is in no fraction: df_i. They are
-none where each of them also stands alone on the page, as in A x.
+none where each of them also stands alone on the page, as in A x, unless they are three or more and upright elsewhere.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def typed_words(page: Page) -> frozenset[str]:
 def _is_word(run: str, runs: _Runs) -> bool:
     if run in _FUNCTIONS:
         return run in runs.left and run not in runs.applied
-    if run not in runs.bare or set(run) <= runs.alone:
+    long_and_upright = len(run) > 2 and run in runs.upright
+    if run not in runs.bare or (set(run) <= runs.alone and not long_and_upright):
         return False
     differential = run[0] == "d" and run in runs.factors and (run[1].isupper() or run[1:] in runs.alone | runs.every)
     long = (len(run) > 2 and run in runs.left) or (len(run) > 3 and run in runs.above)

@@ -34,6 +34,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.functions import Array
+from elman.calculus.values.environment import OrderError
 from elman.calculus.values.evaluate import add, evaluate
 from elman.calculus.values.sums import sum_range
 from elman.errors import FormulaError
@@ -48,6 +49,7 @@ from elman.notes.oracle.evaluation_point import (
     UncheckedError,
 )
 from elman.notes.oracle.oracle import Oracle
+from elman.notes.oracle.ordered_products import written_out
 
 TOLERANCE = 1e-9
 MOST_ASSIGNMENTS = 5_000  # combinations of time steps and indices at which a claim is compared
@@ -191,7 +193,7 @@ def part_value(
             if not all(isinstance(f, Derivative) for f in factors):
                 raise
             return contract(oracle, factors[::-1], indices, direct, one_of_many, own), True
-    if isinstance(e, Add | Subtract) and (chain_of(e.left, oracle) or chain_of(e.right, oracle)):
+    if isinstance(e, Add | Subtract) and any(chain_of(n, oracle) or _is_weighted(n) for n in (e.left, e.right)):
         left, one = part_value(oracle, e.left, indices, direct, True, own)
         right, other = part_value(oracle, e.right, indices, direct, True, own)
         return add(left, right if isinstance(e, Add) else -right, e), one or other
@@ -244,15 +246,21 @@ def _weighted(oracle: Oracle, e: Expression, indices: dict[str, int]) -> Array |
     factor before it; None for anything else.
     """
     *before, last = factors_of(e)
-    if not before or not isinstance(last, Derivative) or isinstance(last.wrt, Transpose):
-        return None
-    if any(isinstance(n, Derivative) for factor in before for n in walk(factor)):
+    if not _is_weighted(e) or not isinstance(last, Derivative):
         return None
     weights = reduce(Product, before)
     value, tensor = oracle.evaluate(weights, indices), oracle.jacobians.jacobian(last, dict(indices)).tensor
+    if value.shape == tensor.shape[:-3:-1] and 1 in value.shape:  # δ^T ∂y/∂W, a row before what is differentiated
+        return np.asarray(np.einsum("nm,rcmn->rc", value, tensor))
     if value.shape[-2:] != tensor.shape[:2]:
         value = np.swapaxes(value, -1, -2)
     return np.einsum("rc,rcmn->mn", value, tensor) if value.shape == tensor.shape[:2] else None
+
+
+def _is_weighted(e: Expression) -> bool:
+    """Whether an expression is a derivative by a letter with other factors before it."""
+    *before, last = factors_of(e)
+    return bool(before) and isinstance(last, Derivative) and not isinstance(last.wrt, Transpose)
 
 
 def chain_of(e: Expression, oracle: Oracle) -> list[Expression] | None:
@@ -364,21 +372,33 @@ def agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool 
     """
     key = (target, part, quick)
     if key not in oracle.remembered:
-        oracle.remembered[key] = _agreement(oracle, target, part, quick)
+        found = _agreement(oracle, target, part, quick)
+        if isinstance(found.error, OrderError):
+            ordered = (_agreement(oracle, target, part, quick, last_first) for last_first in (True, False))
+            found = next((other for other in ordered if other.any), found)
+        oracle.remembered[key] = found
     return cast(Agreement, oracle.remembered[key])
 
 
-def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool) -> Agreement:
+def _agreement(
+    oracle: Oracle, target: Expression, whole: Expression, quick: bool, last_first: bool | None = None
+) -> Agreement:
+    """The agreement of `whole` with `target`; `last_first` is the order of the factors of products of matrices over
+    time steps, None where these have no value.
+    """
     kinds: list[Agreement] = []
     apart: tuple[dict[str, int], Array, Array] | None = None
     out_of_range: FormulaError | None = None
     barred = isinstance(target, Derivative) and target.at is not None
     per_column = is_per_column(oracle, target)
     try:
-        for indices in assignments(oracle, (target, part), quick):
+        for indices in assignments(oracle, (target, whole), quick):
             if isinstance(target, Derivative) and target.at is not None and _step_of(target.at, indices) < 1:
                 continue  # no equation belongs to a step before the first
+            part = whole
             try:
+                if last_first is not None:
+                    part = written_out(whole, oracle, indices, last_first)
                 goal, _ = part_value(oracle, target, indices)
                 value, chain = part_value(oracle, part, indices, direct=barred)
                 found = compare(goal, value, chain, per_column)
@@ -426,7 +446,7 @@ def _agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool
         chain=any(k.chain for k in kinds),
         shape=kinds[0].shape,
         nothing=all(k.nothing for k in kinds),
-        counterexample=None if apart is None else _counterexample(oracle, (target, part), *apart),
+        counterexample=None if apart is None else _counterexample(oracle, (target, whole), *apart),
         reading=next((k.reading for k in kinds if k.reading), "") if all(k.any for k in kinds) else "",
     )
 

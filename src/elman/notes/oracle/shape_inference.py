@@ -17,6 +17,7 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Symbol,
+    Transpose,
     has_derivative,
     symbols,
     walk,
@@ -235,6 +236,8 @@ def with_orientations(model: PageModel, axis: int | None, oracles: Oracles) -> P
         if declared is not None and declared[0] != declared[1]:
             continue
         statement = model.statements[d.statement]
+        if isinstance(statement.parts[0], Transpose):
+            continue  # δ^T = ∂L/∂z: δ is a column
         oracle = oracles.shared(model, EvaluationPoint(tuple(sizes_in(model).items()), 0, axis))
         for k, part in enumerate(statement.parts[1:], 1):
             if k == d.part or has_derivative(part):

@@ -61,7 +61,7 @@ from elman.notes.oracle.oracle import Oracle
 from elman.notes.page.page import SUPPLIED
 from elman.notes.repair.edits import EDIT, over_other_indices
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged
-from elman.notes.repair.no_claims import a_differential, a_given_value, of_any_shape, of_several_values
+from elman.notes.repair.no_claims import a_differential, a_given_value, of_any_shape, of_several_values, of_two_steps
 from elman.notes.repair.readings import as_written, given_letters, holds_in, holds_with, number_it_holds_for
 
 _ARRANGED = frozenset(
@@ -101,7 +101,7 @@ def doubt_before_repair(checker: Checker, j: Judgement) -> str:
         doubts = _OF_ALL
     else:
         known = _is_mostly_declared(checker, j) or is_product_written_out(j.left, j.expression)
-        guessed = () if known else (_letter_on_one_side,)
+        guessed = () if known else (letter_on_one_side,)
         doubts = (*_OF_ALL, *guessed, *_OF_CLAIM)
     e = as_judged(j)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
@@ -279,7 +279,7 @@ def _defined_anew(checker: Checker, e: Explanation) -> str:
     return "another equation of this letter differs from it: if this is a new definition, say so in words"
 
 
-def _letter_on_one_side(checker: Checker, e: Explanation) -> str:
+def letter_on_one_side(checker: Checker, e: Explanation) -> str:
     """No equation holds for all values of a given letter that one of its sides alone depends on. It may be a slip for
     another letter, where that one repair makes it hold and the page declares nearly all others, or both sides are
     matrices written out.
@@ -828,7 +828,7 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
     return seen
 
 
-_OF_ALL = (_by_itself, _declared_twice, _number_or_letter, of_any_shape, _may_be_convolution)
+_OF_ALL = (_by_itself, _declared_twice, _number_or_letter, of_any_shape, of_two_steps, _may_be_convolution)
 _OF_CLAIM = (
     a_differential,
     a_given_value,
@@ -860,7 +860,7 @@ _OF_READINGS = (
     _without_small_repair,
     _number_or_column,
     _defined_anew,
-    _letter_on_one_side,
+    letter_on_one_side,
     _constant_derivative,
     _mended_by_a_name_used_again,
     *_OF_CLAIM,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from elman.calculus.expression import Apply, Entry, Expression, Symbol, base_of, symbols
 from elman.calculus.printing.render import text
 from elman.notes.judge.checker import Checker
@@ -9,6 +11,8 @@ from elman.notes.judge.judgement import Judgement
 from elman.notes.model.page_model import names_in
 from elman.notes.model.statement_kinds import is_numeric
 from elman.notes.repair.explanation import Explanation
+
+_TWO_STEPS = re.compile(r"_\s*\{?\s*(?:t|\\tau)\s*(?:[-+]\s*\d\s*)?\}?\s*\^\s*\{?\s*[\[(]?\s*[lL](?![A-Za-z])")
 
 
 def a_differential(checker: Checker, e: Explanation) -> str:
@@ -60,6 +64,16 @@ def of_any_shape(checker: Checker, e: Explanation) -> str:
     if not isinstance(part, Apply) or not may_have_any_shape(e.judgement):
         return ""
     return f"{text(part)} may have any shape: write what {part.name} is"
+
+
+def of_two_steps(checker: Checker, e: Explanation) -> str:
+    """z_t^l, of a letter with a time step and a layer: it is read with one of the two, and z_t of the page may be of
+    any layer.
+    """
+    j = e.judgement
+    if any(_TWO_STEPS.search(j.statement.source(part)) for part in (j.beside, j.part)):
+        return "a letter with a time step and a layer is read with one of them alone: write a letter for each layer"
+    return ""
 
 
 def may_have_any_shape(j: Judgement) -> bool:
