@@ -36,7 +36,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.syntax.cursor import Cursor
 from elman.calculus.syntax.names import Names
-from elman.calculus.syntax.scripts import Letter, Node, closed, index_of, primed, subscript, superscript
+from elman.calculus.syntax.scripts import Letter, Node, closed, index_of, is_transpose, primed, subscript, superscript
 from elman.calculus.syntax.tokens import CLOSING, OPENING, Token
 from elman.errors import FormulaError
 
@@ -220,7 +220,8 @@ class Grammar(ABC):
                 node = applied
             elif kind in ("_", "^"):
                 letter = (start, cursor.last_end) if isinstance(node, Letter) else None
-                node = _placed(self.with_script(node, cursor.take()), letter)
+                sign = cursor.take()
+                node = _placed(self._transposed_with_index(node, sign) or self.with_script(node, sign), letter)
             elif kind == "{" and cursor.kind(1) in ("_", "^"):  # \delta{_2}
                 inner = self.part(cursor.take_bracket())
                 node = inner.with_scripts(node, start)
@@ -247,6 +248,21 @@ class Grammar(ABC):
         if sign.kind == "_":
             return subscript(node, tokens, self.names, place)
         return superscript(node, tokens, self.names, place, self.group)
+
+    def _transposed_with_index(self, node: Node, sign: Token) -> Node | None:
+        """u^T_k as u_k^T, which is printed in the same way, its `^` already taken; None for any other script."""
+        cursor = self.cursor
+        at = cursor.at
+        if sign.kind == "^" and isinstance(node, Letter) and not cursor.at_end:
+            tokens = cursor.take_argument()
+            if is_transpose(tokens) and cursor.kind() == "_":
+                cursor.skip()
+                index = cursor.take_argument()
+                if len(index) == 1:
+                    found = subscript(node, index, self.names, cursor.place())
+                    return superscript(found, tokens, self.names, cursor.place(), self.group)
+        cursor.at = at
+        return None
 
     def _with_bar(self, node: Expression) -> Expression:
         place = self.cursor.place()

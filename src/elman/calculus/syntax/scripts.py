@@ -257,6 +257,11 @@ def _is_one_of_several(labelled: Letter, names: Names) -> bool:
 # --- superscripts ---
 
 
+def is_transpose(tokens: list[Token]) -> bool:
+    """Whether a superscript is the sign of a transpose."""
+    return _letters_of(tokens) in _TRANSPOSES
+
+
 def superscript(
     node: Node, tokens: list[Token], names: Names, place: int, read_exponent: Callable[[list[Token]], Expression]
 ) -> Node:

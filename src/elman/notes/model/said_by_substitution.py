@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from elman.calculus.expression import Derivative, Dots, Entry, Expression, Symbol, has_derivative, transform, walk
+from elman.calculus.expression import (
+    Derivative,
+    Dots,
+    Entry,
+    Expression,
+    Symbol,
+    factors_of,
+    has_derivative,
+    transform,
+    walk,
+)
 from elman.notes.model.page_model import Definition, Statement, free_indices
 from elman.notes.model.statement_kinds import defined_letter, indices_of
 
@@ -40,7 +50,22 @@ def _substituted(above: Expression, below: Expression) -> tuple[Expression, Expr
         for other in written_out:
             if one.wrt == other.wrt and one.at == other.at and _with(above, one, other) == below:
                 return one.of, other.of
-    return None
+    return _at_the_end(above, below)
+
+
+def _at_the_end(above: Expression, below: Expression) -> tuple[Expression, Expression] | None:
+    """The letter z and what it is in ∂E/∂z ∂z/∂w = (a - t) ∂(w x)/∂w, where the row below also puts another factor in
+    the place of ∂E/∂z; None for any other two parts.
+    """
+    first, second = factors_of(above), factors_of(below)
+    if len(first) != 2 or len(second) != 2:
+        return None
+    (outer, one), (_, other) = first, second
+    if not isinstance(outer, Derivative) or not isinstance(one, Derivative) or not isinstance(other, Derivative):
+        return None
+    same = one.wrt == other.wrt and one.of == outer.wrt and one.at is None and other.at is None
+    is_letter = isinstance(one.of, Symbol) and one.of != other.of
+    return (one.of, other.of) if same and is_letter and _is_value(other.of) and not has_derivative(second[0]) else None
 
 
 def _is_value(e: Expression) -> bool:

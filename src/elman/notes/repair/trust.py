@@ -25,6 +25,7 @@ from elman.notes.repair.doubts import (
     doubt_before_repair,
     doubt_of,
     doubt_of_shapes,
+    letter_on_one_side,
 )
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
@@ -141,8 +142,19 @@ def _misread(page: JudgedPage, explanations: Mapping[Key, Explanation]) -> set[K
 
     doubtful = {k for k, e in explanations.items() if e.verdict.is_wrong and not is_sure(k, e)}
     gradients = [k for k, e in explanations.items() if e.verdict not in UNJUDGED and _is_of_gradient(e.judgement)]
+    gradients = [k for k in gradients if not _says_nothing_of_the_reading(page, explanations[k], k in doubtful)]
     failing = [k for k in gradients if k in doubtful or explanations[k].judgement.alone]
     return doubtful if len(failing) >= _ENOUGH and len(failing) >= _MOST * len(gradients) else set()
+
+
+def _says_nothing_of_the_reading(page: JudgedPage, e: Explanation, fails: bool) -> bool:
+    """Whether a gradient is no evidence for or against the reading of the section: it fails for a letter that it alone
+    has, it is a step from another row, or no equation of the section is in it, as in ∂σ(x)/∂x.
+    """
+    j, model = e.judgement, page.checker.model
+    if fails:
+        return bool(letter_on_one_side(page.checker, e))
+    return j.step is not None or (j.alone and _letters(page, j).isdisjoint({*model.equations, *model.named}))
 
 
 def _is_vouched_for(explanations: Mapping[Key, Explanation], key: Key) -> bool:
