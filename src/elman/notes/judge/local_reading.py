@@ -29,6 +29,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.printing.render import text
 from elman.calculus.shapes.kinds import Costs, usual_costs
+from elman.calculus.syntax.names import fold
 from elman.calculus.values.environment import MisfitError
 from elman.errors import FormulaError
 from elman.notes.judge.chain_rule import is_chain_rule
@@ -51,11 +52,12 @@ from elman.notes.model.shares_of_steps import as_share_of_step, at_the_last_step
 from elman.notes.model.small_model import PageDefinitions, small_models, values_in_examples
 from elman.notes.model.stated_derivatives import with_stated_derivatives
 from elman.notes.model.statement_kinds import StatementKind
-from elman.notes.model.sums import sum_to_the_end
+from elman.notes.model.sums import over_all_entries, sum_to_the_end
 from elman.notes.model.unknown_losses import supplied_losses
 from elman.notes.oracle.agreement import Agreement
 from elman.notes.oracle.budget import SMALL_MODEL, Budget
 from elman.notes.oracle.evaluation_point import FourIndicesError
+from elman.notes.page.page import Page
 
 _NO_LONGER = 6.0  # what it costs to read a letter as less than its section shows
 _OF_EXAMPLE = "of {loss}, the loss of its example"
@@ -63,6 +65,7 @@ _ASIDE = "it goes on with the derivation above the row before it"
 _WHOLE_SUM = "the sum runs over all that follows"
 _LAST_STEP = "at the last step, that of the loss"
 _SHARE = "the share of step t"
+_ALL_ENTRIES = "the sum runs over all entries"
 _CHAIN = "the chain rule, for any functions of these letters"
 _ENTRYWISE = "the point is the product entry by entry"
 _SAID = "{name} is the cross-entropy, as the page says"
@@ -98,7 +101,9 @@ def _is_open(checker: Checker, j: Judgement) -> bool:
         return False
     if any(name in checker.model.fixed for name, _ in values_in_examples(checker.model)):
         return True
-    return bool(j.unchecked) or not checker.declares_shapes(j)
+    if j.unchecked or not checker.declares_shapes(j):
+        return True
+    return _over_all_entries(checker.page, j.statement, j.part) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +206,9 @@ class LocalReader:
         if longer is not None:
             parts = [longer if k == j.part else part for k, part in enumerate(statement.parts)]
             yield _Reading(statement.with_parts(parts), statement.parts[j.beside], _WHOLE_SUM)
+        whole = _over_all_entries(self._checker.page, statement, j.part)
+        if whole is not None:
+            yield _Reading(whole, whole.parts[j.beside], _ALL_ENTRIES)
         if _is_misfit(j) and (entrywise := _with_entrywise_points(statement.parts[j.part])) != statement.parts[j.part]:
             parts = [entrywise if k == j.part else part for k, part in enumerate(statement.parts)]
             yield _Reading(statement.with_parts(parts), statement.parts[j.beside], _ENTRYWISE)
@@ -316,6 +324,19 @@ def _is_misfit(j: Judgement) -> bool:
     if error is not None:
         return isinstance(error, MisfitError | FourIndicesError)
     return counterexample is not None and counterexample.entry is None
+
+
+def _over_all_entries(page: Page, statement: Statement, part: int) -> Statement | None:
+    """A claim whose sums run to sizes that the page has not declared above it, with these over all entries of letters
+    that it has declared; None for any other claim.
+    """
+    above = [line for line in page.shapes if line.start < statement.formula.start]
+    known = {fold(size) for line in above for size in (line.rows, line.columns)}
+    letters = {n.of.name for n in walk(statement.parts[part]) if isinstance(n, Entry) and isinstance(n.of, Symbol)}
+    whole = over_all_entries(statement.parts[part], known) if known else None
+    if whole is None or not letters <= {line.name for line in above}:
+        return None
+    return statement.with_parts(whole if k == part else e for k, e in enumerate(statement.parts))
 
 
 def _as_held(j: Judgement, checker: Checker, new: Judgement, how: str = "") -> Judgement:

@@ -30,7 +30,7 @@ from elman.calculus.expression import (
 from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.notes.model.notation import bound_indices
 from elman.notes.model.page_model import Definition, Statement, free_indices, free_times
-from elman.notes.model.said_by_substitution import definitions_by_substitution
+from elman.notes.model.said_by_substitution import definitions_by_substitution, names_by_substitution
 from elman.notes.model.statement_kinds import (
     StatementKind,
     defined_letter,
@@ -131,6 +131,12 @@ def definitions_of(statements: Sequence[Statement], use: PageUse) -> Definitions
             steps = {d.time.variable} if d.time is not None else set()
             if d.name not in named and "T" not in steps and free_times(d.value) <= steps:
                 equations.setdefault(d.name, (d,))
+    used = {n.name for found_of in equations.values() for d in found_of for n in walk(d.value) if isinstance(n, Symbol)}
+    for d in names_by_substitution(statements):
+        of = d.value.of if isinstance(d.value, Derivative) else d.value
+        is_of_loss = isinstance(of, Symbol) and (is_called_a_loss(of.name) or of.name not in used | {*equations})
+        if is_of_loss and d.name not in used | {*equations}:
+            named.setdefault(d.name, (d,))
     return Definitions({n: d for n, d in equations.items() if n not in named}, named, start)
 
 

@@ -225,8 +225,33 @@ def _losses(statements: Sequence[Statement]) -> set[str]:
                 other.add(node.name)
             if isinstance(node, Apply) and value_of(node) is not None:
                 other.add(node.name)  # p_w(x), of which sums run over x
+    other -= _always_differentiated(statements)
     applied = {n.name for s in statements for n in s.nodes() if isinstance(n, Apply)}
     return (found | (plain & applied)) - other - (_within_chains(statements) - plain)
+
+
+def _always_differentiated(statements: Sequence[Statement]) -> set[str]:
+    """The functions f of ∂f(A)/∂A and ∂f(c_kl)/∂c_pq that stand nowhere but where they are differentiated, by several
+    letters: what such letters lead to, a loss.
+    """
+    by, elsewhere = dict[str, set[Expression]](), set[str]()
+    for part in (part for s in statements for part in s.parts):
+        inside = set[int]()
+        for node in walk(part):
+            of = node.of if isinstance(node, Derivative) else None
+            letter = _letter_in(of.arguments[0]) if isinstance(of, Apply) and len(of.arguments) == 1 else None
+            if isinstance(node, Derivative) and isinstance(of, Apply) and letter is not None and not of.primes:
+                by.setdefault(of.name, set()).add(base_of(node.wrt))
+                inside.add(id(of))
+            elif (isinstance(node, Apply) and id(node) not in inside) or isinstance(node, Symbol):
+                elsewhere.add(node.name)
+    return {name for name, letters in by.items() if len(letters) > 1} - elsewhere
+
+
+def _letter_in(e: Expression) -> Symbol | None:
+    """The letter of A, A^T or a_kl; None for anything else."""
+    letter = base_of(e.of if isinstance(e, Transpose) else e)
+    return letter if isinstance(letter, Symbol) else None
 
 
 def _within_chains(statements: Sequence[Statement]) -> set[str]:

@@ -1,11 +1,13 @@
 """Definitions that a derivation states by putting what a letter is in its place.
 
-∂E/∂z ∂z/∂w = ∂E/∂z ∂(w x + b)/∂w says that z is w x + b, whatever else the page says of z.
+∂E/∂z ∂z/∂w = ∂E/∂z ∂(w x + b)/∂w says that z is w x + b, whatever else the page says of z, and ∂E/∂z ∂z/∂w = g ∂z/∂w
+that g is ∂E/∂z.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from elman.calculus.expression import (
@@ -14,6 +16,7 @@ from elman.calculus.expression import (
     Entry,
     Expression,
     Symbol,
+    base_of,
     factors_of,
     has_derivative,
     transform,
@@ -40,6 +43,45 @@ def definitions_by_substitution(s: Statement) -> Iterator[Definition]:
         own = letter is not None and all(not isinstance(n, Symbol) or n.name != letter.name for n in walk(value))
         if letter is not None and own and free_indices(value) <= set(indices):
             yield Definition(letter.name, letter.time, value, s.number, k + 1, indices)
+
+
+def names_by_substitution(statements: Sequence[Statement]) -> Iterator[Definition]:
+    """The letters that a derivation puts in the place of a derivative, of a loss: after Σ_q ∂E/∂z_q ∂z_q/∂w, g of
+    Σ_q g_q ∂z_q/∂w names ∂E/∂z.
+    """
+    for s, before in zip(statements, (None, *statements), strict=False):
+        if s.relation.conditions:
+            continue
+        for k, (above, below) in enumerate(pairwise(s.parts)):
+            if k == 0 and before is not None and _goes_on_with(s, before):
+                above = before.parts[-1]
+            if s.relation.operators[k] not in ("=", ":=") or isinstance(above, Dots):
+                continue
+            for d in dict.fromkeys(n for n in walk(above) if isinstance(n, Derivative) and n.at is None):
+                letter = _put_for(d, above, below)
+                if letter is not None:
+                    named = replace(d, wrt=base_of(d.wrt), span=(0, 0))
+                    yield Definition(letter.name, letter.time, named, s.number, k + 1)
+
+
+def _goes_on_with(s: Statement, before: Statement) -> bool:
+    """Whether a statement begins with = and goes on with the one before it."""
+    first = s.continued
+    return first is not None and (before.number == first.number or before.continued == first)
+
+
+def _put_for(d: Derivative, above: Expression, below: Expression) -> Symbol | None:
+    """The letter, with the indices of what a derivative is by, that is there for it in the next part alone."""
+    if d == above or not isinstance(d.of, Symbol):
+        return None
+    known = {n.name for n in walk(above) if isinstance(n, Symbol)}
+    for n in dict.fromkeys(walk(below)):
+        letter = defined_letter(n)
+        if letter is None or letter.name in known or indices_of(n) != indices_of(d.wrt):
+            continue
+        if _with(above, d, n) == below:
+            return letter
+    return None
 
 
 def _substituted(above: Expression, below: Expression) -> tuple[Expression, Expression] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
 from elman.calculus.expression import (
@@ -21,6 +21,7 @@ from elman.calculus.expression import (
     walk,
     with_children,
 )
+from elman.calculus.syntax.names import fold
 from elman.notes.model.page_model import Statement, free_indices, free_times
 
 _FIRST, _LAST = Index(None, 1), Index("T")
@@ -96,6 +97,23 @@ def sum_to_the_end(e: Expression) -> Expression | None:
         body = replace(term, left=body)
     found = replace(total, body=body)
     return replace(first, of=found) if isinstance(first, Negative) else found
+
+
+def over_all_entries(e: Expression, known: Container[str]) -> Expression | None:
+    """Σ_{k=0}^{K-1} a_ik over all entries, where K is none of the sizes that are `known` so far; None where no sum has
+    such a bound.
+    """
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, BigSum) or node.upper is None or node.upper.variable in (None, "T"):
+            return node
+        entries = [n for n in walk(node.body) if isinstance(n, Entry) and Index(node.index) in n.indices]
+        if not entries or fold(str(node.upper.variable)) in known or node.lower not in (Index(None, 0), _FIRST):
+            return node
+        return replace(node, lower=None, upper=None)
+
+    changed = transform(e, change)
+    return changed if changed != e else None
 
 
 def _bounded(e: BigSum | BigProduct, left: set[str], last: Index) -> Expression:

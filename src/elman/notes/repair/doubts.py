@@ -61,7 +61,14 @@ from elman.notes.oracle.oracle import Oracle
 from elman.notes.page.page import SUPPLIED
 from elman.notes.repair.edits import EDIT, over_other_indices
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged
-from elman.notes.repair.no_claims import a_differential, a_given_value, of_any_shape, of_several_values, of_two_steps
+from elman.notes.repair.no_claims import (
+    a_differential,
+    a_given_value,
+    of_any_shape,
+    of_one_index,
+    of_several_values,
+    of_two_steps,
+)
 from elman.notes.repair.readings import as_written, given_letters, holds_in, holds_with, number_it_holds_for
 
 _ARRANGED = frozenset(
@@ -828,7 +835,15 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
     return seen
 
 
-_OF_ALL = (_by_itself, _declared_twice, _number_or_letter, of_any_shape, of_two_steps, _may_be_convolution)
+_OF_ALL = (
+    _by_itself,
+    _declared_twice,
+    _number_or_letter,
+    of_any_shape,
+    of_two_steps,
+    of_one_index,
+    _may_be_convolution,
+)
 _OF_CLAIM = (
     a_differential,
     a_given_value,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from elman.calculus.expression import Apply, Entry, Expression, Symbol, base_of, symbols
+from elman.calculus.expression import Apply, Entry, Expression, Symbol, base_of, symbols, walk
 from elman.calculus.printing.render import text
+from elman.calculus.values.environment import OutsideError
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
 from elman.notes.model.page_model import names_in
@@ -73,6 +74,19 @@ def of_two_steps(checker: Checker, e: Explanation) -> str:
     j = e.judgement
     if any(_TWO_STEPS.search(j.statement.source(part)) for part in (j.beside, j.part)):
         return "a letter with a time step and a layer is read with one of them alone: write a letter for each layer"
+    return ""
+
+
+def of_one_index(checker: Checker, e: Explanation) -> str:
+    """y_q of a matrix y that the page declares: whether it is a row, a column or an entry of one, the page does not
+    say.
+    """
+    j, shapes = e.judgement, checker.model.shapes
+    if not isinstance(j.result.error, OutsideError):
+        return ""
+    for n in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Entry) and len(n.indices) == 1):
+        if isinstance(n.of, Symbol) and "1" not in shapes.get(n.of.name, ("1", "1")):
+            return f"{text(n)} has one index and {text(n.of)} is a matrix: write both indices"
     return ""
 
 
