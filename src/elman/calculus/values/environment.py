@@ -42,12 +42,14 @@ class Environment:
     """Where the values in an expression come from.
 
     `symbol` gives the value of a symbol, `derivative` that of a derivative, `function` that of a function that is not
-    in `functions.py` from the values of its arguments, `dimension` the size behind a name;
-    `indices` are the bound variables. `occurrence` is the equation being evaluated, where equations define symbols.
-    `softmax_axis` is 0 where a softmax runs down each column (the default), 1 where it runs along each row. `terms`
-    is the product of the lengths of the enclosing sums, each added up term by term. `written` gives the size that is
-    used for one written as a number (784), and the number itself where it is the size of nothing; a factor of 784
-    is replaced by it, too, and one of 4 is not; where `literal`, it is the other way round.
+    in `functions.py` from the values of its arguments, `dimension` the size behind a name; `indices` are the bound
+    variables, and `axes` those that take all values of a range at once: every value then has an axis for each of them
+    before its last two, in this order, of length 1 where it does not depend on it. `occurrence` is the equation being
+    evaluated, where equations define symbols. `softmax_axis` is 0 where a softmax runs down each column (the default),
+    1 where it runs along each row. `terms` is the product of the lengths of the enclosing sums, each added up term by
+    term. `written` gives the size that is used for one written as a number (784), and the number itself where it is the
+    size of nothing; a factor of 784 is replaced by it, too, and one of 4 is not; where `literal`, it is the other way
+    round.
     """
 
     symbol: Callable[[Symbol, Environment], Array]
@@ -60,10 +62,16 @@ class Environment:
     literal: bool = False
     occurrence: Occurrence | None = None
     function: Callable[[Apply, tuple[Array, ...]], Array] = _no_function
+    axes: Mapping[str, range] = field(default_factory=dict)
 
     def bind(self, name: str, value: int) -> Environment:
         """The same environment with one more index bound."""
         return replace(self, indices={**self.indices, name: value})
+
+    def along(self, name: str, over: range) -> Environment:
+        """The same environment with one more axis, the last one."""
+        others = {other: value for other, value in self.indices.items() if other != name}
+        return replace(self, indices=others, axes={**self.axes, name: over})
 
 
 def is_scalar(a: Array) -> bool:

@@ -47,6 +47,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
+from elman.calculus.values.axes import entry_along, place_along, require_closed, with_axes
 from elman.calculus.values.environment import Environment, OutsideError, are_alike, is_scalar, shape_text
 from elman.calculus.values.matrix_analysis import matrix_power
 from elman.calculus.values.matrix_functions import MATRIX_FUNCTIONS, hadamard, misfit, softmax, softmax_axis, square
@@ -141,7 +142,12 @@ def _number(e: Number, scope: Environment) -> Array:
 
 
 def _symbol(e: Symbol, scope: Environment) -> Array:
-    return scope.symbol(e, scope)
+    return with_axes(scope.symbol(e, scope), scope)
+
+
+def _derivative(e: Derivative, scope: Environment) -> Array:
+    require_closed(e, scope)
+    return with_axes(scope.derivative(e, scope), scope)
 
 
 def _size(dim: str | None, e: Expression, scope: Environment) -> int:
@@ -159,6 +165,9 @@ def _identity(e: Identity, scope: Environment) -> Array:
 
 
 def _entry(e: Entry, scope: Environment) -> Array:
+    if not scope.axes.keys().isdisjoint([i.variable for i in e.indices]):
+        require_closed(e.of, scope)
+        return entry_along(e, evaluate(e.of, replace(scope, axes={})), scope)
     a = evaluate(e.of, scope)
     return a[(..., *entry_slices(e, a.shape[-2:], scope.indices))]
 
@@ -182,13 +191,10 @@ def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -
 
 
 def _iverson(e: Iverson, scope: Environment) -> Array:
-    try:
-        left, right = e.left.at(scope.indices), e.right.at(scope.indices)
-    except KeyError as error:
-        raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
+    left, right = place_along(e.left, e, scope), place_along(e.right, e, scope)
     if {e.left.variable, e.right.variable}.isdisjoint(TIME_LETTERS):  # entries count from 0, written numbers from 1
         left, right = left - (e.left.variable is None), right - (e.right.variable is None)
-    return np.array([[float(_COMPARE[e.operator](left, right))]])
+    return np.asarray(_COMPARE[e.operator](left, right), np.float64)
 
 
 def _comparison(e: Comparison, scope: Environment) -> Array:
@@ -354,7 +360,7 @@ def _primed(e: Call, a: Array, scope: Environment) -> Array:
     if e.primes > 1 or e.function not in ELEMENTWISE:
         raise FormulaError("only the first derivative of an elementwise function has a value", e.span[0] + 1)
     slope = ELEMENTWISE[e.function].derivative(_POINT)
-    value = evaluate(slope, replace(scope, symbol=lambda s, _: a))
+    value = evaluate(slope, replace(scope, symbol=lambda s, _: a, axes={}))
     return np.broadcast_to(value, a.shape) if value.shape[-2:] != a.shape[-2:] else value
 
 
@@ -394,5 +400,5 @@ _NODES: dict[type[Expression], Callable[..., Array]] = {
     Cases: _cases,
     BigSum: lambda e, scope: big_sum(e, scope, evaluate),
     BigProduct: lambda e, scope: big_product(e, scope, evaluate),
-    Derivative: lambda e, scope: scope.derivative(e, scope),
+    Derivative: _derivative,
 }

@@ -29,6 +29,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS, fold
+from elman.calculus.values.axes import Same, can_be_axis, sum_along
 from elman.calculus.values.environment import Environment, OrderError, OutsideError, shape_text
 from elman.errors import FormulaError
 
@@ -79,33 +80,20 @@ def _bound(i: Index, e: BigSum | BigProduct, scope: Environment, along: bool) ->
         return scope.written(i.offset) if along and i.offset > 1 else i.offset
     if i.variable in scope.indices:
         return i.at(scope.indices)
+    if i.variable in scope.axes:
+        raise FormulaError("a bound has no value along an axis", e.span[0] + 1)
     try:
         return scope.dimension(fold(i.variable)) + i.offset
     except FormulaError:
         raise FormulaError(f"the bound {i.variable} of a sum is not known", e.span[0] + 1) from None
 
 
-class _Same:
-    """An expression that is equal to itself alone, so that its hash costs no walk through its nodes."""
-
-    __slots__ = ("of",)
-
-    def __init__(self, of: Expression) -> None:
-        self.of = of
-
-    def __hash__(self) -> int:
-        return id(self.of)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.of is other.of
-
-
 def _entries(e: Expression) -> tuple[Entry, ...]:
-    return _entries_of(_Same(e))
+    return _entries_of(Same(e))
 
 
 @functools.lru_cache(_MOST_KNOWN)
-def _entries_of(e: _Same) -> tuple[Entry, ...]:
+def _entries_of(e: Same) -> tuple[Entry, ...]:
     return tuple(node for node in walk(e.of) if isinstance(node, Entry))
 
 
@@ -121,7 +109,7 @@ def index_size(entries: Iterable[Entry], index: str, scope: Environment, evaluat
 
 
 @functools.lru_cache(_MOST_KNOWN)
-def _whole_of(e: _Same) -> tuple[Expression, tuple[BigSum, ...]] | None:
+def _whole_of(e: Same) -> tuple[Expression, tuple[BigSum, ...]] | None:
     assert isinstance(e.of, BigSum)
     return _whole(e.of)
 
@@ -163,8 +151,8 @@ def _whole(e: BigSum) -> tuple[Expression, tuple[BigSum, ...]] | None:
 
 def _all_entries(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array | None:
     """The value of nested sums over entries, all at once."""
-    found = _whole_of(_Same(e))
-    if found is None or any(s.index in scope.indices for s in found[1]):
+    found = _whole_of(Same(e))
+    if found is None or any(s.index in scope.indices or s.index in scope.axes for s in found[1]):
         return None
     value = evaluate(found[0], scope)
     if len(found[1]) == 1 and value.shape[-2] == 1:
@@ -186,9 +174,23 @@ def _reduced(part: Array, axis: int) -> tuple[int, int]:
 
 
 def big_sum(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array:
-    """The value of a sum; a sum over all entries of matrices is computed at once."""
-    at_once = _all_entries(e, scope, evaluate)
-    return _combined(e, scope, evaluate, operator.add, np.zeros((1, 1))) if at_once is None else at_once
+    """The value of a sum: over all entries of matrices or along an axis at once, or term by term."""
+    value = _all_entries(e, scope, evaluate)
+    if value is None:
+        value = _along_axis(e, scope, evaluate)
+    return _combined(e, scope, evaluate, operator.add, np.zeros((1, 1))) if value is None else value
+
+
+def _along_axis(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array | None:
+    """The value of a sum whose terms have one along an axis; None for other sums."""
+    over = sum_range(e, scope, evaluate)
+    if not can_be_axis(e.body, e.index, over) or e.index in scope.axes:
+        return None
+    inside = _inside(e, over, scope).along(e.index, over)
+    try:
+        return sum_along(evaluate(e.body, inside), over)
+    except FormulaError:  # of one term, or of none
+        return None
 
 
 def big_product(e: BigProduct, scope: Environment, evaluate: Evaluate) -> Array:
@@ -211,8 +213,14 @@ def _combined(
 ) -> Array:
     """The terms of a sum or of a product, one by one."""
     over = sum_range(e, scope, evaluate)
-    inside = replace(scope, terms=scope.terms * max(len(over), 1))
-    if inside.terms > MAX_TERMS:
-        raise FormulaError(f"a sum of {inside.terms} terms is too long to be added one by one", e.span[0] + 1)
+    inside = _inside(e, over, scope)
     terms = [evaluate(e.body, inside.bind(e.index, i)) for i in over]
     return functools.reduce(combine, terms) if terms else empty
+
+
+def _inside(e: BigSum | BigProduct, over: range, scope: Environment) -> Environment:
+    """The environment of the terms of a sum."""
+    terms = scope.terms * max(len(over), 1)
+    if terms > MAX_TERMS:
+        raise FormulaError(f"a sum of {terms} terms is too long to be added one by one", e.span[0] + 1)
+    return replace(scope, terms=terms)

@@ -6,9 +6,22 @@ from typing import Protocol
 
 import numpy as np
 
-from elman.calculus.expression import Apply, BigSum, Derivative, Entry, Expression, Index, Symbol, children, walk
+from elman.calculus.expression import (
+    Apply,
+    BigSum,
+    Cases,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Iverson,
+    Symbol,
+    children,
+    walk,
+)
 from elman.calculus.functions import Array
 from elman.calculus.syntax.names import fold
+from elman.calculus.values.axes import by_axes, can_be_axis
 from elman.calculus.values.environment import Environment, Occurrence
 from elman.calculus.values.evaluate import evaluate, transpose
 from elman.calculus.values.sums import index_size
@@ -72,9 +85,11 @@ class Values:
         self.fixed = dict.fromkeys(sorted(self.model.fixed), sizes.point.seed % 2)  # indices that nothing binds
         self.fixed |= self.model.fixed_at
         self._values: dict[tuple[object, ...], Array] = {}
+        self._failures: dict[tuple[object, ...], FormulaError] = {}
         self._shapes: dict[str, tuple[int, ...] | None] = {}
         self._open: dict[object, str] = {}  # the definitions being evaluated: their keys and names, in order
         self._known_levels: dict[int, int] = {}
+        self._endless: dict[int, bool] = {}
         self._levels = 0  # the levels of all open expressions together
 
     # --- expressions ---
@@ -144,10 +159,15 @@ class Values:
         while True:
             last = stack[-1]
             self._open, self._levels = dict(last.path), 0
+            known = len(self._failures)
             try:
                 value = self._value(last.symbol, last.scope, last.moved)
             except _DeferredError as deferred:
                 stack.append(deferred)
+            except FormulaError:
+                stack.pop()
+                if not stack or len(self._failures) == known:
+                    raise  # otherwise what waits for this letter fails at once, and this is known next time
             else:
                 stack.pop()
                 if not stack:
@@ -159,6 +179,8 @@ class Values:
         time = self.time_of(s, scope)
         name = s.name
         if name in self.model.named and not self._given_start(name, time):
+            if scope.axes:
+                raise FormulaError(f"{name} stands for a derivative and has no value along an axis", s.span[0] + 1)
             return self._named(s, time, scope, moved)
         depends = name in self.model.equations or self._given_start(name, time) is not None
         if moved is not None and name not in moved.names and not depends:
@@ -170,7 +192,15 @@ class Values:
         if key not in self._values:
             if self._levels and self._levels + self._levels_of(name, time) > _NESTED:
                 raise _DeferredError(s, scope, moved, dict(self._open))
-            value = self._computed(s, name, time, moved)
+            if key in self._failures:
+                raise self._failures[key]
+            try:
+                value = self._computed(s, name, time, moved)
+            except CycleError:  # which letters lead to itself depends on where it begins
+                raise
+            except FormulaError as error:
+                self._failures[key] = error.with_traceback(None)
+                raise
             if moved is not None and reached and (moved.name, moved.time) == (name, time):
                 value = self._perturbed(value)
             if stepped is not None and steps and (stepped.name, stepped.time) == (name, time):
@@ -225,6 +255,8 @@ class Values:
         if time is not None and (time > last or time < (0 if recurs or d is None else 1)):
             raise OutOfRangeError(f"{name} has no time step {time}", s.span[0] + 1)
         if d is not None and not (time == 0 and recurs):
+            if time is not None and self._never_ends(d):
+                raise OutOfRangeError(f"{name} has no time step {last + 1}", s.span[0] + 1)
             return self._defined(d, name, time, moved)
         shape = self.sizes.shape(name) if d is None else self.sizes.declared_or_derived(name)
         if shape is None and d is not None:
@@ -239,6 +271,21 @@ class Values:
         if d is None and time == 0 and not recurs:
             raise OutOfRangeError(f"{name} has no time step 0", s.span[0] + 1)
         return self._given(name, time, shape)
+
+    def _never_ends(self, d: Definition) -> bool:
+        """Whether each step of a letter needs a later one: δ^(l) by δ^(l+1), where no step is given."""
+        if id(d) not in self._endless:  # the model, which this oracle keeps, keeps the definition
+            later = d.time is not None and any(
+                isinstance(node, Symbol)
+                and node.name == d.name
+                and node.time is not None
+                and (node.time.variable, node.time.offset > d.time.offset) == (d.time.variable, True)
+                for node in walk(d.value)
+            )
+            given = any(name == d.name for name, _ in self.model.start)
+            chosen = any(isinstance(node, Cases | Iverson) for node in walk(d.value))
+            self._endless[id(d)] = later and not given and not chosen
+        return self._endless[id(d)]
 
     def _as_size(self, name: str) -> int | None:
         """The number behind B, T, D_h where they stand in a formula as numbers."""
@@ -303,6 +350,30 @@ class Values:
         """The value of a letter that is defined by its entries."""
         sizes = [self._extent(d, place, index, scope) for place, index in enumerate(d.indices)]
         check_extent(sizes[0], sizes[-1])
+        whole = self._along_axes(d, sizes, scope)
+        if whole is None:
+            whole = self._one_by_one(d, sizes, scope)
+        declared = self.sizes.shape(d.name)
+        is_row = declared is not None and declared != whole.shape[-2:] and declared == whole.shape[:-3:-1]
+        return transpose(whole) if is_row else whole
+
+    @staticmethod
+    def _along_axes(d: Definition, sizes: list[int], scope: Environment) -> Array | None:
+        """All entries at once; None where they have no value along axes."""
+        for index, size in zip(d.indices, sizes, strict=True):
+            if not can_be_axis(d.value, index, range(size)):
+                return None
+            scope = scope.along(index, range(size))
+        try:
+            return by_axes(evaluate(d.value, scope), scope)
+        except CycleError:
+            raise
+        except FormulaError:  # of one entry, or of none
+            return None
+
+    @staticmethod
+    def _one_by_one(d: Definition, sizes: list[int], scope: Environment) -> Array:
+        """The entries one after the other, as rows or as columns side by side."""
         rows = []
         for i in range(sizes[0]):
             at_row = scope.bind(d.indices[0], i)
@@ -310,10 +381,7 @@ class Values:
             rows.append(_joined([evaluate(d.value, at) for at in entries], -1))
         if len(sizes) == 1 and rows[0].shape[-2] > 1:  # a column for each index
             return _joined(rows, -1)
-        whole = _joined(rows, -2)
-        declared = self.sizes.shape(d.name)
-        is_row = declared is not None and declared != whole.shape[-2:] and declared == whole.shape[:-3:-1]
-        return transpose(whole) if is_row else whole
+        return _joined(rows, -2)
 
     def _extent(self, d: Definition, place: int, index: str, scope: Environment) -> int:
         """How far an index of a definition by entries runs: by the shape of the letter, or of one that has this index
