@@ -19,6 +19,7 @@ from elman.calculus.syntax.primed_indices import with_primed_indices
 from elman.calculus.syntax.python import parse_python
 from elman.calculus.syntax.relations import NotRead, Reading, check_depth, read_relations
 from elman.calculus.syntax.tokens import Token, tokenize
+from elman.calculus.syntax.windows import with_windows_read
 from elman.calculus.syntax.words_below import with_words_below
 from elman.errors import FormulaError
 
@@ -67,7 +68,7 @@ def _read_latex(text: str, names: Names, form: str = "latex") -> Reading:
     if form == "code":
         tokens = with_words_below(tokens)
     tokens = with_points_read(without_decoration(with_parentheses_closed(tokens)))
-    tokens = with_primed_indices(tokens)
+    tokens = with_primed_indices(with_windows_read(tokens))
     if _is_bare("sigma", tokens):
         names = replace(names, letters=names.letters | {"sigma"})
 
