@@ -68,3 +68,25 @@ def test_an_entry_of_a_function_is_no_product() -> None:
     text = "$$ h_j(x) = \\sum_i w_{ij} x_i + b_j $$\n\n$$ \\frac{\\partial h_j(x)}{\\partial b_j} = RIGHT $$\n"
     assert all(c.good for c in claims(text.replace("RIGHT", "1")))
     assert any(c.is_wrong for c in claims(text.replace("RIGHT", "2")))
+
+
+ROWS = r"""
+Let $Z \in \mathbb{R}^{A \times B}$. The softmax of each row is
+
+$$ softmax(z_{rs}) = \frac{e^{z_{rs}}}{\sum_{k} e^{z_{rk}}} $$
+
+For a function $g$ of it,
+
+$$ \frac{\partial g(softmax(Z))}{\partial z_{rs}} =
+ \sum_{u} \sum_{v} \frac{\partial g(softmax(Z))}{\partial softmax(z_{uv})}
+ \frac{\partial softmax(z_{uv})}{\partial z_{rs}} $$
+
+$$ \frac{\partial g(softmax(Z))}{\partial z_{rs}} = {softmax}(z_{rs}) (dg_{rs} - \sum_{v} dg_{rv} {softmax}(z_{rv})) $$
+"""
+
+
+def test_the_softmax_of_rows_is_a_matrix_by_whose_entries_a_page_differentiates() -> None:
+    of_rows = claims(ROWS)
+    assert [c.good for c in of_rows[1:]] == [True, True]
+    assert claims(ROWS.replace("(dg_{rs} -", "(dg_{rs} +"))[-1].is_wrong
+    assert not claims(ROWS.replace("softmax}(z_{rv}))", "softmax}(z_{rs}))"))[-1].good

@@ -16,7 +16,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from elman.calculus.expression import Call, Expression, Identity, Matrix, Number, Ones, Product
-from elman.calculus.functions import WHOLE
+from elman.calculus.functions import SPELLINGS, WHOLE
 from elman.calculus.syntax.applications import MOMENTS, Applications
 from elman.calculus.syntax.conditions import has_relation, indicator, product_of_conditions, table
 from elman.calculus.syntax.cursor import plain_text, split_at_commas
@@ -83,6 +83,8 @@ class Parser(Applications):
         if found is not None:
             return found
         inner = self.cursor.take_bracket()
+        if self.cursor.kind() == "(" and (called := self._function_in_braces(inner)) is not None:
+            return called
         over = [i for i, t in enumerate(inner) if t.kind == "command" and t.text == "over"]
         if len(over) == 1:
             return Product(self.group(inner[: over[0]]), self.group(inner[over[0] + 1 :]), "/")
@@ -97,6 +99,12 @@ class Parser(Applications):
             if isinstance(node, Letter) and alone.cursor.at_end:
                 return node
         return self.group(inner)
+
+    def _function_in_braces(self, inner: list[Token]) -> Expression | None:
+        """{softmax}(z), its braces already taken, as softmax(z); None where no known function is in them."""
+        word = plain_text(inner)
+        known = len(inner) == len(word) > 1 and word in SPELLINGS
+        return self.named_call(word, "", inner[0].start) if known else None
 
     def bracket(self) -> Expression:
         """[j = k], a row [a, b, c], or a group in brackets."""

@@ -31,6 +31,7 @@ from elman.notes.model.entries_of_functions import (
     with_entries_applied,
     with_entries_of_capitals,
     with_entries_of_functions,
+    with_softmax_of_rows,
 )
 from elman.notes.model.example_values import kinds_in_examples
 from elman.notes.model.examples import with_letters_of_examples
@@ -87,7 +88,7 @@ def build(page: Page) -> PageModel:
     written_out = with_written_out(statements, notation.shapes)
     own = with_own_entries(written_out, notation.shapes)
     notation = replace(notation, shapes=with_one_size(own.statements, own.shapes))
-    statements = with_entries_of_functions(with_entries_applied(own.statements))
+    statements = with_entries_of_functions(with_entries_applied(with_softmax_of_rows(own.statements)))
     statements = with_entries_of_capitals(statements, notation.shapes)
     statements = with_dotted_matrices(statements, notation.shapes)
     statements = with_columns_as_letters(with_gradients_of_functions(statements), page)

@@ -53,6 +53,28 @@ def with_entries_of_functions(statements: Sequence[Statement]) -> tuple[Statemen
     return tuple(s.transformed(change) for s in statements)
 
 
+def with_softmax_of_rows(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with a softmax that the page defines by the entries of its rows, softmax(x_ij) = …, as a letter:
+    so softmax(X) has entries by which a page may differentiate.
+    """
+    found = {node.arguments[0] for s in statements if s.is_equation and (node := _softmax_of(s.parts[0])) is not None}
+    names = {case for of in found if isinstance(of, Symbol) for case in (of.name.lower(), of.name.upper())}
+
+    def change(node: Expression) -> Expression:
+        of = node.arguments[0] if isinstance(node, Call) and node.function == "softmax" else None
+        is_one = isinstance(of, Symbol) and of.name in names and of.time is None
+        return Symbol("softmax", latex=r"\text{softmax}", span=node.span) if is_one else node
+
+    return tuple(s.transformed(change) for s in statements) if names else tuple(statements)
+
+
+def _softmax_of(left: Expression) -> Call | None:
+    """The softmax of which a left side is an entry with two free indices; None for anything else."""
+    if isinstance(left, Entry) and len(left.indices) == len("ij") and has_free_indices(left):
+        return left.of if isinstance(left.of, Call) and left.of.function == "softmax" else None
+    return None
+
+
 def with_entries_applied(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     """The statements with S_i for S_i(z), where an equation says what S_i(z) is: nobody defines a product. The page
     applies S to no other letter.
