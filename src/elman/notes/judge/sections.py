@@ -13,6 +13,7 @@ from types import NoneType
 
 from elman.calculus.expression import Call, Entry, Symbol, has_derivative, symbols, walk
 from elman.notes.judge.checker import Checker, JudgedPage, judge
+from elman.notes.judge.declared_anew import about_others, parts_by_shapes, with_shapes_of_part
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.build import section_model
@@ -32,10 +33,15 @@ _ANEW = re.compile(
 
 def judged_sections(page: Page, supplied: str | None, checker: Checker, budget: Budget) -> tuple[JudgedPage, ...]:
     """A page judged section by section; `checker` is that of the page as a whole."""
-    whole = judge(checker, budget)
     base = checker.read
-    parts: list[frozenset[int]] = [frozenset(s.number for s in base.statements)]
-    judged = [whole]
+    parts = parts_by_shapes(page, base)
+
+    def judged_part(parts: Sequence[frozenset[int]], which: int) -> JudgedPage:
+        others = about_others(page, base, parts[which])
+        model = section_model(with_shapes_of_part(page, base, parts[which]), parts, which, others)
+        return judge(Checker(page, supplied, with_roles(model), checker.oracles), budget)
+
+    judged = [judged_part(parts, i) for i in range(len(parts))] if len(parts) > 1 else [judge(checker, budget)]
     while len(parts) < _MOST and not budget.is_exhausted():
         cut = next(
             ((k, j) for k, section in enumerate(judged) for j in section.judgements.values() if _is_new(section, j)),
@@ -50,10 +56,7 @@ def judged_sections(page: Page, supplied: str | None, checker: Checker, budget: 
             judged[k] = _accepted(judged[k], j)
             continue
         new_parts = [*parts[:k], before, behind, *parts[k + 1 :]]
-        halves = [
-            judge(Checker(page, supplied, with_roles(section_model(base, new_parts, i)), checker.oracles), budget)
-            for i in (k, k + 1)
-        ]
+        halves = [judged_part(new_parts, i) for i in (k, k + 1)]
         more_hold = not base.shapes and _holding(halves, j) > _holding([judged[k]], j)
         if _is_announced(base, parts[k], j) or more_hold:
             parts, judged = new_parts, [*judged[:k], *halves, *judged[k + 1 :]]

@@ -13,8 +13,9 @@ counts before one above it, and that before one below.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from elman.calculus.expression import Derivative, Entry, Symbol, base_of, symbols
 from elman.calculus.syntax.names import fold
@@ -157,15 +158,22 @@ def _partial(statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
                 yield of.name, by.name
 
 
-def section_model(model: PageModel, sections: Sequence[frozenset[int]], which: int) -> PageModel:
-    """The model of one section of a page; `sections` are the numbers of the statements of each, in order."""
+def section_model(
+    model: PageModel,
+    sections: Sequence[frozenset[int]],
+    which: int,
+    others: Mapping[str, Collection[int]] = MappingProxyType({}),
+) -> PageModel:
+    """The model of one section of a page; `sections` are the numbers of the statements of each, in order, and `others`
+    those that are about another letter of the same name.
+    """
     use = PageUse.of(model.statements)
     order = [which, *range(which - 1, -1, -1), *range(which + 1, len(sections))]
     found = Definitions({}, {}, {})
     for k in order:
         own = _defining(model, [s for s in model.statements if s.number in sections[k]])
         start = min(sections[k]) if k else -1
-        found = found.before(definitions_of(own, replace(use, start=start)))
+        found = found.before(definitions_of(own, replace(use, start=start)).without(others))
     found = _with_chains(found, _defining(model, model.statements))
     return model_with(replace(model, own=sections[which]), found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -25,9 +25,12 @@ from elman.calculus.expression import (
     Transpose,
     base_of,
     factors_of,
+    has_derivative,
+    symbols,
     walk,
 )
 from elman.calculus.shapes.kinds import is_called_a_loss
+from elman.notes.model.announced_lists import listed
 from elman.notes.model.notation import bound_indices
 from elman.notes.model.page_model import Definition, Statement, free_indices, free_times
 from elman.notes.model.said_by_substitution import definitions_by_substitution, names_by_substitution
@@ -44,10 +47,6 @@ from elman.notes.model.statement_kinds import (
 _UNDER_CONDITION = re.compile(
     r"\b(?:if|when|whenever|unless|assum\w+|suppos\w+)\W*$|[若当]\W*$|如果\W*$|假设\W*$", re.I
 )
-_ANNOUNCING = re.compile(r"\b(?:let|where|here|with|denot\w+|defin\w+)\W*$|(?:其中|这里|令|设|记|定义)\W*$", re.I)
-_NUMBER = re.compile(r"(?:^|\s)\d{1,2}[.)]$")  # of an item of a list
-_OR_CASE = re.compile(r"\s*(?:or\b|或)", re.I)
-_BETWEEN = re.compile(r"\s*(?:[,，、;；]\s*(?:and|和|以及|且)?|and|和|以及|且)\s*", re.I)
 
 ByName = dict[str, tuple[Definition, ...]]
 
@@ -71,13 +70,25 @@ class Definitions:
             others.start | self.start,
         )
 
+    def without(self, others: Mapping[str, Collection[int]]) -> Definitions:
+        """These definitions but for those of each letter in some statements, by their numbers."""
+
+        def kept(table: ByName) -> ByName:
+            own = {n: tuple(d for d in found if d.statement not in others.get(n, ())) for n, found in table.items()}
+            return {n: found for n, found in own.items() if found}
+
+        start = {key: d for key, d in self.start.items() if d.statement not in others.get(key[0], ())}
+        return Definitions(kept(self.equations), kept(self.named), start)
+
 
 @dataclass(frozen=True, slots=True)
 class PageUse:
     """How a page uses its letters: those that run over values, the first statement that has each on a right side, and
     the kind of each statement; `matrices` are those that have entries with two indices; `start` is the statement at
     which a section begins, since it defines a letter anew; `listed` are the statements that go on with a list which the
-    text announces: "where a = …, z = …"; `functions` are applied in several statements.
+    text announces: "where a = …, z = …"; `functions` are applied in several statements; `last_letters` are, by the name
+    of a letter, the computed letters by which the page differentiates and that only its equations use; `computed` are
+    the letters that have an equation.
     """
 
     running: frozenset[str]
@@ -87,19 +98,24 @@ class PageUse:
     start: int = -1
     listed: frozenset[int] = frozenset()
     functions: frozenset[str] = frozenset()
+    last_letters: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    computed: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, statements: Sequence[Statement]) -> PageUse:
         """That of all statements of a page."""
         matrices = (n.of.name for s in statements for n in s.nodes() if isinstance(n, Entry) and len(n.indices) == 2
                     and isinstance(n.of, Symbol))  # fmt: skip
+        values = _letters_of_values(statements)
         return cls(
             frozenset(_running(statements)),
             _first_uses(statements),
             kinds_of(statements),
             frozenset(matrices),
-            listed=frozenset(_listed(statements)),
+            listed=frozenset(listed(statements)),
             functions=_applied_again(statements),
+            last_letters=_last_letters(values, statements),
+            computed=frozenset(values),
         )
 
 
@@ -166,7 +182,7 @@ class _Found:
             if whole is not None:
                 self._add_named(Definition(left.name, left.time, whole, statement.number, derivative[0]))
             return
-        plain = _first_plain_part(statement, self.use.functions) if square is None else square[1:]
+        plain = _plain_part(statement, self.use) if square is None else square[1:]
         chain = _first_part(statement, lambda e: _end_of_chain(e) is not None)
         if chain is not None and (plain is None or _has_letter(plain[1], left.name)):
             whole = _without_indices(_end_of_chain(chain[1]) or chain[1], indices)
@@ -181,18 +197,26 @@ class _Found:
             return  # f(x) = f(a) + f'(a) (x - a) says what f is only by f
         if left.time is None and isinstance(plain[1], Symbol) and plain[1].time is not None and plain[1].time.offset:
             return  # h = a^(j+1), of the last layer j+1
-        self._add_equation(Definition(left.name, left.time, plain[1], statement.number, plain[0], indices))
+        self._add_equation(Definition(left.name, left.time, plain[1], statement.number, plain[0], indices), statement)
 
     def _add_named(self, d: Definition) -> None:
         if all(d.time != other.time for other in self.named.get(d.name, ())):
             self.named[d.name] = (*self.named.get(d.name, ()), d)
 
-    def _add_equation(self, d: Definition) -> None:
+    def _add_equation(self, d: Definition, statement: Statement) -> None:
         before = self.equations.get(d.name, ())
         if d.time is not None and _is_single(d.time):
             self.start.setdefault((d.name, d.time), d)
+        elif len(before) == 1 and before[0].value in statement.parts and self._says_more(d, before[0]):
+            self.equations[d.name] = (d,)
         elif not before or (len(before) == 1 and _are_step_and_total(before[0], d)):
             self.equations[d.name] = (*before, d)
+
+    def _says_more(self, d: Definition, before: Definition) -> bool:
+        """Whether a definition has the last letters by which the page differentiates, and the one before has not."""
+        last = self.use.last_letters.get(d.name, frozenset())
+        own, other = ({n.name for n in symbols(e)} for e in (d.value, before.value))
+        return bool(last) and last <= own and not last <= other and d.time == before.time
 
 
 def _precedence(s: Statement, use: PageUse) -> tuple[bool, bool, bool, bool]:
@@ -346,35 +370,6 @@ def _is_by_entries(s: Statement) -> bool:
     return index.variable in free_indices(s.parts[1]) and _computes(s)
 
 
-def _listed(statements: Sequence[Statement]) -> Iterator[int]:
-    """The statements within a line that stand behind a comma, or "and", in a list of formulas that is introduced; not
-    one that is one of several cases: "where $c$ is a number, $z = x$ or $z = x - m$".
-    """
-    announced = False
-    cases = {s.number for s, behind in pairwise(statements) if _OR_CASE.match(behind.formula.before)}
-    for before, s in pairwise(statements):
-        one, other = before.formula, s.formula
-        announced = one.is_within_text and (announced or _ANNOUNCING.search(one.before[-60:]) is not None)
-        beside = other.outer[0] - one.outer[1] <= len(other.before) + 1
-        announced = announced and other.is_within_text and beside and _BETWEEN.fullmatch(other.before) is not None
-        if announced and s.number not in cases:
-            yield s.number
-    yield from _items(statements)
-
-
-def _items(statements: Iterable[Statement]) -> Iterator[int]:
-    """The statements that the items of a numbered list begin with, which "Let:" or "where" announces."""
-    announced, heading = False, ""
-    for s in statements:
-        number = _NUMBER.search(s.formula.before)
-        if s.formula.heading != heading or s.formula.kind == "display":
-            announced, heading = False, s.formula.heading
-        if number is not None:
-            announced = announced or _ANNOUNCING.search(s.formula.before[: number.start()][-60:]) is not None
-            if announced:
-                yield s.number
-
-
 def _running(statements: Iterable[Statement]) -> set[str]:
     """The letters that run over values somewhere on the page: time steps and indices."""
     parts = [part for statement in statements for part in statement.parts]
@@ -403,13 +398,57 @@ def _applied_again(statements: Iterable[Statement]) -> frozenset[str]:
     return frozenset(name for name, count in counts.items() if count > 1)
 
 
-def _first_plain_part(s: Statement, functions: frozenset[str]) -> tuple[int, Expression] | None:
+def _plain_part(s: Statement, use: PageUse) -> tuple[int, Expression] | None:
     """The part that says what the left side is: of L = MSE(y, t) = (y - t)^2 the one that is written out, where the
-    page applies no MSE elsewhere.
+    page applies no MSE elsewhere; of p = softmax(z) = a b, where the page differentiates by b, the one by which p
+    depends on it.
     """
     is_plain = _is_plain_beside(_indexed_in_full(s))
-    found = _first_part(s, lambda e: is_plain(e) and not (isinstance(e, Apply) and e.name not in functions))
-    return found or _first_part(s, is_plain)
+    written_out = _first_part(s, lambda e: is_plain(e) and not (isinstance(e, Apply) and e.name not in use.functions))
+    first = written_out or _first_part(s, is_plain)
+    left = defined_letter(s.parts[0])
+    last = use.last_letters.get(left.name, frozenset()) if left is not None else frozenset[str]()
+    if first is None or not last or len(s.parts) == 2:
+        return first
+    known = use.computed | {n.name for n in symbols(first[1])}
+    found = _first_part(s, lambda e: is_plain(e) and last <= {n.name for n in symbols(e)} <= known)
+    return found or first
+
+
+def _letters_of_values(statements: Sequence[Statement]) -> dict[str, set[str]]:
+    """The letters of the right sides of the equations of each letter. What code computes, gradients among it, says no
+    more than the formulas.
+    """
+    found: dict[str, set[str]] = {}
+    for s in statements:
+        left, names = defined_letter(s.parts[0]), {n.name for part in s.parts[1:] for n in symbols(part)}
+        is_plain = s.is_equation and s.formula.kind != "code" and not has_derivative(*s.parts)
+        if is_plain and left is not None and left.name not in names:
+            found.setdefault(left.name, set()).update(names)
+    return found
+
+
+def _last_letters(values: Mapping[str, set[str]], statements: Sequence[Statement]) -> dict[str, frozenset[str]]:
+    """For letters p, the computed letters b by which the page differentiates, and that only equations of p use: nothing
+    else says how a loss depends on b.
+    """
+    nodes = (n for s in statements if s.formula.kind != "code" for n in s.nodes())
+    by = {n.wrt.name for n in nodes if isinstance(n, Derivative) and isinstance(n.wrt, Symbol)}
+    found: dict[str, set[str]] = {}
+    for name in by & set(values):
+        users = [user for user, used in values.items() if name in used]
+        if len(users) == 1 and users[0] not in _behind(name, values):
+            found.setdefault(users[0], set()).add(name)
+    return {name: frozenset(last) for name, last in found.items()}
+
+
+def _behind(name: str, values: Mapping[str, set[str]]) -> set[str]:
+    """The letters that a letter depends on, by any of its equations."""
+    found, new = set[str](), {name}
+    while new:
+        found |= new
+        new = {used for known in new for used in values.get(known, ())} - found
+    return found
 
 
 def _is_second(e: Expression) -> bool:

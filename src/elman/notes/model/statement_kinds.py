@@ -41,6 +41,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.calculus.syntax.names import INDEX_LETTERS
+from elman.notes.model.announced_lists import listed
 from elman.notes.model.page_model import Statement
 
 _LAYERS = ("l", "L", "ell")
@@ -94,20 +95,38 @@ def kinds_of(statements: Sequence[Statement]) -> dict[int, StatementKind]:
     of = _differentiated(statements)
     for statement in statements:
         for k, part in enumerate(statement.parts):
-            for s in symbols(part):
-                elsewhere[s.name].add(statement.number)
+            for letter in symbols(part):
+                elsewhere[letter.name].add(statement.number)
                 if k:
-                    used.setdefault(s.name, statement.number)
+                    used.setdefault(letter.name, statement.number)
     zeros = [s.number for s in statements if ends_in_zero(s)]
 
     def together(name: str, before: int) -> set[str]:
         return _letters_beside(statements, name, before)
 
     examples = _matrices_in_numbers(statements)
-    return {
+    kinds = {
         s.number: StatementKind.EXAMPLE if s.number in examples else _kind(s, by, of, used, elsewhere, zeros, together)
         for s in statements
     }
+    steps, in_lists = by & _computed(statements, kinds), set(listed(statements))
+    for s in statements:
+        if kinds[s.number] is StatementKind.SOLUTION and s.number in in_lists and not _is_announced(s, zeros):
+            right = {n.name for part in s.parts[1:] for n in symbols(part)}
+            kinds[s.number] = StatementKind.EQUATION if right & steps else StatementKind.SOLUTION
+    return kinds
+
+
+def _computed(statements: Sequence[Statement], kinds: Mapping[int, StatementKind]) -> set[str]:
+    """The letters that equations without derivatives define, and that are no solutions."""
+    equations = (s for s in statements if kinds[s.number] is StatementKind.EQUATION and s.is_equation)
+    found = ((defined_letter(s.parts[0]), s.parts) for s in equations)
+    return {letter.name for letter, parts in found if letter is not None and not has_derivative(*parts)}
+
+
+def _is_announced(s: Statement, zeros: Sequence[int]) -> bool:
+    """Whether the text says that a statement solves something, or a derivative above it is zero."""
+    return any(z < s.number for z in zeros) or _SOLVING.search(_LET.sub("", s.formula.before)) is not None
 
 
 def _matrices_in_numbers(statements: Sequence[Statement]) -> set[int]:
@@ -161,10 +180,9 @@ def _kind(
         return StatementKind.EXAMPLE
     is_whole = isinstance(left, Symbol) and (left.time is None or _is_member(left))
     if used_before and letter.name in by and is_whole:
-        announced = any(z < s.number for z in zeros) or _SOLVING.search(_LET.sub("", s.formula.before))
         closed_form = _is_closed_form(s, together(letter.name, s.number))
         solved = letter.name not in of  # of ∂L/∂w, L is not
-        if ((announced and solved) or closed_form) and not has_derivative(*s.parts):
+        if ((_is_announced(s, zeros) and solved) or closed_form) and not has_derivative(*s.parts):
             return StatementKind.SOLUTION
     return StatementKind.EQUATION
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from elman.calculus.expression import Call, Derivative, Expression, walk
 from elman.errors import FormulaError
 from elman.notes.model.page_model import TIME, PageModel, free_indices, free_times
+from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint
 from elman.notes.oracle.oracle import Oracle, Oracles
@@ -56,7 +57,11 @@ def stated_axis(prose: str) -> int | None:
 
 def _is_open(model: PageModel, oracle: Oracle) -> bool:
     """Whether some softmax of a matrix may be without an axis of its own."""
-    return any(_of_matrix(node, oracle) for d in model.equations.values() for x in d for node in walk(x.value))
+    values = [d.value for found in model.equations.values() for d in found]
+    for s in model.statements:  # other equations of a letter that has one
+        letter = defined_letter(s.parts[0])
+        values += s.parts[1:] if letter is not None and letter.name in model.equations else ()
+    return any(_of_matrix(node, oracle) for e in values for node in walk(e))
 
 
 def _of_matrix(node: Expression, oracle: Oracle) -> bool:

@@ -20,6 +20,7 @@ _POSITIVE = frozenset({"+", "*", "++", "\\ast", "\\star"})
 _LEFT_SEPARATOR = re.compile(
     r"\\\\|\\q?quad\b|[;&\n$]|\\text\s*\{[^{}]*\}|\\(?:where|mathrm)\s*\{[^{}]*\}|[\u3000-\u9fff]+"
 )
+_ROW = re.compile(r"\\\\|\\q?quad\b|[;\n$]")
 _LETTER = (
     r"(?:\\(?:mathbf|boldsymbol|bm|vec|hat|bar|tilde|bold)\s*(?:\{[^{}\n]{1,12}\}|[A-Za-z](?![A-Za-z]))"
     r"|\\[A-Za-z]+|[A-Za-z])"
@@ -82,11 +83,19 @@ def _annotated(text: str, start: int) -> Iterator[Declared]:
 
 
 def _names_before(text: str) -> list[str]:
-    """The symbols directly before the sign ∈, separated by commas."""
+    """The symbols directly before the sign ∈, separated by commas; of y = W x ∈ ℝ^n the letter that is defined."""
     names: list[str] = []
     for piece in reversed(_LEFT_SEPARATOR.split(text)[-1].split(",")):
         name = symbol_name(piece)
         if name is None:
             break
         names.insert(0, name)
-    return names
+    return names or _names_of_equation(_ROW.split(text)[-1].replace("&", ""))
+
+
+def _names_of_equation(row: str) -> list[str]:
+    """The symbols that are the first or the last part of a chain of equations: y and z of y = W x = z."""
+    first, sign, rest = row.partition("=")
+    last = rest.rpartition("=")[2].strip()
+    pieces = (first, "" if last.isalpha() and len(last) > 1 else last) if sign else ()  # A B is a product
+    return [name for piece in pieces if (name := symbol_name(piece)) is not None]

@@ -35,15 +35,14 @@ def with_shapes_in_words(declared: Sequence[ShapeLine], said: Iterable[ShapeLine
 
 
 def without_examples(declared: Sequence[ShapeLine], in_programs: Container[int]) -> list[ShapeLine]:
-    """The declared shapes without those in numbers that code gives a name which has one in letters as well: an example
-    such as `W = randn(10, 20)  # (10, 20)` does not change W. `in_programs` are the starts of shapes in code.
+    """The declared shapes without those in numbers that code gives a name which has one in letters as well, and those
+    of the same numbers: an example such as `W = randn(10, 20)  # (10, 20)` does not change W. `in_programs` are the
+    starts of shapes in code.
     """
     general = {fold(line.name) for line in declared if not _in_numbers(line)}
-    return [
-        line
-        for line in declared
-        if not (line.start in in_programs and _in_numbers(line) and fold(line.name) in general)
-    ]
+    in_code = [line for line in declared if line.start in in_programs and _in_numbers(line)]
+    sizes = {size for line in in_code if fold(line.name) in general for size in (line.rows, line.columns)}
+    return [line for line in declared if line not in in_code or not {line.rows, line.columns} <= sizes | {"1"}]
 
 
 def without_products(declared: Sequence[ShapeLine], in_programs: Container[int]) -> list[ShapeLine]:

@@ -42,6 +42,7 @@ from elman.errors import FormulaError
 from elman.notes.judge.advice import no_dependence
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import is_condition, is_product_written_out
+from elman.notes.judge.declared_anew import shapes_of_part
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.convolutions import is_about_convolutions, mentions_convolutions
@@ -130,7 +131,8 @@ def _declared_twice(checker: Checker, e: Explanation) -> str:
     if not _is_misfit(j) and checker.declares_shapes(j):
         return ""
     declared: dict[str, set[tuple[str, str]]] = {}
-    for line in checker.page.shapes:
+    own = frozenset(s.number for s in checker.model.own_statements())
+    for line in shapes_of_part(checker.page, checker.read, own):
         declared.setdefault(checker.model.aliases.get(line.name, line.name), set()).add((line.rows, line.columns))
     for node in everything_in(checker.model, (j.left, j.expression)):
         shapes = sorted(declared.get(node.name, ())) if isinstance(node, Symbol) else ()
@@ -268,7 +270,9 @@ def _turned(e: Expression) -> Iterator[str]:
 
 
 def _defined_anew(checker: Checker, e: Explanation) -> str:
-    """A second equation of a letter that no small repair makes equal to the first may be a new definition."""
+    """A second equation of a letter that no small repair makes equal to the first may be a new definition; so may one
+    that applies a function to the first.
+    """
     j = e.judgement
     letter = defined_letter(j.left)
     if letter is None or has_derivative(j.expression) or j.result.error is not None:
@@ -280,7 +284,8 @@ def _defined_anew(checker: Checker, e: Explanation) -> str:
         or _BEGINS_WITH_OR.match(formula.before.lstrip(" ,.;，；。")) is not None
         or _ANOTHER.search(formula.before) is not None
     )
-    small = any(f.cost <= EDIT for f in e.candidates) and not either
+    around = isinstance(j.expression, Call) and any(d.value in j.expression.arguments for d in known)  # H = f(X W + b)
+    small = any(f.cost <= EDIT for f in e.candidates) and not either and not around
     if small or not any(d.statement not in (j.statement.number, -1) for d in known):
         return ""
     return "another equation of this letter differs from it: if this is a new definition, say so in words"

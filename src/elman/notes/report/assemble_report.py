@@ -179,8 +179,8 @@ def _perplexity(checker: Checker, formula: Formula, start: int, end: int) -> Rep
 
 def _shape_claims(page: ExplainedPage) -> Iterator[Claim]:
     """Declared shapes of letters for derivatives: that of what they are by, or its transpose."""
-    checker = page.checker
-    for line in checker.page.shapes:
+    for line in page.checker.page.shapes:
+        checker = _section_of(page, line)
         name = checker.model.aliases.get(line.name, line.name)
         if "0" in (line.rows, line.columns):
             why = "a size of 0 is given where one from 1 on is expected: write a number or a name"
@@ -205,6 +205,15 @@ def _shape_claims(page: ExplainedPage) -> Iterator[Claim]:
         assert isinstance(of, Derivative)
         why = f"it is the gradient by {_name(of.wrt)}, which is [{shape[0]},{shape[1]}]"
         yield _shape_claim(checker, line, Verdict.SHAPE, why, fix)
+
+
+def _section_of(page: ExplainedPage, line: ShapeLine) -> Checker:
+    """The checker of the section in which a shape is declared."""
+    for section in reversed(page.sections):
+        first = next(iter(section.checker.model.own_statements()), None)
+        if first is not None and first.formula.outer[0] <= line.start:
+            return section.checker
+    return page.checker
 
 
 def _shape_repair(page: Page, line: ShapeLine, shape: tuple[str, str]) -> Repair:
