@@ -65,6 +65,7 @@ from elman.notes.repair.explanation import Candidate, Explanation, as_judged
 from elman.notes.repair.no_claims import (
     a_differential,
     a_given_value,
+    of_a_counted_size,
     of_any_shape,
     of_one_index,
     of_several_values,
@@ -852,6 +853,7 @@ _OF_ALL = (
 _OF_CLAIM = (
     a_differential,
     a_given_value,
+    of_a_counted_size,
     of_several_values,
     _one_of_several,
     _where_a_gradient_is_zero,

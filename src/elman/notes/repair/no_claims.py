@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import re
 
-from elman.calculus.expression import Apply, Entry, Expression, Symbol, base_of, symbols, walk
+from elman.calculus.expression import (
+    Apply,
+    BigProduct,
+    BigSum,
+    Comparison,
+    Entry,
+    Expression,
+    Iverson,
+    Symbol,
+    base_of,
+    symbols,
+    walk,
+)
 from elman.calculus.printing.render import text
+from elman.calculus.syntax.names import fold
 from elman.calculus.values.environment import OutsideError
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
-from elman.notes.model.page_model import names_in
+from elman.notes.model.page_model import everything_in, names_in
 from elman.notes.model.statement_kinds import is_numeric
 from elman.notes.repair.explanation import Explanation
 
@@ -56,6 +69,25 @@ def of_several_values(checker: Checker, e: Explanation) -> str:
         values = {s.parts[1] for s in model.statements if len(s.parts) > 1 and s.parts[0] == Symbol(name)}
         if sum(map(is_numeric, values)) > 1:
             return f"several values are given to {text(Symbol(name))}: write that they are those of an example"
+    return ""
+
+
+def of_a_counted_size(checker: Checker, e: Explanation) -> str:
+    """Σ_{i=1}^{m_1} x_i, where m_1 = Σ_i [y_i = 1]: i runs over the examples of one class there, and not over the first
+    ones of all.
+    """
+    model = checker.model
+    counted = {
+        fold(name): name
+        for name, found in model.equations.items()
+        if any(isinstance(n, Comparison | Iverson) for d in found for n in walk(d.value))
+    }
+    parts = (e.judgement.left, e.judgement.expression)
+    for node in everything_in(model, parts) if counted else ():
+        upper = node.upper.variable if isinstance(node, BigSum | BigProduct) and node.upper is not None else None
+        if upper is not None and fold(upper) in counted:
+            name = text(Symbol(counted[fold(upper)]))
+            return f"sums up to {name}, which counts examples, are over these: write them over all, under a condition"
     return ""
 
 
