@@ -116,3 +116,49 @@ def test_a_variance_of_what_is_in_brackets_is_no_product() -> None:
     found = claims(r"$$g = \sqrt{Var[x]}$$", "$$y = g x$$", r"$$\frac{\partial y}{\partial x} = g$$")
     assert found[0].verdict is Verdict.NOT_READ
     assert found[-1].verdict is Verdict.HOLDS
+
+
+# --- layers and dress ---
+
+LAYERS = r"$$s^\ell = V^\ell u^{\ell-1} + c^\ell, \quad u^\ell = \sigma(s^\ell)$$"
+OUTPUT = r"$$g_i = \frac{e^{s^L_i}}{\sum_k e^{s^L_k}}, \quad E = -\sum_i t_i \log g_i$$"
+NAMED = r"$$\epsilon^\ell = \frac{\partial E}{\partial s^\ell}$$"
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("g_i - t_i", False), ("t_i - g_i", True)])
+def test_the_last_of_layers_that_a_script_letter_numbers(right: str, wrong: bool) -> None:
+    claim = last(LAYERS, OUTPUT, NAMED, rf"$$\epsilon^L_i = {right}$$")
+    assert claim.verdict is (Verdict.SIGN if wrong else Verdict.HOLDS)
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("u^L_i - t_i", False), ("t_i - u^L_i", True)])
+def test_a_last_layer_with_a_softmax_of_its_own(right: str, wrong: bool) -> None:
+    layers, output, named = (text.replace(r"\ell", "l").replace("g_i", "u^L_i") for text in (LAYERS, OUTPUT, NAMED))
+    assert last(layers, output, named, rf"$$\epsilon^L_i = {right}$$").is_wrong is wrong
+
+
+@pytest.mark.parametrize(("sign", "wrong"), [("-", False), ("", True)])
+def test_a_function_in_a_frame_of_operators(sign: str, wrong: bool) -> None:
+    loss = r"$$E = -\sum_{i=1}^N t_i \mathop{log}(g_i)$$"
+    assert last(loss, rf"$$\frac{{\partial E}}{{\partial g_i}} = {sign}\frac{{t_i}}{{g_i}}$$").is_wrong is wrong
+
+
+def test_a_font_around_a_list_and_signs_by_name() -> None:
+    found = claims(
+        r"$$g(\mathbf{u, v}) = u^T v$$", r"$$r(k) = \begin{cases} k^2 & k \gt 0 \\ 0 & k \lt 0 \end{cases}$$"
+    )
+    assert found[0].verdict is Verdict.HOLDS
+    assert Verdict.NOT_READ not in [c.verdict for c in found]
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(r"\hat{t} - t", False), (r"t - \hat{t}", True), (r"\hat{t} + t", True)])
+def test_the_loss_of_a_softmax_is_a_number_without_a_transpose(right: str, wrong: bool) -> None:
+    page = ("$$q = V u + c$$", r"$$\hat{t} = softmax(q)$$", r"$$E = -t \log \hat{t}$$")
+    claim = last(*page, rf"$$\frac{{\partial E}}{{\partial q}} = {right}$$")
+    assert claim.verdict is Verdict.HOLDS if not wrong else claim.is_wrong
+
+
+def test_the_losses_of_steps_are_numbers_without_a_transpose() -> None:
+    page = (r"$$\hat{q}_t = softmax(V s_t)$$", r"$$E_t(q_t, \hat{q}_t) = -q_t \log \hat{q}_t$$", "$$E = \\sum_t E_t$$")
+    found = claims(*page, r"$$\frac{\partial E_t}{\partial V} = (\hat{q}_t - q_t) \otimes s_t$$")
+    assert found[-1].verdict is Verdict.HOLDS

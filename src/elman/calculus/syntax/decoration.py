@@ -126,6 +126,17 @@ class _Decoration:
         if close is not None and (always or self._has_relation(i + 1, close)):
             self.dropped |= {i, close}
 
+    def _is_word(self, i: int) -> bool:
+        """Whether the braces that open at `i` have two letters or more in them, and nothing else."""
+        close = self.partner.get(i) if self._kind(i) == "{" else None
+        return close is not None and close > i + 2 and all(t.kind == "letter" for t in self.tokens[i + 1 : close])
+
+    def _open_list(self, i: int) -> None:
+        r"""Drops braces around a list: the commas of (\bf{x, y}) part arguments."""
+        close = self.partner.get(i) if self._kind(i) == "{" else None
+        if close is not None and any(t.kind == "," for _, t in at_top(self.tokens[i + 1 : close])):
+            self.dropped |= {i, close}
+
     def _open_sum(self, i: int) -> None:
         """Drops braces around a sum that are no argument: nobody sees them, and (c){a + b} is read as c a + b."""
         close = self.partner.get(i)
@@ -155,7 +166,9 @@ class _Decoration:
     # --- what is taken off ---
 
     def _command(self, i: int, name: str) -> None:
-        if name in _FRAMES:
+        if name == "mathop" and self._is_word(i + 1):  # \mathop{log}(x)
+            self.replaced[i] = Token("command", "operatorname", self.tokens[i].start, self.tokens[i].end)
+        elif name in _FRAMES:
             self.dropped.add(i)
             self._loosen(i + 1)
         elif name in _COLOURS:
@@ -216,6 +229,7 @@ class _Decoration:
     def _switch(self, i: int, font: str) -> None:
         r"""{\rm softmax}: the same as \mathrm{softmax}."""
         self.dropped.add(i)
+        self._open_list(i + 1)
         if self._kind(i - 1) != "{":
             return
         close = self.partner.get(i - 1)
@@ -249,6 +263,7 @@ class _Decoration:
         self.dropped.add(i)
         self.before.pop(brace, None)
         self._loosen(brace)
+        self._open_list(brace)
 
     def _substack(self, i: int) -> None:
         r"""\sum_{\substack{j \\ j \ne i}}: its rows are conditions, as with commas between them."""

@@ -96,6 +96,8 @@ _SIGN_COMMANDS: dict[str, tuple[str, str]] = {
     "colonequals": ("command", "coloneqq"),
     "cdotp": ("command", "cdot"),
     "dag": ("command", "dagger"),
+    "lt": ("<", "<"),
+    "gt": (">", ">"),
     "colonapprox": ("command", "approx"),
 }
 _SPACES = frozenset("~\u200b\u200c\u200d\u2060\ufeff")  # some have no width

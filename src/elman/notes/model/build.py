@@ -58,6 +58,7 @@ from elman.notes.model.said_in_words import with_columns_as_letters, with_equati
 from elman.notes.model.shares_of_steps import letters_of_all_steps, with_shares_of_steps
 from elman.notes.model.signs_for_derivatives import with_signs_for_derivatives
 from elman.notes.model.sizes_in_two_cases import with_one_size
+from elman.notes.model.softmax_losses import with_dot_products
 from elman.notes.model.stacks import with_stacks
 from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
@@ -101,7 +102,8 @@ def build(page: Page) -> PageModel:
     statements = with_distributions(statements)
     statements = with_steps_under_signs(with_shares_of_steps(statements), notation.timed)
     statements = with_letters_of_examples(statements)
-    bounded = with_bounds(with_named_losses(with_named_logarithms(statements)))
+    statements = with_dot_products(with_named_losses(with_named_logarithms(statements)), notation.shapes)
+    bounded = with_bounds(statements)
     statements = with_layers = with_last_layer(bounded)
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}

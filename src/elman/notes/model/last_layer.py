@@ -18,19 +18,20 @@ from elman.calculus.expression import (
 from elman.notes.model.page_model import Statement
 
 LAST = "T"  # the last step of a model
-_LAYER, _NUMBER_OF_LAYERS = "l", "L"
+_LAYERS, _NUMBER_OF_LAYERS = ("l", "ell"), "L"
 
 
 def with_last_layer(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """The statements with L as the last layer, where l numbers the layers, L stands at letters that have layers, and
+    """The statements with L as the last layer, where l or ℓ numbers the layers, L stands at letters with layers, and
     nothing lies beyond it.
     """
     nodes = [n for s in statements for n in s.nodes()]
     times = [n.time for n in nodes if isinstance(n, Symbol) and n.time is not None]
     beyond = any(t.variable == _NUMBER_OF_LAYERS and t.offset > 0 for t in times)
-    if beyond or not {_LAYER, _NUMBER_OF_LAYERS} <= {t.variable for t in times} or _runs(nodes):
+    variables = {t.variable for t in times}
+    if beyond or _NUMBER_OF_LAYERS not in variables or variables.isdisjoint(_LAYERS) or _runs(nodes):
         return tuple(statements)
-    layered = {n.name for n in nodes if isinstance(n, Symbol) and n.time is not None and n.time.variable == _LAYER}
+    layered = {n.name for n in nodes if isinstance(n, Symbol) and n.time is not None and n.time.variable in _LAYERS}
     return tuple(_with_last_layer(s, layered) for s in statements)
 
 

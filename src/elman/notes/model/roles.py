@@ -77,12 +77,20 @@ def _targets(model: PageModel) -> set[str]:
         for node in walk(part):
             if isinstance(node, Call) and node.function == "cross_entropy":
                 found |= {s.name for s in [_letter(node.arguments[0])] if s}
-            if isinstance(node, Product) and any(
+            sides = _factors_of_loss(node)
+            if sides is not None and any(
                 isinstance(n, Call) and n.function == "ln" and _from_softmax(n.arguments[0], model)
-                for n in walk(node.right)
+                for n in walk(sides[1])
             ):
-                found |= {s.name for n in _outside_functions(node.left) for s in [_letter(n)] if s}
+                found |= {s.name for n in _outside_functions(sides[0]) for s in [_letter(n)] if s}
     return found
+
+
+def _factors_of_loss(e: Expression) -> tuple[Expression, Expression] | None:
+    """y and ln ŷ of y^T ln ŷ and ⟨y, ln ŷ⟩; None for anything but a product."""
+    if isinstance(e, Product):
+        return e.left, e.right
+    return (e.arguments[0], e.arguments[1]) if isinstance(e, Call) and e.function == "inner" else None
 
 
 def _outside_functions(e: Expression) -> Iterator[Expression]:
@@ -96,12 +104,13 @@ def _outside_functions(e: Expression) -> Iterator[Expression]:
 def _from_softmax(e: Expression, model: PageModel) -> bool:
     letter = _letter(e)
     if letter is not None:
-        d = model.defined(letter.name)
-        return d is not None and any(_is_softmax(n) for n in walk(d.value))
-    return any(_is_softmax(n) for n in walk(e))
+        own = [d for (name, _), d in model.start.items() if name == letter.name]  # a^L = softmax(z^L)
+        definitions = [*own, model.defined(letter.name)]
+        return any(d is not None and any(is_softmax(n) for n in walk(d.value)) for d in definitions)
+    return any(is_softmax(n) for n in walk(e))
 
 
-def _is_softmax(e: Expression) -> bool:
+def is_softmax(e: Expression) -> bool:
     """softmax(z), or its entries written out: e^{z_i} / Σ_k e^{z_k}."""
     if isinstance(e, Call):
         return e.function == "softmax"
