@@ -162,3 +162,10 @@ def test_the_losses_of_steps_are_numbers_without_a_transpose() -> None:
     page = (r"$$\hat{q}_t = softmax(V s_t)$$", r"$$E_t(q_t, \hat{q}_t) = -q_t \log \hat{q}_t$$", "$$E = \\sum_t E_t$$")
     found = claims(*page, r"$$\frac{\partial E_t}{\partial V} = (\hat{q}_t - q_t) \otimes s_t$$")
     assert found[-1].verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(r"\hat{t}_k - t_k", False), (r"t_k - \hat{t}_k", True)])
+def test_a_loss_that_is_defined_by_its_arguments_and_differentiated_without(right: str, wrong: bool) -> None:
+    softmax = r"\hat{t}_i = \frac{e^{q_i}}{\sum_j e^{q_j}}"
+    loss = rf"$$CE(t, \hat{{t}}) = -\sum_i t_i \log(\hat{{t}}_i), \quad {softmax}$$"
+    assert last(loss, rf"$$\frac{{\partial CE}}{{\partial q_k}} = {right}$$").is_wrong is wrong

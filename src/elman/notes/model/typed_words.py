@@ -19,6 +19,7 @@ from elman.notes.page.page import Page
 from elman.notes.page.reader import readable
 
 _FUNCTIONS = {*SPELLINGS, *ALONG, *REFUSED}
+_LOSSES = {word for word, function in SPELLINGS.items() if function == "cross_entropy"}
 _BEFORE_A_FORMULA = ("newline", "&", ",", ";", ".", "prose", "quad", "arrow", ":")
 _BEHIND_A_QUANTITY = ("", "=", "+", "-", ")", "]", "}", ",", "^", "newline", "&", "*", "/")
 
@@ -32,6 +33,7 @@ class _Runs:
     below: set[str] = field(default_factory=set)  # ∂ in a denominator
     above: set[str] = field(default_factory=set)  # ∂ in a numerator
     left: set[str] = field(default_factory=set)  # of an equation
+    defined: set[str] = field(default_factory=set)  # losses by CE(y, p) = …
     factors: set[str] = field(default_factory=set)  # in no fraction of d and d
     bare: set[str] = field(default_factory=set)  # at least once without a parenthesis behind it
     applied: set[str] = field(default_factory=set)
@@ -53,6 +55,8 @@ def typed_words(page: Page) -> frozenset[str]:
 
 
 def _is_word(run: str, runs: _Runs) -> bool:
+    if run in runs.defined and run in runs.bare:  # ∂CE/∂p beside CE(y, p) = …
+        return run not in runs.applied
     if run in _FUNCTIONS:
         return run in runs.left and run not in runs.applied
     long_and_upright = len(run) > 2 and run in runs.upright
@@ -71,7 +75,10 @@ def _look_through(tokens: Sequence[Token], runs: _Runs) -> None:
             runs.alone.add(run)
             continue
         runs.every.add(run)
-        if kind in _BEHIND_A_QUANTITY or (kind == "_" and run not in _FUNCTIONS):
+        begins = start == 0 or tokens[start - 1].kind in _BEFORE_A_FORMULA
+        if begins and run in _LOSSES and kind == "(" and _comes_relation(tokens, _behind_parenthesis(tokens, end)):
+            runs.defined.add(run)
+        elif kind in _BEHIND_A_QUANTITY or (kind == "_" and run not in _FUNCTIONS):
             runs.bare.add(run)
         else:
             runs.applied.add(run)
@@ -81,7 +88,6 @@ def _look_through(tokens: Sequence[Token], runs: _Runs) -> None:
             runs.above.add(run)
         if not _is_in_fraction(tokens, start, end):
             runs.factors.add(run)
-        begins = start == 0 or tokens[start - 1].kind in _BEFORE_A_FORMULA
         if begins and _comes_relation(tokens, end) and not _is_in_brackets(tokens, start):
             runs.left.add(run)
 
@@ -116,6 +122,16 @@ def _behind_argument(tokens: Sequence[Token], i: int) -> int:
         depth += (tokens[k].kind == "{") - (tokens[k].kind == "}")
         if depth <= 0:
             return k + 1
+    return len(tokens)
+
+
+def _behind_parenthesis(tokens: Sequence[Token], i: int) -> int:
+    """The position behind the parenthesis that closes the one at `i`, and behind an & there."""
+    depth = 0
+    for k in range(i, len(tokens)):
+        depth += (tokens[k].kind == "(") - (tokens[k].kind == ")")
+        if depth == 0:
+            return k + 2 if k + 1 < len(tokens) and tokens[k + 1].kind == "&" else k + 1
     return len(tokens)
 
 
