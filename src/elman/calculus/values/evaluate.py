@@ -345,6 +345,9 @@ def _call(e: Call, scope: Environment) -> Array:
     a, *rest = (evaluate(argument, scope) for argument in e.arguments)
     if e.primes:
         return _primed(e, a, scope)
+    if e.function == "ln" and isinstance(e.arguments[0], Subtract):
+        lost = np.abs(a) < _CANCELLED * np.abs(evaluate(e.arguments[0].left, scope))
+        a = np.where(lost, np.nan, a)  # of ln(1 - σ(z)) at a large z the digits of 1 - σ(z) are lost
     if e.function in ELEMENTWISE:
         return ELEMENTWISE[e.function].value(a)
     if e.function == "softmax":
@@ -352,6 +355,7 @@ def _call(e: Call, scope: Environment) -> Array:
     return MATRIX_FUNCTIONS[e.function](e, a, *rest)
 
 
+_CANCELLED = 1e-6  # a difference that is so much smaller than what it is of has too few digits for a logarithm
 _POINT = Symbol("u")
 
 

@@ -53,6 +53,7 @@ from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import (
     CycleError,
     FourIndicesError,
+    InfiniteError,
     NothingToCompareError,
     UndefinedError,
     UnknownSizeError,
@@ -64,6 +65,7 @@ from elman.notes.page.page import Page
 
 Key = tuple[int, int]  # the number of a statement, and of a part in it
 _OTHER_FUNCTIONS = 100_000  # units of work after which no claim is judged again with other functions
+_FINITE = 3  # points at which both sides of a claim have a finite value, that are enough to compare them
 _ENOUGH = 2  # claims with the derivatives of a loss that hold
 
 
@@ -216,6 +218,9 @@ class Checker:
             column = [w for w in oracles if w.point.label == "B = 1"]
             if column:
                 return replace(agreement(column[0], left, part), column=True)
+        if isinstance(first.error, InfiniteError):
+            others = (agreement(w, left, part) for w in oracles[1:])
+            first = next((r for r in others if not isinstance(r.error, InfiniteError)), first)
         if first.nothing:  # at this point: max(0, x) at a negative x
             others = (agreement(w, left, part) for w in oracles[1:])
             first = next((r for r in others if not r.nothing and not _compares_nothing(r)), first)
@@ -223,6 +228,8 @@ class Checker:
             return first
         results = [first, *(agreement(w, left, part) for w in oracles[1:])]
         results = [r for r in results if not _compares_nothing(r)]  # i ≠ j at a size of 1
+        finite = [r for r in results if not isinstance(r.error, InfiniteError)]
+        results = finite if len(finite) >= _FINITE else results
         plain = all(r.plain for r in results)
         turned = not plain and all(r.turned or r.plain for r in results)
         error = next((r.error for r in results if r.error is not None), None)

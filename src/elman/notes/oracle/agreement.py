@@ -43,6 +43,7 @@ from elman.notes.oracle.counterexample import SHOWN, Counterexample, as_rows, di
 from elman.notes.oracle.evaluation_point import (
     HORIZON,
     FourIndicesError,
+    InfiniteError,
     Jacobian,
     NothingToCompareError,
     OutOfRangeError,
@@ -572,7 +573,7 @@ def is_per_column(oracle: Oracle, target: Expression) -> bool:
 def compare(goal: Array, value: Array, chain: bool = False, per_column: bool = True) -> Agreement:
     """How two values [m,n] agree; `per_column`: a row agrees with a scalar that is its sum."""
     if not (np.isfinite(goal).all() and np.isfinite(value).all()):
-        return Agreement(error=FormulaError("this has no finite value"))
+        return Agreement(error=InfiniteError("this has no finite value"))
     summed = False
     if not per_column:
         pass

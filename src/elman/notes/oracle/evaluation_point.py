@@ -44,6 +44,10 @@ class FourIndicesError(FormulaError):
     """A derivative that has four indices, and so is no matrix: of a matrix by a matrix, of a column by a matrix."""
 
 
+class InfiniteError(FormulaError):
+    """A value that is infinite or no real number: of ln(1 - σ(z)) at a large z."""
+
+
 class CycleError(FormulaError):
     """A definition that leads back to itself at the same time step; `names` are those on the way."""
 

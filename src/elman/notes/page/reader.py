@@ -37,6 +37,9 @@ _BEFORE = 300
 _DOCUMENT = re.compile(r"\\(?:documentclass|section|subsection|begin\s*\{document\}|newcommand|def)\b")
 _MARK_OF_LIST = re.compile(r"[ \t>]*(?:(?:[-*+]|\(?\w{1,3}[.)])[ \t]+)?")
 _QUOTE = re.compile(r"\n[ \t]*>[ \t]?(?:>[ \t]?)*")
+_IN_BOX = re.compile(
+    r"(\\(?:f?colorbox|fbox|framebox)\s*(?:\{[^{}]*\}\s*)*\{\s*)\$([^$]*)\$(\s*\})"
+)  # a formula in text
 _QUOTE_OF_DISPLAY = re.compile(rf"\A>|{_QUOTE.pattern}")
 
 
@@ -87,6 +90,7 @@ def readable(page: Page, formula: Formula) -> tuple[str, list[int]]:
     """
     marks = _QUOTE_OF_DISPLAY if formula.kind == "display" else _QUOTE
     text = marks.sub(_without_marks, formula.text) if ">" in formula.text else formula.text
+    text = _IN_BOX.sub(r"\1 \2 \3", text) if "box" in text else text
     expanded, places = expand(text, page.macros)
     return without_layers_of_functions(with_whole_words(expanded, page.text)), list(places)
 
