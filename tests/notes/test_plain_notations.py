@@ -169,3 +169,10 @@ def test_a_loss_that_is_defined_by_its_arguments_and_differentiated_without(righ
     softmax = r"\hat{t}_i = \frac{e^{q_i}}{\sum_j e^{q_j}}"
     loss = rf"$$CE(t, \hat{{t}}) = -\sum_i t_i \log(\hat{{t}}_i), \quad {softmax}$$"
     assert last(loss, rf"$$\frac{{\partial CE}}{{\partial q_k}} = {right}$$").is_wrong is wrong
+
+
+@pytest.mark.parametrize(("sign", "wrong"), [("-", False), ("+", True)])
+def test_what_a_sum_of_entries_is_divided_by_counts_them(sign: str, wrong: bool) -> None:
+    page = (r"$$e = \frac{1}{N} \sum_i u_i, \quad h_i = u_i - e$$", "$$R = f(h)$$")
+    inner = rf"\frac{{\partial R}}{{\partial h_i}} {sign} \frac{{1}}{{N}} \sum_j \frac{{\partial R}}{{\partial h_j}}"
+    assert last(*page, rf"$$\frac{{\partial R}}{{\partial u_i}} = {inner}$$").is_wrong is wrong

@@ -14,6 +14,8 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Negative,
+    Number,
+    Product,
     Subtract,
     Symbol,
     children,
@@ -24,6 +26,8 @@ from elman.calculus.expression import (
 from elman.calculus.syntax.names import fold
 from elman.notes.model.page_model import Statement, free_indices, free_times
 
+_COUNTS = frozenset("nmNMBDHd")  # letters that say how many there are
+_RUNNING = frozenset("ijknm")
 _FIRST, _LAST = Index(None, 1), Index("T")
 
 
@@ -53,10 +57,41 @@ def _with_bounds(s: Statement, last: Index) -> Statement:
     def change(node: Expression) -> Expression:
         if isinstance(node, Add | Subtract):
             return _to_the_end(node, left)
+        if isinstance(node, Product):
+            return _mean(node)
         return _bounded(node, left, last) if isinstance(node, BigSum | BigProduct) else node
 
     parts = tuple(transform(_with_own_letters(part, left), change) for part in s.parts)
     return replace(s, relation=replace(s.relation, parts=parts)) if parts != s.parts else s
+
+
+def _mean(e: Product) -> Product:
+    """1/N Σ_{i=1}^N x_i for 1/N Σ_i x_i: what a sum of entries of vectors is divided by is how many there are."""
+    total, factor = (e.left, e) if e.operator == "/" else (e.right, e.left)
+    count = _divisor(factor)
+    if count is None or not isinstance(total, BigSum) or total.lower is not None or total.upper is not None:
+        return e
+    nodes = list(walk(total.body))
+    entries = [n.indices for n in nodes if isinstance(n, Entry)]
+    if set(entries) != {(Index(total.index),)} or total.index not in _RUNNING:
+        return e
+    if any(isinstance(n, BigSum | BigProduct) for n in nodes) or count.name in {
+        n.name for n in nodes if isinstance(n, Symbol)
+    }:
+        return e
+    bounded = replace(total, lower=_FIRST, upper=Index(count.name))
+    return replace(e, left=bounded) if total is e.left else replace(e, right=bounded)
+
+
+def _divisor(e: Expression) -> Symbol | None:
+    """N of 1/N and of 1/(2N), a letter that counts."""
+    if not isinstance(e, Product) or e.operator != "/":
+        return None
+    below = e.right
+    if isinstance(below, Product) and below.operator in ("", "·") and isinstance(below.left, Number):
+        below = below.right
+    counts = isinstance(below, Symbol) and below.time is None and below.name in _COUNTS
+    return below if counts and isinstance(below, Symbol) else None
 
 
 def _with_own_letters(e: Expression, bound: set[str]) -> Expression:
