@@ -64,6 +64,7 @@ from elman.notes.model.stated_sizes import stated_sizes, states_a_size
 from elman.notes.model.statements import read_statements
 from elman.notes.model.step_letters import with_steps_under_signs
 from elman.notes.model.sums import counts_of, with_bounds
+from elman.notes.model.totals_of_losses import with_totals_of_losses
 from elman.notes.model.transpose_signs import transpose_signs
 from elman.notes.model.typed_words import typed_words
 from elman.notes.model.unknown_losses import with_unknown_losses
@@ -99,7 +100,7 @@ def build(page: Page) -> PageModel:
     members = with_families_of_matrices(statements, notation.shapes, notation.families)
     notation = replace(notation, shapes=members.shapes, families=members.families)
     statements = with_letters_for_functions(with_left_out_steps(members.statements), unread)
-    statements = with_distributions(statements)
+    statements = with_totals_of_losses(with_distributions(statements))
     statements = with_steps_under_signs(with_shares_of_steps(statements), notation.timed)
     statements = with_letters_of_examples(statements)
     statements = with_dot_products(with_named_losses(with_named_logarithms(statements)), notation.shapes)
