@@ -27,7 +27,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.syntax.names import TIME_LETTERS
 from elman.notes.model.page_model import TIME, PageModel, Statement, free_times
-from elman.notes.model.statement_kinds import defined_letter
+from elman.notes.model.statement_kinds import defined_letter, is_update
 from elman.notes.model.unknown_losses import supplied_losses
 
 
@@ -76,11 +76,14 @@ def _has_step(e: Expression) -> bool:
 
 
 def letters_of_all_steps(statements: Iterable[Statement]) -> frozenset[str]:
-    """The letters that equations of a time step have without a step, and never with one of t."""
+    """The letters that equations of a time step have without a step, and never with one of t; the step of an update,
+    w_{t+1} = w_t - g, is none.
+    """
     bare, timed = set[str](), set[str]()
     for s in statements:
         left = defined_letter(s.parts[0])
         of_step = s.is_equation and left is not None and left.time is not None and left.time.variable in TIME_LETTERS
+        of_step &= not is_update(s) and left is not None and left.time is not None and left.time.offset <= 0
         for letter in (n for part in s.parts for n in _outside_denominators(part)):
             if letter.time is None and of_step:
                 bare.add(letter.name)
