@@ -1,7 +1,7 @@
 """Expressions evaluated for all values of an index at once, along an axis, instead of one value after the other.
 
 With the axes i and j, the value of W_{ij} x_j is [..., I, J, 1, 1]: one product instead of I · J. What has no value
-along an axis raises `FormulaError`, and is evaluated value by value then.
+along an axis raises a `FormulaError`, and is evaluated value by value then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import Array
 from elman.calculus.syntax.names import TIME_LETTERS
-from elman.calculus.values.environment import Environment, OutsideError
+from elman.calculus.values.environment import Environment, NoAxisError, OutsideError
 from elman.errors import FormulaError
 
 _MOST_KNOWN = 4096  # expressions, for which it is known whether an index can be an axis
@@ -69,9 +69,9 @@ def _variables(*bounds: Index | None) -> list[str | None]:
 
 
 def require_closed(e: Expression, scope: Environment) -> None:
-    """Raises `FormulaError` for an expression whose value depends on an axis, where this cannot be."""
+    """Raises `NoAxisError` for an expression whose value depends on an axis, where this cannot be."""
     if scope.axes and not scope.axes.keys().isdisjoint(index_variables(e)):
-        raise FormulaError("this has no value along an axis", e.span[0] + 1)
+        raise NoAxisError
 
 
 def with_axes(a: Array, scope: Environment) -> Array:
@@ -159,7 +159,7 @@ def by_axes(value: Array, scope: Environment) -> Array:
     m, n = value.shape[-2:]
     value = np.broadcast_to(value, (*leading, *lengths, m, n))
     if len(lengths) == 2 and (m, n) != (1, 1):
-        raise FormulaError("an entry of a matrix is a number")
+        raise NoAxisError
     if len(lengths) == 2:
         return value[..., 0, 0]
     return value[..., 0, :] if m == 1 else np.swapaxes(value[..., 0], -1, -2)

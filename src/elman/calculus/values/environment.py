@@ -93,6 +93,13 @@ class OrderError(FormulaError):
     """A product of matrices over an index, which does not say in which order they are multiplied."""
 
 
+class NoAxisError(FormulaError):
+    """What has no value for all values of an index at once: it is evaluated for one after the other then."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+
 class OutsideError(FormulaError):
     """An index outside an array of this `shape`."""
 

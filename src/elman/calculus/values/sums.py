@@ -30,7 +30,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS, fold
 from elman.calculus.values.axes import Same, can_be_axis, sum_along
-from elman.calculus.values.environment import Environment, OrderError, OutsideError, shape_text
+from elman.calculus.values.environment import Environment, NoAxisError, OrderError, OutsideError, shape_text
 from elman.errors import FormulaError
 
 _MOST_KNOWN = 2048  # sums whose entries are kept: a sum is evaluated again and again
@@ -81,7 +81,7 @@ def _bound(i: Index, e: BigSum | BigProduct, scope: Environment, along: bool) ->
     if i.variable in scope.indices:
         return i.at(scope.indices)
     if i.variable in scope.axes:
-        raise FormulaError("a bound has no value along an axis", e.span[0] + 1)
+        raise NoAxisError
     try:
         return scope.dimension(fold(i.variable)) + i.offset
     except FormulaError:

@@ -22,7 +22,7 @@ from elman.calculus.expression import (
 from elman.calculus.functions import Array
 from elman.calculus.syntax.names import fold
 from elman.calculus.values.axes import by_axes, can_be_axis
-from elman.calculus.values.environment import Environment, Occurrence
+from elman.calculus.values.environment import Environment, NoAxisError, Occurrence
 from elman.calculus.values.evaluate import evaluate, transpose
 from elman.calculus.values.sums import index_size
 from elman.errors import FormulaError
@@ -180,7 +180,7 @@ class Values:
         name = s.name
         if name in self.model.named and not self._given_start(name, time):
             if scope.axes:
-                raise FormulaError(f"{name} stands for a derivative and has no value along an axis", s.span[0] + 1)
+                raise NoAxisError
             return self._named(s, time, scope, moved)
         depends = name in self.model.equations or self._given_start(name, time) is not None
         if moved is not None and name not in moved.names and not depends:
