@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from elman.config import Level
 
 
@@ -56,6 +58,8 @@ CHARACTERS = (
 CLIP = 0.25
 CHECKS = 10
 """Validations of a run of PyTorch, as tenths of its time."""
+VALID_TOKENS = 20_000
+"""Of VALID, for the validations and for choosing a setting."""
 AT_ONCE = 2048
 """Steps of a stream that are evaluated together."""
 
@@ -66,6 +70,7 @@ def main() -> None:
     parser.add_argument("--level", choices=["word", "char"], default="word")
     parser.add_argument("--times", default="10,30,60", help="seconds of processor time")
     parser.add_argument("--side", default="elman,LSTM,RNN_TANH")
+    parser.add_argument("--settings", default="1,2,3", help="of the three for PyTorch, those that are tried")
     parser.add_argument("--one", help=argparse.SUPPRESS)  # a run, in the process of its side
     options = parser.parse_args()
     if options.one:
@@ -74,18 +79,20 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(path) for path in options.texts]
+        tried = [(WORDS if options.level == "word" else CHARACTERS)[int(n) - 1] for n in options.settings.split(",")]
         for seconds in map(float, options.times.split(",")):
             for side in options.side.split(","):
-                print(json.dumps(best(side, seconds, paths, options.level, folder)), flush=True)
+                print(json.dumps(best(side, seconds, paths, options.level, folder, tried)), flush=True)
 
 
-def best(side: str, seconds: float, paths: list[str], level: str, folder: str) -> dict[str, Any]:
-    """The result of a side for a time: of three settings for PyTorch, the one that is best on the validation text."""
+def best(
+    side: str, seconds: float, paths: list[str], level: str, folder: str, tried: Sequence[Setting]
+) -> dict[str, Any]:
+    """The result of a side for a time: for PyTorch, that of the setting tried that is best on the validation text."""
     common: dict[str, Any] = {"seconds": seconds, "paths": paths, "level": level, "folder": folder}
     if side == "elman":
         return {"side": side} | in_own_process({"side": side} | common)
-    settings = WORDS if level == "word" else CHARACTERS
-    results = [in_own_process({"side": "torch", "layer": side, "setting": asdict(s)} | common) for s in settings]
+    results = [in_own_process({"side": "torch", "layer": side, "setting": asdict(s)} | common) for s in tried]
     return {"side": side} | min(results, key=lambda result: float(result["valid_bits"]))
 
 
@@ -125,9 +132,10 @@ def elman_run(seconds: float, paths: list[str], level: Level, folder: str) -> di
 
 
 def tokens_of(paths: list[str], tokenizer: Any) -> list[Any]:
-    """The tokens of the three texts, each after an `<eos>`, or after a line end at level char."""
+    """The tokens of the three texts, each after an `<eos>`, or after a line end at level char; of VALID the first."""
     texts = [Path(path).read_text(encoding="utf-8") for path in paths]
-    return [np.concatenate([[tokenizer.eos], tokenizer.encode(text)]) for text in texts]
+    train, valid, test = (np.concatenate([[tokenizer.eos], tokenizer.encode(text)]) for text in texts)
+    return [train, valid[:VALID_TOKENS], test]
 
 
 def torch_run(
