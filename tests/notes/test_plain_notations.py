@@ -176,3 +176,38 @@ def test_what_a_sum_of_entries_is_divided_by_counts_them(sign: str, wrong: bool)
     page = (r"$$e = \frac{1}{N} \sum_i u_i, \quad h_i = u_i - e$$", "$$R = f(h)$$")
     inner = rf"\frac{{\partial R}}{{\partial h_i}} {sign} \frac{{1}}{{N}} \sum_j \frac{{\partial R}}{{\partial h_j}}"
     assert last(*page, rf"$$\frac{{\partial R}}{{\partial u_i}} = {inner}$$").is_wrong is wrong
+
+
+@pytest.mark.parametrize(("entry", "wrong"), [("q", False), ("p", True)])
+def test_the_softmax_of_an_entry_in_the_middle_of_a_definition(entry: str, wrong: bool) -> None:
+    softmax = r"$$c_p = \sigma(u_p) = \frac{e^{u_p}}{\sum_q e^{u_q}}$$"
+    row = rf"$$\frac{{\partial g}}{{\partial u_q}} = \frac{{\partial u_p}}{{\partial u_q}} - \sigma(u_{entry})$$"
+    found = claims(softmax, r"$$g = \ln c_p$$", row)
+    assert found[1].good
+    assert found[-1].is_wrong is wrong
+
+
+@pytest.mark.parametrize(("sign", "wrong"), [("-", False), ("", True)])
+def test_a_delta_before_what_is_differentiated(sign: str, wrong: bool) -> None:
+    left = r"\frac{\delta}{\delta a} \left( \frac{1}{1 + a^2} \right)"
+    right = rf"\frac{{{sign}1}}{{(1 + a^2)^2}} \frac{{\delta}}{{\delta a}} \left( 1 + a^2 \right)"
+    assert last(f"$${left} = {right}$$").is_wrong is wrong
+
+
+def test_the_last_entry_is_not_any_one() -> None:
+    shares = r"$$p_k = \frac{s_k}{\sum_{k=1}^{K} s_k}$$"
+    assert not last(shares, r"$$1 - p_K = \frac{\sum_{k=1}^{K-1} s_k}{s_K} p_K$$").is_wrong
+
+
+def test_a_letter_that_code_sets_twice_is_not_wrong() -> None:
+    block = "```python\nR = P * Q\n```"
+    assert not any(c.is_wrong for c in claims(block, "And of matrices:", block.replace("*", "@")))
+
+
+def test_a_sign_for_differentials_is_no_letter() -> None:
+    assert not last(r"$$d\sigma(V y) = \sigma'(V y) \odot dV y$$").is_wrong
+
+
+def test_a_gradient_in_an_update_may_be_a_row() -> None:
+    loss = r"$$E = \frac{1}{m} \sum_{i=1}^m (y_i - v x_i)^2$$"
+    assert not last(loss, r"$$v_{new} = v_{old} - \eta \cdot \frac{dE}{dv}$$").is_wrong

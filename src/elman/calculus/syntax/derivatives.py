@@ -39,7 +39,8 @@ def fraction(p: Grammar, token: Token) -> Node:
     start = token.start
     above = p.cursor.take_argument()
     below = p.cursor.take_argument()
-    if _begins_with_delta(above) and _begins_with_delta(below) and p.names.resolve("delta") is None:
+    alone = len(above) == 1 and above[0].text == "delta"  # \frac{\delta}{\delta x}(x^2)
+    if (alone or _begins_with_delta(above)) and _begins_with_delta(below) and p.names.resolve("delta") is None:
         above, below = ([replace(each[0], text="partial"), *each[1:]] for each in (above, below))
     if _is_differential(above) and _is_differential(below):
         return _derivative(p, above, below, start)

@@ -28,7 +28,9 @@ class _OfEntry:
 
 
 def with_functions_of_entries(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """The statements with such functions replaced by what they are, but for the equations that say it."""
+    """The statements with such functions replaced by what they are, but for the equations that say it; in
+    a_i = s(z_i) = e^{z_i} / Σ_j e^{z_j}, which says what a_i is, too.
+    """
     statements = _with_softmax_for_sigma(statements)
     found: dict[str, _OfEntry] = {}
     for s in statements:
@@ -47,8 +49,9 @@ def with_functions_of_entries(statements: Sequence[Statement]) -> tuple[Statemen
 
     changed = []
     for s in statements:
-        kept = {k for k, (left, value) in enumerate(pairwise(s.parts)) if is_of_entry(left, value)}
-        changed.append(s.with_parts(part if k in kept else transform(part, change) for k, part in enumerate(s.parts)))
+        says = len(s.parts) > 1 and is_of_entry(s.parts[0], s.parts[1])
+        kept = s.parts[:1] if says else ()
+        changed.append(s.with_parts((*kept, *(transform(part, change) for part in s.parts[len(kept) :]))))
     return tuple(changed)
 
 

@@ -283,6 +283,11 @@ def is_of_entry(left: Expression, value: Expression) -> bool:
     return others == {entry.of} and symbols(value) == {entry.of}
 
 
+def is_written_again(statements: Iterable[Statement], s: Statement) -> bool:
+    """Whether another statement begins with the same equation: then it is no slip of the pen."""
+    return any(other.number != s.number and other.parts[:2] == s.parts[:2] for other in statements)
+
+
 def is_numeric(e: Expression) -> bool:
     """Whether an expression consists of numbers alone: 0.9 · 0.5 + 0.3."""
     if isinstance(e, Number | Constant):

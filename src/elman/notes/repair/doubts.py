@@ -55,7 +55,7 @@ from elman.notes.model.page_model import (
     letter_of,
     names_in,
 )
-from elman.notes.model.statement_kinds import defined_letter, ends_in_zero
+from elman.notes.model.statement_kinds import defined_letter, ends_in_zero, is_written_again
 from elman.notes.oracle.agreement import MOST_OF_DIRECT_USE, agreement, agreement_of_direct_use, assignments, compare
 from elman.notes.oracle.evaluation_point import OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
@@ -67,6 +67,7 @@ from elman.notes.repair.no_claims import (
     a_given_value,
     of_a_counted_size,
     of_any_shape,
+    of_differentials,
     of_one_index,
     of_several_values,
     of_two_steps,
@@ -90,6 +91,7 @@ _ONE_EXAMPLE = re.compile(
     r"(?:example|sample|instance|data\s*point|observation)\b|(?:单个|一个|单一|每个|某个)(?:训练)?(?:样本|样例)",
     re.I,
 )
+_NEW_DEFINITION = "another equation of this letter differs from it: if this is a new definition, say so in words"
 _SAYS_WHICH = re.compile(r"\brow|\bcolumn|行|列|\\in\b|∈|\bshape", re.I)  # a row or a column: R^n has columns
 _AROUND = 24  # letters beside a written size in which that is said
 _AGAIN_AND_AGAIN = 3  # equations of one letter
@@ -99,7 +101,7 @@ _TRIED = 8  # time steps and indices at which a derivative is looked at
 
 def doubt_of(checker: Checker, e: Explanation) -> str:
     """Why a claim that fails is not to be called wrong, and what to write; empty where nothing speaks against it."""
-    readings = (_without_small_repair,) if e.judgement.defines is not None else _OF_READINGS
+    readings = (_written_twice, _without_small_repair) if e.judgement.defines is not None else _OF_READINGS
     doubts = (*_OF_ALL, _declared_below, *readings)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
 
@@ -272,7 +274,7 @@ def _turned(e: Expression) -> Iterator[str]:
 
 def _defined_anew(checker: Checker, e: Explanation) -> str:
     """A second equation of a letter that no small repair makes equal to the first may be a new definition; so may one
-    that applies a function to the first.
+    that applies a function to the first, one that the page writes twice, and an assignment in code.
     """
     j = e.judgement
     letter = defined_letter(j.left)
@@ -286,10 +288,16 @@ def _defined_anew(checker: Checker, e: Explanation) -> str:
         or _ANOTHER.search(formula.before) is not None
     )
     around = isinstance(j.expression, Call) and any(d.value in j.expression.arguments for d in known)  # H = f(X W + b)
-    small = any(f.cost <= EDIT for f in e.candidates) and not either and not around
+    again = formula.kind == "code" or is_written_again(checker.model.statements, j.statement)
+    small = any(f.cost <= EDIT for f in e.candidates) and not (either or around or again)
     if small or not any(d.statement not in (j.statement.number, -1) for d in known):
         return ""
-    return "another equation of this letter differs from it: if this is a new definition, say so in words"
+    return _NEW_DEFINITION
+
+
+def _written_twice(checker: Checker, e: Explanation) -> str:
+    """An equation that defines a letter, and that the page writes twice, is no slip."""
+    return _NEW_DEFINITION if is_written_again(checker.model.statements, e.judgement.statement) else ""
 
 
 def letter_on_one_side(checker: Checker, e: Explanation) -> str:
@@ -516,6 +524,29 @@ def _total_of_all(checker: Checker, e: Explanation) -> str:
     if last is None or not any(n.upper is not None and n.upper.variable == last for n in sums):
         return ""
     return f"{text(left)} is of all {last}, and elsewhere of one: write another letter for one of them"
+
+
+def _last_of_all(checker: Checker, e: Explanation) -> str:
+    """1 - p_K = Σ_{k=1}^{K-1} p_k: p_K is the last of all, and not the one with any index K."""
+    j = e.judgement
+    ends = {n.upper.variable for n in walk(j.expression) if isinstance(n, BigSum) and n.upper is not None}
+    for node in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Entry | Symbol)):
+        below = {i.variable for i in node.indices} if isinstance(node, Entry) else {*node.name.split("_")[1:]}
+        for index in sorted(str(end) for end in below & ends):
+            return f"{text(node)} may be the last of all, as sums end at {index}: write another letter for one of them"
+    return ""
+
+
+def _turned_gradient(checker: Checker, e: Explanation) -> str:
+    """w - a ∂J/∂w, where nothing says what w is: the derivative may be a row or a column, as w may."""
+    j = e.judgement
+    if not e.candidates or not all(_TRANSPOSED.issuperset(f.verdicts) for f in e.candidates if f.cost <= EDIT):
+        return ""
+    for node in (n.of for f in e.candidates[:1] for n in walk(f.part) if isinstance(n, Transpose)):
+        if isinstance(node, Derivative) and isinstance(node.wrt, Symbol) and node.wrt.name in _guessed(checker, j):
+            letter = text(node.wrt)
+            return f"whether the gradient by {letter} is a row or a column is not known: declare the shape of {letter}"
+    return ""
 
 
 def _one_hot_entry(checker: Checker, e: Explanation) -> str:
@@ -852,6 +883,7 @@ _OF_ALL = (
 )
 _OF_CLAIM = (
     a_differential,
+    of_differentials,
     a_given_value,
     of_a_counted_size,
     of_several_values,
@@ -861,6 +893,8 @@ _OF_CLAIM = (
     _sum_of_equal_terms,
     _summed_over_its_step,
     _total_of_all,
+    _last_of_all,
+    _turned_gradient,
     _of_one_example,
     _one_hot_entry,
     _by_an_entry,

@@ -14,6 +14,7 @@ from elman.calculus.expression import (
     Iverson,
     Symbol,
     base_of,
+    factors_of,
     symbols,
     walk,
 )
@@ -44,6 +45,17 @@ def a_differential(checker: Checker, e: Explanation) -> str:
         return ""
     letter = left if left.name in differentials else Symbol(min(others))
     return f"{text(letter)} is the gradient elsewhere and a differential here: write other letters for one of them"
+
+
+def of_differentials(checker: Checker, e: Explanation) -> str:
+    """dσ(W x) = σ'(W x) ∘ dW x, where d is no letter of the page: it stands first on the left, and on the right."""
+    j, model = e.judgement, checker.model
+    first = next(iter(factors_of(j.left)), None)
+    if not isinstance(first, Symbol) or first.name != "d" or first == j.left or first not in symbols(j.expression):
+        return ""
+    if first.name in model.equations or first.name in model.shapes.keys() - model.assumed:
+        return ""
+    return "d may be the sign for a differential here: declare it if it is a letter"
 
 
 def a_given_value(checker: Checker, e: Explanation) -> str:
