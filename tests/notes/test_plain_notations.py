@@ -211,3 +211,11 @@ def test_a_sign_for_differentials_is_no_letter() -> None:
 def test_a_gradient_in_an_update_may_be_a_row() -> None:
     loss = r"$$E = \frac{1}{m} \sum_{i=1}^m (y_i - v x_i)^2$$"
     assert not last(loss, r"$$v_{new} = v_{old} - \eta \cdot \frac{dE}{dv}$$").is_wrong
+
+
+@pytest.mark.parametrize(("right", "verdict"), [("k", False), ("2k", True)])
+def test_the_derivative_behind_a_function_is_of_this_one(right: str, verdict: bool) -> None:
+    first = r"$$g_c(v) = c + v \quad \rightarrow \quad \frac{dg}{dv} = 1$$"
+    found = claims(first, rf"$$g_k(v) = k v \quad \rightarrow \quad \frac{{dg}}{{dv}} = {right}$$")
+    assert found[1].good
+    assert found[-1].is_wrong is verdict

@@ -37,6 +37,7 @@ from elman.notes.model.entries_of_functions import (
 from elman.notes.model.example_values import kinds_in_examples
 from elman.notes.model.examples import with_letters_of_examples
 from elman.notes.model.families_of_matrices import with_families_of_matrices
+from elman.notes.model.functions_beside import with_functions_beside
 from elman.notes.model.functions_by_words import with_functions_by_words
 from elman.notes.model.functions_of_entries import with_functions_of_entries
 from elman.notes.model.last_layer import with_last_layer
@@ -100,7 +101,7 @@ def build(page: Page) -> PageModel:
     members = with_families_of_matrices(statements, notation.shapes, notation.families)
     notation = replace(notation, shapes=members.shapes, families=members.families)
     statements = with_letters_for_functions(with_left_out_steps(members.statements), unread)
-    statements = with_totals_of_losses(with_distributions(statements))
+    statements = with_totals_of_losses(with_distributions(with_functions_beside(statements)))
     statements = with_steps_under_signs(with_shares_of_steps(statements), notation.timed)
     statements = with_letters_of_examples(statements)
     statements = with_dot_products(with_named_losses(with_named_logarithms(statements)), notation.shapes)
