@@ -17,7 +17,7 @@ from elman.calculus.functions import ELEMENTWISE, SPELLINGS, arity
 from elman.calculus.syntax.conditions import at_top
 from elman.calculus.syntax.cursor import Cursor, divided, plain_text, split_at_commas
 from elman.calculus.syntax.grammar import Grammar
-from elman.calculus.syntax.names import GREEK, INDEX_LETTERS, PROBABILITIES
+from elman.calculus.syntax.names import GREEK, INDEX_LETTERS, LAYER_LETTERS, PROBABILITIES
 from elman.calculus.syntax.scripts import Letter, Node, closed, subscript
 from elman.calculus.syntax.tokens import FONTS, TEXT, Token
 from elman.errors import FormulaError
@@ -36,7 +36,6 @@ ALONG = {
 }  # fmt: skip
 NORMAL = r"\mathcal{N}"
 MOMENTS = frozenset({"Var", "Cov", "Std", "Corr", "Bias"})  # of what is in brackets behind them
-_LAYERS = ("l", "L", "ell")
 _PLAIN = ("letter", "command", "number", ",", "_", "^", "{", "}", ";", "'")
 
 
@@ -67,7 +66,7 @@ class Applications(Grammar):
                 primes += 2
             elif sign.kind == "^" and word.isdigit():
                 exponent = Fraction(word)
-            elif sign.kind == "^" and name in ELEMENTWISE and word.strip("()[]") in (*_LAYERS, *self.names.levels):
+            elif sign.kind == "^" and name in ELEMENTWISE and word.strip("()[]") in LAYER_LETTERS | self.names.levels:
                 continue  # the function of layer l is the same for all, as far as the page says
             elif sign.kind == "^" and word == "-1":
                 raise FormulaError(f"the inverse function of {name} is not read: give it a name", sign.start + 1)

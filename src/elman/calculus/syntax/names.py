@@ -27,6 +27,7 @@ ACCENTS = {
 INDEX_LETTERS = frozenset((*"ijklmnbpqrsvco", *(f"{letter}'" for letter in "ijklmnbpqrsvco")))
 PROBABILITIES = frozenset({"p", "P", "q", "Q", "Pr"})  # P(X = x) is one quantity
 TIME_LETTERS = frozenset({"t", "tau", "t'"})
+LAYER_LETTERS = frozenset({"l", "L", "ell"})
 LOSSES = frozenset({"L", "J", "E", "l", "ell", "C", "loss", "cost", "Loss", "Cost"})  # what a loss is called
 
 

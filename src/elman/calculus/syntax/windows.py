@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from elman.calculus.syntax.decoration import partners
 from elman.calculus.syntax.tokens import DOTS, Token
 
 _AT_MOST = frozenset({"le", "leq", "leqslant"})
@@ -29,7 +30,9 @@ class _Window:
 
 def with_windows_read(tokens: list[Token]) -> list[Token]:
     """The tokens with each such sum over all neighbours."""
-    windows = [w for i, t in enumerate(tokens) if t.text == "sum" and (w := _window(tokens, i)) is not None]
+    sums = [i for i, t in enumerate(tokens) if t.text == "sum"]
+    closing = partners(tokens) if sums else {}
+    windows = [w for i in sums if (w := _window(tokens, i, closing.get(i + 2))) is not None]
     if not windows or len({(w.index, w.bound) for w in windows}) != 1:
         return tokens
     index, bound = windows[0].index, windows[0].bound
@@ -43,11 +46,10 @@ def with_windows_read(tokens: list[Token]) -> list[Token]:
     return [t for i, t in enumerate(tokens) if i not in dropped]
 
 
-def _window(tokens: Sequence[Token], i: int) -> _Window | None:
-    """The window of the sum sign at `i`."""
-    if [t.kind for t in tokens[i + 1 : i + 3]] != ["_", "{"]:
+def _window(tokens: Sequence[Token], i: int, close: int | None) -> _Window | None:
+    """The window of the sum sign at `i`, whose bounds below it are in braces that close at `close`."""
+    if close is None or [t.kind for t in tokens[i + 1 : i + 3]] != ["_", "{"]:
         return None
-    close = _closing(tokens, i + 2)
     inner = [t for t in tokens[i + 3 : close] if t.kind not in _FILLING and t.text != "substack"]
     upper = tokens[close + 1 : close + 5]
     in_braces = len(upper) == len("^{m}") and [upper[k].kind for k in (0, 1, 3)] == ["^", "{", "}"]
@@ -67,16 +69,6 @@ def _window(tokens: Sequence[Token], i: int) -> _Window | None:
     separated = inner[-4].kind in (",", "newline") and texts[-3] == index and texts[-2] in _ANOTHER and texts[-1] == "0"
     places = frozenset((*range(i + 3, close), *range(close + 1, last + 1)))
     return _Window(index, bound, places) if separated else None
-
-
-def _closing(tokens: Sequence[Token], i: int) -> int:
-    """The place of the brace that closes the one at `i`."""
-    depth = 0
-    for k in range(i, len(tokens)):
-        depth += (tokens[k].kind == "{") - (tokens[k].kind == "}")
-        if depth == 0:
-            return k
-    return len(tokens)
 
 
 def _is_neighbour(tokens: Sequence[Token], i: int) -> bool:

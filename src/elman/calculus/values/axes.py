@@ -23,11 +23,10 @@ from elman.calculus.expression import (
 )
 from elman.calculus.functions import Array
 from elman.calculus.syntax.names import TIME_LETTERS
-from elman.calculus.values.environment import Environment, NoAxisError, OutsideError
-from elman.errors import FormulaError
+from elman.calculus.values.environment import Environment, NoAxisError, OutsideError, index_value
 
 _MOST_KNOWN = 4096  # expressions, for which it is known whether an index can be an axis
-_SHORTEST = 2
+_SHORTEST = 2  # values of an index: one alone needs no axis
 
 
 class Same:
@@ -54,6 +53,7 @@ def can_be_axis(e: Expression, index: str, over: range) -> bool:
 
 @functools.lru_cache(_MOST_KNOWN)
 def _names_entries(e: Same, index: str) -> bool:
+    """Whether an index is no letter, time step, bound or index of a sum or a table in an expression."""
     for node in walk(e.of):
         if isinstance(node, Symbol) and (node.name == index or (node.time and node.time.variable == index)):
             return False
@@ -121,10 +121,7 @@ def _place(i: Index, e: Entry, scope: Environment) -> int | range:
     over = _axis_of(i, scope)
     if over is not None:
         return range(over.start + i.offset, over.stop + i.offset)
-    try:
-        return i.at(scope.indices) - (i.variable is None)  # numbers count from 1
-    except KeyError as error:
-        raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
+    return index_value(i, scope.indices, e) - (i.variable is None)  # numbers count from 1
 
 
 def _axis_of(i: Index, scope: Environment) -> range | None:
@@ -137,10 +134,7 @@ def place_along(i: Index, e: Expression, scope: Environment) -> Array:
     if over is not None:
         lengths = [len(over) if name == i.variable else 1 for name in scope.axes]
         return (np.arange(over.start, over.stop) + i.offset).reshape(*lengths, 1, 1)
-    try:
-        return np.array([[i.at(scope.indices)]])
-    except KeyError as error:
-        raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
+    return np.array([[index_value(i, scope.indices, e)]])
 
 
 def sum_along(value: Array, over: range) -> Array:
@@ -158,8 +152,8 @@ def by_axes(value: Array, scope: Environment) -> Array:
     lengths = [len(over) for over in scope.axes.values()]
     m, n = value.shape[-2:]
     value = np.broadcast_to(value, (*leading, *lengths, m, n))
-    if len(lengths) == 2 and (m, n) != (1, 1):
-        raise NoAxisError
     if len(lengths) == 2:
+        if (m, n) != (1, 1):
+            raise NoAxisError
         return value[..., 0, 0]
     return value[..., 0, :] if m == 1 else np.swapaxes(value[..., 0], -1, -2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from elman.calculus.expression import Apply, Derivative, Symbol
+from elman.calculus.expression import Apply, Derivative, Expression, Index, Symbol
 from elman.calculus.functions import Array
 from elman.errors import FormulaError
 
@@ -72,6 +72,14 @@ class Environment:
         """The same environment with one more axis, the last one."""
         others = {other: value for other, value in self.indices.items() if other != name}
         return replace(self, indices=others, axes={**self.axes, name: over})
+
+
+def index_value(i: Index, indices: Mapping[str, int], e: Expression) -> int:
+    """The value of an index in `e`; raises `FormulaError` for one that is not bound."""
+    try:
+        return i.at(indices)
+    except KeyError as error:
+        raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
 
 
 def is_scalar(a: Array) -> bool:

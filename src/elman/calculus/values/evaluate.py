@@ -48,7 +48,7 @@ from elman.calculus.functions import ELEMENTWISE, Array
 from elman.calculus.syntax.names import TIME_LETTERS
 from elman.calculus.syntax.written_sizes import LARGEST, is_number
 from elman.calculus.values.axes import entry_along, place_along, require_closed, with_axes
-from elman.calculus.values.environment import Environment, OutsideError, are_alike, is_scalar, shape_text
+from elman.calculus.values.environment import Environment, OutsideError, are_alike, index_value, is_scalar, shape_text
 from elman.calculus.values.matrix_analysis import matrix_power
 from elman.calculus.values.matrix_functions import MATRIX_FUNCTIONS, hadamard, misfit, softmax, softmax_axis, square
 from elman.calculus.values.sums import big_product, big_sum, index_size
@@ -177,10 +177,7 @@ def entry_slices(e: Entry, shape: tuple[int, ...], indices: Mapping[str, int]) -
 
     Raises `FormulaError` for an index that is not bound, and `OutsideError` for one outside the shape.
     """
-    try:
-        at = [i.at(indices) - (i.variable is None) for i in e.indices]  # numbers count from 1
-    except KeyError as error:
-        raise FormulaError(f"the index {error.args[0]} is bound nowhere", e.span[0] + 1) from None
+    at = [index_value(i, indices, e) - (i.variable is None) for i in e.indices]  # numbers count from 1
     if e.column and 0 <= at[0] < shape[1]:
         return slice(None), slice(at[0], at[0] + 1)
     if len(at) == 1 and shape[0] == 1 and shape[1] > 1:

@@ -176,19 +176,20 @@ def _reduced(part: Array, axis: int) -> tuple[int, int]:
 def big_sum(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array:
     """The value of a sum: over all entries of matrices or along an axis at once, or term by term."""
     value = _all_entries(e, scope, evaluate)
-    if value is None:
-        value = _along_axis(e, scope, evaluate)
-    return _combined(e, scope, evaluate, operator.add, np.zeros((1, 1))) if value is None else value
-
-
-def _along_axis(e: BigSum, scope: Environment, evaluate: Evaluate) -> Array | None:
-    """The value of a sum whose terms have one along an axis; None for other sums."""
+    if value is not None:
+        return value
     over = sum_range(e, scope, evaluate)
-    if not can_be_axis(e.body, e.index, over) or e.index in scope.axes:
+    inside = _inside(e, over, scope)
+    value = _along_axis(e, over, inside, evaluate)
+    return _combined(e, over, inside, evaluate, operator.add, np.zeros((1, 1))) if value is None else value
+
+
+def _along_axis(e: BigSum, over: range, inside: Environment, evaluate: Evaluate) -> Array | None:
+    """The value of a sum whose terms have one along an axis; None for other sums."""
+    if not can_be_axis(e.body, e.index, over) or e.index in inside.axes:
         return None
-    inside = _inside(e, over, scope).along(e.index, over)
     try:
-        return sum_along(evaluate(e.body, inside), over)
+        return sum_along(evaluate(e.body, inside.along(e.index, over)), over)
     except FormulaError:  # of one term, or of none
         return None
 
@@ -201,19 +202,19 @@ def big_product(e: BigProduct, scope: Environment, evaluate: Evaluate) -> Array:
             raise OrderError("a product of matrices over an index has no value: write its factors", e.span[0] + 1)
         return np.asarray(a * b)
 
-    return _combined(e, scope, evaluate, times, np.ones((1, 1)))
+    over = sum_range(e, scope, evaluate)
+    return _combined(e, over, _inside(e, over, scope), evaluate, times, np.ones((1, 1)))
 
 
 def _combined(
     e: BigSum | BigProduct,
-    scope: Environment,
+    over: range,
+    inside: Environment,
     evaluate: Evaluate,
     combine: Callable[[Array, Array], Array],
     empty: Array,
 ) -> Array:
     """The terms of a sum or of a product, one by one."""
-    over = sum_range(e, scope, evaluate)
-    inside = _inside(e, over, scope)
     terms = [evaluate(e.body, inside.bind(e.index, i)) for i in over]
     return functools.reduce(combine, terms) if terms else empty
 

@@ -11,8 +11,8 @@ from elman.notes.model.page_model import Statement
 
 
 def with_functions_beside(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """The statements with f_a for f in a derivative that stands in the formula of f_a(x) = …, right behind it; not
-    where the page says what f is.
+    """The statements with f_a for f in the derivative df/dx that comes next after f_a(x) = … in the same formula. A
+    page with an equation of f itself stays as it is.
     """
     defined = {s.parts[0].name for s in statements if s.is_equation and isinstance(s.parts[0], Symbol)}
     return (*statements[:1], *(_of_function_before(before, s, defined) for before, s in pairwise(statements)))

@@ -36,7 +36,7 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.shapes.kinds import is_called_a_loss
-from elman.calculus.syntax.names import INDEX_LETTERS
+from elman.calculus.syntax.names import INDEX_LETTERS, LAYER_LETTERS
 from elman.notes.model.page_model import Statement
 from elman.notes.model.statement_kinds import defined_letter, defined_square, is_mention
 from elman.notes.page.layers_of_functions import LAYER
@@ -79,7 +79,6 @@ _LETTERS_ALONE = re.compile(
     r"\s*\\?[A-Za-z]+(?:[_^](?:\w|\{[^{}]*\}))*(?:\s*[,;]\s*\\?[A-Za-z{} ]+(?:[_^](?:\w|\{[^{}]*\}))*)*\s*"
 )
 _RUNNING = frozenset("ijklmn")
-_LEVELS = frozenset(("l", "L", "ell"))
 _TWO = Number(Fraction(2))
 
 
@@ -137,10 +136,10 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     running |= _indices_of_kronecker(statements, known)
     levels = {
         name for name, offsets in uses.exponents.items()
-        if name not in uses.bare and name not in known and (len(offsets) > 1 or name in _LEVELS)
+        if name not in uses.bare and name not in known and (len(offsets) > 1 or name in LAYER_LETTERS)
     } | (uses.numbering - known)  # fmt: skip
     if any(len(uses.exponents.get(name, ())) > 1 and name not in known for name in ("l", "ell")):
-        levels |= _LEVELS & (set(uses.exponents) - known)  # z^l and z^{l-1}, though the page speaks of "layer l"
+        levels |= LAYER_LETTERS & (set(uses.exponents) - known)  # z^l and z^{l-1}, though the page speaks of "layer l"
     return Letters(
         frozenset(functions), frozenset(labelled), frozenset(running), frozenset(levels),
         frozenset(_squares(statements, defined)), frozenset(_other_letters(statements, known)),

@@ -82,8 +82,8 @@ def letters_of_all_steps(statements: Iterable[Statement]) -> frozenset[str]:
     bare, timed = set[str](), set[str]()
     for s in statements:
         left = defined_letter(s.parts[0])
-        of_step = s.is_equation and left is not None and left.time is not None and left.time.variable in TIME_LETTERS
-        of_step &= not is_update(s) and left is not None and left.time is not None and left.time.offset <= 0
+        step = left.time if left is not None and s.is_equation and not is_update(s) else None
+        of_step = step is not None and step.variable in TIME_LETTERS and step.offset <= 0
         for letter in (n for part in s.parts for n in _outside_denominators(part)):
             if letter.time is None and of_step:
                 bare.add(letter.name)

@@ -24,7 +24,7 @@ def with_dot_products(statements: Sequence[Statement], shapes: Mapping[str, obje
     def change(node: Expression) -> Expression:
         if not isinstance(node, Product) or node.operator not in ("", "·"):
             return node
-        before, label = _divided(node.left)
+        before, label = _last_apart(node.left)
         if not isinstance(label, Symbol) or label.name in softmaxes:
             return node
         predicted = _under_logarithm(node.right)
@@ -39,7 +39,7 @@ def with_dot_products(statements: Sequence[Statement], shapes: Mapping[str, obje
     return tuple(s.transformed(change) if _is_about_a_loss(s) else s for s in statements)
 
 
-def _divided(e: Expression) -> tuple[Expression | None, Expression]:
+def _last_apart(e: Expression) -> tuple[Expression | None, Expression]:
     """What is before the last factor of a product, and that factor."""
     if isinstance(e, Product) and e.operator in ("", "·"):
         return e.left, e.right

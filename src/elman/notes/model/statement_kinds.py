@@ -40,11 +40,9 @@ from elman.calculus.expression import (
     walk,
 )
 from elman.calculus.shapes.kinds import is_called_a_loss
-from elman.calculus.syntax.names import INDEX_LETTERS
+from elman.calculus.syntax.names import INDEX_LETTERS, LAYER_LETTERS
 from elman.notes.model.announced_lists import listed
 from elman.notes.model.page_model import Statement
-
-_LAYERS = ("l", "L", "ell")
 
 
 class StatementKind(StrEnum):
@@ -252,7 +250,7 @@ def _without_layer(e: Expression) -> Expression:
     if not isinstance(e, Power) or not isinstance(e.of, Symbol):
         return e
     layers = e.exponent.left if isinstance(e.exponent, Add | Subtract) else e.exponent
-    return e.of if isinstance(layers, Symbol) and layers.name in _LAYERS else e
+    return e.of if isinstance(layers, Symbol) and layers.name in LAYER_LETTERS else e
 
 
 def defined_square(s: Statement) -> tuple[Expression, int, Expression] | None:

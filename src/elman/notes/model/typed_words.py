@@ -115,11 +115,11 @@ def _runs_in(tokens: Sequence[Token], runs: _Runs) -> Iterator[tuple[int, int]]:
             i += 1
 
 
-def _behind_argument(tokens: Sequence[Token], i: int) -> int:
-    """The position behind the argument that begins at `i`: a group in braces, or one token."""
+def _behind_argument(tokens: Sequence[Token], i: int, brackets: str = "{}") -> int:
+    """The position behind the argument that begins at `i`: a group in such brackets, or one token."""
     depth = 0
     for k in range(i, len(tokens)):
-        depth += (tokens[k].kind == "{") - (tokens[k].kind == "}")
+        depth += (tokens[k].kind == brackets[0]) - (tokens[k].kind == brackets[1])
         if depth <= 0:
             return k + 1
     return len(tokens)
@@ -127,12 +127,8 @@ def _behind_argument(tokens: Sequence[Token], i: int) -> int:
 
 def _behind_parenthesis(tokens: Sequence[Token], i: int) -> int:
     """The position behind the parenthesis that closes the one at `i`, and behind an & there."""
-    depth = 0
-    for k in range(i, len(tokens)):
-        depth += (tokens[k].kind == "(") - (tokens[k].kind == ")")
-        if depth == 0:
-            return k + 2 if k + 1 < len(tokens) and tokens[k + 1].kind == "&" else k + 1
-    return len(tokens)
+    end = _behind_argument(tokens, i, "()")
+    return end + 1 if end < len(tokens) and tokens[end].kind == "&" else end
 
 
 def _is_below(tokens: Sequence[Token], start: int) -> bool:
