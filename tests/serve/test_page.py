@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from elman.gradient_flow import decompose
 from elman.notes import check
 from elman.notes.page.reader import page_of
 from elman.notes.report.json_report import as_json
+from elman.serve import check_pool
 from elman.serve.app import application
 from elman.serve.check_pool import CheckPool
 from elman.serve.limits import Limits
@@ -239,6 +242,39 @@ def test_a_check_that_nobody_waits_for_is_ended() -> None:
         assert (await pool.check(PAGE))["wrong"] == 1  # by another process
         await pool.close()
 
+    asyncio.run(checks())
+
+
+def test_a_pool_that_is_closed_has_no_worker_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one that is still starting nor one whose caller was cancelled twice, as when the server's grace ends."""
+    workers: list[asyncio.subprocess.Process] = []
+    started = check_pool.start_worker
+
+    async def recorded() -> asyncio.subprocess.Process:
+        workers.append(await started())
+        return workers[-1]
+
+    async def cancelled(task: asyncio.Task[object]) -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def checks() -> None:
+        pool = CheckPool()
+        task = asyncio.create_task(pool.check(PAGE))
+        await asyncio.sleep(0)
+        await cancelled(task)
+        await pool.close()
+        task = asyncio.create_task(pool.check(PAGE))
+        while not pool.running:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.sleep(0)
+        await cancelled(task)
+        await pool.close()
+        assert [worker.returncode for worker in workers] == [-signal.SIGKILL] * 2
+
+    monkeypatch.setattr(check_pool, "start_worker", recorded)
     asyncio.run(checks())
 
 

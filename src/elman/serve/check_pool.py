@@ -27,6 +27,8 @@ class CheckPool:
         self._places = asyncio.Semaphore(MOST)
         self.running: set[asyncio.subprocess.Process] = set()
         self.idle: list[asyncio.subprocess.Process] = []
+        self._starting: set[asyncio.Task[asyncio.subprocess.Process]] = set()
+        self._ending: set[asyncio.subprocess.Process] = set()
 
     async def check(self, text: str) -> dict[str, Any]:
         """The answer of `check_worker`. Raises ApiError for a page that is refused, and if the worker dies."""
@@ -36,7 +38,7 @@ class CheckPool:
             try:
                 answer = await _asked(process, text)
             except BaseException:
-                await _ended(process)
+                await self._end(process)
                 raise
             finally:
                 self.running.discard(process)
@@ -51,16 +53,38 @@ class CheckPool:
             process = self.idle.pop()
             if process.returncode is None:
                 return process
-        return await _started()
+        starting = asyncio.ensure_future(start_worker())
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(self._keep)
+            raise
+
+    def _keep(self, started: asyncio.Task[asyncio.subprocess.Process]) -> None:
+        """Takes the worker of a caller that did not wait for its start as a free one."""
+        if not started.cancelled() and started.exception() is None:
+            self.idle.append(started.result())
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """Kills a worker and waits for its end, which `close` does where this is cancelled."""
+        self._ending.add(process)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        self._ending.discard(process)
 
     async def close(self) -> None:
-        """Kills the free workers."""
-        for process in self.idle:
-            await _ended(process)
+        """Kills the workers, those too whose callers were cancelled, and waits for their ends."""
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        for process in {*self.idle, *self.running, *self._ending}:
+            await self._end(process)
         self.idle.clear()
 
 
-async def _started() -> asyncio.subprocess.Process:
+async def start_worker() -> asyncio.subprocess.Process:
+    """A worker of its own session, with pipes to it."""
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "elman.serve.check_worker", stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL,
@@ -81,9 +105,3 @@ async def _asked(process: asyncio.subprocess.Process, text: str) -> dict[str, An
         raise ApiError(500, "the check ended without an answer; check a shorter page")
     found: dict[str, Any] = json.loads(line)
     return found
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
