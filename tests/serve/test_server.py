@@ -135,6 +135,26 @@ def test_a_check_in_progress_ends_with_the_server(tmp_path: Path) -> None:
         assert not any(_is_running(child) for child in children)
 
 
+def test_a_second_signal_breaks_a_check_off(tmp_path: Path) -> None:
+    formulas = [f"$$ z_{k} = W x_{k} $$\n$$ J_{k} = z_{k}^T z_{k} $$\n" for k in range(400)]
+    with serving("--serve", name="check") as (server, address):
+        answers: list[httpx.Response] = []
+
+        def ask() -> None:
+            with contextlib.suppress(httpx.HTTPError):  # an answer that is broken off need not come
+                answers.append(httpx.post(f"{address}/page/check", json={"text": "\n".join(formulas)}, timeout=60))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        while "elman_texts_in_progress 1" not in httpx.get(f"{address}/metrics", timeout=60).text and asking.is_alive():
+            pass
+        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGTERM)
+        out, err = server.communicate(timeout=60)
+        asking.join()
+        assert (server.returncode, out, err) == (0, "", "")
+
+
 def _children(parent: int) -> list[int]:
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -69,9 +69,10 @@ class CheckPool:
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """Kills a worker and waits for its end, which `close` does where this is cancelled."""
-        self._ending.add(process)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        if process not in self._ending:  # a second kill would take the worker's end from asyncio, which then complains
+            self._ending.add(process)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         await process.wait()
         self._ending.discard(process)
 

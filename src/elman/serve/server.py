@@ -76,6 +76,8 @@ class _Server(uvicorn.Server):
         """Takes no more connections, waits for the answers, and ends the application."""
         self._deadlines.stop(GRACE)
         await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn leaves the application as it is, with its workers running
+            await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
