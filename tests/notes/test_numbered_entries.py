@@ -30,3 +30,19 @@ def test_blocks_are_matrices() -> None:
     report = check(page_of(page))
     assert report.claims[-1].verdict is Verdict.HOLDS
     assert "P_12 a matrix" in str(report.remarks)
+
+
+BROKEN = r"""
+$$ \begin{bmatrix} u_{1,1} & u_{1,2} \\ u_{2,1} & u_{2,2} \end{bmatrix} =
+\begin{bmatrix} \begin{matrix} x_{1,1} k_{1,1} + \\ x_{1,2} k_{1,2} \\ \end{matrix} &
+\begin{matrix} x_{1,10} k_{1,1} + \\ x_{1,11} k_{1,2} \\ \end{matrix} \\
+\begin{matrix} x_{11,1} k_{1,1} + \\ x_{11,2} k_{1,2} \\ \end{matrix} &
+\begin{matrix} x_{11,10} k_{1,1} \\ + x_{11,11} k_{1,2} \\ \end{matrix} \end{bmatrix} $$
+with the errors $\delta_{i,j} = \frac{\partial L}{\partial u_{i,j}}$ and $\frac{\partial u_{i,j}}{\partial x_{p,q}}$:
+"""
+
+
+def test_cells_that_are_broken_sums_and_indices_of_two_digits() -> None:
+    by_x = rf"{BROKEN} $$ \frac{{\partial L}}{{\partial x_{{11,1}}}} = "
+    assert last(rf"{by_x} \delta_{{2,1}} k_{{1,1}} $$").verdict is Verdict.HOLDS
+    assert last(rf"{by_x} \delta_{{1,2}} k_{{1,2}} $$").verdict is not Verdict.HOLDS  # that is the gradient by x_{1,11}

@@ -31,6 +31,8 @@ DECORATED = [
     (r"u = A v \\[2pt]", "u = A v"),
     (r"u = \vec{a} + \underline{b}", "u = a + b"),
     (r"u \not= v", "u ≠ v"),
+    (r"u = \begin{matrix} a + \\ b + c \\ \end{matrix}", "u = a + b + c"),
+    (r"u = v \begin{array}{l} a b \\ + c \\ - a \end{array}", "u = v (a b + c - a)"),
     ("∂L/∂W ≔ xᵀ𝐀 + ½ hₜ₋₁", "∂L/∂W := x^T A + 1/2 h_{t-1}"),
 ]
 

@@ -32,6 +32,7 @@ _TABLES = {
     "cases", "dcases", "rcases", "array", "matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix",
     "smallmatrix", "psmallmatrix", "bsmallmatrix",
 }  # fmt: skip
+_BARE = {"matrix", "smallmatrix", "array"}  # tables without brackets
 _NEGATED = {"=": "ne", "in": "notin", "equiv": "ne"}
 _RELATION_SIGNS = {
     "=", "<", ">", "le", "leq", "ge", "geq", "ne", "neq", "approx", "equiv", "coloneqq", "triangleq", "in", "leftarrow",
@@ -285,7 +286,11 @@ class _Decoration:
         if braced:
             self.dropped.add(i - 1)
         is_cases = braced or name in ("cases", "dcases", "rcases")
-        if name not in _TABLES and not braced:
+        if name in _BARE and not braced and (ends := self._broken_sum(i + 1, close)):
+            self.dropped |= set(ends)
+            self.replaced[i] = Token("{", "{", self.tokens[i].start, self.tokens[i].end)
+            self.replaced[close] = Token("}", "}", self.tokens[close].start, self.tokens[close].end)
+        elif name not in _TABLES and not braced:
             self.dropped |= {i, close}
         elif self._are_relations(i + 1, close) and not (is_cases and self._has_value_before(i)):
             self.dropped |= {i, close}  # rows of relations, or a system of equations
@@ -293,6 +298,14 @@ class _Decoration:
             begin, end = self.tokens[i], self.tokens[close]
             self.replaced[i] = Token("begin", "cases", begin.start, begin.end)
             self.replaced[close] = Token("end", "cases", end.start, end.end)
+
+    def _broken_sum(self, start: int, end: int) -> list[int]:
+        r"""The line ends of a table without cells that is one sum, broken behind or before its signs: a + \\\\ b + \\\\ c."""
+        top = [start + k for k, _ in at_top(self.tokens[start:end])]
+        ends = [k for k in top if self._kind(k) == "newline"]
+        inner = [k for k in ends if k not in (top[0], top[-1])]
+        joined = all(self._kind(k - 1) in ("+", "-") or self._kind(k + 1) in ("+", "-") for k in inner)
+        return ends if inner and joined and not any(self._kind(k) == "&" for k in top) else []
 
     def _are_relations(self, start: int, end: int) -> bool:
         """Whether a row of a table is a relation: it has a cell that is a sign, or begins or ends with one."""

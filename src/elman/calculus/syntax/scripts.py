@@ -76,6 +76,10 @@ def closed(node: Node, names: Names) -> Expression:
     return node.symbol(names) if isinstance(node, Letter) else node
 
 
+# Two indices that are numbers, of which one has two digits, so that the comma must be seen: x_{1,10} is not x_{11,0}.
+_LARGE_NUMBERS = re.compile(r"\d{2,},\d+|\d+,\d{2,}")
+
+
 # --- indices ---
 
 
@@ -153,7 +157,7 @@ def subscript(node: Node, tokens: list[Token], names: Names, place: int) -> Node
     if isinstance(node, Letter) and not node.label and node.time is None and _is_step(node, tokens, names):
         return replace(node, time=index_of(tokens, place), below=True)
     if isinstance(node, Letter) and not node.label:
-        plain = re.sub(r"[(),]", "", text)
+        plain = re.sub(r"[(),]", "", "_".join(text.split(",")) if _LARGE_NUMBERS.fullmatch(text) else text)
         labelled = replace(node, label=plain, latex=f"{node.latex}_{_as_latex(tokens)}")
         if names.resolve(labelled.name) is not None:
             return labelled

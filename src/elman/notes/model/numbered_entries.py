@@ -14,7 +14,7 @@ from elman.calculus.syntax.names import INDEX_LETTERS
 from elman.notes.model.page_model import Statement
 from elman.notes.model.statement_kinds import is_numeric
 
-_NUMBERED = re.compile(r"(?P<stem>.*[^\d_])_(?P<indices>\d[A-Za-z\d]|[A-Za-z]\d)")
+_NUMBERED = re.compile(r"(?P<stem>.*[^\d_])_(?P<indices>\d[A-Za-z\d]|[A-Za-z]\d|\d+_\d+)")
 
 Shapes = Mapping[str, tuple[str, str]]
 
@@ -96,4 +96,5 @@ def _split(e: Expression) -> tuple[str, tuple[Index, ...]] | None:
     match = _NUMBERED.fullmatch(e.name) if isinstance(e, Symbol) and e.time is None else None
     if match is None:
         return None
-    return match["stem"], tuple(Index(None, int(c)) if c.isdigit() else Index(c) for c in match["indices"])
+    written = match["indices"].split("_") if "_" in match["indices"] else match["indices"]
+    return match["stem"], tuple(Index(None, int(c)) if c.isdigit() else Index(c) for c in written)

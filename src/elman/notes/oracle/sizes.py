@@ -14,6 +14,7 @@ _PRIMES = (3, 5, 7, 2, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _OTHERS = tuple(prime + 43 for prime in _PRIMES)  # 45 … 86, none of them one of the primes above
 _FEW = 6  # names of sizes, of which none has a large number
 _USES_OF_A_BOUND = 3  # a bound of a sum counts as much as this many uses in shapes
+_LARGEST_INDEX = 30  # the largest index written as a number for which a size is made large enough
 _FIRST_ELSEWHERE = 97  # the primes from here on are for names beyond those, and for numbers that no shape has
 
 
@@ -50,10 +51,16 @@ def sizes_in(model: PageModel, shift: int = 0) -> dict[str, int]:
         uses.update(_USES_OF_A_BOUND * [*model.bounds.values()])
         by_use = sorted(names, key=lambda name: -uses[name])
         found |= dict(zip(by_use, [found[name] for name in names], strict=True))
-    for name, least in _largest_indices(model).items():
-        if name in names and found[name] < least:
-            other = min((n for n in names if found[n] >= least), key=found.__getitem__, default=name)
+    largest = _largest_indices(model)
+    for name, least in largest.items():
+        if name not in names or found[name] >= least:
+            continue
+        free = (n for n in names if found[n] >= least and found[name] >= largest.get(n, 0))
+        other = min(free, key=found.__getitem__, default=None)
+        if other is not None:
             found[name], found[other] = found[other], found[name]
+        elif least <= _LARGEST_INDEX:
+            found[name] = next(prime for prime in primes_from(least) if prime not in found.values())
     return found
 
 
