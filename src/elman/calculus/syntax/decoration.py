@@ -300,7 +300,7 @@ class _Decoration:
             self.replaced[close] = Token("end", "cases", end.start, end.end)
 
     def _broken_sum(self, start: int, end: int) -> list[int]:
-        r"""The line ends of a table without cells that is one sum, broken behind or before its signs: a + \\\\ b + \\\\ c."""
+        r"""The line ends of a table without cells that is one sum, broken at its signs: a + \\ b + \\ c."""
         top = [start + k for k, _ in at_top(self.tokens[start:end])]
         ends = [k for k in top if self._kind(k) == "newline"]
         inner = [k for k in ends if k not in (top[0], top[-1])]
