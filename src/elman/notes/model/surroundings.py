@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from elman.calculus.expression import Dots, Entry, Expression, Index, Iverson, Relation, Symbol, has_derivative
 from elman.calculus.syntax.conditions import SIGNS
@@ -75,13 +76,14 @@ def _with_cases(statements: Sequence[Statement]) -> list[Statement]:
     case: Expression | None = None
     heading, formula = "", None
     below = _CasesOfHeading("")
+    others = _headings_of_other_cases(statements)
     for s in statements:
         if s.continued is not None and not s.relation.conditions:
             conditions = next((f.relation.conditions for f in reversed(found) if f.number == s.continued.number), ())
             s = replace(s, relation=replace(s.relation, conditions=conditions))
         if s.formula.heading != below.heading:
             below = _CasesOfHeading(s.formula.heading)
-        s = below.add_or_apply(s)
+        s = below.add_or_apply(s, others)
         if s.formula.kind == "inline":
             given = _case(s)
             if given is not None:
@@ -104,16 +106,51 @@ class _CasesOfHeading:
     heading: str
     conditions: list[Iverson] = field(default_factory=list)
 
-    def add_or_apply(self, s: Statement) -> Statement:
-        """The statement, under the conditions whose indices it has; one that stands in the heading adds its own."""
-        if f"${s.formula.text}$" in self.heading and (stated := _condition_of_indices(s)) is not None:
-            self.conditions += [stated, *(c for c in s.relation.conditions if isinstance(c, Iverson))]  # k = i, l ≠ j
+    def add_or_apply(self, s: Statement, others: Collection[int]) -> Statement:
+        """The statement, under the conditions whose indices it has; one that stands in the heading adds its own, but
+        those of the other case where its number is among `others`.
+        """
+        if own := _stated_in_heading(s):
+            self.conditions = _other_case(own) if s.number in others else [*self.conditions, *own]
             return s
         if not self.conditions or s.relation.conditions:
             return s
         used = {i.variable for n in s.nodes() if isinstance(n, Entry) for i in n.indices}
         kept = tuple(c for c in self.conditions if {c.left.variable, c.right.variable} <= used)
         return replace(s, relation=replace(s.relation, conditions=kept))
+
+
+def _stated_in_heading(s: Statement) -> list[Iverson]:
+    """The conditions that a formula in a heading states: k = i, l ≠ j."""
+    if f"${s.formula.text}$" not in s.formula.heading or (first := _condition_of_indices(s)) is None:
+        return []
+    return [first, *(c for c in s.relation.conditions if isinstance(c, Iverson))]
+
+
+def _headings_of_other_cases(statements: Sequence[Statement]) -> set[int]:
+    """The numbers of the statements in headings that say a case a second time in succession, k = i and l ≠ j, and are
+    about the other one, k = i and l = j, as no heading between the same two headings of another kind has this one.
+    """
+    runs: list[list[tuple[int, list[Iverson]]]] = [[]]
+    heading = ""
+    for s in statements:
+        if own := _stated_in_heading(s):
+            runs[-1].append((s.number, own))
+        elif s.formula.heading != heading:
+            runs.append([])
+        heading = s.formula.heading if own else heading
+    found = set[int]()
+    for run in runs:
+        cases = [own for _, own in run]
+        for (_, before), (number, own) in pairwise(run):
+            if own == before and [c.operator for c in own].count("≠") == 1 and _other_case(own) not in cases:
+                found.add(number)
+    return found
+
+
+def _other_case(conditions: Sequence[Iverson]) -> list[Iverson]:
+    """The conditions with = for ≠."""
+    return [replace(c, operator="=") for c in conditions]
 
 
 def _case(s: Statement) -> Expression | None:
