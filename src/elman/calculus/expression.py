@@ -143,7 +143,8 @@ class Matrix(Expression):
 @dataclass(frozen=True, slots=True)
 class Pattern(Expression):
     """A matrix whose cells one formula gives: cell (i, j) is `body` at `row` = i and `column` = j. Without a name for
-    its row, it is a single row; without one for its column, a single column.
+    its row, it is a single row; without one for its column, a single column. `last_of(row)` is the number of the last
+    row in `body`.
     """
 
     body: Expression
@@ -151,10 +152,26 @@ class Pattern(Expression):
     column: str
 
     @property
+    def bound(self) -> set[str]:
+        """The indices that have a value in the cells alone."""
+        return {name for index in (self.row, self.column) if index for name in (index, last_of(index))}
+
+    @property
+    def has_slips(self) -> bool:
+        """Whether a few cells lack a part of the formula of the others, the last value of `body`."""
+        ends = {Index(self.row), Index(self.column)}
+        return any(isinstance(node, Iverson) and {node.left, node.right} != ends for node in walk(self.body))
+
+    @property
     def is_square(self) -> bool:
         """Whether both indices run over the same, since the cells on the diagonal are others."""
         ends = {Index(self.row), Index(self.column)}
         return any(isinstance(node, Iverson) and {node.left, node.right} == ends for node in walk(self.body))
+
+
+def last_of(index: str) -> str:
+    """The name of the last value of an index of a matrix that is written out with dots."""
+    return f"{index}_last"
 
 
 @dataclass(frozen=True, slots=True)

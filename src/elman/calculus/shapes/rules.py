@@ -38,6 +38,7 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
     factors_of,
+    last_of,
     leaves_entries_open,
     walk,
 )
@@ -532,7 +533,12 @@ class Inference(Sizes):
         """A matrix by the formula of its cells: its indices run over as many as the letters with them have."""
         rows, columns = (self.fresh() if index else "1" for index in (e.row, e.column))
         columns = rows if e.is_square else columns
-        with self.binding(e.row, rows), self.binding(e.column, columns):
+        with (
+            self.binding(e.row, rows),
+            self.binding(e.column, columns),
+            self.binding(last_of(e.row), rows),
+            self.binding(last_of(e.column), columns),
+        ):
             if not self.is_scalar(self.visit(e.body)):
                 raise OpaqueError
         return rows, columns

@@ -2,16 +2,18 @@ r"""Matrices of which dots leave a part out: w_{11} & \ldots & w_{1n} \\ \vdots 
 
 What is written of such a matrix says what all of it is, where one formula gives every cell: cell (i, j) is w_{ij}. The
 formula is found token by token: at each place all cells have one token, or each row has its own number, or each column.
-A square matrix may have another formula on its diagonal. Any other matrix is refused.
+A square matrix may have another formula on its diagonal. A few cells may lack a part of the formula of all others, a
+prime, as slips do: these are what is written. Any other matrix is refused.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from elman.calculus.expression import Cases, Expression, Index, Iverson, Number, Pattern
+from elman.calculus.expression import Cases, Expression, Index, Iverson, Number, Pattern, Product, last_of
 from elman.calculus.syntax.cursor import divided
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.tokens import DOTS, Token
@@ -21,6 +23,10 @@ _ROW_LETTERS, _COLUMN_LETTERS = "ikpr", "jlqs"  # the first one that no cell has
 
 _Place = tuple[int, int]
 _Cells = Mapping[_Place, list[Token]]
+_Names = dict[int, dict[int, str]]
+"""How the rows (0) and the columns (1) are numbered: 1, 2, n."""
+
+_FEW = 4  # at most one cell of so many lacks something
 
 
 def has_dots(tokens: list[Token]) -> bool:
@@ -47,6 +53,8 @@ def dotted_table(p: Grammar, rows: Sequence[list[Token]], start: int) -> Express
         raise refused
     size = len(kept), len(kept[0])
     whole = _formula(cells, size, row_letter, column_letter)
+    if whole is None and (with_slips := _with_slips(p, cells, size, (row_letter, column_letter))) is not None:
+        return with_slips
     if whole is not None:
         row, column = (row_letter if size[0] > 1 else ""), (column_letter if size[1] > 1 else "")
         runs = {t.text for t in whole}
@@ -60,6 +68,53 @@ def dotted_table(p: Grammar, rows: Sequence[list[Token]], start: int) -> Express
     is_diagonal = Iverson(Index(row_letter), Index(column_letter))
     cell = Cases((p.group(diagonal), p.group(beside)), (is_diagonal, Number(Fraction(1))))
     return Pattern(cell, row_letter, column_letter)
+
+
+def _with_slips(p: Grammar, cells: _Cells, size: _Place, letters: tuple[str, str]) -> Pattern | None:
+    """The matrix of which a few cells lack a part of the formula of all others; None where there is no such formula."""
+    usual_length = Counter(len(cell) for cell in cells.values()).most_common(1)[0][0]
+    usual = {place: cell for place, cell in cells.items() if len(cell) == usual_length}
+    names: _Names = {}
+    whole = _formula(usual, size, *letters, names)
+    if whole is None or min(size) < 2 or _FEW * (len(cells) - len(usual)) > len(cells):
+        return None
+    places: list[Expression] = []
+    values: list[Expression] = []
+    for place, cell in cells.items():
+        if place in usual:
+            continue
+        numbers = [names.get(axis, {}).get(place[axis], "") for axis in (0, 1)]
+        written = _renumbered(cell, numbers, letters)
+        on_diagonal = _renumbered(whole, letters, (letters[1], letters[1]))
+        if not _is_part_of(written, on_diagonal if numbers[0] == numbers[1] else whole):
+            return None
+        at_row, at_column = (_is_at(place[axis], size[axis], letters[axis]) for axis in (0, 1))
+        places.append(Product(at_row, at_column, ""))
+        values.append(p.group(written))
+    body = Cases((*values, p.group(whole)), (*places, Number(Fraction(1))))
+    return Pattern(body, *letters)
+
+
+def _renumbered(cell: list[Token], numbers: Sequence[str], letters: tuple[str, str]) -> list[Token]:
+    """A cell with the letters of the indices for the numbers of its row and of its column; the second for one that is
+    that of both.
+    """
+    known = {number: letter for number, letter in zip(numbers, letters, strict=True) if number}
+    return [
+        replace(token, kind="letter", text=known[token.text]) if inside and token.text in known else token
+        for token, inside in _with_scripts(cell)
+    ]
+
+
+def _is_part_of(cell: list[Token], whole: list[Token]) -> bool:
+    """Whether a cell is a formula with something left out, less than half of it."""
+    remaining = iter([(t.kind, t.text) for t in whole])
+    return 2 * len(cell) > len(whole) and all((t.kind, t.text) in remaining for t in cell)
+
+
+def _is_at(place: int, size: int, letter: str) -> Iverson:
+    """The condition that an index is at a written row or column: 1, 2, or the last one."""
+    return Iverson(Index(letter), Index(last_of(letter)) if place == size - 1 else Index(None, place + 1))
 
 
 def _bare(cell: list[Token]) -> list[Token]:
@@ -100,12 +155,16 @@ def _with_scripts(cell: list[Token]) -> Iterator[tuple[Token, bool]]:
             depth -= 1
 
 
-def _formula(cells: _Cells, size: tuple[int, int], row: str, column: str) -> list[Token] | None:
-    """The tokens of the formula that gives these cells, with the indices `row` and `column`; None where none does."""
+def _formula(
+    cells: _Cells, size: tuple[int, int], row: str, column: str, names: _Names | None = None
+) -> list[Token] | None:
+    """The tokens of the formula that gives these cells, with the indices `row` and `column`; None where none does.
+    `names` takes how the rows and columns are numbered.
+    """
     first = next(iter(cells.values()), None)
     if first is None or len({len(cell) for cell in cells.values()}) != 1:
         return None
-    names: dict[int, dict[int, str]] = {}
+    names = {} if names is None else names
     found: list[Token] = []
     for at, token in enumerate(first):
         texts = {place: cell[at] for place, cell in cells.items()}
@@ -119,7 +178,7 @@ def _formula(cells: _Cells, size: tuple[int, int], row: str, column: str) -> lis
     return found
 
 
-def _counts(texts: Mapping[_Place, Token], axis: int, size: int, names: dict[int, dict[int, str]]) -> bool:
+def _counts(texts: Mapping[_Place, Token], axis: int, size: int, names: _Names) -> bool:
     """Whether tokens number the rows (`axis` 0) or the columns: 1, 2, …, n, as others in the cells do (`names`)."""
     numbers: dict[int, str] = {}
     for place, token in texts.items():

@@ -40,6 +40,7 @@ from elman.calculus.expression import (
     Subtract,
     Symbol,
     Transpose,
+    last_of,
     leaves_entries_open,
     transform,
     walk,
@@ -215,8 +216,13 @@ def _matrix(e: Matrix, scope: Environment) -> Array:
 
 def _pattern(e: Pattern, scope: Environment) -> Array:
     """A matrix by the formula of its cells, as large as the letters with its indices say."""
-    rows = [scope.bind(e.row, i) for i in range(_run(e, e.row, scope))] if e.row else [scope]
+    rows = [scope]
+    if e.row:
+        run = _run(e, e.row, scope)
+        rows = [scope.bind(e.row, i).bind(last_of(e.row), run - 1) for i in range(run)]
     columns = range(_run(e, e.column, scope)) if e.column else None
+    if columns:
+        rows = [at.bind(last_of(e.column), len(columns) - 1) for at in rows]
     cells = [[at] if columns is None else [at.bind(e.column, j) for j in columns] for at in rows]
     return _joined([_joined([evaluate(e.body, at) for at in row], -1, e) for row in cells], -2, e)
 

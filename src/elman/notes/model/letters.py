@@ -212,7 +212,7 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
                 if _numbers_examples(node):
                     uses.numbering.add(node.index)
             elif isinstance(node, Pattern):
-                uses.bound |= {node.row, node.column} - {""}
+                uses.bound |= node.bound
             elif isinstance(node, Iverson):
                 uses.bound |= {i.variable for i in (node.left, node.right) if i.variable}
             elif isinstance(node, Apply):

@@ -264,7 +264,7 @@ def free_indices(e: Expression) -> set[str]:
     if isinstance(e, BigSum | BigProduct):
         return free_indices(e.body) - {e.index}
     if isinstance(e, Pattern):
-        return free_indices(e.body) - {e.row, e.column}
+        return free_indices(e.body) - e.bound
     found: set[str] = set()
     if isinstance(e, Entry):
         found = {i.variable for i in e.indices if i.variable}

@@ -80,6 +80,6 @@ def _occurrences(e: Expression) -> Counter[str]:
     if isinstance(e, BigSum | BigProduct):
         found.pop(e.index, None)
     if isinstance(e, Pattern):
-        found.pop(e.row, None)
-        found.pop(e.column, None)
+        for name in e.bound:
+            found.pop(name, None)
     return found

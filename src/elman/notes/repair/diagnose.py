@@ -120,7 +120,7 @@ def _explained_section(page: Page, supplied: str | None, judged: JudgedPage, bud
         judged = judge(Checker(page, supplied, fault.model, checker.oracles), checker.meter.budget(JUDGING))
     explanations = trusted(judged, _explanations(judged, _faults(judged, faults), budget))
     explanations = with_other_variables(judged.checker.model, with_slips_of_numbers(explanations))
-    explanations = with_slips_in_sight(judged.checker.model, explanations)
+    explanations = with_slips_in_sight(judged.checker, explanations)
     explanations = with_repeated_mistakes(judged.checker, explanations)
     explanations = with_contradictions(judged.checker, explanations)
     explanations = with_stationary_points(judged, explanations, checker.meter.budget(STEPS))

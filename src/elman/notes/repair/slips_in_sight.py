@@ -1,28 +1,41 @@
-"""Slips that can be seen without values: a term that is there twice, a product of matrices that cannot fit, and a
-quotient where a derivative is meant.
+"""Slips that can be seen without values: a term that is there twice, a product of matrices that cannot fit, a quotient
+where a derivative is meant, and cells that lack a part of the formula of all other cells, with which the claim holds.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
-from elman.calculus.expression import Derivative, Dots, Expression, Matrix, Product, Symbol, walk
+from elman.calculus.expression import (
+    Cases,
+    Derivative,
+    Dots,
+    Expression,
+    Matrix,
+    Pattern,
+    Product,
+    Symbol,
+    transform,
+    walk,
+)
 from elman.calculus.matrix_form.sum_terms import summands
 from elman.calculus.printing.render import text
 from elman.calculus.shapes.kinds import is_called_a_loss
+from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
-from elman.notes.model.page_model import PageModel, letter_of
+from elman.notes.model.page_model import letter_of
 from elman.notes.repair.explanation import Explanation, as_seen
 
 Key = tuple[int, int]
 
 
-def with_slips_in_sight(model: PageModel, explanations: Mapping[Key, Explanation]) -> dict[Key, Explanation]:
+def with_slips_in_sight(checker: Checker, explanations: Mapping[Key, Explanation]) -> dict[Key, Explanation]:
     """The explanations, with those claims as wrong that have such a slip."""
     found = dict(explanations)
-    nodes = [n for s in model.own_statements() for n in s.nodes()]
+    nodes = [n for s in checker.model.own_statements() for n in s.nodes()]
     names = {n.name for n in nodes if isinstance(n, Symbol)}
     derivatives = {pair for n in nodes if isinstance(n, Derivative) and (pair := _letters_of(n.of, n.wrt))}
     for key, e in explanations.items():
@@ -33,6 +46,8 @@ def with_slips_in_sight(model: PageModel, explanations: Mapping[Key, Explanation
             verdict, words = Verdict.SHAPE, _cells_that_misfit(e.judgement.expression)
         if not words and not e.holds:
             verdict, words = Verdict.FALSE, _quotient_for_derivative(e.judgement, derivatives)
+        if not words and not e.holds:
+            verdict, words = Verdict.FALSE, _cells_that_lack_a_part(checker, e.judgement)
         if words:
             found[key] = as_seen(e.judgement, verdict, words)
     return found
@@ -65,6 +80,26 @@ def _cells_that_misfit(e: Expression) -> str:
         if one != other and one[1] != other[0] and (1, 1) not in (one, other):
             return f"a matrix of {one[0]} by {one[1]} cells cannot be multiplied by one of {other[0]} by {other[1]}"
     return ""
+
+
+def _cells_that_lack_a_part(checker: Checker, j: Judgement) -> str:
+    """Words for a matrix of which the claim holds if all cells are by the formula of most; else empty."""
+    whole = transform(j.expression, _of_one_formula)
+    if whole == j.expression or not checker.agree(j.statement, j.left, whole).any:
+        return ""
+    of_most, few = next(
+        (n.body.values[-1], n.body.values[0])
+        for n in walk(j.expression)
+        if isinstance(n, Pattern) and isinstance(n.body, Cases) and n.has_slips
+    )
+    return f"some cells of this matrix are {text(few)}, and the others {text(of_most)}"
+
+
+def _of_one_formula(node: Expression) -> Expression:
+    """A matrix with the formula of most of its cells for all of them."""
+    if not isinstance(node, Pattern) or not isinstance(node.body, Cases) or not node.has_slips:
+        return node
+    return replace(node, body=node.body.values[-1])
 
 
 def _letters_of(of: Expression, by: Expression) -> tuple[str, str] | None:
