@@ -21,6 +21,7 @@ from elman.calculus.expression import Derivative, Entry, Symbol, base_of, symbol
 from elman.calculus.syntax.names import fold
 from elman.notes.model.abbreviations import with_abbreviations
 from elman.notes.model.bold_letters import with_bold_letters
+from elman.notes.model.chains_by_entries import with_chains_by_entries
 from elman.notes.model.class_labels import with_class_labels
 from elman.notes.model.conditional_letters import with_expressions_for_letters, with_short_posteriors
 from elman.notes.model.convolutions import is_about_convolutions
@@ -86,7 +87,7 @@ def build(page: Page) -> PageModel:
     statements, unread = read_statements(page, notation.names)
     statements = with_bold_letters(with_primed_functions(statements), notation.shapes)
     statements = with_functions_by_words(statements, page)
-    statements = with_class_labels(with_repeated_indices(statements, page))
+    statements = with_class_labels(with_repeated_indices(with_chains_by_entries(statements), page))
     statements = with_numbered_gradients(with_signs_for_derivatives(statements, notation.shapes))
     statements = with_numbered_entries(statements, notation.shapes)
     written_out = with_written_out(statements, notation.shapes)
