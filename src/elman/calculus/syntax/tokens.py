@@ -109,6 +109,11 @@ _ROW_GAP = re.compile(r"\*?\s*\[\s*-?[\d.]*\s*(?:pt|em|ex|cm|mm|in)\s*\]|\*")
 _APPLIED = re.compile(r"\s*([A-Za-z]+)\(([^()$\\{}]+)\)\s*")
 _CASE_OF_LETTERS = re.compile(r"\s*(if|when|for)?\s*([A-Za-z]\s*(?:=|==|!=|≠|<|>)\s*[A-Za-z0-9])\s*")
 _ONE_SIGN = re.compile(r"[A-Za-z0-9](?![A-Za-z0-9])|\\(?:[A-Za-z]+|\*)")
+_OPERATION = re.compile(
+    r"\s*(?:(?!by\b|using\b|from\b|where\b|since\b|with\b|as\b|is\b|tak)[A-Za-z]+\s+){0,4}"
+    r"(?:derivative|gradient|jacobian|hessian|inverse|transpose|change)s?\s+(?:of|in)\s*",
+    re.I,
+)  # \text{derivative of } tanh(z): not tanh(z)
 _ONE_WORD = re.compile(r"\s*[A-Za-z][A-Za-z0-9]*\s*")
 
 
@@ -226,6 +231,9 @@ def _text(text: str, i: int, end: int, name: str, found: list[Token]) -> int:
         return close + 1
     if (applied := _APPLIED.fullmatch(inner)) is not None:
         _applied_word(applied, i, end, name, found, begin)
+        return close + 1
+    if _OPERATION.fullmatch(inner) is not None:
+        found.append(Token("bad", f"the words {inner.strip()!r} are not read: write a letter for them", i, close + 1))
         return close + 1
     at = begin
     if (case := _CASE_OF_LETTERS.fullmatch(inner)) is not None:  # \text{if p = m}

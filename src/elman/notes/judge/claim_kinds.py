@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from elman.calculus.expression import (
     Add,
     BigSum,
@@ -9,7 +11,9 @@ from elman.calculus.expression import (
     Derivative,
     Entry,
     Expression,
+    Identity,
     Index,
+    Inverse,
     Iverson,
     Matrix,
     Negative,
@@ -18,6 +22,7 @@ from elman.calculus.expression import (
     Product,
     Subtract,
     Symbol,
+    Transpose,
     children,
     has_derivative,
     symbols,
@@ -61,6 +66,18 @@ def is_condition(statement: Statement, model: PageModel) -> bool:
     if left.name in model.equations or left.name in model.named or (left.name, left.time) in model.start:
         return False
     return not has_derivative(*statement.parts)
+
+
+def is_a_property(left: Expression, part: Expression, defined: Collection[str]) -> bool:
+    """Whether an equation says what a given letter is like, by this letter alone: P^2 = P, A^T A = I, x^T x = 1.
+
+    One side is the letter, a number or I; the other has nothing but products, powers, transposes and inverses of it.
+    """
+    simple, other = (left, part) if isinstance(left, Symbol | Number | Identity) else (part, left)
+    letters = {n.name for side in (simple, other) for n in symbols(side)}
+    if not isinstance(simple, Symbol | Number | Identity) or len(letters) != 1 or letters & {*defined}:
+        return False
+    return all(isinstance(n, Symbol | Number | Product | Power | Transpose | Inverse) for n in walk(other))
 
 
 def only_derivatives(e: Expression) -> bool:

@@ -45,6 +45,7 @@ _OPENS = re.compile(rf"\s*(?:{LAYER})?\s*(?:\\(?:left|[bB]igg?l?)\s*)?\(")
 _PRIMED = re.compile(
     rf"\s*(?:{LAYER})?\s*(?:'|′|\^\s*\{{?\s*\\prime\s*\}}?)+\s*(?:{LAYER})?\s*(?:\\(?:left|[bB]igg?l?)\s*)?\("
 )
+_COMPOSED = re.compile(r"\s*\\circ(?![A-Za-z])\s*\{?\s*(?:\\(?:phi|psi|varphi)|[fghFGH])(?![A-Za-z])")
 # Letters that are numbers on nearly every page: η (y - t) is a product.
 _NUMBERS = frozenset(
     ("alpha", "beta", "gamma", "eta", "lambda", "mu", "epsilon", "rho", "tau", "a", "b", "c", "k", "m", "n", "N")
@@ -85,7 +86,7 @@ _TWO = Number(Fraction(2))
 @dataclass
 class _Uses:
     """How each letter occurs; used while a page is looked through. `by_equations` are the functions S of equations
-    S(x) = 1 / (1 + e^{-x}).
+    S(x) = 1 / (1 + e^{-x}), `of_several` those of several letters, k(x, z).
     """
 
     applied: set[str] = field(default_factory=set)
@@ -98,6 +99,7 @@ class _Uses:
     exponents: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     numbering: set[str] = field(default_factory=set)
     by_equations: set[str] = field(default_factory=set)
+    of_several: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def letters_of(statements: Sequence[Statement], declared: Iterable[str]) -> Lett
     defined = {left.name for s in statements if (left := _whole_left_side(s)) is not None}
     quantities = uses.bare | known
     numbers = _NUMBERS - (uses.differentiated - _SIZES)  # c(x) beside ∂c/∂x is no product
+    numbers -= uses.of_several
     functions = {name for name in uses.applied if name not in quantities | defined and name not in numbers}
     functions |= {name for name in uses.primed if name not in known and name not in uses.bare}
     functions |= {
@@ -217,6 +220,8 @@ def _look_through(statement: Statement, uses: _Uses) -> None:
                 uses.bound |= {i.variable for i in (node.left, node.right) if i.variable}
             elif isinstance(node, Apply):
                 (uses.primed if node.primes else uses.applied).add(node.name)
+                if len(node.arguments) > 1:
+                    uses.of_several.add(node.name)
             elif isinstance(node, Entry) and isinstance(node.of, Symbol) and len(node.indices) == 1:
                 if node.indices[0].variable is not None:
                     uses.subscripts[node.of.name].add(node.indices[0].variable)
@@ -282,6 +287,8 @@ def _symbol(node: Symbol, inside: str, text: str, uses: _Uses) -> None:
         and (node.name in uses.by_equations or _may_be_applied(node, text))
     ):
         uses.applied.add(node.name)
+    elif _COMPOSED.match(text, end) and node.name in _FUNCTIONS:
+        uses.applied.add(node.name)  # f of f ∘ g
     elif inside != "numerator":
         uses.bare.add(node.name)
     else:

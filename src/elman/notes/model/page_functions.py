@@ -17,6 +17,8 @@ from typing import TypeGuard
 from elman.calculus.expression import (
     Add,
     Apply,
+    BigProduct,
+    BigSum,
     Call,
     Derivative,
     Entry,
@@ -29,16 +31,20 @@ from elman.calculus.expression import (
     Symbol,
     Transpose,
     base_of,
+    children,
     has_derivative,
+    shift_time,
     symbols,
     transform,
     walk,
+    with_children,
 )
 from elman.calculus.shapes.kinds import usual_costs
-from elman.notes.model.page_model import Statement, Unread
+from elman.notes.model.page_model import Statement, Unread, free_indices, free_times
 from elman.notes.model.running_values import value_of
 from elman.notes.model.statement_kinds import defined_letter, is_mention
 
+_OTHER_INDICES = "jklpqrsuv"
 _DEEPEST = 4  # functions within functions that are replaced by their equations
 
 
@@ -292,10 +298,37 @@ def _replaced(
         within = dict(zip(function.parameters, node.arguments, strict=False))
         if len(node.arguments) != len(function.parameters) or not all(isinstance(p, Symbol) for p in within):
             return node
-        value = transform(function.value, lambda n: within.get(n, n) if isinstance(n, Symbol) else n)
+        value = _applied(_with_other_indices(function.value, node.arguments), within)
         return replace(_replaced(value, known, losses, False, depth + 1), span=node.span)
 
     return transform(e, change)
+
+
+def _applied(e: Expression, within: Mapping[Expression, Expression]) -> Expression:
+    """An expression with the arguments of a function in place of its parameters. Where g is applied to x_i, one of
+    several x, the x_j in its value are the others.
+    """
+    if isinstance(e, Symbol):
+        return within.get(e, e)
+    if isinstance(e, Entry) and e.of in within and base_of(within[e.of]) == e.of != within[e.of]:
+        return e
+    return with_children(e, tuple(_applied(child, within) for child in children(e)))
+
+
+def _with_other_indices(value: Expression, arguments: Sequence[Expression]) -> Expression:
+    """The value of a function whose sums run over other indices than those of its arguments: g(x_i) of g(x) = Σ_i a_i x
+    is Σ_j a_j x_i.
+    """
+    taken = {name for a in arguments for name in (*free_indices(a), *free_times(a))}
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, BigSum | BigProduct) or node.index not in taken:
+            return node
+        used = taken | {n.index for n in walk(value) if isinstance(n, BigSum | BigProduct)} | free_indices(node)
+        index = next((name for name in _OTHER_INDICES if name not in used), node.index)
+        return replace(node, index=index, body=shift_time(node.body, node.index, Index(index)))
+
+    return transform(value, change)
 
 
 def _by_another_letter(node: Derivative, known: Mapping[str, _Function]) -> Derivative:

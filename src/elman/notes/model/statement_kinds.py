@@ -78,6 +78,8 @@ _MISTAKEN = re.compile(
 _LET = re.compile(r"令\W*$")  # "let" before a formula, and "set to" elsewhere
 _GROWTH = re.compile(r"\s*(?:O|\\mathcal\s*(?:O|\{\s*O\s*\})|\\(?:Theta|Omega))\s*(?:\\left)?\s*\(.*\)\s*", re.DOTALL)
 _TIMES = re.compile(r"\\times(?![A-Za-z])|×")
+_SHAPE = re.compile(r"[(\[]\s*(?:\d+|\\?[A-Za-z_]+)\s*(?:\\times(?![A-Za-z])|×)\s*(?:\d+|\\?[A-Za-z_]+)\s*[)\]]")
+_BETWEEN_SHAPES = re.compile(r"(?:[+*@⊙·]|\\(?:odot|cdot|circ|times|left|right|,|;|:|\s)|\s)*")
 _OTHER_SIGNS = re.compile(r"[+^_]|\\(?:cdot|partial|frac|sum|nabla)(?![A-Za-z])|(?<![A-Za-z])-")
 
 
@@ -240,7 +242,9 @@ def is_mention(s: Statement) -> bool:
     loss J is a number.
     """
     letter = _without_layer(s.parts[0])
-    if len(s.parts) != 1 or s.formula.kind != "inline" or not isinstance(letter, Symbol):
+    f = s.formula
+    within_a_line = f.kind == "inline" or (f.kind == "display" and not f.alone)  # some pages write $$φ$$ in a line
+    if len(s.parts) != 1 or not within_a_line or not isinstance(letter, Symbol):
         return False
     return not is_called_a_loss(letter.name) or letter.name in ("l", "ell")
 
@@ -328,9 +332,11 @@ def ends_in_zero(s: Statement) -> bool:
 
 
 def _states_sizes(s: Statement) -> bool:
-    """(N × M)(M × 1) = N × 1: products of letters and numbers alone, with ×."""
+    """(N × M)(M × 1) = N × 1: products of letters and numbers alone, with ×; (h × 1) ⊙ (h × 1) + (h × 1) = (h × 1)."""
     start, end = s.region(0)[0], s.region(len(s.parts) - 1)[1]
     text = s.formula.text[start:end]
+    if len(s.parts) > 1 and all(_is_of_shapes(s.source(k)) for k in range(len(s.parts))):
+        return True
     if (
         len(s.parts) < 2
         or not all(_TIMES.search(s.source(k)) for k in range(len(s.parts)))
@@ -339,6 +345,11 @@ def _states_sizes(s: Statement) -> bool:
         return False
     nodes = list(s.nodes())
     return all(isinstance(n, Symbol | Number | Product) for n in nodes) and any(isinstance(n, Symbol) for n in nodes)
+
+
+def _is_of_shapes(text: str) -> bool:
+    """Whether a side has sizes in brackets alone, (m × n), with signs of products and sums between them."""
+    return _SHAPE.search(text) is not None and _BETWEEN_SHAPES.fullmatch(_SHAPE.sub("", text)) is not None
 
 
 def is_update(s: Statement) -> bool:

@@ -197,6 +197,10 @@ class _Sentence(Phrases):
         """ "and c a scalar", "with A a symmetric matrix"."""
         noun = self.noun(after)
         opened = self.found or self.text(i - 1) in ("with", "given", "where", "let")
+        if len(names) > 1 and noun is not None and noun.article in ("a", "an") and not noun.plural:
+            names = names[-1:]  # "for x, and A a square matrix"
+            opened |= self.text(i - 1) == "for"
+            return (self._say(names, noun, i, noun.end), noun.end) if opened and self._ends(noun) else ([], after)
         if noun is None or noun.article not in ("a", "an", "the") or not opened or self.text(i - 1) not in _GIVES:
             return [], after
         return (self._say(names, noun, i, noun.end), noun.end) if self._ends(noun) else ([], after)

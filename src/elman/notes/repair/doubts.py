@@ -70,6 +70,7 @@ from elman.notes.repair.no_claims import (
     of_differentials,
     of_one_index,
     of_several_values,
+    of_two_members,
     of_two_steps,
 )
 from elman.notes.repair.readings import as_written, given_letters, holds_in, holds_with, number_it_holds_for
@@ -96,6 +97,7 @@ _SAYS_WHICH = re.compile(r"\brow|\bcolumn|行|列|\\in\b|∈|\bshape", re.I)  # 
 _AROUND = 24  # letters beside a written size in which that is said
 _AGAIN_AND_AGAIN = 3  # equations of one letter
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
+_FAR = 12  # formulas between a letter and its declaration further below
 _TRIED = 8  # time steps and indices at which a derivative is looked at
 
 
@@ -145,9 +147,25 @@ def _declared_twice(checker: Checker, e: Explanation) -> str:
     return ""
 
 
+def _said_to_be_square(checker: Checker, e: Explanation) -> str:
+    """A clash of shapes is none where the page declares A as [m,n] for one thing and says of another A that it is
+    square.
+    """
+    j, model = e.judgement, checker.model
+    if not _is_misfit(j):
+        return ""
+    for node in everything_in(model, (j.left, j.expression)):
+        if not isinstance(node, Symbol) or "square" not in checker.page.properties.get(node.name, ()):
+            continue
+        rows, columns = model.shapes.get(node.name, ("", ""))
+        if rows != columns:
+            return f"the page says that {text(node)} is square and declares it as [{rows},{columns}]: declare it anew"
+    return ""
+
+
 def _declared_below(checker: Checker, e: Explanation) -> str:
-    """A clash of shapes is none where the page declares a letter only below, under another heading: it may use the
-    letter for something else there. A claim that a small repair makes hold speaks for the shapes.
+    """A clash of shapes is none where the page declares a letter only below, under another heading or many formulas
+    away: it may use the letter for something else there. A claim that a small repair makes hold speaks for the shapes.
     """
     j = e.judgement
     if not _is_misfit(j) or e.candidates:
@@ -155,10 +173,13 @@ def _declared_below(checker: Checker, e: Explanation) -> str:
     here = j.statement.formula
     headings = [(f.start, f.heading) for f in checker.page.formulas]
     for node in (n for part in (j.left, j.expression) for n in walk(part) if isinstance(n, Symbol)):
-        starts = [line.start for line in checker.page.shapes if line.name == node.name and line.start >= 0]
+        shape = checker.model.shapes.get(node.name)
+        lines = [line for line in checker.page.shapes if line.name == node.name and line.start >= 0]
+        starts = [line.start for line in lines if shape in (None, (line.rows, line.columns))]
         if starts and min(starts) > here.start:
             there = [heading for start, heading in headings if start <= min(starts)][-1:]
-            if there != [here.heading]:
+            between = sum(here.start < start < min(starts) for start, _ in headings)
+            if there != [here.heading] or between >= _FAR:
                 return f"the page declares {text(node)} further below: declare it above this formula"
     return ""
 
@@ -875,9 +896,11 @@ def _is_zero(oracle: Oracle, j: Judgement, derivative: Derivative) -> bool:
 _OF_ALL = (
     _by_itself,
     _declared_twice,
+    _said_to_be_square,
     _number_or_letter,
     of_any_shape,
     of_two_steps,
+    of_two_members,
     of_one_index,
     _may_be_convolution,
 )

@@ -12,6 +12,7 @@ from elman.calculus.expression import (
     Entry,
     Expression,
     Iverson,
+    Number,
     Symbol,
     base_of,
     factors_of,
@@ -27,6 +28,7 @@ from elman.notes.model.page_model import everything_in, names_in
 from elman.notes.model.statement_kinds import is_numeric
 from elman.notes.repair.explanation import Explanation
 
+_TWO_ABOVE = re.compile(r"\^\s*\{\s*(?:\[[^\[\]]+\]\s*\([^()]+\)|\([^()]+\)\s*\[[^\[\]]+\])")
 _TWO_STEPS = re.compile(r"_\s*\{?\s*(?:t|\\tau)\s*(?:[-+]\s*\d\s*)?\}?\s*\^\s*\{?\s*[\[(]?\s*[lL](?![A-Za-z])")
 
 
@@ -112,12 +114,14 @@ def of_any_shape(checker: Checker, e: Explanation) -> str:
 
 
 def of_two_steps(checker: Checker, e: Explanation) -> str:
-    """z_t^l, of a letter with a time step and a layer: it is read with one of the two, and z_t of the page may be of
-    any layer.
+    """z_t^l, of a letter with a time step and a layer, or z^{[1](i)}: it is read with one of the two, and z_t of the
+    page may be of any layer.
     """
     j = e.judgement
     if any(_TWO_STEPS.search(j.statement.source(part)) for part in (j.beside, j.part)):
         return "a letter with a time step and a layer is read with one of them alone: write a letter for each layer"
+    if any(_TWO_ABOVE.search(j.statement.source(part)) for part in (j.beside, j.part)):
+        return "a letter with a layer and an example is read with one of them alone: write a letter for each layer"
     return ""
 
 
@@ -132,6 +136,25 @@ def of_one_index(checker: Checker, e: Explanation) -> str:
         if isinstance(n.of, Symbol) and "1" not in shapes.get(n.of.name, ("1", "1")):
             return f"{text(n)} has one index and {text(n.of)} is a matrix: write both indices"
     return ""
+
+
+def of_two_members(checker: Checker, e: Explanation) -> str:
+    """w_1 = w_2, and w_1 = λ w_2, of two members of one family: the text may suppose it, or have found it."""
+    one, other = (_member(side, checker) for side in (e.judgement.left, e.judgement.expression))
+    if one is None or other is None or one == other or one.of != other.of:
+        return ""
+    return "whether two members of a family are equal depends on what they are: write what they are"
+
+
+def _member(e: Expression, checker: Checker) -> Entry | None:
+    """The entry w_1 of w_1 and λ w_1, which has numbers for indices; None of anything else."""
+    factors = [f for f in factors_of(e) if not isinstance(f, Number)]
+    entries = [f for f in factors if isinstance(f, Entry)]
+    known = {*checker.model.equations, *checker.model.named}
+    others = (f for f in factors if not isinstance(f, Entry))
+    if len(entries) != 1 or any(not isinstance(f, Symbol) or f.name in known for f in others):
+        return None
+    return None if any(i.variable is not None for i in entries[0].indices) else entries[0]
 
 
 def may_have_any_shape(j: Judgement) -> bool:

@@ -158,7 +158,8 @@ class _Gradient:
         further = self._at(first + 2 * steps.sum(0))
         if not np.allclose(further, here + 2 * matrix.sum(1), rtol=1e-6, atol=1e-9):
             return None
-        if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix, tol=1e-6) < first.size:
+        square = matrix.shape[0] == first.size  # more derivatives than letters are those of a vector
+        if not square or not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix, tol=1e-6) < first.size:
             return None
         return np.asarray(first - np.linalg.solve(matrix, here))
 

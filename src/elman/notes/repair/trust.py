@@ -14,7 +14,7 @@ from elman.calculus.expression import Apply, Call, Derivative, Entry, Symbol, ha
 from elman.calculus.printing.render import text
 from elman.calculus.values.environment import MisfitError
 from elman.notes.judge.checker import JudgedPage, Key
-from elman.notes.judge.claim_kinds import is_product_written_out, only_derivatives
+from elman.notes.judge.claim_kinds import is_a_property, is_product_written_out, only_derivatives
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import UNJUDGED, Verdict
 from elman.notes.judge.worked_numbers import is_worked
@@ -294,11 +294,15 @@ def _unless_assumed(page: JudgedPage, e: Explanation) -> Explanation:
     j = e.judgement
     if e.verdict.is_wrong and isinstance(j.left, Call) and j.expression in j.left.arguments:
         return _not_checked(e, doubt_before_repair(page.checker, j) or _ASSUMED)  # "let σ(z) = z"
-    if not e.verdict.is_wrong or e.candidates or is_worked(j.statement, j.part) or j.result.error is not None:
+    if not e.verdict.is_wrong or is_worked(j.statement, j.part) or j.result.error is not None:
         return e
     if has_derivative(j.left, j.expression):
         return e
     model = page.checker.model
+    if is_a_property(j.left, j.expression, {*model.equations, *model.named}):
+        return _not_checked(e, _ASSUMED)
+    if e.candidates:
+        return e
     names = {n.name for n in walk(j.left) if isinstance(n, Symbol)}
     names_a_function = isinstance(j.left, Call) and all(isinstance(a, Symbol | Entry) for a in j.left.arguments)
     if names_a_function or (names and names.isdisjoint({*model.equations, *model.named})):

@@ -22,6 +22,7 @@ from elman.notes.repair.diagnose import ExplainedPage
 from elman.notes.repair.explanation import Candidate, Explanation
 from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 
+_BARE_NABLA = re.compile(r"\\nabla(?![A-Za-z])\s*(?!_)[A-Za-z\\(]|∇\s*[A-Za-z\\(]")
 _SPACE = re.compile(r"\s+")
 _WRITTEN_OUT = re.compile(r"\\[lcvd]?dots(?![A-Za-z])|\\dots[cb](?![A-Za-z])|\.\.\.|…")
 
@@ -203,8 +204,16 @@ def _shape_claims(page: ExplainedPage) -> Iterator[Claim]:
         fix = _shape_repair(checker.page, line, right)
         of = checker.model.named[name][0].value
         assert isinstance(of, Derivative)
+        if _is_by_a_bare_nabla(checker, name):
+            continue  # by which letter is a guess
         why = f"it is the gradient by {_name(of.wrt)}, which is [{shape[0]},{shape[1]}]"
         yield _shape_claim(checker, line, Verdict.SHAPE, why, fix)
+
+
+def _is_by_a_bare_nabla(checker: Checker, name: str) -> bool:
+    """Whether a letter stands for a ∇f that does not say by what, and that has a shape of its own: A = ∇f(X)."""
+    statement = checker.model.named[name][0].statement
+    return statement >= 0 and _BARE_NABLA.search(checker.model.statements[statement].formula.text) is not None
 
 
 def _section_of(page: ExplainedPage, line: ShapeLine) -> Checker:
