@@ -13,7 +13,7 @@ counts before one above it, and that before one below.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -123,7 +123,7 @@ def build(page: Page) -> PageModel:
         aliases,
         families=notation.families,
         said=sizes,
-        kinds={name: each.kind for name, each in page.kinds.items()},
+        kinds={**dict(_kinds_by_name(statements)), **{name: each.kind for name, each in page.kinds.items()}},
         evidence={**kinds_in_examples(statements), **members.evidence},
         exact=own.exact,
         last_layer=with_layers != bounded,
@@ -134,6 +134,13 @@ def build(page: Page) -> PageModel:
     )
     defining = _defining(read, statements)
     return model_with(read, _with_chains(definitions_of(defining, PageUse.of(statements)), defining))
+
+
+def _kinds_by_name(statements: Iterable[Statement]) -> Iterator[tuple[str, str]]:
+    """The kinds of letters whose names say what they are: inputMatrix is a matrix."""
+    for name in {n.name for s in statements for n in s.nodes() if isinstance(n, Symbol)}:
+        if name.endswith(("Matrix", "Vector")) and name[0].islower():
+            yield name, "matrix" if name.endswith("Matrix") else "column"
 
 
 def _assumed_roles(page: Page) -> Mapping[str, str]:

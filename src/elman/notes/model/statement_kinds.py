@@ -83,6 +83,9 @@ _BETWEEN_SHAPES = re.compile(r"(?:[+*@⊙·]|\\(?:odot|cdot|circ|times|left|righ
 _OTHER_SIGNS = re.compile(r"[+^_]|\\(?:cdot|partial|frac|sum|nabla)(?![A-Za-z])|(?<![A-Za-z])-")
 
 
+_LETTERS_OF_A_FORMULA = 3  # from which on it is not written twice by accident
+
+
 def introduces(before: str) -> bool:
     """Whether the words before a formula announce a definition: "let", "where", "with", 其中, …"""
     return _DEFINER.search(before[-60:]) is not None
@@ -288,6 +291,17 @@ def is_of_entry(left: Expression, value: Expression) -> bool:
 def is_written_again(statements: Iterable[Statement], s: Statement) -> bool:
     """Whether another statement begins with the same equation: then it is no slip of the pen."""
     return any(other.number != s.number and other.parts[:2] == s.parts[:2] for other in statements)
+
+
+def is_used_again(statements: Iterable[Statement], s: Statement) -> bool:
+    """Whether the equation of another letter has the product or the sum in it that is the right side of this one: then
+    it is no slip of the pen either.
+    """
+    value = s.parts[1] if len(s.parts) > 1 else None
+    if not isinstance(value, Product | Add | Subtract) or len(set(symbols(value))) < _LETTERS_OF_A_FORMULA:
+        return False
+    others = (other for other in statements if other.is_equation and other.parts[0] != s.parts[0])
+    return any(n == value for other in others for n in walk(other.parts[1]))
 
 
 def is_numeric(e: Expression) -> bool:

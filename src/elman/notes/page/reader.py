@@ -19,6 +19,7 @@ from elman.notes.page.declarations import Declared, in_code, symbol_name
 from elman.notes.page.latex import read_latex
 from elman.notes.page.layers_of_functions import without_layers_of_functions
 from elman.notes.page.macros import expand, macros_of, without_definitions
+from elman.notes.page.macros_from_elsewhere import macros_from_elsewhere
 from elman.notes.page.markdown import read_markdown
 from elman.notes.page.memberships import in_formula
 from elman.notes.page.notebook import JOINT, cells_of
@@ -147,6 +148,7 @@ def _page(
     for scan, start, end, cell, part in parts:
         gathered.part(scan, start, end, cell, part)
     macros = macros_of(text) if "\\" in text else {}
+    macros = macros_from_elsewhere([formula.text for formula in gathered.formulas], macros) | macros
     declared = without_products(without_examples(gathered.shapes, gathered.in_programs), gathered.in_programs)
     shapes = with_shapes_in_words(declared, gathered.shapes_in_words)
     page = Page(

@@ -19,7 +19,7 @@ from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME, Definition, PageModel
 from elman.notes.model.roles import earlier, under_logarithms, with_roles
-from elman.notes.model.statement_kinds import defined_square, is_written_again
+from elman.notes.model.statement_kinds import defined_square, is_used_again, is_written_again
 from elman.notes.oracle.agreement import agreement
 from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, UndefinedError
@@ -90,10 +90,7 @@ def _candidates(checker: Checker, broken: Sequence[Definition], budget: Budget) 
     model = checker.model
     definitions = [d for found in model.equations.values() for d in found if model.has_own(d.statement)]
     definitions = [d for d in definitions if defined_square(model.statements[d.statement]) is None]
-    broken, definitions = (
-        [d for d in found if not is_written_again(model.statements, model.statements[d.statement])]
-        for found in (broken, definitions)
-    )
+    broken, definitions = ([d for d in found if not _is_confirmed(model, d)] for found in (broken, definitions))
     seen: set[tuple[int, object]] = set()
     # the letters for errors first: if one of them is wrong, the forward equations may still be right
     definitions.sort(key=lambda d: makes_loss(model, d.name))
@@ -111,6 +108,12 @@ def _candidates(checker: Checker, broken: Sequence[Definition], budget: Budget) 
                         yield candidate
     if broken:
         yield from _reshaped(checker)
+
+
+def _is_confirmed(model: PageModel, d: Definition) -> bool:
+    """Whether the page says twice what a letter is."""
+    statement = model.statements[d.statement]
+    return is_written_again(model.statements, statement) or is_used_again(model.statements, statement)
 
 
 def _given(model: PageModel) -> PageModel:
