@@ -146,3 +146,92 @@ The loss is $L(w) = \|Z w - y\|^2$ with $Z \in \mathbb{R}^{N \times d}$, $w \in 
 $$\nabla_w L(w) = 2 Z^T (Z w - y)$$
 """
     assert not any(v.is_wrong for v in verdicts(text))
+
+
+NUMERATOR = r"""
+Let $M \in \mathbb{R}^{n \times n}$ and $u, v \in \mathbb{R}^n$.
+
+- $\frac{d}{du}(u^T M u) = (M u)^T + u^T M$
+- $\frac{d}{du}(v^T M u) = v^T M$
+- $\frac{d}{du}(M u) = LAST$
+"""
+
+
+def test_a_jacobian_that_is_written_out_is_one_in_numerator_layout() -> None:
+    assert verdicts(NUMERATOR.replace("LAST", "M")) == [Verdict.HOLDS] * 3
+    assert verdicts(NUMERATOR.replace("LAST", "M^T"))[-1] is Verdict.TRANSPOSED
+
+
+def test_a_jacobian_has_a_shape_of_its_own() -> None:
+    text = r"""
+The Jacobian matrix $J \in \mathbb{R}^{m \times n}$ of $g(u)$ with $u \in \mathbb{R}^p$ is
+
+$$g = M u$$
+
+$$J = \frac{\partial g}{\partial u}$$
+"""
+    assert not any(v.is_wrong for v in verdicts(text))
+
+
+def test_the_other_parameters_of_a_function_are_held_fixed() -> None:
+    text = r"""
+$$v = g(u) = u^2$$
+
+Now suppose that
+
+$$g(u, v) = u^2 v + \sin v$$
+
+$$\frac{\partial g}{\partial u} = SLOPE$$
+"""
+    assert verdicts(text.replace("SLOPE", "2 u v"))[-1] is Verdict.NOT_CHECKED
+    assert verdicts(text.replace("SLOPE", "3 u v"))[-1].is_wrong
+
+
+POINT = r"""
+We want the derivative of $r(u) = \sin(u^2)$ WHERE.
+First $\frac{\partial s}{\partial u} = \frac{\partial u^2}{\partial u}
+= 2u = 6$.
+"""
+
+
+def test_a_number_behind_a_derivative_may_be_its_value_at_a_point() -> None:
+    assert not any(v.is_wrong for v in verdicts(POINT.replace("WHERE", "at u=3")))
+    assert verdicts(POINT.replace("WHERE", "by hand"))[-1].is_wrong
+
+
+def test_negative_values_of_an_example_are_values() -> None:
+    text = r"""
+The function is $g = p r$ with $p = u + v$.
+
+- $u = -2$ and $r = -4$
+
+- $\frac{\partial g}{\partial p} = r = -4$
+"""
+    assert verdicts(text)[-1] is Verdict.HOLDS
+    assert verdicts(text.replace("= r = -4", "= r = -5"))[-1] is not Verdict.HOLDS
+
+
+def test_a_difference_of_a_letter_is_no_product() -> None:
+    text = r"""
+Let $V = U^{-1}$. Then
+
+$$\text{tr}(V^{-1} \Delta V) = \text{tr}(-U^{-1} \Delta U)$$
+"""
+    assert claims(text)[-1].verdict is Verdict.NOT_CHECKED
+
+
+def test_f_composed_with_g_is_a_function() -> None:
+    text = r"""
+$$r = f \circ g(u) = f(g(u))$$
+$$r' = f'(g(u)) \cdot g'(u)$$
+"""
+    assert not any(v.is_wrong for v in verdicts(text))
+
+
+def test_a_row_between_two_equal_ones_is_wrong_alone() -> None:
+    text = r"""
+$$\begin{aligned} s &= \frac{(u + k)^2 - u^2}{(u + k) - u} \\
+&= \frac{u^2 + k^2 + 2 u k - u^2}{u - u - k} \\
+&= \frac{k (2 u + k)}{k} \end{aligned}$$
+"""
+    assert sum(v.is_wrong for v in verdicts(text)) == 1

@@ -44,7 +44,16 @@ from elman.notes.judge.verdict import Verdict
 from elman.notes.judge.worked_numbers import arithmetic, is_worked
 from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
-from elman.notes.model.page_model import TIME, Definition, PageModel, Statement, everything_in, names_in
+from elman.notes.model.page_model import (
+    TIME,
+    Definition,
+    PageModel,
+    Statement,
+    everything_in,
+    free_indices,
+    free_times,
+    names_in,
+)
 from elman.notes.model.roles import with_roles
 from elman.notes.model.statement_kinds import StatementKind, defined_letter, is_numeric, kinds_of, may_be_condition
 from elman.notes.model.unknown_losses import differentiated_by, supplied_losses, with_unknown_losses
@@ -248,7 +257,8 @@ class Checker:
     def is_of_scalar(self, j: Judgement) -> bool:
         """Whether a claim is about the gradient of a scalar."""
         of = j.left.of if isinstance(j.left, Derivative) else None
-        shape = self.sampling.oracles(j.statement)[0].values.shape_of(of.name) if isinstance(of, Symbol) else None
+        oracle = self.sampling.oracles(j.statement)[0]
+        shape = oracle.values.shape_of(of.name) if isinstance(of, Symbol) else _shape_of(oracle, of)
         return shape is None or shape == (1, 1) or (isinstance(of, Symbol) and of.name in self.model.roles.losses)
 
     def declares_shapes(self, j: Judgement) -> bool:
@@ -572,6 +582,17 @@ def _why_unchecked(checker: Checker, j: Judgement) -> str:
 
 
 # --- layouts ---
+
+
+def _shape_of(oracle: Oracle, e: Expression | None) -> tuple[int, int] | None:
+    """The shape of what is differentiated where it is written out, ∂(A x)/∂x; None where it has indices of its own."""
+    if e is None or free_indices(e) or free_times(e):
+        return None
+    try:
+        rows, columns = oracle.evaluate(e, {}).shape[-2:]
+    except FormulaError:
+        return None
+    return int(rows), int(columns)
 
 
 def _with_layout(checker: Checker, judged: list[Judgement]) -> tuple[list[Judgement], str, str]:

@@ -35,10 +35,11 @@ def with_abbreviations(model: PageModel) -> PageModel:
 
     def abbreviated(d: Definition, so_far: PageModel) -> Definition:
         value = _with_times(d.value, model)
+        own = {d.name, *(n.name for n in walk(d.value) if isinstance(n, Symbol))}  # f = x^2 y + y: y is no x^2 there
 
         def change(node: Expression) -> Expression:
             for a in abbreviations:
-                apart = a.name != d.name and node == a.value and node is not value
+                apart = a.name not in own and node == a.value and node is not value
                 if apart and not _depends(so_far, a.name, d.name, d.time):
                     return replace(a.letter, span=node.span)
             return node

@@ -22,6 +22,7 @@ from elman.calculus.expression import (
     Expression,
     Index,
     Iverson,
+    Number,
     Power,
     Product,
     Symbol,
@@ -84,7 +85,7 @@ _STAR = re.compile(r"(?<![\^_{])\s*(?:\*|\\(?:circled)?ast(?![A-Za-z]))")
 _BEGINS_WITH_OR = re.compile(r"(?:or|alternatively)\b|或", re.I)
 _ANOTHER = re.compile(
     r"\b(?:example|case|exercise|problem|question|part|step)\s*\(?\d+\W*$|(?:例|情况|情形|问题|练习)\s*\d+\W*$"
-    r"|(?:^|\s)[-*+•]\s+[^\s.:,;。：，；]+(?:\s[^\s.:,;。：，；]+){0,3}$",
+    r"|(?:^|\s)[-*+•]\s+[^\s.:,;。：，；]+(?:\s[^\s.:,;。：，；]+){0,3}$|\bconsider\b[^.]{0,30}$|考虑[^。]{0,12}$",
     re.I,
 )  # what another example begins with, or the title of an item
 _ONE_EXAMPLE = re.compile(
@@ -94,6 +95,8 @@ _ONE_EXAMPLE = re.compile(
 )
 _NEW_DEFINITION = "another equation of this letter differs from it: if this is a new definition, say so in words"
 _SAYS_WHICH = re.compile(r"\brow|\bcolumn|行|列|\\in\b|∈|\bshape", re.I)  # a row or a column: R^n has columns
+_POINT = re.compile(r"(?<![A-Za-z\\_^{])\b([A-Za-z])\s*=\s*(-?\d+(?:\.\d+)?)(?!\d|\.\d|[A-Za-z]|\s*[\\+*/^(-])")
+_NEAR = 1200  # letters before a formula in which a point is named
 _AROUND = 24  # letters beside a written size in which that is said
 _AGAIN_AND_AGAIN = 3  # equations of one letter
 _MOST_TURNED = 4  # vectors that are tried as a row for a column
@@ -181,7 +184,35 @@ def _declared_below(checker: Checker, e: Explanation) -> str:
             between = sum(here.start < start < min(starts) for start, _ in headings)
             if there != [here.heading] or between >= _FAR:
                 return f"the page declares {text(node)} further below: declare it above this formula"
+        elsewhere = bool(starts) and all(
+            [heading for start, heading in headings if start <= at][-1:] != [here.heading] for at in starts
+        )
+        if elsewhere and j.defines is not None and here.is_within_text:
+            return f"the page declares {text(node)} under another heading: declare it above this formula"
     return ""
+
+
+def _of_the_equation_above(checker: Checker, e: Explanation) -> str:
+    """∂f/∂X of the f that is defined just above, f(X) = tr(X), on a page that defines several f in turn."""
+    j, model = e.judgement, checker.model
+    of = j.left.of if isinstance(j.left, Derivative) else None
+    if (
+        not isinstance(of, Symbol)
+        or of.time is not None
+        or of.name not in model.equations
+        or j.result.error is not None
+    ):
+        return ""
+    known = {d.value for d in model.equations[of.name]}
+    above = [s for s in model.statements if s.number < j.statement.number and s.parts[0] == of and len(s.parts) > 1]
+    if not above or above[-1].parts[1] in known or has_derivative(*above[-1].parts):
+        return ""
+    definition = replace(model.equations[of.name][0], value=above[-1].parts[1], indices=())
+    other = replace(model, equations={**model.equations, of.name: (definition,)})
+    sampled = checker.sampling.oracles(j.statement)
+    if not holds_in((checker.oracles.new(other, o.point, o.local, o.conditions) for o in sampled), j):
+        return ""
+    return f"it holds for the equation of {text(of)} just above: write another letter for each of them"
 
 
 def _by_itself(checker: Checker, e: Explanation) -> str:
@@ -413,6 +444,22 @@ def _size_on_one_side(checker: Checker, e: Explanation) -> str:
         if {node.name, model.bounds.get(node.name)}.isdisjoint(known):
             return f"one side alone depends on {text(node)}, which counts nothing on the other: write what it is"
     return ""
+
+
+def _at_a_point(checker: Checker, e: Explanation) -> str:
+    """∂s/∂x = 2 x = 6 where the words before it say "at x = 3": the number is the value there."""
+    j = e.judgement
+    if not isinstance(j.left, Derivative) or j.part < 2 or j.result.error is not None:
+        return ""
+    numbers = {n.value for n in walk(j.expression) if isinstance(n, Number)}
+    before = j.statement.parts[1 : j.part]
+    if numbers <= {n.value for part in before[:1] for n in walk(part) if isinstance(n, Number)}:
+        return ""
+    names = {n.name for part in (j.left, *before) for n in walk(part) if isinstance(n, Symbol)}
+    here = j.statement.formula.start
+    found = (m for m in _POINT.finditer(checker.page.text, max(0, here - _NEAR), here) if m.group(1) in names)
+    point = next(found, None)
+    return "" if point is None else f"it may be said at {point.group(1)} = {point.group(2)}: write the point behind it"
 
 
 def _one_of_several(checker: Checker, e: Explanation) -> str:
@@ -910,6 +957,8 @@ _OF_CLAIM = (
     a_given_value,
     of_a_counted_size,
     of_several_values,
+    _at_a_point,
+    _of_the_equation_above,
     _one_of_several,
     _where_a_gradient_is_zero,
     _index_of_one_entry,

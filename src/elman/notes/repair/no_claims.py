@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from elman.calculus.expression import (
     Apply,
@@ -13,6 +14,7 @@ from elman.calculus.expression import (
     Expression,
     Iverson,
     Number,
+    Product,
     Symbol,
     base_of,
     factors_of,
@@ -52,12 +54,24 @@ def a_differential(checker: Checker, e: Explanation) -> str:
 def of_differentials(checker: Checker, e: Explanation) -> str:
     """dσ(W x) = σ'(W x) ∘ dW x, where d is no letter of the page: it stands first on the left, and on the right."""
     j, model = e.judgement, checker.model
+    if _has_differences(j, {*model.equations, *(model.shapes.keys() - model.assumed)}):
+        return "Δ may be the sign for a difference here: declare it if it is a letter"
     first = next(iter(factors_of(j.left)), None)
     if not isinstance(first, Symbol) or first.name != "d" or first == j.left or first not in symbols(j.expression):
         return ""
     if first.name in model.equations or first.name in model.shapes.keys() - model.assumed:
         return ""
     return "d may be the sign for a differential here: declare it if it is a letter"
+
+
+def _has_differences(j: Judgement, known: Collection[str]) -> bool:
+    """Whether both sides of a claim have a Δ before a letter, ΔX, that is no letter of the page itself."""
+    sides = ([n for n in walk(side) if isinstance(n, Product)] for side in (j.left, j.expression))
+    return "Delta" not in known and all(any(Symbol("Delta") in map(_plain, factors_of(n)) for n in ns) for ns in sides)
+
+
+def _plain(e: Expression) -> Expression:
+    return Symbol(e.name) if isinstance(e, Symbol) else e
 
 
 def a_given_value(checker: Checker, e: Explanation) -> str:

@@ -182,7 +182,8 @@ def example_it_holds_for(checker: Checker, j: Judgement) -> str:
         left, value = s.parts
         if not isinstance(left, Symbol) or left.time is not None or left.name not in given:
             continue
-        if isinstance(value, Number) and not is_zero(value):
+        number = value.of if isinstance(value, Negative) else value
+        if isinstance(number, Number) and not is_zero(number):
             values.setdefault(left.name, value)
     each = [{name: value} for name, value in values.items()]
     for some in (*each, values) if len(each) > 1 else each:

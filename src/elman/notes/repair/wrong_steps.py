@@ -68,7 +68,10 @@ def with_wrong_steps(
         row, above = e.judgement.expression, _part(model, before[key])
         nearby = [_part(model, k) for k in (before.get(before[key]), behind.get(key)) if k is not None]
         wrong = rows.between(above, row, nearby[-1]) if key in behind else None
-        if wrong is None and before[key][1]:  # an equation of two sides may ask for something
+        is_odd = before[key] in found and found[before[key]].diagnosis.endswith(
+            _AROUND
+        )  # this row equals those around it
+        if wrong is None and before[key][1] and not is_odd:  # an equation of two sides may ask for something
             wrong = rows.slip(above, row, nearby)
         if wrong is not None and wrong.apart.counterexample is not None:
             j = with_result(e.judgement, wrong.apart)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from elman.calculus.expression import Derivative, Expression, Symbol, walk
 from elman.calculus.printing.python import python
 from elman.calculus.printing.render import latex, text
+from elman.calculus.shapes.kinds import is_called_a_loss
 from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.claim_kinds import ELLIPSIS
@@ -204,10 +205,18 @@ def _shape_claims(page: ExplainedPage) -> Iterator[Claim]:
         fix = _shape_repair(checker.page, line, right)
         of = checker.model.named[name][0].value
         assert isinstance(of, Derivative)
-        if _is_by_a_bare_nabla(checker, name):
-            continue  # by which letter is a guess
+        if _is_by_a_bare_nabla(checker, name) or _may_be_a_jacobian(line, of, shape):
+            continue  # by which letter is a guess, or a Jacobian matrix
         why = f"it is the gradient by {_name(of.wrt)}, which is [{shape[0]},{shape[1]}]"
         yield _shape_claim(checker, line, Verdict.SHAPE, why, fix)
+
+
+def _may_be_a_jacobian(line: ShapeLine, of: Derivative, shape: tuple[str, str]) -> bool:
+    """Whether a letter that is declared as [m,n] may be the Jacobian matrix of several functions: the page does not say
+    that one number is differentiated, and the shape has another size than the letter that it is by.
+    """
+    loss = isinstance(of.of, Symbol) and is_called_a_loss(of.of.name)
+    return not loss and "1" not in (line.rows, line.columns) and {line.rows, line.columns}.isdisjoint({*shape} - {"1"})
 
 
 def _is_by_a_bare_nabla(checker: Checker, name: str) -> bool:
