@@ -1,5 +1,6 @@
 """Slips that can be seen without values: a term that is there twice, a product of matrices that cannot fit, a quotient
-where a derivative is meant, and cells that lack a part of the formula of all other cells, with which the claim holds.
+where a derivative is meant, a number for the gradient by a matrix, and cells that lack a part of the formula of all
+other cells, with which the claim holds.
 """
 
 from __future__ import annotations
@@ -13,19 +14,26 @@ from elman.calculus.expression import (
     Derivative,
     Dots,
     Expression,
+    Inverse,
     Matrix,
     Pattern,
     Product,
     Symbol,
+    Transpose,
+    factors_of,
+    symbols,
     transform,
     walk,
 )
 from elman.calculus.matrix_form.sum_terms import summands
 from elman.calculus.printing.render import text
 from elman.calculus.shapes.kinds import is_called_a_loss
+from elman.calculus.values.environment import MisfitError
+from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
+from elman.notes.model.bold_letters import is_bold
 from elman.notes.model.page_model import letter_of
 from elman.notes.repair.explanation import Explanation, as_seen
 
@@ -46,6 +54,8 @@ def with_slips_in_sight(checker: Checker, explanations: Mapping[Key, Explanation
             verdict, words = Verdict.SHAPE, _cells_that_misfit(e.judgement.expression)
         if not words and not e.holds:
             verdict, words = Verdict.FALSE, _quotient_for_derivative(e.judgement, derivatives)
+        if not words and not e.holds:
+            verdict, words = Verdict.SHAPE, _number_for_a_matrix(checker, e.judgement)
         if not words and not e.holds:
             verdict, words = Verdict.FALSE, _cells_that_lack_a_part(checker, e.judgement)
         if words:
@@ -100,6 +110,47 @@ def _of_one_formula(node: Expression) -> Expression:
     if not isinstance(node, Pattern) or not isinstance(node.body, Cases) or not node.has_slips:
         return node
     return replace(node, body=node.body.values[-1])
+
+
+def _number_for_a_matrix(checker: Checker, j: Judgement) -> str:
+    """Words for ∂f/∂L = c (x - m)^T A (x - m), of a bold capital L that the page transposes, and bold x and m: whatever
+    the sizes are, the left side is a matrix and the right side a number. Empty for any other claim.
+    """
+    left, error = j.left, j.result.error
+    if (
+        not isinstance(left, Derivative)
+        or not isinstance(left.wrt, Symbol)
+        or not isinstance(error, MisfitError | None)
+    ):
+        return ""
+    by = left.wrt
+    statements = checker.model.own_statements()
+    is_transposed = any(isinstance(n, Transpose) and n.of == by for s in statements for n in s.nodes())
+    if not (is_bold(by) and _is_capital(by) and is_transposed) or not any(map(_is_square_form, walk(j.expression))):
+        return ""
+    try:
+        value = checker.sampling.oracles(j.statement)[0].evaluate(j.expression, {})
+    except FormulaError:
+        return ""
+    if value.shape != (1, 1):
+        return ""
+    return f"the gradient by the matrix {text(by)} is a matrix, and the right side is a number"
+
+
+def _is_square_form(e: Expression) -> bool:
+    """Whether a product has the factors a^T A a, where A is a capital and a is made of bold small letters."""
+    factors = factors_of(e) if isinstance(e, Product) else []
+    for turned, between, a in zip(factors, factors[1:], factors[2:], strict=False):
+        middle = between.of if isinstance(between, Inverse) else between
+        letters = list(symbols(a))
+        is_vector = bool(letters) and all(is_bold(s) and not _is_capital(s) for s in letters)
+        if turned == Transpose(a) and is_vector and isinstance(middle, Symbol) and _is_capital(middle):
+            return True
+    return False
+
+
+def _is_capital(letter: Symbol) -> bool:
+    return letter.name[:1].isupper()
 
 
 def _letters_of(of: Expression, by: Expression) -> tuple[str, str] | None:
