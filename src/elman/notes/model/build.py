@@ -41,6 +41,7 @@ from elman.notes.model.families_of_matrices import with_families_of_matrices
 from elman.notes.model.functions_beside import with_functions_beside
 from elman.notes.model.functions_by_words import with_functions_by_words
 from elman.notes.model.functions_of_entries import with_functions_of_entries
+from elman.notes.model.gradients_by_entries import with_gradients_by_entries
 from elman.notes.model.last_layer import with_last_layer
 from elman.notes.model.left_out_steps import with_left_out_steps
 from elman.notes.model.named_logarithms import with_named_logarithms
@@ -106,7 +107,7 @@ def build(page: Page) -> PageModel:
     statements = with_steps_under_signs(with_shares_of_steps(statements), notation.timed)
     statements = with_letters_of_examples(statements)
     statements = with_dot_products(with_named_losses(with_named_logarithms(statements)), notation.shapes)
-    bounded = with_bounds(statements)
+    bounded = with_bounds(with_gradients_by_entries(statements))
     statements = with_layers = with_last_layer(bounded)
     aliases = other_spellings(statements, notation.shapes)
     shapes = {name: shape for name, shape in notation.shapes.items() if name not in aliases}

@@ -15,6 +15,7 @@ from elman.calculus.expression import (
     Apply,
     BigSum,
     Call,
+    Derivative,
     Entry,
     Expression,
     Pattern,
@@ -63,9 +64,17 @@ def with_softmax_of_rows(statements: Sequence[Statement]) -> tuple[Statement, ..
     def change(node: Expression) -> Expression:
         of = node.arguments[0] if isinstance(node, Call) and node.function == "softmax" else None
         is_one = isinstance(of, Symbol) and of.name in names and of.time is None
+        if isinstance(node, Derivative) and isinstance(node.of, Product) and _is_of_letter(node.of, "softmax"):
+            return replace(node, of=node.of.left)  # ∂f(softmax(X)): f is no factor
         return Symbol("softmax", latex=r"\text{softmax}", span=node.span) if is_one else node
 
     return tuple(s.transformed(change) for s in statements) if names else tuple(statements)
+
+
+def _is_of_letter(e: Product, name: str) -> bool:
+    """Whether a product is of two letters without a sign between them, the second with this name: f(softmax(X))."""
+    letters = isinstance(e.left, Symbol) and isinstance(e.right, Symbol) and e.right.name == name
+    return letters and e.operator == "" and e.left != e.right
 
 
 def _softmax_of(left: Expression) -> Call | None:

@@ -26,6 +26,7 @@ from elman.notes.page.notebook import JOINT, cells_of
 from elman.notes.page.page import Assumption, Formula, Kind, Page, ShapeLine
 from elman.notes.page.scanner import Lines, Scan, beside, covered
 from elman.notes.page.spaced_words import with_whole_words
+from elman.notes.page.sums_along_axes import with_sums_along_axes
 from elman.notes.page.tables import ONE_HOT, in_table_row, one_hot_near, rows_of_tables
 from elman.notes.page.words import said_in, with_shapes_in_words, without_examples, without_products
 
@@ -85,14 +86,16 @@ def guessed_page(text: str, path: Path) -> Page:
 
 
 def readable(page: Page, formula: Formula) -> tuple[str, list[int]]:
-    """A formula as the parser reads it: with its macros expanded, the letters of a word together, and spaces for the
-    marks of a quotation and for the layers of functions. And for each offset in it (and its end) the offset in
-    `formula.text`.
+    """A formula as the parser reads it: with its macros expanded, sums along an axis by name, the letters of a word
+    together, and spaces for the marks of a quotation and for the layers of functions. And for each offset in it (and
+    its end) the offset in `formula.text`.
     """
     marks = _QUOTE_OF_DISPLAY if formula.kind == "display" else _QUOTE
     text = marks.sub(_without_marks, formula.text) if ">" in formula.text else formula.text
     text = _IN_BOX.sub(r"\1 \2 \3", text) if "box" in text else text
     expanded, places = expand(text, page.macros)
+    if formula.kind != "code":
+        expanded, places = with_sums_along_axes(expanded, places)
     return without_layers_of_functions(with_whole_words(expanded, page.text)), list(places)
 
 

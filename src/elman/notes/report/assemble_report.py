@@ -25,7 +25,7 @@ from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 
 _BARE_NABLA = re.compile(r"\\nabla(?![A-Za-z])\s*(?!_)[A-Za-z\\(]|∇\s*[A-Za-z\\(]")
 _SPACE = re.compile(r"\s+")
-_WRITTEN_OUT = re.compile(r"\\[lcvd]?dots(?![A-Za-z])|\\dots[cb](?![A-Za-z])|\.\.\.|…")
+_WRITTEN_OUT = re.compile(r"\\[lcvd]?dots(?![A-Za-z])|\\dots[cb](?![A-Za-z])|\.\.\.|…|\b(?:dim|axis)\s*=")
 
 
 def claims_of(page: ExplainedPage) -> tuple[Claim, ...]:
@@ -52,7 +52,7 @@ def _claim(checker: Checker, e: Explanation) -> Claim:
         reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
     line, column, _ = checker.page.place(start)
     left, right = j.statement.source(j.beside), j.statement.source(j.part)
-    # What is written out with an ellipsis was read as a sum, or by entries: a repair would not fit what is written.
+    # What is written out with an ellipsis, or as a program, was read by entries: a repair would not fit it.
     written_out = any(_WRITTEN_OUT.search(j.statement.source(k)) for k in range(len(j.statement.parts)))
     repairs = () if written_out else tuple(_repair(checker, e, f) for f in e.candidates)
     return Claim(
