@@ -41,7 +41,7 @@ from elman.notes.judge.claim_kinds import (
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.solutions import judged_solution
 from elman.notes.judge.verdict import Verdict
-from elman.notes.judge.worked_numbers import arithmetic, is_worked
+from elman.notes.judge.worked_numbers import arithmetic, is_worked, with_its_letter
 from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
 from elman.notes.model.page_model import (
@@ -126,6 +126,8 @@ class Checker:
         """Why a part of a statement claims nothing; empty where it claims something."""
         operator = statement.relation.operators[part - 1]
         if is_worked(statement, part):
+            if with_its_letter(statement, part, self.model.statements) is not None:
+                return ""
             compared = operator in (*EQUALITIES, "≈") and is_numeric(statement.parts[part - 1])
             return "" if compared and part > 1 else "a number in a worked example"
         if operator not in EQUALITIES:

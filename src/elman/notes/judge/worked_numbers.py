@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from math import prod
 
 import numpy as np
 
-from elman.calculus.expression import Call, Expression, Matrix, children, transform
+from elman.calculus.expression import Call, Expression, Matrix, Number, Symbol, children, symbols, transform, walk
 from elman.calculus.functions import Array
 from elman.calculus.values.environment import Environment
 from elman.calculus.values.evaluate import evaluate
@@ -18,6 +19,7 @@ from elman.notes.model.statement_kinds import is_numeric
 from elman.notes.oracle.agreement import Agreement
 from elman.notes.oracle.counterexample import Counterexample
 
+_OF_A_LETTER = re.compile(r"\\?[A-Za-z]+\([A-Za-z]\)")
 _DECIMAL = re.compile(r"\d\.\d")
 _LOG = re.compile(r"(?<![A-Za-z])log(?![A-Za-z])")
 _LAST_NUMBER = re.compile(r"\d+(?:\.(\d+))?(?!.*\d)", re.DOTALL)
@@ -34,6 +36,39 @@ def is_worked(statement: Statement, part: int) -> bool:
         or _DECIMAL.search(statement.source(part)) is not None
         or (part > 1 and is_numeric(statement.parts[part - 1]))
     )
+
+
+def with_its_letter(statement: Statement, part: int, statements: Sequence[Statement]) -> Expression | None:
+    """What the page says elsewhere of the function of a letter that a statement is about, g(z) = 1/(1 + e^-z), where a
+    part is this with a number for the letter, 1/(1 + e^-1): the letter is missing there, and nothing is worked out. The
+    page says of no number that it is the letter. A function of the number shows that it is not g(z) = 1.
+    """
+    e, applied = statement.parts[part], "".join(statement.source(0).split())
+    if len(statement.parts) > 2 or _OF_A_LETTER.fullmatch(applied) is None or not is_numeric(e):
+        return None
+    if not any(isinstance(n, Call) for n in walk(e)):
+        return None
+    numbers = {n for n in walk(e) if isinstance(n, Number)}
+    for s in statements:
+        if len(s.parts) < 2 or s.number == statement.number or "".join(s.source(0).split()) != applied:
+            continue
+        letters = {n.name for n in symbols(s.parts[1])}
+        if len(letters) != 1 or any(_is_value(other, letters) for other in statements):
+            continue
+        if any(_with_number(s.parts[1], number) == e for number in numbers):
+            return s.parts[1]
+    return None
+
+
+def _with_number(e: Expression, number: Number) -> Expression:
+    """An expression with a number for its letters."""
+    return transform(e, lambda n: number if isinstance(n, Symbol) else n)
+
+
+def _is_value(s: Statement, letters: Collection[str]) -> bool:
+    """Whether a statement gives one of some letters a number: z = 1."""
+    left = s.parts[0]
+    return isinstance(left, Symbol) and left.name in letters and any(map(is_numeric, s.parts[1:]))
 
 
 def arithmetic(statement: Statement, part: int) -> Agreement:

@@ -1,6 +1,6 @@
 """Slips that can be seen without values: a term that is there twice, a product of matrices that cannot fit, a quotient
-where a derivative is meant, a number for the gradient by a matrix, and cells that lack a part of the formula of all
-other cells, with which the claim holds.
+where a derivative is meant, a number for a letter, a number for the gradient by a matrix, and cells that lack a part of
+the formula of all other cells, with which the claim holds.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from elman.errors import FormulaError
 from elman.notes.judge.checker import Checker
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.verdict import Verdict
+from elman.notes.judge.worked_numbers import with_its_letter
 from elman.notes.model.bold_letters import is_bold
 from elman.notes.model.page_model import letter_of
 from elman.notes.repair.explanation import Explanation, as_seen
@@ -50,6 +51,8 @@ def with_slips_in_sight(checker: Checker, explanations: Mapping[Key, Explanation
         if e.verdict.is_wrong:
             continue
         verdict, words = Verdict.ARGUMENT, _term_twice(e.judgement, names)
+        if not words:
+            verdict, words = Verdict.ARGUMENT, _number_for_a_letter(checker, e.judgement)
         if not words and not e.holds:
             verdict, words = Verdict.SHAPE, _cells_that_misfit(e.judgement.expression)
         if not words and not e.holds:
@@ -75,6 +78,15 @@ def _term_twice(j: Judgement, names: Iterable[str]) -> str:
             once, other = text(Symbol(name)), text(Symbol(others[0]))
             return f"{once} is a term of this sum twice: one of them may be {other}"
     return ""
+
+
+def _number_for_a_letter(checker: Checker, j: Judgement) -> str:
+    """Words for g(z) = 1/(1 + e^-1) on a page with g(z) = 1/(1 + e^-z); else empty."""
+    meant = with_its_letter(j.statement, j.part, checker.model.statements)
+    if meant is None:
+        return ""
+    (letter,) = {Symbol(s.name) for s in symbols(meant)}
+    return f"a number stands for the letter {text(letter)} of {text(meant)}, which the page has elsewhere"
 
 
 def _cells_that_misfit(e: Expression) -> str:
