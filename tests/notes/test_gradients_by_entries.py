@@ -74,3 +74,21 @@ def test_sums_along_an_axis_keep_their_places() -> None:
 @pytest.mark.parametrize("text", ["sum(a, b)", "sum(a, dim=3)", "sum(a, dim=1", r"x_{sum}(a, dim=b)"])
 def test_other_sums_stay(text: str) -> None:
     assert with_sums_along_axes(text, range(len(text) + 1)) == (text, [*range(len(text) + 1)])
+
+
+SLICES = (
+    SOFTMAX[: SOFTMAX.index("$\\frac{\\partial f(softmax(X))}{\\partial X}$")]
+    + r"""
+Let $x_{i:}$ be any entry of row $i$.
+
+$\frac{\partial f(softmax(X))}{\partial x_{i:}}$
+
+$= softmax(x_{i:})(df_{i:} - \sum_{q=1}^{N} softmax(x_{iq}).df_{iq})$
+"""
+)
+
+
+def test_a_slice_that_is_said_to_be_any_entry_is_an_entry() -> None:
+    assert check(page_of(SLICES)).claims[-1].good
+    assert check(page_of(SLICES.replace("(df_{i:} -", "(df_{i:} +"))).claims[-1].is_wrong
+    assert not check(page_of(SLICES.replace("any entry of", "the"))).claims[-1].is_wrong

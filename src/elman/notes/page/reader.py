@@ -13,6 +13,7 @@ from pathlib import Path
 from elman.calculus.syntax.names import Names
 from elman.errors import FormulaError, TextError
 from elman.files import read_bytes
+from elman.notes.page.any_entry import with_any_entry
 from elman.notes.page.assumptions import assuming, read_assumption
 from elman.notes.page.code import read_code, read_plain
 from elman.notes.page.declarations import Declared, in_code, symbol_name
@@ -92,6 +93,7 @@ def readable(page: Page, formula: Formula) -> tuple[str, list[int]]:
     """
     marks = _QUOTE_OF_DISPLAY if formula.kind == "display" else _QUOTE
     text = marks.sub(_without_marks, formula.text) if ">" in formula.text else formula.text
+    text = with_any_entry(text, page)
     text = _IN_BOX.sub(r"\1 \2 \3", text) if "box" in text else text
     expanded, places = expand(text, page.macros)
     if formula.kind != "code":
