@@ -235,3 +235,16 @@ $$\begin{aligned} s &= \frac{(u + k)^2 - u^2}{(u + k) - u} \\
 &= \frac{k (2 u + k)}{k} \end{aligned}$$
 """
     assert sum(v.is_wrong for v in verdicts(text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        (r"2.0 \times (-0.20) = -0.39", False),
+        (r"2.0 \times (-0.20) = -0.38", True),
+        (r"0.9 \cdot 0.5 + 0.3 = 0.76", True),
+        (r"1 / 1.368 = 0.732", True),
+    ],
+)
+def test_worked_numbers_may_be_computed_from_rounded_ones(line: str, wrong: bool) -> None:
+    assert claims(rf"The gradient is $$g = {line}$$")[-1].verdict.is_wrong is wrong

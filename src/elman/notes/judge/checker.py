@@ -41,7 +41,7 @@ from elman.notes.judge.claim_kinds import (
 from elman.notes.judge.judgement import Judgement
 from elman.notes.judge.solutions import judged_solution
 from elman.notes.judge.verdict import Verdict
-from elman.notes.judge.worked_numbers import arithmetic, is_worked, with_its_letter
+from elman.notes.judge.worked_numbers import arithmetic, is_worked, may_be_rounded, with_its_letter
 from elman.notes.model.build import build
 from elman.notes.model.builtin_model import page_with_equations
 from elman.notes.model.page_model import (
@@ -301,6 +301,8 @@ def judged_claim(checker: Checker, claim: Judgement) -> Judgement:
         result = arithmetic(claim.statement, claim.part)
         if result.error is not None:
             return claim.not_checked(f"its arithmetic has no value: {result.error.reason}")
+        if not result.plain and may_be_rounded(claim.statement, claim.part):
+            return claim.not_checked("the numbers that it is computed from may be rounded: write them with more digits")
         return replace(claim, result=result, reading="the arithmetic of an example")
     if isinstance(claim.left, Dots):
         why = "it goes on with a formula above that is not read"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from fractions import Fraction
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -21,6 +23,7 @@ from elman.notes.oracle.counterexample import Counterexample
 
 _OF_A_LETTER = re.compile(r"\\?[A-Za-z]+\([A-Za-z]\)")
 _DECIMAL = re.compile(r"\d\.\d")
+_ROUNDED = 2  # decimals that a rounded number has at least
 _LOG = re.compile(r"(?<![A-Za-z])log(?![A-Za-z])")
 _LAST_NUMBER = re.compile(r"\d+(?:\.(\d+))?(?!.*\d)", re.DOTALL)
 
@@ -81,6 +84,31 @@ def arithmetic(statement: Statement, part: int) -> Agreement:
         return found
     others = (_compared(statement, part, *(_to_base(base, e) for e in (left, right))) for base in ("log10", "log2"))
     return next((other for other in others if other.plain), found)
+
+
+def may_be_rounded(statement: Statement, part: int) -> bool:
+    """Whether a worked number is one off in its last digit, and the numbers that it is computed from, written with as
+    many digits, may be rounded: 2.0 · 0.20 = 0.39, where 0.20 stands for 0.1966.
+    """
+    left, right = statement.parts[part - 1 : part + 1]
+    try:
+        value, written = _value(left), _value(right)
+        digits = _digits(statement, part, written.shape)[0]
+        unit = 10.0**-digits
+        if value.size != 1 or written.size != 1 or digits < _ROUNDED or abs(value - written).item() > 1.01 * unit:
+            return False
+        text, spread = statement.formula.text, 0.0
+        for number in {n for n in walk(left) if isinstance(n, Number)}:
+            if len(text[slice(*number.span)].partition(".")[2]) == digits:
+                moved = replace(number, value=number.value + Fraction(1, 2 * 10**digits))
+                spread += abs(_value(transform(left, partial(_in_place, number, moved))) - value).item()
+    except FormulaError:
+        return False
+    return abs(value - written).item() - spread <= 0.51 * unit
+
+
+def _in_place(old: Expression, new: Expression, node: Expression) -> Expression:
+    return new if node == old else node
 
 
 def _to_base(base: str, e: Expression) -> Expression:
