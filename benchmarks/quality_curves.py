@@ -7,7 +7,8 @@ one thread (`time.process_time`), so that what else the machine does matters les
 time; PyTorch gets the tokens ready, and its validations are not counted. For PyTorch the best of three sensible
 settings is printed, chosen on VALID: that of the example word_language_model (two layers, SGD at 20, divided by 4 where
 validation does not improve), and two of one layer with Adam and a cosine schedule. TEST is read as one stream by every
-side; all tokens count, `<eos>` and `<unk>` included. A line for each side and time, as JSON; bits are per token.
+side; all tokens count, `<eos>` and `<unk>` included; another perplexity is that without `<unk>`. A line for each side
+and time, as JSON; bits are per token.
 """
 
 from __future__ import annotations
@@ -104,11 +105,14 @@ def in_own_process(task: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def result_of(seconds: float, valid: float, test: float, tokens: int, **more: Any) -> dict[str, Any]:
-    """One line; valid, test: nats per token; tokens: that were learnt from."""
+def result_of(
+    seconds: float, valid: float, test: float, without_unk: float, tokens: int, **more: Any
+) -> dict[str, Any]:  # fmt: skip
+    """One line; valid, test, without_unk (of test): nats per token; tokens: that were learnt from."""
     return {
         "seconds": seconds, "valid_bits": round(valid / math.log(2), 4), "test_bits": round(test / math.log(2), 4),
         "valid_perplexity": round(math.exp(valid), 2), "test_perplexity": round(math.exp(test), 2),
+        "test_perplexity_without_unk": round(math.exp(without_unk), 2),
         "tokens": tokens, **more,
     }  # fmt: skip
 
@@ -127,8 +131,10 @@ def elman_run(seconds: float, paths: list[str], level: Level, folder: str) -> di
     learnt = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     steps = max(line["step"] for line in learnt)
     training = json.loads((out / "config.json").read_text())["training"]
-    on_valid, on_test = (mean_loss(lm.p, tokens) for tokens in tokens_of(paths, lm.tokenizer)[1:])
-    return result_of(seconds, on_valid, on_test, steps * training["B"] * training["T"])
+    _, valid, test = tokens_of(paths, lm.tokenizer)
+    on_valid, on_test = mean_loss(lm.p, valid), mean_loss(lm.p, test)
+    without_unk = mean_loss(lm.p, test, test[1:] != lm.tokenizer.unk)
+    return result_of(seconds, on_valid, on_test, without_unk, steps * training["B"] * training["T"])
 
 
 def tokens_of(paths: list[str], tokenizer: Any) -> list[Any]:
@@ -177,13 +183,15 @@ def torch_run(
         position, steps, spent = position + s.T, steps + 1, spent + time.process_time() - began
         if spent >= seconds * (checked + 1) / CHECKS:
             checked = int(spent / seconds * CHECKS)
-            measured = network.mean_loss(valid)
+            measured = float(network.losses(valid).mean())
             if measured < best_valid:
                 best_valid, kept = measured, network.copy()
             elif s.optimizer == "sgd":
                 optimizer.param_groups[0]["lr"] /= 4
     network.restore(kept)
-    return result_of(seconds, best_valid, network.mean_loss(test), steps * s.B * s.T, setting=setting)
+    losses = network.losses(test)
+    without_unk = float(losses[test[1:] != tokenizer.unk].mean())
+    return result_of(seconds, best_valid, float(losses.mean()), without_unk, steps * s.B * s.T, setting=setting)
 
 
 class TorchModel:
@@ -205,28 +213,28 @@ class TorchModel:
         self.modules = [self.embedding, self.layers, self.linear, self.drop]
         self.weights = list(dict.fromkeys(w for module in self.modules for w in module.parameters()))
 
-    def loss(self, x: Any, y: Any, state: Any) -> tuple[Any, Any]:
-        """The mean loss of a window [T,B], and the state after it, cut off from its past."""
+    def loss(self, x: Any, y: Any, state: Any, reduction: str = "mean") -> tuple[Any, Any]:
+        """The mean loss of a window [T,B], or that of each token; and the state after it, cut off from its past."""
         h, state = self.layers(self.drop(self.embedding(x)), state)
         logits = self.linear(self.drop(h))
-        loss = self.torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
+        loss = self.torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction=reduction)
         return loss, tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
 
-    def mean_loss(self, tokens: Any) -> float:
-        """Nats per token of a stream but the first, each predicted from all before it."""
+    def losses(self, tokens: Any) -> Any:
+        """Nats of each token of a stream but the first, each predicted from all before it."""
         stream = self.torch.from_numpy(tokens.astype(np.int64))[:, None]
         x, y = stream[:-1], stream[1:]
         for module in self.modules:
             module.eval()
-        total, state = 0.0, None
+        found, state = [], None
         with self.torch.no_grad():
             for start in range(0, len(x), AT_ONCE):
                 part = slice(start, start + AT_ONCE)
-                loss, state = self.loss(x[part], y[part], state)
-                total += float(loss) * len(x[part])
+                loss, state = self.loss(x[part], y[part], state, "none")
+                found.append(loss.numpy())
         for module in self.modules:
             module.train()
-        return total / len(x)
+        return np.concatenate(found)
 
     def copy(self) -> list[Any]:
         """The weights."""

@@ -296,7 +296,7 @@ def load_model(run: RunFolder) -> tuple[RunConfig, Tokenizer, Parameters]:
             f"{run.path} has no model yet: it was stopped before its first validation; go on with "
             f"elman train --resume {run.path}"
         )
-    tokenizer = _tokenizer(tokenizer_json, config, run)
+    tokenizer = tokenizer_of(run, config, tokenizer_json)
     arrays, metadata = _unpack(run.model, _bytes_of_weights(config))
     p = _parameters(arrays, metadata, config, run.model)
     require_finite(p, run.model)
@@ -352,7 +352,8 @@ def require_arrays(given: Arrays, expected: Shapes, dtype: str, path: Path) -> N
             )
 
 
-def _tokenizer(tokenizer_json: str, config: RunConfig, run: RunFolder) -> Tokenizer:
+def tokenizer_of(run: RunFolder, config: RunConfig, tokenizer_json: str) -> Tokenizer:
+    """The tokenizer of a run. Raises CheckpointError where it is damaged, or does not fit the configuration."""
     try:
         tokenizer = Tokenizer.from_json(tokenizer_json)
     except TextError as error:

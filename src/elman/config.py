@@ -305,6 +305,11 @@ class TrainingConfig(Config):
         "One dropout mask for all steps of a window, instead of one a step.",
         option="variational-dropout", added=True,
     ))  # fmt: skip
+    word_dropout: float = field(default=0.0, metadata=_optimisation(
+        "A token that occurs n times is read as <unk> with the probability A / (A + n), to learn <unk>; 0: never.",
+        option="word-dropout", metavar="A", range=WEIGHT,
+        shown="0.25; 0 for a text with unknown tokens", added=True,
+    ))  # fmt: skip
     epochs: int = field(default=12, metadata=_optimisation(
         "Passes over the text.",
         option="epochs", metavar="N", range=COUNT,

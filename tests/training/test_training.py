@@ -23,6 +23,7 @@ from elman.checkpoint import RunFolder, load_state
 from elman.config import Level, TextConfig, TrainingConfig
 from elman.errors import CheckpointError, ConfigError, DivergedError, ElmanError
 from elman.model.parameters import Parameters
+from elman.text.batches import Streams
 from elman.text.corpus import Corpus
 from elman.training import problem as problem_module
 from elman.training.call import Call
@@ -35,6 +36,7 @@ from elman.training.defaults import (
     passes_in,
     with_defaults,
 )
+from elman.training.drawing import WordDropout
 from elman.training.loop import Trainer
 from elman.training.optimizer import AVERAGED_EVERY
 from elman.training.records import RescueRecord, StepRecord, StopRecord, ValidationRecord
@@ -216,14 +218,18 @@ def test_resume_reads_each_checkpoint_once(tmp_path: Path, corpus: Path, monkeyp
 
 
 STACKS: dict[str, dict[str, Any]] = {
-    "one layer": {},
-    "two layers": {"layers": 2},
-    "skip connections": {"layers": 3, "skip": True},
-    "variational dropout": {"layers": 2, "variational_dropout": True},
+    "one layer": {"word_dropout": 0.0},
+    "word dropout": {"word_dropout": 0.25},
+    "two layers": {"layers": 2, "word_dropout": 0.0},
+    "skip connections": {"layers": 3, "skip": True, "word_dropout": 0.0},
+    "variational dropout": {"layers": 2, "variational_dropout": True, "word_dropout": 0.0},
 }
 GOLDEN = {
     "one layer": [
         3.07299162844, 2.92022922041, 2.72453970318, 2.74460355931, 2.64029483042, 2.57855873637, 2.59348395156,
+    ],
+    "word dropout": [
+        3.07299162844, 2.92100020115, 2.72485208003, 2.74800196099, 2.64099043347, 2.59168434067, 2.59498350233,
     ],
     "two layers": [
         3.13122903398, 2.89169996185, 2.70254423851, 2.72058088537, 2.65253780126, 2.64504131635, 2.64575346099,
@@ -430,18 +436,74 @@ def test_little_of_a_limited_time_goes_to_validation(tmp_path: Path, corpus: Pat
     assert validations[-1].step == stop.step
 
 
-def test_validation_counts_what_the_text_can_teach(tmp_path: Path) -> None:
-    """Words that only the validation text has are read, and not counted."""
+@pytest.mark.parametrize("word_dropout", [0.0, 5.0])
+def test_validation_counts_what_the_text_can_teach(tmp_path: Path, word_dropout: float) -> None:
+    """Words that only the validation text has are read, and not counted unless other words are read as they are."""
     (tmp_path / "train.txt").write_text("a b c d e f\n" * 60)
     (tmp_path / "valid.txt").write_text("a b x d e f\n" * 4)
     texts = (Corpus.from_paths([tmp_path / f"{name}.txt"]) for name in ("train", "valid"))
-    trainer = start(RunFolder(tmp_path / "run"), Sources(*texts), TextConfig("word"), {"d": 4, "Dh": 4}, SMALL)
+    settings = SMALL | {"word_dropout": word_dropout}
+    trainer = start(RunFolder(tmp_path / "run"), Sources(*texts), TextConfig("word"), {"d": 4, "Dh": 4}, settings)
     *_, stop = trainer.run()
     lm = elman.load(tmp_path / "run")
     evaluation = lm.evaluate([(tmp_path / "valid.txt").read_text()])
     assert (evaluation.tokens, evaluation.oov) == (28, 4)
-    assert stop.best_nats_per_token == pytest.approx(evaluation.nats_per_known_token, rel=1e-5)
-    assert stop.best_nats_per_token != pytest.approx(evaluation.nats_per_token, rel=1e-3)
+    nats = evaluation.nats_per_token if word_dropout else evaluation.nats_per_known_token
+    assert stop.best_nats_per_token == pytest.approx(nats, rel=1e-5)
+    assert evaluation.nats_per_token != pytest.approx(evaluation.nats_per_known_token, rel=1e-3)
+
+
+def test_words_are_read_as_unknown_where_no_other_is(tmp_path: Path) -> None:
+    """Word dropout is the default of a text without <unk>: then <unk>, which is learnt, is about as likely as it is."""
+    found = {}
+    for name, text, training in (
+        ("default", "a b c d e f\n" * 60, {}),
+        ("none", "a b c d e f\n" * 60, {"word_dropout": 0.0}),
+        ("written", "a b c d e <unk>\n" * 60, {}),
+    ):
+        (tmp_path / f"{name}.txt").write_text(text)
+        sources = Sources(Corpus.from_paths([tmp_path / f"{name}.txt"]))
+        level = TextConfig("word")
+        trainer = start(RunFolder(tmp_path / name), sources, level, {"d": 4, "Dh": 4}, SMALL | training)
+        found[name] = trainer.config.training.word_dropout
+    assert found == {"default": 0.25, "none": 0.0, "written": 0.0}
+
+
+def test_levels_without_unknown_tokens_have_no_word_dropout(tmp_path: Path, corpus: Path) -> None:
+    for level in ("byte", "bpe"):
+        text = TextConfig(level, vocab_size=270 if level == "bpe" else None)
+        sizes, sources = {"d": 4, "Dh": 4}, Sources(Corpus.from_paths([corpus]))
+        trainer = start(RunFolder(tmp_path / level), sources, text, sizes, SMALL)
+        assert trainer.config.training.word_dropout == 0
+        with pytest.raises(ConfigError, match=f"which level {level} does not have: leave it out"):
+            start(RunFolder(tmp_path / "refused"), sources, text, sizes, SMALL | {"word_dropout": 0.5})
+
+
+def test_word_dropout_reads_rare_tokens_as_unknown() -> None:
+    unk, eos, A, B, T = 0, 1, 0.5, 4, 8
+    tokens = np.random.default_rng(0).choice([1, 2, 3, 4], p=[0.2, 0.6, 0.15, 0.05], size=199)
+    tokens = np.append(tokens, 5)  # once
+    streams = Streams(tokens, B, T)
+    dropout = WordDropout.of(tokens, 6, A, unk, eos, T, seed=3)
+    dropped, seen = np.zeros(6), np.zeros(6)
+    for epoch in range(400):
+        last: Any = None
+        for window in range(len(streams)):
+            x, y = streams.window(window)
+            read_x, read_y = dropout.read(x, y, epoch, window)
+            assert np.isin(read_x[read_x != x], unk).all()
+            assert np.isin(read_y[read_y != y], unk).all()
+            np.testing.assert_array_equal(read_x[1:], read_y[:-1])
+            np.testing.assert_array_equal(read_x[0], x[0] if last is None else last)
+            again = dropout.read(*streams.window(window), epoch, window)
+            np.testing.assert_array_equal(again, (read_x, read_y))
+            dropped += np.bincount(y[read_y != y], minlength=6)
+            seen += np.bincount(y.ravel(), minlength=6)
+            last = read_y[-1]
+    assert dropped[eos] == 0
+    share = A / (A + np.bincount(tokens, minlength=6)[2:])
+    away = np.abs(dropped[2:] / seen[2:] - share) / (share * (1 - share) / seen[2:]) ** 0.5
+    assert away.max() < 4  # standard deviations
 
 
 def test_mikolovs_rule() -> None:

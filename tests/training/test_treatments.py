@@ -39,7 +39,9 @@ FLAGS: list[tuple[str, ...]] = [
     ("--init", "sparse"),
     ("--spectral-radius", "0.5"),
     ("--init-scale", "0.1"),
+    ("--word-dropout", "0.5"),
 ]
+SMALL = ("--epochs", 2, "--hidden", 16, "--batch-size", 4, "--bptt", 8, "--word-dropout", 0)
 
 
 # The error that goes back
@@ -227,7 +229,7 @@ def test_an_unknown_start_is_refused() -> None:
 @pytest.fixture(scope="module")
 def plain(command: Run, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("treatments") / "plain"
-    done = command("train", corpus, "--out", out, "--epochs", 2, "--hidden", 16, "--batch-size", 4, "--bptt", 8)
+    done = command("train", corpus, "--out", out, *SMALL)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -237,8 +239,7 @@ def test_every_flag_does_something_and_is_kept(
     command: Run, corpus: Path, plain: Path, tmp_path: Path, flags: tuple[str, ...]
 ) -> None:
     out = tmp_path / "run"
-    sizes = ("--epochs", 2, "--hidden", 16, "--batch-size", 4, "--bptt", 8)
-    done = command("train", corpus, "--out", out, *sizes, *flags)
+    done = command("train", corpus, "--out", out, *SMALL, *flags)
     assert done.returncode == 0, done.stderr
     assert (out / "model.safetensors").read_bytes() != (plain / "model.safetensors").read_bytes()
     kept = json.loads((out / "config.json").read_text())["training"]

@@ -32,11 +32,13 @@ class TokenCounts:
 
     tokens  how many are predicted
     oov     how many of them are not in the vocabulary
+    unk     how many are `<unk>`: these, and those that are written so
     sha256  the checksum of all, for `open_tokens`
     """
 
     tokens: int
     oov: int
+    unk: int
     sha256: str
 
 
@@ -67,7 +69,7 @@ def write_tokens(
     Raises TextError for a text of under two tokens: what it is, and what to do.
     """
     dtype = np.min_scalar_type(tokenizer.V - 1)
-    tokens = unknown = 0
+    tokens = unknown = unk = 0
     digest = hashlib.sha256()
     with path.open("wb") as file:
 
@@ -83,12 +85,13 @@ def write_tokens(
             write(ids)
             tokens += len(ids)
             unknown += int(oov.sum())
+            unk += int((ids == tokenizer.unk).sum()) if tokenizer.unk is not None else 0
         file.seek(0)
         _write_header(file, dtype, tokens + 1)
         assert file.tell() == start  # the header's size does not depend on the number of tokens
     if tokens < 2:
         raise TextError(f"{what} has {count(tokens, 'token')}, and at least 2 are needed: {advice}")
-    return TokenCounts(tokens, unknown, digest.hexdigest())
+    return TokenCounts(tokens, unknown, unk, digest.hexdigest())
 
 
 def _write_header(file: Any, dtype: np.dtype[Any], length: int) -> None:

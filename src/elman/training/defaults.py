@@ -98,6 +98,9 @@ SAMPLED_FROM = 2048
 SAMPLES = ((2**14, 1024), (2**41, 2048))
 """How many tokens are drawn for a step, for vocabularies under the first number."""
 
+WORD_DROPOUT = 0.25
+"""The A of word dropout, of a text that has no `<unk>`; that of Kiperwasser and Goldberg (2016)."""
+
 UNKNOWN = 2**40
 """V of a vocabulary that is not known yet: no cutoff is too large for it."""
 HEAD = 4000
@@ -201,15 +204,19 @@ def level_defaults(
 def with_defaults(
     text: TextConfig, model: dict[str, Any], training: dict[str, Any], *, V: int = UNKNOWN, size: int = 0,
     passes: float = float("inf"), recipe: RecipeName = "quick", fast_bf16: bool = False, sampling: bool = False,
+    unk_to_learn: bool = False,
 ) -> tuple[TrainingConfig, ModelConfig]:  # fmt: skip
     """What the user chose (fields of ModelConfig and of TrainingConfig), with defaults for the rest.
 
     V: of the vocabulary; UNKNOWN where the text is not read yet. size, passes, recipe: as in
     `level_defaults`. fast_bf16: whether bf16 may be the default; sampling: whether a sampled output layer may be.
+    unk_to_learn: whether `<unk>` is in the vocabulary and not in the text.
     Raises ConfigError where what was chosen does not fit together.
     """
     optimizer = training.get("optimizer", TrainingConfig.optimizer)
     sizes, settings = level_defaults(text.level, optimizer, size, passes, training.get("epochs"), recipe)
+    if unk_to_learn:
+        settings["word_dropout"] = WORD_DROPOUT
     if not fast_bf16:
         settings.pop("precision", None)
     if sampling and SAMPLED_FROM <= V < UNKNOWN:

@@ -18,7 +18,7 @@ from elman.model.network import DropoutMasks
 from elman.model.output.sampled import Drawn
 from elman.model.parameters import Parameters
 from elman.text.batches import Streams
-from elman.training.drawing import TokenDraw, occurs
+from elman.training.drawing import TokenDraw, WordDropout, occurs
 
 Floats = NDArray[np.floating[Any]]
 
@@ -101,18 +101,22 @@ class NextTokenLoss:
 
 
 class TextProblem(NextTokenLoss):
-    """B streams of a text, in windows of T. draw: what draws the tokens of a sampled output layer.
+    """B streams of a text, in windows of T. draw: what draws the tokens of a sampled output layer; dropout: of words.
 
-    counted  the tokens of valid[1:] that the text has too; None where that is all of them, or none. No step can teach
-             the probability of any other, such as <unk> where the vocabulary has every word: it falls as the network
-             learns, and would end the training too soon.
+    counted  the tokens of valid[1:] that the text has too, or that are read in it; None where that is all of them, or
+             none. No step can teach the probability of any other, such as <unk> where the vocabulary has every word
+             and none is read as <unk>: it falls as the network learns, and would end the training too soon.
     """
 
     def __init__(
-        self, train: NDArray[Any], valid: NDArray[Any], B: int, T: int, draw: TokenDraw | None = None
+        self, train: NDArray[Any], valid: NDArray[Any], B: int, T: int, draw: TokenDraw | None = None,
+        dropout: WordDropout | None = None,
     ) -> None:  # fmt: skip
-        self.streams, self.valid, self.draw = Streams(train, B, T), valid, draw
-        counted = occurs(train, int(max(train.max(), valid.max())) + 1)[valid[1:]]
+        self.streams, self.valid, self.draw, self.dropout = Streams(train, B, T), valid, draw, dropout
+        known = occurs(train, int(max(train.max(), valid.max())) + 1)
+        if dropout:
+            known[dropout.unk] = True
+        counted = known[valid[1:]]
         self.counted = counted if counted.any() and not counted.all() else None
 
     @property
@@ -124,9 +128,12 @@ class TextProblem(NextTokenLoss):
         return len(self.streams)
 
     def batch(self, epoch: int, window: int) -> Batch:
-        """The same windows in every epoch; the tokens that are drawn differ."""
+        """The same windows in every epoch; the tokens that are drawn, and those that are read as <unk>, differ."""
         drawn = self.draw.at(epoch, window) if self.draw else None
-        return Batch(*self.streams.window(window), drawn=drawn)
+        x, y = self.streams.window(window)
+        if self.dropout:
+            x, y = self.dropout.read(x, y, epoch, window)
+        return Batch(x, y, drawn=drawn)
 
     def measure(self, p: Parameters) -> Measure:
         """The mean loss over the validation text, of the tokens that are counted."""

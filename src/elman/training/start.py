@@ -19,6 +19,7 @@ from elman.checkpoint import (
     load_state,
     require_finite,
     save_config,
+    tokenizer_of,
 )
 from elman.config import (
     Level,
@@ -47,7 +48,7 @@ from elman.training.defaults import (
     task_defaults,
     with_defaults,
 )
-from elman.training.drawing import TokenDraw
+from elman.training.drawing import TokenDraw, WordDropout
 from elman.training.loop import Trainer
 from elman.training.pace import operations_per_second
 from elman.training.problem import Problem, TextProblem
@@ -163,7 +164,7 @@ def start(
     settings, network = fill_in()  # reports what does not fit before the text is read
     require_consistent(settings, network)
     require_for_layers(settings, network)
-    require_for_output(network, text.level, training)
+    require_for_level(network, text.level, training)
     if device:
         require_for_device(settings, output=network.output)
     else:
@@ -191,10 +192,11 @@ def start(
         folder, folder.valid_tokens, report("validation", *sources.validation_pieces()), tokenizer,
         sources.validation_name(), "give a longer text, or another one with --valid",
     )  # fmt: skip
-    settings, network = fill_in(V=tokenizer.V)
+    fill_in = partial(fill_in, V=tokenizer.V, unk_to_learn=tokenizer.unk is not None and not count.unk)
+    settings, network = fill_in()
     if settings.max_time is not None and device is None and recipe == "quick":  # of a GPU it is not known
         passes = _passes(settings, settings.max_time, network, text.level, count.tokens, fast)
-        settings, network = fill_in(V=tokenizer.V, passes=passes)
+        settings, network = fill_in(passes=passes)
         remarks.append(f"at the speed of this machine, just measured, the time is for about {passes:,.3g} passes")
     settings, remark = for_few_tokens(settings, training, count.tokens, team.size)
     require_consistent(settings, network)
@@ -244,6 +246,8 @@ def start_task(
         for option in ("dropout", "watch_gradients", "floss"):
             if getattr(settings, option):
                 raise ConfigError(f"the task adding reads real numbers: leave out --{option.replace('_', '-')}")
+    if settings.word_dropout:
+        raise ConfigError("--word-dropout is of a text, and a task has no <unk> to learn: leave it out")
     require_for_cpu(settings)
     require_for_team(settings, team)
     folder.require_new()
@@ -258,7 +262,7 @@ def _begun(
 ) -> Trainer:  # fmt: skip
     """Writes the whole run folder, then lets the other processes of a team read it. p: the first weights, if given."""
     first = first_parameters(config) if p is None else p.astype(config.training.dtype)
-    trainer = _trainer(folder, config, first, device)
+    trainer = _trainer(folder, config, tokenizer, first, device)
     if config.training.floss:
         floss(trainer.p.with_kernels(trainer.step.kernels), trainer.problem, config.training)
     trainer.save_first()
@@ -299,7 +303,8 @@ def resume(folder: RunFolder, changes: dict[str, Any], device: Kernels | None = 
         open_input(folder.metrics, LARGEST_METRICS, CheckpointError, RESTORE).close()
         if folder.metrics.is_symlink():
             raise CheckpointError(f"{folder.metrics} is a link to another file, which would be changed; {RESTORE}")
-    trainer = _trainer(folder, config, state[0], device, team, tokens_sha256)
+    tokenizer = tokenizer_of(folder, config, tokenizer_json)
+    trainer = _trainer(folder, config, tokenizer, state[0], device, team, tokens_sha256)
     trainer.resume(state, extended=bool(changes))
     team.wait()  # until all have read what the first process changes now
     if changes and team.rank == 0:
@@ -365,12 +370,14 @@ def require_for_layers(settings: TrainingConfig, network: ModelConfig) -> None:
             raise ConfigError(f"{what} is of one recurrent layer: leave it out, or take --layers 1")
 
 
-def require_for_output(network: ModelConfig, level: Level, training: Mapping[str, Any]) -> None:
-    """Raises ConfigError for an output layer that the level does not have, or a chosen setting of another one."""
+def require_for_level(network: ModelConfig, level: Level, training: Mapping[str, Any]) -> None:
+    """Raises ConfigError for what the level does not have, or a chosen setting of another output layer."""
     if network.output == "adaptive" and level == "byte":
         raise ConfigError(
             "--output adaptive divides a large vocabulary by frequency, and level byte has 256 tokens: leave it out"
         )
+    if training.get("word_dropout") and level in ("bpe", "byte"):
+        raise ConfigError(f"--word-dropout reads tokens as <unk>, which level {level} does not have: leave it out")
     if "samples" in training and network.output != "sampled":
         raise ConfigError("--samples is about --output sampled: choose that, or leave --samples out")
 
@@ -408,13 +415,14 @@ def require_for_team(settings: TrainingConfig, team: Team, output: OutputName = 
 
 
 def _trainer(
-    folder: RunFolder, config: RunConfig, p: Parameters, device: Kernels | None = None, team: Team = ALONE,
-    tokens_sha256: Mapping[str, str] | None = None,
+    folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, p: Parameters, device: Kernels | None = None,
+    team: Team = ALONE, tokens_sha256: Mapping[str, str] | None = None,
 ) -> Trainer:  # fmt: skip
-    return Trainer(folder, config, p, _problem(folder, config, tokens_sha256 or {}), device=device, team=team)
+    problem = _problem(folder, config, tokenizer, tokens_sha256 or {})
+    return Trainer(folder, config, p, problem, device=device, team=team)
 
 
-def _problem(folder: RunFolder, config: RunConfig, tokens_sha256: Mapping[str, str]) -> Problem:
+def _problem(folder: RunFolder, config: RunConfig, tokenizer: Tokenizer, tokens_sha256: Mapping[str, str]) -> Problem:
     settings = config.training
     if config.task:
         return TaskProblem(config.task, settings.B, settings.seed)
@@ -428,4 +436,8 @@ def _problem(folder: RunFolder, config: RunConfig, tokens_sha256: Mapping[str, s
     )
     sampled = model.output == "sampled"
     draw = TokenDraw.of(train, model.V, settings.samples, settings.seed) if sampled else None
-    return TextProblem(train, valid, settings.B, settings.T, draw)
+    dropout = None
+    if settings.word_dropout and tokenizer.unk is not None:
+        A, unk, eos = settings.word_dropout, tokenizer.unk, tokenizer.eos
+        dropout = WordDropout.of(train, model.V, A, unk, eos, settings.T, settings.seed)
+    return TextProblem(train, valid, settings.B, settings.T, draw, dropout)
