@@ -66,3 +66,11 @@ def test_a_complex_step_passes_through(f: Callable[[Array], Array]) -> None:
 def test_what_has_no_value_is_not_a_number() -> None:
     rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
     assert np.isnan(analysis.logarithm(-np.eye(2) + 1e-3 * rotation @ rotation)).all()
+
+
+def test_a_power_is_computed_once_for_equal_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    half = np.array([[0.4375]])
+    first = analysis.matrix_power(SQUARE, half)
+    monkeypatch.setattr(analysis, "logarithm", lambda a: np.full_like(a, np.nan))
+    assert np.array_equal(analysis.matrix_power(SQUARE.copy(), half), first)
+    assert np.isnan(analysis.matrix_power(SQUARE + 1.0, half)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from elman.notes import check
@@ -81,3 +82,13 @@ $$ \frac{\partial R}{\partial g} = 4 (g^2 - s) g = 0 $$
 $$ g^2 - s = 0 $$
 """
     assert not last(page, "").is_wrong
+
+
+def test_the_zero_of_a_gradient_is_found_once_for_all_equations(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved: list[object] = []
+    solve = np.linalg.solve
+    monkeypatch.setattr(np.linalg, "solve", lambda a, b: solved.append(a) or solve(a, b))
+    assert last(PLANE, "D^T D u = D^T r").verdict is Verdict.HOLDS
+    once = len(solved)
+    assert last(PLANE, "D^T D u = D^T r $$ Solving for u, $$ D^T r = D^T D u").verdict is Verdict.HOLDS
+    assert 0 < len(solved) == 2 * once

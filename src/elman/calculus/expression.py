@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -52,8 +53,15 @@ class Index:
         return self.offset if self.variable is None else values[self.variable] + self.offset
 
 
+class _Walked:
+    """What a node keeps once it has been walked through: all nodes in it, outer nodes first."""
+
+    __slots__ = ("_inner",)
+    _inner: tuple[Expression, ...]
+
+
 @dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(_Walked):
     """The base of all nodes."""
 
     span: tuple[int, int] = field(default=(0, 0), compare=False, repr=False, kw_only=True)
@@ -365,13 +373,23 @@ def with_children(e: E, new: tuple[Expression, ...]) -> E:
 
 def walk(e: Expression) -> Iterator[Expression]:
     """`e` and all nodes in it, outer nodes first."""
-    stack = [e]
+    try:
+        inner = e._inner
+    except AttributeError:  # a formula of a page is walked through hundreds of times
+        inner = _nodes_in(e)
+        object.__setattr__(e, "_inner", inner)
+    return chain((e,), inner)
+
+
+def _nodes_in(e: Expression) -> tuple[Expression, ...]:
+    found, stack = list[Expression](), list(children(e)[::-1])
     while stack:
         node = stack.pop()
-        yield node
+        found.append(node)
         find = _FIND_CHILDREN.get(type(node))  # `children`, without a call for the many nodes that have none
         if find:
             stack.extend(find(node)[::-1])
+    return tuple(found)
 
 
 def paths_to_symbols(e: Expression) -> Iterator[list[Expression]]:

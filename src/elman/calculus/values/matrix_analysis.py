@@ -7,6 +7,7 @@ Every array is [..., n, n], or [..., m, n] where a function takes any matrix. So
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from elman.calculus.functions import Array
 
 _MOST_STEPS = 60
+_MOST_KNOWN = 256  # powers that are kept
 _TAYLOR_TERMS = 20
 
 
@@ -80,6 +82,14 @@ def matrix_power(a: Array, exponent: Array) -> Array:
     values = np.unique(exponent)
     if values.size == 1 and np.isrealobj(values) and float(values[0]).is_integer() and abs(values[0]) <= 64:
         return np.linalg.matrix_power(a, int(values[0]))
+    given = np.ascontiguousarray(a), np.ascontiguousarray(exponent)
+    return _broken_power(*((x.shape, x.dtype.str, x.tobytes()) for x in given))
+
+
+@functools.lru_cache(_MOST_KNOWN)
+def _broken_power(*given: tuple[tuple[int, ...], str, bytes]) -> Array:
+    """A^k of a k that is not whole; A and k each by shape, type and bytes, as many formulas have the same power."""
+    a, exponent = (np.frombuffer(data, kind).reshape(shape) for shape, kind, data in given)
     return exponential(exponent * logarithm(a))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -365,6 +365,20 @@ def close(a: Array, b: Array) -> bool:
         return False
     scale = max(float(np.abs(a).max(initial=0.0)), float(np.abs(b).max(initial=0.0)), 1e-3)
     return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * scale)
+
+
+def scaled_to(a: Array, b: Array) -> Callable[[float], bool]:
+    """Whether `a` may be close to `b`, of the same shape, multiplied by a positive number: a test of one entry, which
+    says no of most numbers that `close` says no of.
+    """
+    at = np.unravel_index(np.abs(a).argmax(), a.shape)
+    one, other = complex(a[at]), complex(b[at])
+    largest, of_other = max(abs(one), 1e-3), float(np.abs(b).max())
+
+    def may_be_close(factor: float) -> bool:
+        return not abs(one - other * factor) > 2 * TOLERANCE * max(largest, of_other * factor)
+
+    return may_be_close
 
 
 def agreement(oracle: Oracle, target: Expression, part: Expression, quick: bool = False) -> Agreement:

@@ -123,10 +123,19 @@ def placed(letter: Symbol, e: Symbol) -> Symbol:
 def distinct(variants: Iterable[Variant]) -> list[Variant]:
     """The cheapest variant of each value, the cheapest first."""
     best: dict[tuple[object, bytes], Variant] = {}
+    keys: dict[tuple[object, ...], tuple[object, bytes] | None] = {}  # most variants have the very bits of another one
     for v in variants:
-        if not np.isfinite(v.value).all():
-            continue
-        key = (v.value.shape, (np.round(v.value.real, 8) + 0.0).tobytes())
-        if key not in best or v.cost < best[key].cost:
+        bits = (v.value.shape, v.value.dtype, v.value.tobytes())
+        if bits not in keys:
+            keys[bits] = _key(v.value)
+        key = keys[bits]
+        if key is not None and (key not in best or v.cost < best[key].cost):
             best[key] = v
     return sorted(best.values(), key=lambda v: v.cost)[:_KEPT]
+
+
+def _key(value: Array) -> tuple[object, bytes] | None:
+    """What values that are equal to rounding have in common; None for one that is not finite."""
+    if not np.isfinite(value).all():
+        return None
+    return value.shape, (np.round(value.real, 8) + 0.0).tobytes()

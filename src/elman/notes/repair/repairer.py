@@ -34,7 +34,7 @@ from elman.calculus.values.evaluate import transpose
 from elman.errors import FormulaError
 from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import TIME
-from elman.notes.oracle.agreement import agreement, assignments, close, compare, is_per_column, part_value
+from elman.notes.oracle.agreement import agreement, assignments, close, compare, is_per_column, part_value, scaled_to
 from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import OutOfRangeError
 from elman.notes.oracle.oracle import Oracle
@@ -237,10 +237,11 @@ class Repairer:
             edit = Edit(Verdict.BATCH, f"summed over {names[m]}")
             yield Candidate(left, Product(Transpose(Ones(names[m])), v.expression), cost + EDIT, (*edits, edit))
         elif goal.shape == (m, n) and np.abs(v.value).max() > 0:
+            may_be_close = scaled_to(goal, v.value)
             for size, name in names.items():
                 root = Call("sqrt", (Symbol(name),))
                 for factor, node in ((1 / size, "/"), (size, ""), (size**-0.5, "/√"), (size**0.5, "√")):
-                    if size > 1 and close(goal, v.value * factor):
+                    if size > 1 and may_be_close(factor) and close(goal, v.value * factor):
                         letter = root if "√" in node else Symbol(name, latex="")
                         node = node.removesuffix("√")
                         part = Product(v.expression, letter, "/") if node else Product(letter, v.expression)
@@ -248,7 +249,7 @@ class Repairer:
                         kind = Verdict.FALSE if letter == root else Verdict.BATCH
                         yield Candidate(left, part, cost + EDIT, (*edits, Edit(kind, words)))
             for number in (Fraction(2), Fraction(1, 2)):
-                if close(goal, v.value * float(number)):
+                if may_be_close(float(number)) and close(goal, v.value * float(number)):
                     edit = Edit(Verdict.FALSE, f"with the factor {number}")
                     yield Candidate(left, Product(Number(number), v.expression), cost + EDIT, (*edits, edit))
 

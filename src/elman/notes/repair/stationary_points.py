@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from elman.notes.oracle.oracle import Oracle
 from elman.notes.repair.explanation import Explanation, with_result
 
 Key = tuple[int, int]
+_Zero: TypeAlias = tuple[Array | None, int]  # where a gradient is zero, and the units of work that this took
 _ANNOUNCED = re.compile(
     r"\b(?:zero|0\s*\$?)\b|\bsolv\w+|\bnormal equations?\b|\bstationar\w+|\bminimi[sz]er\b"
     r"|为\s*\$?\s*0|为零|等于零|求解|解得|令",
@@ -146,7 +148,24 @@ class _Gradient:
     slopes: Sequence[Derivative]
 
     def zero(self) -> Array | None:
-        """Where the gradient is zero; None where it is not affine, or zero nowhere or at several points."""
+        """Where the gradient is zero; None where it is not affine, or zero nowhere or at several points, or has no
+        value. Each equation of a section asks for it: it is found once, and its work is counted each time.
+        """
+        known, meter = self.oracle.remembered, self.checker.meter
+        key = (_Gradient, tuple(self.slopes))
+        if key in known:
+            zero, units = cast(_Zero, known[key])
+            meter.count(units)
+            return zero
+        before = meter.spent
+        try:
+            zero = self._zero()
+        except FormulaError:
+            zero = None
+        known[key] = zero, meter.spent - before
+        return zero
+
+    def _zero(self) -> Array | None:
         shapes = [self._shape(slope) for slope in self.slopes]
         size = sum(m * n for m, n in shapes)
         if size > _MOST:
