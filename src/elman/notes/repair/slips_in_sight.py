@@ -1,6 +1,6 @@
 """Slips that can be seen without values: a term that is there twice, a product of matrices that cannot fit, a quotient
-where a derivative is meant, a number for a letter, a number for the gradient by a matrix, and cells that lack a part of
-the formula of all other cells, with which the claim holds.
+where a derivative is meant, a number for a letter, a letter for a function, a number for the gradient by a matrix, and
+cells that lack a part of the formula of all other cells, with which the claim holds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from elman.calculus.expression import (
+    Call,
     Cases,
     Derivative,
     Dots,
@@ -54,6 +55,8 @@ def with_slips_in_sight(checker: Checker, explanations: Mapping[Key, Explanation
         if not words:
             verdict, words = Verdict.ARGUMENT, _number_for_a_letter(checker, e.judgement)
         if not words and not e.holds:
+            verdict, words = Verdict.ARGUMENT, _letter_for_a_function(checker, e.judgement)
+        if not words and not e.holds:
             verdict, words = Verdict.SHAPE, _cells_that_misfit(e.judgement.expression)
         if not words and not e.holds:
             verdict, words = Verdict.FALSE, _quotient_for_derivative(e.judgement, derivatives)
@@ -87,6 +90,38 @@ def _number_for_a_letter(checker: Checker, j: Judgement) -> str:
         return ""
     (letter,) = {Symbol(s.name) for s in symbols(meant)}
     return f"a number stands for the letter {text(letter)} of {text(meant)}, which the page has elsewhere"
+
+
+def _letter_for_a_function(checker: Checker, j: Judgement) -> str:
+    """Words for W a + b = W δ(z) + b on a page with a = σ(z), where δ is a letter with layers; else empty."""
+    if j.part < 2:
+        return ""
+    before, statements = j.statement.parts[j.part - 1], checker.model.statements
+    layered = {n.name for s in statements for n in s.nodes() if isinstance(n, Symbol) and n.time is not None}
+    applied = {n for n in symbols(j.expression) if n.time is None and n.name in layered}
+    for s in statements:
+        value = s.parts[-1]
+        if not (isinstance(s.parts[0], Symbol) and isinstance(value, Call) and isinstance(value.arguments[0], Symbol)):
+            continue
+        for letter in applied:
+            if _with_value(j.expression, letter, value.arguments[0], s.parts[0]) == before:
+                return f"{text(letter)} is a letter of the page and no function: {text(value)} is meant"
+    return ""
+
+
+def _with_value(e: Expression, letter: Symbol, argument: Symbol, value: Symbol) -> Expression:
+    """An expression with a value for a letter and its argument, which were read as two factors."""
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Product) or node.operator or node.right != argument:
+            return node
+        if node.left == letter:
+            return value
+        left = node.left
+        is_last = isinstance(left, Product) and not left.operator and left.right == letter
+        return replace(left, right=value) if is_last and isinstance(left, Product) else node
+
+    return transform(e, change)
 
 
 def _cells_that_misfit(e: Expression) -> str:
