@@ -27,7 +27,7 @@ from elman.notes.oracle.oracle import Oracles
 from elman.notes.page.page import Page
 from elman.notes.repair.consequences import with_consequences
 from elman.notes.repair.contradictions import with_contradictions
-from elman.notes.repair.doubts import needs_small_repair
+from elman.notes.repair.doubts.shapes import needs_small_repair
 from elman.notes.repair.edits import EDIT, Edit
 from elman.notes.repair.equal_terms import with_equal_terms
 from elman.notes.repair.explanation import Candidate, Explanation, as_judged, verdict_of

@@ -25,9 +25,9 @@ from elman.notes.oracle.budget import Budget
 from elman.notes.oracle.evaluation_point import HORIZON, EvaluationPoint, UndefinedError
 from elman.notes.oracle.oracle import Oracle
 from elman.notes.oracle.shape_inference import with_derived_shapes
+from elman.notes.repair.doubts.no_claims import may_have_any_shape
 from elman.notes.repair.edits import EDIT, Edit, Variant, times_around
 from elman.notes.repair.explanation import Candidate
-from elman.notes.repair.no_claims import may_have_any_shape
 from elman.notes.repair.search import Search
 from elman.notes.repair.search_space import SearchSpace
 

@@ -21,12 +21,8 @@ from elman.notes.judge.worked_numbers import is_worked
 from elman.notes.model.page_model import Statement, everything_in, free_indices, names_in
 from elman.notes.model.statement_kinds import defined_letter
 from elman.notes.oracle.evaluation_point import UndefinedError
-from elman.notes.repair.doubts import (
-    doubt_before_repair,
-    doubt_of,
-    doubt_of_shapes,
-    letter_on_one_side,
-)
+from elman.notes.repair.doubts.all_doubts import doubt_before_repair, doubt_of, doubt_of_shapes
+from elman.notes.repair.doubts.letters import letter_on_one_side
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Explanation, as_judged
 from elman.notes.repair.readings import (
