@@ -17,3 +17,8 @@ def test_a_letter_in_place_of_a_function_is_a_slip() -> None:
     last = check(page_of(PAGE.replace(r"V^{l+1}\sigma(z^l)", r"V^{l+1}\gamma(z^l)"))).claims[-1]
     assert last.verdict is Verdict.ARGUMENT
     assert "is a letter of the page and no function" in last.diagnosis
+
+
+def test_a_letter_without_parentheses_is_a_factor() -> None:
+    last = check(page_of(PAGE.replace(r"V^{l+1}\sigma(z^l)", r"V^{l+1}\gamma z^l"))).claims[-1]
+    assert last.verdict is not Verdict.ARGUMENT

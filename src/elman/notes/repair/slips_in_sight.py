@@ -5,6 +5,7 @@ cells that lack a part of the formula of all other cells, with which the claim h
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -104,9 +105,16 @@ def _letter_for_a_function(checker: Checker, j: Judgement) -> str:
         if not (isinstance(s.parts[0], Symbol) and isinstance(value, Call) and isinstance(value.arguments[0], Symbol)):
             continue
         for letter in applied:
+            if not _is_applied(letter, j.statement.source(j.part)):
+                continue
             if _with_value(j.expression, letter, value.arguments[0], s.parts[0]) == before:
                 return f"{text(letter)} is a letter of the page and no function: {text(value)} is meant"
     return ""
+
+
+def _is_applied(letter: Symbol, source: str) -> bool:
+    """Whether a letter stands before a parenthesis, as a function does: δ(z)."""
+    return re.search(rf"{letter.name.partition('_')[0]}\s*(?:\\left\s*)?\(", source) is not None
 
 
 def _with_value(e: Expression, letter: Symbol, argument: Symbol, value: Symbol) -> Expression:
