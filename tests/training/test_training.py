@@ -30,6 +30,7 @@ from elman.training.call import Call
 from elman.training.defaults import (
     LARGE_TEXT,
     SAMPLED_FROM,
+    SMALL_TEXT,
     UNLIMITED,
     fitting_level,
     level_defaults,
@@ -469,6 +470,13 @@ def test_words_are_read_as_unknown_where_no_other_is(tmp_path: Path) -> None:
     assert found == {"default": 0.25, "none": 0.0, "written": 0.0}
 
 
+def test_no_dropout_is_no_variational_dropout_either() -> None:
+    """Where the default is variational dropout, and the user chose no dropout."""
+    for training, expected in (({}, True), ({"dropout": 0.0}, False), ({"variational_dropout": False}, False)):
+        settings, _ = with_defaults(TextConfig("word"), {}, training, size=SMALL_TEXT, passes=150.0)
+        assert settings.variational_dropout is expected
+
+
 def test_levels_without_unknown_tokens_have_no_word_dropout(tmp_path: Path, corpus: Path) -> None:
     for level in ("byte", "bpe"):
         text = TextConfig(level, vocab_size=270 if level == "bpe" else None)
@@ -583,6 +591,11 @@ def test_more_passes_get_more_dropout_and_units() -> None:
     assert few[1]["T"] * few[1]["B"] < many[1]["T"] * many[1]["B"]
     assert "precision" not in few[1]  # no time is short
     assert level_defaults("word", "adam") == many
+    for size, wide in ((SMALL_TEXT - 1, False), (SMALL_TEXT, True), (LARGE_TEXT - 1, True)):
+        sizes, settings = level_defaults("word", "adam", size, 150.0)
+        assert (sizes["Dh"], settings["dropout"]) == ((800, 0.7) if wide else (200, 0.3))
+    assert level_defaults("word", "adam", SMALL_TEXT, 99.0)[0]["Dh"] == 200
+    assert level_defaults("word", "adam", SMALL_TEXT, epochs=150)[0]["Dh"] == 200
     short, long = (level_defaults("char", "adam", 0, passes)[1] for passes in (5.0, 80.0))
     assert short["dropout"] < long["dropout"]
     assert level_defaults("char", "adam")[1] == short

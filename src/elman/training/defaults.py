@@ -40,6 +40,8 @@ SETTINGS: dict[Level, dict[str, Any]] = {
     "bpe": {"B": 40, "T": 20, "dropout": 0.3},
 }
 
+SMALL_TEXT = 2**17
+"""Bytes from which a text is worth a wide network, where there is much time."""
 LARGE_TEXT = 4 * 2**20
 """Bytes from which a text is large. It does not overfit within a few passes, and profits from more steps in each."""
 
@@ -73,6 +75,19 @@ LARGE_TIME: Tiers = (
 """The same levels, of a large text, after SHORT_TIME, by the passes that the time allows and --epochs asks for."""
 UNLIMITED = 1000
 """--epochs where the time alone is to end the run."""
+SizesAndSettings = tuple[dict[str, Any], dict[str, Any]]
+"""Fields of ModelConfig, and of TrainingConfig."""
+SMALL_LONG: SizesAndSettings = (
+    {"d": 800, "Dh": 800},
+    FAST | {
+        "B": 20, "T": 35, "dropout": 0.7, "variational_dropout": True, "lr": 0.003, "init_scale": 0.1, "average": 0.1,
+        "epochs": UNLIMITED,
+    },
+)  # fmt: skip
+"""The same levels, of a text that is not large, where there is time to read it often with a wide network: dropout keeps
+it from learning the text by heart."""
+MANY_PASSES = 100.0
+"""At the default sizes, of which SMALL_LONG makes a ninth."""
 _LARGE_CHARS: dict[str, Any] = FAST | {"weight_decay": 0.1, "epochs": UNLIMITED}
 LONG_CHARS: Tiers = (
     (20.0, {}, {}),
@@ -85,10 +100,8 @@ BEST_SECONDS = 3600.0
 """The time of the recipe `best` where neither --max-time nor --epochs is given."""
 _BEST: dict[str, Any] = FAST | {"average": 0.1, "epochs": UNLIMITED}
 _BEST_WORDS: dict[str, Any] = _BEST | {"B": 20, "T": 35, "lr": 0.006, "init_scale": 0.1}
-SizesAndSettings = tuple[dict[str, Any], dict[str, Any]]
-"""Fields of ModelConfig, and of TrainingConfig."""
 BEST_LARGE: SizesAndSettings = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.4}
-BEST_SMALL: SizesAndSettings = {"d": 400, "Dh": 400}, _BEST_WORDS | {"dropout": 0.6}
+BEST_SMALL = SMALL_LONG
 """The recipe `best` at levels word and bpe; a small text is read so often that the network could learn it by heart."""
 BEST_CHARS: SizesAndSettings = {"Dh": 1024}, _BEST | {"weight_decay": 0.1, "dropout": 0.25}
 """And at levels char and byte."""
@@ -192,6 +205,8 @@ def level_defaults(
         if size >= LARGE_TEXT:
             settings |= {"epochs": UNLIMITED} if timed else {}
             tiers.append((LARGE_TIME, passes if timed else epochs or TrainingConfig.epochs))
+        elif size >= SMALL_TEXT and timed and passes >= MANY_PASSES:
+            tiers.append((((float("inf"), *SMALL_LONG),), passes))
     for table, count in tiers:
         for fewer, more_sizes, more_settings in table:
             if count < fewer:
@@ -221,6 +236,8 @@ def with_defaults(
         settings.pop("precision", None)
     if sampling and SAMPLED_FROM <= V < UNKNOWN:
         sizes = sizes | {"output": "sampled"}
+    if "variational_dropout" not in training and not (settings | training)["dropout"]:
+        settings.pop("variational_dropout", None)
     if model.get("output", sizes.get("output")) == "sampled":
         settings["samples"] = next(samples for fewer, samples in SAMPLES if fewer > V)
     if model.get("tie") and "d" in model and "Dh" not in model:
