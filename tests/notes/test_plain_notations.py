@@ -219,3 +219,37 @@ def test_the_derivative_behind_a_function_is_of_this_one(right: str, verdict: bo
     found = claims(first, rf"$$g_k(v) = k v \quad \rightarrow \quad \frac{{dg}}{{dv}} = {right}$$")
     assert found[1].good
     assert found[-1].is_wrong is verdict
+
+
+@pytest.mark.parametrize(("sign", "wrong"), [("-", False), ("+", True)])
+def test_a_rule_for_the_derivative_of_a_function_whose_values_are_a_letter(sign: str, wrong: bool) -> None:
+    loss = r"$$E = -\sum_{i=1}^{n} (t^{(i)} \log\sigma^{(i)} + (1 - t^{(i)}) \log(1 - \sigma^{(i)}))$$"
+    found = claims(loss, rf"The derivative is $\sigma'(v) = \sigma(v)(1 {sign} \sigma(v))$.")
+    assert [c.verdict for c in found[:1]] == [Verdict.HOLDS]
+    assert found[-1].is_wrong is wrong
+    other = claims(loss.replace(r"\sigma", "p"), r"The derivative is $p'(v) = p(v)(1 - p(v))$.")
+    assert not [c for c in other if c.is_wrong]
+
+
+def test_rows_that_begin_with_the_differential_of_a_letter() -> None:
+    rows = (
+        r"ds &= \mathrm{tr}(\mathbf{C}^\top d(\mathbf{P}\mathbf{P}^\top)\mathbf{C}) \\",
+        r"&= \mathrm{tr}(\mathbf{C}^\top (d(\mathbf{P})\mathbf{P}^\top + \mathbf{P}d(\mathbf{P}^\top))\mathbf{C}) \\",
+        r"&= \mathrm{tr}(2\mathbf{P}^\top\mathbf{C}\mathbf{C}^\top d\mathbf{P})",
+    )
+    shape = r"Let $\mathbf{P} \in \mathbb{R}^{n \times k}$."
+    found = claims(shape, "\n".join((r"$$\begin{align}", *rows, r"\end{align}$$")))
+    assert [c.verdict for c in found[1:]] == [Verdict.NOT_CHECKED] * 2
+    assert all("differential" in c.diagnosis for c in found[1:])
+    size = r"$$ds = \frac{1}{d} \sum_{i=1}^d a_i, \quad ds = \frac{2}{d} \sum_{i=1}^d a_i$$"
+    assert last(r"Let $a \in \mathbb{R}^d$.", size).is_wrong
+
+
+def test_the_gradient_of_a_function_is_by_the_letter_that_it_is_applied_to() -> None:
+    derivative = r"$$\frac{\partial E}{\partial u^{(k)}} = 2 u^{(k)}$$"
+    found = claims(
+        r"$$E = \sum_k (u^{(k)})^2$$", derivative, r"It takes $h(v)$ with the gradient $q(v) = \nabla h(v)$."
+    )
+    assert found[-1].verdict is Verdict.HOLDS
+    again = r"For the model, it takes $h(u)$ with the gradient $q(u) = \nabla h(u)$."
+    assert not [c for c in claims(r"It takes $h(v)$ with the gradient $q(v) = \nabla h(v)$.", again) if c.is_wrong]

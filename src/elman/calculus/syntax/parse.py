@@ -12,7 +12,7 @@ from elman.calculus.syntax.decoration import without_decoration
 from elman.calculus.syntax.grammar import Grammar
 from elman.calculus.syntax.latex_commands import COMMANDS
 from elman.calculus.syntax.latex_parser import Parser
-from elman.calculus.syntax.names import Names
+from elman.calculus.syntax.names import GREEK, Names
 from elman.calculus.syntax.parentheses import with_parentheses_closed
 from elman.calculus.syntax.points import with_points_read
 from elman.calculus.syntax.primed_indices import with_primed_indices
@@ -71,6 +71,7 @@ def _read_latex(text: str, names: Names, form: str = "latex") -> Reading:
     tokens = with_primed_indices(with_windows_read(tokens))
     if _is_bare("sigma", tokens):
         names = replace(names, letters=names.letters | {"sigma"})
+    names = _with_functions_of_rules(tokens, names)
 
     def parser(cursor: Cursor) -> Grammar:
         return Parser(cursor, names, COMMANDS)
@@ -90,6 +91,40 @@ def _is_bare(name: str, tokens: list[Token]) -> bool:
             if kind in ("", ")", "}", "]", "=", "+", "-", ",", "newline", "&", "."):
                 return True
     return False
+
+
+def _with_functions_of_rules(tokens: Sequence[Token], names: Names) -> Names:
+    """The names of a formula that says the derivative of a function, σ'(z) = σ(z) (1 - σ(z)), though a letter of the
+    page is called the same.
+    """
+    found = _of_rules_for_derivatives(tokens) - names.functions
+    if "sigma" in found:  # σ is a function of every page that has no other use for it
+        names = replace(names, known=names.known - {"sigma"}, letters=names.letters - {"sigma"})
+    return replace(names, functions=names.functions | found - {"sigma"})
+
+
+def _of_rules_for_derivatives(tokens: Sequence[Token]) -> set[str]:
+    """The functions of a rule for a derivative, f'(z) = f(z) (1 - f(z)): those that are applied to one letter, with a
+    prime and without, and stand nowhere else in the formula, though they may be letters elsewhere on the page.
+    """
+    written = [("\\" + t.text if t.kind == "command" else t.text) for t in tokens]
+    found = set[str]()
+    for i, token in enumerate(tokens[:-4]):
+        argument = written[i + 2 : i + 5]
+        is_letter = token.kind == "letter" or token.text in GREEK
+        if (
+            not is_letter
+            or written[i + 1] != "'"
+            or argument[::2] != ["(", ")"]
+            or not argument[1].strip("\\").isalpha()
+        ):
+            continue
+        places = [k for k, name in enumerate(written) if name == written[i]]
+        behind = [written[k + 1 + (written[k + 1 : k + 2] == ["'"]) :][:3] for k in places]
+        primed = [written[k + 1 : k + 2] == ["'"] for k in places]
+        if behind.count(argument) == len(places) and not all(primed):
+            found.add(token.text)
+    return found
 
 
 def _is_numerator(tokens: Sequence[Token], i: int) -> bool:

@@ -1,5 +1,6 @@
 """∇ without a letter below it: by what the text says ("the gradient with respect to X"), else by the one letter by
-which the page differentiates. Where an equation says ∇W = ∂J/∂W, ∇b is ∂J/∂b.
+which the page differentiates; in ∇f(w) by w, not by a step w^(k) of it, and in g(x) = ∇f(x) by x.
+Where an equation says ∇W = ∂J/∂W, ∇b is ∂J/∂b.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def with_gradients_by(statements: Sequence[Statement]) -> tuple[tuple[Statement,
         said = s.parts[0] if len(s.parts) == 1 and s.formula.kind == "inline" else None
         if isinstance(said, Symbol) and _BY.search(s.formula.before):
             by = said
-        found = by or _argument_of(s, statements) or _only_letter(s)
+        found = _own_argument(s) or by or _argument_of(s, statements) or _only_letter(s)
         if not any(map(_is_open, s.nodes())):
             kept.append(replace(s, number=len(kept)))
         elif found is None:
@@ -69,6 +70,17 @@ def _is_open(e: Expression) -> bool:
     return isinstance(e, Derivative) and e.wrt == _OPEN
 
 
+def _own_argument(s: Statement) -> Symbol | None:
+    """The letter x of g(x) = ∇f(x), which says what the gradient g of f is at any x."""
+    left, *others = s.parts
+    if not isinstance(left, Apply) or left.primes or len(left.arguments) != 1:
+        return None
+    (x,) = left.arguments
+    of = [part.of for part in others if isinstance(part, Derivative) and _is_open(part)]
+    same = all(isinstance(f, Apply) and f.arguments == left.arguments for f in of)
+    return x if of and same and isinstance(x, Symbol) else None
+
+
 def _only_letter(s: Statement) -> Expression | None:
     """The one letter of what is differentiated."""
     found = {x for n in s.nodes() if _is_open(n) and isinstance(n, Derivative) for x in symbols(n.of)}
@@ -88,6 +100,16 @@ def _argument_of(s: Statement, statements: Sequence[Statement]) -> Expression | 
 
 def _by(e: Expression, letter: Expression) -> Expression:
     def change(node: Expression) -> Expression:
-        return replace(node, wrt=letter) if isinstance(node, Derivative) and node.wrt == _OPEN else node
+        if not isinstance(node, Derivative) or node.wrt != _OPEN:
+            return node
+        return replace(node, wrt=_without_step(letter, node.of))
 
     return transform(e, change)
+
+
+def _without_step(letter: Expression, of: Expression) -> Expression:
+    """The letter w for a step w^(k) of it, where what is differentiated has w and no step of it: ∇f(w)."""
+    if not isinstance(letter, Symbol) or letter.time is None:
+        return letter
+    steps = {s.time for s in symbols(of) if s.name == letter.name}
+    return replace(letter, time=None) if steps == {None} else letter

@@ -36,6 +36,7 @@ from elman.notes.judge.verdict import Verdict
 from elman.notes.model.page_model import PageModel, Statement, free_indices, free_times
 from elman.notes.oracle.agreement import Agreement
 from elman.notes.oracle.budget import Budget
+from elman.notes.repair.doubts.no_claims import of_differentials
 from elman.notes.repair.edits import EDIT
 from elman.notes.repair.explanation import Candidate, Explanation, verdict_of, with_result
 from elman.notes.repair.repairer import Repairer
@@ -61,7 +62,7 @@ def with_wrong_steps(
     for key, e in explanations.items():
         if budget.is_exhausted():
             break
-        if e.verdict is not Verdict.NOT_CHECKED or key not in before:
+        if e.verdict is not Verdict.NOT_CHECKED or key not in before or of_differentials(page.checker, e):
             continue
         reader = reader or LocalReader(page)
         rows = _Rows(reader, e.judgement.statement)

@@ -37,6 +37,7 @@ from elman.notes.repair.doubts.letters import (
     letters_of_a_rule,
     may_be_convolution,
     mended_by_a_name_used_again,
+    named_by_another_letter,
     of_a_number,
     of_the_equation_above,
     supposed_equal,
@@ -72,7 +73,7 @@ from elman.notes.repair.explanation import Explanation, as_judged
 
 def doubt_of(checker: Checker, e: Explanation) -> str:
     """Why a claim that fails is not to be called wrong, and what to write; empty where nothing speaks against it."""
-    readings = (written_twice, without_small_repair) if e.judgement.defines is not None else _OF_READINGS
+    readings = _OF_DEFINITIONS if e.judgement.defines is not None else _OF_READINGS
     doubts = (*_OF_ALL, declared_below, *readings)
     return next((why for why in (doubt(checker, e) for doubt in doubts) if why), "")
 
@@ -140,6 +141,7 @@ _OF_CLAIM = (
     size_on_one_side,
     runs_to_another_size,
 )
+_OF_DEFINITIONS = (written_twice, named_by_another_letter, without_small_repair)
 _OF_READINGS = (
     turned_by_entries,
     without_small_repair,

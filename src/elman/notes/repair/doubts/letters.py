@@ -102,6 +102,18 @@ def defined_anew(checker: Checker, e: Explanation) -> str:
     return _NEW_DEFINITION
 
 
+def named_by_another_letter(checker: Checker, e: Explanation) -> str:
+    """g(w) = ∇f(w) below g(x) = ∇f(x): the page names the gradient of f by the letter to which it applies both."""
+    j = e.judgement
+    value = None if j.defines is None else j.defines.value
+    by = letter_of(value.wrt) if isinstance(value, Derivative) else None
+    if j.defines is None or by is None:
+        return ""
+    named = [d.value for d in checker.model.named.get(j.defines.name, ()) if d != j.defines]
+    others = [other for d in named if isinstance(d, Derivative) and (other := letter_of(d.wrt)) is not None]
+    return _NEW_DEFINITION if any(other.name != by.name for other in others) else ""
+
+
 def written_twice(checker: Checker, e: Explanation) -> str:
     """An equation that defines a letter, and that the page writes twice, is no slip."""
     return _NEW_DEFINITION if is_written_again(checker.model.statements, e.judgement.statement) else ""

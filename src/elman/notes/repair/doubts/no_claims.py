@@ -30,6 +30,7 @@ from elman.notes.model.page_model import everything_in, names_in
 from elman.notes.model.statement_kinds import is_numeric
 from elman.notes.repair.explanation import Explanation
 
+_D = "d"  # the sign for a differential, where it is no letter
 _TWO_ABOVE = re.compile(r"\^\s*\{\s*(?:\[[^\[\]]+\]\s*\([^()]+\)|\([^()]+\)\s*\[[^\[\]]+\])")
 _TWO_STEPS = re.compile(r"_\s*\{?\s*(?:t|\\tau)\s*(?:[-+]\s*\d\s*)?\}?\s*\^\s*\{?\s*[\[(]?\s*[lL](?![A-Za-z])")
 
@@ -52,16 +53,32 @@ def a_differential(checker: Checker, e: Explanation) -> str:
 
 
 def of_differentials(checker: Checker, e: Explanation) -> str:
-    """dσ(W x) = σ'(W x) ∘ dW x, where d is no letter of the page: it stands first on the left, and on the right."""
+    """dσ(W x) = σ'(W x) ∘ dW x, where d is no letter of the page: it stands first on the left, and on the right; or
+    du = tr(B^T d(A) A^T B), where a row begins with the letter du and a d stands before a factor of what is compared.
+    """
     j, model = e.judgement, checker.model
     if _has_differences(j, {*model.equations, *(model.shapes.keys() - model.assumed)}):
         return "Δ may be the sign for a difference here: declare it if it is a letter"
-    first = next(iter(factors_of(j.left)), None)
-    if not isinstance(first, Symbol) or first.name != "d" or first == j.left or first not in symbols(j.expression):
+    if _D in model.equations or _D in model.shapes.keys() - model.assumed:
         return ""
-    if first.name in model.equations or first.name in model.shapes.keys() - model.assumed:
+    first = next(iter(factors_of(j.left)), None)
+    named = isinstance(first, Symbol) and first.name == _D and first != j.left
+    product = named and first in symbols(j.expression)
+    if not product and not (_is_of_a_letter(j.statement.parts[0]) and _stands_before_a_factor(checker, j)):
         return ""
     return "d may be the sign for a differential here: declare it if it is a letter"
+
+
+def _is_of_a_letter(e: Expression) -> bool:
+    """Whether an expression is a letter du, which may be the differential of u."""
+    return isinstance(e, Symbol) and e.name[0] == _D and e.name != _D
+
+
+def _stands_before_a_factor(checker: Checker, j: Judgement) -> bool:
+    """Whether a side has a product with a d that is no size, and that is not its last factor."""
+    products = (n for side in (j.left, j.expression) for n in walk(side) if isinstance(n, Product))
+    before = (f for n in products for f in list(factors_of(n))[:-1])
+    return _D not in checker.sampling.sizes() and Symbol(_D) in map(_plain, before)
 
 
 def _has_differences(j: Judgement, known: Collection[str]) -> bool:
