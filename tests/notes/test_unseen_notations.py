@@ -216,7 +216,8 @@ def test_a_differential_of_the_loss_beside_gradients_of_the_same_name() -> None:
 def test_a_matrix_of_derivatives_beside_one_by_an_entry() -> None:
     shape = r"In tensor notation, with $A \in \mathbb{R}^{n \times n}$:"
     row = r"$$\frac{\partial}{\partial A} \operatorname{tr} A = \frac{\partial A_{jj}}{\partial A_{rs}} = \delta_{rs}$$"
-    assert [c.verdict for c in claims(shape, row)] == [Verdict.NOT_CHECKED, Verdict.HOLDS]
+    assert [c.verdict for c in claims(shape, row)] == [Verdict.HOLDS, Verdict.HOLDS]
+    assert last(shape, row.replace(r"\delta_{rs}", r"2 \delta_{rs}")).is_wrong
     by_entry = (
         r"$$\frac{\partial}{\partial A_{rs}} \operatorname{tr} A^2 = \frac{\partial (A_{ij} A_{ji})}{\partial A_{rs}}"
     )
