@@ -25,7 +25,8 @@ from elman.notes.repair.perplexity import perplexity, speaks_of_perplexity
 
 _BARE_NABLA = re.compile(r"\\nabla(?![A-Za-z])\s*(?!_)[A-Za-z\\(]|∇\s*[A-Za-z\\(]")
 _SPACE = re.compile(r"\s+")
-_WRITTEN_OUT = re.compile(r"\\[lcvd]?dots(?![A-Za-z])|\\dots[cb](?![A-Za-z])|\.\.\.|…|\b(?:dim|axis)\s*=")
+_WRITTEN_OUT = re.compile(r"\\[lcvd]?dots(?![A-Za-z])|\\dots[cb](?![A-Za-z])|\.\.\.|…")
+_AS_IN_A_PROGRAM = re.compile(r"\b(?:dim|axis)\s*=")
 
 
 def claims_of(page: ExplainedPage) -> tuple[Claim, ...]:
@@ -52,8 +53,10 @@ def _claim(checker: Checker, e: Explanation) -> Claim:
         reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
     line, column, _ = checker.page.place(start)
     left, right = j.statement.source(j.beside), j.statement.source(j.part)
-    # What is written out with an ellipsis, or as a program, was read by entries: a repair would not fit it.
-    written_out = any(_WRITTEN_OUT.search(j.statement.source(k)) for k in range(len(j.statement.parts)))
+    # What is written out with an ellipsis, or in a formula as in a program, was read by entries: no repair would fit it.
+    signs = (_WRITTEN_OUT,) if j.statement.formula.kind == "code" else (_WRITTEN_OUT, _AS_IN_A_PROGRAM)
+    sources = [j.statement.source(k) for k in range(len(j.statement.parts))]
+    written_out = any(sign.search(source) for sign in signs for source in sources)
     repairs = () if written_out else tuple(_repair(checker, e, f) for f in e.candidates)
     return Claim(
         line, column, start, end, left, right, e.verdict, e.diagnosis, reading, repairs, _shapes(checker, j),
