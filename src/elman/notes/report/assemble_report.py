@@ -53,7 +53,7 @@ def _claim(checker: Checker, e: Explanation) -> Claim:
         reading = (reading + "; " if reading else "") + "the loss of each column, summed over the batch"
     line, column, _ = checker.page.place(start)
     left, right = j.statement.source(j.beside), j.statement.source(j.part)
-    # What is written out with an ellipsis, or in a formula as in a program, was read by entries: no repair would fit it.
+    # What is written with an ellipsis, or in a formula as in a program, was read by entries: no repair would fit it.
     signs = (_WRITTEN_OUT,) if j.statement.formula.kind == "code" else (_WRITTEN_OUT, _AS_IN_A_PROGRAM)
     sources = [j.statement.source(k) for k in range(len(j.statement.parts))]
     written_out = any(sign.search(source) for sign in signs for source in sources)
